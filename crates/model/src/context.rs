@@ -1,0 +1,241 @@
+//! What a handler may do: exactly what its model grants.
+
+use crate::event::{Effect, EffectOf, When};
+use crate::failure::{Signatures, StableStorage};
+use crate::identity::{Group, ProcessId};
+use crate::module::{Embeds, Indications, Lifted};
+use crate::oracle::{Grants, LocalCoin, Oracle, Output};
+use crate::process::{FailuresOf, Process, TimingOf, Value, WriteOf};
+use crate::signature::{Signed, Unverified};
+use crate::timing::{Bounds, KnownBounds, LocalClock};
+use std::time::Duration;
+
+/// How an outcome is drawn. Chance is not choice: a checker tries every outcome of both, but a coin's have
+/// probabilities, a choice's are the adversary's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum DrawKind {
+    /// Nondeterminism: the adversary picks.
+    Choice,
+    /// Chance: each outcome has the same probability.
+    Coin,
+}
+
+/// A draw of one of `bound` outcomes. Only a [`Context`] makes one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Draw {
+    kind: DrawKind,
+    bound: u32,
+}
+
+impl Draw {
+    /// Chance or choice.
+    pub fn kind(self) -> DrawKind {
+        self.kind
+    }
+
+    /// The number of outcomes, at least 1.
+    pub fn bound(self) -> u32 {
+        self.bound
+    }
+}
+
+/// Proof that a capability was granted. Only a [`Context`] makes one, so that no algorithm calls a ground's methods
+/// past its model.
+#[derive(Clone, Copy, Debug)]
+pub struct Granted(());
+
+/// What a ground, or a lift, implements: where the effects of a handler go, and what the handler can read.
+pub trait Sink<P: Process> {
+    /// The identity of the process.
+    fn me(&self) -> ProcessId;
+    /// The processes that the algorithm runs among.
+    fn group(&self) -> Group;
+    /// Takes the next effect.
+    fn emit(&mut self, effect: EffectOf<P>);
+    /// The outcome of a draw, below its bound.
+    fn draw(&mut self, draw: Draw) -> u32;
+    /// The known bounds of the synchronous model.
+    fn bounds(&self, granted: Granted) -> Bounds;
+    /// The signature of this process under `statement`.
+    fn sign(&mut self, statement: &str, granted: Granted) -> Vec<u8>;
+    /// Whether `signature` is that of `signer` under `statement`.
+    fn verify(&self, signer: ProcessId, statement: &str, signature: &[u8], granted: Granted) -> bool;
+}
+
+/// The view of a handler on its world. Each method exists only where the process's model grants it.
+pub trait Context<P: Process>: Sink<P> + Sized {
+    /// The number n of processes that the algorithm runs among.
+    fn n(&self) -> usize {
+        self.group().count as usize
+    }
+
+    /// All of them, itself included, in ascending order.
+    fn processes(&self) -> impl DoubleEndedIterator<Item = ProcessId> + ExactSizeIterator + Clone + 'static {
+        self.group().members()
+    }
+
+    /// All of them but itself.
+    fn others(&self) -> impl DoubleEndedIterator<Item = ProcessId> + Clone + 'static {
+        let me = self.me();
+        self.group().members().filter(move |&p| p != me)
+    }
+
+    /// Sends `message` to `to`, which may be itself: such a message goes through the network as any other.
+    fn send(&mut self, to: ProcessId, message: P::Message) {
+        self.emit(Effect::Send { to, message });
+    }
+
+    /// Sends `message` to all processes, itself included.
+    fn broadcast(&mut self, message: &P::Message) {
+        for to in self.processes() {
+            self.send(to, message.clone());
+        }
+    }
+
+    /// Sends `message` to all processes but itself.
+    fn send_others(&mut self, message: &P::Message) {
+        for to in self.others() {
+            self.send(to, message.clone());
+        }
+    }
+
+    /// Tells the layer above.
+    fn indicate(&mut self, indication: P::Indication) {
+        self.emit(Effect::Indicate { indication });
+    }
+
+    /// Sets a timer to fire `after` this time; one equal to it that is set is replaced.
+    fn set_timer(&mut self, timer: P::Timer, after: Duration)
+    where
+        TimingOf<P>: LocalClock,
+    {
+        self.emit(Effect::SetTimer { timer, when: When::After(after) });
+    }
+
+    /// Sets a pulse: an untimed one-shot timer that fires after some finite time. Every timing model grants it.
+    fn set_pulse(&mut self, timer: P::Timer) {
+        self.emit(Effect::SetTimer { timer, when: When::Pulse });
+    }
+
+    /// Cancels a timer, if it is set.
+    fn cancel(&mut self, timer: P::Timer) {
+        self.emit(Effect::Cancel { timer });
+    }
+
+    /// Writes to stable storage. Nothing that this process says afterwards leaves before the write is durable.
+    fn store(&mut self, write: WriteOf<P>)
+    where
+        FailuresOf<P>: StableStorage,
+    {
+        self.emit(Effect::Store { write });
+    }
+
+    /// Signs `value`.
+    fn sign<T: Value>(&mut self, value: T) -> Signed<T>
+    where
+        FailuresOf<P>: Signatures,
+    {
+        let signature = Sink::sign(self, &format!("{value:?}"), Granted(()));
+        Signed::new(self.me(), value, signature)
+    }
+
+    /// The signed value, if the claimed signature is genuine.
+    fn verify<T: Value>(&self, claim: Unverified<T>) -> Option<Signed<T>>
+    where
+        FailuresOf<P>: Signatures,
+    {
+        let genuine =
+            Sink::verify(self, claim.signer, &format!("{:?}", claim.value), &claim.signature, Granted(()));
+        genuine.then(|| Signed::new(claim.signer, claim.value, claim.signature))
+    }
+
+    /// Flips a fair coin.
+    fn coin(&mut self) -> bool
+    where
+        TimingOf<P>: Grants<LocalCoin>,
+    {
+        self.draw(Draw { kind: DrawKind::Coin, bound: 2 }) == 1
+    }
+
+    /// Picks one of `bound` alternatives: any of them must be safe. A checker tries all.
+    ///
+    /// # Panics
+    /// If `bound` is 0.
+    fn choose(&mut self, bound: u32) -> u32 {
+        assert!(bound > 0, "a choice needs an alternative");
+        self.draw(Draw { kind: DrawKind::Choice, bound })
+    }
+
+    /// The known bounds on delays, steps and drift.
+    fn bounds(&self) -> Bounds
+    where
+        TimingOf<P>: KnownBounds,
+    {
+        Sink::bounds(self, Granted(()))
+    }
+
+    /// Asks the oracle `O` to fire `timer` whenever it gives `output`; until the process crashes.
+    fn consult<O: Oracle>(&mut self, output: Output, timer: P::Timer)
+    where
+        TimingOf<P>: Grants<O>,
+    {
+        self.emit(Effect::SetTimer { timer, when: When::Oracle(output) });
+    }
+
+    /// Hands an event to an embedded module: `for i in ctx.embed(&mut self.broadcast, |b, ctx| b.on_request(m, ctx))`.
+    /// Its effects become this process's at once; its indications come back to be handled here.
+    fn embed<M: Process>(
+        &mut self,
+        module: &mut M,
+        run: impl FnOnce(&mut M, &mut Lifted<'_, P, M, Self>),
+    ) -> Indications<M::Indication>
+    where
+        P: Embeds<M, Key = ()>,
+    {
+        self.embed_at((), module, run)
+    }
+
+    /// As [`Context::embed`], for the instance of the module that has this `key`.
+    fn embed_at<M: Process>(
+        &mut self,
+        key: <P as Embeds<M>>::Key,
+        module: &mut M,
+        run: impl FnOnce(&mut M, &mut Lifted<'_, P, M, Self>),
+    ) -> Indications<M::Indication>
+    where
+        P: Embeds<M>,
+    {
+        let group = self.group();
+        let mut lifted = Lifted::new(key, group, self);
+        run(module, &mut lifted);
+        lifted.into_indications()
+    }
+
+    /// Starts an embedded module: `let (broadcast, said) = ctx.start(|ctx| Broadcast::on_init(&(), ctx));`.
+    fn start<M: Process>(
+        &mut self,
+        run: impl FnOnce(&mut Lifted<'_, P, M, Self>) -> M,
+    ) -> (M, Indications<M::Indication>)
+    where
+        P: Embeds<M, Key = ()>,
+    {
+        self.start_at((), run)
+    }
+
+    /// As [`Context::start`], for the instance of the module that has this `key`.
+    fn start_at<M: Process>(
+        &mut self,
+        key: <P as Embeds<M>>::Key,
+        run: impl FnOnce(&mut Lifted<'_, P, M, Self>) -> M,
+    ) -> (M, Indications<M::Indication>)
+    where
+        P: Embeds<M>,
+    {
+        let group = self.group();
+        let mut lifted = Lifted::new(key, group, self);
+        let module = run(&mut lifted);
+        (module, lifted.into_indications())
+    }
+}
+
+impl<P: Process, S: Sink<P>> Context<P> for S {}

@@ -1,0 +1,50 @@
+//! The system model of a distributed algorithm as a type, and the algorithm as a pure state machine.
+//!
+//! An algorithm is a [`Process`]: events in, effects out, no I/O, no clock, no thread, no random generator
+//! but through its [`Context`]. Its [`Process::Model`] says what it *assumes*: how processes fail
+//! ([`failure`]), what links promise ([`link`]), what time promises ([`timing`]), and how many may be
+//! faulty ([`bound`]). What the model does not grant does not compile.
+//!
+//! This crate does no I/O, knows no clock, and depends on `serde` alone.
+
+pub mod bound;
+pub mod context;
+pub mod event;
+pub mod failure;
+pub mod identity;
+pub mod link;
+pub mod module;
+pub mod oracle;
+pub mod process;
+pub mod signature;
+pub mod storage;
+pub mod system;
+pub mod timing;
+
+pub use bound::{AllCorrect, AnyNumber, Majority, OneCorrect, ThirdFaulty};
+pub use context::{Context, Draw, DrawKind, Granted, Sink};
+pub use event::{Effect, EffectOf, Event, EventOf, When};
+pub use failure::{AuthenticatedByzantine, Byzantine, CrashRecovery, CrashStop, Omission, Reliable};
+pub use identity::{Group, ProcessId, ProcessSet};
+pub use link::{Arbitrary, Authenticated, Durable, FairLoss, Fifo, Logged, Perfect, Stubborn};
+pub use module::{Embeds, Indications, Lifted};
+pub use oracle::{EventuallyPerfect, LocalCoin, Omega, Output, With};
+pub use process::{FailuresOf, LinkOf, Never, Process, State, TimingOf, Value, WriteOf};
+pub use signature::{Signed, Unverified};
+pub use storage::{Either, NoStorage, Stable, Whole};
+pub use system::{AtLeast, SystemModel};
+pub use timing::{Asynchronous, Bounds, PartiallySynchronous, Synchronous};
+
+/// What an algorithm's file imports: `use synod_model::prelude::*;`.
+pub mod prelude {
+    pub use crate::{
+        AllCorrect, AnyNumber, Asynchronous, AtLeast, AuthenticatedByzantine, Byzantine, Context,
+        CrashRecovery, CrashStop, Durable, Embeds, EventuallyPerfect, FairLoss, Fifo, Group, Indications,
+        LocalCoin, Logged, Majority, Never, NoStorage, Omega, Omission, OneCorrect, Output,
+        PartiallySynchronous, Perfect, Process, ProcessId, ProcessSet, Reliable, Stable, State, Stubborn,
+        Synchronous, SystemModel, ThirdFaulty, TimingOf, Value, Whole, With, embed, no_messages, no_requests,
+        no_storage, no_timers,
+    };
+    pub use serde::{Deserialize, Serialize};
+    pub use std::time::Duration;
+}

@@ -1,0 +1,199 @@
+//! Modules in modules: how a process embeds another and lifts its messages, timers and writes into its own.
+//!
+//! The lift is an adapter of the [`Sink`]: effects go straight to the outermost buffer, without boxing, without
+//! dynamic dispatch, without a second buffer.
+
+use crate::context::{Context, Draw, Granted, Sink};
+use crate::event::{Effect, EffectOf};
+use crate::identity::{Group, ProcessId};
+use crate::process::{Process, WriteOf};
+use crate::system::AtLeast;
+use crate::timing::Bounds;
+
+/// The host embeds the module `M`: it says how `M`'s messages, timers and writes become its own. Written by
+/// [`embed!`](crate::embed) in one line each. The host's model must provide what the module's assumes.
+pub trait Embeds<M: Process>: Process<Model: AtLeast<M::Model>> {
+    /// Which instance of the module; `()` where there is one.
+    type Key: Clone;
+    /// The module's message as the host's.
+    fn message(key: &Self::Key, message: M::Message) -> Self::Message;
+    /// The module's timer as the host's.
+    fn timer(key: &Self::Key, timer: M::Timer) -> Self::Timer;
+    /// The module's write as the host's.
+    fn write(key: &Self::Key, write: WriteOf<M>) -> WriteOf<Self>;
+}
+
+/// The context of an embedded module: the host's, with the module's effects lifted.
+pub struct Lifted<'a, H: Embeds<M>, M: Process, S> {
+    key: H::Key,
+    group: Group,
+    outer: &'a mut S,
+    indications: Indications<M::Indication>,
+}
+
+impl<'a, H: Embeds<M>, M: Process, S: Sink<H>> Lifted<'a, H, M, S> {
+    pub(crate) fn new(key: H::Key, group: Group, outer: &'a mut S) -> Self {
+        Self { key, group, outer, indications: Indications::default() }
+    }
+
+    pub(crate) fn into_indications(self) -> Indications<M::Indication> {
+        self.indications
+    }
+
+    /// Narrows the processes that the module runs among to a group of the host's: servers among servers and clients.
+    pub fn among(&mut self, group: Group) -> &mut Self {
+        self.group = group;
+        self
+    }
+}
+
+impl<H: Embeds<M>, M: Process, S: Context<H>> Sink<M> for Lifted<'_, H, M, S> {
+    #[inline]
+    fn me(&self) -> ProcessId {
+        self.outer.me()
+    }
+
+    #[inline]
+    fn group(&self) -> Group {
+        self.group
+    }
+
+    #[inline]
+    fn emit(&mut self, effect: EffectOf<M>) {
+        match effect {
+            Effect::Send { to, message } => {
+                self.outer.emit(Effect::Send { to, message: H::message(&self.key, message) });
+            }
+            Effect::SetTimer { timer, when } => {
+                self.outer.emit(Effect::SetTimer { timer: H::timer(&self.key, timer), when });
+            }
+            Effect::Cancel { timer } => {
+                self.outer.emit(Effect::Cancel { timer: H::timer(&self.key, timer) });
+            }
+            Effect::Store { write } => {
+                self.outer.emit(Effect::Store { write: H::write(&self.key, write) });
+            }
+            Effect::Indicate { indication } => self.indications.push(indication),
+        }
+    }
+
+    #[inline]
+    fn draw(&mut self, draw: Draw) -> u32 {
+        self.outer.draw(draw)
+    }
+
+    fn bounds(&self, granted: Granted) -> Bounds {
+        Sink::bounds(self.outer, granted)
+    }
+
+    fn sign(&mut self, statement: &str, granted: Granted) -> Vec<u8> {
+        Sink::sign(self.outer, statement, granted)
+    }
+
+    fn verify(&self, signer: ProcessId, statement: &str, signature: &[u8], granted: Granted) -> bool {
+        Sink::verify(self.outer, signer, statement, signature, granted)
+    }
+}
+
+/// What an embedded module indicated, in order; for its host to handle. No allocation for none or one.
+#[must_use = "a module's indications are events of its host: handle them"]
+#[derive(Clone, Debug)]
+pub struct Indications<I> {
+    first: Option<I>,
+    rest: Vec<I>,
+}
+
+impl<I> Default for Indications<I> {
+    fn default() -> Self {
+        Self { first: None, rest: Vec::new() }
+    }
+}
+
+impl<I> Indications<I> {
+    fn push(&mut self, indication: I) {
+        if self.first.is_none() {
+            self.first = Some(indication);
+        } else {
+            self.rest.push(indication);
+        }
+    }
+
+    /// Asserts that the module said nothing, where its specification says that it cannot have.
+    ///
+    /// # Panics
+    /// If it did.
+    pub fn expect_none(self, why: &str) {
+        assert!(self.first.is_none(), "{why}");
+    }
+}
+
+impl<I> IntoIterator for Indications<I> {
+    type Item = I;
+    type IntoIter = std::iter::Chain<std::option::IntoIter<I>, std::vec::IntoIter<I>>;
+    fn into_iter(self) -> Self::IntoIter {
+        self.first.into_iter().chain(self.rest)
+    }
+}
+
+/// Declares the modules that a process embeds, one line each.
+///
+/// ```text
+/// embed! { Host {
+///     Beb: message Message::Beb;
+///     Detector: message Message::Detector, timer Timer::Detector;
+/// } }
+/// embed! { [V: Value] Host<V> {                            // generics of the impl in brackets
+///     Consensus<V> at Slot: message Message::Slot, write Write::Slot;   // many instances by key: Message::Slot(key, m)
+/// } }
+/// ```
+/// A module's timers or writes may be left out only where it has none.
+#[macro_export]
+macro_rules! embed {
+    ([$($generics:tt)*] $host:ty { $($modules:tt)* }) => {
+        $crate::embed!(@each [$($generics)*] [$host] $($modules)*);
+    };
+    ($host:ident { $($modules:tt)* }) => {
+        $crate::embed!(@each [] [$host] $($modules)*);
+    };
+    (@each [$($generics:tt)*] [$host:ty]) => {};
+    (@each [$($generics:tt)*] [$host:ty] $module:ty: message $message:path
+        $(, timer $timer:path)? $(, write $write:path)?; $($rest:tt)*) => {
+        impl<$($generics)*> $crate::Embeds<$module> for $host {
+            type Key = ();
+            fn message(_: &(), message: <$module as $crate::Process>::Message) -> <$host as $crate::Process>::Message {
+                $message(message)
+            }
+            fn timer(_: &(), timer: <$module as $crate::Process>::Timer) -> <$host as $crate::Process>::Timer {
+                $crate::embed!(@lift timer $(, $timer)?)
+            }
+            fn write(_: &(), write: $crate::WriteOf<$module>) -> $crate::WriteOf<$host> {
+                $crate::embed!(@lift write $(, $write)?)
+            }
+        }
+        $crate::embed!(@each [$($generics)*] [$host] $($rest)*);
+    };
+    (@each [$($generics:tt)*] [$host:ty] $module:ident $(<$($argument:ty),*>)? at $key:ty: message $message:path
+        $(, timer $timer:path)? $(, write $write:path)?; $($rest:tt)*) => {
+        impl<$($generics)*> $crate::Embeds<$module $(<$($argument),*>)?> for $host {
+            type Key = $key;
+            fn message(key: &$key, message: <$module $(<$($argument),*>)? as $crate::Process>::Message)
+                -> <$host as $crate::Process>::Message {
+                $message(key.clone(), message)
+            }
+            fn timer(key: &$key, timer: <$module $(<$($argument),*>)? as $crate::Process>::Timer)
+                -> <$host as $crate::Process>::Timer {
+                let _ = key;
+                $crate::embed!(@lift_at key timer $(, $timer)?)
+            }
+            fn write(key: &$key, write: $crate::WriteOf<$module $(<$($argument),*>)?>) -> $crate::WriteOf<$host> {
+                let _ = key;
+                $crate::embed!(@lift_at key write $(, $write)?)
+            }
+        }
+        $crate::embed!(@each [$($generics)*] [$host] $($rest)*);
+    };
+    (@lift $value:ident) => { match $value {} };
+    (@lift $value:ident, $variant:path) => { $variant($value) };
+    (@lift_at $key:ident $value:ident) => { match $value {} };
+    (@lift_at $key:ident $value:ident, $variant:path) => { $variant($key.clone(), $value) };
+}

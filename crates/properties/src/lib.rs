@@ -1,0 +1,9 @@
+//! Properties of distributed algorithms, with the textbook's names, as monitors.
+//!
+//! A [`Monitor`] is a deterministic automaton over what can be observed at the interface of an abstraction: requests
+//! down, indications up, crashes and recoveries. The same monitor judges an exploration, a simulated run and the
+//! recorded run of a real cluster.
+
+pub mod monitor;
+
+pub use monitor::{Kind, Monitor, Obligation, Observation, Property, Violation};

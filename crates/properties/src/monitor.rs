@@ -1,0 +1,154 @@
+//! What a property is: a name, and an automaton that judges it.
+
+use serde::{Deserialize, Serialize};
+use synod_model::{ProcessId, ProcessSet, State};
+
+/// A property by the name that the literature gives it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+pub struct Property {
+    /// The identifier: "C4".
+    pub id: &'static str,
+    /// The name: "agreement".
+    pub name: &'static str,
+    /// How it is judged.
+    pub kind: Kind,
+}
+
+impl Property {
+    /// A safety property.
+    pub const fn safety(id: &'static str, name: &'static str) -> Self {
+        Self { id, name, kind: Kind::Safety }
+    }
+
+    /// A liveness property.
+    pub const fn liveness(id: &'static str, name: &'static str) -> Self {
+        Self { id, name, kind: Kind::Liveness }
+    }
+
+    /// A goal that some execution must reach.
+    pub const fn reachable(id: &'static str, name: &'static str) -> Self {
+        Self { id, name, kind: Kind::Reachable }
+    }
+}
+
+/// How a property is judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// Nothing bad happens: broken by one observation.
+    Safety,
+    /// Something good happens in the end: broken by a debt that is never paid.
+    Liveness,
+    /// Some execution gets there ("sometimes"): so that an empty exploration, or one in which nothing is asked,
+    /// cannot pass.
+    Reachable,
+}
+
+/// What a monitor sees: the interface of the abstraction, at all processes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Observation<'a, Q, I> {
+    /// The layer above asks `at` for something. Also observed when `at` is down; the request is lost then.
+    Request {
+        /// Who is asked.
+        at: ProcessId,
+        /// What.
+        request: &'a Q,
+    },
+    /// `at` tells the layer above something.
+    Indication {
+        /// Who tells.
+        at: ProcessId,
+        /// What.
+        indication: &'a I,
+    },
+    /// `at` crashes.
+    Crash {
+        /// Who.
+        at: ProcessId,
+    },
+    /// `at` starts again.
+    Recover {
+        /// Who.
+        at: ProcessId,
+    },
+}
+
+/// A property of safety is broken.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Violation {
+    /// The property's [`Property::id`].
+    pub property: String,
+    /// What happened, with names and values: "p1 decided A, p3 decided B".
+    pub what: String,
+}
+
+impl Violation {
+    /// `property` is broken, by `what`.
+    pub fn new(property: &Property, what: impl Into<String>) -> Self {
+        Self { property: property.id.to_owned(), what: what.into() }
+    }
+}
+
+/// A debt of liveness.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Obligation {
+    /// The property's [`Property::id`].
+    pub property: String,
+    /// The debt is void in a run in which one of these is faulty. RB4 and URB4 differ in this alone.
+    pub among: ProcessSet,
+    /// What is owed: "p2 has not delivered (p0, 1)".
+    pub what: String,
+}
+
+impl Obligation {
+    /// `what` is owed under `property`, unless one of `among` is faulty.
+    pub fn new(
+        property: &Property,
+        among: impl IntoIterator<Item = ProcessId>,
+        what: impl Into<String>,
+    ) -> Self {
+        Self { property: property.id.to_owned(), among: among.into_iter().collect(), what: what.into() }
+    }
+}
+
+/// An automaton that judges properties of an abstraction with requests `Q` and indications `I`.
+///
+/// The monitor *is* its state: it is cloned, compared and hashed with the world's. "Correct" is a fact about a whole
+/// run, so no monitor decides it: it names the processes that must be correct for a debt to count.
+pub trait Monitor<Q, I>: State {
+    /// The properties it judges.
+    fn properties(&self) -> Vec<Property>;
+
+    /// Takes the next observation; a property of safety that it breaks is the error.
+    fn observe(&mut self, observation: &Observation<'_, Q, I>) -> Result<(), Violation>;
+
+    /// What is owed now under the properties of liveness.
+    fn owed(&self, owe: &mut impl FnMut(Obligation));
+
+    /// The goals (ids of properties of kind [`Kind::Reachable`]) that hold now.
+    fn reached(&self, reach: &mut impl FnMut(&'static str));
+}
+
+/// Two monitors side by side.
+impl<Q, I, A: Monitor<Q, I>, B: Monitor<Q, I>> Monitor<Q, I> for (A, B) {
+    fn properties(&self) -> Vec<Property> {
+        let mut all = self.0.properties();
+        all.extend(self.1.properties());
+        all
+    }
+
+    fn observe(&mut self, observation: &Observation<'_, Q, I>) -> Result<(), Violation> {
+        self.0.observe(observation)?;
+        self.1.observe(observation)
+    }
+
+    fn owed(&self, owe: &mut impl FnMut(Obligation)) {
+        self.0.owed(owe);
+        self.1.owed(owe);
+    }
+
+    fn reached(&self, reach: &mut impl FnMut(&'static str)) {
+        self.0.reached(reach);
+        self.1.reached(reach);
+    }
+}

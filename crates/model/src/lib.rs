@@ -12,6 +12,7 @@ pub mod context;
 pub mod event;
 pub mod failure;
 pub mod identity;
+pub mod interface;
 pub mod link;
 pub mod module;
 pub mod oracle;

@@ -1,0 +1,16 @@
+//! The interfaces of the field's abstractions: requests down, indications up.
+//!
+//! They are part of an abstraction's *specification*: algorithms implement them, properties are stated over them, and
+//! neither knows the other.
+
+mod broadcast;
+mod consensus;
+mod leader;
+mod links;
+mod registers;
+
+pub use broadcast::{Broadcast, BroadcastDeliver};
+pub use consensus::{Decide, DecideAt, Propose, ProposeAt};
+pub use leader::Trust;
+pub use links::{LinkDeliver, LinkSend};
+pub use registers::{RegisterRequest, RegisterReturn};

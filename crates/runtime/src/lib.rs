@@ -8,5 +8,7 @@
 
 pub mod disk;
 pub mod fault;
-
+pub mod frame;
+pub mod link;
+pub mod session;
 pub mod wal;

@@ -176,7 +176,6 @@ impl<P: Process> Seat<P> {
             (Event::Recover, _) => {
                 self.local = Some(P::on_recovery(view.parameters, &self.stable, &mut sink));
             }
-            }
             (Event::Request(request), Some(process)) => process.on_request(request, &mut sink),
             (Event::Message(from, message), Some(process)) => process.on_message(from, message, &mut sink),
             (Event::Timer(timer), Some(process)) => {

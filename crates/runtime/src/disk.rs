@@ -29,7 +29,7 @@ pub trait Disk: Send + Sync {
     fn sync_directory(&self, directory: &Path) -> io::Result<()>;
 }
 
-/// A file that is read from its beginning once, and then appended to.
+/// A file that is appended to; one that existed is read to its end before.
 pub trait DiskFile: Send {
     /// Takes the file for this OS process alone; [`io::ErrorKind::WouldBlock`] if another one has it.
     fn lock(&mut self) -> io::Result<()>;
@@ -105,7 +105,7 @@ impl DiskFile for OsFile {
     }
 
     fn append(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.seek(SeekFrom::End(0))?;
+        // The position is at the end: it has been read to there, or was written to there.
         self.0.write(bytes)
     }
 
@@ -114,7 +114,8 @@ impl DiskFile for OsFile {
     }
 
     fn truncate(&mut self, length: u64) -> io::Result<()> {
-        self.0.set_len(length)
+        self.0.set_len(length)?;
+        self.0.seek(SeekFrom::End(0)).map(drop)
     }
 }
 

@@ -6,9 +6,17 @@
 //!
 //! The log and the links know no process: they carry bytes.
 
+pub mod client;
 pub mod disk;
+pub mod execution;
 pub mod fault;
 pub mod frame;
+mod host;
+pub mod judge;
 pub mod link;
+pub mod node;
+pub mod record;
+pub mod replay;
 pub mod session;
+mod timers;
 pub mod wal;

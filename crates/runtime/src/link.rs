@@ -157,7 +157,7 @@ enum Broken {
 }
 
 /// How the link to a peer stands.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LinkStatus {
     /// Whether it is cut.
     pub cut: bool,

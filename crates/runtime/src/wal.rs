@@ -35,7 +35,7 @@ pub const LOG_NAME: &str = "wal";
 pub const LOCK_NAME: &str = "lock";
 const HEADER_LENGTH: usize = 28;
 const BATCH_HEADER_LENGTH: usize = 12;
-/// The longest record, in bytes; also how much is buffered at most before it is synced unasked.
+/// The longest record, and about the longest batch, in bytes.
 pub const RECORD_LENGTH_MAX: usize = 64 << 20;
 
 /// Whose log it is.
@@ -175,7 +175,6 @@ pub struct Wal {
     /// Where the next batch goes.
     end: usize,
     pending: Vec<Vec<u8>>,
-    pending_length: usize,
     /// A write or a sync failed. The state of the file is unknown from then on: a sync that succeeds after one that
     /// failed proves nothing, so none is tried.
     failed: bool,
@@ -204,15 +203,7 @@ impl Wal {
         let torn = (contents.end < content.len())
             .then_some(TornTail { offset: contents.end, length: content.len() - contents.end });
         let incarnation = contents.incarnation + 1;
-        let mut wal = Self {
-            path,
-            file,
-            _lock: lock,
-            end: contents.end,
-            pending: vec![],
-            pending_length: 0,
-            failed: false,
-        };
+        let mut wal = Self { path, file, _lock: lock, end: contents.end, pending: vec![], failed: false };
         // Its sync covers the last batch too, which a killed process may have left written but not durable.
         wal.write(&Batch::Start(incarnation))?;
         Ok((wal, Recovered { records: contents.records, incarnation, torn }))
@@ -224,10 +215,6 @@ impl Wal {
         if length > RECORD_LENGTH_MAX {
             return Err(WalError::RecordTooLong { length });
         }
-        if self.pending_length + length > RECORD_LENGTH_MAX {
-            self.sync()?;
-        }
-        self.pending_length += length;
         self.pending.push(record.to_vec());
         Ok(())
     }
@@ -237,17 +224,25 @@ impl Wal {
         self.pending.len()
     }
 
-    /// Makes all that was appended durable, as one batch. An error is final: restart from what is durable.
+    /// Makes all that was appended durable, as one batch (or as few as it takes). An error is final: restart from
+    /// what is durable.
     pub fn sync(&mut self) -> Result<(), WalError> {
         if self.failed {
             return Err(WalError::Failed { path: self.path.clone() });
         }
-        if self.pending.is_empty() {
-            return Ok(());
+        let (mut batch, mut length) = (vec![], 0);
+        for record in std::mem::take(&mut self.pending) {
+            if length + record.len() > RECORD_LENGTH_MAX {
+                self.write(&Batch::Records(std::mem::take(&mut batch)))?;
+                length = 0;
+            }
+            length += record.len();
+            batch.push(record);
         }
-        self.pending_length = 0;
-        let records = std::mem::take(&mut self.pending);
-        self.write(&Batch::Records(records))
+        if !batch.is_empty() {
+            self.write(&Batch::Records(batch))?;
+        }
+        Ok(())
     }
 
     fn write(&mut self, batch: &Batch) -> Result<(), WalError> {
@@ -343,7 +338,7 @@ fn encode(batch: &Batch, offset: usize) -> Vec<u8> {
     let bytes = vec![0; BATCH_HEADER_LENGTH];
     let mut bytes = postcard::to_extend(batch, bytes).expect("a batch of byte strings has an encoding");
     let (header, payload) = bytes.split_at_mut(BATCH_HEADER_LENGTH);
-    let length = u32::try_from(payload.len()).expect("append keeps batches short");
+    let length = u32::try_from(payload.len()).expect("sync keeps batches short");
     header[..4].copy_from_slice(&length.to_le_bytes());
     header[4..8].copy_from_slice(&place_checksum(offset, length).to_le_bytes());
     header[8..].copy_from_slice(&crc32fast::hash(payload).to_le_bytes());

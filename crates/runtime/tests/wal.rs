@@ -261,6 +261,18 @@ fn a_record_that_is_too_long_is_refused_and_the_log_goes_on() {
 }
 
 #[test]
+fn records_too_long_for_one_batch_take_several() {
+    let disk = MemoryDisk::new();
+    let (mut wal, _) = open(&disk).unwrap();
+    let half = vec![7; RECORD_LENGTH_MAX / 2 + 1];
+    for _ in 0..3 {
+        wal.append(&half).unwrap();
+    }
+    wal.sync().unwrap();
+    assert_eq!(open(&disk.power_loss(0)).unwrap().1.records, vec![half; 3]);
+}
+
+#[test]
 fn on_the_machines_disk_a_second_node_is_kept_out_until_the_first_is_gone() {
     let temporary = tempfile::tempdir().unwrap();
     let path = temporary.path().join("a").join("b");

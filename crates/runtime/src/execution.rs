@@ -4,7 +4,7 @@
 //! concurrent by these rules goes by the wall clock.
 
 use crate::record::{EffectName, Handled, Incarnation, Record, RecordError, Release, Start};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use synod_model::{Effect, EffectOf, Event, Process, ProcessId};
 use thiserror::Error;
@@ -123,7 +123,7 @@ impl<P: Process> Execution<P> {
     /// Holds the deliveries against what was sent: nothing is created; nothing is duplicated between two incarnations.
     /// (Nor across them, by these links: that is more than their model promises.)
     pub fn check_links(&self) -> Result<usize, LinkViolation> {
-        let mut delivered = BTreeMap::new();
+        let mut delivered = BTreeSet::new();
         let mut deliveries = 0;
         for (&at, incarnation) in self.incarnations() {
             for handled in incarnation.handled() {
@@ -139,7 +139,7 @@ impl<P: Process> Execution<P> {
                     return Err(LinkViolation::Created { path: incarnation.path.clone(), at, from, message });
                 }
                 deliveries += 1;
-                if delivered.insert((at, from, cause), ()).is_some() {
+                if !delivered.insert((at, from, cause)) {
                     return Err(LinkViolation::Duplicated { at, from, message });
                 }
             }

@@ -7,7 +7,9 @@
 //! The log and the links know no process: they carry bytes.
 
 pub mod client;
+pub mod cluster;
 pub mod disk;
+pub mod drive;
 pub mod execution;
 pub mod fault;
 pub mod frame;

@@ -351,17 +351,14 @@ where
         let mut worst: Option<(u32, Obligation, Vec<u32>)> = None;
         graph.bottom_components(self.space.len() as u32, &mut |component, open| {
             let owed = self.owed_throughout(component);
-            match open {
-                Some(open) => {
-                    unjudged.extend(owed.into_iter().map(|o| (o.property, open.why().to_owned())));
-                }
-                None => {
-                    let first = component.iter().copied().min().expect("a component has a state");
-                    let better = worst.as_ref().is_none_or(|(state, _, _)| first < *state);
-                    if let (true, Some(obligation)) = (better, owed.into_iter().next()) {
-                        worst = Some((first, obligation, component.to_vec()));
-                    }
-                }
+            if let Some(open) = open {
+                unjudged.extend(owed.into_iter().map(|o| (o.property, open.why().to_owned())));
+                return;
+            }
+            let first = component.iter().copied().min().expect("a component has a state");
+            let better = worst.as_ref().is_none_or(|(state, _, _)| first < *state);
+            if let (true, Some(obligation)) = (better, owed.into_iter().next()) {
+                worst = Some((first, obligation, component.to_vec()));
             }
         });
         let (first, obligation, component) = worst?;

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use synod_kernel::{Environment, Setting};
 use synod_model::prelude::*;
-use synod_properties::{Monitor, Observation, Obligation, Property, Violation};
+use synod_properties::{Monitor, Obligation, Observation, Property, Violation};
 
 const SERVERS: u32 = 3;
 
@@ -141,7 +141,7 @@ impl Server {
                 self.accepts.clear();
                 self.ballot = (self.ballot.0 + 1, me);
                 self.prepares = BTreeMap::from([(me, self.accepted)]);
-                self.tell_others(&Msg::Prepare(self.ballot), ctx);
+                tell_others(&Msg::Prepare(self.ballot), ctx);
             }
             Msg::Prepare(ballot) if self.ballot < ballot => {
                 self.ballot = ballot;
@@ -155,7 +155,7 @@ impl Server {
                     self.proposal = Some(proposal);
                     self.accepted = Some((ballot, proposal));
                     self.accepts.insert(me);
-                    self.tell_others(&Msg::Accept(ballot, proposal), ctx);
+                    tell_others(&Msg::Accept(ballot, proposal), ctx);
                 }
             }
             Msg::Accept(ballot, proposal) if self.ballot <= ballot => {
@@ -168,7 +168,7 @@ impl Server {
                 if self.accepts.len() == 2 {
                     self.decided = true;
                     let proposal = self.proposal.expect("it proposed");
-                    self.tell_others(&Msg::Decided(ballot, proposal), ctx);
+                    tell_others(&Msg::Decided(ballot, proposal), ctx);
                     ctx.send(proposal.1, Msg::PutOk(proposal.0));
                 }
             }
@@ -180,11 +180,11 @@ impl Server {
             _ => {}
         }
     }
+}
 
-    fn tell_others(&self, message: &Msg, ctx: &mut impl Context<Role>) {
-        for to in servers_but(ctx.me()) {
-            ctx.send(to, message.clone());
-        }
+fn tell_others(message: &Msg, ctx: &mut impl Context<Role>) {
+    for to in servers_but(ctx.me()) {
+        ctx.send(to, message.clone());
     }
 }
 

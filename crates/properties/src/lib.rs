@@ -4,6 +4,11 @@
 //! down, indications up, crashes and recoveries. The same monitor judges an exploration, a simulated run and the
 //! recorded run of a real cluster.
 
+pub mod broadcast;
+pub mod leader;
+pub mod links;
 pub mod monitor;
+#[cfg(test)]
+mod testing;
 
 pub use monitor::{Kind, Monitor, Obligation, Observation, Property, Violation};

@@ -4,11 +4,15 @@
 //! down, indications up, crashes and recoveries. The same monitor judges an exploration, a simulated run and the
 //! recorded run of a real cluster.
 
+pub mod algorithm;
 pub mod broadcast;
 pub mod leader;
 pub mod links;
 pub mod monitor;
 #[cfg(test)]
 mod testing;
+pub mod verdict;
 
+pub use algorithm::{Algorithm, GroundKind, Scale, Twin};
 pub use monitor::{Kind, Monitor, Obligation, Observation, Property, Violation};
+pub use verdict::Verdict;

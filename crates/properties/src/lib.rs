@@ -5,7 +5,12 @@
 //! recorded run of a real cluster.
 
 pub mod algorithm;
+pub mod broadcast;
+pub mod leader;
+pub mod links;
 pub mod monitor;
+#[cfg(test)]
+mod testing;
 pub mod verdict;
 
 pub use algorithm::{Algorithm, GroundKind, Scale, Twin};

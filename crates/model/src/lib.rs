@@ -20,6 +20,7 @@ pub mod process;
 pub mod signature;
 pub mod storage;
 pub mod system;
+pub mod timeout;
 pub mod timing;
 
 pub use bound::{AllCorrect, AnyNumber, Majority, OneCorrect, ThirdFaulty};
@@ -34,6 +35,7 @@ pub use process::{FailuresOf, LinkOf, Never, Process, State, TimingOf, Value, Wr
 pub use signature::{Signed, Unverified};
 pub use storage::{Either, NoStorage, Stable, Whole};
 pub use system::{AtLeast, SystemModel};
+pub use timeout::Timeout;
 pub use timing::{Asynchronous, Bounds, PartiallySynchronous, Synchronous};
 
 /// What an algorithm's file imports: `use synod_model::prelude::*;`.
@@ -43,8 +45,8 @@ pub mod prelude {
         CrashRecovery, CrashStop, Durable, Embeds, EventuallyPerfect, FairLoss, Fifo, Group, Indications,
         LocalCoin, Logged, Majority, Never, NoStorage, Omega, Omission, OneCorrect, Output,
         PartiallySynchronous, Perfect, Process, ProcessId, ProcessSet, Reliable, Stable, State, Stubborn,
-        Synchronous, SystemModel, ThirdFaulty, TimingOf, Value, Whole, With, embed, no_messages, no_requests,
-        no_storage, no_timers,
+        Synchronous, SystemModel, ThirdFaulty, Timeout, TimingOf, Value, Whole, With, embed, no_messages,
+        no_requests, no_storage, no_timers,
     };
     pub use serde::{Deserialize, Serialize};
     pub use std::time::Duration;

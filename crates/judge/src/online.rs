@@ -1,14 +1,15 @@
 //! Linearizability judged while the history grows.
 //!
 //! A [`History`](crate::History) remembers all that was; an automaton that judges it need not. What the past leaves
-//! open is a set of configurations: the state of the object, and which of the running operations have taken effect
-//! already, with what return value. Operations take effect *just in time*, when a return asks for it (Lowe 2017); a
-//! set that runs empty is a history that no order explains. Unlike the history, the set does not grow with time, and
-//! two histories that leave the same open are equal: a model checker explores what follows once.
+//! open is a set of configurations: the state of the object, which of the running operations have taken effect
+//! already, with what return value, and which operations of unknown outcome may still take effect. Operations take
+//! effect *just in time*, when a return asks for it (Lowe 2017); a set that runs empty is a history that no order
+//! explains. Unlike the history, the set does not grow with time, and two histories that leave the same open are
+//! equal: a model checker explores what follows once.
 
 use crate::history::Client;
 use crate::specification::SequentialSpecification;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Judges a history of an object `S` event by event.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -16,17 +17,50 @@ pub struct Online<S, State, Operation, Return> {
     specification: S,
     /// The operations that run, by client.
     running: BTreeMap<Client, Operation>,
-    configurations: BTreeSet<Configuration<State, Operation, Return>>,
+    configurations: Configurations<State, Operation, Return>,
 }
 
-/// One way in which the past may have been.
+/// One way in which the past may have been, but for the open operations.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-struct Configuration<State, Operation, Return> {
+struct Past<State, Return> {
     state: State,
     /// The clients whose running operation has taken effect, and what it returns.
     effected: BTreeMap<Client, Return>,
-    /// The operations of unknown outcome that may still take effect, with their number.
-    open: BTreeMap<Operation, usize>,
+}
+
+/// The operations of unknown outcome that may still take effect, with their number.
+type Open<Operation> = BTreeMap<Operation, usize>;
+
+/// Ways in which the past may have been, none of which is *dominated*: the same but for fewer open operations.
+/// Whatever can follow a dominated one can follow the other.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Configurations<State, Operation, Return>(BTreeMap<Past<State, Return>, BTreeSet<Open<Operation>>>);
+
+impl<State: Ord + Clone, Operation: Ord, Return: Ord + Clone> Configurations<State, Operation, Return> {
+    fn new() -> Self {
+        Self(BTreeMap::new())
+    }
+
+    /// Adds one, unless it is dominated; whether it did.
+    fn insert(&mut self, past: Past<State, Return>, open: Open<Operation>) -> bool {
+        let includes = |more: &Open<Operation>, fewer: &Open<Operation>| {
+            fewer.iter().all(|(operation, count)| more.get(operation).is_some_and(|more| more >= count))
+        };
+        let alternatives = self.0.entry(past).or_default();
+        if alternatives.iter().any(|other| includes(other, &open)) {
+            return false;
+        }
+        alternatives.retain(|other| !includes(&open, other));
+        alternatives.insert(open)
+    }
+
+    fn take(
+        &mut self,
+    ) -> impl Iterator<Item = (Past<State, Return>, Open<Operation>)> + use<State, Operation, Return> {
+        std::mem::take(&mut self.0)
+            .into_iter()
+            .flat_map(|(past, alternatives)| alternatives.into_iter().map(move |open| (past.clone(), open)))
+    }
 }
 
 /// The history is not linearizable: no order explains how its last operation ended.
@@ -40,9 +74,10 @@ where
 {
     /// The empty history of the object.
     pub fn new(specification: S) -> Self {
-        let state = specification.initial();
-        let first = Configuration { state, effected: BTreeMap::new(), open: BTreeMap::new() };
-        Self { specification, running: BTreeMap::new(), configurations: BTreeSet::from([first]) }
+        let mut configurations = Configurations::new();
+        let past = Past { state: specification.initial(), effected: BTreeMap::new() };
+        configurations.insert(past, Open::new());
+        Self { specification, running: BTreeMap::new(), configurations }
     }
 
     /// The operation that `client` waits for.
@@ -67,75 +102,75 @@ where
     /// If the client waits for none: ask [`Online::running`].
     pub fn returned(&mut self, client: Client, value: &S::Return) -> Result<(), NotLinearizable> {
         assert!(self.running.contains_key(&client), "{client} waits for no operation");
-        let (mut left, mut met) = (std::mem::take(&mut self.configurations), BTreeSet::new());
-        let mut explained = BTreeSet::new();
-        while let Some(configuration) = left.pop_first() {
-            match configuration.effected.get(&client) {
+        let mut left: VecDeque<_> = self.configurations.take().collect();
+        let mut met = Configurations::new();
+        // breadth first: what uses up fewer open operations comes first, and dominates what uses up more
+        while let Some((mut past, open)) = left.pop_front() {
+            match past.effected.get(&client) {
                 Some(returned) if returned == value => {
-                    let mut without = configuration;
-                    without.effected.remove(&client);
-                    explained.insert(without);
+                    past.effected.remove(&client);
+                    self.configurations.insert(past, open);
                 }
                 Some(_) => {}
                 None => {
-                    left.extend(self.one_more_effect(&configuration).filter(|next| !met.contains(next)));
-                    met.insert(configuration);
+                    if met.insert(past.clone(), open.clone()) {
+                        self.one_more_effect(&past, &open, |past, open| left.push_back((past, open)));
+                    }
                 }
             }
         }
         self.running.remove(&client);
-        self.configurations = explained;
         self.verdict()
     }
 
     /// The client stops waiting and will never know: its operation may take effect at any time from now on, or never.
     pub fn unknown(&mut self, client: Client) {
         let Some(operation) = self.running.remove(&client) else { return };
-        self.configurations = std::mem::take(&mut self.configurations)
-            .into_iter()
-            .map(|mut configuration| {
-                if configuration.effected.remove(&client).is_none() {
-                    *configuration.open.entry(operation.clone()).or_default() += 1;
-                }
-                configuration
-            })
-            .collect();
+        for (mut past, mut open) in self.configurations.take() {
+            if past.effected.remove(&client).is_none() {
+                *open.entry(operation.clone()).or_default() += 1;
+            }
+            self.configurations.insert(past, open);
+        }
     }
 
     /// The operation of `client` did not and will not take effect.
     pub fn failed(&mut self, client: Client) -> Result<(), NotLinearizable> {
         self.running.remove(&client);
-        self.configurations.retain(|configuration| !configuration.effected.contains_key(&client));
+        self.configurations.0.retain(|past, _| !past.effected.contains_key(&client));
         self.verdict()
     }
 
     fn verdict(&self) -> Result<(), NotLinearizable> {
-        if self.configurations.is_empty() { Err(NotLinearizable) } else { Ok(()) }
+        if self.configurations.0.is_empty() { Err(NotLinearizable) } else { Ok(()) }
     }
 
-    fn one_more_effect<'a>(
-        &'a self,
-        configuration: &'a Configuration<S::State, S::Operation, S::Return>,
-    ) -> impl Iterator<Item = Configuration<S::State, S::Operation, S::Return>> + 'a {
-        let running = self.running.iter().filter(|(client, _)| !configuration.effected.contains_key(client));
-        let of_running = running.map(|(&client, operation)| {
-            let (state, value) = self.specification.apply(&configuration.state, operation);
-            let mut effected = configuration.effected.clone();
+    /// All that one more operation taking effect can lead to.
+    fn one_more_effect(
+        &self,
+        past: &Past<S::State, S::Return>,
+        open: &Open<S::Operation>,
+        mut next: impl FnMut(Past<S::State, S::Return>, Open<S::Operation>),
+    ) {
+        for (&client, operation) in
+            self.running.iter().filter(|(client, _)| !past.effected.contains_key(client))
+        {
+            let (state, value) = self.specification.apply(&past.state, operation);
+            let mut effected = past.effected.clone();
             effected.insert(client, value);
-            Configuration { state, effected, open: configuration.open.clone() }
-        });
-        let of_open = configuration.open.keys().filter_map(|operation| {
-            let (state, _) = self.specification.apply(&configuration.state, operation);
-            if state == configuration.state {
-                return None; // nobody will see its value: without effect it may as well never have happened
+            next(Past { state, effected }, open.clone());
+        }
+        for operation in open.keys() {
+            let (state, _) = self.specification.apply(&past.state, operation);
+            if state == past.state {
+                continue; // nobody will see its value: without effect it may as well never have happened
             }
-            let mut open = configuration.open.clone();
+            let mut open = open.clone();
             if let Some(count) = open.get_mut(operation) {
                 *count -= 1;
             }
             open.retain(|_, count| *count > 0);
-            Some(Configuration { state, effected: configuration.effected.clone(), open })
-        });
-        of_running.chain(of_open)
+            next(Past { state, effected: past.effected.clone() }, open);
+        }
     }
 }

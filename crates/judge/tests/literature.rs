@@ -1,8 +1,8 @@
 //! The examples of the literature, and what they are known to be.
 
 use synod_judge::{
-    Budget, Client, Event, History, Outcome, Register, RegisterOperation, RegisterReturn,
-    SequentialSpecification, Verdict, linearizable,
+    Budget, Client, Event, History, NotLinearizable, Online, Outcome, Register, RegisterOperation,
+    RegisterReturn, SequentialSpecification, Verdict, linearizable,
 };
 
 type Registers = History<RegisterOperation<u8>, RegisterReturn<u8>>;
@@ -191,4 +191,20 @@ fn lowe_2017_memoisation_makes_the_search_exponential_rather_than_factorial() {
     history.returned(Client(0), RegisterReturn::Value(Some(99))).unwrap();
     let verdict = linearizable(&Register::default(), &history, Budget { steps_max: 6_000_000 });
     assert!(matches!(verdict, Verdict::Violation { prefix: 31, operation: 15, .. }), "{verdict:?}");
+}
+
+/// Forty writes that nobody heard of again: kept naively, 2^40 ways in which the past may have been.
+#[test]
+fn an_online_judge_keeps_few_of_the_pasts_that_unknown_writes_leave_possible() {
+    let mut judge = Online::new(Register::default());
+    for value in 0..40 {
+        judge.invoke(Client(1), RegisterOperation::Write(value));
+        judge.unknown(Client(1));
+    }
+    for value in (0..40).rev() {
+        judge.invoke(Client(2), RegisterOperation::Read);
+        assert_eq!(judge.returned(Client(2), &RegisterReturn::Value(Some(value))), Ok(()));
+    }
+    judge.invoke(Client(2), RegisterOperation::Read);
+    assert_eq!(judge.returned(Client(2), &RegisterReturn::Value(Some(1))), Err(NotLinearizable));
 }

@@ -165,7 +165,7 @@ impl<V: Value, D: PracticalDetector> PaxosSequence<V, D> {
             decided.expect_none("nothing is decided at the start");
             if let Some(p) = self.trusted {
                 Self::run(k, &mut instance, ctx, |c, ctx| {
-                    c.on_request(single_decree::Request::Trust(p), ctx)
+                    c.on_request(single_decree::Request::Trust(p), ctx);
                 });
             }
             instance
@@ -198,7 +198,11 @@ impl<V: Value, D> PaxosSequence<V, D> {
 
     /// The least number of an instance that is not known here to be decided.
     pub fn first_undecided(&self) -> u64 {
-        (0..).find(|&k| self.decided(k).is_none()).expect("there are more numbers than instances")
+        let mut k = 0;
+        while self.decided(k).is_some() {
+            k += 1;
+        }
+        k
     }
 
     /// The greatest round of a ballot that it has taken part in: a measure to bound an exploration by.

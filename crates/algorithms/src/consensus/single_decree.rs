@@ -17,10 +17,10 @@
 //! Safety needs neither time nor the detector. Twins: [`Defect`].
 //!
 //! # Cost
-//! Without failures, from the leader's ⟨Propose⟩: 2 round trips to the leader's decision, half a one more to all others;
-//! 5(n - 1) messages (to oneself not counted) and n - 1 more for each proposer that hands its value over is not the
-//! leader's but its own single message. Stores: 1 a promise, 1 a vote, 1 a decision.
-//! A recovery costs n - 1 messages and at most 2 answers from each; a change of leader n - 1 messages once decided.
+//! Without failures 5(n - 1) messages (to oneself not counted) and 3n writes. From the leader's ⟨Propose⟩ its decision
+//! takes 2 round trips, that of the others half a one more. A proposer that does not lead adds 1 message, and half a
+//! round trip. A recovery costs n - 1 messages and at most 1 answer to each; a change of leader 1 message from each
+//! process that has a proposal or the decision, and n - 1 from the leader if it has the latter.
 //!
 //! # Departures from the source
 //! - **Who leads is told, not elected here**; a proposer that does not lead hands its value to the process that does

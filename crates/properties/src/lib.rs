@@ -4,10 +4,14 @@
 //! down, indications up, crashes and recoveries. The same monitor judges an exploration, a simulated run and the
 //! recorded run of a real cluster.
 
+pub mod algorithm;
 pub mod consensus;
 pub mod monitor;
 pub mod registers;
+pub mod verdict;
 
+pub use algorithm::{Algorithm, GroundKind, Scale, Twin};
 pub use consensus::{Consensus, ConsensusSequence};
 pub use monitor::{Kind, Monitor, Obligation, Observation, Property, Violation};
 pub use registers::AtomicRegister;
+pub use verdict::Verdict;

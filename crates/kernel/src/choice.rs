@@ -1,0 +1,206 @@
+//! What may happen next.
+
+use crate::seat::SeatId;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use synod_model::Output;
+
+/// One thing that may happen in a world: an event at a seat, or a fault. One enum for all grounds, generic over how
+/// messages and timers are represented.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Choice<M, T> {
+    /// A process starts for the first time.
+    Init {
+        /// Where.
+        seat: SeatId,
+    },
+    /// The layer above makes its next request. Lost, but observed, where the process is down.
+    Request {
+        /// Where.
+        seat: SeatId,
+    },
+    /// A message arrives. Lost where the process is down.
+    Deliver {
+        /// From where.
+        from: SeatId,
+        /// Where.
+        to: SeatId,
+        /// What.
+        message: M,
+    },
+    /// A message arrives, and another copy of it stays in flight. A fault.
+    Duplicate {
+        /// From where.
+        from: SeatId,
+        /// Where.
+        to: SeatId,
+        /// What.
+        message: M,
+    },
+    /// A message in flight is lost: by the link, or since its sender crashed.
+    Lose {
+        /// From where.
+        from: SeatId,
+        /// Where it would have arrived.
+        to: SeatId,
+        /// What.
+        message: M,
+    },
+    /// A timer or a pulse fires.
+    Fire {
+        /// Where.
+        seat: SeatId,
+        /// Which.
+        timer: T,
+    },
+    /// An oracle gives an output.
+    Output {
+        /// Where.
+        seat: SeatId,
+        /// What.
+        output: Output,
+    },
+    /// The oldest pending write becomes durable.
+    Sync {
+        /// Where.
+        seat: SeatId,
+    },
+    /// A process crashes between two handlers. A fault.
+    Crash {
+        /// Where.
+        seat: SeatId,
+        /// For ever: the process is faulty.
+        forever: bool,
+        /// How many of the pending writes were durable all the same.
+        kept: u32,
+        /// Whether the write after those was torn.
+        torn: bool,
+    },
+    /// A process that crashed starts again from its disk.
+    Recover {
+        /// Where.
+        seat: SeatId,
+    },
+    /// The network is cut. A fault.
+    Sever {
+        /// The directed links that no longer carry anything.
+        links: Vec<(SeatId, SeatId)>,
+    },
+    /// All cuts heal.
+    Heal,
+}
+
+/// A crash inside a handler. A fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Cut {
+    /// Before the effect of this index.
+    pub before: u32,
+    /// For ever: the process is faulty.
+    pub forever: bool,
+}
+
+/// A choice with all that decides its outcome: what one step of a run is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Move<M, T> {
+    /// What happens.
+    #[serde(rename = "do")]
+    pub choice: Choice<M, T>,
+    /// The outcomes of the handler's draws.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub draws: Vec<u32>,
+    /// Whether the process crashes in the handler.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut: Option<Cut>,
+}
+
+impl<M, T> Move<M, T> {
+    /// `choice`, with every draw giving 0 and no crash in its handler.
+    pub fn plain(choice: Choice<M, T>) -> Self {
+        Self { choice, draws: Vec::new(), cut: None }
+    }
+}
+
+/// Whether a run may pass a choice over for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Fairness {
+    /// No: delivery, pulses, durability, recovery, healing.
+    Fair,
+    /// Yes: requests, faults, outputs of oracles.
+    Unfair,
+    /// It depends on time: a timer is due only when its duration has passed.
+    Timed,
+}
+
+impl<M, T> Choice<M, T> {
+    /// The seat at which a handler runs, or would if the process were up.
+    pub fn handler_seat(&self) -> Option<SeatId> {
+        match *self {
+            Self::Init { seat }
+            | Self::Request { seat }
+            | Self::Fire { seat, .. }
+            | Self::Output { seat, .. }
+            | Self::Recover { seat } => Some(seat),
+            Self::Deliver { to, .. } | Self::Duplicate { to, .. } => Some(to),
+            Self::Lose { .. } | Self::Sync { .. } | Self::Crash { .. } | Self::Sever { .. } | Self::Heal => {
+                None
+            }
+        }
+    }
+
+    /// Whether it is a fault.
+    pub fn is_fault(&self) -> bool {
+        matches!(self, Self::Duplicate { .. } | Self::Lose { .. } | Self::Crash { .. } | Self::Sever { .. })
+    }
+
+    /// The same choice over other representations.
+    pub fn map<M2, T2>(self, message: impl FnOnce(M) -> M2, timer: impl FnOnce(T) -> T2) -> Choice<M2, T2> {
+        match self {
+            Self::Init { seat } => Choice::Init { seat },
+            Self::Request { seat } => Choice::Request { seat },
+            Self::Deliver { from, to, message: m } => Choice::Deliver { from, to, message: message(m) },
+            Self::Duplicate { from, to, message: m } => Choice::Duplicate { from, to, message: message(m) },
+            Self::Lose { from, to, message: m } => Choice::Lose { from, to, message: message(m) },
+            Self::Fire { seat, timer: t } => Choice::Fire { seat, timer: timer(t) },
+            Self::Output { seat, output } => Choice::Output { seat, output },
+            Self::Sync { seat } => Choice::Sync { seat },
+            Self::Crash { seat, forever, kept, torn } => Choice::Crash { seat, forever, kept, torn },
+            Self::Recover { seat } => Choice::Recover { seat },
+            Self::Sever { links } => Choice::Sever { links },
+            Self::Heal => Choice::Heal,
+        }
+    }
+}
+
+impl<M: fmt::Debug, T: fmt::Debug> fmt::Display for Choice<M, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Init { seat } => write!(f, "p{} starts", seat.0),
+            Self::Request { seat } => write!(f, "p{} is asked", seat.0),
+            Self::Deliver { from, to, message } => write!(f, "p{} -> p{}  {message:?}", from.0, to.0),
+            Self::Duplicate { from, to, message } => {
+                write!(f, "p{} -> p{}  {message:?} (duplicated)", from.0, to.0)
+            }
+            Self::Lose { from, to, message } => write!(f, "p{} -x p{}  {message:?} lost", from.0, to.0),
+            Self::Fire { seat, timer } => write!(f, "p{} timer {timer:?}", seat.0),
+            Self::Output { seat, output } => write!(f, "p{} oracle: {output}", seat.0),
+            Self::Sync { seat } => write!(f, "p{} write durable", seat.0),
+            Self::Crash { seat, forever, kept, torn } => {
+                write!(f, "p{} crashes{}", seat.0, if *forever { " for ever" } else { "" })?;
+                if *kept > 0 {
+                    write!(f, ", {kept} pending writes kept")?;
+                }
+                if *torn {
+                    write!(f, ", the next one torn")?;
+                }
+                Ok(())
+            }
+            Self::Recover { seat } => write!(f, "p{} recovers", seat.0),
+            Self::Sever { links } => {
+                write!(f, "cut")?;
+                links.iter().try_for_each(|(a, b)| write!(f, " p{}-/->p{}", a.0, b.0))
+            }
+            Self::Heal => write!(f, "heal"),
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Where the outcomes of coins and choices come from.
+
+use synod_model::Draw;
+
+/// A source of outcomes.
+pub trait Draws {
+    /// The outcome of `draw`, below its bound.
+    fn draw(&mut self, draw: Draw) -> u32;
+}
+
+/// xoshiro256** 1.0 (Blackman, Vigna 2018), seeded by SplitMix64: written out here, since a seed must give the same run
+/// for years.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Random {
+    state: [u64; 4],
+}
+
+impl Random {
+    /// The generator of this seed.
+    pub fn new(seed: u64) -> Self {
+        let mut z = seed;
+        Self { state: std::array::from_fn(|_| split_mix(&mut z)) }
+    }
+
+    /// The next 64 bits.
+    #[inline]
+    pub fn bits(&mut self) -> u64 {
+        let s = &mut self.state;
+        let result = s[1].wrapping_mul(5).rotate_left(7).wrapping_mul(9);
+        let t = s[1] << 17;
+        s[2] ^= s[0];
+        s[3] ^= s[1];
+        s[1] ^= s[2];
+        s[0] ^= s[3];
+        s[2] ^= t;
+        s[3] = s[3].rotate_left(45);
+        result
+    }
+
+    /// A number below `bound`, by multiplication (Lemire 2019, without the rejection: its bias is below 2^-32 here).
+    ///
+    /// # Panics
+    /// If `bound` is 0.
+    #[inline]
+    pub fn below(&mut self, bound: u64) -> u64 {
+        assert!(bound > 0, "a draw needs an outcome");
+        ((u128::from(self.bits()) * u128::from(bound)) >> 64) as u64
+    }
+
+    /// True with probability `parts_per_million` / 10^6.
+    #[inline]
+    pub fn chance(&mut self, parts_per_million: u32) -> bool {
+        parts_per_million > 0 && self.below(1_000_000) < u64::from(parts_per_million)
+    }
+}
+
+fn split_mix(z: &mut u64) -> u64 {
+    *z = z.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut x = *z;
+    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^ (x >> 31)
+}
+
+/// Outcomes given beforehand, zeros after them; and a record of what was asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Script {
+    given: Vec<u32>,
+    asked: Vec<Draw>,
+}
+
+impl Script {
+    /// These outcomes, then zeros.
+    pub fn new(given: Vec<u32>) -> Self {
+        Self { given, asked: Vec::new() }
+    }
+
+    /// The outcomes that were drawn so far.
+    pub fn drawn(&self) -> Vec<u32> {
+        (0..self.asked.len()).map(|i| self.given.get(i).copied().unwrap_or(0)).collect()
+    }
+
+    /// The draws that were asked so far.
+    pub fn asked(&self) -> &[Draw] {
+        &self.asked
+    }
+
+    /// Whether every given outcome was asked for and lies below its bound.
+    pub fn fits(&self) -> bool {
+        self.given.len() <= self.asked.len()
+            && self.given.iter().zip(&self.asked).all(|(&g, d)| g < d.bound())
+    }
+
+    /// The scripts that differ from this run's in the last place that can still go up: calling this on each run, from
+    /// the empty script on, tries every combination of outcomes once.
+    pub fn successor(&self) -> Option<Self> {
+        let mut outcomes = self.drawn();
+        while let Some(last) = outcomes.pop() {
+            if last + 1 < self.asked[outcomes.len()].bound() {
+                outcomes.push(last + 1);
+                return Some(Self::new(outcomes));
+            }
+        }
+        None
+    }
+}
+
+impl Draws for Script {
+    fn draw(&mut self, draw: Draw) -> u32 {
+        let given = self.given.get(self.asked.len()).copied().unwrap_or(0);
+        self.asked.push(draw);
+        given.min(draw.bound() - 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_generator_gives_the_published_sequence() {
+        // reference: xoshiro256** from the state 1, 2, 3, 4
+        let mut r = Random { state: [1, 2, 3, 4] };
+        assert_eq!([r.bits(), r.bits(), r.bits(), r.bits()], [11520, 0, 1509978240, 1215971899390074240]);
+    }
+}

@@ -1,0 +1,580 @@
+//! What the world does: the axes of a system model with numbers.
+//!
+//! A model is what an algorithm assumes; an environment is what happens. `refines` is a partial order between
+//! environments, component by component; a model denotes the weakest environment that it allows.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::collections::BTreeSet;
+use std::fmt;
+use std::time::Duration;
+use synod_model::bound::Bound;
+use synod_model::failure::{FailureKind, FailureModel, Who};
+use synod_model::link::{Guarantee, LinkBase, LinkKind, LinkModel};
+use synod_model::oracle::{OracleKind, OracleSet};
+use synod_model::timing::{TimingKind, TimingModel};
+use synod_model::{Bounds, Group, ProcessId, SystemModel};
+
+/// How often an adversary may do a thing. Written as a number, or as `"unlimited"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Budget {
+    /// At most this often in a run.
+    AtMost(u32),
+    /// As often as it likes (finitely often where the model says so).
+    Unlimited,
+}
+
+impl Budget {
+    /// Never.
+    pub const NONE: Self = Self::AtMost(0);
+
+    /// Whether something is left.
+    pub const fn any(self) -> bool {
+        !matches!(self, Self::AtMost(0))
+    }
+
+    /// What is left after one use.
+    #[must_use]
+    pub fn spent(self) -> Self {
+        match self {
+            Self::AtMost(k) => Self::AtMost(k.checked_sub(1).expect("an enabled choice has a budget left")),
+            Self::Unlimited => Self::Unlimited,
+        }
+    }
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self::NONE
+    }
+}
+
+impl fmt::Display for Budget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AtMost(k) => write!(f, "{k}"),
+            Self::Unlimited => f.write_str("unlimited"),
+        }
+    }
+}
+
+impl Serialize for Budget {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::AtMost(k) => s.serialize_u32(*k),
+            Self::Unlimited => s.serialize_str("unlimited"),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Budget {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Written {
+            Number(i64),
+            Word(String),
+        }
+        match Written::deserialize(d)? {
+            Written::Number(k) => u32::try_from(k)
+                .map(Self::AtMost)
+                .map_err(|_| serde::de::Error::custom(format!("a budget is a number from 0 on, not {k}"))),
+            Written::Word(w) if w == "unlimited" => Ok(Self::Unlimited),
+            Written::Word(w) => {
+                Err(serde::de::Error::custom(format!("a budget is a number or \"unlimited\", not {w:?}")))
+            }
+        }
+    }
+}
+
+/// A probability in parts per million: exact, comparable, the same on every machine. Written as a decimal in [0, 1].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Probability(u32);
+
+impl Probability {
+    /// Never.
+    pub const ZERO: Self = Self(0);
+
+    /// `parts` in a million.
+    ///
+    /// # Panics
+    /// If `parts` exceeds a million.
+    pub const fn per_million(parts: u32) -> Self {
+        assert!(parts <= 1_000_000, "a probability is at most 1");
+        Self(parts)
+    }
+
+    /// In parts per million.
+    pub const fn parts_per_million(self) -> u32 {
+        self.0
+    }
+}
+
+impl fmt::Display for Probability {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", f64::from(self.0) / 1e6)
+    }
+}
+
+impl Serialize for Probability {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_f64(f64::from(self.0) / 1e6)
+    }
+}
+
+impl<'de> Deserialize<'de> for Probability {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let p = f64::deserialize(d)?;
+        if (0.0..=1.0).contains(&p) {
+            Ok(Self((p * 1e6).round() as u32))
+        } else {
+            Err(serde::de::Error::custom(format!("a probability lies in [0, 1], {p} does not")))
+        }
+    }
+}
+
+/// Durations in files: an integer number of milliseconds, or text with a unit: "250us", "10ms", "2s".
+pub mod duration {
+    use serde::{Deserialize, Deserializer, Serializer};
+    use std::time::Duration;
+
+    /// The duration that `text` writes.
+    pub fn parse(text: &str) -> Result<Duration, String> {
+        let split = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
+        let (number, unit) = text.split_at(split);
+        let nanos: u64 = match unit.trim() {
+            "ns" => 1,
+            "us" => 1_000,
+            "ms" => 1_000_000,
+            "s" => 1_000_000_000,
+            "min" => 60_000_000_000,
+            other => return Err(format!("a duration needs a unit (ns, us, ms, s, min), not {other:?}")),
+        };
+        let number: u64 = number.trim().parse().map_err(|_| {
+            format!("{text:?} is not a duration: expected a number from 0 on and a unit, as in \"10ms\"")
+        })?;
+        number.checked_mul(nanos).map(Duration::from_nanos).ok_or_else(|| format!("{text:?} is too long"))
+    }
+
+    /// The shortest exact text with a unit.
+    pub fn format(duration: Duration) -> String {
+        let nanos = duration.as_nanos();
+        let (unit, name) = [(1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "us")]
+            .into_iter()
+            .find(|(unit, _)| nanos.is_multiple_of(*unit))
+            .unwrap_or((1, "ns"));
+        format!("{}{name}", nanos / unit)
+    }
+
+    /// For `#[serde(with)]`.
+    pub fn serialize<S: Serializer>(duration: &Duration, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_str(&format(*duration))
+    }
+
+    /// For `#[serde(with)]`.
+    pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Duration, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Written {
+            Text(String),
+            Milliseconds(i64),
+        }
+        match Written::deserialize(d)? {
+            Written::Text(text) => parse(&text).map_err(serde::de::Error::custom),
+            Written::Milliseconds(ms) => u64::try_from(ms)
+                .map(Duration::from_millis)
+                .map_err(|_| serde::de::Error::custom(format!("a duration cannot be negative: {ms}"))),
+        }
+    }
+}
+
+/// How processes fail, with budgets.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Failures {
+    /// The failure model that this is.
+    pub kind: FailureKind,
+    /// f: how many processes may stop for ever.
+    #[serde(default)]
+    pub stops: Budget,
+    /// How many crashes, in all, are followed by a recovery.
+    #[serde(default)]
+    pub restarts: Budget,
+    /// The processes that may fail, where not all may: servers among servers and clients.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub among: Option<Group>,
+}
+
+impl Failures {
+    /// Nobody fails.
+    pub const NONE: Self =
+        Self { kind: FailureKind::Reliable, stops: Budget::NONE, restarts: Budget::NONE, among: None };
+
+    /// Whether `p` may fail.
+    pub fn may_fail(&self, p: ProcessId) -> bool {
+        self.among.is_none_or(|group| group.contains(p))
+    }
+}
+
+/// When a write becomes durable.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Durability {
+    /// At once; what an asynchronous disk could do beyond that, crashes inside handlers and deliveries to processes
+    /// that are down do as well. Not so for monitors that read the order of concurrent observations.
+    #[default]
+    Immediate,
+    /// Later, by a choice; effects issued after a store are held until then, across handlers.
+    Deferred,
+    /// A broken twin of this kernel: holds effects back within the handler that stores, not in the next.
+    #[doc(hidden)]
+    DeferredWithinHandler,
+}
+
+/// What disks do.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Storage {
+    /// When a write becomes durable.
+    pub durability: Durability,
+    /// How many crashes may tear the write that was being made.
+    pub torn_writes: Budget,
+    /// Simulated: the longest that a write takes to become durable.
+    #[serde(with = "duration")]
+    pub sync_max: Duration,
+}
+
+/// What links do.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Links {
+    /// The link model that this is.
+    #[serde(with = "link_kind")]
+    pub kind: LinkKind,
+    /// How many messages may be lost between processes that are up.
+    #[serde(default)]
+    pub losses: Budget,
+    /// How many messages may be delivered once more than they were sent.
+    #[serde(default)]
+    pub duplications: Budget,
+    /// Messages in flight are a set: sending one that is in flight changes nothing. For exploring unreliable links.
+    #[serde(default)]
+    pub as_set: bool,
+    /// A delivery to which the receiver neither changes nor sends is no step: the message stays in flight.
+    #[serde(default)]
+    pub ignored_stay: bool,
+    /// Simulated: the chance that a message is lost, while the budget lasts.
+    #[serde(default)]
+    pub loss_probability: Probability,
+    /// Simulated: the chance that a message is duplicated, while the budget lasts.
+    #[serde(default)]
+    pub duplication_probability: Probability,
+    /// Simulated: the shortest delay of a message.
+    #[serde(default, with = "duration")]
+    pub delay_min: Duration,
+    /// Simulated: the longest delay of a message (under partial synchrony: after GST).
+    #[serde(default, with = "duration")]
+    pub delay_max: Duration,
+}
+
+impl Links {
+    /// Links of this kind that do nothing that they need not.
+    pub fn of(kind: LinkKind) -> Self {
+        Self {
+            kind,
+            losses: Budget::NONE,
+            duplications: Budget::NONE,
+            as_set: false,
+            ignored_stay: false,
+            loss_probability: Probability::ZERO,
+            duplication_probability: Probability::ZERO,
+            delay_min: Duration::ZERO,
+            delay_max: Duration::ZERO,
+        }
+    }
+}
+
+/// Link kinds in files: "perfect", "fifo perfect".
+mod link_kind {
+    use super::{Deserialize, Deserializer, LinkBase, LinkKind, Serializer};
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+    pub(super) fn serialize<S: Serializer>(kind: &LinkKind, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_str(&kind.to_string())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<LinkKind, D::Error> {
+        let text = String::deserialize(d)?;
+        super::parse_link(&text).ok_or_else(|| {
+            let names: Vec<_> = LinkBase::ALL.iter().map(|b| b.name()).collect();
+            serde::de::Error::custom(format!(
+                "unknown link {text:?}: expected one of {}, with `authenticated`, `arbitrary` or `fifo` before it",
+                names.join(", ")
+            ))
+        })
+    }
+}
+
+/// The link kind that `text` names, as in "fifo perfect".
+pub fn parse_link(text: &str) -> Option<LinkKind> {
+    let mut words: Vec<_> = text.split_whitespace().collect();
+    let name = words.pop()?;
+    let base = LinkBase::ALL.into_iter().find(|b| b.name() == name)?;
+    let mut kind = LinkKind::plain(base);
+    for word in words {
+        match word {
+            "fifo" => kind.fifo = true,
+            "arbitrary" => kind.arbitrary = true,
+            "authenticated" => kind.authenticated = true,
+            _ => return None,
+        }
+    }
+    Some(kind)
+}
+
+/// A cut: messages from one side to the other do not arrive until it heals.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Partition {
+    /// One side.
+    pub from: Vec<ProcessId>,
+    /// The other side.
+    pub to: Vec<ProcessId>,
+    /// Only this way.
+    #[serde(default)]
+    pub one_way: bool,
+}
+
+/// What time does.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Timing {
+    /// The timing model that this is.
+    pub kind: TimingKind,
+    /// Explored: how many timers may fire, in all.
+    #[serde(default = "unlimited")]
+    pub firings: Budget,
+    /// Explored: how many pulses may fire, in all.
+    #[serde(default = "unlimited")]
+    pub pulses: Budget,
+    /// Simulated, partial synchrony: the instant after which delays keep to their bound.
+    #[serde(default, with = "duration")]
+    pub gst: Duration,
+    /// Simulated, partial synchrony: the longest delay before GST.
+    #[serde(default, with = "duration")]
+    pub delay_before_gst: Duration,
+    /// The known bounds of the synchronous model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bounds: Option<Bounds>,
+}
+
+fn unlimited() -> Budget {
+    Budget::Unlimited
+}
+
+impl Timing {
+    /// Time of this kind, with no bound on firings.
+    pub fn of(kind: TimingKind) -> Self {
+        Self {
+            kind,
+            firings: Budget::Unlimited,
+            pulses: Budget::Unlimited,
+            gst: Duration::ZERO,
+            delay_before_gst: Duration::ZERO,
+            bounds: None,
+        }
+    }
+}
+
+/// What oracles there are, and how often they speak.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Oracles {
+    /// Those that answer.
+    pub granted: Vec<OracleKind>,
+    /// How many outputs they give, in all.
+    pub outputs: Budget,
+}
+
+/// What a world may do: the axes with numbers and budgets.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Environment {
+    /// n: how many processes there are.
+    pub processes: u32,
+    /// How they fail.
+    pub failures: Failures,
+    /// What disks do.
+    #[serde(default)]
+    pub storage: Storage,
+    /// What links do.
+    pub links: Links,
+    /// How often the network may be partitioned.
+    #[serde(default)]
+    pub partitions: Budget,
+    /// The only partitions that happen; any where there is no list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cuts: Option<BTreeSet<Partition>>,
+    /// What time does.
+    pub timing: Timing,
+    /// What oracles there are.
+    #[serde(default)]
+    pub oracles: Oracles,
+    /// Explored: the largest value of the algorithm's own measure (ballots, rounds); states beyond it are not kept.
+    #[serde(default = "unlimited")]
+    pub measure: Budget,
+}
+
+impl Environment {
+    /// `n` processes that never fail, over perfect links, asynchronous.
+    pub fn benign(n: u32) -> Self {
+        Self {
+            processes: n,
+            failures: Failures::NONE,
+            storage: Storage::default(),
+            links: Links::of(LinkKind::plain(LinkBase::Perfect)),
+            partitions: Budget::NONE,
+            cuts: None,
+            timing: Timing::of(TimingKind::Asynchronous),
+            oracles: Oracles::default(),
+            measure: Budget::Unlimited,
+        }
+    }
+
+    /// The weakest environment that the model `M` allows with `n` processes: all that its adversary may do.
+    pub fn weakest<M: SystemModel>(n: u32) -> Self {
+        let profile = M::Failures::KIND.profile();
+        let f = M::Bound::faulty_max(n);
+        let budget = |who| match who {
+            Who::Nobody => Budget::NONE,
+            Who::Faulty => Budget::AtMost(f),
+            Who::Anyone => Budget::Unlimited,
+        };
+        let promises = M::Link::KIND.guarantees();
+        let unless = |promised| if promised { Budget::NONE } else { Budget::Unlimited };
+        let oracles: Vec<_> = M::Timing::ORACLES.iter().collect();
+        Self {
+            processes: n,
+            failures: Failures {
+                kind: M::Failures::KIND,
+                stops: budget(profile.stop),
+                restarts: budget(profile.restart),
+                among: None,
+            },
+            storage: Storage {
+                durability: Durability::Deferred,
+                torn_writes: if profile.restart == Who::Anyone { Budget::Unlimited } else { Budget::NONE },
+                sync_max: Duration::MAX,
+            },
+            links: Links {
+                losses: unless(promises.has(Guarantee::AtLeastOnce)),
+                duplications: unless(promises.has(Guarantee::NoDuplication)),
+                as_set: false,
+                ignored_stay: false,
+                loss_probability: Probability::per_million(if promises.has(Guarantee::AtLeastOnce) {
+                    0
+                } else {
+                    1_000_000
+                }),
+                duplication_probability: Probability::per_million(
+                    if promises.has(Guarantee::NoDuplication) { 0 } else { 1_000_000 },
+                ),
+                delay_min: Duration::ZERO,
+                delay_max: Duration::MAX,
+                kind: M::Link::KIND,
+            },
+            partitions: Budget::Unlimited,
+            cuts: None,
+            timing: Timing {
+                kind: M::Timing::KIND,
+                firings: Budget::Unlimited,
+                pulses: Budget::Unlimited,
+                gst: Duration::MAX,
+                delay_before_gst: Duration::MAX,
+                bounds: None,
+            },
+            oracles: Oracles {
+                outputs: if oracles.is_empty() { Budget::NONE } else { Budget::Unlimited },
+                granted: oracles,
+            },
+            measure: Budget::Unlimited,
+        }
+    }
+
+    /// Whether all that this environment may do, `weaker` may do too. A partial order: component by component.
+    ///
+    /// A verdict of safety for `weaker` then holds here.
+    pub fn refines(&self, weaker: &Self) -> bool {
+        self.processes == weaker.processes
+            && self.failures_refine(&weaker.failures)
+            && self.storage_refines(&weaker.storage)
+            && self.links_refine(&weaker.links)
+            && self.partitions <= weaker.partitions
+            && match (&self.cuts, &weaker.cuts) {
+                (_, None) => true,
+                (None, Some(_)) => false,
+                (Some(here), Some(weaker)) => here.is_subset(weaker),
+            }
+            && self.timing_refines(&weaker.timing)
+            && self.oracles_refine(&weaker.oracles)
+            && self.measure <= weaker.measure
+    }
+
+    pub(crate) fn failures_refine(&self, weaker: &Failures) -> bool {
+        let here = &self.failures;
+        here.kind.at_least(weaker.kind)
+            && here.stops <= weaker.stops
+            && here.restarts <= weaker.restarts
+            && match (here.among, weaker.among) {
+                (_, None) => true,
+                (None, Some(_)) => false,
+                (Some(a), Some(b)) => a == b || (a.count < b.count && a.members().all(|p| b.contains(p))),
+            }
+    }
+
+    pub(crate) fn storage_refines(&self, weaker: &Storage) -> bool {
+        self.storage.durability <= weaker.durability
+            && self.storage.torn_writes <= weaker.torn_writes
+            && self.storage.sync_max <= weaker.sync_max
+    }
+
+    pub(crate) fn links_refine(&self, weaker: &Links) -> bool {
+        let here = &self.links;
+        here.kind.at_least(weaker.kind)
+            && here.losses <= weaker.losses
+            && here.duplications <= weaker.duplications
+            && here.as_set == weaker.as_set
+            && here.ignored_stay == weaker.ignored_stay
+            && here.loss_probability <= weaker.loss_probability
+            && here.duplication_probability <= weaker.duplication_probability
+            && here.delay_min >= weaker.delay_min
+            && here.delay_max <= weaker.delay_max
+    }
+
+    pub(crate) fn timing_refines(&self, weaker: &Timing) -> bool {
+        let here = &self.timing;
+        here.kind.at_least(weaker.kind)
+            && here.firings <= weaker.firings
+            && here.pulses <= weaker.pulses
+            && here.gst <= weaker.gst
+            && here.delay_before_gst <= weaker.delay_before_gst
+            && match (here.bounds, weaker.bounds) {
+                (_, None) => true,
+                (None, Some(_)) => false,
+                (Some(a), Some(b)) => a.delay <= b.delay && a.step <= b.step && a.drift_ppm <= b.drift_ppm,
+            }
+    }
+
+    pub(crate) fn oracles_refine(&self, weaker: &Oracles) -> bool {
+        // more oracles help an algorithm; an adversary without outputs to spend can do less
+        let granted = |o: &Oracles| o.granted.iter().copied().collect::<OracleSet>();
+        granted(&self.oracles).include(granted(weaker)) && self.oracles.outputs <= weaker.outputs
+    }
+
+    /// The largest number of processes that may be faulty in it.
+    pub fn faulty_max(&self) -> u32 {
+        match self.failures.stops {
+            Budget::AtMost(k) => k.min(self.processes),
+            Budget::Unlimited => self.processes,
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! A world of processes, its enabled choices, and the one [`step`] that every ground shares.
+//!
+//! A [`World`] is indexed by seat. What may happen next is a [`Choice`]; [`World::enabled`] lists them, [`step`] takes
+//! one. The simulator draws the choice from a seed, the checker tries every one, the real runtime lets reality choose
+//! and records it. Step is generic over how values are represented ([`Rep`]): in place, or interned by a checker.
+//!
+//! [`Environment`] says what the world may do, with budgets; [`trace`] is the one artefact that every ground writes
+//! and [`trace::Replay`] reads.
+
+pub mod choice;
+pub mod diagnostic;
+pub mod draws;
+pub mod environment;
+pub mod network;
+pub mod seat;
+pub mod setting;
+pub mod trace;
+pub mod world;
+
+pub use choice::{Choice, Cut, Fairness, Move};
+pub use diagnostic::{Code, Diagnostic};
+pub use draws::{Draws, Random, Script};
+pub use environment::{
+    Budget, Durability, Environment, Failures, Links, Oracles, Partition, Probability, Storage, Timing,
+};
+pub use network::Network;
+pub use seat::{Released, Seat, SeatId, Status, View};
+pub use setting::{Seating, Setting};
+pub use world::{Budgets, Ground, InPlace, Observed, Rep, Rest, World, step};

@@ -1,0 +1,116 @@
+//! What stays the same throughout a run.
+
+use crate::environment::Environment;
+use crate::seat::SeatId;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use synod_model::{Group, Process, ProcessId};
+
+/// What stays the same throughout a run: the environment, the parameters, and what is asked of whom.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(bound = "")]
+pub struct Setting<P: Process> {
+    /// What the world may do.
+    pub environment: Environment,
+    /// What all processes know.
+    pub parameters: P::Parameters,
+    /// By seat: the requests of the layer above, in order.
+    pub requests: Vec<Vec<P::Request>>,
+    /// Who sits where.
+    pub seating: Seating,
+}
+
+impl<P: Process> Setting<P> {
+    /// The usual: process i at seat i.
+    pub fn new(
+        environment: Environment,
+        parameters: P::Parameters,
+        mut requests: Vec<Vec<P::Request>>,
+    ) -> Self {
+        let seating = Seating::plain(environment.processes);
+        requests.resize(seating.len(), Vec::new());
+        Self { environment, parameters, requests, seating }
+    }
+
+    /// The processes of the world.
+    pub fn group(&self) -> Group {
+        Group::first(self.environment.processes)
+    }
+}
+
+/// Who sits where: each seat has an identity and an audience, the seats that its messages reach.
+///
+/// Worlds are indexed by seat: the twins of a Byzantine process are two seats of one identity.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seating {
+    /// Processes 0..n sit at the seats of the same numbers.
+    processes: u32,
+    /// The identities at the seats after those.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    twins: Vec<ProcessId>,
+    /// Seats that do not reach everybody.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    audiences: BTreeMap<SeatId, Vec<SeatId>>,
+}
+
+impl Seating {
+    /// Process i at seat i, everybody reaching everybody.
+    pub fn plain(n: u32) -> Self {
+        Self { processes: n, twins: Vec::new(), audiences: BTreeMap::new() }
+    }
+
+    /// A further seat under `identity`: a twin of the process.
+    pub fn add(&mut self, identity: ProcessId) -> SeatId {
+        self.twins.push(identity);
+        SeatId(self.len() as u32 - 1)
+    }
+
+    /// Makes the messages from `seat` reach only `audience`.
+    pub fn reach(&mut self, seat: SeatId, audience: Vec<SeatId>) {
+        self.audiences.insert(seat, audience);
+    }
+
+    /// How many seats there are.
+    pub fn len(&self) -> usize {
+        self.processes as usize + self.twins.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// All seats.
+    pub fn seats(&self) -> impl DoubleEndedIterator<Item = SeatId> + ExactSizeIterator + 'static {
+        (0..self.len() as u32).map(SeatId)
+    }
+
+    /// Who sits at `seat`.
+    #[inline]
+    pub fn identity(&self, seat: SeatId) -> ProcessId {
+        match seat.0.checked_sub(self.processes) {
+            None => ProcessId(seat.0),
+            Some(twin) => self.twins[twin as usize],
+        }
+    }
+
+    /// The seats that a message from `from` to the process `to` reaches.
+    ///
+    /// # Panics
+    /// If there is no such process: only a bug of an algorithm sends to nobody.
+    #[inline]
+    pub fn receivers(&self, from: SeatId, to: ProcessId, mut each: impl FnMut(SeatId)) {
+        assert!(
+            to.0 < self.processes,
+            "{from} sends to {to}, who does not exist among {} processes",
+            self.processes
+        );
+        if self.twins.is_empty() && self.audiences.is_empty() {
+            return each(SeatId(to.0));
+        }
+        let audience = self.audiences.get(&from);
+        self.seats()
+            .filter(|&seat| self.identity(seat) == to && audience.is_none_or(|a| a.contains(&seat)))
+            .for_each(each);
+    }
+}

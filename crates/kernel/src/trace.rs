@@ -1,0 +1,499 @@
+//! The trace: the one artefact that every ground writes and reads.
+//!
+//! JSON Lines: a header, one line per step, an end. A step records its choice, the outcomes of its draws, its cause,
+//! how many choices were enabled, and what the handler did; replay takes the choices again and compares every line
+//! byte for byte. What identifies a build stands beside a trace, not in it; its name is a digest of its content.
+
+use crate::choice::{Choice, Cut, Move};
+use crate::draws::Script;
+use crate::network::InFlight;
+use crate::seat::{Seat, SeatId};
+use crate::setting::Setting;
+use crate::world::{Ground, InPlace, Laws, Observed, World, step};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt::Write as _;
+use synod_model::{EffectOf, Process, When};
+
+/// The version of the format. Another one is refused.
+pub const VERSION: u32 = 1;
+
+/// The first line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Header {
+    /// Always "trace".
+    pub synod: String,
+    /// [`VERSION`].
+    pub version: u32,
+    /// The algorithm, as `synod list` names it.
+    pub algorithm: String,
+    /// The ground that made the run: "check", "sim".
+    pub ground: String,
+    /// The seed, where one drew the choices; in hexadecimal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<String>,
+    /// The [`Setting`] of the run.
+    pub setting: serde_json::Value,
+}
+
+impl Header {
+    /// The header of a run.
+    pub fn new<P: Process>(algorithm: &str, ground: &str, seed: Option<u64>, setting: &Setting<P>) -> Self {
+        Self {
+            synod: "trace".to_owned(),
+            version: VERSION,
+            algorithm: algorithm.to_owned(),
+            ground: ground.to_owned(),
+            seed: seed.map(|s| format!("{s:#x}")),
+            setting: serde_json::to_value(setting).expect("a setting is plain data"),
+        }
+    }
+}
+
+/// The step that made this one possible.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cause {
+    /// Its number.
+    pub step: u64,
+    /// For a message: which of the messages released in that step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub send: Option<u32>,
+}
+
+/// One step, as a line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(bound = "", deny_unknown_fields)]
+pub struct Line<P: Process> {
+    /// Its number, from 0 on.
+    pub step: u64,
+    /// Virtual time in nanoseconds, where the ground has a clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<u64>,
+    /// What happens.
+    #[serde(rename = "do")]
+    pub choice: Choice<P::Message, P::Timer>,
+    /// The outcomes of the handler's draws.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub draws: Vec<u32>,
+    /// Whether the process crashes in the handler.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut: Option<Cut>,
+    /// Why it could happen; faults, requests and oracles have no cause.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Cause>,
+    /// How many choices were enabled.
+    pub enabled: u64,
+    /// What the handler did, all of it: also what a crash cut off, or a pending store holds back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub effects: Vec<EffectOf<P>>,
+    /// The messages that were released: (to, message).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sent: Vec<(SeatId, P::Message)>,
+    /// What was observed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub observed: Vec<Observed<P::Request, P::Indication>>,
+}
+
+impl<P: Process> Line<P> {
+    /// The move that the step takes.
+    pub fn chosen(&self) -> Move<P::Message, P::Timer> {
+        Move { choice: self.choice.clone(), draws: self.draws.clone(), cut: self.cut }
+    }
+}
+
+/// The last line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct End {
+    /// How many steps there are.
+    pub steps: u64,
+    /// The property that the run breaks, and how.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub violation: Option<Broken>,
+}
+
+/// A broken property.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Broken {
+    /// The property's identifier.
+    pub property: String,
+    /// How it is broken.
+    pub what: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EndLine {
+    end: End,
+}
+
+/// Why a trace cannot be read or replayed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TraceError {
+    /// Not a trace at all.
+    #[error("not a trace: {0}")]
+    NotATrace(String),
+    /// Written in another version of the format.
+    #[error("the trace is of version {found}, this build reads version {VERSION}")]
+    Version {
+        /// Its version.
+        found: u64,
+    },
+    /// It ends before its end line.
+    #[error("the trace is truncated after line {line}: its end line is missing")]
+    Truncated {
+        /// The last whole line.
+        line: usize,
+    },
+    /// A line is not what it should be.
+    #[error("line {line} is damaged: {what}")]
+    Damaged {
+        /// Which, from 1 on.
+        line: usize,
+        /// What is wrong.
+        what: String,
+    },
+    /// A step takes a choice that is not enabled.
+    #[error("line {line}: step {step} cannot happen here: {choice}")]
+    NotEnabled {
+        /// Which line, from 1 on.
+        line: usize,
+        /// Which step.
+        step: u64,
+        /// What it wanted to do.
+        choice: String,
+    },
+    /// The same choice has other consequences than recorded.
+    #[error("line {line}: step {step} differs\n  recorded: {recorded}\n  replayed: {replayed}")]
+    Differs {
+        /// Which line, from 1 on.
+        line: usize,
+        /// Which step.
+        step: u64,
+        /// The line in the trace.
+        recorded: String,
+        /// The line that this build makes of the same choice.
+        replayed: String,
+    },
+}
+
+impl TraceError {
+    /// What to do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::NotATrace(_) => "give a .jsonl file that synod wrote",
+            Self::Version { .. } => "replay it with the build that wrote it",
+            Self::Truncated { .. } => "the run that wrote it was interrupted: run its seed again",
+            Self::Damaged { .. } => "the file was changed after it was written: run its seed again",
+            Self::NotEnabled { .. } | Self::Differs { .. } => {
+                "the algorithm or its semantics changed since the trace was written: run its seed again"
+            }
+        }
+    }
+}
+
+/// The name of a trace: a digest of its content.
+pub fn name(content: &str) -> String {
+    Sha256::digest(content.as_bytes())[..8].iter().fold(String::new(), |mut name, byte| {
+        let _ = write!(name, "{byte:02x}");
+        name
+    })
+}
+
+/// Reads the header of a trace.
+pub fn header(content: &str) -> Result<Header, TraceError> {
+    let first = content.lines().next().unwrap_or_default();
+    let value: serde_json::Value = serde_json::from_str(first)
+        .map_err(|e| TraceError::NotATrace(format!("its first line is no JSON: {e}")))?;
+    if value.get("synod").and_then(|s| s.as_str()) != Some("trace") {
+        return Err(TraceError::NotATrace("its first line is no trace header".to_owned()));
+    }
+    match value.get("version").and_then(serde_json::Value::as_u64) {
+        Some(version) if version == u64::from(VERSION) => {}
+        found => return Err(TraceError::Version { found: found.unwrap_or(0) }),
+    }
+    serde_json::from_value(value).map_err(|e| TraceError::Damaged { line: 1, what: e.to_string() })
+}
+
+/// The messages in flight, each copy with the step that sent it.
+#[derive(Clone, Debug)]
+struct NamedNetwork<M> {
+    as_set: bool,
+    /// By (to, from, message): the copies in flight, oldest first.
+    in_flight: BTreeMap<(SeatId, SeatId, M), VecDeque<Cause>>,
+}
+
+impl<M: Ord> InFlight<M> for NamedNetwork<M> {
+    fn each(&self, mut each: impl FnMut(SeatId, SeatId, &M)) {
+        for (to, from, message) in self.in_flight.keys() {
+            each(*from, *to, message);
+        }
+    }
+}
+
+/// What a recorder keeps of a world beside its seats.
+struct Recorded<P: Process> {
+    network: NamedNetwork<P::Message>,
+    step: u64,
+    sent: Vec<(SeatId, P::Message)>,
+    observed: Vec<Observed<P::Request, P::Indication>>,
+    taken: Option<Cause>,
+    armed: BTreeMap<(SeatId, P::Timer), u64>,
+    stores: BTreeMap<SeatId, VecDeque<u64>>,
+    crashes: BTreeMap<SeatId, u64>,
+}
+
+impl<P: Process> Ground<InPlace<'_, P, Script>> for Recorded<P> {
+    fn send(&mut self, from: SeatId, to: SeatId, message: P::Message) {
+        let cause = Cause { step: self.step, send: Some(self.sent.len() as u32) };
+        self.sent.push((to, message.clone()));
+        let copies = self.network.in_flight.entry((to, from, message)).or_default();
+        if copies.is_empty() || !self.network.as_set {
+            copies.push_back(cause);
+        }
+    }
+
+    fn take(&mut self, from: SeatId, to: SeatId, message: &P::Message) {
+        let key = (to, from, message.clone());
+        let copies = self.network.in_flight.get_mut(&key).expect("an enabled delivery is in flight");
+        self.taken = copies.pop_front();
+        if copies.is_empty() {
+            self.network.in_flight.remove(&key);
+        }
+    }
+
+    fn observe(&mut self, observed: Observed<P::Request, P::Indication>) {
+        self.observed.push(observed);
+    }
+
+    fn discard_to(&mut self, seat: SeatId) {
+        self.network.in_flight.retain(|(to, _, _), _| *to != seat);
+    }
+
+    fn armed(&mut self, seat: SeatId, timer: P::Timer, _: When) {
+        self.armed.insert((seat, timer), self.step);
+    }
+
+    fn stored(&mut self, seat: SeatId) {
+        self.stores.entry(seat).or_default().push_back(self.step);
+    }
+}
+
+/// A run on the plainest world there is, choice by choice, that turns each into its line.
+pub struct Recorder<'a, P: Process> {
+    setting: &'a Setting<P>,
+    world: World<Seat<P>>,
+    rep: InPlace<'a, P, Script>,
+    kept: Recorded<P>,
+}
+
+impl<'a, P: Process> Recorder<'a, P> {
+    /// A run in which nobody has started yet.
+    pub fn new(setting: &'a Setting<P>) -> Self {
+        let mut rep = InPlace::new(setting, Script::default());
+        rep.record = Some(Vec::new());
+        Self {
+            setting,
+            world: World::new(setting.into(), Seat::default()),
+            rep,
+            kept: Recorded {
+                network: NamedNetwork {
+                    as_set: setting.environment.links.as_set,
+                    in_flight: BTreeMap::new(),
+                },
+                step: 0,
+                sent: Vec::new(),
+                observed: Vec::new(),
+                taken: None,
+                armed: BTreeMap::new(),
+                stores: BTreeMap::new(),
+                crashes: BTreeMap::new(),
+            },
+        }
+    }
+
+    /// The world as it stands.
+    pub fn world(&self) -> &World<Seat<P>> {
+        &self.world
+    }
+
+    /// The number of the next step.
+    pub fn steps(&self) -> u64 {
+        self.kept.step
+    }
+
+    /// The enabled choices, in their order.
+    pub fn enabled(&self) -> Vec<Choice<P::Message, P::Timer>> {
+        let mut all = Vec::new();
+        self.world.enabled(self.setting.into(), &self.rep, &self.kept.network, |c| all.push(c));
+        all
+    }
+
+    /// Takes a step, if it is enabled: its line.
+    pub fn step(&mut self, at: Option<u64>, chosen: Move<P::Message, P::Timer>) -> Option<Line<P>> {
+        let enabled = self.enabled();
+        if !enabled.contains(&chosen.choice) && !self.is_free_cut(&chosen.choice) {
+            return None;
+        }
+        let before = self.cause(&chosen.choice);
+        self.rep.draws = Script::new(chosen.draws.clone());
+        let laws = Laws::from(self.setting);
+        step(&mut self.world, laws, &mut self.rep, &mut self.kept, chosen.clone());
+        if !self.rep.draws.fits() {
+            return None;
+        }
+        self.note_crash(&chosen);
+        let kept = &mut self.kept;
+        let line = Line {
+            step: kept.step,
+            at,
+            choice: chosen.choice,
+            draws: self.rep.draws.drawn(),
+            cut: chosen.cut,
+            cause: kept.taken.take().or(before),
+            enabled: enabled.len() as u64,
+            effects: self.rep.record.replace(Vec::new()).unwrap_or_default(),
+            sent: std::mem::take(&mut kept.sent),
+            observed: std::mem::take(&mut kept.observed),
+        };
+        kept.step += 1;
+        Some(line)
+    }
+
+    /// A scripted or random cut may sever any links, not only those that an exploration would try.
+    fn is_free_cut(&self, choice: &Choice<P::Message, P::Timer>) -> bool {
+        let seats = self.world.seats.len();
+        matches!(choice, Choice::Sever { links }
+            if self.world.rest.budgets.partitions.any()
+                && self.setting.environment.cuts.is_none()
+                && !self.world.seats.iter().any(|s| s.status() == crate::Status::New)
+                && links.iter().all(|(a, b)| a.index() < seats && b.index() < seats))
+    }
+
+    fn cause(&self, choice: &Choice<P::Message, P::Timer>) -> Option<Cause> {
+        let kept = &self.kept;
+        match choice {
+            Choice::Deliver { from, to, message } | Choice::Duplicate { from, to, message } => {
+                kept.network.in_flight.get(&(*to, *from, message.clone()))?.front().copied()
+            }
+            Choice::Fire { seat, timer } => {
+                kept.armed.get(&(*seat, timer.clone())).map(|&step| Cause { step, send: None })
+            }
+            Choice::Sync { seat } => kept.stores.get(seat)?.front().map(|&step| Cause { step, send: None }),
+            Choice::Recover { seat } => kept.crashes.get(seat).map(|&step| Cause { step, send: None }),
+            _ => None,
+        }
+    }
+
+    fn note_crash(&mut self, chosen: &Move<P::Message, P::Timer>) {
+        let crashed = match chosen.choice {
+            Choice::Crash { seat, .. } => Some(seat),
+            Choice::Sync { seat } => {
+                if let Some(stores) = self.kept.stores.get_mut(&seat) {
+                    stores.pop_front();
+                }
+                None
+            }
+            _ => chosen.cut.and_then(|_| chosen.choice.handler_seat()),
+        };
+        if let Some(seat) = crashed {
+            self.kept.crashes.insert(seat, self.kept.step);
+            self.kept.stores.remove(&seat);
+            self.kept.armed.retain(|(s, _), _| *s != seat);
+        }
+    }
+}
+
+/// Writes a trace into a string, line by line.
+#[derive(Clone, Debug, Default)]
+pub struct Writer {
+    text: String,
+    steps: u64,
+}
+
+impl Writer {
+    /// A trace with this header.
+    pub fn new(header: &Header) -> Self {
+        let mut writer = Self::default();
+        writer.line(header);
+        writer
+    }
+
+    fn line(&mut self, value: &impl Serialize) {
+        self.text += &serde_json::to_string(value).expect("a trace is plain data");
+        self.text.push('\n');
+    }
+
+    /// The next step.
+    pub fn step<P: Process>(&mut self, line: &Line<P>) {
+        self.line(line);
+        self.steps += 1;
+    }
+
+    /// The end: the whole trace.
+    pub fn finish(mut self, violation: Option<Broken>) -> String {
+        let end = End { steps: self.steps, violation };
+        self.line(&EndLine { end });
+        self.text
+    }
+}
+
+/// What a replay found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replayed<P: Process> {
+    /// The setting of the run.
+    pub setting: Setting<P>,
+    /// Its steps.
+    pub lines: Vec<Line<P>>,
+    /// How it ended.
+    pub end: End,
+}
+
+/// Replays a trace: takes its choices again and compares every line.
+pub fn replay<P: Process>(content: &str) -> Result<Replayed<P>, TraceError> {
+    let header = header(content)?;
+    let setting: Setting<P> = serde_json::from_value(header.setting)
+        .map_err(|e| TraceError::Damaged { line: 1, what: format!("its setting: {e}") })?;
+    let lines: Vec<&str> = content.lines().collect();
+    if !content.ends_with('\n') {
+        return Err(TraceError::Truncated { line: lines.len() - 1 });
+    }
+    let last = lines.len();
+    let end: EndLine = match serde_json::from_str(lines[last - 1]) {
+        Ok(end) => end,
+        Err(_) => return Err(TraceError::Truncated { line: last }),
+    };
+    let steps = replay_lines::<P>(&setting, &lines[1..last - 1])?;
+    if end.end.steps != steps.len() as u64 {
+        let what = format!("it counts {} steps, the trace has {}", end.end.steps, steps.len());
+        return Err(TraceError::Damaged { line: last, what });
+    }
+    Ok(Replayed { setting, lines: steps, end: end.end })
+}
+
+fn replay_lines<P: Process>(setting: &Setting<P>, lines: &[&str]) -> Result<Vec<Line<P>>, TraceError> {
+    let mut recorder = Recorder::new(setting);
+    let mut steps = Vec::with_capacity(lines.len());
+    for (i, recorded) in lines.iter().enumerate() {
+        let line = i + 2;
+        let parsed: Line<P> =
+            serde_json::from_str(recorded).map_err(|e| TraceError::Damaged { line, what: e.to_string() })?;
+        let step = recorder.steps();
+        let replayed = recorder.step(parsed.at, parsed.chosen()).ok_or_else(|| TraceError::NotEnabled {
+            line,
+            step,
+            choice: parsed.choice.to_string(),
+        })?;
+        let text = serde_json::to_string(&replayed).expect("a trace is plain data");
+        if text != **recorded {
+            return Err(TraceError::Differs { line, step, recorded: (*recorded).to_owned(), replayed: text });
+        }
+        steps.push(replayed);
+    }
+    Ok(steps)
+}

@@ -1,0 +1,666 @@
+//! A world, its enabled choices, and the step.
+
+use crate::choice::{Choice, Cut, Fairness, Move};
+use crate::draws::Draws;
+use crate::environment::{Budget, Environment, Partition};
+use crate::network::InFlight;
+use crate::seat::{Released, Seat, SeatId, Status, View};
+use crate::setting::{Seating, Setting};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use synod_model::link::{Guarantee, LinkBase};
+use synod_model::{EffectOf, Event, Output, Process, ProcessId, When};
+
+/// How the values of a world are represented: in place ([`InPlace`]), or interned by an engine. The only place where
+/// algorithm code runs.
+pub trait Rep {
+    /// A seat with all that is its own.
+    type Seat: Clone + PartialEq;
+    /// A message.
+    type Message: Clone;
+    /// A timer.
+    type Timer: Clone + Ord;
+    /// A request.
+    type Request: Clone;
+    /// An indication.
+    type Indication;
+
+    /// Runs the handler of `event` and releases what may leave; with `cut` the process crashes in it.
+    fn react(
+        &mut self,
+        seat: SeatId,
+        state: &mut Self::Seat,
+        event: Event<Self::Message, Self::Timer, Self::Request>,
+        cut: Option<Cut>,
+        release: &mut impl FnMut(Released<Self::Message, Self::Indication, Self::Timer>),
+    );
+    /// The oldest pending write becomes durable.
+    fn sync(
+        &mut self,
+        state: &mut Self::Seat,
+        release: &mut impl FnMut(Released<Self::Message, Self::Indication, Self::Timer>),
+    );
+    /// The process crashes between two handlers.
+    fn crash(&mut self, state: &mut Self::Seat, kept: u32, torn: bool, restarts: bool);
+    /// An oracle's output is noted; the timer to fire for it.
+    fn hear(&mut self, state: &mut Self::Seat, output: Output) -> Option<Self::Timer>;
+    /// The request of this index at a seat.
+    fn request(&mut self, seat: SeatId, index: u32) -> Option<Self::Request>;
+    /// How many requests a seat's layer above makes.
+    fn requests(&self, seat: SeatId) -> u32;
+
+    /// Whether the process runs.
+    fn status(&self, state: &Self::Seat) -> Status;
+    /// The timers that are set, in ascending order.
+    fn timers(&self, state: &Self::Seat, each: impl FnMut(&Self::Timer, When));
+    /// How many writes are not durable yet.
+    fn stores_pending(&self, state: &Self::Seat) -> u32;
+    /// The outputs that the oracles it consults may give next.
+    fn outputs(&self, state: &Self::Seat, each: impl FnMut(Output));
+}
+
+/// What can be observed at the interface of the processes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Observed<Q, I> {
+    /// A process is asked for something.
+    Request(ProcessId, Q),
+    /// A process tells something.
+    Indication(ProcessId, I),
+    /// A process crashes.
+    Crash(ProcessId),
+    /// A process starts again.
+    Recover(ProcessId),
+}
+
+/// Where the effects of a step go: the part of a world that each ground keeps in its own way.
+pub trait Ground<R: Rep> {
+    /// A message is put in flight.
+    fn send(&mut self, from: SeatId, to: SeatId, message: R::Message);
+    /// One copy of a message leaves the network, delivered or lost.
+    fn take(&mut self, from: SeatId, to: SeatId, message: &R::Message);
+    /// Something is observed.
+    fn observe(&mut self, observed: Observed<R::Request, R::Indication>);
+    /// A process stopped for ever: nothing arrives there any more.
+    fn discard_to(&mut self, seat: SeatId);
+    /// A timer is set. For grounds with a clock.
+    fn armed(&mut self, seat: SeatId, timer: R::Timer, when: When) {
+        let _ = (seat, timer, when);
+    }
+    /// A timer is cancelled. For grounds with a clock.
+    fn disarmed(&mut self, seat: SeatId, timer: R::Timer) {
+        let _ = (seat, timer);
+    }
+    /// A write waits to become durable. For grounds with a disk.
+    fn stored(&mut self, seat: SeatId) {
+        let _ = seat;
+    }
+}
+
+/// What is left of each budget.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Budgets {
+    /// Crashes for ever.
+    pub stops: Budget,
+    /// Crashes with recovery.
+    pub restarts: Budget,
+    /// Losses.
+    pub losses: Budget,
+    /// Duplications.
+    pub duplications: Budget,
+    /// Partitions.
+    pub partitions: Budget,
+    /// Torn writes.
+    pub torn_writes: Budget,
+    /// Outputs of oracles.
+    pub outputs: Budget,
+    /// Firings of timers.
+    pub firings: Budget,
+    /// Firings of pulses.
+    pub pulses: Budget,
+}
+
+impl Budgets {
+    /// All that an environment allows.
+    pub fn of(environment: &Environment) -> Self {
+        Self {
+            stops: environment.failures.stops,
+            restarts: environment.failures.restarts,
+            losses: environment.links.losses,
+            duplications: environment.links.duplications,
+            partitions: environment.partitions,
+            torn_writes: environment.storage.torn_writes,
+            outputs: environment.oracles.outputs,
+            firings: environment.timing.firings,
+            pulses: environment.timing.pulses,
+        }
+    }
+}
+
+/// What a world consists of besides its seats and its messages in flight.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Rest {
+    /// What is left of the budgets.
+    pub budgets: Budgets,
+    /// By seat: how many requests were made.
+    pub asked: Vec<u32>,
+    /// The directed links that carry nothing at present.
+    pub severed: BTreeSet<(SeatId, SeatId)>,
+    /// The processes that stopped for ever.
+    pub stopped: BTreeSet<SeatId>,
+}
+
+/// The state of a run, but for what is in flight, which the ground keeps.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct World<S> {
+    /// The seats.
+    pub seats: Vec<S>,
+    /// Budgets, requests, cuts.
+    pub rest: Rest,
+}
+
+/// What holds throughout a run.
+#[derive(Clone, Copy, Debug)]
+pub struct Laws<'a> {
+    /// What may happen.
+    pub environment: &'a Environment,
+    /// Who sits where.
+    pub seating: &'a Seating,
+}
+
+impl<'a, P: Process> From<&'a Setting<P>> for Laws<'a> {
+    fn from(setting: &'a Setting<P>) -> Self {
+        Self { environment: &setting.environment, seating: &setting.seating }
+    }
+}
+
+impl<S: Clone> World<S> {
+    /// A world in which nobody has started yet.
+    pub fn new(laws: Laws<'_>, seat: S) -> Self {
+        let seats = laws.seating.len();
+        Self {
+            seats: vec![seat; seats],
+            rest: Rest {
+                budgets: Budgets::of(laws.environment),
+                asked: vec![0; seats],
+                severed: BTreeSet::new(),
+                stopped: BTreeSet::new(),
+            },
+        }
+    }
+}
+
+impl<S> World<S> {
+    /// Calls `each` with every enabled choice, in an order that depends on the world alone. The outcomes of draws and
+    /// crashes inside handlers are further dimensions of each.
+    pub fn enabled<R: Rep<Seat = S>>(
+        &self,
+        laws: Laws<'_>,
+        rep: &R,
+        in_flight: &impl InFlight<R::Message>,
+        mut each: impl FnMut(Choice<R::Message, R::Timer>),
+    ) {
+        if let Some(new) = self.seats.iter().position(|s| rep.status(s) == Status::New) {
+            return each(Choice::Init { seat: SeatId(new as u32) });
+        }
+        self.enabled_in_flight(laws, rep, in_flight, &mut each);
+        for seat in laws.seating.seats() {
+            self.enabled_at(seat, laws, rep, &mut each);
+        }
+        self.enabled_partitions(laws, &mut each);
+    }
+
+    fn enabled_in_flight<R: Rep<Seat = S>>(
+        &self,
+        laws: Laws<'_>,
+        rep: &R,
+        in_flight: &impl InFlight<R::Message>,
+        each: &mut impl FnMut(Choice<R::Message, R::Timer>),
+    ) {
+        let budgets = &self.rest.budgets;
+        in_flight.each(|from, to, message| {
+            let message = || message.clone();
+            if !self.is_severed(from, to) {
+                each(Choice::Deliver { from, to, message: message() });
+                if budgets.duplications.any() && rep.status(&self.seats[to.index()]) == Status::Up {
+                    each(Choice::Duplicate { from, to, message: message() });
+                }
+            }
+            if budgets.losses.any() || self.loss_is_free(laws, rep, from, to) {
+                each(Choice::Lose { from, to, message: message() });
+            }
+        });
+    }
+
+    /// Whether a cut keeps messages from `from` from arriving at `to`.
+    pub fn is_severed(&self, from: SeatId, to: SeatId) -> bool {
+        !self.rest.severed.is_empty() && self.rest.severed.contains(&(from, to))
+    }
+
+    /// Links promise only between correct processes: what a process that is down has in flight may be lost, any subset
+    /// of it, message by message. Unreliable links lose whatever meets a cut.
+    pub fn loss_is_free<R: Rep<Seat = S>>(&self, laws: Laws<'_>, rep: &R, from: SeatId, to: SeatId) -> bool {
+        let reliable = laws.environment.links.kind.guarantees().has(Guarantee::AtLeastOnce);
+        matches!(rep.status(&self.seats[from.index()]), Status::Down | Status::Stopped)
+            || (!reliable && self.is_severed(from, to))
+    }
+
+    fn enabled_at<R: Rep<Seat = S>>(
+        &self,
+        seat: SeatId,
+        laws: Laws<'_>,
+        rep: &R,
+        each: &mut impl FnMut(Choice<R::Message, R::Timer>),
+    ) {
+        let state = &self.seats[seat.index()];
+        let budgets = &self.rest.budgets;
+        match rep.status(state) {
+            Status::New | Status::Stopped => {}
+            Status::Down => each(Choice::Recover { seat }),
+            Status::Up => {
+                rep.timers(state, |timer, when| {
+                    if budgets.fire(when).any() {
+                        each(Choice::Fire { seat, timer: timer.clone() });
+                    }
+                });
+                if budgets.outputs.any() {
+                    rep.outputs(state, |output| each(Choice::Output { seat, output }));
+                }
+                if rep.stores_pending(state) > 0 {
+                    each(Choice::Sync { seat });
+                }
+                if laws.environment.failures.may_fail(laws.seating.identity(seat)) {
+                    budgets.crashes(rep.stores_pending(state), |forever, kept, torn| {
+                        each(Choice::Crash { seat, forever, kept, torn });
+                    });
+                }
+            }
+        }
+        if self.rest.asked[seat.index()] < rep.requests(seat) {
+            each(Choice::Request { seat });
+        }
+    }
+
+    fn enabled_partitions<M, T>(&self, laws: Laws<'_>, each: &mut impl FnMut(Choice<M, T>)) {
+        if !self.rest.severed.is_empty() {
+            each(Choice::Heal);
+        }
+        if self.rest.budgets.partitions.any() {
+            for links in partitions(laws) {
+                if !links.iter().all(|link| self.rest.severed.contains(link)) {
+                    each(Choice::Sever { links });
+                }
+            }
+        }
+    }
+
+    /// Whether a run may pass this choice over for ever.
+    pub fn fairness<R: Rep<Seat = S>>(&self, rep: &R, choice: &Choice<R::Message, R::Timer>) -> Fairness {
+        match choice {
+            Choice::Init { .. }
+            | Choice::Deliver { .. }
+            | Choice::Sync { .. }
+            | Choice::Recover { .. }
+            | Choice::Heal => Fairness::Fair,
+            Choice::Fire { seat, timer } => match when(rep, &self.seats[seat.index()], timer) {
+                Some(When::After(_)) => Fairness::Timed,
+                _ => Fairness::Fair,
+            },
+            Choice::Request { .. }
+            | Choice::Duplicate { .. }
+            | Choice::Lose { .. }
+            | Choice::Output { .. }
+            | Choice::Crash { .. }
+            | Choice::Sever { .. } => Fairness::Unfair,
+        }
+    }
+}
+
+impl Budgets {
+    /// What is left for a timer of this kind. Oracles fire by their outputs alone.
+    pub fn fire(&self, when: When) -> Budget {
+        match when {
+            When::After(_) => self.firings,
+            When::Pulse => self.pulses,
+            When::Oracle(_) => Budget::NONE,
+        }
+    }
+
+    /// The ways in which a process with `pending` writes may crash: (for ever, writes kept, torn).
+    fn crashes(&self, pending: u32, mut each: impl FnMut(bool, u32, bool)) {
+        for (forever, budget) in [(false, self.restarts), (true, self.stops)] {
+            // what a disk keeps that is never read again makes no difference
+            let kept_max = if forever { 0 } else { pending };
+            for kept in 0..=kept_max * u32::from(budget.any()) {
+                if budget.any() {
+                    each(forever, kept, false);
+                }
+                if budget.any() && !forever && kept < pending && self.torn_writes.any() {
+                    each(false, kept, true);
+                }
+            }
+        }
+    }
+
+    fn spend_crash(&mut self, forever: bool) {
+        let budget = if forever { &mut self.stops } else { &mut self.restarts };
+        *budget = budget.spent();
+    }
+}
+
+/// The directed links that each possible partition cuts.
+fn partitions(laws: Laws<'_>) -> Vec<Vec<(SeatId, SeatId)>> {
+    let seats: Vec<_> = laws.seating.seats().collect();
+    let side = |of: &[ProcessId]| -> Vec<SeatId> {
+        seats.iter().copied().filter(|&s| of.contains(&laws.seating.identity(s))).collect()
+    };
+    match &laws.environment.cuts {
+        Some(cuts) => cuts
+            .iter()
+            .map(|Partition { from, to, one_way }| links(&side(from), &side(to), *one_way))
+            .collect(),
+        // every split of the seats in two, both ways and one way
+        None => (1..(1_u64 << seats.len().min(16)) - 1)
+            .flat_map(|mask| {
+                let (a, b): (Vec<_>, Vec<_>) = seats.iter().partition(|s| mask >> s.0 & 1 == 1);
+                let both = (mask & 1 == 1).then(|| links(&a, &b, false));
+                both.into_iter().chain([links(&a, &b, true)])
+            })
+            .collect(),
+    }
+}
+
+/// The directed links from one side to the other, and back unless `one_way`.
+pub fn links(from: &[SeatId], to: &[SeatId], one_way: bool) -> Vec<(SeatId, SeatId)> {
+    let there = from.iter().flat_map(|&a| to.iter().map(move |&b| (a, b)));
+    let back = from.iter().flat_map(|&a| to.iter().map(move |&b| (b, a))).filter(|_| !one_way);
+    let mut links: Vec<_> = there.chain(back).filter(|(a, b)| a != b).collect();
+    links.sort_unstable();
+    links
+}
+
+/// Takes one enabled move: the semantics, written once for all grounds.
+///
+/// Whether the move is enabled is the caller's duty ([`World::enabled`]); budgets are asserted.
+pub fn step<R: Rep, G: Ground<R>>(
+    world: &mut World<R::Seat>,
+    laws: Laws<'_>,
+    rep: &mut R,
+    ground: &mut G,
+    Move { choice, cut, .. }: Move<R::Message, R::Timer>,
+) {
+    if let Some(cut) = cut {
+        world.rest.budgets.spend_crash(cut.forever);
+    }
+    let mut at = At { world, laws, rep, ground, cut };
+    match choice {
+        Choice::Init { seat } => _ = at.react(seat, Event::Init),
+        Choice::Request { seat } => at.request(seat),
+        Choice::Deliver { from, to, message } => at.deliver(from, to, message),
+        Choice::Duplicate { from, to, message } => at.duplicate(from, to, message),
+        Choice::Lose { from, to, message } => at.lose(from, to, &message),
+        Choice::Fire { seat, timer } => at.fire(seat, timer),
+        Choice::Output { seat, output } => at.output(seat, output),
+        Choice::Sync { seat } => at.sync(seat),
+        Choice::Crash { seat, forever, kept, torn } => at.crash(seat, forever, kept, torn),
+        Choice::Recover { seat } => at.recover(seat),
+        Choice::Sever { links } => at.sever(links),
+        Choice::Heal => at.world.rest.severed.clear(),
+    }
+}
+
+/// A step being taken: one method per choice.
+struct At<'a, R: Rep, G> {
+    world: &'a mut World<R::Seat>,
+    laws: Laws<'a>,
+    rep: &'a mut R,
+    ground: &'a mut G,
+    cut: Option<Cut>,
+}
+
+impl<R: Rep, G: Ground<R>> At<'_, R, G> {
+    /// Runs a handler, unless the process is down: then the event is lost. Whether anything left the process.
+    #[inline]
+    fn react(&mut self, seat: SeatId, event: Event<R::Message, R::Timer, R::Request>) -> bool {
+        let state = &mut self.world.seats[seat.index()];
+        if !matches!(event, Event::Init | Event::Recover) && self.rep.status(state) != Status::Up {
+            return false;
+        }
+        let (laws, ground, stopped) = (self.laws, &mut *self.ground, &self.world.rest.stopped);
+        let mut said = false;
+        self.rep.react(seat, state, event, self.cut, &mut |released| {
+            said = true;
+            release(laws, stopped, ground, seat, released);
+        });
+        if let Some(cut) = self.cut {
+            self.crashed(seat, cut.forever);
+        }
+        said
+    }
+
+    fn request(&mut self, seat: SeatId) {
+        let index = self.world.rest.asked[seat.index()];
+        self.world.rest.asked[seat.index()] += 1;
+        let request = self.rep.request(seat, index).expect("an enabled request exists");
+        self.ground.observe(Observed::Request(self.laws.seating.identity(seat), request.clone()));
+        self.react(seat, Event::Request(request));
+    }
+
+    #[inline]
+    fn deliver(&mut self, from: SeatId, to: SeatId, message: R::Message) {
+        let links = &self.laws.environment.links;
+        if links.ignored_stay {
+            return self.deliver_unless_ignored(from, to, message);
+        }
+        // a stubborn link delivers again and again
+        if links.kind.base != LinkBase::Stubborn {
+            self.ground.take(from, to, &message);
+        }
+        self.react(to, Event::Message(self.laws.seating.identity(from), message));
+    }
+
+    fn deliver_unless_ignored(&mut self, from: SeatId, to: SeatId, message: R::Message) {
+        let before = self.world.seats[to.index()].clone();
+        self.ground.take(from, to, &message);
+        let said = self.react(to, Event::Message(self.laws.seating.identity(from), message.clone()));
+        if !said && before == self.world.seats[to.index()] {
+            self.ground.send(from, to, message);
+        }
+    }
+
+    fn duplicate(&mut self, from: SeatId, to: SeatId, message: R::Message) {
+        let budget = &mut self.world.rest.budgets.duplications;
+        *budget = budget.spent();
+        self.react(to, Event::Message(self.laws.seating.identity(from), message));
+    }
+
+    fn lose(&mut self, from: SeatId, to: SeatId, message: &R::Message) {
+        if !self.world.loss_is_free(self.laws, self.rep, from, to) {
+            let budget = &mut self.world.rest.budgets.losses;
+            *budget = budget.spent();
+        }
+        self.ground.take(from, to, message);
+    }
+
+    fn fire(&mut self, seat: SeatId, timer: R::Timer) {
+        let budgets = &mut self.world.rest.budgets;
+        match self.world.seats.get(seat.index()).and_then(|state| when(self.rep, state, &timer)) {
+            Some(When::After(_)) => budgets.firings = budgets.firings.spent(),
+            Some(When::Pulse) => budgets.pulses = budgets.pulses.spent(),
+            Some(When::Oracle(_)) | None => unreachable!("an enabled timer is set, and no oracle's"),
+        }
+        self.react(seat, Event::Timer(timer));
+    }
+
+    fn output(&mut self, seat: SeatId, output: Output) {
+        let budgets = &mut self.world.rest.budgets;
+        budgets.outputs = budgets.outputs.spent();
+        let timer = self.rep.hear(&mut self.world.seats[seat.index()], output);
+        self.react(seat, Event::Timer(timer.expect("an enabled output is consulted")));
+    }
+
+    fn sync(&mut self, seat: SeatId) {
+        let (laws, ground, stopped) = (self.laws, &mut *self.ground, &self.world.rest.stopped);
+        self.rep.sync(&mut self.world.seats[seat.index()], &mut |released| {
+            release(laws, stopped, ground, seat, released);
+        });
+    }
+
+    fn crash(&mut self, seat: SeatId, forever: bool, kept: u32, torn: bool) {
+        let budgets = &mut self.world.rest.budgets;
+        budgets.spend_crash(forever);
+        if torn {
+            budgets.torn_writes = budgets.torn_writes.spent();
+        }
+        self.rep.crash(&mut self.world.seats[seat.index()], kept, torn, !forever);
+        self.crashed(seat, forever);
+    }
+
+    fn crashed(&mut self, seat: SeatId, forever: bool) {
+        self.ground.observe(Observed::Crash(self.laws.seating.identity(seat)));
+        if forever {
+            self.world.rest.stopped.insert(seat);
+            self.ground.discard_to(seat);
+        }
+    }
+
+    fn recover(&mut self, seat: SeatId) {
+        self.ground.observe(Observed::Recover(self.laws.seating.identity(seat)));
+        self.react(seat, Event::Recover);
+    }
+
+    fn sever(&mut self, links: Vec<(SeatId, SeatId)>) {
+        let budgets = &mut self.world.rest.budgets;
+        budgets.partitions = budgets.partitions.spent();
+        self.world.rest.severed.extend(links);
+    }
+}
+
+/// When `timer` fires, if it is set.
+fn when<R: Rep>(rep: &R, state: &R::Seat, timer: &R::Timer) -> Option<When> {
+    let mut found = None;
+    rep.timers(state, |t, when| {
+        if t == timer {
+            found = Some(when);
+        }
+    });
+    found
+}
+
+#[inline]
+fn release<R: Rep, G: Ground<R>>(
+    laws: Laws<'_>,
+    stopped: &BTreeSet<SeatId>,
+    ground: &mut G,
+    from: SeatId,
+    released: Released<R::Message, R::Indication, R::Timer>,
+) {
+    match released {
+        Released::Send(to, message) => laws.seating.receivers(from, to, |seat| {
+            if stopped.is_empty() || !stopped.contains(&seat) {
+                ground.send(from, seat, message.clone());
+            }
+        }),
+        Released::Indicate(indication) => {
+            ground.observe(Observed::Indication(laws.seating.identity(from), indication));
+        }
+        Released::Armed(timer, when) => ground.armed(from, timer, when),
+        Released::Disarmed(timer) => ground.disarmed(from, timer),
+        Released::Stored => ground.stored(from),
+    }
+}
+
+/// Values in place: what the simulator, the reference checker, replay and the real runtime use.
+pub struct InPlace<'a, P: Process, D> {
+    setting: &'a Setting<P>,
+    /// Where the outcomes of draws come from.
+    pub draws: D,
+    /// The effects of the last handler, while it runs.
+    scratch: Vec<EffectOf<P>>,
+    /// Where the effects of every handler are copied to, if anyone asks.
+    pub record: Option<Vec<EffectOf<P>>>,
+}
+
+impl<'a, P: Process, D: Draws> InPlace<'a, P, D> {
+    /// The representation of a run in this setting.
+    pub fn new(setting: &'a Setting<P>, draws: D) -> Self {
+        Self { setting, draws, scratch: Vec::new(), record: None }
+    }
+}
+
+impl<P: Process, D: Draws> Rep for InPlace<'_, P, D> {
+    type Seat = Seat<P>;
+    type Message = P::Message;
+    type Timer = P::Timer;
+    type Request = P::Request;
+    type Indication = P::Indication;
+
+    #[inline]
+    fn react(
+        &mut self,
+        seat: SeatId,
+        state: &mut Seat<P>,
+        event: Event<P::Message, P::Timer, P::Request>,
+        cut: Option<Cut>,
+        release: &mut impl FnMut(Released<P::Message, P::Indication, P::Timer>),
+    ) {
+        let view = View {
+            me: self.setting.seating.identity(seat),
+            group: self.setting.group(),
+            parameters: &self.setting.parameters,
+            bounds: self.setting.environment.timing.bounds,
+        };
+        state.handle(view, event, &mut self.draws, &mut self.scratch);
+        if let Some(record) = &mut self.record {
+            record.extend(self.scratch.iter().cloned());
+        }
+        let durability = self.setting.environment.storage.durability;
+        state.commit(&mut self.scratch, cut.map(|cut| cut.before as usize), durability, release);
+        if let Some(cut) = cut {
+            state.crash(0, false, !cut.forever);
+        }
+    }
+
+    fn sync(
+        &mut self,
+        state: &mut Seat<P>,
+        release: &mut impl FnMut(Released<P::Message, P::Indication, P::Timer>),
+    ) {
+        state.sync(release);
+    }
+
+    fn crash(&mut self, state: &mut Seat<P>, kept: u32, torn: bool, restarts: bool) {
+        state.crash(kept, torn, restarts);
+    }
+
+    fn hear(&mut self, state: &mut Seat<P>, output: Output) -> Option<P::Timer> {
+        state.hear(output)
+    }
+
+    fn request(&mut self, seat: SeatId, index: u32) -> Option<P::Request> {
+        self.setting.requests[seat.index()].get(index as usize).cloned()
+    }
+
+    fn requests(&self, seat: SeatId) -> u32 {
+        self.setting.requests.get(seat.index()).map_or(0, |r| r.len() as u32)
+    }
+
+    #[inline]
+    fn status(&self, state: &Seat<P>) -> Status {
+        state.status()
+    }
+
+    fn timers(&self, state: &Seat<P>, mut each: impl FnMut(&P::Timer, When)) {
+        for (timer, when) in state.timers() {
+            each(timer, *when);
+        }
+    }
+
+    fn stores_pending(&self, state: &Seat<P>) -> u32 {
+        state.stores_pending() as u32
+    }
+
+    fn outputs(&self, state: &Seat<P>, each: impl FnMut(Output)) {
+        state.outputs(each);
+    }
+}

@@ -1,0 +1,82 @@
+//! An algorithm as the grounds take it: a process, what it promises, and what is asked of it.
+
+use crate::monitor::Monitor;
+use synod_kernel::Environment;
+use synod_model::Process;
+
+/// How large a world to make, and which variant of the algorithm to put in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scale {
+    /// n: how many processes, all kinds together.
+    pub n: u32,
+    /// How many requests are made in all (per process, per client, per instance: the algorithm's page says).
+    pub requests: u32,
+    /// The broken twin to take in place of the sound algorithm, by name.
+    pub defect: Option<String>,
+}
+
+/// What kind of ground a world is made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum GroundKind {
+    /// Every run of a small instance.
+    Check,
+    /// One run per seed.
+    Sim,
+    /// OS processes, sockets, disks.
+    Run,
+}
+
+/// A known-wrong variant of an algorithm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Twin {
+    /// Its name: what `--defect` takes.
+    pub name: &'static str,
+    /// The property that it breaks.
+    pub breaks: &'static str,
+    /// What it does wrong.
+    pub about: &'static str,
+}
+
+/// A process with its specification: what is promised, asked, and assumed of the world.
+///
+/// A ground gets it handed in; it is registered where the command line is.
+pub trait Algorithm: Send + Sync + 'static {
+    /// One of its processes.
+    type Process: Process;
+    /// What judges it.
+    type Monitor: Monitor<<Self::Process as Process>::Request, <Self::Process as Process>::Indication>;
+
+    /// Its name on the command line: "eager-reliable-broadcast".
+    const NAME: &'static str;
+    /// Its page: the source file, whose module documentation `synod explain` prints.
+    const PAGE: &'static str;
+    /// Its known-wrong variants.
+    const TWINS: &'static [Twin] = &[];
+    /// What [`Algorithm::measure`] counts, where there is such a measure: "ballots".
+    const MEASURE: Option<&'static str> = None;
+
+    /// A number of its state that grows without bound (its ballot, its round), by which an exploration is bounded.
+    fn measure(process: &Self::Process) -> u64 {
+        let _ = process;
+        0
+    }
+
+    /// The scale at which a ground examines it, unless told otherwise.
+    fn scale(ground: GroundKind) -> Scale;
+
+    /// What its processes know.
+    ///
+    /// # Errors
+    /// If the scale names a defect that it does not have, or a size at which it makes no sense: why.
+    fn parameters(scale: &Scale) -> Result<<Self::Process as Process>::Parameters, String>;
+
+    /// By process: what the layer above asks, in order.
+    fn requests(scale: &Scale) -> Vec<Vec<<Self::Process as Process>::Request>>;
+
+    /// Its properties.
+    fn monitor(scale: &Scale) -> Self::Monitor;
+
+    /// The environment in which a ground examines it, unless told otherwise: within its model, with its whole
+    /// vocabulary of faults, at the largest f that its bound admits.
+    fn environment(ground: GroundKind, scale: &Scale) -> Environment;
+}

@@ -7,5 +7,8 @@
 //! Most have a *broken twin*: the same page with one line changed, chosen by a `defect` among the parameters. A twin
 //! shows what that line is for, and that the property it breaks can be refuted at all.
 
+pub mod broadcast;
 pub mod consensus;
 pub mod detectors;
+pub mod links;
+pub mod registers;

@@ -8,6 +8,7 @@
 //! shows what that line is for, and that the property it breaks can be refuted at all.
 
 pub mod broadcast;
+pub mod consensus;
 pub mod detectors;
 pub mod links;
 pub mod registers;

@@ -43,7 +43,7 @@ pub fn schedule(powers: Powers, rounds: usize, seed: u64) -> Vec<(usize, Fault)>
         let place = random.below(up.len() as u64) as usize;
         match trouble {
             Trouble::Restart => {
-                faults.extend([(begin, Fault::Kill(up[place])), (end, Fault::Restart(up[place]))])
+                faults.extend([(begin, Fault::Kill(up[place])), (end, Fault::Restart(up[place]))]);
             }
             Trouble::Stop => faults.push((begin, Fault::Kill(up.remove(place)))),
             Trouble::Cut => {

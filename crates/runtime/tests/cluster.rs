@@ -169,10 +169,8 @@ fn damaged(execution: &Execution<Ledger>) {
     // another effect, another draw, another disk: the replay differs
     let mut tampered = execution.clone();
     let incarnation = &mut tampered.processes.get_mut(&P[1]).unwrap()[0];
-    let place = incarnation.lines.iter().position(|line| line.contains("\"salt\"")).unwrap();
-    let Record::Handled(handled) = &mut incarnation.records[place] else {
-        panic!("salt is sent by handlers")
-    };
+    let place = incarnation.lines.iter().position(|line| line.contains("\"draws\"")).unwrap();
+    let Record::Handled(handled) = &mut incarnation.records[place] else { panic!("only handlers draw") };
     handled.draws[0] ^= 1;
     assert!(matches!(
         replay::verify(&tampered),

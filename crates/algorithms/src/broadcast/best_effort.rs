@@ -18,7 +18,7 @@
 //! none.
 //!
 //! # Bounds
-//! See `tests/broadcast.rs`.
+//! Covered whole: n = 3, f = 1, 1 broadcast.
 
 use super::{Broadcast, BroadcastDeliver};
 use std::marker::PhantomData;

@@ -21,7 +21,7 @@
 //! The source tells messages apart by value; here by (origin, sequence number).
 //!
 //! # Bounds
-//! See `tests/broadcast.rs`.
+//! Covered whole: n = 3, f = 1 and f = 2, 1 broadcast.
 
 use super::{Broadcast, BroadcastDeliver, Data, MessageId};
 use crate::links::SequenceNumber;

@@ -19,7 +19,7 @@
 //! - `ack[m]` is dropped once m is delivered: nothing reads it any more.
 //!
 //! # Bounds
-//! See `tests/broadcast.rs`.
+//! Covered whole: n = 3, f = 1, 1 broadcast.
 
 use super::{BestEffortBroadcast, Broadcast, BroadcastDeliver, Data, MessageId, best_effort};
 use crate::links::SequenceNumber;

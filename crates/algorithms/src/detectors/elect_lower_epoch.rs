@@ -25,7 +25,7 @@
 //! - The delay grows up to a limit ([`Timeout`]), which must exceed the bound on delays after GST.
 //!
 //! # Bounds
-//! Not yet covered by the checker.
+//! n = 2, 1 restart, 1 loss, 3 firings: a common leader is reached. ELD1-2 need fairness in time: not judged yet.
 
 use super::{DetectorParameters, Trust};
 use std::collections::BTreeMap;

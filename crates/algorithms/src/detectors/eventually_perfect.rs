@@ -19,7 +19,7 @@
 //! all are suspected the source's maxrank(∅) is undefined: the leader stays. A restarted process suspects nobody.
 //!
 //! # Bounds
-//! Not yet covered by the checker.
+//! Covered whole: n = 3, f = 1, 4 outputs of the oracle.
 
 use super::{DetectorParameters, Trust};
 use synod_model::prelude::*;

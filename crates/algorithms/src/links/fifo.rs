@@ -17,7 +17,7 @@
 //! Numbers start at 0 for sender and receiver alike.
 //!
 //! # Bounds
-//! See `tests/links.rs`.
+//! Covered whole: 2 processes, 3 messages, 1 stop; over fair-loss links 2 messages, 1 loss, 1 duplicate.
 
 use super::{LinkDeliver, LinkSend, Numbered, SequenceNumber};
 use std::collections::BTreeMap;

@@ -20,7 +20,7 @@
 //! - `sent` is volatile: a sender that crashes stops retransmitting (SL1 promises nothing for it).
 //!
 //! # Bounds
-//! See `tests/links.rs`.
+//! Covered whole: 2 processes, 1 message; up to 2 losses and 1 duplicate, or 1 of each and 1 restart.
 
 use super::{LinkDeliver, LinkSend};
 use std::collections::BTreeSet;

@@ -2,7 +2,7 @@
 //! through its broadcast.
 //!
 //! # Source
-//! [CGR11] Algorithm 3.3, §3.3.4.
+//! CGR11 Algorithm 3.3, §3.3.4.
 //!
 //! # Model
 //! crash-stop x perfect links x asynchronous; any number of faulty processes; no failure detector.

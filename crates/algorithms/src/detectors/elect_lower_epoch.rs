@@ -2,7 +2,7 @@
 //! starts in an *epoch*; the least restarted process leads, so that one which crashes for ever loses in the end.
 //!
 //! # Source
-//! [CGR11] Algorithm 2.9, §2.6.6.
+//! CGR11 Algorithm 2.9, §2.6.6.
 //!
 //! # Model
 //! crash-recovery x fair-loss links x partially synchronous; any number of faulty processes.

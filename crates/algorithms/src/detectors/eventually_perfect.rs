@@ -2,7 +2,7 @@
 //! that is not suspected.
 //!
 //! # Source
-//! [CT96] (the oracle); [CGR11] Algorithm 2.8 (Monarchical Eventual Leader Detection).
+//! CT96 (the oracle); CGR11 Algorithm 2.8 (Monarchical Eventual Leader Detection).
 //!
 //! # Model
 //! crash-recovery x fair-loss links x asynchronous with eventually-P; any number of faulty processes.

@@ -1,7 +1,7 @@
 //! Eliminate duplicates: perfect links from stubborn ones, by a filter of what was delivered.
 //!
 //! # Source
-//! [CGR11] Algorithm 2.2, §2.4.4.
+//! CGR11 Algorithm 2.2, §2.4.4.
 //!
 //! # Model
 //! crash-stop x stubborn links x asynchronous; any number of faulty processes.

@@ -2,7 +2,7 @@
 //! the log.
 //!
 //! # Source
-//! [CGR11] Algorithm 2.3, §2.4.5.
+//! CGR11 Algorithm 2.3, §2.4.5.
 //!
 //! # Model
 //! crash-recovery x stubborn links x asynchronous; any number of faulty processes.

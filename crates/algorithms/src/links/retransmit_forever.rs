@@ -1,7 +1,7 @@
 //! Retransmit forever: a link that delivers, for ever, what was sent once, over links that lose messages.
 //!
 //! # Source
-//! [CGR11] Algorithm 2.1, §2.4.3.
+//! CGR11 Algorithm 2.1, §2.4.3.
 //!
 //! # Model
 //! crash-recovery x fair-loss links x asynchronous; any number of faulty processes. (So that it can be embedded under

@@ -2,7 +2,7 @@
 //! Every operation asks a majority, then tells a majority; any two majorities meet.
 //!
 //! # Source
-//! [ABD95] (one writer); [LS97] (many writers: tags). The same in [CGR11] as Algorithms 4.10-4.11 (Read-Impose
+//! ABD95 (one writer); LS97 (many writers: tags). The same in CGR11 as Algorithms 4.10-4.11 (Read-Impose
 //! Write-Consult-Majority).
 //!
 //! # Model

@@ -23,13 +23,13 @@ impl<P: Process> Sink<P> for Record<P> {
     fn draw(&mut self, draw: Draw) -> u32 {
         draw.bound() - 1
     }
-    fn bounds(&self, _: Granted) -> Bounds {
+    fn ground_bounds(&self, _: Granted) -> Bounds {
         Bounds { delay: Duration::from_millis(1), step: Duration::ZERO, drift_ppm: 0 }
     }
-    fn sign(&mut self, statement: &str, _: Granted) -> Vec<u8> {
+    fn ground_sign(&mut self, statement: &str, _: Granted) -> Vec<u8> {
         statement.as_bytes().to_vec()
     }
-    fn verify(&self, _: ProcessId, statement: &str, signature: &[u8], _: Granted) -> bool {
+    fn ground_verify(&self, _: ProcessId, statement: &str, signature: &[u8], _: Granted) -> bool {
         statement.as_bytes() == signature
     }
 }

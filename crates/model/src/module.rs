@@ -118,6 +118,12 @@ impl<I> Indications<I> {
         }
     }
 
+    pub(crate) fn extend(&mut self, more: Self) {
+        for indication in more {
+            self.push(indication);
+        }
+    }
+
     /// Asserts that the module said nothing, where its specification says that it cannot have.
     ///
     /// # Panics

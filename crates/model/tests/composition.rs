@@ -59,6 +59,7 @@ impl<V: Value> Process for BestEffort<V> {
 /// Counts what the broadcasts under its keys deliver.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Counter {
+    #[expect(clippy::zero_sized_map_values, reason = "which instances there are is all its state")]
     broadcasts: std::collections::BTreeMap<u8, BestEffort<char>>,
     plain: BestEffort<u8>,
     heard: u32,

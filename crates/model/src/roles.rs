@@ -51,16 +51,16 @@ where
         self.outer.draw(draw)
     }
 
-    fn bounds(&self, granted: Granted) -> Bounds {
-        self.outer.bounds(granted)
+    fn ground_bounds(&self, granted: Granted) -> Bounds {
+        self.outer.ground_bounds(granted)
     }
 
-    fn sign(&mut self, statement: &str, granted: Granted) -> Vec<u8> {
-        self.outer.sign(statement, granted)
+    fn ground_sign(&mut self, statement: &str, granted: Granted) -> Vec<u8> {
+        self.outer.ground_sign(statement, granted)
     }
 
-    fn verify(&self, signer: ProcessId, statement: &str, signature: &[u8], granted: Granted) -> bool {
-        self.outer.verify(signer, statement, signature, granted)
+    fn ground_verify(&self, signer: ProcessId, statement: &str, signature: &[u8], granted: Granted) -> bool {
+        self.outer.ground_verify(signer, statement, signature, granted)
     }
 }
 

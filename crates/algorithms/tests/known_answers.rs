@@ -316,7 +316,7 @@ fn abd_without_the_write_back_is_not_linearizable() {
 /// `n` processes, one of which may stop, with an oracle that speaks so often.
 fn with_oracle(n: u32, oracle: OracleKind, outputs: u32) -> Environment {
     let mut environment = crash_stop(n, 1);
-    environment.oracles.granted = vec![oracle];
+    environment.oracles.granted = [oracle].into();
     environment.oracles.outputs = Budget::AtMost(outputs);
     environment
 }

@@ -18,7 +18,7 @@ use synod_kernel::{
     step,
 };
 use synod_model::link::{Guarantee, LinkBase};
-use synod_model::{EffectOf, Event, Output, Process, ProcessId};
+use synod_model::{Effect, EffectOf, Event, Output, Process, ProcessId};
 use synod_properties::{Monitor, Obligation, Violation};
 
 /// Simulates the run of this seed.
@@ -555,16 +555,18 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         Some((Cut { before, forever }, ambush))
     }
 
-    /// A place to crash in a handler with these effects: where it makes a difference; seldom in one where it makes
-    /// none; else it waits for another handler.
+    /// A place to crash in a handler with these effects: mostly where it makes a difference; often after one that sends,
+    /// since any of that may then be lost; seldom in one where it makes none. Else it waits for another handler.
     fn pick_cut(&mut self, effects: &[EffectOf<P>]) -> Option<u32> {
         let places: Vec<u32> = cuts(effects).collect();
         let random = &mut self.ground.random;
         if !places.is_empty() && random.below(4) > 0 {
             return Some(places[random.below(places.len() as u64) as usize]);
         }
-        let end = effects.len() as u32;
-        (end > 0 && random.below(4) == 0).then(|| if random.below(2) == 0 { 0 } else { end })
+        if effects.iter().any(|effect| matches!(effect, Effect::Send { .. })) && random.below(2) == 0 {
+            return Some(effects.len() as u32);
+        }
+        (random.below(8) == 0).then_some(0)
     }
 
     /// What the handler of `choice` would do.

@@ -17,10 +17,13 @@ pub mod link;
 pub mod module;
 pub mod oracle;
 pub mod process;
+pub mod roles;
 pub mod signature;
 pub mod storage;
 pub mod system;
+pub mod timeout;
 pub mod timing;
+pub mod transformer;
 
 pub use bound::{AllCorrect, AnyNumber, Majority, OneCorrect, ThirdFaulty};
 pub use context::{Context, Draw, DrawKind, Granted, Sink};
@@ -34,17 +37,19 @@ pub use process::{FailuresOf, LinkOf, Never, Process, State, TimingOf, Value, Wr
 pub use signature::{Signed, Unverified};
 pub use storage::{Either, NoStorage, Stable, Whole};
 pub use system::{AtLeast, SystemModel};
+pub use timeout::Timeout;
 pub use timing::{Asynchronous, Bounds, PartiallySynchronous, Synchronous};
+pub use transformer::{Layer, Layers, LinkTransformer, Over, RunsOver};
 
 /// What an algorithm's file imports: `use synod_model::prelude::*;`.
 pub mod prelude {
     pub use crate::{
         AllCorrect, AnyNumber, Asynchronous, AtLeast, AuthenticatedByzantine, Byzantine, Context,
         CrashRecovery, CrashStop, Durable, Embeds, EventuallyPerfect, FairLoss, Fifo, Group, Indications,
-        LocalCoin, Logged, Majority, Never, NoStorage, Omega, Omission, OneCorrect, Output,
-        PartiallySynchronous, Perfect, Process, ProcessId, ProcessSet, Reliable, Stable, State, Stubborn,
-        Synchronous, SystemModel, ThirdFaulty, TimingOf, Value, Whole, With, embed, no_messages, no_requests,
-        no_storage, no_timers,
+        LinkTransformer, LocalCoin, Logged, Majority, Never, NoStorage, Omega, Omission, OneCorrect, Output,
+        Over, PartiallySynchronous, Perfect, Process, ProcessId, ProcessSet, Reliable, Stable, State,
+        Stubborn, Synchronous, SystemModel, ThirdFaulty, Timeout, TimingOf, Value, Whole, With, embed,
+        no_messages, no_requests, no_storage, no_timers, roles,
     };
     pub use serde::{Deserialize, Serialize};
     pub use std::time::Duration;

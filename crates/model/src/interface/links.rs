@@ -20,3 +20,12 @@ pub struct LinkDeliver<M> {
     /// What was sent.
     pub message: M,
 }
+
+/// What logged links tell the layer above. "Log-delivered" means: in the log, which is what this speaks of.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum LogDeliver<M> {
+    /// ⟨Deliver | delivered⟩, where the log has grown by this.
+    Deliver(LinkDeliver<M>),
+    /// ⟨Deliver | delivered⟩ after a restart: the whole log, in its order.
+    Recovered(Vec<LinkDeliver<M>>),
+}

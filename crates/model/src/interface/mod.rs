@@ -12,5 +12,5 @@ mod registers;
 pub use broadcast::{Broadcast, BroadcastDeliver};
 pub use consensus::{Decide, DecideAt, Propose, ProposeAt};
 pub use leader::Trust;
-pub use links::{LinkDeliver, LinkSend};
+pub use links::{LinkDeliver, LinkSend, LogDeliver};
 pub use registers::{RegisterRequest, RegisterReturn};

@@ -1,0 +1,9 @@
+//! Consensus (CGR11 ch. 5): processes propose values and all decide one of them.
+
+pub mod paxos;
+pub mod paxos_sequence;
+pub mod single_decree;
+
+pub use paxos::{Paxos, PaxosParameters};
+pub use paxos_sequence::PaxosSequence;
+pub use single_decree::{Ballot, Defect, Ledger, SingleDecree};

@@ -1,0 +1,140 @@
+//! Elect Lower Epoch: all processes that stay up come to trust one of them, for crash-recovery processes. Each counts its
+//! starts in an *epoch*; the least restarted process leads, so that one which crashes for ever loses in the end.
+//!
+//! # Source
+//! CGR11 Algorithm 2.9, §2.6.6.
+//!
+//! # Model
+//! crash-recovery x fair-loss links x partially synchronous; any number of faulty processes.
+//!
+//! # Properties
+//! ELD1 eventual accuracy · ELD2 eventual agreement.
+//! Twin "epoch not stored": a process that crashes and restarts for ever comes back with epoch 1 each time, and is
+//! trusted again and again (ELD1 fails).
+//!
+//! # Cost
+//! n(n - 1) heartbeats a period (to oneself not counted), for ever; one write a start.
+//!
+//! # Departures from the source
+//! - The epoch is stored before the first heartbeat speaks of it: under the write-ahead order that is all it takes, and
+//!   ⟨Trust⟩, which does not speak of it, goes ahead of the store.
+//! - ⟨Init⟩ is not followed by a ⟨Recovery⟩ event: both run the same procedure, from the empty disk (epoch 0) and from
+//!   the kept one.
+//! - Nothing heard in a period, not even the own heartbeat: select(∅) is undefined in the source; the leader stays.
+//! - select takes the least pair (epoch, identity), and the first leader is the lowest identity.
+//! - The delay grows up to a limit ([`Timeout`]), which must exceed the bound on delays after GST.
+//!
+//! # Bounds
+//! n = 2, 1 restart, 1 loss, 3 firings: a common leader is reached. ELD1-2 need fairness in time: not judged yet.
+
+use super::{DetectorParameters, Trust};
+use std::collections::BTreeMap;
+use synod_model::prelude::*;
+
+/// How often a process has started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Epoch(pub u64);
+
+/// The broken twin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Defect {
+    /// The epoch is not stored: every start is epoch 1.
+    EpochNotStored,
+}
+
+/// One process of the algorithm.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ElectLowerEpoch {
+    /// How the delay grows.
+    timeout: Timeout,
+    /// `epoch`.
+    epoch: Epoch,
+    /// `leader`.
+    leader: ProcessId,
+    /// `delay`.
+    delay: Duration,
+    /// `candidates`: whom it heard in this period, with the highest epoch each spoke of.
+    candidates: BTreeMap<ProcessId, Epoch>,
+}
+
+/// `[HEARTBEAT, epoch]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Heartbeat(pub Epoch);
+
+/// Its timers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Timer {
+    /// A period is over.
+    Timeout,
+}
+
+impl Process for ElectLowerEpoch {
+    type Model = (CrashRecovery, FairLoss, PartiallySynchronous, AnyNumber);
+    type Parameters = DetectorParameters;
+    type Indication = Trust;
+    type Message = Heartbeat;
+    type Timer = Timer;
+    type Stable = Whole<Epoch>;
+
+    // upon event ⟨Ω, Init⟩
+    fn on_init(parameters: &DetectorParameters, ctx: &mut impl Context<Self>) -> Self {
+        Self::start(parameters, Epoch(0), ctx)
+    }
+
+    // upon event ⟨Ω, Recovery⟩
+    fn on_recovery(
+        parameters: &DetectorParameters,
+        stable: &Whole<Epoch>,
+        ctx: &mut impl Context<Self>,
+    ) -> Self {
+        // the disk is empty where the process crashed before its first store was durable
+        Self::start(parameters, stable.0.unwrap_or_default(), ctx)
+    }
+
+    // upon event ⟨Timeout⟩
+    fn on_timer(&mut self, Timer::Timeout: Timer, ctx: &mut impl Context<Self>) {
+        if let Some(new_leader) = self.select()
+            && new_leader != self.leader
+        {
+            self.delay = self.timeout.after(self.delay);
+            self.leader = new_leader;
+            ctx.indicate(Trust(new_leader));
+        }
+        self.start_period(ctx);
+    }
+
+    // upon event ⟨fll, Deliver | q, [HEARTBEAT, ep]⟩
+    fn on_message(&mut self, q: ProcessId, Heartbeat(epoch): Heartbeat, _: &mut impl Context<Self>) {
+        let heard = self.candidates.entry(q).or_default();
+        *heard = epoch.max(*heard);
+    }
+
+    no_requests!();
+}
+
+impl ElectLowerEpoch {
+    fn start(parameters: &DetectorParameters, retrieved: Epoch, ctx: &mut impl Context<Self>) -> Self {
+        let leader = ctx.group().first;
+        ctx.indicate(Trust(leader));
+        let epoch = Epoch(retrieved.0 + 1);
+        if parameters.defect != Some(Defect::EpochNotStored) {
+            ctx.store(epoch);
+        }
+        let timeout = parameters.timeout;
+        let mut this = Self { timeout, epoch, leader, delay: timeout.initial, candidates: BTreeMap::new() };
+        this.start_period(ctx);
+        this
+    }
+
+    fn start_period(&mut self, ctx: &mut impl Context<Self>) {
+        ctx.broadcast(&Heartbeat(self.epoch));
+        self.candidates.clear();
+        ctx.set_timer(Timer::Timeout, self.delay);
+    }
+
+    fn select(&self) -> Option<ProcessId> {
+        self.candidates.iter().map(|(&q, &epoch)| (epoch, q)).min().map(|(_, q)| q)
+    }
+}

@@ -1,0 +1,34 @@
+//! Failure and leader detectors (CGR11 §2.6), and the oracles that stand for them.
+
+pub mod elect_lower_epoch;
+pub mod eventually_perfect;
+pub mod omega;
+
+pub use elect_lower_epoch::{ElectLowerEpoch, Epoch};
+pub use eventually_perfect::{EventuallyPerfectLeader, EventuallyPerfectOracle, Suspicion};
+pub use omega::OmegaOracle;
+pub use synod_model::interface::Trust;
+
+use synod_model::prelude::*;
+
+/// An eventual leader detector (ELD1-2): a module that tells its host whom to trust, be it by heartbeats or by an
+/// oracle. An algorithm that needs a leader is generic over it.
+pub trait LeaderDetector:
+    Process<Request = Never, Indication = Trust, Parameters = DetectorParameters>
+{
+}
+
+impl<D> LeaderDetector for D where
+    D: Process<Request = Never, Indication = Trust, Parameters = DetectorParameters>
+{
+}
+
+/// What the leader detectors know from the start; the oracles need nothing of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DetectorParameters {
+    /// Δ: the period of the heartbeats, and how it adapts.
+    pub timeout: Timeout,
+    /// The broken twin, if any.
+    pub defect: Option<elect_lower_epoch::Defect>,
+}

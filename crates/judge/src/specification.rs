@@ -1,0 +1,39 @@
+//! What an object does when it is used by one client at a time.
+
+use std::fmt::Debug;
+use std::hash::Hash;
+
+/// A deterministic sequential object. This is all that a user writes to have histories of it judged:
+///
+/// ```
+/// use synod_judge::SequentialSpecification;
+///
+/// /// A counter whose increment returns the value before it.
+/// struct Counter;
+///
+/// impl SequentialSpecification for Counter {
+///     type State = u64;
+///     type Operation = ();
+///     type Return = u64;
+///     fn initial(&self) -> u64 {
+///         0
+///     }
+///     fn apply(&self, count: &u64, (): &()) -> (u64, u64) {
+///         (count + 1, *count)
+///     }
+/// }
+/// ```
+pub trait SequentialSpecification {
+    /// The state of the object.
+    type State: Clone + Eq + Hash + Debug;
+    /// What clients ask of it.
+    type Operation: Clone + Debug;
+    /// What they get.
+    type Return: Clone + Eq + Debug;
+
+    /// The state before the first operation.
+    fn initial(&self) -> Self::State;
+
+    /// What `operation` makes of `state`, and what it returns.
+    fn apply(&self, state: &Self::State, operation: &Self::Operation) -> (Self::State, Self::Return);
+}

@@ -35,7 +35,8 @@ where
     run.outcome(ended)
 }
 
-/// Simulates the run of this seed, and records it.
+/// Simulates the run of this seed, and records it. A step in which a handler panics has no line: the trace ends before
+/// it, with the broken assertion.
 ///
 /// # Panics
 /// If the simulator takes a move that the kernel does not enable: a bug of the simulator.

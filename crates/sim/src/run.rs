@@ -31,7 +31,7 @@ where
 {
     let setting = as_simulated(setting);
     let mut run = Run::new(&setting, monitor, seed, options);
-    let ended = run.to_end();
+    let ended = run.execute();
     run.outcome(ended)
 }
 
@@ -57,7 +57,7 @@ where
     run.rep.draws.kept = Some(Vec::new());
     run.recording =
         Some(Recording { recorder: Recorder::new(&setting), writer: Writer::new(&header), refused: None });
-    let ended = run.to_end();
+    let ended = run.execute();
     let recording = run.recording.take().expect("it was set above");
     if let Some(refused) = recording.refused {
         panic!("the simulator took a move that is not enabled: step {}, {refused}", run.steps - 1);
@@ -185,7 +185,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
     }
 
     /// Runs to the end, whatever the algorithm's code does.
-    fn to_end(&mut self) -> Ended {
+    fn execute(&mut self) -> Ended {
         catch_unwind(AssertUnwindSafe(|| self.go())).unwrap_or_else(|panic| {
             self.ground.violation = Some(Violation::new(&ASSERTION, said_by(panic.as_ref())));
             Ended::Violation

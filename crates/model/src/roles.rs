@@ -1,7 +1,7 @@
 //! Processes of different kinds in one world: servers and clients.
 //!
 //! A role is a process of its own. Those of one world share all their types but the state, so that what one says another
-//! understands; [`roles!`](crate::roles) makes an enum of them a process.
+//! understands; [`roles!`](macro@crate::roles) makes an enum of them a process.
 
 use crate::context::{Draw, Granted, Sink};
 use crate::event::EffectOf;

@@ -5,9 +5,14 @@
 //! recorded run of a real cluster.
 
 pub mod algorithm;
+pub mod broadcast;
 pub mod consensus;
+pub mod leader;
+pub mod links;
 pub mod monitor;
 pub mod registers;
+#[cfg(test)]
+mod testing;
 pub mod verdict;
 
 pub use algorithm::{Algorithm, GroundKind, Scale, Twin};

@@ -26,4 +26,4 @@ pub use environment::{
 pub use network::Network;
 pub use seat::{Released, Seat, SeatId, Status, View};
 pub use setting::{Seating, Setting};
-pub use world::{Budgets, Ground, InPlace, Observed, Rep, Rest, World, step};
+pub use world::{Budgets, Ground, InPlace, Laws, Observed, Rep, Rest, World, step};

@@ -59,6 +59,11 @@ impl<M: Ord> Network<M> {
         self.in_flight.retain(|e| e.to != seat);
     }
 
+    /// Every copy in flight, in ascending order.
+    pub fn copies(&self) -> impl Iterator<Item = &Envelope<M>> {
+        self.in_flight.iter()
+    }
+
     /// How many messages are in flight.
     pub fn len(&self) -> usize {
         self.in_flight.len()

@@ -135,6 +135,7 @@ macro_rules! roles {
     };
     (@start $parameters:ident, $ctx:ident, $handler:ident($($argument:ident),*),
         $last:ident($process:ty): $seats:path, $among:path;) => {{
+        let _ = $seats($parameters); // the last role takes the rest
         let group = $among($parameters);
         let mut narrowed = $crate::roles::InRole::<Self, _>::new(group, $ctx);
         Self::$last(group, <$process as $crate::Process>::$handler($parameters, $($argument,)* &mut narrowed))

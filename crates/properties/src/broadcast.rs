@@ -129,21 +129,6 @@ impl<M: Value> BroadcastMonitor<M> {
         Ok(())
     }
 
-    /// Validity, where the origin owes its broadcast to `p`.
-    fn owe_validity(
-        &self,
-        property: &Property,
-        (origin, message): &(ProcessId, M),
-        fate: &Fate,
-        p: ProcessId,
-        owe: &mut impl FnMut(Obligation),
-    ) {
-        if fate.delivered_by(p) < fate.broadcast {
-            let what = format!("{p} has not delivered {message:?}, which {origin} broadcast");
-            owe(Obligation::new(property, [*origin, p], what));
-        }
-    }
-
     /// Agreement, where `p` owes what others delivered.
     fn owe_agreement(
         &self,
@@ -194,10 +179,10 @@ impl<M: Value> Monitor<Broadcast<M>, BroadcastDeliver<M>> for BroadcastMonitor<M
         for (key, fate) in &self.fates {
             match self.grade {
                 Grade::BestEffort => {
-                    self.group.members().for_each(|p| self.owe_validity(&BEB1, key, fate, p, owe));
+                    self.group.members().for_each(|p| owe_validity(&BEB1, key, fate, p, owe));
                 }
-                Grade::Reliable => self.owe_validity(&RB1, key, fate, key.0, owe),
-                Grade::Uniform => self.owe_validity(&URB1, key, fate, key.0, owe),
+                Grade::Reliable => owe_validity(&RB1, key, fate, key.0, owe),
+                Grade::Uniform => owe_validity(&URB1, key, fate, key.0, owe),
             }
             if self.grade != Grade::BestEffort {
                 self.group.members().for_each(|p| self.owe_agreement(key, fate, p, owe));
@@ -209,6 +194,20 @@ impl<M: Value> Monitor<Broadcast<M>, BroadcastDeliver<M>> for BroadcastMonitor<M
         if self.fates.values().any(|fate| !fate.delivered.is_empty()) {
             reach(DELIVERED.id);
         }
+    }
+}
+
+/// Validity, where the origin owes its broadcast to `p`.
+fn owe_validity<M: Value>(
+    property: &Property,
+    (origin, message): &(ProcessId, M),
+    fate: &Fate,
+    p: ProcessId,
+    owe: &mut impl FnMut(Obligation),
+) {
+    if fate.delivered_by(p) < fate.broadcast {
+        let what = format!("{p} has not delivered {message:?}, which {origin} broadcast");
+        owe(Obligation::new(property, [*origin, p], what));
     }
 }
 

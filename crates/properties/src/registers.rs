@@ -1,6 +1,7 @@
 //! Shared registers ([CGR11] ch. 4): atomic, many writers, many readers.
 
 use crate::monitor::{Monitor, Obligation, Observation, Property, Violation};
+use std::collections::{BTreeMap, VecDeque};
 use synod_judge::{Client, Online, Register, RegisterOperation, RegisterReturn};
 use synod_model::interface::{RegisterRequest, RegisterReturn as Return};
 use synod_model::{ProcessId, ProcessSet, State};
@@ -15,10 +16,13 @@ pub const READ: Property = Property::reachable("read", "a value is read");
 
 /// The monitor of an atomic register.
 ///
-/// A process runs one operation at a time: by the next request the layer above gives up the one before.
+/// A process runs one operation at a time, in the order in which they were asked for: one that is asked for while
+/// another runs begins when that one returns.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AtomicRegister<V: State> {
     history: Online<Register<V>, Option<V>, RegisterOperation<V>, RegisterReturn<V>>,
+    /// What was asked of each process while it was busy.
+    waiting: BTreeMap<ProcessId, VecDeque<RegisterOperation<V>>>,
     /// Who is down.
     down: ProcessSet,
     /// Whether a written value has been read.
@@ -27,7 +31,12 @@ pub struct AtomicRegister<V: State> {
 
 impl<V: State> Default for AtomicRegister<V> {
     fn default() -> Self {
-        Self { history: Online::new(Register::default()), down: ProcessSet::new(), read: false }
+        Self {
+            history: Online::new(Register::default()),
+            waiting: BTreeMap::new(),
+            down: ProcessSet::new(),
+            read: false,
+        }
     }
 }
 
@@ -42,12 +51,15 @@ impl<V: State> AtomicRegister<V> {
     }
 
     fn on_request(&mut self, p: ProcessId, request: &RegisterRequest<V>) {
-        self.give_up(p);
         let operation = match request {
             RegisterRequest::Read => RegisterOperation::Read,
             RegisterRequest::Write(value) => RegisterOperation::Write(value.clone()),
         };
-        self.history.invoke(client(p), operation);
+        if self.history.running(client(p)).is_some() {
+            self.waiting.entry(p).or_default().push_back(operation);
+        } else {
+            self.history.invoke(client(p), operation);
+        }
         if self.down.contains(p) {
             self.give_up(p);
         }
@@ -71,7 +83,18 @@ impl<V: State> AtomicRegister<V> {
         self.history.returned(client(p), &value).map_err(|_| {
             let what = format!("{p} returns {indication:?}: no order of the operations explains it");
             Violation::new(&ATOMICITY, what)
-        })
+        })?;
+        self.begin_next(p);
+        Ok(())
+    }
+
+    fn begin_next(&mut self, p: ProcessId) {
+        if let Some(waiting) = self.waiting.get_mut(&p)
+            && let Some(operation) = waiting.pop_front()
+        {
+            self.history.invoke(client(p), operation);
+        }
+        self.waiting.retain(|_, waiting| !waiting.is_empty());
     }
 
     fn on_crash(&mut self, p: ProcessId) {
@@ -84,8 +107,12 @@ impl<V: State> AtomicRegister<V> {
         self.down.remove(p);
     }
 
+    /// Nobody knows what becomes of the operations of `p`, not even of those that had to wait.
     fn give_up(&mut self, p: ProcessId) {
-        self.history.unknown(client(p));
+        while self.history.running(client(p)).is_some() {
+            self.history.unknown(client(p));
+            self.begin_next(p);
+        }
     }
 }
 
@@ -108,10 +135,12 @@ impl<V: State> Monitor<RegisterRequest<V>, Return<V>> for AtomicRegister<V> {
     }
 
     fn owed(&self, owe: &mut impl FnMut(Obligation)) {
-        for (Client(p), operation) in self.history.all_running() {
-            let p = ProcessId(p as u32);
-            let what = format!("{p} has not returned from {operation:?}");
-            owe(Obligation::new(&TERMINATION, [p], what));
+        let running =
+            self.history.all_running().map(|(Client(p), operation)| (ProcessId(p as u32), operation));
+        let waiting =
+            self.waiting.iter().flat_map(|(&p, all)| all.iter().map(move |operation| (p, operation)));
+        for (p, operation) in running.chain(waiting) {
+            owe(Obligation::new(&TERMINATION, [p], format!("{p} has not returned from {operation:?}")));
         }
     }
 
@@ -196,6 +225,21 @@ mod tests {
         run.0.observe(&Observation::Recover { at: P }).unwrap();
         run.ask(P, RegisterRequest::Read);
         assert_eq!(run.owed().len(), 1);
+    }
+
+    #[test]
+    fn a_process_runs_one_operation_after_the_other() {
+        let mut run = Run::new();
+        run.ask(P, RegisterRequest::Write('a'));
+        run.ask(P, RegisterRequest::Read);
+        assert_eq!(run.owed().len(), 2);
+        let mut crashed = run.0.clone();
+        run.get(P, Return::WriteReturn).unwrap();
+        assert!(run.get(P, Return::ReadReturn(None)).is_err(), "it began after the write");
+        crashed.observe(&Observation::Crash { at: P }).unwrap();
+        let mut nothing_owed = true;
+        crashed.owed(&mut |_| nothing_owed = false);
+        assert!(nothing_owed);
     }
 
     #[test]

@@ -24,6 +24,7 @@
 use super::{BestEffortBroadcast, Broadcast, BroadcastDeliver, Data, MessageId, best_effort};
 use crate::links::SequenceNumber;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use synod_model::prelude::*;
 
 /// What the processes know from the start.
@@ -102,8 +103,8 @@ impl<M: Value> MajorityAckBroadcast<M> {
     // upon event ⟨beb, Deliver | p, [DATA, s, m]⟩
     fn on_beb_deliver(&mut self, delivered: BroadcastDeliver<Data<M>>, ctx: &mut impl Context<Self>) {
         let BroadcastDeliver { origin: p, message: data } = delivered;
-        if !self.seen.contains_key(&data.id) {
-            self.seen.insert(data.id, Progress::Pending(ProcessSet::new()));
+        if let Entry::Vacant(unseen) = self.seen.entry(data.id) {
+            unseen.insert(Progress::Pending(ProcessSet::new()));
             self.beb_broadcast(data.clone(), ctx);
         }
         if let Some(Progress::Pending(ack)) = self.seen.get_mut(&data.id) {

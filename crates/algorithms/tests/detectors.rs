@@ -1,0 +1,137 @@
+//! Leader detectors, sentence by sentence.
+
+mod common;
+
+use common::{Alone, Indicate, Send, Set, Store};
+use std::time::Duration;
+use synod_algorithms::detectors::elect_lower_epoch::{Defect, Heartbeat, Timer};
+use synod_algorithms::detectors::omega::Trusted;
+use synod_algorithms::detectors::{
+    DetectorParameters, ElectLowerEpoch, Epoch, EventuallyPerfectLeader, LeaderDetector, OmegaOracle,
+    Suspicion, Trust,
+};
+use synod_model::{Event, ProcessId, Timeout};
+
+const P: [ProcessId; 3] = [ProcessId(0), ProcessId(1), ProcessId(2)];
+
+fn beat(epoch: u64) -> Heartbeat {
+    Heartbeat(Epoch(epoch))
+}
+
+fn elect() -> Alone<ElectLowerEpoch> {
+    Alone::new(2, 3, DetectorParameters::default())
+}
+
+#[test]
+fn elect_lower_epoch_stores_its_epoch_before_it_speaks_of_it() {
+    let (mut p, did) = Alone::<ElectLowerEpoch>::start(1, 2, DetectorParameters::default());
+    let start = |epoch| {
+        let heartbeats = [Send(0, beat(epoch)), Send(1, beat(epoch))];
+        [&[Indicate(Trust(P[0])), Store(Epoch(epoch))], &heartbeats[..], &[Set(Timer::Timeout)]].concat()
+    };
+    assert_eq!(did, start(1));
+    assert_eq!(p.restart(), start(2));
+    assert_eq!(p.restart(), start(3));
+}
+
+#[test]
+fn elect_lower_epoch_from_an_empty_disk_recovers_as_it_starts() {
+    let (mut p, did) = Alone::<ElectLowerEpoch>::start(1, 2, DetectorParameters::default());
+    p.disk = synod_model::Whole::default();
+    assert_eq!(p.restart(), did);
+}
+
+#[test]
+fn elect_lower_epoch_trusts_the_lowest_epoch_then_the_lowest_identity() {
+    let mut p = elect();
+    p.message(0, beat(2));
+    p.message(1, beat(1));
+    p.message(2, beat(1));
+    assert_eq!(p.timer(Timer::Timeout)[0], Indicate(Trust(P[1])));
+}
+
+#[test]
+fn elect_lower_epoch_takes_the_highest_epoch_that_each_spoke_of() {
+    let mut p = elect();
+    p.message(2, beat(2));
+    for epoch in [1, 3, 1] {
+        p.message(1, beat(epoch));
+    }
+    assert_eq!(p.timer(Timer::Timeout)[0], Indicate(Trust(P[2])));
+}
+
+#[test]
+fn elect_lower_epoch_says_nothing_new_about_the_same_leader_or_when_nobody_was_heard() {
+    let period = [Send(0, beat(1)), Send(1, beat(1)), Send(2, beat(1)), Set(Timer::Timeout)];
+    let mut p = elect();
+    assert_eq!(p.timer(Timer::Timeout), period, "the leader stays");
+    p.message(0, beat(1));
+    assert_eq!(p.timer(Timer::Timeout), period);
+}
+
+#[test]
+fn elect_lower_epoch_forgets_its_candidates_with_the_period() {
+    let mut p = elect();
+    p.message(0, beat(1));
+    p.timer(Timer::Timeout);
+    p.message(1, beat(9));
+    assert_eq!(p.timer(Timer::Timeout)[0], Indicate(Trust(P[1])));
+}
+
+#[test]
+fn elect_lower_epoch_has_finitely_many_states_once_its_delay_saturates() {
+    let second = Duration::from_secs(1);
+    let timeout = Timeout { initial: second, increment: second, max: 3 * second };
+    let mut p = Alone::<ElectLowerEpoch>::new(2, 3, DetectorParameters { timeout, defect: None });
+    let mut flap = |leader| {
+        p.message(leader, beat(1));
+        p.timer(Timer::Timeout);
+        p.process.clone()
+    };
+    flap(1);
+    flap(0);
+    let saturated = [flap(1), flap(0)];
+    assert_eq!([flap(1), flap(0)], saturated);
+}
+
+#[test]
+fn the_twin_starts_with_epoch_1_each_time() {
+    let parameters =
+        DetectorParameters { defect: Some(Defect::EpochNotStored), ..DetectorParameters::default() };
+    let (mut p, did) = Alone::<ElectLowerEpoch>::start(0, 1, parameters);
+    assert_eq!(did, [Indicate(Trust(P[0])), Send(0, beat(1)), Set(Timer::Timeout)]);
+    assert_eq!(p.restart(), did);
+}
+
+#[test]
+fn omega_tells_what_the_oracle_outputs() {
+    let (mut p, did) = Alone::<OmegaOracle>::start(0, 3, DetectorParameters::default());
+    assert_eq!(did, P.map(|p| Set(Trusted(p))));
+    assert_eq!(p.timer(Trusted(P[2])), [Indicate(Trust(P[2]))]);
+    assert_eq!(p.restart(), did, "it consults the oracle anew");
+}
+
+#[test]
+fn the_eventually_perfect_leader_is_the_lowest_that_is_not_suspected() {
+    let (mut p, did) = Alone::<EventuallyPerfectLeader>::start(1, 3, DetectorParameters::default());
+    assert_eq!(did.last(), Some(&Indicate(Trust(P[0]))), "nobody is suspected at first");
+    assert_eq!(p.timer(Suspicion::Suspect(P[1])), [], "the leader is the same");
+    assert_eq!(p.timer(Suspicion::Suspect(P[0])), [Indicate(Trust(P[2]))]);
+    assert_eq!(p.timer(Suspicion::Suspect(P[2])), [], "all are suspected: the leader stays");
+    assert_eq!(p.timer(Suspicion::Restore(P[0])), [Indicate(Trust(P[0]))]);
+}
+
+#[test]
+fn heartbeats_and_oracles_are_leader_detectors_alike() {
+    fn first_leader<D: LeaderDetector>(fire: Option<Event<D::Message, D::Timer, D::Request>>) -> Trust {
+        let (mut p, mut did) = Alone::<D>::start(0, 3, DetectorParameters::default());
+        if let Some(Event::Timer(timer)) = fire {
+            did.extend(p.timer(timer));
+        }
+        let told = did.into_iter().find_map(|d| if let Indicate(trust) = d { Some(trust) } else { None });
+        told.expect("it trusts somebody")
+    }
+    assert_eq!(first_leader::<ElectLowerEpoch>(None), Trust(P[0]));
+    assert_eq!(first_leader::<EventuallyPerfectLeader>(None), Trust(P[0]));
+    assert_eq!(first_leader::<OmegaOracle>(Some(Event::Timer(Trusted(P[1])))), Trust(P[1]));
+}

@@ -1,0 +1,46 @@
+//! The exhaustive checker: every run of a small instance.
+//!
+//! [`check`] explores all that the kernel's `step` can do within an environment's budgets, and judges safety in every
+//! state, reachability over all of them, and obligations in the strongly connected components that no fair choice leaves.
+//! Two engines share the search and differ in how they represent a state: [`Engine::Reference`] keeps plain values and is
+//! what [`Engine::Tabulating`], which interns them and runs each handler once per distinct input, is tested against.
+
+mod explore;
+mod intern;
+mod liveness;
+mod reference;
+mod report;
+mod tabulate;
+
+pub use report::{Control, Counterexample, Engine, Options, Order, Progress, Report};
+
+use synod_kernel::Setting;
+use synod_model::Process;
+use synod_properties::Monitor;
+
+/// Explores every run of `setting` and judges it by `monitor`.
+///
+/// `measure` is the algorithm's own measure of its growth (see `Environment::measure`). `progress` is called every few
+/// thousand states and may stop the search.
+pub fn check<P, M>(
+    setting: &Setting<P>,
+    monitor: &M,
+    measure: fn(&P) -> u64,
+    options: &Options,
+    progress: &mut dyn FnMut(&Progress) -> Control,
+) -> Report<P>
+where
+    P: Process,
+    M: Monitor<P::Request, P::Indication>,
+{
+    match options.engine {
+        Engine::Reference => {
+            let space = reference::Plain::new(setting, measure);
+            explore::explore(space, setting, monitor, options, progress)
+        }
+        Engine::Tabulating => {
+            let space = tabulate::Tabulated::new(setting, measure);
+            explore::explore(space, setting, monitor, options, progress)
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! What a check is asked, and what it answers.
+
+use std::fmt;
+use synod_kernel::trace::{Broken, Header, Recorder, Writer};
+use synod_kernel::{Move, Setting};
+use synod_model::Process;
+use synod_properties::{Property, Verdict};
+
+/// How states are represented.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Engine {
+    /// Plain values: the reference.
+    Reference,
+    /// Interned values and memoised handlers: the fast one. Comparison is exact, no state is lost to a hash.
+    #[default]
+    Tabulating,
+}
+
+/// In which order states are visited.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    /// By depth: the first counterexample is a shortest one.
+    #[default]
+    BreadthFirst,
+    /// The newest state first.
+    DepthFirst,
+}
+
+/// What a check is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// How states are represented.
+    pub engine: Engine,
+    /// In which order they are visited.
+    pub order: Order,
+    /// How many distinct states it may visit.
+    pub states_max: u64,
+    /// How many bytes it may use for them.
+    pub memory_max: u64,
+    /// Up to which depth it goes, in steps from the initial state; every state counted has been judged.
+    pub depth_max: Option<u32>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            engine: Engine::default(),
+            order: Order::default(),
+            states_max: u64::from(u32::MAX),
+            memory_max: 8 << 30,
+            depth_max: None,
+        }
+    }
+}
+
+/// How far a check has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Distinct states.
+    pub states: u64,
+    /// Steps taken between them.
+    pub transitions: u64,
+    /// The depth reached, in steps.
+    pub depth: u32,
+    /// States seen and not yet expanded.
+    pub frontier: u64,
+}
+
+/// Whether to go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Control {
+    /// Yes.
+    Continue,
+    /// No: report what is known so far.
+    Stop,
+}
+
+/// What a check answers.
+#[derive(Clone, Debug)]
+pub struct Report<P: Process> {
+    /// Each property with its verdict.
+    pub verdicts: Vec<(Property, Verdict)>,
+    /// Distinct states.
+    pub states: u64,
+    /// Steps that changed something, from all of them.
+    pub transitions: u64,
+    /// The greatest depth, in steps from the initial state.
+    pub depth: u32,
+    /// Whether all that the environment's budgets allow was explored.
+    pub complete: bool,
+    /// Why not, if not.
+    pub stopped: Option<String>,
+    /// How often a handler ran.
+    pub handler_calls: u64,
+    /// Bytes used for states.
+    pub memory: u64,
+    /// A run that breaks a property.
+    pub counterexample: Option<Counterexample<P>>,
+}
+
+impl<P: Process> Report<P> {
+    /// The verdict on the property with this identifier.
+    ///
+    /// # Panics
+    /// If the monitor has no such property.
+    pub fn verdict(&self, id: &str) -> &Verdict {
+        let found = self.verdicts.iter().find(|(property, _)| property.id == id);
+        &found.unwrap_or_else(|| panic!("no property {id}")).1
+    }
+
+    /// Whether every property holds.
+    pub fn holds(&self) -> bool {
+        self.verdicts.iter().all(|(_, verdict)| *verdict == Verdict::Holds)
+    }
+}
+
+impl<P: Process> fmt::Display for Report<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scope = if self.complete { "complete" } else { "not complete" };
+        write!(
+            f,
+            "{scope}: {} states, {} transitions, depth {};",
+            self.states, self.transitions, self.depth
+        )?;
+        self.verdicts.iter().try_for_each(|(p, v)| write!(f, " {} {v}", p.id))
+    }
+}
+
+/// A run that breaks a property.
+#[derive(Clone, Debug)]
+pub struct Counterexample<P: Process> {
+    /// The property's identifier.
+    pub property: String,
+    /// How it is broken.
+    pub what: String,
+    /// The run, from the start.
+    pub moves: Vec<Move<P::Message, P::Timer>>,
+    /// For a debt that is never paid: from which move on the run repeats itself for ever; equal to the number of moves
+    /// where it ends because nothing more happens.
+    pub cycle_from: Option<usize>,
+}
+
+impl<P: Process> Counterexample<P> {
+    /// The run as a trace.
+    ///
+    /// # Panics
+    /// If the run is not one of `setting`.
+    pub fn trace(&self, algorithm: &str, setting: &Setting<P>) -> String {
+        let mut writer = Writer::new(&Header::new(algorithm, "check", None, setting));
+        let mut recorder = Recorder::new(setting);
+        for chosen in &self.moves {
+            let line = recorder.step(None, chosen.clone());
+            writer.step(&line.unwrap_or_else(|| panic!("a counterexample is a run: {}", chosen.choice)));
+        }
+        writer.finish(Some(Broken { property: self.property.clone(), what: self.what.clone() }))
+    }
+}

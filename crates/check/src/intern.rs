@@ -40,7 +40,8 @@ impl<T: Hash + Eq> Interner<T> {
 pub(crate) struct Slices {
     words: Vec<u32>,
     ends: Vec<u64>,
-    table: HashTable<u32>,
+    /// (half of the hash, number): most unequal slices are told apart without a look at them.
+    table: HashTable<(u32, u32)>,
 }
 
 impl Slices {
@@ -50,16 +51,16 @@ impl Slices {
 
     /// The number of `slice`, and whether it is new. Compared word by word: no two are ever taken for one.
     pub(crate) fn intern(&mut self, slice: &[u32]) -> (u32, bool) {
-        let hash = hash_words(slice);
+        let tag = hash_words(slice) as u32;
         let (words, ends) = (&self.words, &self.ends);
-        if let Some(&id) = self.table.find(hash, |&id| get(words, ends, id) == slice) {
+        let same = |&(t, id): &(u32, u32)| t == tag && get(words, ends, id) == slice;
+        if let Some(&(_, id)) = self.table.find(spread(tag), same) {
             return (id, false);
         }
         let id = u32::try_from(self.ends.len()).expect("fewer than 2^32 states");
         self.words.extend_from_slice(slice);
         self.ends.push(self.words.len() as u64);
-        let (words, ends) = (&self.words, &self.ends);
-        self.table.insert_unique(hash, id, |&id| hash_words(get(words, ends, id)));
+        self.table.insert_unique(spread(tag), (tag, id), |&(t, _)| spread(t));
         (id, true)
     }
 
@@ -72,8 +73,14 @@ impl Slices {
     }
 
     pub(crate) fn memory(&self) -> u64 {
-        (self.words.capacity() * 4 + self.ends.capacity() * 8 + self.table.capacity() * 5) as u64
+        (self.words.capacity() * 4 + self.ends.capacity() * 8 + self.table.capacity() * 9) as u64
     }
+}
+
+/// The table wants entropy in the high bits too.
+#[inline]
+fn spread(tag: u32) -> u64 {
+    u64::from(tag).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 fn get<'a>(words: &'a [u32], ends: &[u64], id: u32) -> &'a [u32] {

@@ -69,8 +69,8 @@ struct Tables<'a, P: Process> {
     crashes: Map<(u32, u32, bool, bool), u32>,
     heard: Map<(u32, Output), (u32, Option<u32>)>,
     handler_calls: u64,
-    /// Which outcome the next handler takes.
-    pick: usize,
+    /// The outcomes of the next handler, looked up already, and which of them it takes.
+    next: (u32, usize),
 }
 
 impl<'a, P: Process> Tables<'a, P> {
@@ -97,7 +97,7 @@ impl<'a, P: Process> Tables<'a, P> {
             crashes: Map::default(),
             heard: Map::default(),
             handler_calls: 0,
-            pick: 0,
+            next: (0, 0),
         }
     }
 
@@ -223,21 +223,14 @@ impl<P: Process> Rep for Tables<'_, P> {
 
     fn react(
         &mut self,
-        seat: SeatId,
+        _: SeatId,
         state: &mut u32,
-        event: Event<u32, u32, u32>,
+        _: Event<u32, u32, u32>,
         cut: Option<Cut>,
         release: &mut impl FnMut(Released<u32, u32, u32>),
     ) {
-        let asked = match event {
-            Event::Message(from, message) => Asked::Message(from, message),
-            Event::Timer(timer) => Asked::Timer(timer),
-            Event::Request(request) => Asked::Request(request),
-            Event::Recover => Asked::Recover,
-            Event::Init => unreachable!("processes start on plain values"),
-        };
-        let list = self.outcomes(seat, *state, asked);
-        let outcome = &self.outcome_lists[list as usize][self.pick];
+        let (list, pick) = self.next;
+        let outcome = &self.outcome_lists[list as usize][pick];
         let effect = match cut {
             None => &outcome.then,
             Some(cut) => {
@@ -321,10 +314,45 @@ impl<P: Process> Rep for Tables<'_, P> {
 /// A message on its way: (to, from, message).
 type Envelope = (SeatId, SeatId, u32);
 
+/// Envelopes as numbers, by a dense table: there are few seats and few messages.
+struct Envelopes {
+    seats: usize,
+    values: Vec<Envelope>,
+    /// By message, receiver, sender: the number, or `NO_ENVELOPE`.
+    numbers: Vec<u32>,
+}
+
+const NO_ENVELOPE: u32 = u32::MAX;
+
+impl Envelopes {
+    fn new(seats: usize) -> Self {
+        Self { seats, values: Vec::new(), numbers: Vec::new() }
+    }
+
+    #[inline]
+    fn number(&mut self, envelope: Envelope) -> u32 {
+        let (to, from, message) = envelope;
+        let place = (message as usize * self.seats + to.index()) * self.seats + from.index();
+        if self.numbers.len() <= place {
+            self.numbers.resize((message as usize + 1) * self.seats * self.seats, NO_ENVELOPE);
+        }
+        if self.numbers[place] == NO_ENVELOPE {
+            self.numbers[place] = self.values.len() as u32;
+            self.values.push(envelope);
+        }
+        self.numbers[place]
+    }
+
+    #[inline]
+    fn get(&self, number: u32) -> Envelope {
+        self.values[number as usize]
+    }
+}
+
 /// What is in flight, as numbers of envelopes in ascending order.
 struct Flying<'a> {
     numbers: &'a [u32],
-    envelopes: &'a Interner<Envelope>,
+    envelopes: &'a Envelopes,
 }
 
 impl InFlight<u32> for Flying<'_> {
@@ -333,7 +361,7 @@ impl InFlight<u32> for Flying<'_> {
         for &number in self.numbers {
             if last != Some(number) {
                 let (to, from, message) = self.envelopes.get(number);
-                each(*from, *to, message);
+                each(from, to, &message);
             }
             last = Some(number);
         }
@@ -376,7 +404,7 @@ pub(crate) struct Tabulated<'a, P: Process, M> {
     rests: Interner<Rest>,
     monitors: Interner<M>,
     judged: Map<(u32, Observed<u32, u32>), Result<u32, Violation>>,
-    envelopes: Interner<Envelope>,
+    envelopes: Envelopes,
     states: Slices,
     /// Working space.
     choices: Vec<Choice<u32, u32>>,
@@ -393,7 +421,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Tabulated<'a, P, M> 
             rests: Interner::new(),
             monitors: Interner::new(),
             judged: Map::default(),
-            envelopes: Interner::new(),
+            envelopes: Envelopes::new(setting.seating.len()),
             states: Slices::new(),
             choices: Vec::new(),
             parent: Vec::new(),
@@ -412,20 +440,16 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Tabulated<'a, P, M> 
         let seats = self.seats();
         self.parent.clear();
         self.parent.extend_from_slice(self.states.get(from));
-        self.restore(seats);
-        let flying = Flying { numbers: &self.parent[seats + 2..], envelopes: &self.envelopes };
-        let choices = &mut self.choices;
-        choices.clear();
-        self.world.enabled(laws(self.tables.setting), &self.tables, &flying, |choice| choices.push(choice));
-    }
-
-    fn restore(&mut self, seats: usize) {
         self.world.seats.clear();
         self.world.seats.extend_from_slice(&self.parent[..seats]);
         let rest = self.rests.get(self.parent[seats]);
         if self.world.rest != *rest {
             self.world.rest.clone_from(rest);
         }
+        let flying = Flying { numbers: &self.parent[seats + 2..], envelopes: &self.envelopes };
+        let choices = &mut self.choices;
+        choices.clear();
+        self.world.enabled(laws(self.tables.setting), &self.tables, &flying, |choice| choices.push(choice));
     }
 
     /// The outcomes of a choice's handler, if one runs: how many, and the cuts of each.
@@ -445,26 +469,26 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Tabulated<'a, P, M> 
         Some(self.tables.outcomes(seat, state, asked))
     }
 
-    /// Calls `visit` with every move out of the loaded state: the place of its choice, its outcome, its cut.
-    fn moves(&mut self, visit: &mut dyn FnMut(&mut Self, usize, usize, Option<Cut>) -> bool) {
-        let budgets = self.world.rest.budgets.clone();
+    /// Calls `visit` with every move out of the loaded state: the place of its choice, its handler's outcome, its cut.
+    fn moves(&mut self, visit: &mut dyn FnMut(&mut Self, usize, (u32, usize), Option<Cut>) -> bool) {
+        let budgets = &self.world.rest.budgets;
+        let crashes = [(false, budgets.restarts.any()), (true, budgets.stops.any())];
         for place in 0..self.choices.len() {
             let choice = self.choices[place].clone();
             let Some(list) = self.ways(&choice) else {
-                if !visit(self, place, 0, None) {
+                if !visit(self, place, (0, 0), None) {
                     return;
                 }
                 continue;
             };
             for pick in 0..self.tables.outcome_lists[list as usize].len() {
-                if !visit(self, place, pick, None) {
+                if !visit(self, place, (list, pick), None) {
                     return;
                 }
-                let cuts = self.tables.outcome_lists[list as usize][pick].cuts.len();
-                for at in 0..cuts {
+                for at in 0..self.tables.outcome_lists[list as usize][pick].cuts.len() {
                     let before = self.tables.outcome_lists[list as usize][pick].cuts[at].0;
-                    for (forever, budget) in [(false, budgets.restarts), (true, budgets.stops)] {
-                        if budget.any() && !visit(self, place, pick, Some(Cut { before, forever })) {
+                    for (forever, _) in crashes.into_iter().filter(|(_, any)| *any) {
+                        if !visit(self, place, (list, pick), Some(Cut { before, forever })) {
                             return;
                         }
                     }
@@ -473,37 +497,39 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Tabulated<'a, P, M> 
         }
     }
 
-    /// Takes a move from the loaded state: the number of the state that it leads to.
-    fn take(&mut self, place: usize, pick: usize, cut: Option<Cut>) -> Target {
+    /// Takes a move from the loaded state, which is loaded again afterwards.
+    fn take(&mut self, place: usize, next: (u32, usize), cut: Option<Cut>) -> Target {
         let seats = self.seats();
-        self.restore(seats);
-        self.tables.pick = pick;
+        self.tables.next = next;
         let mut landing = std::mem::take(&mut self.landing);
-        let chosen = Move { choice: self.choices[place].clone(), draws: Vec::new(), cut };
+        let choice = self.choices[place].clone();
+        let same_rest = cut.is_none() && matches!(choice, Choice::Deliver { .. });
         let laws = laws(self.tables.setting);
-        step(&mut self.world, laws, &mut self.tables, &mut landing, chosen);
-        let target = self.land(seats, &landing);
+        step(&mut self.world, laws, &mut self.tables, &mut landing, Move { choice, draws: Vec::new(), cut });
+        let target = self.land(seats, &landing, same_rest);
         landing.sent.clear();
         landing.observed.clear();
         (landing.taken, landing.discarded) = (None, None);
         self.landing = landing;
+        self.world.seats.copy_from_slice(&self.parent[..seats]);
+        if !same_rest {
+            self.world.rest.clone_from(self.rests.get(self.parent[seats]));
+        }
         target
     }
 
-    fn land(&mut self, seats: usize, landing: &Landing) -> Target {
-        if let Budget::AtMost(max) = self.tables.setting.environment.measure {
-            let beyond = |s: &u32| self.tables.facts[*s as usize].measure > u64::from(max);
-            if self.world.seats.iter().any(beyond) {
-                return self
-                    .judge(self.parent[seats + 1], landing)
-                    .map_or_else(Target::Broken, |_| Target::Beyond);
-            }
-        }
+    fn land(&mut self, seats: usize, landing: &Landing, same_rest: bool) -> Target {
         let monitor = match self.judge(self.parent[seats + 1], landing) {
             Ok(monitor) => monitor,
             Err(violation) => return Target::Broken(violation),
         };
-        let rest = if self.world.rest == *self.rests.get(self.parent[seats]) {
+        if let Budget::AtMost(max) = self.tables.setting.environment.measure {
+            let beyond = |s: &u32| self.tables.facts[*s as usize].measure > u64::from(max);
+            if self.world.seats.iter().any(beyond) {
+                return Target::Beyond;
+            }
+        }
+        let rest = if same_rest || self.world.rest == *self.rests.get(self.parent[seats]) {
             self.parent[seats]
         } else {
             self.rests.intern(self.world.rest.clone()).0
@@ -515,12 +541,12 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Tabulated<'a, P, M> 
         child.extend_from_slice(&self.parent[seats + 2..]);
         let as_set = self.tables.setting.environment.links.as_set;
         if let Some(taken) = landing.taken {
-            let number = self.envelopes.intern(taken).0;
+            let number = self.envelopes.number(taken);
             let at = child[seats + 2..].binary_search(&number).expect("what is taken is in flight");
             child.remove(seats + 2 + at);
         }
         for &envelope in &landing.sent {
-            let number = self.envelopes.intern(envelope).0;
+            let number = self.envelopes.number(envelope);
             match child[seats + 2..].binary_search(&number) {
                 Ok(_) if as_set => {}
                 Ok(at) | Err(at) => child.insert(seats + 2 + at, number),
@@ -580,9 +606,8 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Space<P, M> for Tabulate
         for choice in &self.choices {
             fairness.push(self.world.fairness(&self.tables, choice));
         }
-        self.moves(&mut |this, place, pick, cut| {
-            let target = this.take(place, pick, cut);
-            this.restore(this.seats());
+        self.moves(&mut |this, place, next, cut| {
+            let target = this.take(place, next, cut);
             visit(target, if cut.is_some() { Fairness::Unfair } else { fairness[place] })
         });
     }
@@ -591,17 +616,17 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Space<P, M> for Tabulate
         self.load(from);
         let mut found = None;
         let mut seen = 0;
-        self.moves(&mut |_, place, pick, cut| {
+        self.moves(&mut |_, place, next, cut| {
             if seen == nth {
-                found = Some((place, pick, cut));
+                found = Some((place, next, cut));
             }
             seen += 1;
             found.is_none()
         });
-        let (place, pick, cut) = found.expect("a state has this many moves");
+        let (place, (list, pick), cut) = found.expect("a state has this many moves");
         let choice = self.choices[place].clone();
         let draws = match self.ways(&choice) {
-            Some(list) => self.tables.outcome_lists[list as usize][pick].draws.clone(),
+            Some(_) => self.tables.outcome_lists[list as usize][pick].draws.clone(),
             None => Vec::new(),
         };
         let choice =
@@ -636,7 +661,7 @@ impl<P: Process, M> Tabulated<'_, P, M> {
             .copies()
             .map(|e| (e.to, e.from, e.message.clone()))
             .map(|(to, from, message)| (to, from, self.tables.messages.intern(message).0))
-            .map(|envelope| self.envelopes.intern(envelope).0)
+            .map(|envelope| self.envelopes.number(envelope))
             .collect();
         numbers.sort_unstable();
         numbers

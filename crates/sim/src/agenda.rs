@@ -1,0 +1,152 @@
+//! What is to happen and when: a heap of small keys over a slab of entries.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+/// A place in the slab.
+pub type Slot = u32;
+
+/// The low bits of a key hold the slot, those above it the number that orders entries of one instant.
+const SLOT_BITS: u32 = 28;
+
+/// An entry with its place in the order of all.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Due<E> {
+    /// The virtual time, in nanoseconds.
+    pub time: u64,
+    /// How many entries were put in before it.
+    pub number: u64,
+    /// What is to happen.
+    pub entry: E,
+}
+
+#[derive(Debug)]
+enum Place<E> {
+    Taken(E),
+    /// Its key is still in the heap, or whoever parked it still names it.
+    Cancelled,
+    /// The next free place, if there is one.
+    Free(Option<Slot>),
+}
+
+/// Entries by time; those of one instant in the order in which they were put in.
+///
+/// Places are used again: a run that keeps as much pending as before allocates nothing.
+#[derive(Debug)]
+pub struct Agenda<E> {
+    /// time, number and slot in one word, which compares in two instructions.
+    heap: BinaryHeap<Reverse<u128>>,
+    places: Vec<Place<E>>,
+    free: Option<Slot>,
+    number: u64,
+}
+
+impl<E> Default for Agenda<E> {
+    fn default() -> Self {
+        Self { heap: BinaryHeap::new(), places: Vec::new(), free: None, number: 0 }
+    }
+}
+
+impl<E> Agenda<E> {
+    /// Puts in what is to happen at `time`.
+    #[inline]
+    pub fn push(&mut self, time: u64, entry: E) -> Slot {
+        let slot = self.park(entry);
+        self.enqueue(time, slot);
+        slot
+    }
+
+    /// Keeps an entry that has no time yet.
+    #[inline]
+    pub fn park(&mut self, entry: E) -> Slot {
+        let Some(slot) = self.free else {
+            let slot = self.places.len();
+            assert!(slot < 1 << SLOT_BITS, "fewer than 2^{SLOT_BITS} entries are pending");
+            self.places.push(Place::Taken(entry));
+            return slot as Slot;
+        };
+        let place = &mut self.places[slot as usize];
+        let Place::Free(next) = *place else { unreachable!("the list of free places holds free places") };
+        self.free = next;
+        *place = Place::Taken(entry);
+        slot
+    }
+
+    /// Gives a parked entry its time. A cancelled one is forgotten when that comes.
+    #[inline]
+    pub fn enqueue(&mut self, time: u64, slot: Slot) {
+        let order = self.number << SLOT_BITS | u64::from(slot);
+        self.number += 1;
+        self.heap.push(Reverse(u128::from(time) << 64 | u128::from(order)));
+    }
+
+    /// The earliest entry.
+    #[inline]
+    pub fn pop(&mut self) -> Option<Due<E>> {
+        loop {
+            let Reverse(key) = self.heap.pop()?;
+            let order = key as u64;
+            let slot = (order & ((1 << SLOT_BITS) - 1)) as Slot;
+            let place = std::mem::replace(&mut self.places[slot as usize], Place::Free(self.free));
+            self.free = Some(slot);
+            if let Place::Taken(entry) = place {
+                return Some(Due { time: (key >> 64) as u64, number: order >> SLOT_BITS, entry });
+            }
+        }
+    }
+
+    /// Takes an entry out before its time, if it is there.
+    pub fn cancel(&mut self, slot: Slot) -> Option<E> {
+        let place = &mut self.places[slot as usize];
+        if !matches!(place, Place::Taken(_)) {
+            return None;
+        }
+        match std::mem::replace(place, Place::Cancelled) {
+            Place::Taken(entry) => Some(entry),
+            Place::Cancelled | Place::Free(_) => None,
+        }
+    }
+
+    /// The entry at `slot`, unless it was cancelled.
+    pub fn get(&self, slot: Slot) -> Option<&E> {
+        match &self.places[slot as usize] {
+            Place::Taken(entry) => Some(entry),
+            Place::Cancelled | Place::Free(_) => None,
+        }
+    }
+
+    /// The places of the entries that `wanted` wants, in the order of the places.
+    pub fn find(&self, wanted: impl Fn(&E) -> bool) -> Vec<Slot> {
+        let is_wanted = |place: &Place<E>| matches!(place, Place::Taken(entry) if wanted(entry));
+        (0..self.places.len() as Slot).filter(|&slot| is_wanted(&self.places[slot as usize])).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_come_by_time_and_then_in_the_order_of_their_pushes() {
+        let mut agenda = Agenda::default();
+        for (time, entry) in [(5, 'c'), (3, 'a'), (5, 'd'), (3, 'b'), (u64::MAX, 'e')] {
+            agenda.push(time, entry);
+        }
+        let order: String = std::iter::from_fn(|| agenda.pop()).map(|due| due.entry).collect();
+        assert_eq!(order, "abcde");
+    }
+
+    #[test]
+    fn a_cancelled_entry_never_comes_and_its_place_is_used_again() {
+        let mut agenda = Agenda::default();
+        let first = agenda.push(1, 'a');
+        agenda.push(2, 'b');
+        assert_eq!(agenda.cancel(first), Some('a'));
+        assert_eq!(agenda.cancel(first), None);
+        assert_eq!(agenda.pop().map(|due| due.entry), Some('b'));
+        for entry in ['c', 'd'] {
+            agenda.push(3, entry);
+        }
+        assert_eq!(agenda.places.len(), 2);
+    }
+}

@@ -1,0 +1,183 @@
+//! Faults: those that a script may ask for, and the kinds by which their effects are counted.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+use synod_kernel::Partition;
+use synod_model::{Output, ProcessId};
+
+/// A fault at an instant of a run. One that its environment's budgets do not admit when its time comes does not happen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Fault {
+    /// A process crashes between two handlers, if it is up.
+    Crash {
+        /// Who.
+        process: ProcessId,
+        /// After how long it starts again; never, where absent.
+        #[serde(default, with = "after")]
+        recover_after: Option<Duration>,
+        /// How many of the pending writes were durable all the same.
+        #[serde(default)]
+        kept: u32,
+        /// Whether the write after those was torn.
+        #[serde(default)]
+        torn: bool,
+    },
+    /// A process crashes inside the next handler in which it makes a difference.
+    CrashInHandler {
+        /// Who.
+        process: ProcessId,
+        /// After how long it starts again; never, where absent.
+        #[serde(default, with = "after")]
+        recover_after: Option<Duration>,
+        /// Before which effect, in the next handler that has as many; any that makes a difference, where absent.
+        #[serde(default)]
+        before: Option<u32>,
+    },
+    /// A process crashes between two handlers while a write that it makes next is not durable yet.
+    CrashWhileStoring {
+        /// Who.
+        process: ProcessId,
+        /// After how long it starts again; never, where absent.
+        #[serde(default, with = "after")]
+        recover_after: Option<Duration>,
+        /// Whether the oldest pending write was torn.
+        #[serde(default)]
+        torn: bool,
+    },
+    /// The network is cut.
+    Sever {
+        /// How.
+        partition: Partition,
+    },
+    /// All cuts heal.
+    Heal,
+    /// The next message to arrive over a link is lost.
+    Lose {
+        /// From where.
+        from: ProcessId,
+        /// Where it would arrive.
+        to: ProcessId,
+    },
+    /// The next message to arrive over a link arrives twice.
+    Duplicate {
+        /// From where.
+        from: ProcessId,
+        /// Where.
+        to: ProcessId,
+    },
+    /// An oracle gives an output, if it is consulted and news.
+    Output {
+        /// Where.
+        process: ProcessId,
+        /// What.
+        output: Output,
+    },
+}
+
+/// An optional duration in files.
+mod after {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use std::time::Duration;
+    use synod_kernel::environment::duration;
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(transparent)]
+    struct Written(#[serde(with = "duration")] Duration);
+
+    #[expect(clippy::ref_option, reason = "serde's signature")]
+    pub(super) fn serialize<S: Serializer>(after: &Option<Duration>, s: S) -> Result<S::Ok, S::Error> {
+        after.map(Written).serialize(s)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Duration>, D::Error> {
+        Ok(Option::<Written>::deserialize(d)?.map(|Written(after)| after))
+    }
+}
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $name:ident $text:literal,)*) => {
+        /// A kind of fault, as its effects are counted. What had no effect is not counted: the crash of a process that
+        /// is down, a cut that met no message.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(rename_all = "kebab-case")]
+        pub enum FaultKind { $($(#[$doc])* $name,)* }
+
+        impl FaultKind {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// In words.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+        }
+    };
+}
+kinds! {
+    /// A process that was up crashed, in any way.
+    Crash "crash",
+    /// Of these: inside a handler.
+    CrashInHandler "crash inside a handler",
+    /// Of these: for ever.
+    Stop "crash for ever",
+    /// A process that had crashed started again.
+    Recovery "recovery",
+    /// Of these: with nothing on its disk.
+    Amnesia "amnesia",
+    /// A write that was not durable was lost in a crash.
+    LostWrite "lost write",
+    /// A write was torn in a crash, and it showed on the disk.
+    TornWrite "torn write",
+    /// A message in flight from a process that crashed was lost.
+    LossAtSender "loss at a crashed sender",
+    /// A message arrived at a process that was down.
+    LossAtReceiver "loss at a crashed receiver",
+    /// A message was lost by the link.
+    Loss "loss",
+    /// A message arrived once more than it was sent.
+    Duplication "duplication",
+    /// A message arrived after one that was sent later over the same link.
+    Reordering "reordering",
+    /// A message took longer than it may after GST.
+    Delay "delay",
+    /// A cut in both directions held or dropped a message.
+    Partition "partition",
+    /// A cut in one direction held or dropped a message.
+    OneWayPartition "one-way partition",
+    /// A cut that had held or dropped a message healed.
+    Heal "heal",
+    /// Omega said whom to trust.
+    Trust "trust",
+    /// Eventually-P suspected a process.
+    Suspect "suspect",
+    /// Eventually-P no longer suspected a process.
+    Restore "restore",
+}
+
+impl fmt::Display for FaultKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// How many faults of each kind took effect.
+#[derive(Clone, Debug)]
+pub(crate) struct Tally([u64; FaultKind::ALL.len()]);
+
+impl Tally {
+    pub(crate) fn new() -> Self {
+        Self([0; FaultKind::ALL.len()])
+    }
+
+    #[inline]
+    pub(crate) fn add(&mut self, kind: FaultKind, times: u64) {
+        self.0[kind as usize] += times;
+    }
+
+    pub(crate) fn counts(&self) -> BTreeMap<FaultKind, u64> {
+        FaultKind::ALL.iter().map(|&kind| (kind, self.0[kind as usize])).filter(|&(_, k)| k > 0).collect()
+    }
+}

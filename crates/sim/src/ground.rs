@@ -1,0 +1,319 @@
+//! Where the effects of a simulated step go: into an agenda, with delays from the seed, and to the monitor.
+
+use crate::agenda::{Agenda, Slot};
+use crate::fault::{FaultKind, Tally};
+use crate::plan::nanos;
+use std::collections::VecDeque;
+use synod_kernel::draws::{Draws, Random};
+use synod_kernel::{Environment, Ground, InPlace, Observed, SeatId};
+use synod_model::timing::TimingKind;
+use synod_model::{Draw, Process, When};
+use synod_properties::{Kind, Monitor, Observation, Violation};
+
+/// What is to happen.
+#[derive(Debug)]
+pub(crate) enum Entry<M, T> {
+    /// A message arrives.
+    Deliver { from: SeatId, to: SeatId, message: M },
+    /// A timer or a pulse fires.
+    Fire { seat: SeatId, timer: T },
+    /// The oldest pending write becomes durable.
+    Sync { seat: SeatId },
+    /// The layer above makes its next request.
+    Request { seat: SeatId },
+    /// A process starts again.
+    Recover { seat: SeatId },
+    /// An oracle may give an output.
+    Oracle { seat: SeatId },
+    /// The planned fault of this index.
+    Fault { index: usize },
+}
+
+/// Outcomes from the seed, kept while a run is recorded.
+#[derive(Clone, Debug)]
+pub(crate) struct Drawn {
+    random: Random,
+    /// The outcomes since they were last taken, if anyone asks.
+    pub(crate) kept: Option<Vec<u32>>,
+}
+
+impl Drawn {
+    pub(crate) fn new(random: Random) -> Self {
+        Self { random, kept: None }
+    }
+}
+
+impl Draws for Drawn {
+    fn draw(&mut self, draw: Draw) -> u32 {
+        let outcome = self.random.below(u64::from(draw.bound())) as u32;
+        if let Some(kept) = &mut self.kept {
+            kept.push(outcome);
+        }
+        outcome
+    }
+}
+
+/// How long messages take, in nanoseconds.
+#[derive(Clone, Copy, Debug)]
+struct Delays {
+    min: u64,
+    max: u64,
+    gst: u64,
+    before_gst: u64,
+}
+
+impl Delays {
+    fn of(environment: &Environment) -> Self {
+        let min = nanos(environment.links.delay_min);
+        let max = nanos(environment.links.delay_max).max(min);
+        let partial = environment.timing.kind == TimingKind::PartiallySynchronous;
+        Self {
+            min,
+            max,
+            gst: if partial { nanos(environment.timing.gst) } else { 0 },
+            before_gst: nanos(environment.timing.delay_before_gst).max(max),
+        }
+    }
+
+    /// When a message that leaves at `now` arrives.
+    #[inline]
+    fn arrival(&self, now: u64, random: &mut Random) -> u64 {
+        if now < self.gst {
+            // what is under way at GST arrives within the bound that holds from there on
+            let latest = self.gst.saturating_add(self.max);
+            return now.saturating_add(between(self.min, self.before_gst, random)).min(latest);
+        }
+        now.saturating_add(between(self.min, self.max, random))
+    }
+}
+
+/// Any number from `min` to `max`.
+#[inline]
+pub(crate) fn between(min: u64, max: u64, random: &mut Random) -> u64 {
+    min + random.below((max - min).saturating_add(1))
+}
+
+/// One seat's part of the ground.
+#[derive(Debug)]
+pub(crate) struct Desk<T> {
+    /// The timers that will fire, each with its place in the agenda, in order of the timer.
+    timers: Vec<(T, Slot)>,
+    /// The places of what makes its pending writes durable, oldest first.
+    pub(crate) syncs: VecDeque<Slot>,
+    /// When the youngest of these comes.
+    last_sync: u64,
+    /// Messages that arrived while it was down and wait until it is up.
+    pub(crate) waiting: Vec<Slot>,
+    /// Whether an oracle's output is on the agenda.
+    pub(crate) oracle_called: bool,
+}
+
+impl<T> Desk<T> {
+    fn new() -> Self {
+        Self {
+            timers: Vec::new(),
+            syncs: VecDeque::new(),
+            last_sync: 0,
+            waiting: Vec::new(),
+            oracle_called: false,
+        }
+    }
+}
+
+/// The simulated world beside its seats: clock, links, disks, and who watches.
+pub(crate) struct Simulated<P: Process, Mon> {
+    /// The virtual time, in nanoseconds.
+    pub(crate) now: u64,
+    pub(crate) agenda: Agenda<Entry<P::Message, P::Timer>>,
+    pub(crate) random: Random,
+    pub(crate) desks: Vec<Desk<P::Timer>>,
+    pub(crate) tally: Tally,
+    pub(crate) monitor: Mon,
+    pub(crate) violation: Option<Violation>,
+    /// The goals that held at some time.
+    pub(crate) reached: Vec<&'static str>,
+    goals: usize,
+    delays: Delays,
+    /// FIFO links: the last arrival over each link, by sender and receiver.
+    last_arrival: Option<Vec<u64>>,
+    pulse_max: u64,
+    pub(crate) sync_max: u64,
+}
+
+impl<P: Process, Mon: Monitor<P::Request, P::Indication>> Simulated<P, Mon> {
+    pub(crate) fn new(environment: &Environment, seats: usize, monitor: Mon, random: Random) -> Self {
+        let delays = Delays::of(environment);
+        let goals = monitor.properties().iter().filter(|p| p.kind == Kind::Reachable).count();
+        let fifo = environment.links.kind.fifo;
+        let mut simulated = Self {
+            now: 0,
+            agenda: Agenda::default(),
+            random,
+            desks: (0..seats).map(|_| Desk::new()).collect(),
+            tally: Tally::new(),
+            monitor,
+            violation: None,
+            reached: Vec::new(),
+            goals,
+            delays,
+            last_arrival: fifo.then(|| vec![0; seats * seats]),
+            // untimed, but finite: from well below a round trip to well above it
+            pulse_max: delays.max.max(1_000).saturating_mul(4),
+            sync_max: nanos(environment.storage.sync_max),
+        };
+        simulated.note_goals();
+        simulated
+    }
+
+    /// When a message that leaves now arrives.
+    #[inline]
+    pub(crate) fn arrival(&mut self, from: SeatId, to: SeatId) -> u64 {
+        let mut arrival = self.delays.arrival(self.now, &mut self.random);
+        if self.now < self.delays.gst && arrival - self.now > self.delays.max {
+            self.tally.add(FaultKind::Delay, 1);
+        }
+        if let Some(last) = &mut self.last_arrival {
+            let last = &mut last[from.index() * self.desks.len() + to.index()];
+            arrival = arrival.max(*last);
+            *last = arrival;
+        }
+        arrival
+    }
+
+    /// Puts a message that was parked on its way, again or for the first time.
+    pub(crate) fn send_parked(&mut self, slot: Slot) {
+        let arrival = match self.agenda.get(slot) {
+            Some(&Entry::Deliver { from, to, .. }) => self.arrival(from, to),
+            // it was lost while it waited: its place is freed when the agenda meets it
+            _ => self.now,
+        };
+        self.agenda.enqueue(arrival, slot);
+    }
+
+    /// The instant after which delays keep to their bound.
+    pub(crate) fn gst(&self) -> u64 {
+        self.delays.gst
+    }
+
+    /// A random finite time.
+    pub(crate) fn pulse(&mut self) -> u64 {
+        self.now.saturating_add(1 + self.random.below(self.pulse_max))
+    }
+
+    /// The timer is about to fire: it is no longer set.
+    pub(crate) fn fired(&mut self, seat: SeatId, timer: &P::Timer) {
+        let timers = &mut self.desks[seat.index()].timers;
+        if let Ok(place) = timers.binary_search_by(|(t, _)| t.cmp(timer)) {
+            timers.remove(place);
+        }
+    }
+
+    /// A process crashed: its timers and pending writes are gone. How many writes that were.
+    pub(crate) fn forget(&mut self, seat: SeatId) -> u64 {
+        let desk = &mut self.desks[seat.index()];
+        for (_, slot) in desk.timers.drain(..) {
+            self.agenda.cancel(slot);
+        }
+        let pending = desk.syncs.len() as u64;
+        for slot in desk.syncs.drain(..) {
+            self.agenda.cancel(slot);
+        }
+        desk.last_sync = 0;
+        pending
+    }
+
+    /// Calls the oracle at `seat` within a moment, unless it was called already.
+    pub(crate) fn call_oracle(&mut self, seat: SeatId) {
+        let desk = &mut self.desks[seat.index()];
+        if !desk.oracle_called {
+            desk.oracle_called = true;
+            let at = self.pulse();
+            self.agenda.push(at, Entry::Oracle { seat });
+        }
+    }
+
+    fn note_goals(&mut self) {
+        if self.reached.len() < self.goals {
+            let reached = &mut self.reached;
+            self.monitor.reached(&mut |goal| {
+                if !reached.contains(&goal) {
+                    reached.push(goal);
+                }
+            });
+        }
+    }
+}
+
+impl<P, Mon> Ground<InPlace<'_, P, Drawn>> for Simulated<P, Mon>
+where
+    P: Process,
+    Mon: Monitor<P::Request, P::Indication>,
+{
+    #[inline]
+    fn send(&mut self, from: SeatId, to: SeatId, message: P::Message) {
+        let arrival = self.arrival(from, to);
+        self.agenda.push(arrival, Entry::Deliver { from, to, message });
+    }
+
+    /// What arrives or is lost left the agenda before the step.
+    #[inline]
+    fn take(&mut self, _: SeatId, _: SeatId, _: &P::Message) {}
+
+    fn observe(&mut self, observed: Observed<P::Request, P::Indication>) {
+        if self.violation.is_some() {
+            return;
+        }
+        let observation = match &observed {
+            Observed::Request(at, request) => Observation::Request { at: *at, request },
+            Observed::Indication(at, indication) => Observation::Indication { at: *at, indication },
+            Observed::Crash(at) => Observation::Crash { at: *at },
+            Observed::Recover(at) => Observation::Recover { at: *at },
+        };
+        match self.monitor.observe(&observation) {
+            Ok(()) => self.note_goals(),
+            Err(violation) => self.violation = Some(violation),
+        }
+    }
+
+    fn discard_to(&mut self, seat: SeatId) {
+        let is_to = |entry: &Entry<_, _>| matches!(entry, Entry::Deliver { to, .. } if *to == seat);
+        for slot in self.agenda.find(is_to) {
+            self.agenda.cancel(slot);
+        }
+    }
+
+    fn armed(&mut self, seat: SeatId, timer: P::Timer, when: When) {
+        let at = match when {
+            When::After(after) => self.now.saturating_add(nanos(after)),
+            When::Pulse => self.pulse(),
+            When::Oracle(_) => {
+                self.disarmed(seat, timer);
+                return self.call_oracle(seat);
+            }
+        };
+        let slot = self.agenda.push(at, Entry::Fire { seat, timer: timer.clone() });
+        let timers = &mut self.desks[seat.index()].timers;
+        match timers.binary_search_by(|(t, _)| t.cmp(&timer)) {
+            Ok(place) => {
+                let replaced = std::mem::replace(&mut timers[place].1, slot);
+                self.agenda.cancel(replaced);
+            }
+            Err(place) => timers.insert(place, (timer, slot)),
+        }
+    }
+
+    fn disarmed(&mut self, seat: SeatId, timer: P::Timer) {
+        let timers = &mut self.desks[seat.index()].timers;
+        if let Ok(place) = timers.binary_search_by(|(t, _)| t.cmp(&timer)) {
+            let (_, slot) = timers.remove(place);
+            self.agenda.cancel(slot);
+        }
+    }
+
+    fn stored(&mut self, seat: SeatId) {
+        let at = self.now.saturating_add(between(0, self.sync_max, &mut self.random));
+        let desk = &mut self.desks[seat.index()];
+        desk.last_sync = desk.last_sync.max(at);
+        desk.syncs.push_back(self.agenda.push(desk.last_sync, Entry::Sync { seat }));
+    }
+}

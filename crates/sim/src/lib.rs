@@ -1,0 +1,24 @@
+//! The simulator: virtual time, seeded faults, one run per seed.
+//!
+//! A run is a sequence of the kernel's moves, each taken by the kernel's `step`: what happens next is the earliest
+//! entry of an [`agenda`]; delays, losses and the plan of faults are drawn from the seed. Nothing of the semantics is
+//! written again here, and a recorded run ([`trace`]) is held against the kernel's own set of enabled choices.
+//!
+//! The same seed, setting and [`Options`] give the same run, byte for byte, on every machine and in every build.
+
+pub mod agenda;
+mod campaign;
+mod determinism;
+mod fault;
+mod ground;
+mod oracle;
+mod outcome;
+mod plan;
+mod run;
+
+pub use campaign::{Campaign, Failure, campaign};
+pub use determinism::{Nondeterminism, check_determinism};
+pub use fault::{Fault, FaultKind};
+pub use outcome::{Ended, Outcome};
+pub use plan::{FaultPlan, Options};
+pub use run::{run, trace};

@@ -1,0 +1,64 @@
+//! What one run came to.
+
+use crate::fault::FaultKind;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::time::Duration;
+use synod_kernel::trace::Broken;
+use synod_properties::{Obligation, Property, Violation};
+
+/// What is broken when an algorithm's own code panics: an assertion of its author's.
+pub(crate) const ASSERTION: Property = Property::safety("ASSERT", "no handler panics");
+
+/// Why a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ended {
+    /// Nothing was left to happen.
+    Quiescent,
+    /// Its virtual time was up.
+    Horizon,
+    /// It had taken all the steps it may.
+    Steps,
+    /// A property of safety was broken.
+    Violation,
+}
+
+/// What one run came to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Outcome {
+    /// The property of safety that it broke.
+    pub violation: Option<Violation>,
+    /// What was owed at its end, but for debts that are void since a process among them is faulty.
+    pub owed: Vec<Obligation>,
+    /// Whether that should have been paid by then: nothing was left to happen, or the last half of the horizon had
+    /// neither a fault nor an instant before GST, all oracles within their axioms, all cuts healed, all who recover up.
+    pub due: bool,
+    /// The goals that held at some time.
+    pub reached: Vec<String>,
+    /// How many messages were delivered to processes that were up.
+    pub delivered: u64,
+    /// How many steps it took.
+    pub steps: u64,
+    /// Why it ended.
+    pub ended: Ended,
+    /// The virtual time of its end.
+    pub time: Duration,
+    /// The faults that took effect.
+    pub faults: BTreeMap<FaultKind, u64>,
+}
+
+impl Outcome {
+    /// What the run refutes, if anything: a property of safety, or one of liveness by a debt that was due.
+    pub fn broken(&self) -> Option<Broken> {
+        let debt = || self.owed.first().filter(|_| self.due);
+        match &self.violation {
+            Some(Violation { property, what }) => {
+                Some(Broken { property: property.clone(), what: what.clone() })
+            }
+            None => {
+                debt().map(|owed| Broken { property: owed.property.clone(), what: format!("{}", owed.what) })
+            }
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! Which faults a run meets, and when.
+
+use crate::fault::Fault;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::time::Duration;
+use synod_kernel::{Budget, Durability, Environment, Partition, Random, Seating};
+use synod_model::ProcessId;
+
+/// How many restarts per process, and how many partitions, a random plan makes of an unlimited budget. Losses,
+/// duplications and outputs of oracles need no such bound: they end with the first half of the run.
+const UNLIMITED_RESTARTS_PER_PROCESS: u32 = 2;
+const UNLIMITED_PARTITIONS: u32 = 4;
+
+/// Where the faults of a run come from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FaultPlan {
+    /// From the seed, within the environment's budgets, all in the first half of the horizon.
+    #[default]
+    Random,
+    /// These, each after this time from the start, within the budgets, and no others.
+    Script(Vec<(Duration, Fault)>),
+}
+
+/// How far a run goes, and what it meets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// The most steps that it takes.
+    pub steps_max: u64,
+    /// The virtual time after which it ends. Debts are due there if the last half was free of faults.
+    pub horizon: Duration,
+    /// Where its faults come from.
+    pub faults: FaultPlan,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { steps_max: 1_000_000, horizon: Duration::from_secs(10), faults: FaultPlan::Random }
+    }
+}
+
+/// A duration in nanoseconds; what is longer than 584 years is for ever.
+pub(crate) fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// The instants and measures of a run, in nanoseconds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Calendar {
+    /// The run ends here.
+    pub(crate) horizon: u64,
+    /// The last instant of a random fault.
+    pub(crate) faults_end: u64,
+    /// The time scale on which things happen: the longest delay.
+    pub(crate) unit: u64,
+    /// Requests are made up to here.
+    pub(crate) requests_end: u64,
+    /// From here on oracles keep to their axioms.
+    pub(crate) stable_from: u64,
+}
+
+/// All that is drawn before a run starts.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) calendar: Calendar,
+    pub(crate) faults: Vec<(u64, Fault)>,
+    /// Whether losses, duplications and wrong outputs happen by chance.
+    pub(crate) random: bool,
+    /// The process to trust in the end.
+    pub(crate) leader: ProcessId,
+}
+
+/// Draws the plan of a run.
+pub(crate) fn plan(
+    environment: &Environment,
+    seating: &Seating,
+    options: &Options,
+    random: &mut Random,
+) -> Plan {
+    let horizon = nanos(options.horizon);
+    // nothing scales with a delay that the run does not live to see
+    let unit = nanos(environment.links.delay_max).clamp(1_000, (horizon / 16).max(1_000));
+    let faults_end = horizon / 2;
+    let requests_end = unit.saturating_mul(1 << random.below(6)).min(horizon / 4);
+    // runs differ in how long their faults are spread out: some meet all of them at once
+    let window = unit.saturating_mul(2 << random.below(8)).min(faults_end).max(1);
+    let mut planner = Planner { environment, seating, random, unit, window, faults_end, faults: Vec::new() };
+    let (is_random, stable_from) = match &options.faults {
+        FaultPlan::Random => {
+            planner.stops();
+            planner.restarts();
+            planner.partitions();
+            (true, planner.random.below(window))
+        }
+        FaultPlan::Script(script) => {
+            planner.faults = script.iter().map(|(at, fault)| (nanos(*at), fault.clone())).collect();
+            (false, 0)
+        }
+    };
+    let leader = planner.leader();
+    let calendar = Calendar { horizon, faults_end, unit, requests_end, stable_from };
+    Plan { calendar, faults: planner.faults, random: is_random, leader }
+}
+
+struct Planner<'a> {
+    environment: &'a Environment,
+    seating: &'a Seating,
+    random: &'a mut Random,
+    unit: u64,
+    window: u64,
+    faults_end: u64,
+    faults: Vec<(u64, Fault)>,
+}
+
+impl Planner<'_> {
+    /// How much of `budget` the plan spends: any number up to all of it, or up to `unlimited`.
+    fn spend(&mut self, budget: Budget, unlimited: u32) -> u32 {
+        let most = match budget {
+            Budget::AtMost(k) => k,
+            Budget::Unlimited => unlimited,
+        };
+        self.random.below(u64::from(most) + 1) as u32
+    }
+
+    fn fallible(&self) -> Vec<ProcessId> {
+        let failures = &self.environment.failures;
+        (0..self.environment.processes).map(ProcessId).filter(|&p| failures.may_fail(p)).collect()
+    }
+
+    fn pick<T: Clone>(&mut self, from: &[T]) -> T {
+        from[self.random.below(from.len() as u64) as usize].clone()
+    }
+
+    /// Distinct processes crash for ever.
+    fn stops(&mut self) {
+        let mut left = self.fallible();
+        let minority = self.environment.processes.saturating_sub(1) / 2;
+        for _ in 0..self.spend(self.environment.failures.stops, minority) {
+            if left.is_empty() {
+                return;
+            }
+            let process = left.remove(self.random.below(left.len() as u64) as usize);
+            let at = self.random.below(self.window);
+            self.crash(at, process, None);
+        }
+    }
+
+    fn restarts(&mut self) {
+        let fallible = self.fallible();
+        let unlimited = UNLIMITED_RESTARTS_PER_PROCESS * fallible.len() as u32;
+        if fallible.is_empty() {
+            return;
+        }
+        for _ in 0..self.spend(self.environment.failures.restarts, unlimited) {
+            let process = self.pick(&fallible);
+            let at = self.random.below(self.window);
+            let after = self.while_it_lasts(at);
+            self.crash(at, process, Some(Duration::from_nanos(after)));
+        }
+    }
+
+    /// A time for what began at `at` to last: it ends when faults do.
+    fn while_it_lasts(&mut self, at: u64) -> u64 {
+        let scale = self.unit.saturating_mul(1 << self.random.below(6));
+        (1 + self.random.below(scale)).min(self.faults_end - at.min(self.faults_end))
+    }
+
+    fn crash(&mut self, at: u64, process: ProcessId, recover_after: Option<Duration>) {
+        let deferred = self.environment.storage.durability != Durability::Immediate;
+        let torn = self.random.below(2) == 0;
+        let fault = match self.random.below(if deferred { 3 } else { 2 }) {
+            0 => Fault::Crash { process, recover_after, kept: self.random.below(3) as u32, torn },
+            1 => Fault::CrashInHandler { process, recover_after, before: None },
+            _ => Fault::CrashWhileStoring { process, recover_after, torn },
+        };
+        self.faults.push((at, fault));
+    }
+
+    /// One partition after the other.
+    fn partitions(&mut self) {
+        if self.seating.len() < 2 {
+            return;
+        }
+        let mut at = 0;
+        for _ in 0..self.spend(self.environment.partitions, UNLIMITED_PARTITIONS) {
+            at += self.random.below(self.window);
+            if at >= self.faults_end {
+                return;
+            }
+            let Some(partition) = self.partition() else { return };
+            self.faults.push((at, Fault::Sever { partition }));
+            at += self.while_it_lasts(at);
+            self.faults.push((at, Fault::Heal));
+        }
+    }
+
+    fn partition(&mut self) -> Option<Partition> {
+        if let Some(cuts) = &self.environment.cuts {
+            let cuts: Vec<_> = cuts.iter().cloned().collect();
+            return (!cuts.is_empty()).then(|| self.pick(&cuts));
+        }
+        let mut all: Vec<_> = (0..self.environment.processes).map(ProcessId).collect();
+        // any group against the rest, a single process often, or a single link
+        let group = if self.random.below(3) == 0 { 1 } else { 1 + self.random.below(all.len() as u64 - 1) };
+        let from: Vec<_> = (0..group)
+            .map(|_| all.remove(self.random.below(all.len() as u64) as usize))
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect();
+        let single = group == 1 && self.random.below(4) == 0;
+        let to = if single { vec![self.pick(&all)] } else { all };
+        // which of the two is cut off in a one-way partition is chance, too
+        let (from, to) = if self.random.below(2) == 0 { (from, to) } else { (to, from) };
+        Some(Partition { from, to, one_way: self.random.below(2) == 0 })
+    }
+
+    /// A process that is not planned to crash for ever.
+    fn leader(&mut self) -> ProcessId {
+        let stops: BTreeSet<_> = self.faults.iter().filter_map(|(_, fault)| stops(fault)).collect();
+        let lasting: Vec<_> =
+            (0..self.environment.processes).map(ProcessId).filter(|p| !stops.contains(p)).collect();
+        if lasting.is_empty() { ProcessId(0) } else { self.pick(&lasting) }
+    }
+}
+
+/// Who crashes for ever by this fault.
+fn stops(fault: &Fault) -> Option<ProcessId> {
+    match fault {
+        Fault::Crash { process, recover_after: None, .. }
+        | Fault::CrashInHandler { process, recover_after: None, .. }
+        | Fault::CrashWhileStoring { process, recover_after: None, .. } => Some(*process),
+        _ => None,
+    }
+}

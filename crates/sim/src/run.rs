@@ -1,0 +1,721 @@
+//! One run: the earliest entry of the agenda becomes a move, and the kernel takes it.
+
+use crate::agenda::{Due, Slot};
+use crate::fault::{Fault, FaultKind};
+use crate::ground::{Drawn, Entry, Simulated, between};
+use crate::outcome::{ASSERTION, Ended, Outcome};
+use crate::plan::{Calendar, Options, nanos, plan};
+use std::any::Any;
+use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+use synod_kernel::seat::cuts;
+use synod_kernel::trace::{Header, Recorder, Writer};
+use synod_kernel::world::{Laws, links};
+use synod_kernel::{
+    Budget, Choice, Cut, InPlace, Move, Partition, Random, Rep, Seat, SeatId, Setting, Status, View, World,
+    step,
+};
+use synod_model::link::{Guarantee, LinkBase};
+use synod_model::{EffectOf, Event, Output, Process, ProcessId};
+use synod_properties::{Monitor, Obligation, Violation};
+
+/// Simulates the run of this seed.
+///
+/// A panic in a handler breaks the property "ASSERT"; the process's panic hook sees it all the same.
+pub fn run<P, M>(setting: &Setting<P>, monitor: &M, seed: u64, options: &Options) -> Outcome
+where
+    P: Process,
+    M: Monitor<P::Request, P::Indication>,
+{
+    let setting = as_simulated(setting);
+    let mut run = Run::new(&setting, monitor, seed, options);
+    let ended = run.to_end();
+    run.outcome(ended)
+}
+
+/// Simulates the run of this seed, and records it.
+///
+/// # Panics
+/// If the simulator takes a move that the kernel does not enable: a bug of the simulator.
+pub fn trace<P, M>(
+    algorithm: &str,
+    setting: &Setting<P>,
+    monitor: &M,
+    seed: u64,
+    options: &Options,
+) -> (Outcome, String)
+where
+    P: Process,
+    M: Monitor<P::Request, P::Indication>,
+{
+    let setting = as_simulated(setting);
+    let mut run = Run::new(&setting, monitor, seed, options);
+    let header = Header::new(algorithm, "sim", Some(seed), &setting);
+    run.rep.draws.kept = Some(Vec::new());
+    run.recording =
+        Some(Recording { recorder: Recorder::new(&setting), writer: Writer::new(&header), refused: None });
+    let ended = run.to_end();
+    let recording = run.recording.take().expect("it was set above");
+    if let Some(refused) = recording.refused {
+        panic!("the simulator took a move that is not enabled: step {}, {refused}", run.steps - 1);
+    }
+    let outcome = run.outcome(ended);
+    let content = recording.writer.finish(outcome.broken());
+    (outcome, content)
+}
+
+/// The setting without what is for explorations alone: messages in flight are a bag, and every delivery is a step.
+fn as_simulated<P: Process>(setting: &Setting<P>) -> Cow<'_, Setting<P>> {
+    let links = &setting.environment.links;
+    if !links.as_set && !links.ignored_stay {
+        return Cow::Borrowed(setting);
+    }
+    let mut setting = setting.clone();
+    setting.environment.links.as_set = false;
+    setting.environment.links.ignored_stay = false;
+    Cow::Owned(setting)
+}
+
+/// Apart from the delays, so that the schedule of a seed does not depend on how often its handlers draw.
+const DRAWS: u64 = 0x5eed_d4a3;
+
+struct Recording<'a, P: Process> {
+    recorder: Recorder<'a, P>,
+    writer: Writer,
+    /// A move that the recorder did not take.
+    refused: Option<String>,
+}
+
+/// A crash that waits for its moment at a seat.
+#[derive(Clone, Copy, Debug)]
+struct Ambush {
+    recover_after: Option<Duration>,
+    before: Option<u32>,
+    torn: bool,
+}
+
+/// A cut that has not healed.
+struct Severed {
+    links: Vec<(SeatId, SeatId)>,
+    kind: FaultKind,
+    /// Whether it held or dropped a message.
+    effective: bool,
+}
+
+pub(crate) struct Run<'a, P: Process, M> {
+    setting: &'a Setting<P>,
+    pub(crate) world: World<Seat<P>>,
+    rep: InPlace<'a, P, Drawn>,
+    pub(crate) ground: Simulated<P, M>,
+    recording: Option<Recording<'a, P>>,
+    pub(crate) calendar: Calendar,
+    pub(crate) random_faults: bool,
+    pub(crate) leader: ProcessId,
+    faults: Vec<Fault>,
+    steps_max: u64,
+    steps: u64,
+    delivered: u64,
+    last_fault: u64,
+    /// By seat: a crash in one of its next handlers.
+    in_handler: Vec<Option<Ambush>>,
+    /// By seat: a crash while its next write is pending.
+    while_storing: Vec<Option<Ambush>>,
+    /// How many of either there are.
+    ambushes: usize,
+    severed: Vec<Severed>,
+    /// The messages that cuts hold.
+    held: Vec<Slot>,
+    /// By sender and receiver: the number of the youngest message that arrived.
+    youngest: Vec<u64>,
+    /// Scripted losses and duplications: (from, to, whether it is a loss).
+    marked: VecDeque<(ProcessId, ProcessId, bool)>,
+}
+
+impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
+    fn new(setting: &'a Setting<P>, monitor: &M, seed: u64, options: &Options) -> Self {
+        let environment = &setting.environment;
+        let seats = setting.seating.len();
+        let mut random = Random::new(seed);
+        let plan = plan(environment, &setting.seating, options, &mut random);
+        let mut run = Self {
+            setting,
+            world: World::new(setting.into(), Seat::default()),
+            rep: InPlace::new(setting, Drawn::new(Random::new(seed ^ DRAWS))),
+            ground: Simulated::new(environment, seats, monitor.clone(), random),
+            recording: None,
+            calendar: plan.calendar,
+            random_faults: plan.random,
+            leader: plan.leader,
+            faults: Vec::with_capacity(plan.faults.len()),
+            steps_max: options.steps_max,
+            steps: 0,
+            delivered: 0,
+            last_fault: 0,
+            in_handler: vec![None; seats],
+            while_storing: vec![None; seats],
+            ambushes: 0,
+            severed: Vec::new(),
+            held: Vec::new(),
+            youngest: vec![0; seats * seats],
+            marked: VecDeque::new(),
+        };
+        for (at, fault) in plan.faults {
+            run.plan_fault(at, fault);
+        }
+        run.plan_requests();
+        run
+    }
+
+    fn plan_fault(&mut self, at: u64, fault: Fault) {
+        let index = self.faults.len();
+        self.faults.push(fault);
+        self.ground.agenda.push(at, Entry::Fault { index });
+    }
+
+    fn plan_requests(&mut self) {
+        for seat in self.setting.seating.seats() {
+            for _ in 0..self.rep.requests(seat) {
+                let at = between(0, self.calendar.requests_end, &mut self.ground.random);
+                self.ground.agenda.push(at, Entry::Request { seat });
+            }
+        }
+    }
+
+    /// Runs to the end, whatever the algorithm's code does.
+    fn to_end(&mut self) -> Ended {
+        catch_unwind(AssertUnwindSafe(|| self.go())).unwrap_or_else(|panic| {
+            self.ground.violation = Some(Violation::new(&ASSERTION, said_by(panic.as_ref())));
+            Ended::Violation
+        })
+    }
+
+    fn go(&mut self) -> Ended {
+        for seat in self.setting.seating.seats() {
+            self.take(Choice::Init { seat });
+        }
+        loop {
+            if self.ground.violation.is_some() || self.refused() {
+                return Ended::Violation;
+            }
+            if self.steps >= self.steps_max {
+                return Ended::Steps;
+            }
+            let Some(due) = self.ground.agenda.pop() else { return Ended::Quiescent };
+            if due.time > self.calendar.horizon {
+                self.ground.now = self.calendar.horizon;
+                return Ended::Horizon;
+            }
+            self.ground.now = due.time;
+            self.happen(due);
+        }
+    }
+
+    fn refused(&self) -> bool {
+        self.recording.as_ref().is_some_and(|r| r.refused.is_some())
+    }
+
+    #[inline]
+    fn happen(&mut self, due: Due<Entry<P::Message, P::Timer>>) {
+        match due.entry {
+            Entry::Deliver { from, to, message } => self.arrive(due.number, from, to, message),
+            Entry::Fire { seat, timer } => self.fire(seat, timer),
+            Entry::Sync { seat } => {
+                self.ground.desks[seat.index()].syncs.pop_front();
+                self.take(Choice::Sync { seat });
+            }
+            Entry::Request { seat } => self.take(Choice::Request { seat }),
+            Entry::Recover { seat } => self.recover(seat),
+            Entry::Oracle { seat } => self.consult(seat),
+            Entry::Fault { index } => self.fault(self.faults[index].clone()),
+        }
+    }
+
+    /// Takes a move: the kernel's step, and its line if the run is recorded.
+    #[inline]
+    pub(crate) fn take(&mut self, choice: Choice<P::Message, P::Timer>) {
+        let cut = if self.ambushes == 0 { None } else { self.spring(&choice) };
+        let crashed = cut.and_then(|(_, ambush)| Some((choice.handler_seat()?, ambush)));
+        let chosen = Move { choice, draws: Vec::new(), cut: cut.map(|(cut, _)| cut) };
+        let recorded = self.recording.is_some().then(|| chosen.clone());
+        self.steps += 1;
+        step(&mut self.world, Laws::from(self.setting), &mut self.rep, &mut self.ground, chosen);
+        if let Some(chosen) = recorded {
+            self.record(chosen);
+        }
+        if let Some((seat, ambush)) = crashed {
+            let pending = self.ground.desks[seat.index()].syncs.len() as u64;
+            self.count(FaultKind::LostWrite, pending);
+            self.count(FaultKind::CrashInHandler, 1);
+            self.crashed(seat, ambush.recover_after);
+        }
+        if self.ambushes > 0 {
+            self.spring_on_stores();
+        }
+    }
+
+    fn record(&mut self, mut chosen: Move<P::Message, P::Timer>) {
+        let Some(recording) = &mut self.recording else { return };
+        chosen.draws = self.rep.draws.kept.replace(Vec::new()).unwrap_or_default();
+        let what = chosen.choice.to_string();
+        match recording.recorder.step(Some(self.ground.now), chosen) {
+            Some(line) => recording.writer.step(&line),
+            None => recording.refused = Some(what),
+        }
+    }
+
+    /// Counts faults that took effect.
+    pub(crate) fn count(&mut self, kind: FaultKind, times: u64) {
+        self.ground.tally.add(kind, times);
+        if times > 0 {
+            self.last_fault = self.ground.now;
+        }
+    }
+
+    pub(crate) fn status(&self, seat: SeatId) -> Status {
+        self.world.seats[seat.index()].status()
+    }
+
+    /// Whether faults by chance may still happen.
+    pub(crate) fn in_faulty_half(&self) -> bool {
+        self.random_faults && self.ground.now < self.calendar.faults_end
+    }
+
+    // --- links ---
+
+    #[inline]
+    fn arrive(&mut self, number: u64, from: SeatId, to: SeatId, message: P::Message) {
+        if self.world.is_severed(from, to) {
+            return self.meet_cut(from, to, message);
+        }
+        if self.status(to) != Status::Up {
+            return self.arrive_at_the_down(from, to, message);
+        }
+        let links = &self.setting.environment.links;
+        let budgets = &self.world.rest.budgets;
+        let may_lose = budgets.losses.any();
+        let may_duplicate = budgets.duplications.any();
+        if may_lose && self.is_hit(from, to, true, links.loss_probability.parts_per_million()) {
+            self.count(FaultKind::Loss, 1);
+            return self.take(Choice::Lose { from, to, message });
+        }
+        if may_duplicate && self.is_hit(from, to, false, links.duplication_probability.parts_per_million()) {
+            return self.duplicate(from, to, message);
+        }
+        self.note_order(number, from, to);
+        self.deliver(from, to, message);
+    }
+
+    /// Whether chance, or the script, makes this message the victim of a loss (or of a duplication).
+    fn is_hit(&mut self, from: SeatId, to: SeatId, loss: bool, per_million: u32) -> bool {
+        if self.in_faulty_half() {
+            return self.ground.random.chance(per_million);
+        }
+        let identity = |seat| self.setting.seating.identity(seat);
+        let mark = (identity(from), identity(to), loss);
+        let place = self.marked.iter().position(|m| *m == mark);
+        place.map(|place| self.marked.remove(place)).is_some()
+    }
+
+    #[inline]
+    fn deliver(&mut self, from: SeatId, to: SeatId, message: P::Message) {
+        self.delivered += 1;
+        if self.setting.environment.links.kind.base == LinkBase::Stubborn {
+            // what is sent once is delivered for ever
+            let again = self.ground.pulse();
+            self.ground.agenda.push(again, Entry::Deliver { from, to, message: message.clone() });
+        }
+        self.take(Choice::Deliver { from, to, message });
+    }
+
+    fn duplicate(&mut self, from: SeatId, to: SeatId, message: P::Message) {
+        self.count(FaultKind::Duplication, 1);
+        self.delivered += 1;
+        let copy = Entry::Deliver { from, to, message: message.clone() };
+        let arrival = if self.setting.environment.links.kind.fifo {
+            // before anything that was sent after it
+            self.ground.now
+        } else {
+            self.ground.arrival(from, to)
+        };
+        self.ground.agenda.push(arrival, copy);
+        self.take(Choice::Duplicate { from, to, message });
+    }
+
+    #[inline]
+    fn note_order(&mut self, number: u64, from: SeatId, to: SeatId) {
+        let youngest = &mut self.youngest[from.index() * self.world.seats.len() + to.index()];
+        if number < *youngest {
+            self.ground.tally.add(FaultKind::Reordering, 1);
+        } else {
+            *youngest = number;
+        }
+    }
+
+    /// A reliable link holds a message until the cut heals; another loses it.
+    fn meet_cut(&mut self, from: SeatId, to: SeatId, message: P::Message) {
+        let mut kinds = Vec::new();
+        for cut in self.severed.iter_mut().filter(|cut| cut.links.contains(&(from, to))) {
+            if !std::mem::replace(&mut cut.effective, true) {
+                kinds.push(cut.kind);
+            }
+        }
+        for kind in kinds {
+            self.count(kind, 1);
+        }
+        if self.setting.environment.links.kind.guarantees().has(Guarantee::AtLeastOnce) {
+            let slot = self.ground.agenda.park(Entry::Deliver { from, to, message });
+            self.held.push(slot);
+        } else {
+            self.take(Choice::Lose { from, to, message });
+        }
+    }
+
+    /// A message for a process that is down is lost, or waits until it is up.
+    fn arrive_at_the_down(&mut self, from: SeatId, to: SeatId, message: P::Message) {
+        let logged = self.setting.environment.links.kind.guarantees().has(Guarantee::LoggedDelivery);
+        if logged || self.ground.random.below(2) == 0 {
+            let slot = self.ground.agenda.park(Entry::Deliver { from, to, message });
+            self.ground.desks[to.index()].waiting.push(slot);
+        } else {
+            self.count(FaultKind::LossAtReceiver, 1);
+            self.take(Choice::Deliver { from, to, message });
+        }
+    }
+
+    // --- timers ---
+
+    fn fire(&mut self, seat: SeatId, timer: P::Timer) {
+        self.ground.fired(seat, &timer);
+        let set = self.world.seats[seat.index()].timers();
+        let when = set.binary_search_by(|(t, _)| t.cmp(&timer)).map(|place| set[place].1);
+        let when = when.expect("a timer on the agenda is set");
+        if self.world.rest.budgets.fire(when).any() {
+            self.take(Choice::Fire { seat, timer });
+        }
+    }
+
+    // --- crashes ---
+
+    fn fault(&mut self, fault: Fault) {
+        match fault {
+            Fault::Crash { process, recover_after, kept, torn } => {
+                self.crash(process, recover_after, kept, torn);
+            }
+            Fault::CrashInHandler { process, recover_after, before } => {
+                let ambush = Ambush { recover_after, before, torn: false };
+                self.lay(process, ambush, |run| &mut run.in_handler);
+            }
+            Fault::CrashWhileStoring { process, recover_after, torn } => {
+                let ambush = Ambush { recover_after, before: None, torn };
+                self.lay(process, ambush, |run| &mut run.while_storing);
+            }
+            Fault::Sever { partition } => self.sever(&partition),
+            Fault::Heal => self.heal(),
+            Fault::Lose { from, to } => self.marked.push_back((from, to, true)),
+            Fault::Duplicate { from, to } => self.marked.push_back((from, to, false)),
+            Fault::Output { process, output } => self.scripted_output(process, output),
+        }
+    }
+
+    pub(crate) fn seat_of(&self, process: ProcessId) -> Option<SeatId> {
+        self.setting.seating.seats().find(|&seat| self.setting.seating.identity(seat) == process)
+    }
+
+    /// Whether the environment admits a crash at `seat` now.
+    fn may_crash(&self, seat: SeatId, forever: bool) -> bool {
+        let budgets = &self.world.rest.budgets;
+        let budget = if forever { budgets.stops } else { budgets.restarts };
+        budget.any() && self.setting.environment.failures.may_fail(self.setting.seating.identity(seat))
+    }
+
+    fn crash(&mut self, process: ProcessId, recover_after: Option<Duration>, kept: u32, torn: bool) {
+        if self.random_faults && !self.in_faulty_half() {
+            return;
+        }
+        let forever = recover_after.is_none();
+        let Some(seat) = self.seat_of(process).filter(|&seat| self.may_crash(seat, forever)) else { return };
+        match self.status(seat) {
+            Status::Up => {}
+            Status::Down if forever => {
+                // it has to be up again before it can be seen to stop
+                let later = self.ground.now.saturating_add(self.calendar.unit);
+                return self.plan_fault(later, Fault::Crash { process, recover_after, kept, torn });
+            }
+            Status::New | Status::Down | Status::Stopped => return,
+        }
+        let pending = self.ground.desks[seat.index()].syncs.len() as u32;
+        let kept = if forever { 0 } else { kept.min(pending) };
+        let torn = torn && !forever && kept < pending && self.world.rest.budgets.torn_writes.any();
+        if torn && self.tears(seat, kept) {
+            self.count(FaultKind::TornWrite, 1);
+        }
+        self.count(FaultKind::LostWrite, u64::from(pending - kept - u32::from(torn)));
+        self.take(Choice::Crash { seat, forever, kept, torn });
+        self.crashed(seat, recover_after);
+    }
+
+    /// Whether tearing the write after the first `kept` would show on the disk.
+    fn tears(&self, seat: SeatId, kept: u32) -> bool {
+        let [mut whole, mut torn] = [(); 2].map(|()| self.world.seats[seat.index()].clone());
+        whole.crash(kept, false, true);
+        torn.crash(kept, true, true);
+        whole.stable() != torn.stable()
+    }
+
+    /// A process crashed: what becomes of what it left behind, and when it is back.
+    fn crashed(&mut self, seat: SeatId, recover_after: Option<Duration>) {
+        self.count(FaultKind::Crash, 1);
+        self.ground.forget(seat);
+        self.lose_in_flight_from(seat);
+        if let Some(after) = recover_after {
+            let at = self.ground.now.saturating_add(nanos(after));
+            // by chance, nobody is down any more when the second half begins
+            let latest = if self.random_faults { self.calendar.faults_end } else { u64::MAX };
+            self.ground.agenda.push(at.min(latest), Entry::Recover { seat });
+        } else {
+            self.count(FaultKind::Stop, 1);
+            for seat in self.setting.seating.seats() {
+                self.recall_oracle(seat);
+            }
+        }
+    }
+
+    /// Links promise only between correct processes: none, all or any half of what it had in flight is lost.
+    fn lose_in_flight_from(&mut self, seat: SeatId) {
+        if self.setting.environment.links.kind.guarantees().has(Guarantee::DurableSending) {
+            return;
+        }
+        let share = [0, 500_000, 1_000_000][self.ground.random.below(3) as usize];
+        let is_from = |entry: &Entry<P::Message, P::Timer>| matches!(entry, Entry::Deliver { from, .. } if *from == seat);
+        for slot in self.ground.agenda.find(is_from) {
+            if !self.ground.random.chance(share) {
+                continue;
+            }
+            if let Some(Entry::Deliver { from, to, message }) = self.ground.agenda.cancel(slot) {
+                self.count(FaultKind::LossAtSender, 1);
+                self.take(Choice::Lose { from, to, message });
+            }
+        }
+    }
+
+    fn recover(&mut self, seat: SeatId) {
+        self.count(FaultKind::Recovery, 1);
+        if *self.world.seats[seat.index()].stable() == P::Stable::default() {
+            self.count(FaultKind::Amnesia, 1);
+        }
+        self.take(Choice::Recover { seat });
+        for slot in std::mem::take(&mut self.ground.desks[seat.index()].waiting) {
+            self.ground.send_parked(slot);
+        }
+    }
+
+    // --- crashes that wait for their moment ---
+
+    fn lay(
+        &mut self,
+        process: ProcessId,
+        ambush: Ambush,
+        kind: impl FnOnce(&mut Self) -> &mut Vec<Option<Ambush>>,
+    ) {
+        let Some(seat) = self.seat_of(process) else { return };
+        if kind(self)[seat.index()].replace(ambush).is_none() {
+            self.ambushes += 1;
+        }
+    }
+
+    /// Random faults end with the first half: what has not happened by then does not happen.
+    fn lift_ambushes(&mut self) {
+        self.in_handler.fill(None);
+        self.while_storing.fill(None);
+        self.ambushes = 0;
+    }
+
+    /// Whether the handler of `choice` is the one to crash in, and where.
+    fn spring(&mut self, choice: &Choice<P::Message, P::Timer>) -> Option<(Cut, Ambush)> {
+        if self.random_faults && !self.in_faulty_half() {
+            self.lift_ambushes();
+            return None;
+        }
+        let seat = choice.handler_seat()?;
+        let ambush = self.in_handler[seat.index()]?;
+        let forever = ambush.recover_after.is_none();
+        let starts = matches!(choice, Choice::Init { .. } | Choice::Recover { .. });
+        if !(starts || self.status(seat) == Status::Up) || !self.may_crash(seat, forever) {
+            return None;
+        }
+        let effects = self.rehearse(seat, choice)?;
+        let before = match ambush.before {
+            Some(before) => Some(before).filter(|&k| k as usize <= effects.len()),
+            None => self.pick_cut(&effects),
+        }?;
+        self.in_handler[seat.index()] = None;
+        self.ambushes -= 1;
+        Some((Cut { before, forever }, ambush))
+    }
+
+    /// A place to crash in a handler with these effects: where it makes a difference; seldom in one where it makes
+    /// none; else it waits for another handler.
+    fn pick_cut(&mut self, effects: &[EffectOf<P>]) -> Option<u32> {
+        let places: Vec<u32> = cuts(effects).collect();
+        let random = &mut self.ground.random;
+        if !places.is_empty() && random.below(4) > 0 {
+            return Some(places[random.below(places.len() as u64) as usize]);
+        }
+        let end = effects.len() as u32;
+        (end > 0 && random.below(4) == 0).then(|| if random.below(2) == 0 { 0 } else { end })
+    }
+
+    /// What the handler of `choice` would do.
+    fn rehearse(&self, seat: SeatId, choice: &Choice<P::Message, P::Timer>) -> Option<Vec<EffectOf<P>>> {
+        let setting = self.setting;
+        let mut state = self.world.seats[seat.index()].clone();
+        let event = match choice {
+            Choice::Init { .. } => Event::Init,
+            Choice::Recover { .. } => Event::Recover,
+            Choice::Request { .. } => {
+                let next = self.world.rest.asked[seat.index()] as usize;
+                Event::Request(setting.requests[seat.index()].get(next)?.clone())
+            }
+            Choice::Deliver { from, message, .. } | Choice::Duplicate { from, message, .. } => {
+                Event::Message(setting.seating.identity(*from), message.clone())
+            }
+            Choice::Fire { timer, .. } => Event::Timer(timer.clone()),
+            Choice::Output { output, .. } => Event::Timer(state.hear(*output)?),
+            _ => return None,
+        };
+        let view = View {
+            me: setting.seating.identity(seat),
+            group: setting.group(),
+            parameters: &setting.parameters,
+            bounds: setting.environment.timing.bounds,
+        };
+        let mut effects = Vec::new();
+        state.handle(view, event, &mut self.rep.draws.clone(), &mut effects);
+        Some(effects)
+    }
+
+    /// Where a process has a write pending that a crash waited for, the crash comes: at once, or before long.
+    fn spring_on_stores(&mut self) {
+        for seat in self.setting.seating.seats() {
+            let pending = self.ground.desks[seat.index()].syncs.len() as u64;
+            if pending == 0 {
+                continue;
+            }
+            let Some(ambush) = self.while_storing[seat.index()].take() else { continue };
+            self.ambushes -= 1;
+            let longest = if self.ground.random.below(2) == 0 { 0 } else { self.ground.sync_max };
+            let at = self.ground.now.saturating_add(between(0, longest, &mut self.ground.random));
+            // scripted, it is the oldest write that is lost or torn
+            let kept = if self.random_faults { self.ground.random.below(pending) as u32 } else { 0 };
+            let process = self.setting.seating.identity(seat);
+            let Ambush { recover_after, torn, .. } = ambush;
+            self.plan_fault(at, Fault::Crash { process, recover_after, kept, torn });
+        }
+    }
+
+    // --- partitions ---
+
+    fn sever(&mut self, partition: &Partition) {
+        let cuts = &self.setting.environment.cuts;
+        let admitted = cuts.as_ref().is_none_or(|cuts| cuts.contains(partition));
+        if !admitted || !self.world.rest.budgets.partitions.any() {
+            return;
+        }
+        let seating = &self.setting.seating;
+        let side = |of: &[ProcessId]| -> Vec<SeatId> {
+            seating.seats().filter(|&seat| of.contains(&seating.identity(seat))).collect()
+        };
+        let links = links(&side(&partition.from), &side(&partition.to), partition.one_way);
+        if links.iter().all(|&(from, to)| self.world.is_severed(from, to)) {
+            return;
+        }
+        let kind = if partition.one_way { FaultKind::OneWayPartition } else { FaultKind::Partition };
+        self.severed.push(Severed { links: links.clone(), kind, effective: false });
+        self.take(Choice::Sever { links });
+    }
+
+    fn heal(&mut self) {
+        if self.severed.is_empty() {
+            return;
+        }
+        let healed = std::mem::take(&mut self.severed).iter().filter(|cut| cut.effective).count();
+        self.count(FaultKind::Heal, healed as u64);
+        self.take(Choice::Heal);
+        for slot in std::mem::take(&mut self.held) {
+            self.ground.send_parked(slot);
+        }
+    }
+
+    // --- oracles ---
+
+    pub(crate) fn output(&mut self, seat: SeatId, output: Output) {
+        let kind = match output {
+            Output::Trust(_) => FaultKind::Trust,
+            Output::Suspect(_) => FaultKind::Suspect,
+            Output::Restore(_) => FaultKind::Restore,
+        };
+        self.ground.tally.add(kind, 1);
+        if !self.keeps_axioms(output) {
+            self.last_fault = self.ground.now;
+        }
+        self.take(Choice::Output { seat, output });
+    }
+
+    pub(crate) fn stopped(&self, process: ProcessId) -> bool {
+        self.world.rest.stopped.iter().any(|&seat| self.setting.seating.identity(seat) == process)
+    }
+
+    pub(crate) fn outputs_left(&self) -> (Budget, Budget) {
+        (self.setting.environment.oracles.outputs, self.world.rest.budgets.outputs)
+    }
+
+    pub(crate) fn seats(&self) -> impl Iterator<Item = SeatId> + 'static {
+        self.setting.seating.seats()
+    }
+
+    // --- the end ---
+
+    fn outcome(&self, ended: Ended) -> Outcome {
+        let mut owed: Vec<Obligation> = Vec::new();
+        if ended != Ended::Violation {
+            self.ground.monitor.owed(&mut |debt| {
+                if !debt.among.iter().any(|p| self.stopped(p)) {
+                    owed.push(debt);
+                }
+            });
+        }
+        Outcome {
+            violation: self.ground.violation.clone(),
+            owed,
+            due: self.debts_are_due(ended),
+            reached: self.ground.reached.iter().map(|&goal| goal.to_owned()).collect(),
+            delivered: self.delivered,
+            steps: self.steps,
+            ended,
+            time: Duration::from_nanos(self.ground.now),
+            faults: self.ground.tally.counts(),
+        }
+    }
+
+    fn debts_are_due(&self, ended: Ended) -> bool {
+        let recovered = self.world.seats.iter().all(|s| matches!(s.status(), Status::Up | Status::Stopped));
+        let settled = recovered && self.world.rest.severed.is_empty() && self.axioms_hold();
+        match ended {
+            Ended::Quiescent => settled,
+            Ended::Horizon => {
+                let last = self.last_fault.max(self.ground.gst());
+                settled && self.calendar.horizon.saturating_sub(last) >= self.calendar.horizon / 2
+            }
+            Ended::Steps | Ended::Violation => false,
+        }
+    }
+}
+
+/// What a panic said.
+fn said_by(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "a handler panicked".to_owned())
+}

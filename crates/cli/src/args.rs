@@ -251,6 +251,12 @@ pub struct Run {
     /// Kill no node and cut no link.
     #[arg(long)]
     pub no_faults: bool,
+    /// The port of process 0, the others' following; free ones are looked for if there is none.
+    #[arg(long, value_name = "PORT")]
+    pub port: Option<u16>,
+    /// A new directory for logs and records; kept. Without it they are kept only if something is wrong.
+    #[arg(long, value_name = "DIRECTORY")]
+    pub directory: Option<PathBuf>,
 }
 
 fn budget(text: &str) -> Result<Budget, String> {

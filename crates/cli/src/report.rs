@@ -29,6 +29,8 @@ pub struct Report {
     pub inconclusive: Vec<String>,
     /// A property that is broken, with the run that breaks it.
     pub failure: Option<Failure>,
+    /// The trace of a run that was asked for.
+    pub record: Option<String>,
     /// Whether the user interrupted it.
     pub interrupted: bool,
     /// The same choices had other consequences: what differs.
@@ -179,6 +181,7 @@ mod tests {
             outside: Vec::new(),
             inconclusive: Vec::new(),
             failure: None,
+            record: None,
             interrupted: false,
             nondeterminism: None,
             elapsed: Duration::ZERO,

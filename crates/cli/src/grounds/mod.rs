@@ -66,6 +66,7 @@ fn report<A: Algorithm>(ground: GroundKind, world: &World, verdicts: Vec<(Proper
         outside: world.outside.clone(),
         inconclusive: Vec::new(),
         failure: None,
+        record: None,
         interrupted: false,
         nondeterminism: None,
         elapsed: Duration::ZERO,

@@ -150,6 +150,9 @@ where
             }
             self.expand(state, depth, &mut frontier)?;
             expanded += 1;
+            if self.space.len() as u64 > self.options.states_max {
+                return Err(Ended::Limit(format!("the limit of {} states", self.options.states_max)));
+            }
             if expanded.is_multiple_of(4096) {
                 self.check_limits(frontier.len(), progress)?;
             }
@@ -173,9 +176,6 @@ where
         };
         if progress(&now) == Control::Stop {
             return Err(Ended::Limit("stopped on request".to_owned()));
-        }
-        if now.states > self.options.states_max {
-            return Err(Ended::Limit(format!("the limit of {} states", self.options.states_max)));
         }
         if self.memory() > self.options.memory_max {
             return Err(Ended::Limit(format!("the memory limit of {} MB", self.options.memory_max >> 20)));

@@ -11,6 +11,8 @@ mod liveness;
 mod reference;
 mod report;
 mod tabulate;
+#[cfg(test)]
+mod tests;
 
 pub use report::{Control, Counterexample, Engine, Options, Order, Progress, Report};
 

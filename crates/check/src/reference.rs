@@ -170,6 +170,13 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Plain<'a, P, M> {
         Self { setting, measure, states: Interner::new(), handler_calls: 0 }
     }
 
+    /// The state without its budgets, as text.
+    #[cfg(test)]
+    pub(crate) fn describe(&self, state: u32) -> String {
+        let Concrete { world, network, .. } = self.states.get(state);
+        format!("{:?} {:?} {:?} {network:?}", world.seats, world.rest.asked, world.rest.budgets.restarts)
+    }
+
     fn all_moves(
         &self,
         from: &Concrete<P, M>,

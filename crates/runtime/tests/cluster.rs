@@ -1,0 +1,239 @@
+//! Clusters of OS processes on loopback, killed and cut: this program is its own node.
+
+mod ledger;
+
+use ledger::{Ledger, LedgerMonitor, Twin};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+use synod_kernel::trace;
+use synod_model::ProcessId;
+use synod_properties::{Kind, Verdict};
+use synod_runtime::cluster::{Cluster, ClusterError, ClusterOptions};
+use synod_runtime::drive::{Driven, Fault, Plan, drive};
+use synod_runtime::execution::Execution;
+use synod_runtime::judge::judge;
+use synod_runtime::link::LinkError;
+use synod_runtime::node::{NodeConfig, run_node};
+use synod_runtime::record::{Incarnation, Record, RecordError};
+use synod_runtime::replay::{self, ReplayError};
+
+const CONFIG: &str = "SYNOD_TEST_NODE";
+const P: [ProcessId; 3] = [ProcessId(0), ProcessId(1), ProcessId(2)];
+
+fn main() {
+    if let Some(config) = std::env::var_os(CONFIG) {
+        let config = NodeConfig::<Ledger>::load(Path::new(&config)).unwrap();
+        return run_node(&config).unwrap();
+    }
+    let tests: [(&str, fn()); 4] = [
+        ("a_cluster_under_faults_is_a_run_of_the_model", a_cluster_under_faults_is_a_run_of_the_model),
+        ("a_process_that_does_not_store_is_refuted", a_process_that_does_not_store_is_refuted),
+        ("a_node_with_a_bug_is_reported_with_its_panic", a_node_with_a_bug_is_reported_with_its_panic),
+        ("bad_ports_and_directories_are_refused", bad_ports_and_directories_are_refused),
+    ];
+    let wanted = std::env::args().nth(1).filter(|a| !a.starts_with('-')).unwrap_or_default();
+    for (name, test) in tests.into_iter().filter(|(name, _)| name.contains(&wanted)) {
+        test();
+        eprintln!("test {name} ... ok");
+    }
+}
+
+fn options(directory: PathBuf, twin: Twin) -> ClusterOptions<Ledger> {
+    ClusterOptions {
+        algorithm: "ledger".to_owned(),
+        processes: 3,
+        parameters: twin,
+        bounds: None,
+        directory,
+        first_port: None,
+        pulse: Duration::from_millis(5),
+    }
+}
+
+fn itself(config: &Path) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.env(CONFIG, config);
+    command
+}
+
+/// In each round every process is asked to keep an entry of its own.
+fn plan(rounds: u64, faults: &[(usize, Fault)]) -> Plan<u64> {
+    let round = |r: u64| P.map(|p| (p, 1000 * (r + 1) + u64::from(p.0))).to_vec();
+    Plan {
+        rounds: (0..rounds).map(round).collect(),
+        faults: faults.to_vec(),
+        ask_again: true,
+        round_max: Duration::from_secs(20),
+        settle_max: Duration::from_secs(20),
+        run_max: Duration::from_secs(60),
+    }
+}
+
+fn run(directory: &Path, twin: Twin, plan: Plan<u64>) -> Driven<ledger::Told> {
+    let cluster = Cluster::start(options(directory.to_owned(), twin), itself).unwrap();
+    drive(cluster, plan, LedgerMonitor::default(), |_| {}).unwrap()
+}
+
+fn a_cluster_under_faults_is_a_run_of_the_model() {
+    let temporary = tempfile::tempdir().unwrap();
+    let directory = temporary.path().join("cluster");
+    let faults = [
+        (4, Fault::Kill(P[1])),
+        (8, Fault::Restart(P[1])),
+        (12, Fault::Cut(P[0], P[2])),
+        (16, Fault::Kill(P[0])),
+        (16, Fault::Restart(P[0])),
+        (20, Fault::Heal(P[0], P[2])),
+        (24, Fault::Kill(P[2])),
+        (26, Fault::Restart(P[2])),
+        (26, Fault::Kill(P[1])),
+        (30, Fault::Restart(P[1])),
+    ];
+    let driven = run(&directory, Twin::Sound, plan(40, &faults));
+    assert_eq!((driven.rounds, driven.rounds_paid, driven.timed_out), (40, 40, false));
+    assert!(driven.faults.iter().all(|fault| fault.effective), "{:?}", driven.faults);
+    assert_eq!(driven.effective(|fault| matches!(fault, Fault::Kill(_))), 4);
+    assert_eq!(driven.nodes.len(), 3);
+    let (stores, syncs) = driven.nodes.values().fold((0, 0), |(a, b), s| (a + s.stores, b + s.syncs));
+    assert!(0 < syncs && syncs < stores, "{syncs} syncs for {stores} stores: no commit is shared");
+
+    let execution = Execution::<Ledger>::load(&directory.join("records")).unwrap();
+    judged(&execution);
+    replayed(&execution);
+    damaged(&execution);
+}
+
+fn judged(execution: &Execution<Ledger>) {
+    let merged = execution.merge();
+    assert_eq!(merged.unplaced, 0, "a message without its release");
+    assert!(execution.check_links().unwrap() > 500);
+    let judgement = judge(&merged, LedgerMonitor::default());
+    for (property, verdict) in &judgement.verdicts {
+        assert_eq!(*verdict, Verdict::Holds, "{}", property.id);
+    }
+    assert!(judgement.observations > 100);
+    let incarnations: Vec<_> = execution.processes.values().map(Vec::len).collect();
+    assert_eq!(incarnations, [2, 3, 2]);
+    for all in execution.processes.values() {
+        let (last, before) = all.split_last().unwrap();
+        assert!(last.stopped(), "asked to stop, and did not say so");
+        assert!(before.iter().all(|incarnation| !incarnation.stopped()), "killed, and said a last word");
+    }
+}
+
+fn replayed(execution: &Execution<Ledger>) {
+    let handlers: usize = execution.processes.values().flatten().map(|i| i.handled().count()).sum();
+    assert_eq!(replay::verify(execution).unwrap(), handlers);
+    // and the whole run is one of the kernel's
+    let text = replay::to_trace(execution, "ledger").unwrap();
+    let again = trace::replay::<Ledger>(&text).unwrap();
+    assert!(again.lines.len() > handlers);
+}
+
+/// What happens to a record after it was written.
+fn damaged(execution: &Execution<Ledger>) {
+    let original = &execution.processes[&P[1]][0];
+    let text = std::fs::read_to_string(&original.path).unwrap();
+    let parse = |text: &str| Incarnation::<Ledger>::parse(&original.path, text.as_bytes());
+
+    // the last line is torn: it is left out
+    for cut in 1..200 {
+        let torn = parse(&text[..text.len() - cut]).unwrap().unwrap();
+        let lines = text[..text.len() - cut].matches('\n').count() - 1;
+        assert_eq!((torn.records.len(), &torn.records[..]), (lines, &original.records[..lines]));
+    }
+    assert!(parse(&text[..20]).unwrap().is_none(), "died in its first line");
+
+    // the middle is damaged: it is refused, with the line
+    let lines: Vec<_> = text.lines().collect();
+    let middle = lines.len() / 2;
+    let with = |line: &str| [&lines[..middle], &[line], &lines[middle + 1..]].concat().join("\n") + "\n";
+    for line in [&lines[middle][1..], "", "{}", lines[0], "\u{0}"] {
+        let refused = parse(&with(line)).unwrap_err();
+        assert!(matches!(refused, RecordError::Damaged { line, .. } if line == middle + 1), "{refused}");
+    }
+    let handled = lines.iter().position(|line| line.contains("\"handler\":3,")).unwrap();
+    let without = [&lines[..handled], &lines[handled + 1..]].concat().join("\n");
+    assert!(parse(&without).unwrap_err().to_string().contains("handler 3 is missing"));
+    let newer = text.replacen("\"version\":1", "\"version\":2", 1);
+    assert!(matches!(parse(&newer), Err(RecordError::Version { found: 2, .. })));
+
+    // another effect, another draw, another disk: the replay differs
+    let mut tampered = execution.clone();
+    let incarnation = &mut tampered.processes.get_mut(&P[1]).unwrap()[0];
+    let place = incarnation.lines.iter().position(|line| line.contains("\"salt\"")).unwrap();
+    let Record::Handled(handled) = &mut incarnation.records[place] else {
+        panic!("salt is sent by handlers")
+    };
+    handled.draws[0] ^= 1;
+    assert!(matches!(
+        replay::verify(&tampered),
+        Err(ReplayError::Differs { line, .. }) if line == place + 2
+    ));
+    let mut tampered = execution.clone();
+    tampered.processes.get_mut(&P[1]).unwrap()[1].start.writes -= 1;
+    assert!(matches!(replay::verify(&tampered), Err(ReplayError::Disk { .. })));
+
+    // a sender's record that is lost makes its messages look invented, and that is said
+    let mut tampered = execution.clone();
+    tampered.processes.get_mut(&P[1]).unwrap().clear();
+    assert!(tampered.merge().unplaced > 0);
+    assert!(tampered.check_links().unwrap_err().to_string().starts_with("PL3"));
+    assert!(matches!(
+        replay::to_trace(&tampered, "ledger"),
+        Err(ReplayError::NotEnabled { .. } | ReplayError::NoRecord(_))
+    ));
+}
+
+fn a_process_that_does_not_store_is_refuted() {
+    let temporary = tempfile::tempdir().unwrap();
+    let faults = [(3, Fault::Kill(P[2])), (5, Fault::Restart(P[2]))];
+    run(&temporary.path().join("cluster"), Twin::Amnesiac, plan(8, &faults));
+    let execution = Execution::<Ledger>::load(&temporary.path().join("cluster/records")).unwrap();
+    let judgement = judge(&execution.merge(), LedgerMonitor::default());
+    let verdict = |id| &judgement.verdicts.iter().find(|(p, _)| p.id == id).unwrap().1;
+    assert!(matches!(verdict("L1"), Verdict::Violated { what } if what.contains("p2 has forgotten")));
+    let others = judgement.verdicts.iter().filter(|(p, _)| p.kind == Kind::Safety && p.id != "L1");
+    assert!(others.into_iter().all(|(_, verdict)| matches!(verdict, Verdict::Unknown { .. })));
+    // it is deterministic all the same
+    assert!(replay::verify(&execution).unwrap() > 0);
+}
+
+fn a_node_with_a_bug_is_reported_with_its_panic() {
+    let temporary = tempfile::tempdir().unwrap();
+    let options = options(temporary.path().join("cluster"), Twin::Superstitious);
+    let cluster = Cluster::start(options, itself).unwrap();
+    let thirteen = Plan { rounds: vec![vec![(P[1], 13)]], ..plan(0, &[]) };
+    let error = drive(cluster, thirteen, LedgerMonitor::default(), |_| {}).unwrap_err();
+    assert!(
+        matches!(&error, ClusterError::Died { process, said, .. } if *process == P[1] && said.contains("thirteen!")),
+        "{error}"
+    );
+    assert!(error.hint().contains("bug"));
+}
+
+fn bad_ports_and_directories_are_refused() {
+    let temporary = tempfile::tempdir().unwrap();
+    let start = |directory: &str, first_port| {
+        let directory = temporary.path().join(directory);
+        Cluster::start(ClusterOptions { first_port, ..options(directory, Twin::Sound) }, itself)
+            .map(|_| ())
+            .unwrap_err()
+    };
+    let taken = std::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let error = start("a", Some(port));
+    assert!(matches!(error, ClusterError::Link(LinkError::PortInUse { .. })), "{error}");
+    assert!(error.hint().contains("another port"));
+
+    std::fs::write(temporary.path().join("file"), "").unwrap();
+    let error = start("file/b", None);
+    assert!(matches!(error, ClusterError::Io { operation: "create", .. }), "{error}");
+    std::fs::create_dir_all(temporary.path().join("full/of")).unwrap();
+    assert!(matches!(start("full", None), ClusterError::NotEmpty(_)));
+
+    let lost =
+        Cluster::start(options(temporary.path().join("c"), Twin::Sound), |_| Command::new("/nonexistent"));
+    assert!(matches!(lost.map(|_| ()), Err(ClusterError::Spawn { .. })));
+}

@@ -161,6 +161,11 @@ impl Subject {
     }
 }
 
+/// The name that this program was called by.
+pub fn program_name() -> String {
+    std::env::args().next().unwrap_or_else(|| "synod".to_owned())
+}
+
 /// A word for a shell.
 pub fn quote(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:,@%".contains(c);

@@ -40,7 +40,12 @@ pub fn main(entries: Vec<Entry>) -> ExitCode {
             Ok(arguments) => arguments,
             Err(refused) => return usage(&refused),
         };
-        arguments.output.color.write_global();
+        match arguments.output.color {
+            clap::ColorChoice::Auto => anstream::ColorChoice::Auto,
+            clap::ColorChoice::Always => anstream::ColorChoice::Always,
+            clap::ColorChoice::Never => anstream::ColorChoice::Never,
+        }
+        .write_global();
         commands::run(&Registry::new(entries), &arguments)
     })
     .into()

@@ -5,8 +5,7 @@ use crate::exit::Exit;
 use crate::report::{Failure, Report, StoryLine, ground_name, seconds};
 use crate::story;
 use anstyle::{AnsiColor, Style};
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
-use comfy_table::{ContentArrangement, Table};
+use comfy_table::{ContentArrangement, LineStyle, Table, TableStyle};
 use serde_json::{Value, json};
 use std::io::{IsTerminal, Write};
 use synod_properties::{Kind, Property, Verdict};
@@ -88,7 +87,7 @@ impl Printer {
     /// The table of all grounds.
     pub fn table(self, reports: &[Report]) {
         if !self.json && !reports.is_empty() {
-            out(&table(reports));
+            out(&verdict_table(reports));
         }
     }
 
@@ -209,14 +208,23 @@ fn failure_block(report: &Report, failure: &Failure, commands: &[CommandLine], q
     }
 }
 
-/// Property x ground x verdict x scope.
-fn table(reports: &[Report]) -> String {
+/// A table as wide as the terminal, or 120 columns where there is none.
+pub(crate) fn table<const N: usize>(header: [&str; N]) -> Table {
+    const LINE: LineStyle = LineStyle::none().fill('─').junction('─');
     let mut table = Table::new();
-    table.load_preset(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    table
+        .load_style(TableStyle::new().top_border(LINE).header_separator(LINE).bottom_border(LINE))
+        .set_content_arrangement(ContentArrangement::Dynamic);
     if !std::io::stdout().is_terminal() {
         table.set_width(120);
     }
-    table.set_header(["property", "ground", "verdict", "scope"]);
+    table.set_header(header);
+    table
+}
+
+/// Property x ground x verdict x scope.
+fn verdict_table(reports: &[Report]) -> String {
+    let mut table = table(["property", "ground", "verdict", "scope"]);
     let mut properties: Vec<Property> = Vec::new();
     for (property, _) in reports.iter().flat_map(|r| &r.verdicts) {
         if !properties.iter().any(|p| p.id == property.id) {

@@ -1,8 +1,10 @@
 //! What a command is asked and told while it works: progress on standard error, and the user's Ctrl-C.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use signal_hook::consts::SIGINT;
+use signal_hook::flag;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Tells of progress, and knows whether to stop.
@@ -49,25 +51,19 @@ impl Drop for Watch {
 pub struct Interrupt(Arc<AtomicBool>);
 
 impl Interrupt {
-    /// Listens for Ctrl-C: the first asks for a partial report, the second ends at once.
+    /// Listens for Ctrl-C: the first asks for a partial report, the second ends the process at once.
     pub fn listen() -> Self {
         let interrupt = Self::default();
-        let set = interrupt.clone();
-        let presses = AtomicU32::new(0);
-        let listener = move || {
-            let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_io().build() else { return };
-            runtime.block_on(async {
-                while tokio::signal::ctrl_c().await.is_ok() {
-                    set.0.store(true, Ordering::Relaxed);
-                    if presses.fetch_add(1, Ordering::Relaxed) > 0 {
-                        std::process::exit(i32::from(crate::exit::Exit::Interrupted.code()));
-                    }
-                }
-            });
-        };
-        // where no thread can be had, Ctrl-C ends the process as it always does
-        let _ = std::thread::Builder::new().name("interrupt".to_owned()).spawn(listener);
+        let exit = i32::from(crate::exit::Exit::Interrupted.code());
+        // in this order: the first press finds the flag down. Where there are no signals, Ctrl-C does what it always does
+        let _ = flag::register_conditional_shutdown(SIGINT, exit, Arc::clone(&interrupt.0));
+        let _ = flag::register(SIGINT, Arc::clone(&interrupt.0));
         interrupt
+    }
+
+    /// Lets Ctrl-C pass by: a terminal sends it to a cluster's nodes too, and those stop with their parent.
+    pub fn ignore() {
+        let _ = flag::register(SIGINT, Arc::new(AtomicBool::new(false)));
     }
 
     /// Whether it was pressed.

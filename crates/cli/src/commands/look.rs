@@ -7,10 +7,8 @@ use crate::exit::Exit;
 use crate::nearest::nearest;
 use crate::registry::Entry;
 use crate::report::ground_name;
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
-use comfy_table::{ContentArrangement, Table};
+use crate::output::table;
 use serde_json::json;
-use std::io::IsTerminal;
 use synod_kernel::Code;
 use synod_properties::{GroundKind, Kind, Property};
 
@@ -34,17 +32,6 @@ pub(super) fn list(desk: &Desk<'_>) -> Exit {
     desk.printer.say(table.to_string());
     desk.printer.talk(format!("{} explain NAME shows the page of one", program()));
     Exit::Holds
-}
-
-/// A table as wide as the terminal, or 120 columns where there is none.
-pub(crate) fn table<const N: usize>(header: [&str; N]) -> Table {
-    let mut table = Table::new();
-    table.load_preset(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
-    if !std::io::stdout().is_terminal() {
-        table.set_width(120);
-    }
-    table.set_header(header);
-    table
 }
 
 /// `explain`.

@@ -61,5 +61,5 @@ fn dispatch(desk: &Desk<'_>, command: Option<&Command>) -> Result<Exit, Error> {
 
 /// The program as it was called: what a printed command begins with.
 pub(crate) fn program() -> String {
-    crate::args::quote(&std::env::args().next().unwrap_or_else(|| "synod".to_owned()))
+    crate::args::quote(&crate::args::program_name())
 }

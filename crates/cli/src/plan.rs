@@ -11,9 +11,9 @@ use synod_properties::{GroundKind, Scale};
 
 /// What is to be examined, as far as it is the same for all grounds.
 #[derive(Debug, Default)]
-pub struct Request {
+pub(crate) struct Request {
     /// The experiment, where there is one.
-    pub experiment: Option<Experiment>,
+    pub(crate) experiment: Option<Experiment>,
     /// Where the environment is changed.
     environment: Option<Overrides>,
     n: Option<u32>,
@@ -25,7 +25,7 @@ pub struct Request {
 
 impl Request {
     /// As a command line puts it, with the algorithm.
-    pub fn new<'a>(registry: &'a Registry, subject: &args::Subject) -> Result<(&'a Entry, Self), Error> {
+    pub(crate) fn new<'a>(registry: &'a Registry, subject: &args::Subject) -> Result<(&'a Entry, Self), Error> {
         let experiment = subject.experiment.as_deref().map(experiment::load).transpose()?;
         let named = experiment.as_ref().map(|e| e.algorithm.as_str()).or(subject.algorithm.as_deref());
         let entry = registry.find_or_only(named)?;
@@ -43,7 +43,7 @@ impl Request {
     }
 
     /// As `verify` puts it.
-    pub fn verify<'a>(registry: &'a Registry, verify: &args::Verify) -> Result<(&'a Entry, Self), Error> {
+    pub(crate) fn verify<'a>(registry: &'a Registry, verify: &args::Verify) -> Result<(&'a Entry, Self), Error> {
         let name = verify.algorithm.clone().or_else(|| Some(registry.first().name().to_owned()));
         let subject = args::Subject {
             algorithm: name.filter(|_| verify.experiment.is_none()),
@@ -55,7 +55,7 @@ impl Request {
     }
 
     /// The world in which a ground examines the subject.
-    pub fn world(&self, subject: &Subject, ground: GroundKind) -> Result<World, Error> {
+    pub(crate) fn world(&self, subject: &Subject, ground: GroundKind) -> Result<World, Error> {
         let scale = self.scale(subject, ground)?;
         let mut environment = (subject.environment)(ground, &scale);
         environment.processes = scale.n;
@@ -107,7 +107,7 @@ impl Request {
     }
 
     /// What the checker is asked.
-    pub fn check(&self, args: &args::Check) -> check::Options {
+    pub(crate) fn check(&self, args: &args::Check) -> check::Options {
         let file = self.experiment.as_ref().map(|e| e.check.clone()).unwrap_or_default();
         let usual = check::Options::default();
         let engine = args.engine.or(file.engine).map_or(usual.engine, |name| match name {
@@ -129,7 +129,7 @@ impl Request {
     }
 
     /// What the simulator is asked.
-    pub fn sim(&self, args: &args::Sim) -> sim::Options {
+    pub(crate) fn sim(&self, args: &args::Sim) -> sim::Options {
         /// How many runs there are where nothing is said.
         const RUNS: u64 = 2_000;
         let file = self.experiment.as_ref().map(|e| e.sim.clone()).unwrap_or_default();
@@ -153,7 +153,7 @@ impl Request {
     }
 
     /// What the cluster is asked.
-    pub fn run(&self, args: &args::Run, directory: PathBuf) -> run::Options {
+    pub(crate) fn run(&self, args: &args::Run, directory: PathBuf) -> run::Options {
         let file = self.experiment.as_ref().map(|e| e.run.clone()).unwrap_or_default();
         run::Options {
             faults: !args.no_faults && file.faults.unwrap_or(true),

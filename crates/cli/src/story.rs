@@ -14,7 +14,7 @@ const TAIL: usize = 28;
 const WIDTH: usize = 96;
 
 /// Tells a run.
-pub fn tell<P: Process>(lines: &[Line<P>]) -> Vec<StoryLine> {
+pub(crate) fn tell<P: Process>(lines: &[Line<P>]) -> Vec<StoryLine> {
     lines.iter().map(line).collect()
 }
 
@@ -106,7 +106,7 @@ fn debug(value: &impl Debug) -> String {
 }
 
 /// The story as text, the middle of a long one left out unless `whole`.
-pub fn render(story: &[StoryLine], whole: bool) -> Vec<String> {
+pub(crate) fn render(story: &[StoryLine], whole: bool) -> Vec<String> {
     if whole || story.len() <= HEAD + TAIL + 1 {
         return story.iter().map(|line| render_line(line, whole)).collect();
     }

@@ -13,7 +13,9 @@ use synod_algorithms::links::{
     FifoLink, FifoOverFairLoss, LinkSend, LoggedOverFairLoss, PerfectOverFairLoss, RetransmitForever,
     eliminate_duplicates, fifo, log_delivered, retransmit_forever,
 };
+use synod_algorithms::registers::{AbdRegister, RegisterRequest, abd};
 use synod_check::{Control, Engine, Options, Report, check};
+use synod_kernel::trace::replay;
 use synod_kernel::{Budget, Durability, Environment, Links, Setting};
 use synod_model::failure::FailureKind;
 use synod_model::link::{LinkBase, LinkKind};
@@ -23,7 +25,17 @@ use synod_model::{Layers, Process, ProcessId};
 use synod_properties::broadcast::BroadcastMonitor;
 use synod_properties::leader::LeaderMonitor;
 use synod_properties::links::{FifoLinks, LoggedLinks, PerfectLinks, StubbornLinks};
+use synod_properties::registers::AtomicRegister;
 use synod_properties::{Monitor, Verdict};
+
+fn explore_with<P, M>(engine: Engine, setting: &Setting<P>, monitor: &M) -> Report<P>
+where
+    P: Process,
+    M: Monitor<P::Request, P::Indication>,
+{
+    let options = Options { engine, states_max: 3_000_000, ..Options::default() };
+    check(setting, monitor, |_| 0, &options, &mut |_| Control::Continue)
+}
 
 /// Explores on both engines; they must agree.
 fn explore<P, M>(setting: &Setting<P>, monitor: &M) -> Report<P>
@@ -31,14 +43,19 @@ where
     P: Process,
     M: Monitor<P::Request, P::Indication>,
 {
-    let on = |engine| {
-        let options = Options { engine, states_max: 3_000_000, ..Options::default() };
-        check(setting, monitor, |_| 0, &options, &mut |_| Control::Continue)
-    };
-    let (reference, report) = (on(Engine::Reference), on(Engine::Tabulating));
+    let [reference, report] =
+        [Engine::Reference, Engine::Tabulating].map(|e| explore_with(e, setting, monitor));
     let counts = |r: &Report<P>| (r.states, r.transitions, r.depth, r.complete, r.verdicts.clone());
     assert_eq!(counts(&reference), counts(&report));
     report
+}
+
+/// The length of the counterexample, which must replay.
+fn replays<P: Process>(setting: &Setting<P>, report: &Report<P>) -> usize {
+    let counterexample = report.counterexample.as_ref().expect("what is violated has a counterexample");
+    let replayed = replay::<P>(&counterexample.trace("test", setting)).expect("a counterexample replays");
+    assert_eq!(replayed.lines.len(), counterexample.moves.len());
+    replayed.lines.len()
 }
 
 /// The number of states of a complete exploration in which everything holds.
@@ -62,7 +79,7 @@ where
 {
     let report = explore(setting, monitor);
     assert!(matches!(report.verdict(id), Verdict::Violated { .. }), "{report}\n{}", story(&report));
-    report.counterexample.expect("what is violated has a counterexample").moves.len()
+    replays(setting, &report)
 }
 
 fn story<P: Process>(report: &Report<P>) -> String {
@@ -138,6 +155,7 @@ fn stubborn_links_that_stop_retransmitting_lose_as_soon_as_the_network_may_lose_
             sends(&['a']),
         )
     };
+    holds(&setting(0), &StubbornLinks::default());
     refuted(&setting(1), &StubbornLinks::default(), "SL1");
 }
 
@@ -147,7 +165,7 @@ fn perfect_links_over_fair_loss_keep_pl1_to_pl3_under_loss_and_duplication() {
         let environment = fair_loss(losses, duplications);
         holds(&perfect(environment, Layers::default(), &['a', 'b']), &PerfectLinks::default())
     });
-    println!("perfect links: {states:?}");
+    assert_eq!(states, [13, 56, 176]);
 }
 
 #[test]
@@ -224,7 +242,7 @@ fn eager(f: u32, defect: Option<eager_reliable::Defect>) -> Setting<EagerReliabl
 #[test]
 fn eager_reliable_broadcast_keeps_rb1_to_rb4() {
     let states = [1, 2].map(|f| holds(&eager(f, None), &BroadcastMonitor::reliable(3)));
-    println!("eager reliable, f = 1, 2: {states:?}");
+    assert_eq!(states, [1_635, 1_746]);
     let relays_first = eager(1, Some(eager_reliable::Defect::RelaysFirst));
     holds(&relays_first, &BroadcastMonitor::reliable(3));
 }
@@ -249,7 +267,7 @@ fn majority_ack(n: u32, defect: Option<majority_ack::Defect>) -> Setting<Majorit
 #[test]
 fn majority_ack_broadcast_is_uniform_with_a_correct_majority() {
     let states = holds(&majority_ack(3, None), &BroadcastMonitor::uniform(3));
-    println!("majority-ack: {states}");
+    assert_eq!(states, 735);
 }
 
 #[test]
@@ -263,10 +281,42 @@ fn majority_ack_broadcast_of_two_is_stuck_when_one_stops() {
     refuted(&majority_ack(2, None), &BroadcastMonitor::uniform(2), "URB1");
 }
 
+/// 3 servers, of which `f` may stop, and 2 clients that ask this.
+fn abd(f: u32, defect: Option<abd::Defect>, asked: [&[Ask]; 2]) -> Setting<AbdRegister<char>> {
+    let parameters = abd::Parameters { servers: 3, clients: 2, defect };
+    let mut environment = crash_stop(5, f);
+    environment.failures.among = Some(parameters.servers());
+    let mut requests = vec![vec![]; 3];
+    requests.extend(asked.map(<[Ask]>::to_vec));
+    Setting::new(environment, parameters, requests)
+}
+
+type Ask = RegisterRequest<char>;
+const READ: Ask = RegisterRequest::Read;
+const A: Ask = RegisterRequest::Write('a');
+
+#[test]
+fn abd_with_two_clients_and_three_servers_is_linearizable() {
+    let sound = |f| abd(f, None, [&[A], &[READ]]);
+    assert_eq!(holds(&sound(0), &AtomicRegister::new()), 152_700);
+    let report = explore_with(Engine::Tabulating, &sound(1), &AtomicRegister::new());
+    assert!(report.complete && report.holds(), "{report}\n{}", story(&report));
+    assert_eq!(report.states, 526_404);
+}
+
+#[test]
+fn abd_without_the_write_back_is_not_linearizable() {
+    let twin = abd(0, Some(abd::Defect::NoWriteBack), [&[A], &[READ, READ]]);
+    let report = explore_with(Engine::Tabulating, &twin, &AtomicRegister::new());
+    assert!(matches!(report.verdict("NNAR2"), Verdict::Violated { .. }), "{report}");
+    // five starts, three requests, and a write that reaches one server while both reads are done
+    assert_eq!(replays(&twin, &report), 21, "{}", story(&report));
+}
+
 /// `n` processes, one of which may stop, with an oracle that speaks so often.
 fn with_oracle(n: u32, oracle: OracleKind, outputs: u32) -> Environment {
     let mut environment = crash_stop(n, 1);
-    environment.oracles.granted = vec![oracle];
+    environment.oracles.granted = [oracle].into();
     environment.oracles.outputs = Budget::AtMost(outputs);
     environment
 }

@@ -29,13 +29,13 @@ impl<P: Process> Sink<P> for Record<P> {
     fn draw(&mut self, _: Draw) -> u32 {
         unreachable!("Paxos draws nothing")
     }
-    fn bounds(&self, _: Granted) -> Bounds {
+    fn ground_bounds(&self, _: Granted) -> Bounds {
         unreachable!("an asynchronous process knows no bounds")
     }
-    fn sign(&mut self, _: &str, _: Granted) -> Vec<u8> {
+    fn ground_sign(&mut self, _: &str, _: Granted) -> Vec<u8> {
         unreachable!("Paxos signs nothing")
     }
-    fn verify(&self, _: ProcessId, _: &str, _: &[u8], _: Granted) -> bool {
+    fn ground_verify(&self, _: ProcessId, _: &str, _: &[u8], _: Granted) -> bool {
         unreachable!("Paxos signs nothing")
     }
 }

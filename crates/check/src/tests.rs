@@ -363,7 +363,7 @@ fn what_needs_fairness_in_time_is_not_judged_yet() {
 fn an_oracle_may_be_silent_only_outside_its_axioms() {
     let omega = |outputs| {
         move |e: &mut Environment| {
-            e.oracles.granted = vec![OracleKind::Omega];
+            e.oracles.granted = [OracleKind::Omega].into();
             e.oracles.outputs = Budget::AtMost(outputs);
         }
     };

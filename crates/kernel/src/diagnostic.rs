@@ -144,6 +144,10 @@ fn failures<M: SystemModel>(
     } else if !here.kind.at_least(model) && (here.stops.any() || here.restarts.any()) {
         let message = format!("the model is {}, processes fail by {} here", model.name(), here.kind.name());
         say(Code::Failures, message, "choose failures of the model's kind or milder");
+    } else if here.restarts > weakest.failures.restarts {
+        let (restarts, most) = (here.restarts, weakest.failures.restarts);
+        let message = format!("the model is {}: {most} restarts are the most, not {restarts}", model.name());
+        say(Code::Failures, message, "lower `failures.restarts`");
     }
     let f = environment.faulty_max();
     if here.stops > weakest.failures.stops && f > 0 {

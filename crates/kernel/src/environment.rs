@@ -10,7 +10,7 @@ use std::time::Duration;
 use synod_model::bound::Bound;
 use synod_model::failure::{FailureKind, FailureModel, Who};
 use synod_model::link::{Guarantee, LinkBase, LinkKind, LinkModel};
-use synod_model::oracle::{OracleKind, OracleSet};
+use synod_model::oracle::OracleKind;
 use synod_model::timing::{TimingKind, TimingModel};
 use synod_model::{Bounds, Group, ProcessId, SystemModel};
 
@@ -132,16 +132,22 @@ impl<'de> Deserialize<'de> for Probability {
     }
 }
 
-/// Durations in files: an integer number of milliseconds, or text with a unit: "250us", "10ms", "2s".
+/// Durations in files: an integer number of milliseconds, or text with a unit: "250us", "10ms", "2s"; or "unbounded".
 pub mod duration {
     use serde::{Deserialize, Deserializer, Serializer};
     use std::time::Duration;
 
+    /// How [`Duration::MAX`] is written: the bound that is none.
+    const UNBOUNDED: &str = "unbounded";
+
     /// The duration that `text` writes.
     pub fn parse(text: &str) -> Result<Duration, String> {
+        if text == UNBOUNDED {
+            return Ok(Duration::MAX);
+        }
         let split = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
         let (number, unit) = text.split_at(split);
-        let nanos: u64 = match unit.trim() {
+        let nanos: u128 = match unit.trim() {
             "ns" => 1,
             "us" => 1_000,
             "ms" => 1_000_000,
@@ -149,14 +155,19 @@ pub mod duration {
             "min" => 60_000_000_000,
             other => return Err(format!("a duration needs a unit (ns, us, ms, s, min), not {other:?}")),
         };
-        let number: u64 = number.trim().parse().map_err(|_| {
+        let number: u128 = number.trim().parse().map_err(|_| {
             format!("{text:?} is not a duration: expected a number from 0 on and a unit, as in \"10ms\"")
         })?;
-        number.checked_mul(nanos).map(Duration::from_nanos).ok_or_else(|| format!("{text:?} is too long"))
+        let total = number.checked_mul(nanos).filter(|&total| total <= Duration::MAX.as_nanos());
+        let total = total.ok_or_else(|| format!("{text:?} is too long"))?;
+        Ok(Duration::new((total / 1_000_000_000) as u64, (total % 1_000_000_000) as u32))
     }
 
     /// The shortest exact text with a unit.
     pub fn format(duration: Duration) -> String {
+        if duration == Duration::MAX {
+            return UNBOUNDED.to_owned();
+        }
         let nanos = duration.as_nanos();
         let (unit, name) = [(1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "us")]
             .into_iter()
@@ -293,6 +304,14 @@ impl Links {
     }
 }
 
+impl Links {
+    /// Whether losing the second of two equal messages in flight is nothing that these links may not do anyway: since
+    /// they lose without bound, or deliver without end.
+    fn drops_copies(&self) -> bool {
+        self.losses == Budget::Unlimited || self.kind.base == LinkBase::Stubborn
+    }
+}
+
 /// Link kinds in files: "perfect", "fifo perfect".
 mod link_kind {
     use super::{Deserialize, Deserializer, LinkBase, LinkKind, Serializer};
@@ -390,7 +409,7 @@ impl Timing {
 #[serde(deny_unknown_fields, default)]
 pub struct Oracles {
     /// Those that answer.
-    pub granted: Vec<OracleKind>,
+    pub granted: BTreeSet<OracleKind>,
     /// How many outputs they give, in all.
     pub outputs: Budget,
 }
@@ -451,7 +470,7 @@ impl Environment {
         };
         let promises = M::Link::KIND.guarantees();
         let unless = |promised| if promised { Budget::NONE } else { Budget::Unlimited };
-        let oracles: Vec<_> = M::Timing::ORACLES.iter().collect();
+        let oracles: BTreeSet<_> = M::Timing::ORACLES.iter().collect();
         Self {
             processes: n,
             failures: Failures {
@@ -542,8 +561,9 @@ impl Environment {
         here.kind.at_least(weaker.kind)
             && here.losses <= weaker.losses
             && here.duplications <= weaker.duplications
-            && here.as_set == weaker.as_set
-            && here.ignored_stay == weaker.ignored_stay
+            && (here.as_set == weaker.as_set || (here.as_set && weaker.drops_copies()))
+            // to leave in flight what changes nothing is to deliver it later
+            && here.ignored_stay >= weaker.ignored_stay
             && here.loss_probability <= weaker.loss_probability
             && here.duplication_probability <= weaker.duplication_probability
             && here.delay_min >= weaker.delay_min
@@ -566,8 +586,7 @@ impl Environment {
 
     pub(crate) fn oracles_refine(&self, weaker: &Oracles) -> bool {
         // more oracles help an algorithm; an adversary without outputs to spend can do less
-        let granted = |o: &Oracles| o.granted.iter().copied().collect::<OracleSet>();
-        granted(&self.oracles).include(granted(weaker)) && self.oracles.outputs <= weaker.outputs
+        self.oracles.granted.is_superset(&weaker.granted) && self.oracles.outputs <= weaker.outputs
     }
 
     /// The largest number of processes that may be faulty in it.

@@ -341,15 +341,15 @@ impl<P: Process> Sink<P> for Recorder<'_, P> {
         outcome
     }
 
-    fn bounds(&self, _: Granted) -> Bounds {
+    fn ground_bounds(&self, _: Granted) -> Bounds {
         self.bounds.expect("a synchronous environment states its bounds")
     }
 
-    fn sign(&mut self, statement: &str, _: Granted) -> Vec<u8> {
+    fn ground_sign(&mut self, statement: &str, _: Granted) -> Vec<u8> {
         symbolic_signature(self.me, statement)
     }
 
-    fn verify(&self, signer: ProcessId, statement: &str, signature: &[u8], _: Granted) -> bool {
+    fn ground_verify(&self, signer: ProcessId, statement: &str, signature: &[u8], _: Granted) -> bool {
         symbolic_signature(signer, statement) == signature
     }
 }

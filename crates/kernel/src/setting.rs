@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use synod_model::{Group, Process, ProcessId};
 
+/// The largest world: beyond it a number in a file is a mistake.
+pub const PROCESSES_MAX: u32 = 65_536;
+
 /// What stays the same throughout a run: the environment, the parameters, and what is asked of whom.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(bound = "")]
@@ -30,6 +33,27 @@ impl<P: Process> Setting<P> {
         let seating = Seating::plain(environment.processes);
         requests.resize(seating.len(), Vec::new());
         Self { environment, parameters, requests, seating }
+    }
+
+    /// Whether its parts fit each other: what is read from a file may not.
+    ///
+    /// # Errors
+    /// The first part that does not fit, and why.
+    pub fn fits(&self) -> Result<(), String> {
+        let n = self.environment.processes;
+        if !(1..=PROCESSES_MAX).contains(&n) {
+            return Err(format!("a world has 1 to {PROCESSES_MAX} processes, not {n}"));
+        }
+        self.seating.fits(n)?;
+        if self.requests.len() != self.seating.len() {
+            return Err(format!("requests for {} seats, of {}", self.requests.len(), self.seating.len()));
+        }
+        match self.environment.failures.among {
+            Some(Group { first, count }) if u64::from(first.0) + u64::from(count) > u64::from(n) => {
+                Err(format!("{count} processes from {first} on may fail, of {n} in all"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The processes of the world.
@@ -68,6 +92,20 @@ impl Seating {
     /// Makes the messages from `seat` reach only `audience`.
     pub fn reach(&mut self, seat: SeatId, audience: Vec<SeatId>) {
         self.audiences.insert(seat, audience);
+    }
+
+    fn fits(&self, n: u32) -> Result<(), String> {
+        if self.processes != n {
+            return Err(format!("seats for {} processes, of {n}", self.processes));
+        }
+        if let Some(twin) = self.twins.iter().find(|twin| twin.0 >= n) {
+            return Err(format!("a twin of {twin}, who does not exist among {n} processes"));
+        }
+        let named = self.audiences.iter().flat_map(|(seat, audience)| audience.iter().chain([seat]));
+        match named.copied().find(|seat| seat.index() >= self.len()) {
+            Some(seat) => Err(format!("an audience with {seat}, of {} seats", self.len())),
+            None => Ok(()),
+        }
     }
 
     /// How many seats there are.

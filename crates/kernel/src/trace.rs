@@ -2,7 +2,8 @@
 //!
 //! JSON Lines: a header, one line per step, an end. A step records its choice, the outcomes of its draws, its cause,
 //! how many choices were enabled, and what the handler did; replay takes the choices again and compares every line
-//! byte for byte. What identifies a build stands beside a trace, not in it; its name is a digest of its content.
+//! byte for byte. The end line carries a digest of all before it, so that damage is told from an algorithm that changed.
+//! What identifies a build stands beside a trace, not in it; its name is a digest of its content.
 
 use crate::choice::{Choice, Cut, Move};
 use crate::draws::Script;
@@ -129,6 +130,15 @@ pub struct Broken {
 #[serde(deny_unknown_fields)]
 struct EndLine {
     end: End,
+    /// The [`name`] of all lines before this one, and of `end`.
+    digest: String,
+}
+
+impl EndLine {
+    fn new(before: &str, end: End) -> Self {
+        let own = serde_json::to_string(&end).expect("a trace is plain data");
+        Self { end, digest: name(&format!("{before}{own}")) }
+    }
 }
 
 /// Why a trace cannot be read or replayed.
@@ -340,11 +350,15 @@ impl<'a, P: Process> Recorder<'a, P> {
         if !enabled.contains(&chosen.choice) && !self.is_free_cut(&chosen.choice) {
             return None;
         }
+        if chosen.cut.is_some_and(|cut| !self.is_possible_cut(cut, &chosen.choice)) {
+            return None;
+        }
         let before = self.cause(&chosen.choice);
         self.rep.draws = Script::new(chosen.draws.clone());
         let laws = Laws::from(self.setting);
         step(&mut self.world, laws, &mut self.rep, &mut self.kept, chosen.clone());
-        if !self.rep.draws.fits() {
+        let effects = self.rep.record.replace(Vec::new()).unwrap_or_default();
+        if !self.rep.draws.fits() || chosen.cut.is_some_and(|cut| cut.before as usize > effects.len()) {
             return None;
         }
         self.note_crash(&chosen);
@@ -357,7 +371,7 @@ impl<'a, P: Process> Recorder<'a, P> {
             cut: chosen.cut,
             cause: kept.taken.take().or(before),
             enabled: enabled.len() as u64,
-            effects: self.rep.record.replace(Vec::new()).unwrap_or_default(),
+            effects,
             sent: std::mem::take(&mut kept.sent),
             observed: std::mem::take(&mut kept.observed),
         };
@@ -373,6 +387,17 @@ impl<'a, P: Process> Recorder<'a, P> {
                 && self.setting.environment.cuts.is_none()
                 && !self.world.seats.iter().any(|s| s.status() == crate::Status::New)
                 && links.iter().all(|(a, b)| a.index() < seats && b.index() < seats))
+    }
+
+    /// Whether the handler of `choice` runs, at a process that may crash in it.
+    fn is_possible_cut(&self, cut: Cut, choice: &Choice<P::Message, P::Timer>) -> bool {
+        let Some(seat) = choice.handler_seat() else { return false };
+        let budgets = &self.world.rest.budgets;
+        let budget = if cut.forever { budgets.stops } else { budgets.restarts };
+        let starts = matches!(choice, Choice::Init { .. } | Choice::Recover { .. });
+        let runs = starts || self.world.seats[seat.index()].status() == crate::Status::Up;
+        runs && budget.any()
+            && self.setting.environment.failures.may_fail(self.setting.seating.identity(seat))
     }
 
     fn cause(&self, choice: &Choice<P::Message, P::Timer>) -> Option<Cause> {
@@ -438,7 +463,8 @@ impl Writer {
     /// The end: the whole trace.
     pub fn finish(mut self, violation: Option<Broken>) -> String {
         let end = End { steps: self.steps, violation };
-        self.line(&EndLine { end });
+        let end = EndLine::new(&self.text, end);
+        self.line(&end);
         self.text
     }
 }
@@ -457,23 +483,51 @@ pub struct Replayed<P: Process> {
 /// Replays a trace: takes its choices again and compares every line.
 pub fn replay<P: Process>(content: &str) -> Result<Replayed<P>, TraceError> {
     let header = header(content)?;
+    let (steps, end) = whole::<P>(content)?;
     let setting: Setting<P> = serde_json::from_value(header.setting)
         .map_err(|e| TraceError::Damaged { line: 1, what: format!("its setting: {e}") })?;
-    let lines: Vec<&str> = content.lines().collect();
+    setting.fits().map_err(|what| TraceError::Damaged { line: 1, what: format!("its setting: {what}") })?;
+    Ok(Replayed { lines: replay_lines::<P>(&setting, &steps)?, setting, end })
+}
+
+/// The step lines and the end of a trace that is as it was written.
+fn whole<P: Process>(content: &str) -> Result<(Vec<&str>, End), TraceError> {
+    let lines: Vec<&str> = content.split_terminator('\n').collect();
     if !content.ends_with('\n') {
         return Err(TraceError::Truncated { line: lines.len() - 1 });
     }
-    let last = lines.len();
-    let end: EndLine = match serde_json::from_str(lines[last - 1]) {
-        Ok(end) => end,
-        Err(_) => return Err(TraceError::Truncated { line: last }),
-    };
-    let steps = replay_lines::<P>(&setting, &lines[1..last - 1])?;
-    if end.end.steps != steps.len() as u64 {
-        let what = format!("it counts {} steps, the trace has {}", end.end.steps, steps.len());
-        return Err(TraceError::Damaged { line: last, what });
+    let (last, before) = lines.split_last().expect("a trace has a header");
+    let steps = before.get(1..).unwrap_or_default();
+    let written: EndLine =
+        serde_json::from_str(last).map_err(|e| match serde_json::from_str::<Line<P>>(last) {
+            Err(_) if !before.is_empty() => TraceError::Damaged { line: lines.len(), what: e.to_string() },
+            _ => TraceError::Truncated { line: lines.len() },
+        })?;
+    let expected = EndLine::new(&content[..content.len() - last.len() - 1], written.end);
+    if expected.digest != written.digest {
+        return Err(damage::<P>(steps));
     }
-    Ok(Replayed { setting, lines: steps, end: end.end })
+    if serde_json::to_string(&expected).expect("a trace is plain data") != **last {
+        let what = "it is not written as this format writes it".to_owned();
+        return Err(TraceError::Damaged { line: lines.len(), what });
+    }
+    if expected.end.steps != steps.len() as u64 {
+        let what = format!("it counts {} steps, the trace has {}", expected.end.steps, steps.len());
+        return Err(TraceError::Damaged { line: lines.len(), what });
+    }
+    Ok((steps.to_vec(), expected.end))
+}
+
+/// Where a trace whose digest does not fit is damaged, as far as one line alone shows it.
+fn damage<P: Process>(steps: &[&str]) -> TraceError {
+    let unreadable = steps.iter().enumerate().find_map(|(i, step)| {
+        let error = serde_json::from_str::<Line<P>>(step).err()?;
+        Some(TraceError::Damaged { line: i + 2, what: error.to_string() })
+    });
+    unreadable.unwrap_or_else(|| TraceError::Damaged {
+        line: steps.len() + 2,
+        what: "its digest is not that of the lines before it: something was changed".to_owned(),
+    })
 }
 
 fn replay_lines<P: Process>(setting: &Setting<P>, lines: &[&str]) -> Result<Vec<Line<P>>, TraceError> {

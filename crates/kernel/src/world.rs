@@ -362,7 +362,8 @@ fn partitions(laws: Laws<'_>) -> Vec<Vec<(SeatId, SeatId)>> {
         // every split of the seats in two, both ways and one way
         None => (1..(1_u64 << seats.len().min(16)) - 1)
             .flat_map(|mask| {
-                let (a, b): (Vec<_>, Vec<_>) = seats.iter().partition(|s| mask >> s.0 & 1 == 1);
+                let (a, b): (Vec<_>, Vec<_>) =
+                    seats.iter().partition(|s| mask.checked_shr(s.0).unwrap_or(0) & 1 == 1);
                 let both = (mask & 1 == 1).then(|| links(&a, &b, false));
                 both.into_iter().chain([links(&a, &b, true)])
             })

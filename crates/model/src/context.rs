@@ -55,11 +55,11 @@ pub trait Sink<P: Process> {
     /// The outcome of a draw, below its bound.
     fn draw(&mut self, draw: Draw) -> u32;
     /// The known bounds of the synchronous model.
-    fn bounds(&self, granted: Granted) -> Bounds;
+    fn ground_bounds(&self, granted: Granted) -> Bounds;
     /// The signature of this process under `statement`.
-    fn sign(&mut self, statement: &str, granted: Granted) -> Vec<u8>;
+    fn ground_sign(&mut self, statement: &str, granted: Granted) -> Vec<u8>;
     /// Whether `signature` is that of `signer` under `statement`.
-    fn verify(&self, signer: ProcessId, statement: &str, signature: &[u8], granted: Granted) -> bool;
+    fn ground_verify(&self, signer: ProcessId, statement: &str, signature: &[u8], granted: Granted) -> bool;
 }
 
 /// The view of a handler on its world. Each method exists only where the process's model grants it.
@@ -135,7 +135,7 @@ pub trait Context<P: Process>: Sink<P> + Sized {
     where
         FailuresOf<P>: Signatures,
     {
-        let signature = Sink::sign(self, &format!("{value:?}"), Granted(()));
+        let signature = self.ground_sign(&format!("{value:?}"), Granted(()));
         Signed::new(self.me(), value, signature)
     }
 
@@ -145,7 +145,7 @@ pub trait Context<P: Process>: Sink<P> + Sized {
         FailuresOf<P>: Signatures,
     {
         let genuine =
-            Sink::verify(self, claim.signer, &format!("{:?}", claim.value), &claim.signature, Granted(()));
+            self.ground_verify(claim.signer, &format!("{:?}", claim.value), &claim.signature, Granted(()));
         genuine.then(|| Signed::new(claim.signer, claim.value, claim.signature))
     }
 
@@ -171,7 +171,7 @@ pub trait Context<P: Process>: Sink<P> + Sized {
     where
         TimingOf<P>: KnownBounds,
     {
-        Sink::bounds(self, Granted(()))
+        self.ground_bounds(Granted(()))
     }
 
     /// Asks the oracle `O` to fire `timer` whenever it gives `output`; until the process crashes.

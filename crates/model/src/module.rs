@@ -6,7 +6,7 @@
 use crate::context::{Context, Draw, Granted, Sink};
 use crate::event::{Effect, EffectOf};
 use crate::identity::{Group, ProcessId};
-use crate::process::{Process, WriteOf};
+use crate::process::{Never, Process, WriteOf};
 use crate::system::AtLeast;
 use crate::timing::Bounds;
 
@@ -82,16 +82,16 @@ impl<H: Embeds<M>, M: Process, S: Context<H>> Sink<M> for Lifted<'_, H, M, S> {
         self.outer.draw(draw)
     }
 
-    fn bounds(&self, granted: Granted) -> Bounds {
-        Sink::bounds(self.outer, granted)
+    fn ground_bounds(&self, granted: Granted) -> Bounds {
+        self.outer.ground_bounds(granted)
     }
 
-    fn sign(&mut self, statement: &str, granted: Granted) -> Vec<u8> {
-        Sink::sign(self.outer, statement, granted)
+    fn ground_sign(&mut self, statement: &str, granted: Granted) -> Vec<u8> {
+        self.outer.ground_sign(statement, granted)
     }
 
-    fn verify(&self, signer: ProcessId, statement: &str, signature: &[u8], granted: Granted) -> bool {
-        Sink::verify(self.outer, signer, statement, signature, granted)
+    fn ground_verify(&self, signer: ProcessId, statement: &str, signature: &[u8], granted: Granted) -> bool {
+        self.outer.ground_verify(signer, statement, signature, granted)
     }
 }
 
@@ -138,6 +138,24 @@ impl<I> IntoIterator for Indications<I> {
     type IntoIter = std::iter::Chain<std::option::IntoIter<I>, std::vec::IntoIter<I>>;
     fn into_iter(self) -> Self::IntoIter {
         self.first.into_iter().chain(self.rest)
+    }
+}
+
+/// A module's timers or writes that its host need not lift, since there are none.
+#[diagnostic::on_unimplemented(
+    message = "the host lifts no such timers or writes of the module: `{Self}`",
+    label = "the module has them, this line leaves them out",
+    note = "name the host's variants for them: `Module: message Message::Module, timer Timer::Module, write Write::Module;`; \
+            a module that stores needs a host with storage"
+)]
+pub trait Absent {
+    /// There is no such value.
+    fn absent<T>(self) -> T;
+}
+
+impl Absent for Never {
+    fn absent<T>(self) -> T {
+        match self {}
     }
 }
 
@@ -198,8 +216,8 @@ macro_rules! embed {
         }
         $crate::embed!(@each [$($generics)*] [$host] $($rest)*);
     };
-    (@lift $value:ident) => { match $value {} };
+    (@lift $value:ident) => { $crate::module::Absent::absent($value) };
     (@lift $value:ident, $variant:path) => { $variant($value) };
-    (@lift_at $key:ident $value:ident) => { match $value {} };
+    (@lift_at $key:ident $value:ident) => { $crate::module::Absent::absent($value) };
     (@lift_at $key:ident $value:ident, $variant:path) => { $variant($key.clone(), $value) };
 }

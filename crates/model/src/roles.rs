@@ -1,7 +1,7 @@
 //! Processes of different kinds in one world: servers and clients.
 //!
 //! A role is a process of its own. Those of one world share all their types but the state, so that what one says another
-//! understands; [`roles!`](crate::roles) makes an enum of them a process.
+//! understands; [`roles!`](macro@crate::roles) makes an enum of them a process.
 
 use crate::context::{Draw, Granted, Sink};
 use crate::event::EffectOf;
@@ -51,16 +51,16 @@ where
         self.outer.draw(draw)
     }
 
-    fn bounds(&self, granted: Granted) -> Bounds {
-        self.outer.bounds(granted)
+    fn ground_bounds(&self, granted: Granted) -> Bounds {
+        self.outer.ground_bounds(granted)
     }
 
-    fn sign(&mut self, statement: &str, granted: Granted) -> Vec<u8> {
-        self.outer.sign(statement, granted)
+    fn ground_sign(&mut self, statement: &str, granted: Granted) -> Vec<u8> {
+        self.outer.ground_sign(statement, granted)
     }
 
-    fn verify(&self, signer: ProcessId, statement: &str, signature: &[u8], granted: Granted) -> bool {
-        self.outer.verify(signer, statement, signature, granted)
+    fn ground_verify(&self, signer: ProcessId, statement: &str, signature: &[u8], granted: Granted) -> bool {
+        self.outer.ground_verify(signer, statement, signature, granted)
     }
 }
 

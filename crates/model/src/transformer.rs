@@ -243,15 +243,15 @@ where
         self.outer.draw(draw)
     }
 
-    fn bounds(&self, granted: Granted) -> Bounds {
-        Sink::bounds(self.outer, granted)
+    fn ground_bounds(&self, granted: Granted) -> Bounds {
+        self.outer.ground_bounds(granted)
     }
 
-    fn sign(&mut self, statement: &str, granted: Granted) -> Vec<u8> {
-        Sink::sign(self.outer, statement, granted)
+    fn ground_sign(&mut self, statement: &str, granted: Granted) -> Vec<u8> {
+        self.outer.ground_sign(statement, granted)
     }
 
-    fn verify(&self, signer: ProcessId, statement: &str, signature: &[u8], granted: Granted) -> bool {
-        Sink::verify(self.outer, signer, statement, signature, granted)
+    fn ground_verify(&self, signer: ProcessId, statement: &str, signature: &[u8], granted: Granted) -> bool {
+        self.outer.ground_verify(signer, statement, signature, granted)
     }
 }

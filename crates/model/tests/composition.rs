@@ -23,13 +23,13 @@ impl<P: Process> Sink<P> for Record<P> {
     fn draw(&mut self, draw: Draw) -> u32 {
         draw.bound() - 1
     }
-    fn bounds(&self, _: Granted) -> Bounds {
+    fn ground_bounds(&self, _: Granted) -> Bounds {
         Bounds { delay: Duration::from_millis(1), step: Duration::ZERO, drift_ppm: 0 }
     }
-    fn sign(&mut self, statement: &str, _: Granted) -> Vec<u8> {
+    fn ground_sign(&mut self, statement: &str, _: Granted) -> Vec<u8> {
         statement.as_bytes().to_vec()
     }
-    fn verify(&self, _: ProcessId, statement: &str, signature: &[u8], _: Granted) -> bool {
+    fn ground_verify(&self, _: ProcessId, statement: &str, signature: &[u8], _: Granted) -> bool {
         statement.as_bytes() == signature
     }
 }
@@ -59,6 +59,7 @@ impl<V: Value> Process for BestEffort<V> {
 /// Counts what the broadcasts under its keys deliver.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Counter {
+    #[expect(clippy::zero_sized_map_values, reason = "which instances there are is all its state")]
     broadcasts: std::collections::BTreeMap<u8, BestEffort<char>>,
     plain: BestEffort<u8>,
     heard: u32,

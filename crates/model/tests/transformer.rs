@@ -31,13 +31,13 @@ impl<P: Process> Sink<P> for Print<P> {
     fn draw(&mut self, draw: Draw) -> u32 {
         draw.bound() - 1
     }
-    fn bounds(&self, _: Granted) -> Bounds {
+    fn ground_bounds(&self, _: Granted) -> Bounds {
         unreachable!("nothing here is synchronous")
     }
-    fn sign(&mut self, _: &str, _: Granted) -> Vec<u8> {
+    fn ground_sign(&mut self, _: &str, _: Granted) -> Vec<u8> {
         unreachable!("nothing here signs")
     }
-    fn verify(&self, _: ProcessId, _: &str, _: &[u8], _: Granted) -> bool {
+    fn ground_verify(&self, _: ProcessId, _: &str, _: &[u8], _: Granted) -> bool {
         unreachable!("nothing here signs")
     }
 }

@@ -1,4 +1,4 @@
-//! Broadcast ([CGR11] Modules 3.1-3.3).
+//! Broadcast (CGR11 Modules 3.1-3.3).
 //!
 //! Messages are told apart by origin and value; equal ones broadcast twice are counted. The three grades share one
 //! monitor: they differ in what is owed, and agreement and uniform agreement differ in *among whom* alone.

@@ -1,4 +1,4 @@
-//! Consensus ([CGR11] Modules 5.1 and 5.2), for processes that may crash and recover.
+//! Consensus (CGR11 Modules 5.1 and 5.2), for processes that may crash and recover.
 
 use crate::monitor::{Monitor, Obligation, Observation, Property, Violation};
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,4 +1,4 @@
-//! Eventual leader detection ([CGR11] Module 2.9).
+//! Eventual leader detection (CGR11 Module 2.9).
 //!
 //! Both properties say what holds from some time on. The monitor owes as long as it does not hold *now*: a debt that is
 //! never paid refutes. Leaders that alternate for ever pay each debt now and then, and are not refuted by this.

@@ -1,4 +1,4 @@
-//! Point-to-point links ([CGR11] Modules 2.1-2.4 and 2.11).
+//! Point-to-point links (CGR11 Modules 2.1-2.4 and 2.11).
 //!
 //! Messages are told apart by sender, receiver and value. Equal ones sent twice are counted: a delivery more than there
 //! were sends is a duplicate.

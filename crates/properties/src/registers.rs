@@ -1,4 +1,4 @@
-//! Shared registers ([CGR11] ch. 4): atomic, many writers, many readers.
+//! Shared registers (CGR11 ch. 4): atomic, many writers, many readers.
 
 use crate::monitor::{Monitor, Obligation, Observation, Property, Violation};
 use std::collections::{BTreeMap, VecDeque};

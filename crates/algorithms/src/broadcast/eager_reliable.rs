@@ -2,7 +2,7 @@
 //! through its broadcast.
 //!
 //! # Source
-//! [CGR11] Algorithm 3.3, §3.3.4.
+//! CGR11 Algorithm 3.3, §3.3.4.
 //!
 //! # Model
 //! crash-stop x perfect links x asynchronous; any number of faulty processes; no failure detector.
@@ -21,7 +21,7 @@
 //! The source tells messages apart by value; here by (origin, sequence number).
 //!
 //! # Bounds
-//! See `tests/broadcast.rs`.
+//! Covered whole: n = 3, f = 1 and f = 2, 1 broadcast.
 
 use super::{Broadcast, BroadcastDeliver, Data, MessageId};
 use crate::links::SequenceNumber;

@@ -2,7 +2,7 @@
 //! A process delivers what a majority has relayed: one of them is correct.
 //!
 //! # Source
-//! [CGR11] Algorithm 3.5, §3.4.4 (with the exercise's candeliver for a majority).
+//! CGR11 Algorithm 3.5, §3.4.4 (with the exercise's candeliver for a majority).
 //!
 //! # Model
 //! crash-stop x perfect links x asynchronous; a majority is correct, n > 2f. At n = 2f it is stuck, not unsafe.
@@ -19,7 +19,7 @@
 //! - `ack[m]` is dropped once m is delivered: nothing reads it any more.
 //!
 //! # Bounds
-//! See `tests/broadcast.rs`.
+//! Covered whole: n = 3, f = 1, 1 broadcast.
 
 use super::{BestEffortBroadcast, Broadcast, BroadcastDeliver, Data, MessageId, best_effort};
 use crate::links::SequenceNumber;

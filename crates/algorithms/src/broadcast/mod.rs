@@ -1,4 +1,4 @@
-//! Broadcast ([CGR11] ch. 3): from best effort to uniform agreement.
+//! Broadcast (CGR11 ch. 3): from best effort to uniform agreement.
 //!
 //! All of them take ⟨Broadcast⟩ as [`Broadcast`] and tell ⟨Deliver⟩ as [`BroadcastDeliver`].
 

@@ -1,4 +1,4 @@
-//! Consensus ([CGR11] ch. 5): processes propose values and all decide one of them.
+//! Consensus (CGR11 ch. 5): processes propose values and all decide one of them.
 
 pub mod paxos;
 pub mod paxos_sequence;

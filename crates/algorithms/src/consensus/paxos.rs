@@ -3,7 +3,7 @@
 //! The [`SingleDecree`] does the work; a leader detector, heartbeats or an oracle, tells it whom to trust.
 //!
 //! # Source
-//! [Lam01]; [CGR11] §5.3 for the division of labour between a leader detector and the ballots.
+//! Lam01; CGR11 §5.3 for the division of labour between a leader detector and the ballots.
 //!
 //! # Model
 //! crash-recovery x perfect links x the detector's timing (partially synchronous, or asynchronous with an oracle);

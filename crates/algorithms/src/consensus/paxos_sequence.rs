@@ -1,7 +1,7 @@
 //! A sequence of consensus instances: many decrees, one leader detector.
 //!
 //! # Source
-//! [Lam01] §3 (a sequence of instances of the algorithm); [Lam98] §3.1.
+//! Lam01 §3 (a sequence of instances of the algorithm); Lam98 §3.1.
 //!
 //! # Model
 //! crash-recovery x perfect links x the detector's timing (partially synchronous, or asynchronous with an oracle);

@@ -6,7 +6,7 @@
 //! [`Paxos`](super::Paxos) embeds one, [`PaxosSequence`](super::PaxosSequence) shares one among many instances.
 //!
 //! # Source
-//! [Lam01] §2.2-2.5; [Lam98] §2.3 for the ledger and for naming a ballot by its leader.
+//! Lam01 §2.2-2.5; Lam98 §2.3 for the ledger and for naming a ballot by its leader.
 //!
 //! # Model
 //! crash-recovery x perfect links x asynchronous; `n > 2f`; termination needs an eventual leader detector.
@@ -86,7 +86,7 @@ pub struct Vote<V> {
     pub value: V,
 }
 
-/// What is on disk: a process's ledger, "written in indelible ink" ([Lam98] §2.1).
+/// What is on disk: a process's ledger, "written in indelible ink" (Lam98 §2.1).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Ledger<V> {
     /// The greatest ballot that it promised or voted in: it takes part in no lesser one any more. Its own ballots too.

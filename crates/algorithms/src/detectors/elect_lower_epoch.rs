@@ -2,7 +2,7 @@
 //! starts in an *epoch*; the least restarted process leads, so that one which crashes for ever loses in the end.
 //!
 //! # Source
-//! [CGR11] Algorithm 2.9, §2.6.6.
+//! CGR11 Algorithm 2.9, §2.6.6.
 //!
 //! # Model
 //! crash-recovery x fair-loss links x partially synchronous; any number of faulty processes.
@@ -25,7 +25,7 @@
 //! - The delay grows up to a limit ([`Timeout`]), which must exceed the bound on delays after GST.
 //!
 //! # Bounds
-//! Not yet covered by the checker.
+//! n = 2, 1 restart, 1 loss, 3 firings: a common leader is reached. ELD1-2 need fairness in time: not judged yet.
 
 use super::{DetectorParameters, Trust};
 use std::collections::BTreeMap;

@@ -2,7 +2,7 @@
 //! that is not suspected.
 //!
 //! # Source
-//! [CT96] (the oracle); [CGR11] Algorithm 2.8 (Monarchical Eventual Leader Detection).
+//! CT96 (the oracle); CGR11 Algorithm 2.8 (Monarchical Eventual Leader Detection).
 //!
 //! # Model
 //! crash-recovery x fair-loss links x asynchronous with eventually-P; any number of faulty processes.
@@ -19,7 +19,7 @@
 //! all are suspected the source's maxrank(∅) is undefined: the leader stays. A restarted process suspects nobody.
 //!
 //! # Bounds
-//! Not yet covered by the checker.
+//! Covered whole: n = 3, f = 1, 4 outputs of the oracle.
 
 use super::{DetectorParameters, Trust};
 use synod_model::prelude::*;

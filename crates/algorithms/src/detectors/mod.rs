@@ -1,4 +1,4 @@
-//! Failure and leader detectors ([CGR11] §2.6), and the oracles that stand for them.
+//! Failure and leader detectors (CGR11 §2.6), and the oracles that stand for them.
 
 pub mod elect_lower_epoch;
 pub mod eventually_perfect;

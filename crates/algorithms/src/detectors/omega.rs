@@ -1,7 +1,7 @@
 //! The leader oracle Omega as a module: it outputs whom to trust, and nobody says how it knows.
 //!
 //! # Source
-//! [CHT96] (the oracle); [CGR11] §2.6.5, Module 2.9 (the interface).
+//! CHT96 (the oracle); CGR11 §2.6.5, Module 2.9 (the interface).
 //!
 //! # Model
 //! crash-recovery x fair-loss links x asynchronous with Omega; any number of faulty processes.

@@ -1,7 +1,7 @@
 //! Eliminate duplicates: perfect links from stubborn ones, by a filter of what was delivered.
 //!
 //! # Source
-//! [CGR11] Algorithm 2.2, §2.4.4.
+//! CGR11 Algorithm 2.2, §2.4.4.
 //!
 //! # Model
 //! crash-stop x stubborn links x asynchronous; any number of faulty processes.
@@ -18,7 +18,7 @@
 //! The source tells messages apart by value and takes each to be sent once; here by (sender, sequence number).
 //!
 //! # Bounds
-//! See `tests/links.rs`.
+//! Covered whole, over retransmit forever: 2 processes, 2 messages, up to 3 losses and 2 duplicates.
 
 use super::{LinkDeliver, LinkSend, Numbered, SequenceNumber};
 use std::collections::BTreeSet;

@@ -1,7 +1,7 @@
 //! FIFO links: perfect links that deliver in the order of sending, by sequence numbers and holding back.
 //!
 //! # Source
-//! [CGR11] Algorithm 2.11 (Sequence Number), Module 2.11 (FIFO-order perfect links), in the exercises of ch. 2.
+//! CGR11 Algorithm 2.11 (Sequence Number), Module 2.11 (FIFO-order perfect links), in the exercises of ch. 2.
 //!
 //! # Model
 //! crash-stop x perfect links x asynchronous; any number of faulty processes.
@@ -17,7 +17,7 @@
 //! Numbers start at 0 for sender and receiver alike.
 //!
 //! # Bounds
-//! See `tests/links.rs`.
+//! Covered whole: 2 processes, 3 messages, 1 stop; over fair-loss links 2 messages, 1 loss, 1 duplicate.
 
 use super::{LinkDeliver, LinkSend, Numbered, SequenceNumber};
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! Point-to-point links ([CGR11] §2.4): the ladder from fair-loss to perfect, logged and FIFO links.
+//! Point-to-point links (CGR11 §2.4): the ladder from fair-loss to perfect, logged and FIFO links.
 //!
 //! All of them take ⟨Send⟩ as [`LinkSend`] and tell ⟨Deliver⟩ as [`LinkDeliver`] (the logged ones as [`LogDeliver`]).
 

@@ -1,7 +1,7 @@
 //! Retransmit forever: a link that delivers, for ever, what was sent once, over links that lose messages.
 //!
 //! # Source
-//! [CGR11] Algorithm 2.1, §2.4.3.
+//! CGR11 Algorithm 2.1, §2.4.3.
 //!
 //! # Model
 //! crash-recovery x fair-loss links x asynchronous; any number of faulty processes. (So that it can be embedded under
@@ -20,7 +20,7 @@
 //! - `sent` is volatile: a sender that crashes stops retransmitting (SL1 promises nothing for it).
 //!
 //! # Bounds
-//! See `tests/links.rs`.
+//! Covered whole: 2 processes, 1 message; up to 2 losses and 1 duplicate, or 1 of each and 1 restart.
 
 use super::{LinkDeliver, LinkSend};
 use std::collections::BTreeSet;

@@ -2,7 +2,7 @@
 //! Every operation asks a majority, then tells a majority; any two majorities meet.
 //!
 //! # Source
-//! [ABD95] (one writer); [LS97] (many writers: tags). The same in [CGR11] as Algorithms 4.10-4.11 (Read-Impose
+//! ABD95 (one writer); LS97 (many writers: tags). The same in CGR11 as Algorithms 4.10-4.11 (Read-Impose
 //! Write-Consult-Majority).
 //!
 //! # Model
@@ -22,7 +22,7 @@
 //! - A client that is asked while it is busy queues what it is asked: operations of one client are one after another.
 //!
 //! # Bounds
-//! See `tests/registers.rs`.
+//! Covered whole: 3 servers, f = 1, 2 clients, 1 write and 1 read.
 
 use super::{RegisterRequest, RegisterReturn};
 use std::collections::VecDeque;

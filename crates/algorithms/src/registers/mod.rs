@@ -1,4 +1,4 @@
-//! Shared registers over messages ([CGR11] ch. 4).
+//! Shared registers over messages (CGR11 ch. 4).
 //!
 //! All of them take [`RegisterRequest`] and tell [`RegisterReturn`].
 

@@ -37,13 +37,13 @@ impl<P: Process> Sink<P> for Record<P> {
     fn draw(&mut self, _: Draw) -> u32 {
         unreachable!("no algorithm here draws")
     }
-    fn bounds(&self, _: Granted) -> Bounds {
+    fn ground_bounds(&self, _: Granted) -> Bounds {
         unreachable!("no algorithm here is synchronous")
     }
-    fn sign(&mut self, _: &str, _: Granted) -> Vec<u8> {
+    fn ground_sign(&mut self, _: &str, _: Granted) -> Vec<u8> {
         unreachable!("no algorithm here signs")
     }
-    fn verify(&self, _: ProcessId, _: &str, _: &[u8], _: Granted) -> bool {
+    fn ground_verify(&self, _: ProcessId, _: &str, _: &[u8], _: Granted) -> bool {
         unreachable!("no algorithm here signs")
     }
 }

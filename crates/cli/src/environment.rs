@@ -72,7 +72,7 @@ struct TimingOverrides {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct OracleOverrides {
-    granted: Option<Vec<OracleKind>>,
+    granted: Option<BTreeSet<OracleKind>>,
     outputs: Option<Budget>,
 }
 

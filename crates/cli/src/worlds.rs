@@ -31,6 +31,8 @@ pub fn usual<M: SystemModel>(ground: GroundKind, n: u32) -> Environment {
         GroundKind::Check => {
             environment.failures.restarts = may(profile.restart, 1);
             losses(&mut environment, M::Link::KIND, 1);
+            // in flight as a set: what is sent again and again is one message
+            environment.links.as_set = lossy(M::Link::KIND);
             if weakest.oracles.outputs.any() {
                 environment.oracles.outputs = Budget::AtMost(2);
             }

@@ -311,7 +311,9 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>, F: FnMut(Progress)> Driv
     fn finish(mut self) -> Result<Driven<P::Indication>, ClusterError> {
         let mut late = vec![];
         self.driven.nodes = self.cluster.statuses(&mut |told| late.push(told));
-        late.into_iter().for_each(|told| self.hear(told));
+        for told in late {
+            self.hear(told);
+        }
         // What is said while stopping is in the records.
         self.cluster.stop(&mut drop)?;
         let told = self.told;

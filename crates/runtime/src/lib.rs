@@ -16,6 +16,7 @@ pub mod frame;
 mod host;
 pub mod judge;
 pub mod link;
+pub mod nemesis;
 pub mod node;
 pub mod record;
 pub mod replay;

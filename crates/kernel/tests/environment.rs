@@ -405,3 +405,11 @@ fn an_unknown_key_or_link_is_refused_by_name() {
     assert_eq!(parse_link("fifo"), None);
     assert_eq!(parse_link(""), None);
 }
+
+#[test]
+fn the_weakest_environment_reads_back_as_it_was_written() {
+    let weakest = Environment::weakest::<(CrashRecovery, FairLoss, PartiallySynchronous)>(3);
+    let text = serde_json::to_string(&weakest).expect("plain data");
+    assert_eq!(serde_json::from_str::<Environment>(&text).ok(), Some(weakest), "{text}");
+    assert_eq!(duration::parse("unlimited"), Ok(Duration::MAX));
+}

@@ -18,7 +18,7 @@ use synod_kernel::{
     step,
 };
 use synod_model::link::{Guarantee, LinkBase};
-use synod_model::{EffectOf, Event, Output, Process, ProcessId};
+use synod_model::{Effect, EffectOf, Event, Output, Process, ProcessId};
 use synod_properties::{Monitor, Obligation, Violation};
 
 /// Simulates the run of this seed.
@@ -31,11 +31,12 @@ where
 {
     let setting = as_simulated(setting);
     let mut run = Run::new(&setting, monitor, seed, options);
-    let ended = run.to_end();
+    let ended = run.execute();
     run.outcome(ended)
 }
 
-/// Simulates the run of this seed, and records it.
+/// Simulates the run of this seed, and records it. A step in which a handler panics has no line: the trace ends before
+/// it, with the broken assertion.
 ///
 /// # Panics
 /// If the simulator takes a move that the kernel does not enable: a bug of the simulator.
@@ -56,7 +57,7 @@ where
     run.rep.draws.kept = Some(Vec::new());
     run.recording =
         Some(Recording { recorder: Recorder::new(&setting), writer: Writer::new(&header), refused: None });
-    let ended = run.to_end();
+    let ended = run.execute();
     let recording = run.recording.take().expect("it was set above");
     if let Some(refused) = recording.refused {
         panic!("the simulator took a move that is not enabled: step {}, {refused}", run.steps - 1);
@@ -184,7 +185,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
     }
 
     /// Runs to the end, whatever the algorithm's code does.
-    fn to_end(&mut self) -> Ended {
+    fn execute(&mut self) -> Ended {
         catch_unwind(AssertUnwindSafe(|| self.go())).unwrap_or_else(|panic| {
             self.ground.violation = Some(Violation::new(&ASSERTION, said_by(panic.as_ref())));
             Ended::Violation
@@ -555,16 +556,18 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         Some((Cut { before, forever }, ambush))
     }
 
-    /// A place to crash in a handler with these effects: where it makes a difference; seldom in one where it makes
-    /// none; else it waits for another handler.
+    /// A place to crash in a handler with these effects: mostly where it makes a difference; often after one that sends,
+    /// since any of that may then be lost; seldom in one where it makes none. Else it waits for another handler.
     fn pick_cut(&mut self, effects: &[EffectOf<P>]) -> Option<u32> {
         let places: Vec<u32> = cuts(effects).collect();
         let random = &mut self.ground.random;
         if !places.is_empty() && random.below(4) > 0 {
             return Some(places[random.below(places.len() as u64) as usize]);
         }
-        let end = effects.len() as u32;
-        (end > 0 && random.below(4) == 0).then(|| if random.below(2) == 0 { 0 } else { end })
+        if effects.iter().any(|effect| matches!(effect, Effect::Send { .. })) && random.below(2) == 0 {
+            return Some(effects.len() as u32);
+        }
+        (random.below(8) == 0).then_some(0)
     }
 
     /// What the handler of `choice` would do.

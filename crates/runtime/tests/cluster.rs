@@ -62,14 +62,9 @@ fn itself(config: &Path) -> Command {
 /// In each round every process is asked to keep an entry of its own.
 fn plan(rounds: u64, faults: &[(usize, Fault)]) -> Plan<u64> {
     let round = |r: u64| P.map(|p| (p, 1000 * (r + 1) + u64::from(p.0))).to_vec();
-    Plan {
-        rounds: (0..rounds).map(round).collect(),
-        faults: faults.to_vec(),
-        ask_again: true,
-        round_max: Duration::from_secs(20),
-        settle_max: Duration::from_secs(20),
-        run_max: Duration::from_secs(50),
-    }
+    let rounds = (0..rounds).map(round).collect();
+    let patience = Duration::from_secs(20);
+    Plan { round_max: patience, settle_max: patience, ..Plan::new(rounds, faults.to_vec()) }
 }
 
 fn run(directory: &Path, twin: Twin, plan: Plan<u64>) -> Driven<ledger::Told> {
@@ -87,6 +82,8 @@ fn a_cluster_under_faults_is_a_run_of_the_model() {
         (16, Fault::Kill(P[0])),
         (16, Fault::Restart(P[0])),
         (20, Fault::Heal(P[0], P[2])),
+        (21, Fault::Mute(P[1])),
+        (23, Fault::Unmute(P[1])),
         (24, Fault::Kill(P[2])),
         (26, Fault::Restart(P[2])),
         (26, Fault::Kill(P[1])),
@@ -94,7 +91,8 @@ fn a_cluster_under_faults_is_a_run_of_the_model() {
         (36, Fault::Kill(P[1])),
     ];
     let driven = run(&directory, Twin::Sound, plan(40, &faults));
-    assert_eq!((driven.rounds, driven.rounds_paid, driven.timed_out), (40, 40, false));
+    assert_eq!((driven.rounds, driven.timed_out), (40, false));
+    assert!(driven.rounds_paid >= 30, "only {} rounds were paid", driven.rounds_paid);
     assert!(driven.faults.iter().all(|fault| fault.effective), "{:?}", driven.faults);
     assert_eq!(driven.effective(|fault| matches!(fault, Fault::Kill(_))), 5);
     assert_eq!(driven.nodes.len(), 2);

@@ -411,9 +411,8 @@ impl<'a, P: Process> Recorder<'a, P> {
     /// How many choices are enabled, and whether this one is.
     fn count_enabled(&self, choice: &Choice<P::Message, P::Timer>) -> (u64, bool) {
         let network = &self.kept.network;
-        let has = |from, to, message: &P::Message| {
-            network.in_flight.contains_key(&(to, from, message.clone()))
-        };
+        let has =
+            |from, to, message: &P::Message| network.in_flight.contains_key(&(to, from, message.clone()));
         self.world.count_enabled(self.setting.into(), &self.rep, network.links(), has, choice)
     }
 

@@ -26,6 +26,7 @@ pub mod nemesis;
 pub mod node;
 pub mod record;
 pub mod replay;
+pub mod retrace;
 pub mod session;
 mod timers;
 pub mod wal;

@@ -1,0 +1,310 @@
+//! The command line's grammar.
+
+use crate::environment::Flags;
+use crate::experiment::{EngineName, OrderName};
+use clap::{Args, ColorChoice, Parser, Subcommand};
+use std::path::PathBuf;
+use std::time::Duration;
+use synod_kernel::Budget;
+use synod_kernel::environment::duration;
+
+/// Distributed algorithms, written once: simulated, checked and run.
+#[derive(Clone, Debug, Parser)]
+#[command(version, disable_help_subcommand = true, after_help = AFTER_HELP)]
+pub struct Arguments {
+    /// What to do; `verify` where nothing is said.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// What to print, and how.
+    #[command(flatten)]
+    pub output: Output,
+}
+
+const AFTER_HELP: &str = "\
+Exit codes: 0 all properties hold within the stated bounds, 1 a violation, 2 usage or configuration,
+3 inconclusive, 4 nondeterminism, 5 environment (port, disk), 101 a bug of this program, 130 interrupted.
+
+In a counterexample, one step a line:
+  * starts   ? is asked   > delivery   + duplicate   x loss   @ timer   o oracle   = write durable
+  ! crash    ^ recovery   / cut        ~ heal        and after it:   : tells the layer above";
+
+/// What to print, and how.
+#[derive(Clone, Debug, Args)]
+pub struct Output {
+    /// One JSON object a line (docs/json.md).
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Verdicts and failures alone.
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+    /// Whether to use colours.
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub color: ColorChoice,
+}
+
+/// The commands.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// The algorithms, with their models and properties.
+    List,
+    /// The page of an algorithm, a property, or a code such as S0102.
+    Explain {
+        /// What to explain.
+        name: String,
+    },
+    /// The axes of system models, their order, and what each grants.
+    Models,
+    /// All three grounds, one after the other, and one table.
+    Verify(Verify),
+    /// Simulated runs, one a seed, with faults.
+    Sim(Sim),
+    /// Every run of a small instance.
+    Check(Check),
+    /// A real cluster on this machine: OS processes, sockets, disks.
+    Run(Run),
+    /// Takes the steps of a trace again, and compares every line.
+    Replay {
+        /// The trace.
+        file: PathBuf,
+    },
+    /// A node of a cluster; started by `run`.
+    #[command(hide = true)]
+    Node {
+        /// The algorithm.
+        algorithm: String,
+        /// Its configuration.
+        configuration: PathBuf,
+    },
+}
+
+/// What is examined, and in which world.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Subject {
+    /// The algorithm, as `list` names it; may be left out where there is only one.
+    pub algorithm: Option<String>,
+    /// An experiment file, which names the algorithm and the rest (docs/experiments.md).
+    #[arg(long, value_name = "FILE", conflicts_with = "algorithm")]
+    pub experiment: Option<PathBuf>,
+    /// A file that changes the environment.
+    #[arg(long, value_name = "FILE")]
+    pub env: Option<PathBuf>,
+    /// The broken twin to take in place of the algorithm.
+    #[arg(long, value_name = "NAME")]
+    pub defect: Option<String>,
+    /// n: how many processes.
+    #[arg(long, value_name = "NUMBER")]
+    pub n: Option<u32>,
+    /// How many requests are made.
+    #[arg(long, value_name = "NUMBER")]
+    pub requests: Option<u32>,
+    /// f: how many processes may stop for ever.
+    #[arg(long = "f", value_name = "BUDGET", value_parser = budget)]
+    pub stops: Option<Budget>,
+    /// How many crashes are followed by a recovery.
+    #[arg(long, value_name = "BUDGET", value_parser = budget)]
+    pub restarts: Option<Budget>,
+    /// How many messages may be lost.
+    #[arg(long, value_name = "BUDGET", value_parser = budget)]
+    pub losses: Option<Budget>,
+    /// How many messages may be delivered twice.
+    #[arg(long, value_name = "BUDGET", value_parser = budget)]
+    pub duplications: Option<Budget>,
+    /// How often the network may be cut.
+    #[arg(long, value_name = "BUDGET", value_parser = budget)]
+    pub partitions: Option<Budget>,
+    /// Go on although the world is outside of the algorithm's model.
+    #[arg(long)]
+    pub outside_model: bool,
+    /// Exit with 0 if, and only if, a violation is found.
+    #[arg(long)]
+    pub expect_violation: bool,
+}
+
+impl Subject {
+    /// What it changes in the environment.
+    pub fn flags(&self) -> Flags {
+        Flags {
+            stops: self.stops,
+            restarts: self.restarts,
+            losses: self.losses,
+            duplications: self.duplications,
+            partitions: self.partitions,
+        }
+    }
+
+    /// The same as a command line: what comes after the command's name.
+    pub fn line(&self) -> String {
+        let mut words = Vec::new();
+        words.extend(self.algorithm.clone());
+        let path = |p: &PathBuf| quote(&p.display().to_string());
+        let mut option = |name: &str, value: Option<String>| {
+            words.extend(value.map(|value| format!("--{name} {value}")));
+        };
+        option("experiment", self.experiment.as_ref().map(path));
+        option("env", self.env.as_ref().map(path));
+        option("defect", self.defect.clone());
+        option("n", self.n.map(|n| n.to_string()));
+        option("requests", self.requests.map(|n| n.to_string()));
+        for (name, budget) in [
+            ("f", self.stops),
+            ("restarts", self.restarts),
+            ("losses", self.losses),
+            ("duplications", self.duplications),
+            ("partitions", self.partitions),
+        ] {
+            option(name, budget.map(|b| b.to_string()));
+        }
+        if self.outside_model {
+            words.push("--outside-model".to_owned());
+        }
+        words.join(" ")
+    }
+}
+
+/// The name that this program was called by.
+pub fn program_name() -> String {
+    std::env::args().next().unwrap_or_else(|| "synod".to_owned())
+}
+
+/// A word for a shell.
+pub fn quote(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:,@%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+/// `verify`.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Verify {
+    /// The algorithm, as `list` names it; paxos where nothing is said.
+    pub algorithm: Option<String>,
+    /// An experiment file, which names the algorithm and the rest (docs/experiments.md).
+    #[arg(long, value_name = "FILE", conflicts_with = "algorithm")]
+    pub experiment: Option<PathBuf>,
+    /// The broken twin to take in place of the algorithm.
+    #[arg(long, value_name = "NAME")]
+    pub defect: Option<String>,
+    /// How many simulated runs.
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
+    pub runs: Option<u64>,
+    /// The first seed.
+    #[arg(long, value_name = "SEED", value_parser = seed)]
+    pub seed: Option<u64>,
+    /// How many distinct states the check may visit.
+    #[arg(long, value_name = "NUMBER")]
+    pub states_max: Option<u64>,
+    /// Exit with 0 if, and only if, a violation is found.
+    #[arg(long)]
+    pub expect_violation: bool,
+}
+
+/// `sim`.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Sim {
+    /// What is examined.
+    #[command(flatten)]
+    pub subject: Subject,
+    /// The first seed; with this and no --runs, the only one.
+    #[arg(long, value_name = "SEED", value_parser = seed)]
+    pub seed: Option<u64>,
+    /// How many runs, one a seed.
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
+    pub runs: Option<u64>,
+    /// The most steps of a run.
+    #[arg(long, value_name = "NUMBER")]
+    pub steps_max: Option<u64>,
+    /// The virtual time after which a run ends.
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
+    pub horizon: Option<Duration>,
+    /// Write the trace of the first run there.
+    #[arg(long, value_name = "FILE")]
+    pub trace: Option<PathBuf>,
+}
+
+/// `check`.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Check {
+    /// What is examined.
+    #[command(flatten)]
+    pub subject: Subject,
+    /// How states are represented.
+    #[arg(long, value_name = "NAME")]
+    pub engine: Option<EngineName>,
+    /// In which order they are visited.
+    #[arg(long, value_name = "NAME")]
+    pub order: Option<OrderName>,
+    /// How many distinct states it may visit.
+    #[arg(long, value_name = "NUMBER")]
+    pub states_max: Option<u64>,
+    /// How many mebibytes it may use for them.
+    #[arg(long, value_name = "NUMBER")]
+    pub memory_max_mib: Option<u64>,
+    /// Up to which depth it goes, in steps.
+    #[arg(long, value_name = "STEPS")]
+    pub depth_max: Option<u32>,
+}
+
+/// `run`.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Run {
+    /// What is examined.
+    #[command(flatten)]
+    pub subject: Subject,
+    /// Kill no node and cut no link.
+    #[arg(long)]
+    pub no_faults: bool,
+    /// The port of process 0, the others' following; free ones are looked for if there is none.
+    #[arg(long, value_name = "PORT")]
+    pub port: Option<u16>,
+    /// A new directory for logs and records; kept. Without it they are kept only if something is wrong.
+    #[arg(long, value_name = "DIRECTORY")]
+    pub directory: Option<PathBuf>,
+}
+
+fn budget(text: &str) -> Result<Budget, String> {
+    if text == "unlimited" {
+        return Ok(Budget::Unlimited);
+    }
+    text.parse().map(Budget::AtMost).map_err(|_| "a budget is a number from 0 on, or `unlimited`".to_owned())
+}
+
+/// A seed, decimal or hexadecimal.
+pub(crate) fn seed(text: &str) -> Result<u64, String> {
+    let parsed = match text.strip_prefix("0x") {
+        Some(digits) => u64::from_str_radix(digits, 16),
+        None => text.parse(),
+    };
+    parsed.map_err(|_| "a seed is a number below 2^64, decimal or 0x hexadecimal".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_grammar_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_subject_reads_back_from_its_own_line() {
+        let line = "sim paxos --env 'my file.toml' --defect no-nack --n 5 --f 2 --restarts unlimited --outside-model";
+        let words = ["synod", "sim", "paxos", "--env", "my file.toml", "--defect", "no-nack", "--n", "5", "--f", "2"];
+        let more = ["--restarts", "unlimited", "--outside-model"];
+        let parsed = Arguments::parse_from(words.into_iter().chain(more));
+        let Some(Command::Sim(sim)) = parsed.command else { panic!("a sim") };
+        assert_eq!(format!("sim {}", sim.subject.line()), line);
+    }
+
+    #[test]
+    fn seeds_are_decimal_or_hexadecimal() {
+        assert_eq!(seed("17"), Ok(17));
+        assert_eq!(seed("0x5eed"), Ok(0x5eed));
+        assert!(seed("-1").is_err());
+        assert!(seed("0x").is_err());
+    }
+}

@@ -1,0 +1,169 @@
+//! The grounds, one by one and all together.
+
+use crate::args;
+use crate::commands::{Desk, failures};
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::grounds::run::scratch_directory;
+use crate::plan::Request;
+use crate::registry::Entry;
+use crate::report::{Report, ground_name};
+use crate::watch::Watch;
+use synod_properties::GroundKind;
+
+impl Desk<'_> {
+    fn watch(&self, entry: &Entry, ground: GroundKind) -> Watch {
+        let title = format!("{} {}", ground_name(ground), entry.name());
+        Watch::new(title, self.printer.quiet || self.printer.json, self.interrupt.clone())
+    }
+
+    /// Writes and prints what a ground found.
+    fn tell(&self, report: &mut Report, seed: impl FnOnce(u64) -> String) -> Exit {
+        match failures::keep(report, seed) {
+            Ok(commands) => {
+                self.printer.report(report, &commands);
+                report.exit()
+            }
+            // the verdict stands though its trace is lost
+            Err(error) => {
+                self.printer.report(report, &[]);
+                self.printer.error(&error);
+                report.exit().and(error.exit())
+            }
+        }
+    }
+}
+
+/// Turns what was found into an exit where a violation is what was wanted.
+fn expected(exit: Exit, violation_expected: bool, desk: &Desk<'_>) -> Exit {
+    match exit {
+        Exit::Violation if violation_expected => {
+            desk.printer.talk("the violation was expected");
+            Exit::Holds
+        }
+        Exit::Holds if violation_expected => {
+            desk.printer.say("? no violation was found, though one was expected");
+            Exit::Inconclusive
+        }
+        exit => exit,
+    }
+}
+
+/// `check`.
+pub(super) fn check(desk: &Desk<'_>, args: &args::Check) -> Result<Exit, Error> {
+    let (entry, request) = Request::new(desk.registry, &args.subject)?;
+    let world = request.world(&entry.checked, GroundKind::Check)?;
+    let mut report = {
+        let watch = desk.watch(entry, GroundKind::Check);
+        (entry.check)(&world, &request.check(args), &watch)?
+    };
+    let exit = desk.tell(&mut report, |_| String::new());
+    Ok(expected(exit, args.subject.expect_violation, desk))
+}
+
+/// `sim`.
+pub(super) fn sim(desk: &Desk<'_>, args: &args::Sim) -> Result<Exit, Error> {
+    let (entry, request) = Request::new(desk.registry, &args.subject)?;
+    let world = request.world(&entry.subject, GroundKind::Sim)?;
+    let mut report = {
+        let watch = desk.watch(entry, GroundKind::Sim);
+        (entry.sim)(&world, &request.sim(args), &watch)?
+    };
+    let exit = desk.tell(&mut report, |seed| seed_line(args, seed));
+    if let (Some(path), Some(content)) = (&args.trace, &report.record) {
+        failures::save(path, content)?;
+    }
+    Ok(expected(exit, args.subject.expect_violation, desk))
+}
+
+/// The command that makes the run of one seed again.
+fn seed_line(args: &args::Sim, seed: u64) -> String {
+    let mut line = format!("sim {} --seed {seed:#x}", args.subject.line());
+    if let Some(steps) = args.steps_max {
+        line += &format!(" --steps-max {steps}");
+    }
+    if let Some(horizon) = args.horizon {
+        line += &format!(" --horizon {}", synod_kernel::environment::duration::format(horizon));
+    }
+    line
+}
+
+/// `run`.
+pub(super) fn run(desk: &Desk<'_>, args: &args::Run) -> Result<Exit, Error> {
+    let (entry, request) = Request::new(desk.registry, &args.subject)?;
+    let world = request.world(&entry.subject, GroundKind::Run)?;
+    let directory = args.directory.clone().map_or_else(|| scratch_directory(entry.name()), Ok)?;
+    let options = request.run(args, directory.clone());
+    let mut report = {
+        let watch = desk.watch(entry, GroundKind::Run);
+        (entry.run)(&world, &options, &watch)?
+    };
+    if args.directory.is_none() {
+        tidy(&mut report, &directory);
+    }
+    let exit = desk.tell(&mut report, |_| String::new());
+    Ok(expected(exit, args.subject.expect_violation, desk))
+}
+
+/// Removes logs and records that nobody needs; says where the others are.
+fn tidy(report: &mut Report, directory: &std::path::Path) {
+    if report.exit() == Exit::Holds {
+        // what cannot be removed does no harm
+        let _ = std::fs::remove_dir_all(directory);
+    } else {
+        report.notes.push(format!("logs and records: {}", directory.display()));
+    }
+}
+
+/// `verify`: the three grounds, one after the other, and one table.
+pub(super) fn verify(desk: &Desk<'_>, args: &args::Verify) -> Result<Exit, Error> {
+    let (entry, request) = Request::verify(desk.registry, args)?;
+    let check = args::Check { states_max: args.states_max, ..args::Check::default() };
+    let subject = args::Subject {
+        algorithm: args.experiment.is_none().then(|| entry.name().to_owned()),
+        experiment: args.experiment.clone(),
+        defect: args.defect.clone(),
+        ..args::Subject::default()
+    };
+    let sim = args::Sim { subject, seed: args.seed, runs: args.runs.or(args.seed.map(|_| 1)), ..args::Sim::default() };
+    let worlds = [GroundKind::Check, GroundKind::Sim, GroundKind::Run]
+        .map(|ground| request.world(entry.on(ground), ground).map(|world| (ground, world)));
+    let worlds = worlds.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let mut reports: Vec<Report> = Vec::new();
+    let mut exit = Exit::Holds;
+    for (ground, world) in &worlds {
+        if desk.interrupt.is_set() {
+            break;
+        }
+        let watch = desk.watch(entry, *ground);
+        let mut report = match ground {
+            GroundKind::Check => (entry.check)(world, &request.check(&check), &watch)?,
+            GroundKind::Sim => (entry.sim)(world, &request.sim(&sim), &watch)?,
+            GroundKind::Run => {
+                let directory = scratch_directory(entry.name())?;
+                let options = request.run(&args::Run::default(), directory.clone());
+                let mut report = (entry.run)(world, &options, &watch)?;
+                tidy(&mut report, &directory);
+                report
+            }
+        };
+        drop(watch);
+        exit = exit.and(desk.tell(&mut report, |seed| seed_line(&sim, seed)));
+        desk.printer.say("");
+        reports.push(report);
+    }
+    desk.printer.table(&reports);
+    conclude(desk, entry, &reports, exit);
+    Ok(expected(exit, args.expect_violation, desk))
+}
+
+fn conclude(desk: &Desk<'_>, entry: &Entry, reports: &[Report], exit: Exit) {
+    let grounds: Vec<_> = reports.iter().map(|r| ground_name(r.ground)).collect();
+    let grounds = grounds.join(", ");
+    desk.printer.say(match exit {
+        Exit::Holds => format!("✓ {}: all properties hold on {grounds}, within these scopes", entry.name()),
+        Exit::Violation => format!("✗ {}: violated; the counterexample is above", entry.name()),
+        Exit::Interrupted => format!("? {}: interrupted; only {grounds} came to an end", entry.name()),
+        _ => format!("? {}: not conclusive on {grounds}; the reasons are above", entry.name()),
+    });
+}

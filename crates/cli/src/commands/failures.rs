@@ -1,0 +1,51 @@
+//! Where counterexamples are kept.
+
+use crate::commands::program;
+use crate::error::Error;
+use crate::output::CommandLine;
+use crate::report::{Report, Trace};
+use std::path::{Path, PathBuf};
+use synod_kernel::trace;
+
+/// Where counterexamples are written, in the current directory.
+const DIRECTORY: &str = ".synod/failures";
+
+/// Writes a report's counterexample: the commands that its failure block prints. `seed` makes the command that makes
+/// the run again from a seed.
+pub(super) fn keep(
+    report: &mut Report,
+    seed: impl FnOnce(u64) -> String,
+) -> Result<Vec<CommandLine>, Error> {
+    let Some(failure) = &mut report.failure else { return Ok(Vec::new()) };
+    let path = match &failure.trace {
+        Trace::Content(content) => write(content)?.display().to_string(),
+        Trace::File(path) => path.clone(),
+    };
+    failure.trace = Trace::File(path.clone());
+    let mut commands = vec![CommandLine {
+        label: "replay",
+        command: format!("{} replay {}", program(), crate::args::quote(&path)),
+        remark: "",
+    }];
+    if let Some(number) = failure.seed {
+        let command = format!("{} {}", program(), seed(number));
+        commands.push(CommandLine { label: "seed", command, remark: "  # the same build only" });
+    }
+    Ok(commands)
+}
+
+/// Writes a trace under the name of its content.
+fn write(content: &str) -> Result<PathBuf, Error> {
+    let path = Path::new(DIRECTORY).join(format!("{}.jsonl", trace::name(content)));
+    save(&path, content)?;
+    Ok(path)
+}
+
+/// Writes a file, and the directories that lead there.
+pub(super) fn save(path: &Path, content: &str) -> Result<(), Error> {
+    let unwritable = |source| Error::Unwritable { path: path.to_owned(), source };
+    if let Some(directory) = path.parent().filter(|d| !d.as_os_str().is_empty()) {
+        std::fs::create_dir_all(directory).map_err(unwritable)?;
+    }
+    std::fs::write(path, content).map_err(unwritable)
+}

@@ -1,0 +1,65 @@
+//! The commands.
+
+mod examine;
+mod failures;
+mod look;
+mod replay;
+
+use crate::args::{Arguments, Command, Verify};
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::output::Printer;
+use crate::registry::Registry;
+use crate::watch::Interrupt;
+
+/// What every command has at hand.
+pub(crate) struct Desk<'a> {
+    pub(crate) registry: &'a Registry,
+    pub(crate) printer: Printer,
+    pub(crate) interrupt: Interrupt,
+}
+
+/// Does what `arguments` ask.
+pub(crate) fn run(registry: &Registry, arguments: &Arguments) -> Exit {
+    let printer = Printer { json: arguments.output.json, quiet: arguments.output.quiet };
+    let desk = Desk { registry, printer, interrupt: Interrupt::default() };
+    let result = match &arguments.command {
+        Some(Command::Node { algorithm, configuration }) => {
+            registry.find(algorithm).and_then(|entry| (entry.node)(configuration)).map(|()| Exit::Holds)
+        }
+        command => dispatch(&desk, command.as_ref()),
+    };
+    let exit = result.unwrap_or_else(|error| {
+        printer.error(&error);
+        error.exit()
+    });
+    if !matches!(arguments.command, Some(Command::Node { .. })) {
+        printer.summary(exit);
+    }
+    exit
+}
+
+fn dispatch(desk: &Desk<'_>, command: Option<&Command>) -> Result<Exit, Error> {
+    let listening = || Desk { interrupt: Interrupt::listen(), ..*desk };
+    match command {
+        None => {
+            let exit = examine::verify(&listening(), &Verify::default())?;
+            desk.printer.talk(look::WHAT_ELSE);
+            Ok(exit)
+        }
+        Some(Command::Verify(args)) => examine::verify(&listening(), args),
+        Some(Command::Check(args)) => examine::check(&listening(), args),
+        Some(Command::Sim(args)) => examine::sim(&listening(), args),
+        Some(Command::Run(args)) => examine::run(&listening(), args),
+        Some(Command::Replay { file }) => replay::replay(desk, file),
+        Some(Command::List) => Ok(look::list(desk)),
+        Some(Command::Explain { name }) => look::explain(desk, name),
+        Some(Command::Models) => Ok(crate::models::show(desk.printer)),
+        Some(Command::Node { .. }) => unreachable!("a node is started before"),
+    }
+}
+
+/// The program as it was called: what a printed command begins with.
+pub(crate) fn program() -> String {
+    crate::args::quote(&crate::args::program_name())
+}

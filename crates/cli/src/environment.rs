@@ -1,0 +1,418 @@
+//! Environments: what a file or a flag changes in an algorithm's own, how one reads in words, and what the grounds can
+//! play.
+
+use crate::error::Error;
+use serde::{Deserialize, Deserializer};
+use std::collections::BTreeSet;
+use std::time::Duration;
+use synod_kernel::environment::{duration, parse_link};
+use synod_kernel::{Budget, Durability, Environment, Partition, Probability};
+use synod_model::failure::FailureKind;
+use synod_model::link::{Guarantee, LinkBase, LinkKind};
+use synod_model::oracle::OracleKind;
+use synod_model::timing::TimingKind;
+use synod_model::{Bounds, Group};
+
+/// What a file changes in an environment: every key of [`Environment`], each of them optional.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Overrides {
+    failures: FailureOverrides,
+    storage: StorageOverrides,
+    links: LinkOverrides,
+    partitions: Option<Budget>,
+    cuts: Option<BTreeSet<Partition>>,
+    timing: TimingOverrides,
+    oracles: OracleOverrides,
+    measure: Option<Budget>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct FailureOverrides {
+    kind: Option<FailureKind>,
+    stops: Option<Budget>,
+    restarts: Option<Budget>,
+    among: Option<Group>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct StorageOverrides {
+    durability: Option<Durability>,
+    torn_writes: Option<Budget>,
+    sync_max: Option<Span>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct LinkOverrides {
+    kind: Option<LinkName>,
+    losses: Option<Budget>,
+    duplications: Option<Budget>,
+    as_set: Option<bool>,
+    ignored_stay: Option<bool>,
+    loss_probability: Option<Probability>,
+    duplication_probability: Option<Probability>,
+    delay_min: Option<Span>,
+    delay_max: Option<Span>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct TimingOverrides {
+    kind: Option<TimingKind>,
+    firings: Option<Budget>,
+    pulses: Option<Budget>,
+    gst: Option<Span>,
+    delay_before_gst: Option<Span>,
+    bounds: Option<Bounds>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct OracleOverrides {
+    granted: Option<BTreeSet<OracleKind>>,
+    outputs: Option<Budget>,
+}
+
+/// A duration as files write it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Span(pub(crate) Duration);
+
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        duration::deserialize(d).map(Self)
+    }
+}
+
+/// A link kind as files write it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct LinkName(LinkKind);
+
+impl<'de> Deserialize<'de> for LinkName {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(d)?;
+        parse_link(&text).map(Self).ok_or_else(|| {
+            let names: Vec<_> = LinkBase::ALL.iter().map(|b| format!("`{}`", b.name())).collect();
+            serde::de::Error::custom(format!("unknown link `{text}`, expected one of {}", names.join(", ")))
+        })
+    }
+}
+
+fn set<T>(place: &mut T, new: Option<T>) {
+    if let Some(new) = new {
+        *place = new;
+    }
+}
+
+impl Overrides {
+    /// Changes `environment` where this says something.
+    pub fn apply(self, environment: &mut Environment) {
+        let Self { failures, storage, links, partitions, cuts, timing, oracles, measure } = self;
+        set(&mut environment.failures.kind, failures.kind);
+        set(&mut environment.failures.stops, failures.stops);
+        set(&mut environment.failures.restarts, failures.restarts);
+        set(&mut environment.failures.among, failures.among.map(Some));
+        set(&mut environment.storage.durability, storage.durability);
+        set(&mut environment.storage.torn_writes, storage.torn_writes);
+        set(&mut environment.storage.sync_max, storage.sync_max.map(|s| s.0));
+        set(&mut environment.links.kind, links.kind.map(|k| k.0));
+        set(&mut environment.links.losses, links.losses);
+        set(&mut environment.links.duplications, links.duplications);
+        set(&mut environment.links.as_set, links.as_set);
+        set(&mut environment.links.ignored_stay, links.ignored_stay);
+        set(&mut environment.links.loss_probability, links.loss_probability);
+        set(&mut environment.links.duplication_probability, links.duplication_probability);
+        set(&mut environment.links.delay_min, links.delay_min.map(|s| s.0));
+        set(&mut environment.links.delay_max, links.delay_max.map(|s| s.0));
+        set(&mut environment.partitions, partitions);
+        set(&mut environment.cuts, cuts.map(Some));
+        set(&mut environment.timing.kind, timing.kind);
+        set(&mut environment.timing.firings, timing.firings);
+        set(&mut environment.timing.pulses, timing.pulses);
+        set(&mut environment.timing.gst, timing.gst.map(|s| s.0));
+        set(&mut environment.timing.delay_before_gst, timing.delay_before_gst.map(|s| s.0));
+        set(&mut environment.timing.bounds, timing.bounds.map(Some));
+        set(&mut environment.oracles.granted, oracles.granted);
+        set(&mut environment.oracles.outputs, oracles.outputs);
+        set(&mut environment.measure, measure);
+    }
+}
+
+/// What the command line changes in an environment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Flags {
+    /// `--f`.
+    pub stops: Option<Budget>,
+    /// `--restarts`.
+    pub restarts: Option<Budget>,
+    /// `--losses`.
+    pub losses: Option<Budget>,
+    /// `--duplications`.
+    pub duplications: Option<Budget>,
+    /// `--partitions`.
+    pub partitions: Option<Budget>,
+}
+
+impl Flags {
+    /// Changes `environment` where this says something. Failures become as severe as what is asked for.
+    pub fn apply(&self, environment: &mut Environment) {
+        let failures = &mut environment.failures;
+        set(&mut failures.stops, self.stops);
+        set(&mut failures.restarts, self.restarts);
+        if failures.stops.any() && failures.kind == FailureKind::Reliable {
+            failures.kind = FailureKind::CrashStop;
+        }
+        if failures.restarts.any() && matches!(failures.kind, FailureKind::Reliable | FailureKind::CrashStop) {
+            failures.kind = FailureKind::CrashRecovery;
+        }
+        let links = &mut environment.links;
+        set(&mut links.losses, self.losses);
+        set(&mut links.duplications, self.duplications);
+        // a budget that no chance ever spends would be no fault at all
+        let usual = Probability::per_million(50_000);
+        if self.losses.is_some_and(Budget::any) && links.loss_probability == Probability::ZERO {
+            links.loss_probability = usual;
+        }
+        if self.duplications.is_some_and(Budget::any) && links.duplication_probability == Probability::ZERO {
+            links.duplication_probability = usual;
+        }
+        set(&mut environment.partitions, self.partitions);
+    }
+}
+
+/// Refuses an environment that contradicts itself, or asks for what no ground plays.
+pub fn validate(environment: &Environment) -> Result<(), Error> {
+    let n = environment.processes;
+    let scale = |what: String, hint: &str| Err(Error::Scale { what, hint: hint.to_owned() });
+    if n == 0 || n > 64 {
+        return scale(format!("n = {n} is out of bounds"), "n lies between 1 and 64");
+    }
+    if let Budget::AtMost(f) = environment.failures.stops
+        && f > n
+    {
+        return scale(format!("f = {f} of n = {n} processes cannot stop"), &format!("f is at most {n}"));
+    }
+    if let Some(among) = environment.failures.among
+        && among.members().any(|p| p.0 >= n)
+    {
+        return scale(
+            format!("`failures.among` names a process beyond n = {n}"),
+            "its processes are counted from 0",
+        );
+    }
+    if let Some(cuts) = &environment.cuts
+        && cuts.iter().flat_map(|c| c.from.iter().chain(&c.to)).any(|p| p.0 >= n)
+    {
+        return scale(
+            format!("`cuts` names a process beyond n = {n}"),
+            "its processes are counted from 0; a partition belongs to one n",
+        );
+    }
+    if environment.links.delay_min > environment.links.delay_max {
+        return scale(
+            format!(
+                "`links.delay_min` = {} exceeds `links.delay_max` = {}",
+                duration::format(environment.links.delay_min),
+                duration::format(environment.links.delay_max)
+            ),
+            "raise delay_max or lower delay_min",
+        );
+    }
+    played(environment)
+}
+
+/// Refuses what the model can say and no ground plays yet: a verdict that ignored it would be worth nothing.
+fn played(environment: &Environment) -> Result<(), Error> {
+    let refuse = |what: String, hint: &str| Err(Error::Unsupported { what, hint: hint.to_owned() });
+    let failures = environment.failures.kind;
+    if !plays_failures(failures) {
+        return refuse(
+            format!("no ground plays {} failures yet", failures.name()),
+            "choose reliable, crash-stop or crash-recovery",
+        );
+    }
+    let links = environment.links.kind;
+    if !plays_links(links) {
+        return refuse(
+            format!("no ground provides {links} links yet"),
+            "choose fair-loss, stubborn or perfect, and build the others by a transformer",
+        );
+    }
+    if !plays_timing(environment.timing.kind) {
+        return refuse(
+            format!("no ground provides {} timing yet", environment.timing.kind.name()),
+            "choose asynchronous or partially-synchronous",
+        );
+    }
+    Ok(())
+}
+
+/// Whether the grounds play these failures.
+pub fn plays_failures(kind: FailureKind) -> bool {
+    matches!(kind, FailureKind::Reliable | FailureKind::CrashStop | FailureKind::CrashRecovery)
+}
+
+/// Whether the grounds provide these links.
+pub fn plays_links(kind: LinkKind) -> bool {
+    let plain = kind == LinkKind::plain(kind.base);
+    plain && matches!(kind.base, LinkBase::FairLoss | LinkBase::Stubborn | LinkBase::Perfect)
+}
+
+/// Whether the grounds provide this timing.
+pub fn plays_timing(kind: TimingKind) -> bool {
+    kind != TimingKind::Synchronous
+}
+
+/// Whether anything in it is a fault that a run can show.
+pub fn has_faults(environment: &Environment) -> bool {
+    let (failures, links) = (&environment.failures, &environment.links);
+    [failures.stops, failures.restarts, links.losses, links.duplications, environment.partitions]
+        .into_iter()
+        .any(Budget::any)
+}
+
+/// The environment in words: "n = 3, at most 1 restart, perfect links, asynchronous".
+pub fn describe(environment: &Environment) -> String {
+    let mut words = vec![format!("n = {}", environment.processes)];
+    words.extend(faults(environment));
+    words.push(format!("{} links", environment.links.kind));
+    words.push(environment.timing.kind.name().to_owned());
+    for oracle in &environment.oracles.granted {
+        words.push(format!("oracle {}", oracle.name()));
+    }
+    words.join(", ")
+}
+
+/// Its budgets of faults in words, those that it has.
+pub fn faults(environment: &Environment) -> Vec<String> {
+    let (failures, storage, links) = (&environment.failures, &environment.storage, &environment.links);
+    [
+        (failures.stops, "stop", "stops"),
+        (failures.restarts, "restart", "restarts"),
+        (storage.torn_writes, "torn write", "torn writes"),
+        (links.losses, "loss", "losses"),
+        (links.duplications, "duplicate", "duplicates"),
+        (environment.partitions, "partition", "partitions"),
+    ]
+    .into_iter()
+    .filter_map(|(budget, one, many)| counted(budget, one, many))
+    .collect()
+}
+
+/// What bounds an exploration besides faults, in words.
+pub fn limits(environment: &Environment, measure: Option<&str>) -> Vec<String> {
+    let timing = &environment.timing;
+    let mut words = Vec::new();
+    if let (Budget::AtMost(k), Some(name)) = (environment.measure, measure) {
+        words.push(format!("{name} up to {k}"));
+    }
+    let outputs = environment.oracles.outputs;
+    if outputs.any() {
+        words.extend(counted(outputs, "oracle output", "oracle outputs").filter(|_| finite(outputs)));
+    }
+    for (budget, one, many) in
+        [(timing.firings, "timer firing", "timer firings"), (timing.pulses, "pulse", "pulses")]
+    {
+        if let Budget::AtMost(k) = budget {
+            words.push(format!("at most {k} {}", if k == 1 { one } else { many }));
+        }
+    }
+    words
+}
+
+fn finite(budget: Budget) -> bool {
+    budget != Budget::Unlimited
+}
+
+fn counted(budget: Budget, one: &str, many: &str) -> Option<String> {
+    match budget {
+        Budget::AtMost(0) => None,
+        Budget::AtMost(1) => Some(format!("at most 1 {one}")),
+        Budget::AtMost(k) => Some(format!("at most {k} {many}")),
+        Budget::Unlimited => Some(format!("{many} without limit")),
+    }
+}
+
+/// Whether the links may lose what they carry.
+pub fn lossy(kind: LinkKind) -> bool {
+    !kind.guarantees().has(Guarantee::AtLeastOnce)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> Result<Overrides, toml::de::Error> {
+        toml::from_str(text)
+    }
+
+    #[test]
+    fn a_file_changes_what_it_names_and_nothing_else() {
+        let mut environment = Environment::benign(3);
+        let before = environment.clone();
+        parsed("").expect("nothing is fine").apply(&mut environment);
+        assert_eq!(environment, before);
+        parsed("[links]\ndelay_max = \"10ms\"\nkind = \"fair-loss\"\n[failures]\nstops = 1")
+            .expect("a good file")
+            .apply(&mut environment);
+        assert_eq!(environment.links.delay_max, Duration::from_millis(10));
+        assert_eq!(environment.links.kind, LinkKind::plain(LinkBase::FairLoss));
+        assert_eq!(environment.failures.stops, Budget::AtMost(1));
+        assert_eq!(environment.failures.kind, before.failures.kind);
+    }
+
+    #[test]
+    fn every_key_of_an_environment_can_be_overridden() {
+        let whole = Environment {
+            failures: synod_kernel::Failures {
+                kind: FailureKind::CrashRecovery,
+                stops: Budget::AtMost(1),
+                restarts: Budget::Unlimited,
+                among: Some(Group::first(2)),
+            },
+            cuts: Some(BTreeSet::new()),
+            partitions: Budget::AtMost(3),
+            measure: Budget::AtMost(4),
+            ..Environment::benign(3)
+        };
+        let mut value = toml::Value::try_from(&whole).expect("an environment is plain data");
+        value.as_table_mut().expect("a table").remove("processes");
+        let overrides: Overrides = value.try_into().expect("every key exists");
+        let mut environment = Environment::benign(3);
+        overrides.apply(&mut environment);
+        assert_eq!(environment, whole);
+    }
+
+    #[test]
+    fn a_negative_delay_and_an_unknown_key_are_refused_with_their_line() {
+        for text in ["[links]\ndelay_max = -5", "[links]\ndelay_max = \"-5ms\"", "[links]\ndelay_mx = 5"] {
+            let error = parsed(text).expect_err(text);
+            assert!(error.to_string().contains("line 2"), "{error}");
+        }
+    }
+
+    #[test]
+    fn flags_make_failures_as_severe_as_they_ask_for() {
+        let mut environment = Environment::benign(3);
+        Flags { stops: Some(Budget::AtMost(1)), ..Flags::default() }.apply(&mut environment);
+        assert_eq!(environment.failures.kind, FailureKind::CrashStop);
+        Flags { restarts: Some(Budget::AtMost(1)), ..Flags::default() }.apply(&mut environment);
+        assert_eq!(environment.failures.kind, FailureKind::CrashRecovery);
+        assert_eq!(
+            describe(&environment),
+            "n = 3, at most 1 stop, at most 1 restart, perfect links, asynchronous"
+        );
+    }
+
+    #[test]
+    fn what_no_ground_plays_is_refused() {
+        let mut environment = Environment::benign(3);
+        assert!(validate(&environment).is_ok());
+        environment.failures.kind = FailureKind::Byzantine;
+        assert!(matches!(validate(&environment), Err(Error::Unsupported { .. })));
+        environment = Environment::benign(0);
+        assert!(matches!(validate(&environment), Err(Error::Scale { .. })));
+    }
+}

@@ -1,0 +1,200 @@
+//! Experiment files: an algorithm, its sizes, an environment for each ground, and how much to spend. See
+//! `docs/experiments.md`.
+
+use crate::environment::{Overrides, Span};
+use crate::error::Error;
+use crate::nearest::nearest;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use std::path::Path;
+
+/// An experiment. What it does not say is the algorithm's own.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Experiment {
+    /// The algorithm, as `list` names it.
+    pub algorithm: String,
+    /// Its broken twin.
+    pub defect: Option<String>,
+    /// n, on all grounds.
+    pub n: Option<u32>,
+    /// How many requests are made, on all grounds.
+    pub requests: Option<u32>,
+    /// The exhaustive check.
+    #[serde(default)]
+    pub check: Check,
+    /// The simulated runs.
+    #[serde(default)]
+    pub sim: Sim,
+    /// The real cluster.
+    #[serde(default)]
+    pub run: Run,
+}
+
+/// What holds for the check alone.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Check {
+    /// n, here.
+    pub n: Option<u32>,
+    /// How many requests are made, here.
+    pub requests: Option<u32>,
+    /// How states are represented.
+    pub engine: Option<EngineName>,
+    /// In which order they are visited.
+    pub order: Option<OrderName>,
+    /// How many distinct states it may visit.
+    pub states_max: Option<u64>,
+    /// How many mebibytes it may use for them.
+    pub memory_max_mib: Option<u64>,
+    /// Up to which depth it goes, in steps.
+    pub depth_max: Option<u32>,
+    /// What changes in the environment.
+    pub environment: Overrides,
+}
+
+/// What holds for the simulation alone.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Sim {
+    /// n, here.
+    pub n: Option<u32>,
+    /// How many requests are made, here.
+    pub requests: Option<u32>,
+    /// How many runs, one a seed.
+    pub runs: Option<u64>,
+    /// The first seed.
+    pub seed: Option<u64>,
+    /// The most steps of a run.
+    pub steps_max: Option<u64>,
+    /// The virtual time after which a run ends.
+    pub horizon: Option<HorizonText>,
+    /// What changes in the environment.
+    pub environment: Overrides,
+}
+
+/// What holds for the cluster alone.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Run {
+    /// n, here.
+    pub n: Option<u32>,
+    /// How many requests are made, here.
+    pub requests: Option<u32>,
+    /// Whether nodes are killed and links cut while it runs; so unless told otherwise.
+    pub faults: Option<bool>,
+    /// What changes in the environment.
+    pub environment: Overrides,
+}
+
+/// A duration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct HorizonText(pub(crate) Span);
+
+/// How the checker represents states.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum EngineName {
+    /// Plain values.
+    Reference,
+    /// Interned values.
+    Tabulating,
+}
+
+/// In which order the checker visits states.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum OrderName {
+    /// By depth: the first counterexample is a shortest one.
+    BreadthFirst,
+    /// The newest state first.
+    DepthFirst,
+}
+
+/// Reads an experiment.
+pub fn load(path: &Path) -> Result<Experiment, Error> {
+    read(path)
+}
+
+/// Reads a file with an environment: the keys of a `[check.environment]` at its top.
+pub fn load_environment(path: &Path) -> Result<Overrides, Error> {
+    read(path)
+}
+
+fn read<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|source| Error::Unreadable { path: path.to_owned(), source })?;
+    toml::from_str(&text).map_err(|error| Error::File {
+        path: path.to_owned(),
+        hint: hint(error.message()),
+        what: error.to_string().trim_end().to_owned(),
+    })
+}
+
+/// What to do about what `toml` says.
+fn hint(message: &str) -> String {
+    let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
+    if message.starts_with("unknown field") || message.starts_with("unknown variant") || message.starts_with("unknown link") {
+        let known = quoted.get(1..).unwrap_or_default();
+        return match quoted.first().and_then(|name| nearest(name, known.iter().copied())) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("known here: {}", known.join(", ")),
+        };
+    }
+    if message.contains("duration") {
+        return "write a number from 0 on and a unit, as in \"10ms\"".to_owned();
+    }
+    if message.contains("budget") {
+        return "write a number from 0 on, or \"unlimited\"".to_owned();
+    }
+    if message.contains("missing field `algorithm`") {
+        return "an experiment begins with `algorithm = \"NAME\"`".to_owned();
+    }
+    "docs/experiments.md describes every key".to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(text: &str) -> (String, String) {
+        let error = toml::from_str::<Experiment>(text).expect_err(text);
+        (error.to_string(), hint(error.message()))
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_with_its_line_and_the_nearest_one() {
+        let (what, hint) = refused("algorithm = \"paxos\"\nrequets = 3\n");
+        assert!(what.contains("line 2"), "{what}");
+        assert_eq!(hint, "did you mean `requests`?");
+        let (what, hint) = refused("algorithm = \"paxos\"\n[sim.environment.links]\nloss_probabilty = 0.1\n");
+        assert!(what.contains("line 3"), "{what}");
+        assert_eq!(hint, "did you mean `loss_probability`?");
+    }
+
+    #[test]
+    fn a_negative_delay_is_refused_with_its_line_and_a_hint() {
+        for value in ["-5", "\"-5ms\""] {
+            let text = format!("algorithm = \"paxos\"\n[sim.environment.links]\ndelay_max = {value}\n");
+            let (what, hint) = refused(&text);
+            assert!(what.contains("line 3"), "{what}");
+            assert!(hint.contains("10ms"), "{hint}");
+        }
+    }
+
+    #[test]
+    fn values_that_do_not_exist_are_refused_with_the_nearest() {
+        let (_, hint) = refused("algorithm = \"paxos\"\n[check]\nengine = \"tabulatin\"\n");
+        assert_eq!(hint, "did you mean `tabulating`?");
+        let (_, hint) = refused("algorithm = \"paxos\"\n[check.environment.links]\nkind = \"fairloss\"\n");
+        assert_eq!(hint, "did you mean `fair-loss`?");
+        let (_, hint) = refused("algorithm = \"paxos\"\n[check.environment.failures]\nstops = -1\n");
+        assert!(hint.contains("unlimited"), "{hint}");
+    }
+
+    #[test]
+    fn an_experiment_without_an_algorithm_is_refused() {
+        assert!(refused("n = 3\n").1.contains("begins with"));
+    }
+}

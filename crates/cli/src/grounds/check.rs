@@ -1,0 +1,88 @@
+//! Every run of a small instance.
+
+use super::{World, confirm, number, report, setting};
+use crate::environment::{faults, limits};
+use crate::error::Error;
+use crate::report::{Report, count};
+use crate::watch::Watch;
+use std::time::Instant;
+pub use synod_check::Options;
+use synod_check::{Control, Engine, Progress};
+use synod_kernel::{Environment, Setting};
+use synod_properties::{Algorithm, GroundKind};
+
+/// Checks the algorithm `A`.
+pub fn check<A: Algorithm>(world: &World, options: &Options, watch: &Watch) -> Result<Report, Error> {
+    let setting = setting::<A>(world)?;
+    let monitor = A::monitor(&world.scale);
+    let started = Instant::now();
+    let mut tell = |progress: &Progress| {
+        watch.tell(|| {
+            format!(
+                "{}, depth {}, {} to expand",
+                count(progress.states, "state", "states"),
+                progress.depth,
+                progress.frontier
+            )
+        });
+        if watch.interrupted() { Control::Stop } else { Control::Continue }
+    };
+    let found = synod_check::check(&setting, &monitor, A::measure, options, &mut tell);
+    let mut report = report::<A>(GroundKind::Check, world, found.verdicts.clone());
+    report.elapsed = started.elapsed();
+    report.interrupted = watch.interrupted();
+    for (name, value) in [
+        ("states", found.states),
+        ("transitions", found.transitions),
+        ("depth", u64::from(found.depth)),
+        ("handler_calls", found.handler_calls),
+        ("memory", found.memory),
+    ] {
+        number(&mut report.numbers, name, value);
+    }
+    number(&mut report.numbers, "complete", found.complete);
+    report.scope = scope(&setting, &found);
+    let bounds = limits(&world.environment, A::MEASURE);
+    if !bounds.is_empty() {
+        report.world = format!("{}; {}", report.world, bounds.join(", "));
+    }
+    report.notes = not_explored::<A>(&world.environment, options);
+    report.notes.extend(found.stopped.iter().filter(|_| found.counterexample.is_none()).cloned());
+    if let Some(counterexample) = &found.counterexample {
+        confirm::<A>(&mut report, counterexample.trace(A::NAME, &setting), None);
+    }
+    Ok(report)
+}
+
+/// "n = 3, at most 1 restart: complete, 16,668 states".
+fn scope<P: synod_model::Process>(setting: &Setting<P>, found: &synod_check::Report<P>) -> String {
+    let environment = &setting.environment;
+    let mut within = vec![format!("n = {}", environment.processes)];
+    let requests: usize = setting.requests.iter().map(Vec::len).sum();
+    within.push(count(requests as u64, "request", "requests"));
+    let faults = faults(environment);
+    within.push(if faults.is_empty() { "no faults".to_owned() } else { faults.join(", ") });
+    let how = match (&found.counterexample, found.complete) {
+        (Some(counterexample), _) => {
+            format!("refuted in {}", count(counterexample.moves.len() as u64, "step", "steps"))
+        }
+        (None, true) => "complete".to_owned(),
+        (None, false) => format!("not complete beyond depth {}", found.depth),
+    };
+    format!("{}: {how}, {}", within.join(", "), count(found.states, "state", "states"))
+}
+
+/// What lies beyond the bounds.
+fn not_explored<A: Algorithm>(environment: &Environment, options: &Options) -> Vec<String> {
+    let mut beyond = vec![format!("other sizes than n = {}", environment.processes)];
+    let mut bounds = limits(environment, A::MEASURE);
+    bounds.extend(faults(environment));
+    if !bounds.is_empty() {
+        beyond.push(format!("more than: {}", bounds.join(", ")));
+    }
+    let mut notes = vec![format!("not explored: {}", beyond.join("; "))];
+    if options.engine == Engine::Reference {
+        notes.push("by the reference engine: plain values".to_owned());
+    }
+    notes
+}

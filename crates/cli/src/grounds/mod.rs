@@ -1,0 +1,103 @@
+//! The grounds, each as a function of an algorithm: the only place where algorithm and ground meet.
+
+pub mod check;
+pub mod replay;
+pub mod run;
+pub mod sim;
+
+use crate::error::Error;
+use crate::report::{Failure, Report, Trace};
+use crate::watch::Watch;
+use serde_json::{Map, Value};
+use std::time::Duration;
+use synod_kernel::{Diagnostic, Environment, Setting};
+use synod_properties::{Algorithm, GroundKind, Property, Scale, Verdict};
+
+/// An algorithm, checked.
+pub type Checked = fn(&World, &check::Options, &Watch) -> Result<Report, Error>;
+/// An algorithm, simulated.
+pub type Simulated = fn(&World, &sim::Options, &Watch) -> Result<Report, Error>;
+/// An algorithm, run.
+pub type Ran = fn(&World, &run::Options, &Watch) -> Result<Report, Error>;
+/// A trace of an algorithm, replayed.
+pub type Replayed = fn(&str) -> Result<replay::Replay, synod_kernel::trace::TraceError>;
+
+/// The world in which an algorithm is examined.
+#[derive(Clone, Debug)]
+pub struct World {
+    /// Its size.
+    pub scale: Scale,
+    /// What may happen.
+    pub environment: Environment,
+    /// The ways in which that is outside of the algorithm's model.
+    pub outside: Vec<Diagnostic>,
+}
+
+/// The algorithm's setting in a world.
+fn setting<A: Algorithm>(world: &World) -> Result<Setting<A::Process>, Error> {
+    let wrong = |what: String| Error::Scale {
+        what: format!("{} cannot be made so: {what}", A::NAME),
+        hint: format!("`explain {}` tells its sizes and twins", A::NAME),
+    };
+    let parameters = A::parameters(&world.scale).map_err(wrong)?;
+    let requests = A::requests(&world.scale);
+    if requests.len() > world.environment.processes as usize {
+        let what = format!("it asks {} processes, there are {}", requests.len(), world.environment.processes);
+        return Err(Error::Scale { what, hint: "raise --n".to_owned() });
+    }
+    Ok(Setting::new(world.environment.clone(), parameters, requests))
+}
+
+/// The algorithm's name with its broken twin.
+fn title<A: Algorithm>(scale: &Scale) -> String {
+    scale.defect.as_ref().map_or_else(|| A::NAME.to_owned(), |defect| format!("{}/{defect}", A::NAME))
+}
+
+/// The parts of a report that all grounds make alike.
+fn report<A: Algorithm>(ground: GroundKind, world: &World, verdicts: Vec<(Property, Verdict)>) -> Report {
+    Report {
+        algorithm: title::<A>(&world.scale),
+        ground,
+        world: crate::environment::describe(&world.environment),
+        verdicts,
+        scope: String::new(),
+        numbers: Map::new(),
+        notes: Vec::new(),
+        outside: world.outside.clone(),
+        inconclusive: Vec::new(),
+        failure: None,
+        record: None,
+        interrupted: false,
+        nondeterminism: None,
+        elapsed: Duration::ZERO,
+    }
+}
+
+/// Replays the trace of a failure before anyone is told of it, and tells the story.
+fn confirm<A: Algorithm>(report: &mut Report, content: String, seed: Option<u64>) {
+    let replayed = match replay::replay::<A>(&content) {
+        Ok(replayed) => replayed,
+        Err(error) => {
+            report.nondeterminism = Some(format!("the counterexample does not replay: {error}"));
+            return;
+        }
+    };
+    let Some(broken) = replayed.recorded else { return };
+    let name = report.verdicts.iter().find(|(p, _)| p.id == broken.property).map_or("", |(p, _)| p.name);
+    let last = replayed.story.last();
+    report.failure = Some(Failure {
+        name: name.to_owned(),
+        property: broken.property,
+        what: broken.what,
+        step: last.map_or(0, |line| line.step),
+        at: last.and_then(|line| line.at),
+        story: replayed.story,
+        trace: Trace::Content(content),
+        seed,
+    });
+}
+
+/// A number for the JSON report.
+fn number(numbers: &mut Map<String, Value>, name: &str, value: impl Into<Value>) {
+    numbers.insert(name.to_owned(), value.into());
+}

@@ -1,0 +1,118 @@
+//! A trace, taken again.
+
+use crate::report::StoryLine;
+use crate::story;
+use synod_kernel::trace::{self, Broken, Line, TraceError};
+use synod_kernel::{Choice, Observed, Setting};
+use synod_model::{Process, ProcessId, ProcessSet};
+use synod_properties::{Algorithm, GroundKind, Monitor, Observation, Scale, Violation};
+
+/// What a replay found.
+#[derive(Clone, Debug)]
+pub struct Replay {
+    /// The size of its world, and the broken twin.
+    pub scale: Scale,
+    /// The environment in words.
+    pub world: String,
+    /// The run, a line a step.
+    pub story: Vec<StoryLine>,
+    /// What its writer found broken.
+    pub recorded: Option<Broken>,
+    /// What the algorithm's monitor finds broken now.
+    pub judged: Option<Broken>,
+}
+
+impl Replay {
+    /// Whether the monitor finds what the writer found.
+    pub fn confirmed(&self) -> bool {
+        match (&self.recorded, &self.judged) {
+            (None, None) => true,
+            (Some(recorded), Some(judged)) => recorded.property == judged.property,
+            _ => false,
+        }
+    }
+}
+
+/// Replays a trace of the algorithm `A`, and judges it anew.
+pub fn replay<A: Algorithm>(content: &str) -> Result<Replay, TraceError> {
+    let replayed = trace::replay::<A::Process>(content)?;
+    let scale = scale_of::<A>(&replayed.setting);
+    let judged = judge(A::monitor(&scale), &replayed.lines, replayed.end.violation.as_ref());
+    Ok(Replay {
+        scale,
+        world: crate::environment::describe(&replayed.setting.environment),
+        story: story::tell(&replayed.lines),
+        recorded: replayed.end.violation,
+        judged,
+    })
+}
+
+/// The scale of which this is the setting. A trace holds the setting, which all follows from; the monitor is made of
+/// the scale.
+fn scale_of<A: Algorithm>(setting: &Setting<A::Process>) -> Scale {
+    /// More requests than anyone makes of one run.
+    const REQUESTS_MAX: u32 = 256;
+    let n = setting.environment.processes;
+    let asked = trimmed(setting.requests.clone());
+    let defects = std::iter::once(None).chain(A::TWINS.iter().map(|twin| Some(twin.name.to_owned())));
+    for defect in defects {
+        let made = |requests| Scale { n, requests, defect: defect.clone() };
+        if A::parameters(&made(1)).is_ok_and(|parameters| parameters == setting.parameters) {
+            let found = (0..=REQUESTS_MAX).map(made).find(|scale| trimmed(A::requests(scale)) == asked);
+            return found.unwrap_or(Scale { n, defect, ..A::scale(GroundKind::Sim) });
+        }
+    }
+    Scale { n, ..A::scale(GroundKind::Sim) }
+}
+
+/// Without the processes at the end that are asked for nothing.
+fn trimmed<T>(mut requests: Vec<Vec<T>>) -> Vec<Vec<T>> {
+    while requests.last().is_some_and(Vec::is_empty) {
+        requests.pop();
+    }
+    requests
+}
+
+/// What `monitor` finds broken in a run: a property of safety, or a debt under the property of liveness that its writer
+/// names.
+fn judge<P: Process, M: Monitor<P::Request, P::Indication>>(
+    mut monitor: M,
+    lines: &[Line<P>],
+    recorded: Option<&Broken>,
+) -> Option<Broken> {
+    for observed in lines.iter().flat_map(|line| &line.observed) {
+        if let Err(Violation { property, what }) = monitor.observe(&observation(observed)) {
+            return Some(Broken { property, what });
+        }
+    }
+    let recorded = recorded?;
+    let stopped: ProcessSet = lines.iter().filter_map(stops).collect();
+    let mut owed = None;
+    monitor.owed(&mut |obligation| {
+        if owed.is_none()
+            && obligation.property == recorded.property
+            && obligation.among.is_disjoint(&stopped)
+        {
+            owed = Some(Broken { property: obligation.property, what: obligation.what });
+        }
+    });
+    owed
+}
+
+fn observation<Q, I>(observed: &Observed<Q, I>) -> Observation<'_, Q, I> {
+    match observed {
+        Observed::Request(at, request) => Observation::Request { at: *at, request },
+        Observed::Indication(at, indication) => Observation::Indication { at: *at, indication },
+        Observed::Crash(at) => Observation::Crash { at: *at },
+        Observed::Recover(at) => Observation::Recover { at: *at },
+    }
+}
+
+/// Who stops for ever in this step. The seats of these worlds are their processes.
+fn stops<P: Process>(line: &Line<P>) -> Option<ProcessId> {
+    let seat = match line.choice {
+        Choice::Crash { seat, forever: true, .. } => Some(seat),
+        _ => line.cut.filter(|cut| cut.forever).and_then(|_| line.choice.handler_seat()),
+    };
+    seat.map(|seat| ProcessId(seat.0))
+}

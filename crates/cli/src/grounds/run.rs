@@ -1,0 +1,271 @@
+//! A real cluster: an OS process per process, sockets on loopback, disks; nodes killed and links cut.
+
+use super::{World, confirm, number, report, setting};
+use crate::error::Error;
+use crate::report::{Report, count, grouped};
+use crate::watch::{Interrupt, Watch};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+use synod_kernel::trace::{Broken, End};
+use synod_kernel::{Budget, Environment};
+use synod_model::{Process, ProcessId};
+use synod_properties::{Algorithm, GroundKind};
+use synod_runtime::cluster::{Cluster, ClusterError, ClusterOptions};
+use synod_runtime::drive::{Driven, Fault, Plan, Progress, drive};
+use synod_runtime::execution::{Execution, Merged};
+use synod_runtime::judge::{Judgement, judge};
+use synod_runtime::node::{NodeConfig, run_node};
+use synod_runtime::replay;
+
+/// How long a round may take before the next one begins all the same.
+const ROUND_MAX: Duration = Duration::from_secs(15);
+/// How long all rounds together may take.
+const RUN_MAX: Duration = Duration::from_secs(60);
+/// How long after it is set a pulse fires.
+const PULSE: Duration = Duration::from_millis(20);
+
+/// What a cluster is asked.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Whether nodes are killed and links cut.
+    pub faults: bool,
+    /// The port of process 0; free ones are looked for if there is none.
+    pub first_port: Option<u16>,
+    /// A new directory for logs and records.
+    pub directory: PathBuf,
+}
+
+/// Runs a cluster of the algorithm `A`.
+pub fn run<A: Algorithm>(world: &World, options: &Options, watch: &Watch) -> Result<Report, Error> {
+    let setting = setting::<A>(world)?;
+    let started = Instant::now();
+    watch.tell(|| "starting the nodes".to_owned());
+    let rounds = rounds::<A>(&setting.requests);
+    let faults = if options.faults { faults(&world.environment, rounds.len()) } else { Vec::new() };
+    let cluster = Cluster::start(
+        ClusterOptions::<A::Process> {
+            algorithm: A::NAME.to_owned(),
+            processes: world.environment.processes,
+            parameters: setting.parameters.clone(),
+            bounds: world.environment.timing.bounds,
+            directory: options.directory.clone(),
+            first_port: options.first_port,
+            pulse: PULSE,
+        },
+        itself::<A>,
+    )
+    .map_err(refused)?;
+    let records = cluster.records();
+    let plan = Plan {
+        rounds,
+        faults,
+        ask_again: true,
+        round_max: ROUND_MAX,
+        settle_max: ROUND_MAX,
+        run_max: RUN_MAX,
+    };
+    let asked = plan.rounds.len();
+    let driven =
+        drive(cluster, plan, A::monitor(&world.scale), |progress| tell(watch, &progress)).map_err(refused)?;
+    watch.tell(|| "judging the records".to_owned());
+    let unreadable = |what: String, hint: &str| Error::Cluster { what, hint: hint.to_owned() };
+    let execution =
+        Execution::<A::Process>::load(&records).map_err(|e| unreadable(e.to_string(), e.hint()))?;
+    let merged = execution.merge();
+    let judgement = judge(&merged, A::monitor(&world.scale));
+    let mut report = report::<A>(GroundKind::Run, world, judgement.verdicts.clone());
+    describe(&mut report, options, asked, &driven, &judgement);
+    hold_to_the_model(&mut report, &execution, &merged);
+    if let Some((violation, _)) = &judgement.violation {
+        retell::<A>(&mut report, &execution, violation);
+    }
+    report.interrupted = watch.interrupted();
+    report.elapsed = started.elapsed();
+    Ok(report)
+}
+
+/// A node of such a cluster.
+pub fn node<A: Algorithm>(configuration: &Path) -> Result<(), Error> {
+    Interrupt::ignore();
+    let failed = |e: synod_runtime::node::RunError| Error::Cluster {
+        what: e.to_string(),
+        hint: e.hint().to_owned(),
+    };
+    let config = NodeConfig::<A::Process>::load(configuration).map_err(failed)?;
+    run_node(&config).map_err(failed)
+}
+
+/// This program, as a node.
+fn itself<A: Algorithm>(configuration: &Path) -> Command {
+    // where a program cannot tell what it is, the name that it was called by finds it again
+    let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from(crate::args::program_name()));
+    let mut command = Command::new(program);
+    command.arg("node").arg(A::NAME).arg(configuration);
+    command
+}
+
+fn refused(error: ClusterError) -> Error {
+    Error::Cluster { what: error.to_string(), hint: error.hint().to_owned() }
+}
+
+/// A new directory for a cluster of this algorithm.
+pub fn scratch_directory(algorithm: &str) -> Result<PathBuf, Error> {
+    let runs = Path::new(".synod/runs");
+    let unwritable = |source| Error::Unwritable { path: runs.to_owned(), source };
+    std::fs::create_dir_all(runs).map_err(unwritable)?;
+    let free = (0..10_000).map(|k| runs.join(format!("{algorithm}-{k}"))).find(|path| !path.exists());
+    free.ok_or_else(|| unwritable(std::io::ErrorKind::AlreadyExists.into()))
+}
+
+/// Who is asked what, by round: in each, the next request of every process.
+fn rounds<A: Algorithm>(
+    requests: &[Vec<<A::Process as Process>::Request>],
+) -> Vec<Vec<(ProcessId, <A::Process as Process>::Request)>> {
+    let longest = requests.iter().map(Vec::len).max().unwrap_or(0);
+    let round = |number: usize| {
+        let all = requests.iter().enumerate();
+        all.filter_map(|(p, all)| Some((ProcessId(p as u32), all.get(number)?.clone()))).collect()
+    };
+    (0..longest).map(round).collect()
+}
+
+/// The faults of a run of so many rounds, within the budgets: each strikes in the middle of a round's work, and rounds
+/// follow it. Never more processes are down at once than may be faulty.
+fn faults(environment: &Environment, rounds: usize) -> Vec<(usize, Fault)> {
+    let n = environment.processes;
+    let often = |budget: Budget, most: u32| match budget {
+        Budget::AtMost(k) => k.min(most),
+        Budget::Unlimited => most,
+    };
+    let fallible: Vec<_> = (0..n).map(ProcessId).filter(|&p| environment.failures.may_fail(p)).collect();
+    let mut all = Vec::new();
+    if rounds < 4 || fallible.is_empty() || n < 2 {
+        return all;
+    }
+    let stops = often(environment.failures.stops, fallible.len() as u32);
+    // the last rounds are for those that stay
+    let quiet = rounds * 3 / 4;
+    let restarts = often(environment.failures.restarts, quiet as u32 / 2);
+    for k in 0..restarts {
+        // the first process leads first, in most algorithms that have a leader
+        let victim = fallible[k as usize % fallible.len()];
+        let at = 1 + k as usize * (quiet - 1) / restarts as usize;
+        // every other one is back within the round, the others miss some
+        let back = at + if k % 2 == 0 { 1 } else { 0 };
+        all.push((at, Fault::Kill(victim)));
+        all.push((back, Fault::Restart(victim)));
+    }
+    for k in 0..often(environment.partitions, 4) {
+        let (a, b) = (ProcessId(k % n), ProcessId((k + 1) % n));
+        let at = 2 + k as usize * (quiet - 1) / 4;
+        // every other cut is one-way
+        all.extend([(at, Fault::Cut(a, b)), (at + 2, Fault::Heal(a, b))]);
+        if k % 2 == 0 {
+            all.extend([(at, Fault::Cut(b, a)), (at + 2, Fault::Heal(b, a))]);
+        }
+    }
+    // those that stop are the last ones, and they stop where most of the work is done
+    if environment.failures.restarts == Budget::NONE {
+        for (k, &victim) in fallible.iter().rev().take(stops as usize).enumerate() {
+            all.push((rounds / 3 + k, Fault::Kill(victim)));
+        }
+    }
+    all.retain(|(round, _)| *round < rounds);
+    all.sort_by_key(|(round, _)| *round);
+    all
+}
+
+fn tell(watch: &Watch, progress: &Progress) {
+    watch.tell(|| match progress {
+        Progress::Round { done, of } => format!("round {done} of {of}"),
+        Progress::Fault(fault) => fault.to_string(),
+        Progress::Settling => "waiting for what is owed".to_owned(),
+    });
+}
+
+fn describe<I>(
+    report: &mut Report,
+    options: &Options,
+    asked: usize,
+    driven: &Driven<I>,
+    judgement: &Judgement,
+) {
+    let kills = driven.effective(|fault| matches!(fault, Fault::Kill(_)));
+    let restarts = driven.effective(|fault| matches!(fault, Fault::Restart(_)));
+    let cuts = driven.effective(|fault| matches!(fault, Fault::Cut(..)));
+    report.scope = format!(
+        "{} on loopback: {}, {kills} kill -9, {restarts} restarts, {} took effect",
+        count(driven.nodes.len().max(1) as u64, "OS process", "OS processes"),
+        count(driven.rounds_paid as u64, "round done", "rounds done"),
+        count(cuts as u64, "cut link", "cut links"),
+    );
+    for (name, value) in [
+        ("rounds", driven.rounds),
+        ("rounds_paid", driven.rounds_paid),
+        ("requests", driven.requests),
+        ("observations", judgement.observations),
+        ("kills", kills),
+        ("restarts", restarts),
+        ("cuts", cuts),
+    ] {
+        number(&mut report.numbers, name, value);
+    }
+    report.notes.push(format!(
+        "{} recorded, {} observed; one schedule of one machine, not all",
+        count(driven.requests as u64, "request", "requests"),
+        count(judgement.observations as u64, "event", "events"),
+    ));
+    let struck: Vec<_> = driven.faults.iter().filter(|fault| !fault.effective).map(|f| f.fault.to_string()).collect();
+    if !struck.is_empty() {
+        report.notes.push(format!("without effect: {}", struck.join(", ")));
+    }
+    if options.faults && !driven.faults.is_empty() && struck.len() == driven.faults.len() {
+        report.inconclusive.push("no fault took effect".to_owned());
+    }
+    if driven.timed_out {
+        report.inconclusive.push(format!("time ran out after {} of {asked} rounds", driven.rounds));
+    }
+}
+
+/// Holds the recorded run against what the model says of links and handlers.
+fn hold_to_the_model<P: Process>(report: &mut Report, execution: &Execution<P>, merged: &Merged<'_, P>) {
+    match replay::verify(execution) {
+        Ok(handlers) => report.notes.push(format!(
+            "{} ran again from the records, each effect the same byte for byte",
+            count(handlers as u64, "handler", "handlers")
+        )),
+        Err(error) => report.nondeterminism = Some(error.to_string()),
+    }
+    match execution.check_links() {
+        Ok(deliveries) => {
+            report.notes.push(format!("{} deliveries: none invented, none twice", grouped(deliveries as u64)));
+        }
+        Err(error) => report.inconclusive.push(format!("outside of the model: {error}")),
+    }
+    if merged.unplaced > 0 {
+        report.inconclusive.push(format!("{} deliveries without a recorded send", merged.unplaced));
+    }
+}
+
+/// The run of a violation as a trace.
+fn retell<A: Algorithm>(
+    report: &mut Report,
+    execution: &Execution<A::Process>,
+    violation: &synod_properties::Violation,
+) {
+    match replay::to_trace(execution, A::NAME) {
+        Ok(content) => confirm::<A>(report, with_verdict(&content, violation), None),
+        Err(error) => report.notes.push(format!("{}: no trace: {error}", violation.what)),
+    }
+}
+
+/// The trace with what its judge found in its end line.
+fn with_verdict(content: &str, violation: &synod_properties::Violation) -> String {
+    let steps = content.trim_end().rsplit_once('\n').map_or("", |(steps, _end)| steps);
+    let end = End {
+        steps: steps.lines().count() as u64 - 1,
+        violation: Some(Broken { property: violation.property.clone(), what: violation.what.clone() }),
+    };
+    format!("{steps}\n{}\n", serde_json::json!({ "end": end }))
+}

@@ -1,0 +1,220 @@
+//! Many simulated runs, one a seed.
+
+use super::{World, confirm, number, report, setting};
+use crate::error::Error;
+use crate::report::{Report, count, grouped};
+use crate::watch::Watch;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::time::Instant;
+use synod_kernel::Environment;
+use synod_properties::{Algorithm, GroundKind, Kind, Property, Verdict};
+use synod_sim::{Campaign, Ended, FaultKind};
+
+/// How many runs are made between two looks at whether to stop.
+const BATCH: u64 = 256;
+/// How many of the runs are made again, to see whether they are the same.
+const SELF_CHECKS: u64 = 2;
+
+/// What a simulation is asked.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The seeds, a run each.
+    pub seeds: Range<u64>,
+    /// How far a run goes.
+    pub run: synod_sim::Options,
+    /// How many threads share the work. The result does not depend on it.
+    pub threads: usize,
+    /// Whether the trace of the first run is wanted.
+    pub record_first: bool,
+}
+
+/// Simulates the algorithm `A`.
+pub fn sim<A: Algorithm>(world: &World, options: &Options, watch: &Watch) -> Result<Report, Error> {
+    let setting = setting::<A>(world)?;
+    let monitor = A::monitor(&world.scale);
+    let started = Instant::now();
+    let mut total = Total::default();
+    let mut nondeterminism = None;
+    for seed in options.seeds.clone().take(SELF_CHECKS as usize) {
+        if let Err(error) = synod_sim::check_determinism(A::NAME, &setting, &monitor, seed, &options.run) {
+            nondeterminism = Some(error.to_string());
+        }
+    }
+    let mut next = options.seeds.start;
+    while next < options.seeds.end && total.failure.is_none() && !watch.interrupted() {
+        let batch = next..options.seeds.end.min(next.saturating_add(BATCH));
+        next = batch.end;
+        let done = total.runs;
+        let tell = |more: u64| {
+            watch.tell(|| {
+                format!("{} of {} runs", grouped(done + more), grouped(options.seeds.end - options.seeds.start))
+            });
+        };
+        total.add(synod_sim::campaign(&setting, &monitor, batch, &options.run, options.threads, &tell));
+    }
+    let mut report = report::<A>(GroundKind::Sim, world, total.verdicts());
+    report.elapsed = started.elapsed();
+    report.interrupted = watch.interrupted();
+    report.nondeterminism = nondeterminism;
+    total.describe(&mut report, world, options);
+    if let Some(seed) = total.failure {
+        let (_, content) = synod_sim::trace(A::NAME, &setting, &monitor, seed, &options.run);
+        confirm::<A>(&mut report, content, Some(seed));
+    }
+    if options.record_first {
+        let seed = options.seeds.start;
+        report.record = Some(synod_sim::trace(A::NAME, &setting, &monitor, seed, &options.run).1);
+    }
+    Ok(report)
+}
+
+/// What all batches came to.
+#[derive(Default)]
+struct Total {
+    runs: u64,
+    steps: u64,
+    delivered: u64,
+    failure: Option<u64>,
+    faults: BTreeMap<FaultKind, u64>,
+    ended: BTreeMap<Ended, u64>,
+    undecided: BTreeMap<String, u64>,
+    reached: std::collections::BTreeSet<String>,
+    last: Vec<(Property, Verdict)>,
+}
+
+impl Total {
+    fn add(&mut self, batch: Campaign) {
+        fn sum<K: Ord>(total: &mut BTreeMap<K, u64>, more: BTreeMap<K, u64>) {
+            for (key, times) in more {
+                *total.entry(key).or_default() += times;
+            }
+        }
+        self.runs += batch.runs;
+        self.steps += batch.steps;
+        self.delivered += batch.delivered;
+        self.failure = batch.failure.map(|failure| failure.seed);
+        sum(&mut self.faults, batch.faults);
+        sum(&mut self.ended, batch.ended);
+        sum(&mut self.undecided, batch.undecided);
+        self.reached.extend(batch.reached);
+        self.last = batch.verdicts;
+    }
+
+    /// Those of the last batch, with what all of them reached and left open.
+    fn verdicts(&self) -> Vec<(Property, Verdict)> {
+        self.last.iter().map(|(property, verdict)| (*property, self.verdict(property, verdict))).collect()
+    }
+
+    fn verdict(&self, property: &Property, last: &Verdict) -> Verdict {
+        if matches!(last, Verdict::Violated { .. }) {
+            return last.clone();
+        }
+        match property.kind {
+            Kind::Reachable if self.reached.contains(property.id) => Verdict::Holds,
+            Kind::Reachable => {
+                Verdict::Unknown { why: format!("reached in none of {} runs", grouped(self.runs)) }
+            }
+            Kind::Liveness => match self.undecided.get(property.id) {
+                Some(&runs) => Verdict::Unknown {
+                    why: format!(
+                        "owed at the end of {} that ended before it was due",
+                        count(runs, "run", "runs")
+                    ),
+                },
+                None => Verdict::Holds,
+            },
+            Kind::Safety => Verdict::Holds,
+        }
+    }
+
+    fn describe(&self, report: &mut Report, world: &World, options: &Options) {
+        for (name, value) in [
+            ("runs", self.runs),
+            ("steps", self.steps),
+            ("delivered", self.delivered),
+            ("seed_first", options.seeds.start),
+        ] {
+            number(&mut report.numbers, name, value);
+        }
+        let faults: serde_json::Map<_, _> =
+            self.faults.iter().map(|(kind, times)| (kind.name().to_owned(), (*times).into())).collect();
+        number(&mut report.numbers, "faults", faults);
+        let struck: u64 = self.faults.iter().filter(|(kind, _)| is_counted(**kind)).map(|(_, times)| times).sum();
+        report.scope = format!(
+            "n = {}: {}, {}",
+            world.environment.processes,
+            count(self.runs, "run", "runs"),
+            count(struck, "fault took effect", "faults took effect")
+        );
+        if !self.faults.is_empty() {
+            let kinds: Vec<_> =
+                self.faults.iter().map(|(kind, times)| format!("{} {}", grouped(*times), kind.name())).collect();
+            report.notes.push(format!("what struck: {}", kinds.join(", ")));
+        }
+        report.notes.push(format!(
+            "{}, {}",
+            count(self.steps, "step", "steps"),
+            count(self.delivered, "message delivered", "messages delivered")
+        ));
+        if self.failure.is_none() && self.runs > 0 {
+            let bound = 3.0 / self.runs as f64;
+            report.notes.push(format!(
+                "at 95 % confidence a run of this kind violates with probability at most 3/{} = {bound:.2e}",
+                grouped(self.runs)
+            ));
+            number(&mut report.numbers, "violation_rate_max", bound);
+        }
+        self.say_what_did_not_strike(report, &world.environment);
+        if let Some(&cut) = self.ended.get(&Ended::Steps) {
+            report.notes.push(format!("{} ran out of steps", count(cut, "run", "runs")));
+        }
+    }
+
+    /// A budget that nothing was spent of; where that is all of them, the runs showed nothing.
+    fn say_what_did_not_strike(&self, report: &mut Report, environment: &Environment) {
+        let budgeted = budgeted(environment);
+        let idle: Vec<_> = budgeted
+            .iter()
+            .filter(|(_, kinds)| !kinds.iter().any(|kind| self.faults.contains_key(kind)))
+            .map(|(name, _)| *name)
+            .collect();
+        // few runs may well meet few faults: that is no defect of the set-up
+        let all = idle.len() == budgeted.len() && !budgeted.is_empty();
+        if all && self.failure.is_none() {
+            report.inconclusive.push(format!("no fault took effect although there are budgets for {}", idle.join(", ")));
+        } else if !idle.is_empty() {
+            report.notes.push(format!("no effect was seen of: {}", idle.join(", ")));
+        }
+    }
+}
+
+/// Whether it is a fault, and not what delays and oracles do anyway.
+fn is_counted(kind: FaultKind) -> bool {
+    matches!(
+        kind,
+        FaultKind::Crash
+            | FaultKind::Loss
+            | FaultKind::Duplication
+            | FaultKind::Partition
+            | FaultKind::OneWayPartition
+            | FaultKind::TornWrite
+    )
+}
+
+/// The budgets that an environment has, each with the kinds of fault that spend it.
+fn budgeted(environment: &Environment) -> Vec<(&'static str, Vec<FaultKind>)> {
+    let (failures, links) = (&environment.failures, &environment.links);
+    [
+        (failures.stops, "stops", vec![FaultKind::Stop]),
+        (failures.restarts, "restarts", vec![FaultKind::Recovery]),
+        (links.losses, "losses", vec![FaultKind::Loss]),
+        (links.duplications, "duplications", vec![FaultKind::Duplication]),
+        (environment.partitions, "partitions", vec![FaultKind::Partition, FaultKind::OneWayPartition]),
+        (environment.storage.torn_writes, "torn writes", vec![FaultKind::TornWrite]),
+    ]
+    .into_iter()
+    .filter(|(budget, ..)| budget.any())
+    .map(|(_, name, kinds)| (name, kinds))
+    .collect()
+}

@@ -1,0 +1,297 @@
+//! What is printed, and how: for people, as JSON lines, or in short. Data on standard output, talk on standard error.
+
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::report::{Failure, Report, StoryLine, ground_name, seconds};
+use crate::story;
+use anstyle::{AnsiColor, Style};
+use comfy_table::{ContentArrangement, LineStyle, Table, TableStyle};
+use serde_json::{Value, json};
+use std::io::{IsTerminal, Write};
+use synod_properties::{Kind, Property, Verdict};
+
+const GOOD: Style = AnsiColor::Green.on_default().bold();
+const BAD: Style = AnsiColor::Red.on_default().bold();
+const OPEN: Style = AnsiColor::Yellow.on_default().bold();
+const DIM: Style = Style::new().dimmed();
+const BOLD: Style = Style::new().bold();
+
+/// What is printed, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Printer {
+    /// One JSON object a line.
+    pub json: bool,
+    /// Verdicts and failures alone.
+    pub quiet: bool,
+}
+
+/// A failure's lines that are commands: each is typed as it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommandLine {
+    /// What it is for: "replay".
+    pub label: &'static str,
+    /// The command.
+    pub command: String,
+    /// A remark after it.
+    pub remark: &'static str,
+}
+
+impl Printer {
+    /// A line for people, on standard output; nothing where the output is JSON.
+    pub fn say(self, line: impl AsRef<str>) {
+        if !self.json {
+            out(line.as_ref());
+        }
+    }
+
+    /// A line of talk, on standard error.
+    pub fn talk(self, line: impl AsRef<str>) {
+        if !self.quiet {
+            // nobody is there to be told that standard error is closed
+            let _ = writeln!(anstream::stderr(), "{}", line.as_ref());
+        }
+    }
+
+    /// An object of the JSON output; nothing for people.
+    pub fn event(self, event: &Value) {
+        if self.json {
+            out(&event.to_string());
+        }
+    }
+
+    /// An error, on standard error; as an object too where the output is JSON.
+    pub fn error(self, error: &Error) {
+        let (code, hint) = (error.code(), error.hint());
+        let _ = writeln!(anstream::stderr(), "{BAD}error[{code}]{BAD:#}: {error}\n{BOLD}hint:{BOLD:#} {hint}");
+        self.event(&json!({
+            "event": "error", "code": code, "message": error.to_string(), "hint": hint, "exit": error.exit().code(),
+        }));
+    }
+
+    /// What a ground found.
+    pub fn report(self, report: &Report, commands: &[CommandLine]) {
+        if self.json {
+            return json_report(report, commands);
+        }
+        if !self.quiet {
+            heading(report);
+            verdicts(report);
+            scope(report);
+        }
+        if let Some(failure) = &report.failure {
+            failure_block(report, failure, commands, self.quiet);
+        }
+        conclusion(report);
+    }
+
+    /// The table of all grounds.
+    pub fn table(self, reports: &[Report]) {
+        if !self.json && !reports.is_empty() {
+            out(&verdict_table(reports));
+        }
+    }
+
+    /// The last object of the JSON output.
+    pub fn summary(self, exit: Exit) {
+        self.event(&json!({ "event": "summary", "result": exit, "exit": exit.code() }));
+    }
+
+    /// A run, a line a step.
+    pub fn story(self, lines: &[StoryLine], whole: bool) {
+        if self.json {
+            for line in lines {
+                self.event(&story_event(line));
+            }
+        } else if !self.quiet {
+            story::render(lines, whole).iter().for_each(|line| out(line));
+        }
+    }
+}
+
+/// Prints a line on standard output. A reader that has gone away wants no more: that is no error.
+fn out(line: &str) {
+    if writeln!(anstream::stdout(), "{line}").is_err() {
+        std::process::exit(i32::from(Exit::Holds.code()));
+    }
+}
+
+fn heading(report: &Report) {
+    out(&format!(
+        "{BOLD}{}{BOLD:#} {}  {DIM}{}{DIM:#}",
+        ground_name(report.ground),
+        report.algorithm,
+        report.world
+    ));
+    for diagnostic in &report.outside {
+        out(&format!(
+            "  {OPEN}outside of the model{OPEN:#} {diagnostic}\n    {DIM}hint: {}{DIM:#}",
+            diagnostic.hint
+        ));
+    }
+}
+
+/// The word for a verdict, and how it looks.
+fn word(property: &Property, verdict: &Verdict) -> (&'static str, Style) {
+    match (property.kind, verdict) {
+        (Kind::Reachable, Verdict::Holds) => ("reached", GOOD),
+        (Kind::Reachable, Verdict::Violated { .. }) => ("unreached", OPEN),
+        (_, Verdict::Holds) => ("holds", GOOD),
+        (_, Verdict::Violated { .. }) => ("violated", BAD),
+        (_, Verdict::Unknown { .. }) => ("unknown", OPEN),
+    }
+}
+
+/// The glyph before a verdict, so that it reads without colour.
+fn glyph(property: &Property, verdict: &Verdict) -> char {
+    match word(property, verdict).0 {
+        "holds" | "reached" => '✓',
+        "violated" => '✗',
+        _ => '?',
+    }
+}
+
+fn verdicts(report: &Report) {
+    for (property, verdict) in &report.verdicts {
+        let (word, style) = word(property, verdict);
+        let glyph = glyph(property, verdict);
+        let why = match verdict {
+            Verdict::Holds => String::new(),
+            Verdict::Violated { what } => format!("  {what}"),
+            Verdict::Unknown { why } => format!("  {why}"),
+        };
+        // a goal has its whole name as its title
+        let (id, name) = if property.kind == Kind::Reachable { ("goal", property.name) } else { (property.id, property.name) };
+        out(&format!("  {style}{glyph} {word:<9}{style:#} {id:<6} {name}{why}"));
+    }
+}
+
+fn scope(report: &Report) {
+    out(&format!("  {BOLD}scope{BOLD:#}  {} {DIM}({}){DIM:#}", report.scope, seconds(report.elapsed)));
+    for note in &report.notes {
+        out(&format!("  {DIM}{note}{DIM:#}"));
+    }
+}
+
+fn conclusion(report: &Report) {
+    let name = format!("{} {}", ground_name(report.ground), report.algorithm);
+    match report.exit() {
+        Exit::Holds => out(&format!("{GOOD}✓ {name}: holds{GOOD:#}  {}", report.scope)),
+        Exit::Violation => {}
+        Exit::Nondeterminism => {
+            let what = report.nondeterminism.as_deref().unwrap_or_default();
+            out(&format!("{BAD}✗ {name}: nondeterminism{BAD:#}  {what}"));
+        }
+        Exit::Interrupted => out(&format!("{OPEN}? {name}: interrupted{OPEN:#}  {}", report.scope)),
+        _ => {
+            out(&format!("{OPEN}? {name}: inconclusive{OPEN:#}  {}", report.scope));
+            for why in report.why_inconclusive() {
+                out(&format!("  {why}"));
+            }
+        }
+    }
+}
+
+fn failure_block(report: &Report, failure: &Failure, commands: &[CommandLine], quiet: bool) {
+    if !quiet {
+        out("");
+        story::render(&failure.story, false).iter().for_each(|line| out(line));
+    }
+    out(&format!(
+        "{BAD}✗ {} {} violated{BAD:#}  {}  {}",
+        failure.property, failure.name, report.algorithm, report.world
+    ));
+    let at = failure.at.map_or_else(String::new, |at| format!(" (t = {})", seconds(at)));
+    out(&format!("  at step {}{at}: {}", failure.step, failure.what));
+    for CommandLine { label, command, remark } in commands {
+        let label = format!("{label}:");
+        out(&format!("  {label:<8} {command}{remark}"));
+    }
+}
+
+/// A table as wide as the terminal, or 120 columns where there is none.
+pub(crate) fn table<const N: usize>(header: [&str; N]) -> Table {
+    const LINE: LineStyle = LineStyle::none().fill('─').junction('─');
+    let mut table = Table::new();
+    table
+        .load_style(TableStyle::new().top_border(LINE).header_separator(LINE).bottom_border(LINE))
+        .set_content_arrangement(ContentArrangement::Dynamic);
+    if !std::io::stdout().is_terminal() {
+        table.set_width(120);
+    }
+    table.set_header(header);
+    table
+}
+
+/// Property x ground x verdict x scope.
+fn verdict_table(reports: &[Report]) -> String {
+    let mut table = table(["property", "ground", "verdict", "scope"]);
+    let mut properties: Vec<Property> = Vec::new();
+    for (property, _) in reports.iter().flat_map(|r| &r.verdicts) {
+        if !properties.iter().any(|p| p.id == property.id) {
+            properties.push(*property);
+        }
+    }
+    for property in properties {
+        let mut title = if property.kind == Kind::Reachable {
+            format!("goal: {}", property.name)
+        } else {
+            format!("{} {}", property.id, property.name)
+        };
+        for report in reports {
+            let Some((_, verdict)) = report.verdicts.iter().find(|(p, _)| p.id == property.id) else { continue };
+            let said = format!("{} {}", glyph(&property, verdict), word(&property, verdict).0);
+            let scope = match verdict {
+                Verdict::Holds => report.scope.clone(),
+                Verdict::Violated { what: why } | Verdict::Unknown { why } => why.clone(),
+            };
+            table.add_row([std::mem::take(&mut title), ground_name(report.ground).to_owned(), said, scope]);
+        }
+    }
+    table.to_string()
+}
+
+fn json_report(report: &Report, commands: &[CommandLine]) {
+    let ground = ground_name(report.ground);
+    for (property, verdict) in &report.verdicts {
+        let mut event = json!({
+            "event": "verdict", "algorithm": report.algorithm, "ground": ground, "property": property.id,
+            "name": property.name, "kind": property.kind, "verdict": verdict.to_string(), "scope": report.scope,
+        });
+        match verdict {
+            Verdict::Holds => {}
+            Verdict::Violated { what: why } | Verdict::Unknown { why } => event["why"] = json!(why),
+        }
+        out(&event.to_string());
+    }
+    if let Some(failure) = &report.failure {
+        let mut event = json!({
+            "event": "failure", "algorithm": report.algorithm, "ground": ground, "property": failure.property,
+            "name": failure.name, "what": failure.what, "step": failure.step,
+        });
+        if let Some(at) = failure.at {
+            event["at_ns"] = json!(at.as_nanos() as u64);
+        }
+        if let Some(seed) = failure.seed {
+            event["seed"] = json!(format!("{seed:#x}"));
+        }
+        for CommandLine { label, command, .. } in commands {
+            event[*label] = json!(command);
+        }
+        out(&event.to_string());
+    }
+    let event = json!({
+        "event": "ground", "algorithm": report.algorithm, "ground": ground, "world": report.world,
+        "scope": report.scope, "numbers": report.numbers, "notes": report.notes,
+        "inconclusive": report.why_inconclusive(), "outside": report.outside,
+        "nondeterminism": report.nondeterminism, "elapsed_ms": report.elapsed.as_millis() as u64,
+        "result": report.exit(), "exit": report.exit().code(),
+    });
+    out(&event.to_string());
+}
+
+fn story_event(line: &StoryLine) -> Value {
+    json!({
+        "event": "step", "step": line.step, "at_ns": line.at.map(|at| at.as_nanos() as u64),
+        "glyph": line.glyph, "place": line.place, "what": line.what, "tells": line.tells, "stores": line.stores,
+    })
+}

@@ -1,0 +1,164 @@
+//! From the command line, an experiment and an algorithm's own values to what a ground is asked.
+
+use crate::args;
+use crate::environment::{Flags, Overrides, validate};
+use crate::error::Error;
+use crate::experiment::{self, EngineName, Experiment, OrderName};
+use crate::grounds::{World, check, run, sim};
+use crate::registry::{Entry, Registry, Subject};
+use std::path::PathBuf;
+use synod_properties::{GroundKind, Scale};
+
+/// What is to be examined, as far as it is the same for all grounds.
+#[derive(Debug, Default)]
+pub(crate) struct Request {
+    /// The experiment, where there is one.
+    pub(crate) experiment: Option<Experiment>,
+    /// Where the environment is changed.
+    environment: Option<Overrides>,
+    n: Option<u32>,
+    requests: Option<u32>,
+    defect: Option<String>,
+    flags: Flags,
+    outside_model: bool,
+}
+
+impl Request {
+    /// As a command line puts it, with the algorithm.
+    pub(crate) fn new<'a>(registry: &'a Registry, subject: &args::Subject) -> Result<(&'a Entry, Self), Error> {
+        let experiment = subject.experiment.as_deref().map(experiment::load).transpose()?;
+        let named = experiment.as_ref().map(|e| e.algorithm.as_str()).or(subject.algorithm.as_deref());
+        let entry = registry.find_or_only(named)?;
+        let environment = subject.env.as_deref().map(experiment::load_environment).transpose()?;
+        let request = Self {
+            experiment,
+            environment,
+            n: subject.n,
+            requests: subject.requests,
+            defect: subject.defect.clone(),
+            flags: subject.flags(),
+            outside_model: subject.outside_model,
+        };
+        Ok((entry, request))
+    }
+
+    /// As `verify` puts it.
+    pub(crate) fn verify<'a>(registry: &'a Registry, verify: &args::Verify) -> Result<(&'a Entry, Self), Error> {
+        let name = verify.algorithm.clone().or_else(|| Some(registry.first().name().to_owned()));
+        let subject = args::Subject {
+            algorithm: name.filter(|_| verify.experiment.is_none()),
+            experiment: verify.experiment.clone(),
+            defect: verify.defect.clone(),
+            ..args::Subject::default()
+        };
+        Self::new(registry, &subject)
+    }
+
+    /// The world in which a ground examines the subject.
+    pub(crate) fn world(&self, subject: &Subject, ground: GroundKind) -> Result<World, Error> {
+        let scale = self.scale(subject, ground)?;
+        let mut environment = (subject.environment)(ground, &scale);
+        environment.processes = scale.n;
+        if let Some(experiment) = &self.experiment {
+            let overrides = match ground {
+                GroundKind::Check => &experiment.check.environment,
+                GroundKind::Sim => &experiment.sim.environment,
+                GroundKind::Run => &experiment.run.environment,
+            };
+            overrides.clone().apply(&mut environment);
+        }
+        if let Some(overrides) = self.environment.clone() {
+            overrides.apply(&mut environment);
+        }
+        self.flags.apply(&mut environment);
+        validate(&environment)?;
+        let outside = (subject.outside)(&environment);
+        if !outside.is_empty() && !self.outside_model {
+            return Err(Error::OutsideModel(outside));
+        }
+        Ok(World { scale, environment, outside })
+    }
+
+    fn scale(&self, subject: &Subject, ground: GroundKind) -> Result<Scale, Error> {
+        let mut scale = (subject.scale)(ground);
+        if let Some(experiment) = &self.experiment {
+            let (n, requests) = match ground {
+                GroundKind::Check => (experiment.check.n, experiment.check.requests),
+                GroundKind::Sim => (experiment.sim.n, experiment.sim.requests),
+                GroundKind::Run => (experiment.run.n, experiment.run.requests),
+            };
+            scale.n = n.or(experiment.n).unwrap_or(scale.n);
+            scale.requests = requests.or(experiment.requests).unwrap_or(scale.requests);
+            scale.defect.clone_from(&experiment.defect);
+        }
+        scale.n = self.n.unwrap_or(scale.n);
+        scale.requests = self.requests.unwrap_or(scale.requests);
+        scale.defect = self.defect.clone().or(scale.defect);
+        if scale.n == 0 || scale.n > 64 {
+            return Err(Error::Scale {
+                what: format!("n = {} is out of bounds", scale.n),
+                hint: "n lies between 1 and 64".to_owned(),
+            });
+        }
+        if let Some(name) = &scale.defect {
+            subject.twin(name)?;
+        }
+        Ok(scale)
+    }
+
+    /// What the checker is asked.
+    pub(crate) fn check(&self, args: &args::Check) -> check::Options {
+        let file = self.experiment.as_ref().map(|e| e.check.clone()).unwrap_or_default();
+        let usual = check::Options::default();
+        let engine = args.engine.or(file.engine).map_or(usual.engine, |name| match name {
+            EngineName::Reference => synod_check::Engine::Reference,
+            EngineName::Tabulating => synod_check::Engine::Tabulating,
+        });
+        let order = args.order.or(file.order).map_or(usual.order, |name| match name {
+            OrderName::BreadthFirst => synod_check::Order::BreadthFirst,
+            OrderName::DepthFirst => synod_check::Order::DepthFirst,
+        });
+        let mebibytes = args.memory_max_mib.or(file.memory_max_mib);
+        check::Options {
+            engine,
+            order,
+            states_max: args.states_max.or(file.states_max).unwrap_or(usual.states_max),
+            memory_max: mebibytes.map_or(usual.memory_max, |mib| mib.saturating_mul(1 << 20)),
+            depth_max: args.depth_max.or(file.depth_max),
+        }
+    }
+
+    /// What the simulator is asked.
+    pub(crate) fn sim(&self, args: &args::Sim) -> sim::Options {
+        /// How many runs there are where nothing is said.
+        const RUNS: u64 = 2_000;
+        let file = self.experiment.as_ref().map(|e| e.sim.clone()).unwrap_or_default();
+        let usual = synod_sim::Options::default();
+        let first = args.seed.or(file.seed).unwrap_or(0);
+        let runs = match (args.runs, args.seed) {
+            (Some(runs), _) => runs,
+            (None, Some(_)) => 1,
+            (None, None) => file.runs.unwrap_or(RUNS),
+        };
+        sim::Options {
+            seeds: first..first.saturating_add(runs),
+            run: synod_sim::Options {
+                steps_max: args.steps_max.or(file.steps_max).unwrap_or(usual.steps_max),
+                horizon: args.horizon.or(file.horizon.map(|text| text.0.0)).unwrap_or(usual.horizon),
+                faults: usual.faults,
+            },
+            threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            record_first: args.trace.is_some(),
+        }
+    }
+
+    /// What the cluster is asked.
+    pub(crate) fn run(&self, args: &args::Run, directory: PathBuf) -> run::Options {
+        let file = self.experiment.as_ref().map(|e| e.run.clone()).unwrap_or_default();
+        run::Options {
+            faults: !args.no_faults && file.faults.unwrap_or(true),
+            first_port: args.port,
+            directory,
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! The algorithms that a binary knows, without their types.
+
+use crate::error::Error;
+use crate::grounds::{Checked, Replayed, Ran, Simulated};
+use crate::nearest::nearest;
+use crate::page::Page;
+use std::path::Path;
+use synod_kernel::{Diagnostic, Environment, diagnostic};
+use synod_model::bound::Bound;
+use synod_model::failure::{FailureKind, FailureModel};
+use synod_model::link::{LinkKind, LinkModel};
+use synod_model::oracle::OracleKind;
+use synod_model::timing::{TimingKind, TimingModel};
+use synod_model::{Process, SystemModel};
+use synod_properties::{Algorithm, GroundKind, Monitor, Property, Scale, Twin};
+
+/// A model as values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelCard {
+    /// Axis 1.
+    pub failures: FailureKind,
+    /// Axis 2.
+    pub links: LinkKind,
+    /// Axis 3.
+    pub timing: TimingKind,
+    /// The oracles beside it.
+    pub oracles: Vec<OracleKind>,
+    /// The bound.
+    pub bound: &'static str,
+}
+
+impl ModelCard {
+    /// The model `M` as values.
+    pub fn of<M: SystemModel>() -> Self {
+        Self {
+            failures: M::Failures::KIND,
+            links: M::Link::KIND,
+            timing: M::Timing::KIND,
+            oracles: M::Timing::ORACLES.iter().collect(),
+            bound: M::Bound::FORMULA,
+        }
+    }
+
+    /// In one line: "crash-recovery x perfect x partially-synchronous, n > 2f".
+    pub fn line(&self) -> String {
+        let mut line = format!("{} x {} x {}", self.failures.name(), self.links, self.timing.name());
+        for oracle in &self.oracles {
+            line += &format!(" with {}", oracle.name());
+        }
+        format!("{line}, {}", self.bound)
+    }
+}
+
+/// An algorithm as one ground takes it, without its types.
+#[derive(Clone, Copy)]
+pub struct Subject {
+    /// Its name.
+    pub name: &'static str,
+    /// Its known-wrong variants.
+    pub twins: &'static [Twin],
+    /// What its measure counts.
+    pub measure: Option<&'static str>,
+    /// The scale at which a ground examines it.
+    pub scale: fn(GroundKind) -> Scale,
+    /// The environment in which a ground examines it.
+    pub environment: fn(GroundKind, &Scale) -> Environment,
+    /// The ways in which an environment is outside of its model.
+    pub outside: fn(&Environment) -> Vec<Diagnostic>,
+    /// Its model.
+    pub model: fn() -> ModelCard,
+    /// Its properties.
+    pub properties: fn() -> Vec<Property>,
+}
+
+impl Subject {
+    /// The algorithm `A`.
+    pub fn of<A: Algorithm>() -> Self {
+        Self {
+            name: A::NAME,
+            twins: A::TWINS,
+            measure: A::MEASURE,
+            scale: A::scale,
+            environment: A::environment,
+            outside: diagnostic::outside::<<A::Process as Process>::Model>,
+            model: ModelCard::of::<<A::Process as Process>::Model>,
+            properties: || A::monitor(&A::scale(GroundKind::Check)).properties(),
+        }
+    }
+
+    /// The twin of this name.
+    pub fn twin(&self, name: &str) -> Result<Twin, Error> {
+        self.twins.iter().find(|t| t.name == name).copied().ok_or_else(|| Error::UnknownDefect {
+            algorithm: self.name.to_owned(),
+            name: name.to_owned(),
+            known: self.twins.iter().map(|t| t.name).collect(),
+        })
+    }
+}
+
+/// An algorithm with all that the commands do with it.
+pub struct Entry {
+    page: &'static str,
+    /// As it is simulated and run.
+    pub subject: Subject,
+    /// As it is checked: with oracles in place of detectors, where that differs.
+    pub checked: Subject,
+    pub(crate) check: Checked,
+    pub(crate) sim: Simulated,
+    pub(crate) run: Ran,
+    pub(crate) node: fn(&Path) -> Result<(), Error>,
+    pub(crate) replay: Replayed,
+    pub(crate) replay_checked: Replayed,
+}
+
+impl Entry {
+    /// The algorithm `A`, the same on all grounds.
+    pub fn new<A: Algorithm>() -> Self {
+        Self::checked_as::<A, A>()
+    }
+
+    /// The algorithm `A`, checked as `C`: the same algorithm with an oracle in place of its detector.
+    pub fn checked_as<A: Algorithm, C: Algorithm>() -> Self {
+        use crate::grounds;
+        Self {
+            page: A::PAGE,
+            subject: Subject::of::<A>(),
+            checked: Subject::of::<C>(),
+            check: grounds::check::check::<C>,
+            sim: grounds::sim::sim::<A>,
+            run: grounds::run::run::<A>,
+            node: grounds::run::node::<A>,
+            replay: grounds::replay::replay::<A>,
+            replay_checked: grounds::replay::replay::<C>,
+        }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &'static str {
+        self.subject.name
+    }
+
+    /// Its page.
+    pub fn page(&self) -> Page {
+        Page::parse(self.page)
+    }
+
+    /// As `ground` takes it.
+    pub fn on(&self, ground: GroundKind) -> &Subject {
+        match ground {
+            GroundKind::Check => &self.checked,
+            GroundKind::Sim | GroundKind::Run => &self.subject,
+        }
+    }
+}
+
+/// All that a binary knows.
+pub struct Registry {
+    entries: Vec<Entry>,
+}
+
+impl Registry {
+    /// These algorithms; the first is the one that is verified where nothing is said.
+    ///
+    /// # Panics
+    /// If there is none, or two have one name.
+    pub fn new(entries: Vec<Entry>) -> Self {
+        assert!(!entries.is_empty(), "a registry has an algorithm");
+        for (i, entry) in entries.iter().enumerate() {
+            assert!(
+                entries[..i].iter().all(|e| e.name() != entry.name()),
+                "two algorithms are named {}",
+                entry.name()
+            );
+        }
+        Self { entries }
+    }
+
+    /// All of them.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// The one that is verified where nothing is said.
+    pub fn first(&self) -> &Entry {
+        &self.entries[0]
+    }
+
+    /// The one of this name.
+    pub fn find(&self, name: &str) -> Result<&Entry, Error> {
+        self.entries.iter().find(|e| e.name() == name).ok_or_else(|| Error::UnknownAlgorithm {
+            name: name.to_owned(),
+            nearest: nearest(name, self.entries.iter().map(Entry::name)).map(str::to_owned),
+        })
+    }
+
+    /// The one of this name, or the only one where none is given.
+    pub fn find_or_only(&self, name: Option<&str>) -> Result<&Entry, Error> {
+        match (name, &self.entries[..]) {
+            (Some(name), _) => self.find(name),
+            (None, [only]) => Ok(only),
+            (None, _) => Err(Error::Arguments {
+                what: "no algorithm is named".to_owned(),
+                hint: "name one of those that `list` shows, or give --experiment FILE".to_owned(),
+            }),
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! What a ground reports, the same for all three, and without the algorithm's types.
+
+use crate::exit::Exit;
+use serde_json::{Map, Value};
+use std::time::Duration;
+use synod_kernel::Diagnostic;
+use synod_properties::{GroundKind, Kind, Property, Verdict};
+
+/// What a ground reports.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// The algorithm, with its broken twin: "paxos/no-nack".
+    pub algorithm: String,
+    /// Which ground.
+    pub ground: GroundKind,
+    /// The environment in words.
+    pub world: String,
+    /// Each property with its verdict.
+    pub verdicts: Vec<(Property, Verdict)>,
+    /// What the verdicts cover, in words: "complete, 16,668 states".
+    pub scope: String,
+    /// The same in numbers.
+    pub numbers: Map<String, Value>,
+    /// What was not explored, not judged, or had no effect.
+    pub notes: Vec<String>,
+    /// The ways in which the environment is outside of the model.
+    pub outside: Vec<Diagnostic>,
+    /// Why it is inconclusive, if it is.
+    pub inconclusive: Vec<String>,
+    /// A property that is broken, with the run that breaks it.
+    pub failure: Option<Failure>,
+    /// The trace of a run that was asked for.
+    pub record: Option<String>,
+    /// Whether the user interrupted it.
+    pub interrupted: bool,
+    /// The same choices had other consequences: what differs.
+    pub nondeterminism: Option<String>,
+    /// How long it took.
+    pub elapsed: Duration,
+}
+
+/// A property that is broken, with the run that breaks it.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// The property's identifier.
+    pub property: String,
+    /// Its name.
+    pub name: String,
+    /// How it is broken.
+    pub what: String,
+    /// The last step of the run.
+    pub step: u64,
+    /// Its instant, where the ground has a clock.
+    pub at: Option<Duration>,
+    /// The run, a line a step.
+    pub story: Vec<StoryLine>,
+    /// The trace.
+    pub trace: Trace,
+    /// The seed that makes the run again.
+    pub seed: Option<u64>,
+}
+
+/// A trace, and where it is.
+#[derive(Clone, Debug)]
+pub enum Trace {
+    /// Its content, not written yet.
+    Content(String),
+    /// A file with it, and how it is looked at: the command to type.
+    File(String),
+}
+
+/// One step of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoryLine {
+    /// Its number.
+    pub step: u64,
+    /// Its instant, where the ground has a clock.
+    pub at: Option<Duration>,
+    /// The kind of event.
+    pub glyph: char,
+    /// Where it happens: a process, or a link.
+    pub place: String,
+    /// What happens.
+    pub what: String,
+    /// What the process tells the layer above.
+    pub tells: Vec<String>,
+    /// What it stores.
+    pub stores: Vec<String>,
+}
+
+impl Report {
+    /// How it ends.
+    pub fn exit(&self) -> Exit {
+        let violated = self.verdicts.iter().any(|(property, verdict)| {
+            property.kind != Kind::Reachable && matches!(verdict, Verdict::Violated { .. })
+        });
+        if self.nondeterminism.is_some() {
+            Exit::Nondeterminism
+        } else if violated || self.failure.is_some() {
+            Exit::Violation
+        } else if self.interrupted {
+            Exit::Interrupted
+        } else if !self.why_inconclusive().is_empty() {
+            Exit::Inconclusive
+        } else {
+            Exit::Holds
+        }
+    }
+
+    /// Why it is neither green nor red, if so.
+    pub fn why_inconclusive(&self) -> Vec<String> {
+        let mut why = self.inconclusive.clone();
+        for (property, verdict) in &self.verdicts {
+            match (property.kind, verdict) {
+                (_, Verdict::Holds) | (Kind::Safety | Kind::Liveness, Verdict::Violated { .. }) => {}
+                (Kind::Reachable, Verdict::Violated { .. }) => {
+                    why.push(format!("vacuous: no run reaches the goal \"{}\"", property.name));
+                }
+                (_, Verdict::Unknown { why: reason }) => {
+                    why.push(format!("{} {}: {reason}", property.id, property.name));
+                }
+            }
+        }
+        if !self.outside.is_empty() {
+            let codes: Vec<_> = self.outside.iter().map(|d| d.code.name()).collect();
+            why.push(format!("outside of the model ({}): nothing is promised there", codes.join(", ")));
+        }
+        why
+    }
+}
+
+/// The ground's name: the command's.
+pub const fn ground_name(ground: GroundKind) -> &'static str {
+    match ground {
+        GroundKind::Check => "check",
+        GroundKind::Sim => "sim",
+        GroundKind::Run => "run",
+    }
+}
+
+/// A number for people: 1,194,428.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A count with its noun.
+pub fn count(number: u64, one: &str, many: &str) -> String {
+    format!("{} {}", grouped(number), if number == 1 { one } else { many })
+}
+
+/// A duration for people: 312 ms, 4.1 s.
+pub fn seconds(duration: Duration) -> String {
+    match duration.as_millis() {
+        0 => format!("{} us", duration.as_micros()),
+        ms @ 1..1000 => format!("{ms} ms"),
+        _ => format!("{:.1} s", duration.as_secs_f64()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(verdicts: Vec<(Property, Verdict)>) -> Report {
+        Report {
+            algorithm: "a".to_owned(),
+            ground: GroundKind::Check,
+            world: String::new(),
+            verdicts,
+            scope: String::new(),
+            numbers: Map::new(),
+            notes: Vec::new(),
+            outside: Vec::new(),
+            inconclusive: Vec::new(),
+            failure: None,
+            record: None,
+            interrupted: false,
+            nondeterminism: None,
+            elapsed: Duration::ZERO,
+        }
+    }
+
+    fn violated() -> Verdict {
+        Verdict::Violated { what: "so".to_owned() }
+    }
+
+    #[test]
+    fn a_goal_that_is_never_reached_is_inconclusive_and_a_broken_property_a_violation() {
+        let safety = Property::safety("S", "safety");
+        let goal = Property::reachable("G", "goal");
+        assert_eq!(report(vec![(safety, Verdict::Holds), (goal, Verdict::Holds)]).exit(), Exit::Holds);
+        assert_eq!(report(vec![(safety, Verdict::Holds), (goal, violated())]).exit(), Exit::Inconclusive);
+        assert_eq!(report(vec![(safety, violated()), (goal, violated())]).exit(), Exit::Violation);
+    }
+
+    #[test]
+    fn an_interrupted_ground_that_found_nothing_is_interrupted() {
+        let safety = Property::safety("S", "safety");
+        let mut interrupted = report(vec![(safety, Verdict::Unknown { why: "stopped".to_owned() })]);
+        interrupted.interrupted = true;
+        assert_eq!(interrupted.exit(), Exit::Interrupted);
+        interrupted.verdicts = vec![(safety, violated())];
+        assert_eq!(interrupted.exit(), Exit::Violation);
+    }
+
+    #[test]
+    fn numbers_are_for_people() {
+        assert_eq!(grouped(0), "0");
+        assert_eq!(grouped(1_194_428), "1,194,428");
+        assert_eq!(count(1, "state", "states"), "1 state");
+        assert_eq!(seconds(Duration::from_millis(312)), "312 ms");
+    }
+}

@@ -1,0 +1,88 @@
+//! Broadcast: every process broadcasts, but in the smallest worlds.
+
+use super::{at_least, defect, sized};
+use crate::registry::Entry;
+use crate::worlds::usual;
+use synod_algorithms::broadcast::{
+    BestEffortBroadcast, EagerReliableBroadcast, MajorityAckBroadcast, best_effort, eager_reliable,
+    majority_ack,
+};
+use synod_kernel::Environment;
+use synod_model::interface::Broadcast;
+use synod_model::Process;
+use synod_properties::broadcast::BroadcastMonitor;
+use synod_properties::{Algorithm, GroundKind, Scale, Twin};
+
+pub(super) fn all() -> Vec<Entry> {
+    vec![Entry::new::<EagerReliable>(), Entry::new::<MajorityAck>(), Entry::new::<BestEffort>()]
+}
+
+/// What is broadcast.
+type Payload = u32;
+
+fn scale(ground: GroundKind) -> Scale {
+    match ground {
+        GroundKind::Check => sized(3, 1),
+        GroundKind::Sim => sized(5, 20),
+        GroundKind::Run => sized(5, 60),
+    }
+}
+
+/// The processes take turns, beginning with process 0.
+fn requests(scale: &Scale) -> Vec<Vec<Broadcast<Payload>>> {
+    let of = |p| (0..scale.requests).filter(|k| k % scale.n == p).map(Broadcast).collect();
+    (0..scale.n).map(of).collect()
+}
+
+macro_rules! broadcasts {
+    ($($(#[$doc:meta])* $name:ident: $process:ident, $module:ident, $text:literal, $page:literal, $monitor:ident,
+        [$($twin:expr),*];)*) => {$(
+        $(#[$doc])*
+        struct $name;
+
+        impl Algorithm for $name {
+            type Process = $process<Payload>;
+            type Monitor = BroadcastMonitor<Payload>;
+
+            const NAME: &'static str = $text;
+            const PAGE: &'static str = include_str!(concat!("../../../algorithms/src/broadcast/", $page));
+            const TWINS: &'static [Twin] = &[$($twin),*];
+
+            fn scale(ground: GroundKind) -> Scale {
+                scale(ground)
+            }
+
+            fn parameters(scale: &Scale) -> Result<$module::Parameters, String> {
+                at_least(scale, 1, "somebody must broadcast")?;
+                Ok($module::Parameters { defect: defect(scale)? })
+            }
+
+            fn requests(scale: &Scale) -> Vec<Vec<Broadcast<Payload>>> {
+                requests(scale)
+            }
+
+            fn monitor(scale: &Scale) -> Self::Monitor {
+                BroadcastMonitor::$monitor(scale.n)
+            }
+
+            fn environment(ground: GroundKind, scale: &Scale) -> Environment {
+                usual::<<Self::Process as Process>::Model>(ground, scale.n)
+            }
+        }
+    )*};
+}
+broadcasts! {
+    /// Best-effort broadcast.
+    BestEffort: BestEffortBroadcast, best_effort, "best-effort-broadcast", "best_effort.rs", best_effort,
+        [Twin { name: "skips-the-last", breaks: "BEB1", about: "it does not send to the last process" }];
+    /// Eager reliable broadcast.
+    EagerReliable: EagerReliableBroadcast, eager_reliable, "eager-reliable-broadcast", "eager_reliable.rs", reliable,
+        [Twin { name: "no-relay", breaks: "RB4", about: "what is delivered is not relayed" }];
+    /// Majority-ack uniform reliable broadcast.
+    MajorityAck: MajorityAckBroadcast, majority_ack, "majority-ack-broadcast", "majority_ack.rs", uniform,
+        [Twin {
+            name: "delivers-on-first-ack",
+            breaks: "URB4",
+            about: "it delivers on the first acknowledgement instead of a majority's"
+        }];
+}

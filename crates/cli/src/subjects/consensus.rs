@@ -1,0 +1,157 @@
+//! Paxos: in simulations and clusters with heartbeats, explored with the oracle Omega in their place.
+
+use super::{at_least, defect, sized};
+use crate::registry::Entry;
+use crate::worlds::usual;
+use std::marker::PhantomData;
+use synod_algorithms::consensus::paxos::PracticalDetector;
+use synod_algorithms::consensus::{Paxos, PaxosParameters, PaxosSequence};
+use synod_algorithms::detectors::{DetectorParameters, ElectLowerEpoch, OmegaOracle};
+use synod_kernel::{Budget, Environment};
+use synod_model::Group;
+use synod_model::interface::{Propose, ProposeAt};
+use synod_properties::{Algorithm, Consensus, ConsensusSequence, GroundKind, Scale, Twin};
+
+pub(super) fn all() -> Vec<Entry> {
+    vec![
+        Entry::checked_as::<Sequence<ElectLowerEpoch>, Sequence<OmegaOracle>>(),
+        Entry::checked_as::<Single<ElectLowerEpoch>, Single<OmegaOracle>>(),
+    ]
+}
+
+const TWINS: &[Twin] = &[
+    Twin {
+        name: "promise-not-stored",
+        breaks: "UC4",
+        about: "an acceptor does not store its promise, and votes in a ballot that it promised to leave alone",
+    },
+    Twin {
+        name: "reply-before-store",
+        breaks: "UC4",
+        about: "an acceptor promises first and stores then",
+    },
+    Twin {
+        name: "accepted-not-stored",
+        breaks: "UC4",
+        about: "an acceptor does not store its vote, and denies it after a restart",
+    },
+    Twin {
+        name: "no-nack",
+        breaks: "C1",
+        about: "nobody tells a leader that its ballot is too low",
+    },
+    Twin {
+        name: "ignores-accepted",
+        breaks: "UC4",
+        about: "the leader proposes its own value, whatever the promises say",
+    },
+    Twin { name: "quorums-miss", breaks: "UC4", about: "a quorum is half of the processes, rounded down" },
+];
+
+/// A value that a process proposes in an instance.
+type Value = u32;
+
+/// Who proposes: the first majority of the processes.
+fn proposers(n: u32) -> u32 {
+    n / 2 + 1
+}
+
+fn parameters(scale: &Scale) -> Result<PaxosParameters, String> {
+    at_least(scale, 1, "somebody must decide")?;
+    Ok(PaxosParameters { detector: DetectorParameters::default(), defect: defect(scale)? })
+}
+
+/// Paxos is checked with ballots up to a round, and few words of the oracle: each makes another leader.
+fn world<D: PracticalDetector>(ground: GroundKind, scale: &Scale) -> Environment {
+    let mut environment = usual::<D::PracticalModel>(ground, scale.n);
+    if ground == GroundKind::Check {
+        environment.failures.stops = Budget::NONE;
+        environment.oracles.outputs = Budget::AtMost(3);
+        environment.measure = Budget::AtMost(2);
+    }
+    environment
+}
+
+/// A sequence of instances, in each of which a majority proposes.
+struct Sequence<D>(PhantomData<fn() -> D>);
+
+impl<D: PracticalDetector> Algorithm for Sequence<D> {
+    type Process = PaxosSequence<Value, D>;
+    type Monitor = ConsensusSequence<Value>;
+
+    const NAME: &'static str = "paxos";
+    const PAGE: &'static str = include_str!("../../../algorithms/src/consensus/paxos_sequence.rs");
+    const TWINS: &'static [Twin] = TWINS;
+    const MEASURE: Option<&'static str> = Some("ballots of rounds");
+
+    fn measure(process: &Self::Process) -> u64 {
+        process.ballot_round()
+    }
+
+    fn scale(ground: GroundKind) -> Scale {
+        match ground {
+            GroundKind::Check => sized(3, 1),
+            GroundKind::Sim => sized(5, 4),
+            GroundKind::Run => sized(5, 40),
+        }
+    }
+
+    fn parameters(scale: &Scale) -> Result<PaxosParameters, String> {
+        parameters(scale)
+    }
+
+    fn requests(scale: &Scale) -> Vec<Vec<ProposeAt<Value>>> {
+        let value = |p: u32, k: u32| 100 * (k + 1) + p;
+        let of = |p| (0..scale.requests).map(|k| ProposeAt { instance: k.into(), value: value(p, k) }).collect();
+        (0..proposers(scale.n)).map(of).collect()
+    }
+
+    fn monitor(scale: &Scale) -> Self::Monitor {
+        ConsensusSequence::new(Group::first(scale.n))
+    }
+
+    fn environment(ground: GroundKind, scale: &Scale) -> Environment {
+        world::<D>(ground, scale)
+    }
+}
+
+/// One instance.
+struct Single<D>(PhantomData<fn() -> D>);
+
+impl<D: PracticalDetector> Algorithm for Single<D> {
+    type Process = Paxos<Value, D>;
+    type Monitor = Consensus<Value>;
+
+    const NAME: &'static str = "single-decree";
+    const PAGE: &'static str = include_str!("../../../algorithms/src/consensus/single_decree.rs");
+    const TWINS: &'static [Twin] = TWINS;
+    const MEASURE: Option<&'static str> = Some("ballots of rounds");
+
+    fn measure(process: &Self::Process) -> u64 {
+        process.ballot_round()
+    }
+
+    fn scale(ground: GroundKind) -> Scale {
+        match ground {
+            GroundKind::Check => sized(3, 1),
+            GroundKind::Sim | GroundKind::Run => sized(5, 1),
+        }
+    }
+
+    fn parameters(scale: &Scale) -> Result<PaxosParameters, String> {
+        parameters(scale)
+    }
+
+    fn requests(scale: &Scale) -> Vec<Vec<Propose<Value>>> {
+        let of = |p| (0..scale.requests.min(1)).map(|_| Propose(100 + p)).collect();
+        (0..proposers(scale.n)).map(of).collect()
+    }
+
+    fn monitor(scale: &Scale) -> Self::Monitor {
+        Consensus::new(Group::first(scale.n))
+    }
+
+    fn environment(ground: GroundKind, scale: &Scale) -> Environment {
+        world::<D>(ground, scale)
+    }
+}

@@ -1,0 +1,58 @@
+//! Leader detectors: nothing is asked of them.
+
+use super::{at_least, defect, sized};
+use crate::registry::Entry;
+use crate::worlds::usual;
+use synod_algorithms::detectors::{DetectorParameters, ElectLowerEpoch};
+use synod_kernel::{Budget, Environment};
+use synod_model::{Never, Process};
+use synod_properties::leader::LeaderMonitor;
+use synod_properties::{Algorithm, GroundKind, Scale, Twin};
+
+pub(super) fn all() -> Vec<Entry> {
+    vec![Entry::new::<LowerEpoch>()]
+}
+
+/// Elect Lower Epoch.
+struct LowerEpoch;
+
+impl Algorithm for LowerEpoch {
+    type Process = ElectLowerEpoch;
+    type Monitor = LeaderMonitor;
+
+    const NAME: &'static str = "elect-lower-epoch";
+    const PAGE: &'static str = include_str!("../../../algorithms/src/detectors/elect_lower_epoch.rs");
+    const TWINS: &'static [Twin] = &[Twin {
+        name: "epoch-not-stored",
+        breaks: "ELD1",
+        about: "every start is epoch 1, so that one which crashes for ever is trusted again and again",
+    }];
+
+    fn scale(ground: GroundKind) -> Scale {
+        match ground {
+            GroundKind::Check => sized(2, 0),
+            GroundKind::Sim | GroundKind::Run => sized(5, 0),
+        }
+    }
+
+    fn parameters(scale: &Scale) -> Result<DetectorParameters, String> {
+        at_least(scale, 1, "somebody must be trusted")?;
+        Ok(DetectorParameters { defect: defect(scale)?, ..DetectorParameters::default() })
+    }
+
+    fn requests(_: &Scale) -> Vec<Vec<Never>> {
+        Vec::new()
+    }
+
+    fn monitor(scale: &Scale) -> Self::Monitor {
+        LeaderMonitor::new(scale.n)
+    }
+
+    fn environment(ground: GroundKind, scale: &Scale) -> Environment {
+        let mut environment = usual::<<Self::Process as Process>::Model>(ground, scale.n);
+        if ground == GroundKind::Check {
+            environment.timing.firings = Budget::AtMost(4);
+        }
+        environment
+    }
+}

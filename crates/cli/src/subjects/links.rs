@@ -1,0 +1,114 @@
+//! The ladder of links, each rung over the ones below it, down to fair-loss links: process p sends to process p + 1.
+
+use super::{at_least, defect, sized};
+use crate::registry::Entry;
+use crate::worlds::usual;
+use synod_algorithms::links::{
+    FifoOverFairLoss, LinkSend, LoggedOverFairLoss, PerfectOverFairLoss, RetransmitForever, eliminate_duplicates,
+    fifo, log_delivered, retransmit_forever,
+};
+use synod_kernel::Environment;
+use synod_model::{Layers, Process, ProcessId};
+use synod_properties::links::{FifoLinks, LoggedLinks, PerfectLinks, StubbornLinks};
+use synod_properties::{Algorithm, GroundKind, Scale, Twin};
+
+pub(super) fn all() -> Vec<Entry> {
+    vec![
+        Entry::new::<Stubborn>(),
+        Entry::new::<Perfect>(),
+        Entry::new::<Logged>(),
+        Entry::new::<Fifo>(),
+    ]
+}
+
+/// What is sent.
+type Payload = u32;
+
+fn scale(ground: GroundKind) -> Scale {
+    match ground {
+        GroundKind::Check => sized(2, 2),
+        GroundKind::Sim => sized(4, 5),
+        GroundKind::Run => sized(4, 40),
+    }
+}
+
+fn requests(scale: &Scale) -> Vec<Vec<LinkSend<Payload>>> {
+    let of = |p: u32| {
+        let send = |k| LinkSend { to: ProcessId(p + 1), message: 100 * p + k };
+        (0..scale.requests).map(send).collect()
+    };
+    (0..scale.n - 1).map(of).collect()
+}
+
+fn two(scale: &Scale) -> Result<(), String> {
+    at_least(scale, 2, "a link has two ends")
+}
+
+macro_rules! links {
+    ($($(#[$doc:meta])* $name:ident: $process:ident, $text:literal, $page:literal, $monitor:ident, [$($twin:expr),*],
+        |$scale:ident| $parameters:expr;)*) => {$(
+        $(#[$doc])*
+        struct $name;
+
+        impl Algorithm for $name {
+            type Process = $process<Payload>;
+            type Monitor = $monitor<Payload>;
+
+            const NAME: &'static str = $text;
+            const PAGE: &'static str = include_str!(concat!("../../../algorithms/src/links/", $page));
+            const TWINS: &'static [Twin] = &[$($twin),*];
+
+            fn scale(ground: GroundKind) -> Scale {
+                scale(ground)
+            }
+
+            fn parameters($scale: &Scale) -> Result<<Self::Process as Process>::Parameters, String> {
+                two($scale)?;
+                Ok($parameters)
+            }
+
+            fn requests(scale: &Scale) -> Vec<Vec<LinkSend<Payload>>> {
+                requests(scale)
+            }
+
+            fn monitor(_: &Scale) -> Self::Monitor {
+                $monitor::default()
+            }
+
+            fn environment(ground: GroundKind, scale: &Scale) -> Environment {
+                usual::<<Self::Process as Process>::Model>(ground, scale.n)
+            }
+        }
+    )*};
+}
+links! {
+    /// Retransmit forever, over fair-loss links.
+    Stubborn: RetransmitForever, "retransmit-forever", "retransmit_forever.rs", StubbornLinks,
+        [Twin { name: "stops-after-1", breaks: "SL1", about: "it retransmits once and no more" }],
+        |scale| retransmit_forever::Parameters { defect: stops(scale)? };
+    /// Eliminate duplicates, over retransmit forever.
+    Perfect: PerfectOverFairLoss, "eliminate-duplicates", "eliminate_duplicates.rs", PerfectLinks,
+        [Twin { name: "no-filter", breaks: "PL2", about: "it delivers whatever arrives" }],
+        |scale| Layers { upper: eliminate_duplicates::Parameters { defect: defect(scale)? }, ..Layers::default() };
+    /// Log delivered, over retransmit forever.
+    Logged: LoggedOverFairLoss, "log-delivered", "log_delivered.rs", LoggedLinks,
+        [Twin {
+            name: "delivers-before-it-logs",
+            breaks: "LPL2",
+            about: "it delivers first, and logs then"
+        }],
+        |scale| Layers { upper: log_delivered::Parameters { defect: defect(scale)? }, ..Layers::default() };
+    /// FIFO links, over eliminate duplicates, over retransmit forever: the whole ladder.
+    Fifo: FifoOverFairLoss, "fifo-link", "fifo.rs", FifoLinks,
+        [Twin { name: "no-hold-back", breaks: "FPL4", about: "it delivers in the order of arrival" }],
+        |scale| Layers { upper: fifo::Parameters { defect: defect(scale)? }, ..Layers::default() };
+}
+
+/// The twin that stops carries a number.
+fn stops(scale: &Scale) -> Result<Option<retransmit_forever::Defect>, String> {
+    match scale.defect.as_deref() {
+        None => Ok(None),
+        Some("stops-after-1") => Ok(Some(retransmit_forever::Defect::StopsAfter(1))),
+        Some(name) => Err(format!("there is no defect {name}")),
+    }
+}

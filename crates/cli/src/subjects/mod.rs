@@ -1,0 +1,38 @@
+//! The algorithms of the library as the grounds take them: what is asked of them, what judges them, and in which worlds.
+
+mod broadcast;
+mod consensus;
+mod detectors;
+mod links;
+mod registers;
+
+use crate::registry::Entry;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use synod_properties::Scale;
+
+/// All of them; the first is what is verified where nothing is said.
+pub fn all() -> Vec<Entry> {
+    [consensus::all(), registers::all(), broadcast::all(), links::all(), detectors::all()]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// The defect that a scale names, as the algorithm's own enum spells it.
+fn defect<D: DeserializeOwned>(scale: &Scale) -> Result<Option<D>, String> {
+    let parse = |name: &String| {
+        serde_json::from_value(Value::String(name.clone())).map_err(|_| format!("there is no defect {name}"))
+    };
+    scale.defect.as_ref().map(parse).transpose()
+}
+
+/// Refuses fewer processes than `least`.
+fn at_least(scale: &Scale, least: u32, why: &str) -> Result<(), String> {
+    if scale.n >= least { Ok(()) } else { Err(format!("n = {} is less than {least}: {why}", scale.n)) }
+}
+
+/// A scale without a defect.
+fn sized(n: u32, requests: u32) -> Scale {
+    Scale { n, requests, defect: None }
+}

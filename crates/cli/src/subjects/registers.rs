@@ -1,0 +1,71 @@
+//! Registers: two clients, the other processes are servers.
+
+use super::{at_least, defect, sized};
+use crate::registry::Entry;
+use crate::worlds::usual;
+use synod_algorithms::registers::{AbdRegister, RegisterRequest, abd};
+use synod_kernel::{Budget, Environment};
+use synod_model::Process;
+use synod_properties::{Algorithm, AtomicRegister, GroundKind, Scale, Twin};
+
+pub(super) fn all() -> Vec<Entry> {
+    vec![Entry::new::<Abd>()]
+}
+
+/// What is written.
+type Value = u32;
+
+const CLIENTS: u32 = 2;
+
+/// The ABD register.
+struct Abd;
+
+impl Algorithm for Abd {
+    type Process = AbdRegister<Value>;
+    type Monitor = AtomicRegister<Value>;
+
+    const NAME: &'static str = "abd";
+    const PAGE: &'static str = include_str!("../../../algorithms/src/registers/abd.rs");
+    const TWINS: &'static [Twin] = &[Twin {
+        name: "no-write-back",
+        breaks: "NNAR2",
+        about: "a read returns what it found without telling a majority",
+    }];
+
+    fn scale(ground: GroundKind) -> Scale {
+        match ground {
+            GroundKind::Check => sized(5, 2),
+            GroundKind::Sim => sized(7, 12),
+            GroundKind::Run => sized(7, 80),
+        }
+    }
+
+    fn parameters(scale: &Scale) -> Result<abd::Parameters, String> {
+        at_least(scale, CLIENTS + 1, "there are two clients, the rest are servers")?;
+        Ok(abd::Parameters { servers: scale.n - CLIENTS, clients: CLIENTS, defect: defect(scale)? })
+    }
+
+    /// The clients take turns in what they ask: one writes and the other reads, then the other way round.
+    fn requests(scale: &Scale) -> Vec<Vec<RegisterRequest<Value>>> {
+        let servers = scale.n.saturating_sub(CLIENTS);
+        let ask = |k: u32| match (k + k / CLIENTS) % 2 {
+            0 => RegisterRequest::Write(k),
+            _ => RegisterRequest::Read,
+        };
+        let of = |client| (0..scale.requests).filter(|k| k % CLIENTS == client).map(ask).collect();
+        (0..servers).map(|_| Vec::new()).chain((0..CLIENTS).map(of)).collect()
+    }
+
+    fn monitor(_: &Scale) -> Self::Monitor {
+        AtomicRegister::new()
+    }
+
+    /// Servers fail, a minority of them.
+    fn environment(ground: GroundKind, scale: &Scale) -> Environment {
+        let mut environment = usual::<<Self::Process as Process>::Model>(ground, scale.n);
+        let servers = scale.n.saturating_sub(CLIENTS);
+        environment.failures.among = Some(synod_model::Group::first(servers));
+        environment.failures.stops = Budget::AtMost(servers.saturating_sub(1) / 2);
+        environment
+    }
+}

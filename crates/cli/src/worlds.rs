@@ -1,0 +1,112 @@
+//! The usual environments: within a model, with the whole vocabulary of faults that it and the grounds have.
+
+use crate::environment::lossy;
+use std::time::Duration;
+use synod_kernel::{Budget, Durability, Environment, Probability};
+use synod_model::bound::Bound;
+use synod_model::failure::{FailureModel, Who};
+use synod_model::link::{LinkKind, LinkModel};
+use synod_model::timing::{TimingKind, TimingModel};
+use synod_model::SystemModel;
+use synod_properties::GroundKind;
+
+/// The usual environment for an algorithm of the model `M` on a ground, with `n` processes and the largest f that the
+/// model's bound admits.
+///
+/// A check has one fault of each kind that the model has, apart from stops; a simulation many; a real cluster has those
+/// that can be made of it: `kill -9`, restarts and cut links.
+pub fn usual<M: SystemModel>(ground: GroundKind, n: u32) -> Environment {
+    let weakest = Environment::weakest::<M>(n);
+    let mut environment = Environment::benign(n);
+    environment.failures.kind = M::Failures::KIND;
+    environment.links.kind = M::Link::KIND;
+    environment.timing.kind = M::Timing::KIND;
+    environment.oracles.granted = M::Timing::ORACLES.iter().collect();
+    let profile = M::Failures::KIND.profile();
+    let may = |who: Who, often: u32| if who == Who::Nobody { Budget::NONE } else { Budget::AtMost(often) };
+    // somebody should be left to speak of
+    let f = M::Bound::faulty_max(n).min(n.saturating_sub(1));
+    environment.failures.stops = may(profile.stop, f);
+    match ground {
+        GroundKind::Check => {
+            environment.failures.restarts = may(profile.restart, 1);
+            losses(&mut environment, M::Link::KIND, 1);
+            // in flight as a set: what is sent again and again is one message
+            environment.links.as_set = lossy(M::Link::KIND);
+            if weakest.oracles.outputs.any() {
+                environment.oracles.outputs = Budget::AtMost(2);
+            }
+        }
+        GroundKind::Sim => {
+            environment.failures.restarts = may(profile.restart, 2 * n);
+            losses(&mut environment, M::Link::KIND, 1_000);
+            environment.partitions = Budget::AtMost(3);
+            environment.storage.durability = Durability::Deferred;
+            environment.storage.sync_max = Duration::from_millis(5);
+            environment.storage.torn_writes = may(profile.restart, n);
+            environment.oracles.outputs = weakest.oracles.outputs;
+        }
+        GroundKind::Run => {
+            // what TCP gives is at least what fair-loss links promise
+            environment.failures.restarts = may(profile.restart, n);
+            environment.partitions = Budget::AtMost(2);
+            environment.storage.durability = Durability::Deferred;
+        }
+    }
+    delays(&mut environment);
+    environment
+}
+
+/// Losses and duplicates, where the links have them.
+fn losses(environment: &mut Environment, kind: LinkKind, often: u32) {
+    use synod_model::link::Guarantee;
+    let links = &mut environment.links;
+    if lossy(kind) {
+        links.losses = Budget::AtMost(often);
+        links.loss_probability = Probability::per_million(100_000);
+    }
+    if !kind.guarantees().has(Guarantee::NoDuplication) {
+        links.duplications = Budget::AtMost(often);
+        links.duplication_probability = Probability::per_million(50_000);
+    }
+}
+
+/// A network of one region: a millisecond or ten; before GST, seconds.
+fn delays(environment: &mut Environment) {
+    environment.links.delay_min = Duration::from_millis(1);
+    environment.links.delay_max = Duration::from_millis(10);
+    if environment.timing.kind == TimingKind::PartiallySynchronous {
+        environment.timing.gst = Duration::from_secs(2);
+        environment.timing.delay_before_gst = Duration::from_millis(500);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use synod_kernel::diagnostic::outside;
+    use synod_model::{
+        AnyNumber, Asynchronous, CrashRecovery, CrashStop, FairLoss, Majority, Omega, PartiallySynchronous, Perfect,
+        Reliable, Stubborn, With,
+    };
+
+    fn within<M: SystemModel>() {
+        for ground in [GroundKind::Check, GroundKind::Sim, GroundKind::Run] {
+            for n in 1..6 {
+                let environment = usual::<M>(ground, n);
+                assert_eq!(outside::<M>(&environment), [], "{ground:?} {n}");
+                crate::environment::validate(&environment).expect("the usual is played");
+            }
+        }
+    }
+
+    #[test]
+    fn the_usual_environments_are_within_their_models() {
+        within::<(Reliable, Perfect, Asynchronous)>();
+        within::<(CrashStop, Perfect, Asynchronous, AnyNumber)>();
+        within::<(CrashStop, Stubborn, Asynchronous)>();
+        within::<(CrashStop, Perfect, With<Asynchronous, Omega>, Majority)>();
+        within::<(CrashRecovery, FairLoss, PartiallySynchronous, AnyNumber)>();
+        within::<(CrashRecovery, Perfect, PartiallySynchronous, Majority)>();
+    }
+}

@@ -289,7 +289,7 @@ fn retell<A: Algorithm>(
         report.nondeterminism = Some(format!("the recorded run does not replay: {error}"));
         return;
     }
-    let file = directory.join("trace.jsonl");
+    let file = directory.with_extension("jsonl");
     let steps = grouped(content.lines().count() as u64 - 2);
     let kept = match fs::write(&file, content) {
         Ok(()) => format!("kept as {}", file.display()),

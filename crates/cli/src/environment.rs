@@ -164,8 +164,7 @@ impl Flags {
         if failures.stops.any() && failures.kind == FailureKind::Reliable {
             failures.kind = FailureKind::CrashStop;
         }
-        if failures.restarts.any() && matches!(failures.kind, FailureKind::Reliable | FailureKind::CrashStop)
-        {
+        if failures.restarts.any() && matches!(failures.kind, FailureKind::Reliable | FailureKind::CrashStop) {
             failures.kind = FailureKind::CrashRecovery;
         }
         let links = &mut environment.links;

@@ -125,12 +125,7 @@ pub(super) fn verify(desk: &Desk<'_>, args: &args::Verify) -> Result<Exit, Error
         defect: args.defect.clone(),
         ..args::Subject::default()
     };
-    let sim = args::Sim {
-        subject,
-        seed: args.seed,
-        runs: args.runs.or(args.seed.map(|_| 1)),
-        ..args::Sim::default()
-    };
+    let sim = args::Sim { subject, seed: args.seed, runs: args.runs.or(args.seed.map(|_| 1)), ..args::Sim::default() };
     let worlds = [GroundKind::Check, GroundKind::Sim, GroundKind::Run]
         .map(|ground| request.world(entry.on(ground), ground).map(|world| (ground, world)));
     let worlds = worlds.into_iter().collect::<Result<Vec<_>, _>>()?;

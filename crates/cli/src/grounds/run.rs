@@ -88,8 +88,10 @@ pub fn run<A: Algorithm>(world: &World, options: &Options, watch: &Watch) -> Res
 /// A node of such a cluster.
 pub fn node<A: Algorithm>(configuration: &Path) -> Result<(), Error> {
     Interrupt::ignore();
-    let failed =
-        |e: synod_runtime::node::RunError| Error::Cluster { what: e.to_string(), hint: e.hint().to_owned() };
+    let failed = |e: synod_runtime::node::RunError| Error::Cluster {
+        what: e.to_string(),
+        hint: e.hint().to_owned(),
+    };
     let config = NodeConfig::<A::Process>::load(configuration).map_err(failed)?;
     run_node(&config).map_err(failed)
 }
@@ -214,8 +216,7 @@ fn describe<I>(
         count(driven.requests as u64, "request", "requests"),
         count(judgement.observations as u64, "event", "events"),
     ));
-    let struck: Vec<_> =
-        driven.faults.iter().filter(|fault| !fault.effective).map(|f| f.fault.to_string()).collect();
+    let struck: Vec<_> = driven.faults.iter().filter(|fault| !fault.effective).map(|f| f.fault.to_string()).collect();
     if !struck.is_empty() {
         report.notes.push(format!("without effect: {}", struck.join(", ")));
     }
@@ -238,9 +239,7 @@ fn hold_to_the_model<P: Process>(report: &mut Report, execution: &Execution<P>, 
     }
     match execution.check_links() {
         Ok(deliveries) => {
-            report
-                .notes
-                .push(format!("{} deliveries: none invented, none twice", grouped(deliveries as u64)));
+            report.notes.push(format!("{} deliveries: none invented, none twice", grouped(deliveries as u64)));
         }
         Err(error) => report.inconclusive.push(format!("outside of the model: {error}")),
     }

@@ -6,9 +6,11 @@
 use crate::execution::{Execution, LinkViolation, Merged, What};
 use crate::record::RecordError;
 use crate::replay::{self, ReplayError};
+use crate::retrace::{self, RetraceError};
 use std::collections::BTreeSet;
 use std::path::Path;
 use synod_kernel::Observed;
+use synod_kernel::trace::Broken;
 use synod_model::{Effect, Event, Process, ProcessId};
 use synod_properties::{Kind, Monitor, Obligation, Observation, Property, Verdict, Violation};
 use thiserror::Error;
@@ -57,9 +59,13 @@ pub fn observations<P: Process>(merged: &Merged<'_, P>) -> Vec<Observed<P::Reque
 /// Judges a run.
 pub fn judge<P: Process, M: Monitor<P::Request, P::Indication>>(
     merged: &Merged<'_, P>,
-    mut monitor: M,
+    monitor: M,
 ) -> Judgement {
-    let observed = observations(merged);
+    judge_observations(&observations(merged), monitor)
+}
+
+/// Judges what was observed of a run.
+pub fn judge_observations<Q, I, M: Monitor<Q, I>>(observed: &[Observed<Q, I>], mut monitor: M) -> Judgement {
     let mut reached = BTreeSet::new();
     let mut crashed = BTreeSet::new();
     let mut violation = None;
@@ -169,6 +175,9 @@ pub enum ExamineError {
     /// A process run again does something else.
     #[error(transparent)]
     Replay(#[from] ReplayError),
+    /// The records together are no run of the model.
+    #[error(transparent)]
+    Retrace(#[from] RetraceError),
 }
 
 impl ExamineError {
@@ -177,6 +186,7 @@ impl ExamineError {
         match self {
             Self::Record(e) => e.hint(),
             Self::Link(_) => "that is a bug of the runtime: please report it with the records",
+            Self::Retrace(e) => e.hint(),
             Self::Replay(_) => {
                 "the process is not deterministic, or the records were changed: look for clocks, randomness, iteration \
                  over hash tables"
@@ -193,11 +203,18 @@ pub fn examine<P: Process, M: Monitor<P::Request, P::Indication>>(
 ) -> Result<Examination, ExamineError> {
     let execution = Execution::<P>::load(records)?;
     let merged = execution.merge();
+    let deliveries = execution.check_links()?;
+    let handlers = replay::verify(&execution)?;
+    let judgement = judge(&merged, monitor);
+    let broken = judgement
+        .violation
+        .as_ref()
+        .map(|(violation, _)| Broken { property: violation.property.clone(), what: violation.what.clone() });
     Ok(Examination {
-        deliveries: execution.check_links()?,
-        handlers: replay::verify(&execution)?,
-        trace: replay::to_trace(&execution, algorithm)?,
-        judgement: judge(&merged, monitor),
+        trace: retrace::trace(algorithm, &execution, broken)?,
+        deliveries,
+        handlers,
+        judgement,
         unplaced: merged.unplaced,
         survivors: survivors(&merged).len(),
     })

@@ -7,13 +7,13 @@ use synod_model::{Group, ProcessId};
 /// What a nemesis may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Powers {
-    /// n.
-    pub processes: u32,
+    /// Whom it may trouble.
+    pub among: Group,
     /// How many processes it may kill for good.
     pub stops: u32,
     /// How often it may kill a process and start it again.
     pub restarts: u32,
-    /// How often it may mute a process: cut all links from it, and heal them.
+    /// How often it may cut all links from a process, and heal them.
     pub cuts: u32,
 }
 
@@ -32,7 +32,7 @@ pub fn schedule(powers: Powers, rounds: usize, seed: u64) -> Vec<(usize, Fault)>
     let troubles = troubles(powers, &mut random);
     // Two rounds of quiet at either end; a trouble takes two thirds of its share of the others.
     let share = (rounds.saturating_sub(4) / troubles.len().max(1)).max(3);
-    let mut up: Vec<ProcessId> = Group::first(powers.processes).members().collect();
+    let mut up: Vec<ProcessId> = powers.among.members().collect();
     let mut faults = vec![];
     for (number, trouble) in troubles.into_iter().enumerate() {
         let begin = 2 + number * share;
@@ -45,13 +45,10 @@ pub fn schedule(powers: Powers, rounds: usize, seed: u64) -> Vec<(usize, Fault)>
             Trouble::Restart => {
                 faults.extend([(begin, Fault::Kill(up[place])), (end, Fault::Restart(up[place]))]);
             }
-            Trouble::Stop => faults.push((begin, Fault::Kill(up.remove(place)))),
             Trouble::Cut => {
-                let from = up[place];
-                let others = || Group::first(powers.processes).members().filter(move |&to| to != from);
-                faults.extend(others().map(|to| (begin, Fault::Cut(from, to))));
-                faults.extend(others().map(|to| (end, Fault::Heal(from, to))));
+                faults.extend([(begin, Fault::Mute(up[place])), (end, Fault::Unmute(up[place]))]);
             }
+            Trouble::Stop => faults.push((begin, Fault::Kill(up.remove(place)))),
         }
     }
     faults
@@ -86,11 +83,12 @@ mod tests {
             match *fault {
                 Fault::Kill(p) => assert!(down.insert(p)),
                 Fault::Restart(p) => assert!(down.remove(&p)),
-                Fault::Cut(from, to) => assert!(from != to && muted.insert((from, to))),
-                Fault::Heal(from, to) => assert!(muted.remove(&(from, to))),
+                Fault::Mute(p) => assert!(muted.insert(p)),
+                Fault::Unmute(p) => assert!(muted.remove(&p)),
+                Fault::Cut(..) | Fault::Heal(..) => panic!("whole processes are troubled"),
             }
-            let troubled: BTreeSet<_> = down.iter().chain(muted.iter().map(|(from, _)| from)).collect();
-            assert!(troubled.len() <= 1 + powers.stops as usize);
+            assert!(down.union(&muted).count() <= 1 + powers.stops as usize);
+            assert!(down.union(&muted).all(|&p| powers.among.contains(p)));
         }
         assert!(muted.is_empty() && down.len() <= powers.stops as usize);
         faults
@@ -99,21 +97,21 @@ mod tests {
     #[test]
     fn trouble_comes_one_by_one_and_ends() {
         for seed in 0..50 {
-            let recovering = Powers { processes: 5, stops: 0, restarts: 4, cuts: 2 };
+            let recovering = Powers { among: Group::first(5), stops: 0, restarts: 4, cuts: 2 };
             let faults = check(recovering, 100, seed);
             assert_eq!(faults.iter().filter(|(_, fault)| matches!(fault, Fault::Restart(_))).count(), 4);
-            assert_eq!(faults.iter().filter(|(_, fault)| matches!(fault, Fault::Heal(..))).count(), 8);
-            let stopping = Powers { processes: 3, stops: 1, restarts: 0, cuts: 1 };
+            assert_eq!(faults.iter().filter(|(_, fault)| matches!(fault, Fault::Unmute(_))).count(), 2);
+            let stopping = Powers { among: Group::new(2, 3), stops: 1, restarts: 0, cuts: 1 };
             let faults = check(stopping, 30, seed);
             assert_eq!(faults.iter().filter(|(_, fault)| matches!(fault, Fault::Kill(_))).count(), 1);
             check(recovering, 7, seed);
         }
-        assert_eq!(schedule(Powers { processes: 3, stops: 1, restarts: 1, cuts: 1 }, 3, 0), []);
+        assert_eq!(schedule(Powers { among: Group::first(3), stops: 1, restarts: 1, cuts: 1 }, 3, 0), []);
     }
 
     #[test]
     fn one_seed_gives_one_schedule() {
-        let powers = Powers { processes: 5, stops: 0, restarts: 4, cuts: 2 };
+        let powers = Powers { among: Group::first(5), stops: 0, restarts: 4, cuts: 2 };
         assert_eq!(schedule(powers, 100, 7), schedule(powers, 100, 7));
         assert_ne!(schedule(powers, 100, 7), schedule(powers, 100, 8));
     }

@@ -74,10 +74,12 @@ pub(crate) fn walk(setting: &Setting<Puppet>, seed: u64, steps: usize) -> String
     for at in 0..steps as u64 {
         let Some(chosen) = random_move(&recorder, &mut random) else { break };
         let before = recorder.world().rest.budgets.clone();
+        let enabled = recorder.enabled().len() as u64;
         let line = recorder
             .step(Some(at * 1000), chosen.clone())
             .unwrap_or_else(|| panic!("{chosen:?} was enabled"));
         assert!(shrank(&before, &recorder.world().rest.budgets), "{chosen:?} gave a budget back");
+        assert_eq!(line.enabled, enabled, "{chosen:?} was counted among others");
         writer.step(&line);
     }
     writer.finish(None)

@@ -115,7 +115,9 @@ impl Request {
         }
         scale.defect = self.defect.clone().or(scale.defect);
         if let (GroundKind::Check, Some(name)) = (ground, &scale.defect) {
-            scale.requests = subject.twin(name)?.requests.unwrap_or(scale.requests);
+            let twin = subject.twin(name)?;
+            scale.n = twin.n.unwrap_or(scale.n);
+            scale.requests = twin.requests.unwrap_or(scale.requests);
         }
         scale.n = self.n.unwrap_or(scale.n);
         scale.requests = self.requests.unwrap_or(scale.requests);

@@ -7,6 +7,8 @@ use crate::experiment::{self, EngineName, Experiment, OrderName};
 use crate::grounds::{World, check, run, sim};
 use crate::registry::{Entry, Registry, Subject};
 use std::path::PathBuf;
+use std::time::Duration;
+use synod_model::timing::TimingKind;
 use synod_properties::{GroundKind, Scale};
 
 /// What is to be examined, as far as it is the same for all grounds.
@@ -79,6 +81,20 @@ impl Request {
         Ok(World { scale, environment, outside })
     }
 
+    /// The worlds that a check explores: further ones of the algorithm's own, unless the environment is changed.
+    pub(crate) fn check_worlds(&self, entry: &Entry) -> Result<Vec<World>, Error> {
+        let first = self.world(&entry.checked, GroundKind::Check)?;
+        let in_file = self.experiment.as_ref().is_some_and(|e| e.check.environment != Overrides::default());
+        let changed = in_file || self.environment.is_some() || self.flags != Flags::default();
+        let also = entry.also.iter().filter(|_| !changed).map(|change| {
+            let environment = change(first.environment.clone());
+            let outside = (entry.checked.outside)(&environment);
+            World { scale: first.scale.clone(), environment, outside }
+        });
+        let also: Vec<_> = also.collect();
+        Ok(std::iter::once(first).chain(also).collect())
+    }
+
     fn scale(&self, subject: &Subject, ground: GroundKind) -> Result<Scale, Error> {
         let mut scale = (subject.scale)(ground);
         if let Some(experiment) = &self.experiment {
@@ -129,11 +145,16 @@ impl Request {
     }
 
     /// What the simulator is asked.
-    pub(crate) fn sim(&self, args: &args::Sim) -> sim::Options {
+    pub(crate) fn sim(&self, args: &args::Sim, world: &World) -> sim::Options {
         /// How many runs there are where nothing is said.
-        const RUNS: u64 = 2_000;
+        const RUNS: u64 = 5_000;
+        /// How long they are under partial synchrony: detectors adapt after GST, over many periods.
+        const HORIZON: Duration = Duration::from_secs(60);
         let file = self.experiment.as_ref().map(|e| e.sim.clone()).unwrap_or_default();
-        let usual = synod_sim::Options::default();
+        let mut usual = synod_sim::Options::default();
+        if world.environment.timing.kind == TimingKind::PartiallySynchronous {
+            usual.horizon = HORIZON;
+        }
         let first = args.seed.or(file.seed).unwrap_or(0);
         let runs = match (args.runs, args.seed) {
             (Some(runs), _) => runs,

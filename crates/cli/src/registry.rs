@@ -104,6 +104,8 @@ pub struct Entry {
     pub subject: Subject,
     /// As it is checked: with oracles in place of detectors, where that differs.
     pub checked: Subject,
+    /// Further environments that a check explores unless it is told of one.
+    pub(crate) also: Vec<fn(Environment) -> Environment>,
     pub(crate) check: Checked,
     pub(crate) sim: Simulated,
     pub(crate) run: Ran,
@@ -125,6 +127,7 @@ impl Entry {
             page: A::PAGE,
             subject: Subject::of::<A>(),
             checked: Subject::of::<C>(),
+            also: Vec::new(),
             check: grounds::check::check::<C>,
             sim: grounds::sim::sim::<A>,
             run: grounds::run::run::<A>,
@@ -132,6 +135,14 @@ impl Entry {
             replay: grounds::replay::replay::<A>,
             replay_checked: grounds::replay::replay::<C>,
         }
+    }
+
+    /// Explores also what `change` makes of the environment of its checks: where one world with everything in it would
+    /// be too large, two are not.
+    #[must_use]
+    pub fn also_checked_in(mut self, change: fn(Environment) -> Environment) -> Self {
+        self.also.push(change);
+        self
     }
 
     /// Its name.

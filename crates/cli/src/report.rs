@@ -107,6 +107,30 @@ impl Report {
         }
     }
 
+    /// What two explorations of one algorithm, in different worlds, say together.
+    #[must_use]
+    pub fn with(mut self, other: Self) -> Self {
+        for (property, verdict) in other.verdicts {
+            match self.verdicts.iter_mut().find(|(p, _)| p.id == property.id) {
+                Some((_, mine)) => *mine = together(property.kind, mine.clone(), verdict),
+                None => self.verdicts.push((property, verdict)),
+            }
+        }
+        self.world = format!("{}  and  {}", self.world, other.world);
+        self.scope = format!("{}; and {}", self.scope, other.scope);
+        for (name, value) in other.numbers {
+            let mine = self.numbers.remove(&name).unwrap_or(Value::Null);
+            self.numbers.insert(name, sum(mine, value));
+        }
+        self.notes.extend(other.notes);
+        self.inconclusive.extend(other.inconclusive);
+        self.failure = self.failure.or(other.failure);
+        self.interrupted |= other.interrupted;
+        self.nondeterminism = self.nondeterminism.or(other.nondeterminism);
+        self.elapsed += other.elapsed;
+        self
+    }
+
     /// Why it is neither green nor red, if so.
     pub fn why_inconclusive(&self) -> Vec<String> {
         let mut why = self.inconclusive.clone();
@@ -126,6 +150,28 @@ impl Report {
             why.push(format!("outside of the model ({}): nothing is promised there", codes.join(", ")));
         }
         why
+    }
+}
+
+/// What two explorations say of one property: what is broken in one is broken, what is reached in one is reached.
+fn together(kind: Kind, one: Verdict, other: Verdict) -> Verdict {
+    let rank = |verdict: &Verdict| match (kind, verdict) {
+        (Kind::Reachable, Verdict::Holds) => 3,
+        (_, Verdict::Violated { .. }) => 2,
+        (_, Verdict::Unknown { .. }) => 1,
+        (_, Verdict::Holds) => 0,
+    };
+    if rank(&other) > rank(&one) { other } else { one }
+}
+
+/// Counts are added; what must hold of all must hold of both.
+fn sum(one: Value, other: Value) -> Value {
+    match (one.as_u64(), other.as_u64()) {
+        (Some(a), Some(b)) => (a + b).into(),
+        _ => match (one.as_bool(), other.as_bool()) {
+            (Some(a), Some(b)) => (a && b).into(),
+            _ => other,
+        },
     }
 }
 
@@ -209,6 +255,22 @@ mod tests {
         assert_eq!(interrupted.exit(), Exit::Interrupted);
         interrupted.verdicts = vec![(safety, violated())];
         assert_eq!(interrupted.exit(), Exit::Violation);
+    }
+
+    #[test]
+    fn what_one_exploration_refutes_is_refuted_and_what_one_reaches_is_reached() {
+        let safety = Property::safety("S", "safety");
+        let goal = Property::reachable("G", "goal");
+        let mut one = report(vec![(safety, Verdict::Holds), (goal, violated())]);
+        let mut other = report(vec![(safety, violated()), (goal, Verdict::Holds)]);
+        one.numbers.insert("states".to_owned(), 3.into());
+        one.numbers.insert("complete".to_owned(), true.into());
+        other.numbers.insert("states".to_owned(), 4.into());
+        other.numbers.insert("complete".to_owned(), false.into());
+        let both = one.with(other);
+        assert_eq!(both.verdicts, [(safety, violated()), (goal, Verdict::Holds)]);
+        assert_eq!(both.numbers["states"], 7);
+        assert_eq!(both.numbers["complete"], false);
     }
 
     #[test]

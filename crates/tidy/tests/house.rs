@@ -90,7 +90,7 @@ fn a_source_without_a_head_is_noticed() {
 #[test]
 fn a_page_without_a_heading_or_with_an_empty_one_is_noticed() {
     let page = |doc: &str| {
-        let doc: String = doc.lines().map(|l| format!("//! {l}\n")).collect();
+        let doc = format!("//! {}\n", doc.replace('\n', "\n//! "));
         source("crates/algorithms/src/links/x.rs", &format!("{doc}\nimpl Process for X {{}}\n"))
     };
     let whole = "X.\n# Source\na\n# Model\nb\n# Properties\nc\n# Cost\nd\n# Departures from the source\nnone\n# Bounds\nf";

@@ -4,6 +4,8 @@ use crate::args;
 use crate::commands::{Desk, failures};
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::grounds::World;
+use crate::grounds::check::Options;
 use crate::grounds::run::scratch_directory;
 use crate::plan::Request;
 use crate::registry::Entry;
@@ -52,13 +54,26 @@ fn expected(exit: Exit, violation_expected: bool, desk: &Desk<'_>) -> Exit {
 /// `check`.
 pub(super) fn check(desk: &Desk<'_>, args: &args::Check) -> Result<Exit, Error> {
     let (entry, request) = Request::new(desk.registry, &args.subject)?;
-    let world = request.world(&entry.checked, GroundKind::Check)?;
+    let worlds = request.check_worlds(entry)?;
     let mut report = {
         let watch = desk.watch(entry, GroundKind::Check);
-        (entry.check)(&world, &request.check(args), &watch)?
+        explore(entry, &worlds, &request.check(args), &watch)?
     };
     let exit = desk.tell(&mut report, |_| String::new());
     Ok(expected(exit, args.subject.expect_violation, desk))
+}
+
+/// Explores these worlds, up to one that refutes something.
+fn explore(entry: &Entry, worlds: &[World], options: &Options, watch: &Watch) -> Result<Report, Error> {
+    let (first, others) = worlds.split_first().expect("a check has a world");
+    let mut report = (entry.check)(first, options, watch)?;
+    for world in others {
+        if report.exit() == Exit::Violation || watch.interrupted() {
+            break;
+        }
+        report = report.with((entry.check)(world, options, watch)?);
+    }
+    Ok(report)
 }
 
 /// `sim`.
@@ -67,7 +82,7 @@ pub(super) fn sim(desk: &Desk<'_>, args: &args::Sim) -> Result<Exit, Error> {
     let world = request.world(&entry.subject, GroundKind::Sim)?;
     let mut report = {
         let watch = desk.watch(entry, GroundKind::Sim);
-        (entry.sim)(&world, &request.sim(args), &watch)?
+        (entry.sim)(&world, &request.sim(args, &world), &watch)?
     };
     let exit = desk.tell(&mut report, |seed| seed_line(args, seed));
     if let (Some(path), Some(content)) = (&args.trace, &report.record) {
@@ -126,23 +141,25 @@ pub(super) fn verify(desk: &Desk<'_>, args: &args::Verify) -> Result<Exit, Error
         ..args::Subject::default()
     };
     let sim = args::Sim { subject, seed: args.seed, runs: args.runs.or(args.seed.map(|_| 1)), ..args::Sim::default() };
-    let worlds = [GroundKind::Check, GroundKind::Sim, GroundKind::Run]
-        .map(|ground| request.world(entry.on(ground), ground).map(|world| (ground, world)));
-    let worlds = worlds.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let worlds = [
+        (GroundKind::Check, request.check_worlds(entry)?),
+        (GroundKind::Sim, vec![request.world(&entry.subject, GroundKind::Sim)?]),
+        (GroundKind::Run, vec![request.world(&entry.subject, GroundKind::Run)?]),
+    ];
     let mut reports: Vec<Report> = Vec::new();
     let mut exit = Exit::Holds;
-    for (ground, world) in &worlds {
+    for (ground, worlds) in &worlds {
         if desk.interrupt.is_set() {
             break;
         }
         let watch = desk.watch(entry, *ground);
         let mut report = match ground {
-            GroundKind::Check => (entry.check)(world, &request.check(&check), &watch)?,
-            GroundKind::Sim => (entry.sim)(world, &request.sim(&sim), &watch)?,
+            GroundKind::Check => explore(entry, worlds, &request.check(&check), &watch)?,
+            GroundKind::Sim => (entry.sim)(&worlds[0], &request.sim(&sim, &worlds[0]), &watch)?,
             GroundKind::Run => {
                 let directory = scratch_directory(entry.name())?;
                 let options = request.run(&args::Run::default(), directory.clone());
-                let mut report = (entry.run)(world, &options, &watch)?;
+                let mut report = (entry.run)(&worlds[0], &options, &watch)?;
                 tidy(&mut report, &directory);
                 report
             }

@@ -5,7 +5,8 @@ use crate::registry::Entry;
 use crate::worlds::usual;
 use synod_algorithms::detectors::{DetectorParameters, ElectLowerEpoch};
 use synod_kernel::{Budget, Environment};
-use synod_model::{Never, Process};
+use std::time::Duration;
+use synod_model::{Never, Process, Timeout};
 use synod_properties::leader::LeaderMonitor;
 use synod_properties::{Algorithm, GroundKind, Scale, Twin};
 
@@ -37,7 +38,10 @@ impl Algorithm for LowerEpoch {
 
     fn parameters(scale: &Scale) -> Result<DetectorParameters, String> {
         at_least(scale, 1, "somebody must be trusted")?;
-        Ok(DetectorParameters { defect: defect(scale)?, ..DetectorParameters::default() })
+        // no limit that a run would come near: where all delays are at the limit, the heartbeats of one may miss the
+        // periods of another for ever
+        let timeout = Timeout { max: Duration::from_secs(60), ..Timeout::default() };
+        Ok(DetectorParameters { timeout, defect: defect(scale)? })
     }
 
     fn requests(_: &Scale) -> Vec<Vec<Never>> {

@@ -8,16 +8,17 @@ use crate::watch::{Interrupt, Watch};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
-use synod_kernel::trace::{Broken, End};
+use synod_kernel::trace::Broken;
 use synod_kernel::{Budget, Environment};
 use synod_model::{Process, ProcessId};
-use synod_properties::{Algorithm, GroundKind};
+use synod_properties::{Algorithm, GroundKind, Violation};
 use synod_runtime::cluster::{Cluster, ClusterError, ClusterOptions};
 use synod_runtime::drive::{Driven, Fault, Plan, Progress, drive};
 use synod_runtime::execution::{Execution, Merged};
 use synod_runtime::judge::{Judgement, judge};
 use synod_runtime::node::{NodeConfig, run_node};
 use synod_runtime::replay;
+use synod_runtime::retrace::{self, RetraceError};
 
 /// How long a round may take before the next one begins all the same: a cut link may keep somebody waiting until a
 /// later round heals it.
@@ -64,12 +65,10 @@ pub fn run<A: Algorithm>(world: &World, options: &Options, watch: &Watch) -> Res
     .map_err(refused)?;
     let records = cluster.records();
     let plan = Plan {
-        rounds,
-        faults,
-        ask_again: true,
         round_max: ROUND_MAX,
         settle_max: SETTLE_MAX,
         run_max: RUN_MAX,
+        ..Plan::new(rounds, faults)
     };
     let asked = plan.rounds.len();
     let driven =
@@ -83,9 +82,8 @@ pub fn run<A: Algorithm>(world: &World, options: &Options, watch: &Watch) -> Res
     let mut report = report::<A>(GroundKind::Run, world, judgement.verdicts.clone());
     describe(&mut report, world, options, asked, &driven, &judgement);
     hold_to_the_model(&mut report, &execution, &merged);
-    if let Some((violation, _)) = &judgement.violation {
-        retell::<A>(&mut report, &execution, violation);
-    }
+    let violation = judgement.violation.as_ref().map(|(violation, _)| violation);
+    retell::<A>(&mut report, &options.directory, &execution, violation)?;
     report.interrupted = watch.interrupted();
     report.elapsed = started.elapsed();
     Ok(report)
@@ -265,24 +263,26 @@ fn hold_to_the_model<P: Process>(report: &mut Report, execution: &Execution<P>, 
     }
 }
 
-/// The run of a violation as a trace.
+/// The whole run as a run of the model: a trace beside the records, and what it shows if a property is broken.
 fn retell<A: Algorithm>(
     report: &mut Report,
+    directory: &Path,
     execution: &Execution<A::Process>,
-    violation: &synod_properties::Violation,
-) {
-    match replay::to_trace(execution, A::NAME) {
-        Ok(content) => confirm::<A>(report, with_verdict(&content, violation), None),
-        Err(error) => report.notes.push(format!("{}: no trace: {error}", violation.what)),
+    violation: Option<&Violation>,
+) -> Result<(), Error> {
+    let broken = violation.map(|v| Broken { property: v.property.clone(), what: v.what.clone() });
+    match retrace::trace(A::NAME, execution, broken) {
+        Ok(content) => {
+            let path = directory.join("trace.jsonl");
+            std::fs::write(&path, &content).map_err(|source| Error::Unwritable { path, source })?;
+            let steps = content.lines().count().saturating_sub(2) as u64;
+            report.notes.push(format!("all of it retold as one run of the model, in {} steps", grouped(steps)));
+            if violation.is_some() {
+                confirm::<A>(report, content, None);
+            }
+        }
+        Err(error @ RetraceError::Differs { .. }) => report.nondeterminism = Some(error.to_string()),
+        Err(error) => report.inconclusive.push(format!("outside of the model: {error}")),
     }
-}
-
-/// The trace with what its judge found in its end line.
-fn with_verdict(content: &str, violation: &synod_properties::Violation) -> String {
-    let steps = content.trim_end().rsplit_once('\n').map_or("", |(steps, _end)| steps);
-    let end = End {
-        steps: steps.lines().count() as u64 - 1,
-        violation: Some(Broken { property: violation.property.clone(), what: violation.what.clone() }),
-    };
-    format!("{steps}\n{}\n", serde_json::json!({ "end": end }))
+    Ok(())
 }

@@ -204,6 +204,7 @@ struct Place<'a, P: Process> {
     at: u64,
 }
 
+#[expect(clippy::expl_impl_clone_on_copy, reason = "derived, both would ask the same of P")]
 impl<P: Process> Clone for Place<'_, P> {
     fn clone(&self) -> Self {
         *self

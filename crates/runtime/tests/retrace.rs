@@ -80,7 +80,7 @@ impl Node {
 
     fn incarnation(&self) -> Incarnation<Ledger> {
         let path = PathBuf::from(file_name(self.process, self.incarnation));
-        let text: String = self.lines.iter().map(|line| format!("{line}\n")).collect();
+        let text = self.lines.iter().fold(String::new(), |text, line| text + &line.to_string() + "\n");
         Incarnation::parse(&path, text.as_bytes()).unwrap().unwrap()
     }
 }

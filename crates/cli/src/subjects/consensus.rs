@@ -20,32 +20,20 @@ pub(super) fn all() -> Vec<Entry> {
 }
 
 const TWINS: &[Twin] = &[
-    Twin {
-        name: "promise-not-stored",
-        breaks: "UC4",
-        about: "an acceptor does not store its promise, and votes in a ballot that it promised to leave alone",
-    },
-    Twin {
-        name: "reply-before-store",
-        breaks: "UC4",
-        about: "an acceptor promises first and stores then",
-    },
-    Twin {
-        name: "accepted-not-stored",
-        breaks: "UC4",
-        about: "an acceptor does not store its vote, and denies it after a restart",
-    },
-    Twin {
-        name: "no-nack",
-        breaks: "C1",
-        about: "nobody tells a leader that its ballot is too low",
-    },
-    Twin {
-        name: "ignores-accepted",
-        breaks: "UC4",
-        about: "the leader proposes its own value, whatever the promises say",
-    },
-    Twin { name: "quorums-miss", breaks: "UC4", about: "a quorum is half of the processes, rounded down" },
+    Twin::new(
+        "promise-not-stored",
+        "UC4",
+        "an acceptor does not store its promise, and votes in a ballot that it promised to leave alone",
+    ),
+    Twin::new("reply-before-store", "UC4", "an acceptor promises first and stores then"),
+    Twin::new(
+        "accepted-not-stored",
+        "UC4",
+        "an acceptor does not store its vote, and denies it after a restart",
+    ),
+    Twin::new("no-nack", "C1", "nobody tells a leader that its ballot is too low"),
+    Twin::new("ignores-accepted", "UC4", "the leader proposes its own value, whatever the promises say"),
+    Twin::new("quorums-miss", "UC4", "a quorum is half of the processes, rounded down"),
 ];
 
 /// A value that a process proposes in an instance.
@@ -69,8 +57,6 @@ fn world<D: PracticalDetector>(ground: GroundKind, scale: &Scale) -> Environment
         environment.failures.stops = Budget::NONE;
         environment.oracles.outputs = Budget::AtMost(2);
         environment.measure = Budget::AtMost(1);
-        // late answers change nothing: whether they are still in flight makes no difference
-        environment.links.ignored_stay = true;
     }
     environment
 }
@@ -113,7 +99,8 @@ impl<D: PracticalDetector> Algorithm for Sequence<D> {
 
     fn requests(scale: &Scale) -> Vec<Vec<ProposeAt<Value>>> {
         let value = |p: u32, k: u32| 100 * (k + 1) + p;
-        let of = |p| (0..scale.requests).map(|k| ProposeAt { instance: k.into(), value: value(p, k) }).collect();
+        let of =
+            |p| (0..scale.requests).map(|k| ProposeAt { instance: k.into(), value: value(p, k) }).collect();
         (0..proposers(scale.n)).map(of).collect()
     }
 

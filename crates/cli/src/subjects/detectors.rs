@@ -3,9 +3,9 @@
 use super::{at_least, defect, sized};
 use crate::registry::Entry;
 use crate::worlds::usual;
+use std::time::Duration;
 use synod_algorithms::detectors::{DetectorParameters, ElectLowerEpoch};
 use synod_kernel::{Budget, Environment};
-use std::time::Duration;
 use synod_model::{Never, Process, Timeout};
 use synod_properties::leader::LeaderMonitor;
 use synod_properties::{Algorithm, GroundKind, Scale, Twin};
@@ -23,11 +23,11 @@ impl Algorithm for LowerEpoch {
 
     const NAME: &'static str = "elect-lower-epoch";
     const PAGE: &'static str = include_str!("../../../algorithms/src/detectors/elect_lower_epoch.rs");
-    const TWINS: &'static [Twin] = &[Twin {
-        name: "epoch-not-stored",
-        breaks: "ELD1",
-        about: "every start is epoch 1, so that one which crashes for ever is trusted again and again",
-    }];
+    const TWINS: &'static [Twin] = &[Twin::new(
+        "epoch-not-stored",
+        "ELD1",
+        "every start is epoch 1, so that one which crashes for ever is trusted again and again",
+    )];
 
     fn scale(ground: GroundKind) -> Scale {
         match ground {

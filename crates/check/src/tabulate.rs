@@ -406,7 +406,8 @@ pub(crate) struct Tabulated<'a, P: Process, M> {
     judged: Map<(u32, Observed<u32, u32>), Result<u32, Violation>>,
     envelopes: Envelopes,
     states: Slices,
-    /// Working space.
+    /// Working space: the loaded state, its choices, the world of the step being taken.
+    current: u32,
     choices: Vec<Choice<u32, u32>>,
     parent: Vec<u32>,
     world: World<u32>,
@@ -423,6 +424,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Tabulated<'a, P, M> 
             judged: Map::default(),
             envelopes: Envelopes::new(setting.seating.len()),
             states: Slices::new(),
+            current: 0,
             choices: Vec::new(),
             parent: Vec::new(),
             world: World::new(laws(setting), 0),
@@ -438,6 +440,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Tabulated<'a, P, M> 
     /// Puts a state into the working space, with its enabled choices.
     fn load(&mut self, from: u32) {
         let seats = self.seats();
+        self.current = from;
         self.parent.clear();
         self.parent.extend_from_slice(self.states.get(from));
         self.world.seats.clear();
@@ -518,7 +521,20 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Tabulated<'a, P, M> 
         target
     }
 
+    /// Whether a step left everything as it was: a message came and was put back, or nothing happened at all.
+    fn is_idle(&self, seats: usize, landing: &Landing, same_rest: bool) -> bool {
+        let put_back = match (landing.taken, &landing.sent[..]) {
+            (None, []) => true,
+            (Some(taken), [sent]) => taken == *sent,
+            _ => false,
+        };
+        put_back && same_rest && landing.observed.is_empty() && self.world.seats[..] == self.parent[..seats]
+    }
+
     fn land(&mut self, seats: usize, landing: &Landing, same_rest: bool) -> Target {
+        if self.is_idle(seats, landing, same_rest) {
+            return Target::State(self.current, false);
+        }
         let monitor = match self.judge(self.parent[seats + 1], landing) {
             Ok(monitor) => monitor,
             Err(violation) => return Target::Broken(violation),

@@ -293,7 +293,8 @@ mod tests {
     #[test]
     fn a_subject_reads_back_from_its_own_line() {
         let line = "sim paxos --env 'my file.toml' --defect no-nack --n 5 --f 2 --restarts unlimited --outside-model";
-        let words = ["synod", "sim", "paxos", "--env", "my file.toml", "--defect", "no-nack", "--n", "5", "--f", "2"];
+        let words =
+            ["synod", "sim", "paxos", "--env", "my file.toml", "--defect", "no-nack", "--n", "5", "--f", "2"];
         let more = ["--restarts", "unlimited", "--outside-model"];
         let parsed = Arguments::parse_from(words.into_iter().chain(more));
         let Some(Command::Sim(sim)) = parsed.command else { panic!("a sim") };

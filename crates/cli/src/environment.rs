@@ -164,7 +164,8 @@ impl Flags {
         if failures.stops.any() && failures.kind == FailureKind::Reliable {
             failures.kind = FailureKind::CrashStop;
         }
-        if failures.restarts.any() && matches!(failures.kind, FailureKind::Reliable | FailureKind::CrashStop) {
+        if failures.restarts.any() && matches!(failures.kind, FailureKind::Reliable | FailureKind::CrashStop)
+        {
             failures.kind = FailureKind::CrashRecovery;
         }
         let links = &mut environment.links;

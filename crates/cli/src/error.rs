@@ -151,9 +151,10 @@ impl Error {
             | Self::Unsupported { hint, .. }
             | Self::Arguments { hint, .. }
             | Self::Cluster { hint, .. } => hint.clone(),
-            Self::NoPage { nearest, .. } => {
-                did_you_mean(nearest, "`list` shows the algorithms; codes read like S0101, properties like UC4")
-            }
+            Self::NoPage { nearest, .. } => did_you_mean(
+                nearest,
+                "`list` shows the algorithms; codes read like S0101, properties like UC4",
+            ),
             Self::Trace { source, .. } => source.hint().to_owned(),
             Self::Unreadable { .. } => "check the path and its permissions".to_owned(),
             Self::Unwritable { .. } => {
@@ -225,7 +226,8 @@ mod tests {
     #[test]
     fn a_trace_that_replays_differently_is_nondeterminism_and_a_damaged_one_is_not() {
         let trace = |source| Error::Trace { path: PathBuf::from("t.jsonl"), source };
-        let differs = TraceError::Differs { line: 2, step: 0, recorded: String::new(), replayed: String::new() };
+        let differs =
+            TraceError::Differs { line: 2, step: 0, recorded: String::new(), replayed: String::new() };
         assert_eq!(trace(differs).exit(), Exit::Nondeterminism);
         assert_eq!(trace(TraceError::Truncated { line: 3 }).exit(), Exit::Usage);
     }

@@ -135,7 +135,10 @@ fn read<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
 /// What to do about what `toml` says.
 fn hint(message: &str) -> String {
     let quoted: Vec<&str> = message.split('`').skip(1).step_by(2).collect();
-    if message.starts_with("unknown field") || message.starts_with("unknown variant") || message.starts_with("unknown link") {
+    if message.starts_with("unknown field")
+        || message.starts_with("unknown variant")
+        || message.starts_with("unknown link")
+    {
         let known = quoted.get(1..).unwrap_or_default();
         return match quoted.first().and_then(|name| nearest(name, known.iter().copied())) {
             Some(near) => format!("did you mean `{near}`?"),

@@ -15,10 +15,12 @@ pub(crate) fn show(printer: Printer) -> Exit {
         events(printer);
         return Exit::Holds;
     }
-    printer.say("A system model is a tuple: (failures, links, timing) or (failures, links, timing, bound).\n");
+    printer
+        .say("A system model is a tuple: (failures, links, timing) or (failures, links, timing, bound).\n");
     printer.say(format!("Axis 1: how processes fail, from least to most severe\n{}", failures()));
     printer.say(format!("\nAxis 2: what links promise between correct processes\n{}", links()));
-    printer.say(format!("\nAxis 3: what time promises; each promises all that stands above it\n{}", timings()));
+    printer
+        .say(format!("\nAxis 3: what time promises; each promises all that stands above it\n{}", timings()));
     printer.say(format!("\nOracles, beside the timing: With<Asynchronous, Omega>\n{}", oracles()));
     printer.say(format!(
         "\nProcesses x links: what a pair means (what correct means is in axis 1)\n{}",
@@ -41,7 +43,12 @@ fn who(who: Who) -> &'static str {
 }
 
 /// The others that `all` says are at most what `one` promises.
-fn below<T: Copy + PartialEq>(one: T, all: &[T], at_least: fn(T, T) -> bool, name: fn(T) -> &'static str) -> String {
+fn below<T: Copy + PartialEq>(
+    one: T,
+    all: &[T],
+    at_least: fn(T, T) -> bool,
+    name: fn(T) -> &'static str,
+) -> String {
     let names: Vec<_> = all.iter().filter(|&&o| o != one && at_least(one, o)).map(|&o| name(o)).collect();
     if names.is_empty() { "-".to_owned() } else { names.join(", ") }
 }
@@ -51,8 +58,17 @@ fn played(plays: bool) -> &'static str {
 }
 
 fn failures() -> String {
-    let mut table =
-        table(["failures", "stop", "restart", "omit", "lie", "correct means", "grants", "milder than", "played"]);
+    let mut table = table([
+        "failures",
+        "stop",
+        "restart",
+        "omit",
+        "lie",
+        "correct means",
+        "grants",
+        "milder than",
+        "played",
+    ]);
     for kind in FailureKind::ALL {
         let profile = kind.profile();
         table.add_row([
@@ -91,7 +107,8 @@ fn links() -> String {
         let (with, without) = (wrapped.guarantees(), plain.guarantees());
         let more = with.iter().filter(|&g| !without.has(g)).map(|g| format!("and {}", g.name()));
         let less = without.iter().filter(|&g| !with.has(g)).map(|g| format!("without {}", g.name()));
-        let text: Vec<_> = ["those of the plain link".to_owned()].into_iter().chain(more).chain(less).collect();
+        let text: Vec<_> =
+            ["those of the plain link".to_owned()].into_iter().chain(more).chain(less).collect();
         table.add_row([name, &text.join(", "), "-", played(plays_links(wrapped))]);
     }
     table.to_string()
@@ -140,12 +157,18 @@ fn pair(failures: FailureKind, links: LinkBase) -> Result<&'static str, &'static
         });
     }
     if profile.lie != Who::Nobody {
-        return Ok("between processes that follow their code; a liar sends what it likes, under its own name");
+        return Ok(
+            "between processes that follow their code; a liar sends what it likes, under its own name",
+        );
     }
     if profile.omit != Who::Nobody {
         return Ok("between processes that omit nothing; an omission is at a process, not at its link");
     }
-    Ok(if profile.stop == Who::Nobody { "as stated" } else { "as stated; any of what a crashed sender has in flight may be lost" })
+    Ok(if profile.stop == Who::Nobody {
+        "as stated"
+    } else {
+        "as stated; any of what a crashed sender has in flight may be lost"
+    })
 }
 
 fn pairs_table() -> String {

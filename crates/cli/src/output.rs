@@ -62,7 +62,8 @@ impl Printer {
     /// An error, on standard error; as an object too where the output is JSON.
     pub fn error(self, error: &Error) {
         let (code, hint) = (error.code(), error.hint());
-        let _ = writeln!(anstream::stderr(), "{BAD}error[{code}]{BAD:#}: {error}\n{BOLD}hint:{BOLD:#} {hint}");
+        let _ =
+            writeln!(anstream::stderr(), "{BAD}error[{code}]{BAD:#}: {error}\n{BOLD}hint:{BOLD:#} {hint}");
         self.event(&json!({
             "event": "error", "code": code, "message": error.to_string(), "hint": hint, "exit": error.exit().code(),
         }));
@@ -160,7 +161,11 @@ fn verdicts(report: &Report) {
             Verdict::Unknown { why } => format!("  {why}"),
         };
         // a goal has its whole name as its title
-        let (id, name) = if property.kind == Kind::Reachable { ("goal", property.name) } else { (property.id, property.name) };
+        let (id, name) = if property.kind == Kind::Reachable {
+            ("goal", property.name)
+        } else {
+            (property.id, property.name)
+        };
         out(&format!("  {style}{glyph} {word:<9}{style:#} {id:<6} {name}{why}"));
     }
 }
@@ -238,7 +243,9 @@ fn verdict_table(reports: &[Report]) -> String {
             format!("{} {}", property.id, property.name)
         };
         for report in reports {
-            let Some((_, verdict)) = report.verdicts.iter().find(|(p, _)| p.id == property.id) else { continue };
+            let Some((_, verdict)) = report.verdicts.iter().find(|(p, _)| p.id == property.id) else {
+                continue;
+            };
             let said = format!("{} {}", glyph(&property, verdict), word(&property, verdict).0);
             let scope = match verdict {
                 Verdict::Holds => report.scope.clone(),

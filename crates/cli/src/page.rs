@@ -51,10 +51,10 @@ mod tests {
     fn a_page_is_the_head_of_its_source() {
         let page = Page::parse(SOURCE);
         assert_eq!(page.summary, "Eager broadcast: all deliver the same set,\neven then.");
-        assert_eq!(page.sections, [
-            ("Source".to_owned(), "[CGR11].".to_owned()),
-            ("Cost".to_owned(), "- one\n- two".to_owned())
-        ]);
+        assert_eq!(
+            page.sections,
+            [("Source".to_owned(), "[CGR11].".to_owned()), ("Cost".to_owned(), "- one\n- two".to_owned())]
+        );
         assert_eq!(page.line(), "all deliver the same set, even then");
     }
 

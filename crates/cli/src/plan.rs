@@ -27,7 +27,10 @@ pub(crate) struct Request {
 
 impl Request {
     /// As a command line puts it, with the algorithm.
-    pub(crate) fn new<'a>(registry: &'a Registry, subject: &args::Subject) -> Result<(&'a Entry, Self), Error> {
+    pub(crate) fn new<'a>(
+        registry: &'a Registry,
+        subject: &args::Subject,
+    ) -> Result<(&'a Entry, Self), Error> {
         let experiment = subject.experiment.as_deref().map(experiment::load).transpose()?;
         let named = experiment.as_ref().map(|e| e.algorithm.as_str()).or(subject.algorithm.as_deref());
         let entry = registry.find_or_only(named)?;
@@ -45,7 +48,10 @@ impl Request {
     }
 
     /// As `verify` puts it.
-    pub(crate) fn verify<'a>(registry: &'a Registry, verify: &args::Verify) -> Result<(&'a Entry, Self), Error> {
+    pub(crate) fn verify<'a>(
+        registry: &'a Registry,
+        verify: &args::Verify,
+    ) -> Result<(&'a Entry, Self), Error> {
         let name = verify.algorithm.clone().or_else(|| Some(registry.first().name().to_owned()));
         let subject = args::Subject {
             algorithm: name.filter(|_| verify.experiment.is_none()),

@@ -1,7 +1,7 @@
 //! The algorithms that a binary knows, without their types.
 
 use crate::error::Error;
-use crate::grounds::{Checked, Replayed, Ran, Simulated};
+use crate::grounds::{Checked, Ran, Replayed, Simulated};
 use crate::nearest::nearest;
 use crate::page::Page;
 use std::path::Path;

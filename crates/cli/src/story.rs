@@ -130,7 +130,8 @@ fn render_line(line: &StoryLine, whole: bool) -> String {
     if !whole && what.chars().count() > WIDTH {
         // what a process tells is what properties speak of: it is never cut
         let told: String = line.tells.iter().map(|told| format!("  : {told}")).collect();
-        what = what.chars().take(WIDTH.saturating_sub(told.chars().count())).collect::<String>() + "…" + &told;
+        what =
+            what.chars().take(WIDTH.saturating_sub(told.chars().count())).collect::<String>() + "…" + &told;
     }
     format!("{:>6} {at} {} {:<7} {what}", line.step, line.glyph, line.place).trim_end().to_owned()
 }

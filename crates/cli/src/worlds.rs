@@ -3,11 +3,11 @@
 use crate::environment::lossy;
 use std::time::Duration;
 use synod_kernel::{Budget, Durability, Environment, Probability};
+use synod_model::SystemModel;
 use synod_model::bound::Bound;
 use synod_model::failure::{FailureModel, Who};
 use synod_model::link::{LinkKind, LinkModel};
 use synod_model::timing::{TimingKind, TimingModel};
-use synod_model::SystemModel;
 use synod_properties::GroundKind;
 
 /// The usual environment for an algorithm of the model `M` on a ground, with `n` processes and the largest f that the
@@ -86,8 +86,8 @@ mod tests {
     use super::*;
     use synod_kernel::diagnostic::outside;
     use synod_model::{
-        AnyNumber, Asynchronous, CrashRecovery, CrashStop, FairLoss, Majority, Omega, PartiallySynchronous, Perfect,
-        Reliable, Stubborn, With,
+        AnyNumber, Asynchronous, CrashRecovery, CrashStop, FairLoss, Majority, Omega, PartiallySynchronous,
+        Perfect, Reliable, Stubborn, With,
     };
 
     fn within<M: SystemModel>() {

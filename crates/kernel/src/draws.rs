@@ -121,6 +121,9 @@ mod tests {
     fn the_generator_gives_the_published_sequence() {
         // reference: xoshiro256** from the state 1, 2, 3, 4
         let mut r = Random { state: [1, 2, 3, 4] };
-        assert_eq!([r.bits(), r.bits(), r.bits(), r.bits()], [11520, 0, 1509978240, 1215971899390074240]);
+        assert_eq!(
+            [r.bits(), r.bits(), r.bits(), r.bits()],
+            [11520, 0, 1_509_978_240, 1_215_971_899_390_074_240]
+        );
     }
 }

@@ -140,8 +140,14 @@ pub mod duration {
     /// How [`Duration::MAX`] is written: the bound that is none.
     const UNBOUNDED: &str = "unbounded";
 
+    /// The longest duration: no bound, as the weakest environment of a model has it.
+    const UNLIMITED: &str = "unlimited";
+
     /// The duration that `text` writes.
     pub fn parse(text: &str) -> Result<Duration, String> {
+        if text.trim() == UNLIMITED {
+            return Ok(Duration::MAX);
+        }
         if text == UNBOUNDED {
             return Ok(Duration::MAX);
         }
@@ -165,6 +171,9 @@ pub mod duration {
 
     /// The shortest exact text with a unit.
     pub fn format(duration: Duration) -> String {
+        if duration == Duration::MAX {
+            return UNLIMITED.to_owned();
+        }
         if duration == Duration::MAX {
             return UNBOUNDED.to_owned();
         }

@@ -5,7 +5,7 @@
 //! and records it. Step is generic over how values are represented ([`Rep`]): in place, or interned by a checker.
 //!
 //! [`Environment`] says what the world may do, with budgets; [`trace`] is the one artefact that every ground writes
-//! and [`trace::Replay`] reads.
+//! and [`trace::replay`] reads.
 
 pub mod choice;
 pub mod diagnostic;

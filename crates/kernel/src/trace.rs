@@ -13,6 +13,7 @@ use crate::setting::Setting;
 use crate::world::{Ground, InPlace, Laws, Observed, World, step};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
 use synod_model::{EffectOf, Process, When};
@@ -236,6 +237,40 @@ struct NamedNetwork<M> {
     as_set: bool,
     /// By (to, from, message): the copies in flight, oldest first.
     in_flight: BTreeMap<(SeatId, SeatId, M), VecDeque<Cause>>,
+    /// By (from, to): how many distinct messages that is. Long runs lose many, and count at every step.
+    distinct: BTreeMap<(SeatId, SeatId), u64>,
+}
+
+impl<M: Ord> NamedNetwork<M> {
+    fn put(&mut self, from: SeatId, to: SeatId, message: M, cause: Cause) {
+        let copies = self.in_flight.entry((to, from, message)).or_default();
+        if copies.is_empty() {
+            *self.distinct.entry((from, to)).or_default() += 1;
+        }
+        if copies.is_empty() || !self.as_set {
+            copies.push_back(cause);
+        }
+    }
+
+    /// The oldest copy leaves.
+    fn take(&mut self, from: SeatId, to: SeatId, message: M) -> Option<Cause> {
+        let Entry::Occupied(mut copies) = self.in_flight.entry((to, from, message)) else { return None };
+        let taken = copies.get_mut().pop_front();
+        if copies.get().is_empty() {
+            copies.remove();
+            *self.distinct.entry((from, to)).or_default() -= 1;
+        }
+        taken
+    }
+
+    fn discard_to(&mut self, seat: SeatId) {
+        self.in_flight.retain(|(to, _, _), _| *to != seat);
+        self.distinct.retain(|(_, to), _| *to != seat);
+    }
+
+    fn links(&self) -> impl Iterator<Item = (SeatId, SeatId, u64)> {
+        self.distinct.iter().map(|(&(from, to), &messages)| (from, to, messages))
+    }
 }
 
 impl<M: Ord> InFlight<M> for NamedNetwork<M> {
@@ -262,19 +297,12 @@ impl<P: Process> Ground<InPlace<'_, P, Script>> for Recorded<P> {
     fn send(&mut self, from: SeatId, to: SeatId, message: P::Message) {
         let cause = Cause { step: self.step, send: Some(self.sent.len() as u32) };
         self.sent.push((to, message.clone()));
-        let copies = self.network.in_flight.entry((to, from, message)).or_default();
-        if copies.is_empty() || !self.network.as_set {
-            copies.push_back(cause);
-        }
+        self.network.put(from, to, message, cause);
     }
 
     fn take(&mut self, from: SeatId, to: SeatId, message: &P::Message) {
-        let key = (to, from, message.clone());
-        let copies = self.network.in_flight.get_mut(&key).expect("an enabled delivery is in flight");
-        self.taken = copies.pop_front();
-        if copies.is_empty() {
-            self.network.in_flight.remove(&key);
-        }
+        self.taken = self.network.take(from, to, message.clone());
+        assert!(self.taken.is_some(), "what is delivered or lost is in flight");
     }
 
     fn observe(&mut self, observed: Observed<P::Request, P::Indication>) {
@@ -282,7 +310,7 @@ impl<P: Process> Ground<InPlace<'_, P, Script>> for Recorded<P> {
     }
 
     fn discard_to(&mut self, seat: SeatId) {
-        self.network.in_flight.retain(|(to, _, _), _| *to != seat);
+        self.network.discard_to(seat);
     }
 
     fn armed(&mut self, seat: SeatId, timer: P::Timer, _: When) {
@@ -315,6 +343,7 @@ impl<'a, P: Process> Recorder<'a, P> {
                 network: NamedNetwork {
                     as_set: setting.environment.links.as_set,
                     in_flight: BTreeMap::new(),
+                    distinct: BTreeMap::new(),
                 },
                 step: 0,
                 sent: Vec::new(),
@@ -346,8 +375,8 @@ impl<'a, P: Process> Recorder<'a, P> {
 
     /// Takes a step, if it is enabled: its line.
     pub fn step(&mut self, at: Option<u64>, chosen: Move<P::Message, P::Timer>) -> Option<Line<P>> {
-        let enabled = self.enabled();
-        if !enabled.contains(&chosen.choice) && !self.is_free_cut(&chosen.choice) {
+        let (enabled, is_enabled) = self.count_enabled(&chosen.choice);
+        if !is_enabled && !self.is_free_cut(&chosen.choice) {
             return None;
         }
         if chosen.cut.is_some_and(|cut| !self.is_possible_cut(cut, &chosen.choice)) {
@@ -370,13 +399,21 @@ impl<'a, P: Process> Recorder<'a, P> {
             draws: self.rep.draws.drawn(),
             cut: chosen.cut,
             cause: kept.taken.take().or(before),
-            enabled: enabled.len() as u64,
+            enabled,
             effects,
             sent: std::mem::take(&mut kept.sent),
             observed: std::mem::take(&mut kept.observed),
         };
         kept.step += 1;
         Some(line)
+    }
+
+    /// How many choices are enabled, and whether this one is.
+    fn count_enabled(&self, choice: &Choice<P::Message, P::Timer>) -> (u64, bool) {
+        let network = &self.kept.network;
+        let has =
+            |from, to, message: &P::Message| network.in_flight.contains_key(&(to, from, message.clone()));
+        self.world.count_enabled(self.setting.into(), &self.rep, network.links(), has, choice)
     }
 
     /// A scripted or random cut may sever any links, not only those that an exploration would try.

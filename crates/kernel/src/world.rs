@@ -190,6 +190,20 @@ impl<S: Clone> World<S> {
     }
 }
 
+/// What may happen to a message in flight.
+#[derive(Clone, Copy)]
+struct Ways {
+    deliver: bool,
+    duplicate: bool,
+    lose: bool,
+}
+
+impl Ways {
+    fn count(self) -> u64 {
+        u64::from(self.deliver) + u64::from(self.duplicate) + u64::from(self.lose)
+    }
+}
+
 impl<S> World<S> {
     /// Calls `each` with every enabled choice, in an order that depends on the world alone. The outcomes of draws and
     /// crashes inside handlers are further dimensions of each.
@@ -203,33 +217,82 @@ impl<S> World<S> {
         if let Some(new) = self.seats.iter().position(|s| rep.status(s) == Status::New) {
             return each(Choice::Init { seat: SeatId(new as u32) });
         }
-        self.enabled_in_flight(laws, rep, in_flight, &mut each);
-        for seat in laws.seating.seats() {
-            self.enabled_at(seat, laws, rep, &mut each);
-        }
-        self.enabled_partitions(laws, &mut each);
-    }
-
-    fn enabled_in_flight<R: Rep<Seat = S>>(
-        &self,
-        laws: Laws<'_>,
-        rep: &R,
-        in_flight: &impl InFlight<R::Message>,
-        each: &mut impl FnMut(Choice<R::Message, R::Timer>),
-    ) {
-        let budgets = &self.rest.budgets;
         in_flight.each(|from, to, message| {
+            let ways = self.ways(laws, rep, from, to);
             let message = || message.clone();
-            if !self.is_severed(from, to) {
+            if ways.deliver {
                 each(Choice::Deliver { from, to, message: message() });
-                if budgets.duplications.any() && rep.status(&self.seats[to.index()]) == Status::Up {
-                    each(Choice::Duplicate { from, to, message: message() });
-                }
             }
-            if budgets.losses.any() || self.loss_is_free(laws, rep, from, to) {
+            if ways.duplicate {
+                each(Choice::Duplicate { from, to, message: message() });
+            }
+            if ways.lose {
                 each(Choice::Lose { from, to, message: message() });
             }
         });
+        self.enabled_beside(laws, rep, &mut each);
+    }
+
+    /// As [`World::enabled`], without what may happen to messages in flight, once all have started.
+    fn enabled_beside<R: Rep<Seat = S>>(
+        &self,
+        laws: Laws<'_>,
+        rep: &R,
+        each: &mut impl FnMut(Choice<R::Message, R::Timer>),
+    ) {
+        for seat in laws.seating.seats() {
+            self.enabled_at(seat, laws, rep, each);
+        }
+        self.enabled_partitions(laws, each);
+    }
+
+    /// How many choices are enabled, and whether `choice` is one of them: what enumerating them all would show, without
+    /// looking at each message in flight. `links` calls back with every link that has messages in flight and with how
+    /// many distinct ones; `has` tells whether a message is among them.
+    pub(crate) fn count_enabled<R: Rep<Seat = S>>(
+        &self,
+        laws: Laws<'_>,
+        rep: &R,
+        links: impl IntoIterator<Item = (SeatId, SeatId, u64)>,
+        has: impl FnOnce(SeatId, SeatId, &R::Message) -> bool,
+        choice: &Choice<R::Message, R::Timer>,
+    ) -> (u64, bool)
+    where
+        R::Message: PartialEq,
+    {
+        if let Some(new) = self.seats.iter().position(|s| rep.status(s) == Status::New) {
+            return (1, *choice == Choice::Init { seat: SeatId(new as u32) });
+        }
+        let (mut count, mut found) = (0, false);
+        for (from, to, messages) in links {
+            count += messages * self.ways(laws, rep, from, to).count();
+        }
+        self.enabled_beside(laws, rep, &mut |enabled| {
+            count += 1;
+            found |= enabled == *choice;
+        });
+        let may = |from: SeatId, to: SeatId| self.ways(laws, rep, from, to);
+        let found = match choice {
+            Choice::Deliver { from, to, message } => has(*from, *to, message) && may(*from, *to).deliver,
+            Choice::Duplicate { from, to, message } => has(*from, *to, message) && may(*from, *to).duplicate,
+            Choice::Lose { from, to, message } => has(*from, *to, message) && may(*from, *to).lose,
+            _ => found,
+        };
+        (count, found)
+    }
+
+    /// What may happen to each message in flight between these.
+    #[inline]
+    fn ways<R: Rep<Seat = S>>(&self, laws: Laws<'_>, rep: &R, from: SeatId, to: SeatId) -> Ways {
+        let budgets = &self.rest.budgets;
+        let deliver = !self.is_severed(from, to);
+        Ways {
+            deliver,
+            duplicate: deliver
+                && budgets.duplications.any()
+                && rep.status(&self.seats[to.index()]) == Status::Up,
+            lose: budgets.losses.any() || self.loss_is_free(laws, rep, from, to),
+        }
     }
 
     /// Whether a cut keeps messages from `from` from arriving at `to`.

@@ -405,3 +405,35 @@ fn an_unknown_key_or_link_is_refused_by_name() {
     assert_eq!(parse_link("fifo"), None);
     assert_eq!(parse_link(""), None);
 }
+
+#[test]
+fn the_weakest_environment_reads_back_as_it_was_written() {
+    let weakest = Environment::weakest::<(CrashRecovery, FairLoss, PartiallySynchronous)>(3);
+    let text = serde_json::to_string(&weakest).expect("plain data");
+    assert_eq!(serde_json::from_str::<Environment>(&text).ok(), Some(weakest), "{text}");
+    assert_eq!(duration::parse("unlimited"), Ok(Duration::MAX));
+}
+
+#[test]
+fn the_document_on_models_speaks_of_every_marker_and_code() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/models.md");
+    let document = std::fs::read_to_string(path).unwrap();
+    let mut words: Vec<String> = Vec::new();
+    words.extend(FailureKind::ALL.map(|k| format!("| `{k:?}` |")));
+    words.extend(LinkBase::ALL.map(|k| format!("| `{k:?}` |")));
+    words.extend(TimingKind::ALL.map(|k| format!("| `{k:?}` |")));
+    words.extend(OracleKind::ALL.map(|k| format!("`{k:?}`")));
+    words.extend(
+        ["AnyNumber", "OneCorrect", "Majority", "ThirdFaulty", "AllCorrect"].map(|b| format!("`{b}`")),
+    );
+    words.extend(["Fifo", "Arbitrary", "Authenticated"].map(|w| format!("| `{w}<L>` |")));
+    words.extend(Code::ALL.map(|c| c.name().to_owned()));
+    for word in words {
+        assert!(document.contains(&word), "docs/models.md does not speak of {word}");
+    }
+    let grants =
+        FailureKind::ALL.map(FailureKind::grants).into_iter().chain(TimingKind::ALL.map(TimingKind::grants));
+    for call in grants.flat_map(|g| g.split(", ")).filter(|g| *g != "-") {
+        assert!(document.contains(&format!("`{call}`")), "docs/models.md does not say who grants {call}");
+    }
+}

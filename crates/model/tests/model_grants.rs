@@ -1,6 +1,6 @@
 //! What a model does not grant does not compile, and the message names the assumption that is missing.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// By program in `ui/`: what its message must say.
@@ -70,11 +70,27 @@ fn compiler_is_the_files() -> bool {
 fn what_a_model_does_not_grant_does_not_compile() {
     let cases = trybuild::TestCases::new();
     cases.pass("tests/ui/ok_*.rs");
+    cases.pass(program_of_the_readme());
     if compiler_is_the_files() {
         for (program, _) in REFUSED {
             cases.compile_fail(format!("tests/ui/{program}.rs"));
         }
     }
+}
+
+/// The first Rust program in the README, over this crate in the place of the facade.
+fn program_of_the_readme() -> PathBuf {
+    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md"));
+    let readme = readme.expect("the README stands at the root");
+    let code = readme.split("```rust\n").nth(1).and_then(|rest| rest.split("```").next());
+    let program = code.expect("the README has a program").replace("use synod::", "use synod_model::");
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("readme.rs");
+    std::fs::write(
+        &path,
+        format!("#![deny(warnings)]\n{program}\nfn main() {{ let _ = Eager::default(); }}\n"),
+    )
+    .expect("the folder for tests' files is writable");
+    path
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! How clients talk to a node: JSON Lines on the port where the nodes meet.
 //!
-//! The first line is `{"hello":{"cluster":7}}`; `nc` will do. The node answers with a welcome; from then on it tells
-//! each indication that is released, and answers each command.
+//! The first line is `{"hello":{"cluster":7}}`; `nc` will do. The node answers with a welcome; then it tells each
+//! indication that its incarnation has released and will release, and answers each command.
 
 use crate::link::LinkStatus;
 use serde::{Deserialize, Serialize};

@@ -174,7 +174,7 @@ impl<P: Process> Cluster<P> {
     }
 
     /// All processes.
-    pub fn processes(&self) -> impl Iterator<Item = ProcessId> + 'static {
+    pub fn processes(&self) -> impl Iterator<Item = ProcessId> + use<P> {
         (0..self.nodes.len() as u32).map(ProcessId)
     }
 

@@ -26,6 +26,10 @@ pub enum Fault {
     Cut(ProcessId, ProcessId),
     /// Heals it.
     Heal(ProcessId, ProcessId),
+    /// Cuts all links from a process.
+    Mute(ProcessId),
+    /// Heals them.
+    Unmute(ProcessId),
 }
 
 impl fmt::Display for Fault {
@@ -35,6 +39,8 @@ impl fmt::Display for Fault {
             Self::Restart(p) => write!(f, "restart {p}"),
             Self::Cut(from, to) => write!(f, "cut {from} -> {to}"),
             Self::Heal(from, to) => write!(f, "heal {from} -> {to}"),
+            Self::Mute(p) => write!(f, "cut all links from {p}"),
+            Self::Unmute(p) => write!(f, "heal all links from {p}"),
         }
     }
 }
@@ -50,10 +56,27 @@ pub struct Plan<Q> {
     pub ask_again: bool,
     /// How long a round may take before the next one begins all the same.
     pub round_max: Duration,
+    /// As `round_max`, while a link is cut: what is owed then may have to wait until it heals.
+    pub round_max_cut: Duration,
     /// How long the end may take: until nobody who is up owes anything.
     pub settle_max: Duration,
     /// How long all rounds together may take.
     pub run_max: Duration,
+}
+
+impl<Q> Plan<Q> {
+    /// These rounds and faults, with the usual patience.
+    pub fn new(rounds: Vec<Vec<(ProcessId, Q)>>, faults: Vec<(usize, Fault)>) -> Self {
+        Self {
+            rounds,
+            faults,
+            ask_again: true,
+            round_max: Duration::from_secs(5),
+            round_max_cut: Duration::from_millis(50),
+            settle_max: Duration::from_secs(10),
+            run_max: Duration::from_secs(45),
+        }
+    }
 }
 
 /// What happens in the course of a run.
@@ -186,7 +209,7 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>, F: FnMut(Progress)> Driv
         plan: &Plan<P::Request>,
     ) -> Result<bool, ClusterError> {
         let before = self.debts();
-        let deadline = Instant::now() + plan.round_max;
+        let begun = Instant::now();
         self.asked.clear();
         self.ask(requests);
         for &(_, fault) in plan.faults.iter().filter(|(round, _)| *round == number) {
@@ -195,7 +218,8 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>, F: FnMut(Progress)> Driv
                 self.ask(requests);
             }
         }
-        self.wait(deadline, |driver| driver.debts().is_subset(&before))
+        let patience = if self.cluster.cuts().is_empty() { plan.round_max } else { plan.round_max_cut };
+        self.wait(begun + patience, |driver| driver.debts().is_subset(&before))
     }
 
     /// Asks those who are up and have not been asked in their incarnation.
@@ -231,10 +255,22 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>, F: FnMut(Progress)> Driv
                 self.cluster.heal(from, to);
                 true
             }
+            Fault::Mute(from) => {
+                self.others(from).for_each(|to| self.cluster.cut(from, to));
+                false
+            }
+            Fault::Unmute(from) => {
+                self.others(from).for_each(|to| self.cluster.heal(from, to));
+                true
+            }
         };
         self.struck.push(Struck { fault, round, took_effect, told: self.told });
         (self.progress)(Progress::Fault(fault));
         Ok(())
+    }
+
+    fn others(&self, p: ProcessId) -> impl Iterator<Item = ProcessId> + use<P, M, F> {
+        self.cluster.processes().filter(move |&q| q != p)
     }
 
     /// Listens until `done` or the deadline. Which it was.
@@ -277,7 +313,8 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>, F: FnMut(Progress)> Driv
 
     /// A link is healed: its last cut took effect if something had waited.
     fn healed(&mut self, from: ProcessId, to: ProcessId, held: usize) {
-        let cut = self.struck.iter_mut().rev().find(|struck| struck.fault == Fault::Cut(from, to));
+        let cuts = [Fault::Cut(from, to), Fault::Mute(from)];
+        let cut = self.struck.iter_mut().rev().find(|struck| cuts.contains(&struck.fault));
         if let Some(cut) = cut {
             cut.took_effect |= held > 0;
         }
@@ -311,7 +348,9 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>, F: FnMut(Progress)> Driv
     fn finish(mut self) -> Result<Driven<P::Indication>, ClusterError> {
         let mut late = vec![];
         self.driven.nodes = self.cluster.statuses(&mut |told| late.push(told));
-        late.into_iter().for_each(|told| self.hear(told));
+        for told in late {
+            self.hear(told);
+        }
         // What is said while stopping is in the records.
         self.cluster.stop(&mut drop)?;
         let told = self.told;

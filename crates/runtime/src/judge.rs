@@ -3,11 +3,17 @@
 //! They see what was *released*: what a process did and did not live to say is unknown to everybody. A run that is cut
 //! off proves nothing about debts: what is owed at its end is inconclusive.
 
-use crate::execution::{Merged, What};
+use crate::execution::{Execution, LinkViolation, Merged, What};
+use crate::record::RecordError;
+use crate::replay::{self, ReplayError};
+use crate::retrace::{self, RetraceError};
 use std::collections::BTreeSet;
+use std::path::Path;
 use synod_kernel::Observed;
+use synod_kernel::trace::Broken;
 use synod_model::{Effect, Event, Process, ProcessId};
 use synod_properties::{Kind, Monitor, Obligation, Observation, Property, Verdict, Violation};
+use thiserror::Error;
 
 /// What monitors say of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,9 +59,13 @@ pub fn observations<P: Process>(merged: &Merged<'_, P>) -> Vec<Observed<P::Reque
 /// Judges a run.
 pub fn judge<P: Process, M: Monitor<P::Request, P::Indication>>(
     merged: &Merged<'_, P>,
-    mut monitor: M,
+    monitor: M,
 ) -> Judgement {
-    let observed = observations(merged);
+    judge_observations(&observations(merged), monitor)
+}
+
+/// Judges what was observed of a run.
+pub fn judge_observations<Q, I, M: Monitor<Q, I>>(observed: &[Observed<Q, I>], mut monitor: M) -> Judgement {
     let mut reached = BTreeSet::new();
     let mut crashed = BTreeSet::new();
     let mut violation = None;
@@ -133,4 +143,79 @@ pub fn survivors<P: Process>(merged: &Merged<'_, P>) -> BTreeSet<ProcessId> {
         }
     }
     up
+}
+
+/// All that the records of a run show.
+#[derive(Clone, Debug)]
+pub struct Examination {
+    /// What the monitors say.
+    pub judgement: Judgement,
+    /// How many deliveries were held against what was sent.
+    pub deliveries: usize,
+    /// Deliveries without a release in their sender's record: none, unless a record was lost.
+    pub unplaced: usize,
+    /// How many handlers were run again, with the same effects byte for byte.
+    pub handlers: usize,
+    /// How many processes were up at the end.
+    pub survivors: usize,
+    /// The run as a trace that a kernel world replays.
+    pub trace: String,
+}
+
+/// Why records do not make up a run.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ExamineError {
+    /// A record cannot be read.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// The links of this ground broke their promise.
+    #[error(transparent)]
+    Link(#[from] LinkViolation),
+    /// A process run again does something else.
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
+    /// The records together are no run of the model.
+    #[error(transparent)]
+    Retrace(#[from] RetraceError),
+}
+
+impl ExamineError {
+    /// What to do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Record(e) => e.hint(),
+            Self::Link(_) => "that is a bug of the runtime: please report it with the records",
+            Self::Retrace(e) => e.hint(),
+            Self::Replay(_) => {
+                "the process is not deterministic, or the records were changed: look for clocks, randomness, iteration \
+                 over hash tables"
+            }
+        }
+    }
+}
+
+/// Reads the records in a directory, judges the run, holds its links to their promise, and runs every node again.
+pub fn examine<P: Process, M: Monitor<P::Request, P::Indication>>(
+    records: &Path,
+    algorithm: &str,
+    monitor: M,
+) -> Result<Examination, ExamineError> {
+    let execution = Execution::<P>::load(records)?;
+    let merged = execution.merge();
+    let deliveries = execution.check_links()?;
+    let handlers = replay::verify(&execution)?;
+    let judgement = judge(&merged, monitor);
+    let broken = judgement
+        .violation
+        .as_ref()
+        .map(|(violation, _)| Broken { property: violation.property.clone(), what: violation.what.clone() });
+    Ok(Examination {
+        trace: retrace::trace(algorithm, &execution, broken)?,
+        deliveries,
+        handlers,
+        judgement,
+        unplaced: merged.unplaced,
+        survivors: survivors(&merged).len(),
+    })
 }

@@ -1,10 +1,16 @@
 //! The real ground: each process of an algorithm is an OS process with sockets, a disk and a clock.
 //!
 //! What the system model promises is built here from what the machine has: stable storage from a write-ahead
-//! log ([`wal`]), perfect links from TCP sessions that survive reconnection ([`session`], [`link`]), the
-//! write-ahead order from one `fdatasync` for all that was stored before it.
+//! log ([`wal`]), perfect links from TCP sessions that survive reconnection ([`session`], [`link`]), the write-ahead
+//! order from one `fdatasync` for all that was stored before it ([`node`]). The log and the links know no process: they
+//! carry bytes.
 //!
-//! The log and the links know no process: they carry bytes.
+//! A node records its run ([`record`]); a cluster is started, asked and troubled from outside ([`cluster`], [`drive`],
+//! [`nemesis`]). Afterwards the records are merged by causality ([`execution`]), judged by the monitors of every other
+//! ground ([`judge`]), and run again ([`replay`]): node by node, byte for byte, and as one run of a kernel world.
+//!
+//! Not here yet: bounds on memory. Payloads for a peer that is down, a node's indications, and what waits to be read by
+//! a client are kept for as long as the node runs; so are the log's records, which no snapshot replaces.
 
 pub mod client;
 pub mod cluster;
@@ -16,9 +22,11 @@ pub mod frame;
 mod host;
 pub mod judge;
 pub mod link;
+pub mod nemesis;
 pub mod node;
 pub mod record;
 pub mod replay;
+pub mod retrace;
 pub mod session;
 mod timers;
 pub mod wal;

@@ -172,8 +172,14 @@ pub fn run_node_on<P: Process>(disk: &dyn Disk, config: &NodeConfig<P>) -> Resul
         clients: AtomicU64::new(0),
     };
     let links = Links::start(listener, options, inbox)?;
-    let mut node =
-        Node { me: config.process, host, links, clients: BTreeMap::new(), to_itself: VecDeque::new() };
+    let mut node = Node {
+        me: config.process,
+        host,
+        links,
+        clients: BTreeMap::new(),
+        indicated: vec![],
+        to_itself: VecDeque::new(),
+    };
     let ended = node.run(&inputs);
     node.dismiss_clients();
     ended
@@ -198,12 +204,15 @@ struct Listener {
 
 impl Listener {
     fn tell<I: Serialize>(&self, reply: &Reply<I>) {
-        let mut line = vec![];
-        // What has no form in JSON was refused by the record before.
-        if write_line(&mut line, reply).is_ok() {
-            let _ = self.lines.send(line);
-        }
+        // One that has gone hears nothing.
+        let _ = self.lines.send(line(reply));
     }
+}
+
+fn line<I: Serialize>(reply: &Reply<I>) -> Vec<u8> {
+    let mut line = vec![];
+    write_line(&mut line, reply).expect("what has no form in JSON was refused by the record before");
+    line
 }
 
 /// Parent gone, node gone.
@@ -291,6 +300,8 @@ struct Node<'a, P: Process> {
     host: Host<'a, P>,
     links: Links,
     clients: BTreeMap<u64, Listener>,
+    /// What was indicated in this incarnation, as lines: a client that comes late hears it too.
+    indicated: Vec<Vec<u8>>,
     /// A message to oneself goes through the network too: through this much of it.
     to_itself: VecDeque<(EffectName, P::Message)>,
 }
@@ -316,7 +327,7 @@ impl<P: Process> Node<'_, P> {
         let speech = self.host.sync()?;
         self.say(speech)?;
         self.host.stop()?;
-        self.tell_all(&Reply::<()>::Stopped);
+        self.tell_all(&line(&Reply::<()>::Stopped));
         Ok(())
     }
 
@@ -356,13 +367,20 @@ impl<P: Process> Node<'_, P> {
                 self.host.handle(Event::Message(from, message), Some(name))?;
             }
             Input::Foreign(from, source) => return Err(RunError::ForeignMessage { from, source }),
-            Input::Joined(client, listener) => _ = self.clients.insert(client, listener),
+            Input::Joined(client, listener) => self.join(client, listener),
             Input::Left(client) => _ = self.clients.remove(&client),
             Input::Command(client, command) => return self.obey(client, command),
             Input::Garbage(client, why) => self.tell(client, &Reply::Refused(why)),
             Input::ParentGone => return Ok(false),
         }
         Ok(true)
+    }
+
+    fn join(&mut self, client: u64, listener: Listener) {
+        for line in &self.indicated {
+            let _ = listener.lines.send(line.clone());
+        }
+        self.clients.insert(client, listener);
     }
 
     fn obey(&mut self, client: u64, command: Command<P::Request>) -> Result<bool, RunError> {
@@ -410,7 +428,11 @@ impl<P: Process> Node<'_, P> {
                     let payload = postcard::to_stdvec(&(name, message)).map_err(RunError::Value)?;
                     self.links.send(to, payload)?;
                 }
-                Speech::Indicate(indication) => self.tell_all(&Reply::Indication(indication)),
+                Speech::Indicate(indication) => {
+                    let line = line(&Reply::Indication(indication));
+                    self.tell_all(&line);
+                    self.indicated.push(line);
+                }
             }
         }
         Ok(())
@@ -422,9 +444,9 @@ impl<P: Process> Node<'_, P> {
         }
     }
 
-    fn tell_all<I: Serialize>(&self, reply: &Reply<I>) {
+    fn tell_all(&self, line: &[u8]) {
         for listener in self.clients.values() {
-            listener.tell(reply);
+            let _ = listener.lines.send(line.to_vec());
         }
     }
 

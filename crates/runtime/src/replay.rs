@@ -1,22 +1,14 @@
 //! A recorded run, run again: the inputs of each node, fed to the same process, give the same effects byte for byte.
 //!
-//! [`verify`] replays each node by itself. [`to_trace`] goes further: it retells the whole run as choices in a kernel
-//! world, so that it can be replayed, stepped through and judged like a run of any other ground. What a real cluster
-//! did was a run of the model.
+//! [`verify`] replays each node by itself; [`crate::retrace`] replays all of them in one world.
 
-use crate::execution::{Execution, Merged, What};
-use crate::record::{Handled, Incarnation, Record, Release, Start};
+use crate::execution::Execution;
+use crate::record::{Handled, Incarnation, Record, Start};
 use std::collections::VecDeque;
 use std::path::PathBuf;
-use synod_kernel::environment::{Budget, Failures, Timing};
 use synod_kernel::seat::ReleasedOf;
-use synod_kernel::trace::{Header, Recorder, Writer};
-use synod_kernel::{
-    Choice, Durability, Environment, Move, Released, Script, Seat, SeatId, Setting, Status, View,
-};
-use synod_model::failure::FailureModel;
-use synod_model::timing::TimingModel;
-use synod_model::{Effect, EffectOf, Event, FailuresOf, Process, ProcessId, TimingOf};
+use synod_kernel::{Durability, Released, Script, Seat, Status, View};
+use synod_model::{Effect, Event, Process};
 use thiserror::Error;
 
 /// Where the replay departs from the record.
@@ -41,17 +33,6 @@ pub enum ReplayError {
         /// The record.
         path: PathBuf,
     },
-    /// The records do not make up a run of the model.
-    #[error("step {step} of the run is none in the model: {choice}")]
-    NotEnabled {
-        /// Which.
-        step: u64,
-        /// What it wanted to do.
-        choice: String,
-    },
-    /// A process left no record at all.
-    #[error("there is no record of {0}")]
-    NoRecord(ProcessId),
     /// A value of the algorithm has no form in JSON.
     #[error("a value of this algorithm cannot be written as JSON: {0}")]
     Value(String),
@@ -168,7 +149,7 @@ impl<P: Process> Replayed<P> {
 }
 
 /// How many of the pending writes were durable when the process started again.
-fn kept(durable: u64, pending: usize, next: &Start<impl Process>) -> Option<u32> {
+pub(crate) fn kept(durable: u64, pending: usize, next: &Start<impl Process>) -> Option<u32> {
     let kept = next.writes.checked_sub(durable)?;
     (kept <= pending as u64).then_some(kept as u32)
 }
@@ -192,176 +173,4 @@ fn note<P: Process>(
             released.push(unreleased.pop_front().expect("release is first in, first out"));
         }
     }
-}
-
-/// Retells a run as choices in a kernel world: a trace as every ground writes it.
-///
-/// Effects are compared on the way: the world does what the nodes did. A link that was cut is delay here, as it was
-/// there. Messages that were lost in a crash stay in flight.
-pub fn to_trace<P: Process>(execution: &Execution<P>, algorithm: &str) -> Result<String, ReplayError> {
-    let merged = execution.merge();
-    let setting = setting(execution, &merged)?;
-    let header = Header::new(algorithm, "run", None, &setting);
-    let mut retold = Retold {
-        recorder: Recorder::new(&setting),
-        writer: Writer::new(&header),
-        epoch: epoch(&merged),
-        durable: vec![0; setting.seating.len()],
-    };
-    for &p in execution.processes.keys() {
-        retold.init(p, execution)?;
-    }
-    for (number, step) in merged.steps.iter().enumerate() {
-        let next = || {
-            merged.steps[number..].iter().find_map(|later| match later.what {
-                What::Start(start) if later.process == step.process => Some(start),
-                _ => None,
-            })
-        };
-        let seat = SeatId(step.process.0);
-        match &step.what {
-            What::Start(start) => retold.start(seat, start)?,
-            What::Handled(handled) => retold.handled(seat, step.incarnation, handled)?,
-            What::Released(release) => retold.sync(seat, release)?,
-            What::Crashed => retold.crash(seat, step.incarnation.ended_at(), next())?,
-            What::Stopped => {}
-        }
-    }
-    Ok(retold.writer.finish(None))
-}
-
-/// The world of a run: what it may do is what such a cluster may.
-fn setting<P: Process>(execution: &Execution<P>, merged: &Merged<'_, P>) -> Result<Setting<P>, ReplayError> {
-    let first = execution.processes.values().flatten().next().ok_or(ReplayError::NoRecord(ProcessId(0)))?;
-    let (group, n) = (first.start.group, first.start.group.count);
-    if let Some(missing) = group.members().find(|p| !execution.processes.contains_key(p)) {
-        return Err(ReplayError::NoRecord(missing));
-    }
-    let mut environment = Environment::benign(n);
-    let kind = <FailuresOf<P> as FailureModel>::KIND;
-    environment.failures =
-        Failures { kind, stops: Budget::Unlimited, restarts: Budget::Unlimited, among: None };
-    environment.storage.durability = Durability::Deferred;
-    environment.timing =
-        Timing { bounds: first.start.bounds, ..Timing::of(<TimingOf<P> as TimingModel>::KIND) };
-    let mut requests = vec![vec![]; n as usize];
-    for step in &merged.steps {
-        if let What::Handled(Handled { event: Event::Request(request), .. }) = &step.what {
-            requests[step.process.index()].push(request.clone());
-        }
-    }
-    Ok(Setting::new(environment, first.start.parameters.clone(), requests))
-}
-
-/// When the run began.
-fn epoch<P: Process>(merged: &Merged<'_, P>) -> u64 {
-    merged
-        .steps
-        .iter()
-        .filter_map(|step| match step.what {
-            What::Start(start) => Some(start.at),
-            _ => None,
-        })
-        .min()
-        .unwrap_or(0)
-}
-
-/// A run being retold.
-struct Retold<'a, P: Process> {
-    recorder: Recorder<'a, P>,
-    writer: Writer,
-    epoch: u64,
-    /// By seat: how many writes are durable.
-    durable: Vec<u64>,
-}
-
-impl<P: Process> Retold<'_, P> {
-    fn take(&mut self, at: u64, chosen: Move<P::Message, P::Timer>) -> Result<Vec<EffectOf<P>>, ReplayError> {
-        let (step, choice) = (self.recorder.steps(), chosen.choice.to_string());
-        let line = self.recorder.step(Some(at.saturating_sub(self.epoch)), chosen);
-        let line = line.ok_or(ReplayError::NotEnabled { step, choice })?;
-        self.writer.step(&line);
-        Ok(line.effects)
-    }
-
-    /// In a kernel world all processes start first; nothing can have reached one before.
-    fn init(&mut self, p: ProcessId, execution: &Execution<P>) -> Result<(), ReplayError> {
-        let incarnations = &execution.processes[&p];
-        let mut choice = Move::plain(Choice::Init { seat: SeatId(p.0) });
-        let first = incarnations.iter().find(|incarnation| incarnation.start.incarnation == 1);
-        let init = first.and_then(|incarnation| Some((incarnation, incarnation.handled().next()?)));
-        let Some((incarnation, handled)) = init else {
-            // It died before it recorded its first handler; nobody has heard of it.
-            return self.take(self.epoch, choice).map(drop);
-        };
-        choice.draws.clone_from(&handled.draws);
-        let effects = self.take(incarnation.start.at, choice)?;
-        same(incarnation, handled, &effects)
-    }
-
-    fn handled(
-        &mut self,
-        seat: SeatId,
-        incarnation: &Incarnation<P>,
-        handled: &Handled<P>,
-    ) -> Result<(), ReplayError> {
-        let choice = match handled.event.clone() {
-            Event::Init => return Ok(()),
-            Event::Recover => Choice::Recover { seat },
-            Event::Request(_) => Choice::Request { seat },
-            Event::Message(from, message) => Choice::Deliver { from: SeatId(from.0), to: seat, message },
-            Event::Timer(timer) => Choice::Fire { seat, timer },
-        };
-        let effects = self.take(handled.at, Move { draws: handled.draws.clone(), ..Move::plain(choice) })?;
-        same(incarnation, handled, &effects)
-    }
-
-    /// An incarnation starts. If nothing shows the crash of the one before, it comes now.
-    fn start(&mut self, seat: SeatId, start: &Start<P>) -> Result<(), ReplayError> {
-        if start.incarnation > 1 {
-            self.crash(seat, start.at, Some(start))?;
-        }
-        self.durable[seat.index()] = start.writes;
-        Ok(())
-    }
-
-    fn sync(&mut self, seat: SeatId, release: &Release) -> Result<(), ReplayError> {
-        for _ in 0..release.stores {
-            self.take(release.at, Move::plain(Choice::Sync { seat }))?;
-            self.durable[seat.index()] += 1;
-        }
-        Ok(())
-    }
-
-    /// A process crashes, unless it has since its last handler; `next` is its next start.
-    fn crash(&mut self, seat: SeatId, at: u64, next: Option<&Start<P>>) -> Result<(), ReplayError> {
-        let state = &self.recorder.world().seats[seat.index()];
-        if state.status() != Status::Up {
-            return Ok(());
-        }
-        let kept =
-            next.map_or(Some(0), |next| kept(self.durable[seat.index()], state.stores_pending(), next));
-        let step = self.recorder.steps();
-        let choice = || format!("{seat} starts again from another disk than it left");
-        let kept = kept.ok_or_else(|| ReplayError::NotEnabled { step, choice: choice() })?;
-        let crash = Choice::Crash { seat, forever: next.is_none(), kept, torn: false };
-        self.take(at, Move::plain(crash)).map(drop)
-    }
-}
-
-/// The world's handler did what the node's did.
-fn same<P: Process>(
-    incarnation: &Incarnation<P>,
-    handled: &Handled<P>,
-    effects: &[EffectOf<P>],
-) -> Result<(), ReplayError> {
-    if effects == handled.effects {
-        return Ok(());
-    }
-    Err(ReplayError::Differs {
-        path: incarnation.path.clone(),
-        line: incarnation.line_of(handled.handler),
-        recorded: format!("{:?}", handled.effects),
-        replayed: format!("{effects:?}"),
-    })
 }

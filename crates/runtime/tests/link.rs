@@ -10,7 +10,7 @@ use synod_model::ProcessId;
 use synod_runtime::link::{self, Inbox, LinkError, LinkOptions, LinkStatus, Links, PAYLOAD_LENGTH_MAX};
 
 /// Only a link that is broken for good takes this long.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(50);
 const P: ProcessId = ProcessId(0);
 const Q: ProcessId = ProcessId(1);
 

@@ -35,7 +35,7 @@ pub enum Nondeterminism {
         other: Box<Outcome>,
     },
     /// The trace does not replay.
-    #[error("the trace of seed {seed:#x} does not replay")]
+    #[error("the trace of seed {seed:#x} does not replay: {source}")]
     Replay {
         /// The seed.
         seed: u64,

@@ -53,22 +53,54 @@ impl Draws for Drawn {
     }
 }
 
-/// How long messages take, in nanoseconds.
+/// The delays of one link, in nanoseconds.
 #[derive(Clone, Copy, Debug)]
-struct Delays {
+struct Range {
     min: u64,
+    max: u64,
+}
+
+impl Range {
+    #[inline]
+    fn draw(self, random: &mut Random) -> u64 {
+        between(self.min, self.max, random)
+    }
+
+    /// Its lower or its upper eighth.
+    fn eighth(self, upper: bool) -> Self {
+        let span = (self.max - self.min) / 8;
+        if upper { Self { min: self.max - span, ..self } } else { Self { max: self.min + span, ..self } }
+    }
+}
+
+/// How long messages take, in nanoseconds.
+///
+/// Every delay lies within the environment's bounds. In half of the runs each link has a character of its own, so that
+/// one link may be slower throughout than several steps over others: a uniform draw hardly ever shows that.
+#[derive(Debug)]
+struct Delays {
+    /// By sender and receiver.
+    links: Vec<Range>,
     max: u64,
     gst: u64,
     before_gst: u64,
 }
 
 impl Delays {
-    fn of(environment: &Environment) -> Self {
+    fn of(environment: &Environment, seats: usize, random: &mut Random) -> Self {
         let min = nanos(environment.links.delay_min);
         let max = nanos(environment.links.delay_max).max(min);
+        let all = Range { min, max };
+        let even = random.below(2) == 0;
+        let character = |random: &mut Random| match random.below(4) {
+            0 => all.eighth(false),
+            1 => all.eighth(true),
+            _ => all,
+        };
+        let links = (0..seats * seats).map(|_| if even { all } else { character(random) }).collect();
         let partial = environment.timing.kind == TimingKind::PartiallySynchronous;
         Self {
-            min,
+            links,
             max,
             gst: if partial { nanos(environment.timing.gst) } else { 0 },
             before_gst: nanos(environment.timing.delay_before_gst).max(max),
@@ -77,13 +109,14 @@ impl Delays {
 
     /// When a message that leaves at `now` arrives.
     #[inline]
-    fn arrival(&self, now: u64, random: &mut Random) -> u64 {
+    fn arrival(&self, now: u64, link: usize, random: &mut Random) -> u64 {
+        let range = self.links[link];
         if now < self.gst {
             // what is under way at GST arrives within the bound that holds from there on
             let latest = self.gst.saturating_add(self.max);
-            return now.saturating_add(between(self.min, self.before_gst, random)).min(latest);
+            return now.saturating_add(Range { max: self.before_gst, ..range }.draw(random)).min(latest);
         }
-        now.saturating_add(between(self.min, self.max, random))
+        now.saturating_add(range.draw(random))
     }
 }
 
@@ -137,14 +170,20 @@ pub(crate) struct Simulated<P: Process, Mon> {
     /// FIFO links: the last arrival over each link, by sender and receiver.
     last_arrival: Option<Vec<u64>>,
     pulse_max: u64,
+    /// The longest time between two outputs of an oracle while it has something to say.
+    oracle_pace: u64,
     pub(crate) sync_max: u64,
 }
 
 impl<P: Process, Mon: Monitor<P::Request, P::Indication>> Simulated<P, Mon> {
-    pub(crate) fn new(environment: &Environment, seats: usize, monitor: Mon, random: Random) -> Self {
-        let delays = Delays::of(environment);
+    pub(crate) fn new(environment: &Environment, seats: usize, monitor: Mon, mut random: Random) -> Self {
+        let delays = Delays::of(environment, seats, &mut random);
         let goals = monitor.properties().iter().filter(|p| p.kind == Kind::Reachable).count();
         let fifo = environment.links.kind.fifo;
+        // untimed, but finite: from well below a round trip to well above it
+        let pulse_max = delays.max.max(1_000).saturating_mul(4);
+        // in some runs leaders hardly get to speak, in others they come far before they are deposed
+        let oracle_pace = (pulse_max / 4).saturating_mul(1 << random.below(7));
         let mut simulated = Self {
             now: 0,
             agenda: Agenda::default(),
@@ -157,8 +196,8 @@ impl<P: Process, Mon: Monitor<P::Request, P::Indication>> Simulated<P, Mon> {
             goals,
             delays,
             last_arrival: fifo.then(|| vec![0; seats * seats]),
-            // untimed, but finite: from well below a round trip to well above it
-            pulse_max: delays.max.max(1_000).saturating_mul(4),
+            pulse_max,
+            oracle_pace,
             sync_max: nanos(environment.storage.sync_max),
         };
         simulated.note_goals();
@@ -168,14 +207,14 @@ impl<P: Process, Mon: Monitor<P::Request, P::Indication>> Simulated<P, Mon> {
     /// When a message that leaves now arrives.
     #[inline]
     pub(crate) fn arrival(&mut self, from: SeatId, to: SeatId) -> u64 {
-        let mut arrival = self.delays.arrival(self.now, &mut self.random);
+        let link = from.index() * self.desks.len() + to.index();
+        let mut arrival = self.delays.arrival(self.now, link, &mut self.random);
         if self.now < self.delays.gst && arrival - self.now > self.delays.max {
             self.tally.add(FaultKind::Delay, 1);
         }
         if let Some(last) = &mut self.last_arrival {
-            let last = &mut last[from.index() * self.desks.len() + to.index()];
-            arrival = arrival.max(*last);
-            *last = arrival;
+            arrival = arrival.max(last[link]);
+            last[link] = arrival;
         }
         arrival
     }
@@ -227,7 +266,7 @@ impl<P: Process, Mon: Monitor<P::Request, P::Indication>> Simulated<P, Mon> {
         let desk = &mut self.desks[seat.index()];
         if !desk.oracle_called {
             desk.oracle_called = true;
-            let at = self.pulse();
+            let at = self.now.saturating_add(1 + self.random.below(self.oracle_pace));
             self.agenda.push(at, Entry::Oracle { seat });
         }
     }

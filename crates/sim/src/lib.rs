@@ -11,7 +11,6 @@ mod campaign;
 mod determinism;
 mod fault;
 mod ground;
-mod oracle;
 mod outcome;
 mod plan;
 mod run;

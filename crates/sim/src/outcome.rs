@@ -56,9 +56,7 @@ impl Outcome {
             Some(Violation { property, what }) => {
                 Some(Broken { property: property.clone(), what: what.clone() })
             }
-            None => {
-                debt().map(|owed| Broken { property: owed.property.clone(), what: format!("{}", owed.what) })
-            }
+            None => debt().map(|owed| Broken { property: owed.property.clone(), what: owed.what.clone() }),
         }
     }
 }

@@ -84,7 +84,7 @@ pub(crate) fn plan(
     let faults_end = horizon / 2;
     let requests_end = unit.saturating_mul(1 << random.below(6)).min(horizon / 4);
     // runs differ in how long their faults are spread out: some meet all of them at once
-    let window = unit.saturating_mul(2 << random.below(8)).min(faults_end).max(1);
+    let window = unit.saturating_mul(1 << random.below(8)).min(faults_end).max(1);
     let mut planner = Planner { environment, seating, random, unit, window, faults_end, faults: Vec::new() };
     let (is_random, stable_from) = match &options.faults {
         FaultPlan::Random => {
@@ -162,7 +162,7 @@ impl Planner<'_> {
 
     /// A time for what began at `at` to last: it ends when faults do.
     fn while_it_lasts(&mut self, at: u64) -> u64 {
-        let scale = self.unit.saturating_mul(1 << self.random.below(6));
+        let scale = (self.unit / 4).max(1).saturating_mul(1 << self.random.below(7));
         (1 + self.random.below(scale)).min(self.faults_end - at.min(self.faults_end))
     }
 

@@ -1,24 +1,27 @@
 //! One run: the earliest entry of the agenda becomes a move, and the kernel takes it.
 
+mod ambush;
+mod crash;
+mod oracle;
+mod partition;
+
+use self::ambush::Ambush;
+use self::partition::Severed;
 use crate::agenda::{Due, Slot};
 use crate::fault::{Fault, FaultKind};
 use crate::ground::{Drawn, Entry, Simulated, between};
 use crate::outcome::{ASSERTION, Ended, Outcome};
-use crate::plan::{Calendar, Options, nanos, plan};
+use crate::plan::{Calendar, Options, plan};
 use std::any::Any;
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
-use synod_kernel::seat::cuts;
 use synod_kernel::trace::{Header, Recorder, Writer};
-use synod_kernel::world::{Laws, links};
-use synod_kernel::{
-    Budget, Choice, Cut, InPlace, Move, Partition, Random, Rep, Seat, SeatId, Setting, Status, View, World,
-    step,
-};
+use synod_kernel::world::Laws;
+use synod_kernel::{Choice, InPlace, Move, Random, Rep, Seat, SeatId, Setting, Status, World, step};
 use synod_model::link::{Guarantee, LinkBase};
-use synod_model::{EffectOf, Event, Output, Process, ProcessId};
+use synod_model::{Process, ProcessId};
 use synod_properties::{Monitor, Obligation, Violation};
 
 /// Simulates the run of this seed.
@@ -31,11 +34,12 @@ where
 {
     let setting = as_simulated(setting);
     let mut run = Run::new(&setting, monitor, seed, options);
-    let ended = run.to_end();
+    let ended = run.execute();
     run.outcome(ended)
 }
 
-/// Simulates the run of this seed, and records it.
+/// Simulates the run of this seed, and records it. A step in which a handler panics has no line: the trace ends before
+/// it, with the broken assertion.
 ///
 /// # Panics
 /// If the simulator takes a move that the kernel does not enable: a bug of the simulator.
@@ -56,7 +60,7 @@ where
     run.rep.draws.kept = Some(Vec::new());
     run.recording =
         Some(Recording { recorder: Recorder::new(&setting), writer: Writer::new(&header), refused: None });
-    let ended = run.to_end();
+    let ended = run.execute();
     let recording = run.recording.take().expect("it was set above");
     if let Some(refused) = recording.refused {
         panic!("the simulator took a move that is not enabled: step {}, {refused}", run.steps - 1);
@@ -88,31 +92,15 @@ struct Recording<'a, P: Process> {
     refused: Option<String>,
 }
 
-/// A crash that waits for its moment at a seat.
-#[derive(Clone, Copy, Debug)]
-struct Ambush {
-    recover_after: Option<Duration>,
-    before: Option<u32>,
-    torn: bool,
-}
-
-/// A cut that has not healed.
-struct Severed {
-    links: Vec<(SeatId, SeatId)>,
-    kind: FaultKind,
-    /// Whether it held or dropped a message.
-    effective: bool,
-}
-
-pub(crate) struct Run<'a, P: Process, M> {
+struct Run<'a, P: Process, M> {
     setting: &'a Setting<P>,
-    pub(crate) world: World<Seat<P>>,
+    world: World<Seat<P>>,
     rep: InPlace<'a, P, Drawn>,
-    pub(crate) ground: Simulated<P, M>,
+    ground: Simulated<P, M>,
     recording: Option<Recording<'a, P>>,
-    pub(crate) calendar: Calendar,
-    pub(crate) random_faults: bool,
-    pub(crate) leader: ProcessId,
+    calendar: Calendar,
+    random_faults: bool,
+    leader: ProcessId,
     faults: Vec<Fault>,
     steps_max: u64,
     steps: u64,
@@ -184,7 +172,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
     }
 
     /// Runs to the end, whatever the algorithm's code does.
-    fn to_end(&mut self) -> Ended {
+    fn execute(&mut self) -> Ended {
         catch_unwind(AssertUnwindSafe(|| self.go())).unwrap_or_else(|panic| {
             self.ground.violation = Some(Violation::new(&ASSERTION, said_by(panic.as_ref())));
             Ended::Violation
@@ -234,7 +222,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
 
     /// Takes a move: the kernel's step, and its line if the run is recorded.
     #[inline]
-    pub(crate) fn take(&mut self, choice: Choice<P::Message, P::Timer>) {
+    fn take(&mut self, choice: Choice<P::Message, P::Timer>) {
         let cut = if self.ambushes == 0 { None } else { self.spring(&choice) };
         let crashed = cut.and_then(|(_, ambush)| Some((choice.handler_seat()?, ambush)));
         let chosen = Move { choice, draws: Vec::new(), cut: cut.map(|(cut, _)| cut) };
@@ -266,19 +254,19 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
     }
 
     /// Counts faults that took effect.
-    pub(crate) fn count(&mut self, kind: FaultKind, times: u64) {
+    fn count(&mut self, kind: FaultKind, times: u64) {
         self.ground.tally.add(kind, times);
         if times > 0 {
             self.last_fault = self.ground.now;
         }
     }
 
-    pub(crate) fn status(&self, seat: SeatId) -> Status {
+    fn status(&self, seat: SeatId) -> Status {
         self.world.seats[seat.index()].status()
     }
 
     /// Whether faults by chance may still happen.
-    pub(crate) fn in_faulty_half(&self) -> bool {
+    fn in_faulty_half(&self) -> bool {
         self.random_faults && self.ground.now < self.calendar.faults_end
     }
 
@@ -297,7 +285,8 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         let may_lose = budgets.losses.any();
         let may_duplicate = budgets.duplications.any();
         if may_lose && self.is_hit(from, to, true, links.loss_probability.parts_per_million()) {
-            self.count(FaultKind::Loss, 1);
+            let sender_is_up = self.status(from) == Status::Up;
+            self.count(if sender_is_up { FaultKind::Loss } else { FaultKind::LossAtSender }, 1);
             return self.take(Choice::Lose { from, to, message });
         }
         if may_duplicate && self.is_hit(from, to, false, links.duplication_probability.parts_per_million()) {
@@ -353,25 +342,6 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         }
     }
 
-    /// A reliable link holds a message until the cut heals; another loses it.
-    fn meet_cut(&mut self, from: SeatId, to: SeatId, message: P::Message) {
-        let mut kinds = Vec::new();
-        for cut in self.severed.iter_mut().filter(|cut| cut.links.contains(&(from, to))) {
-            if !std::mem::replace(&mut cut.effective, true) {
-                kinds.push(cut.kind);
-            }
-        }
-        for kind in kinds {
-            self.count(kind, 1);
-        }
-        if self.setting.environment.links.kind.guarantees().has(Guarantee::AtLeastOnce) {
-            let slot = self.ground.agenda.park(Entry::Deliver { from, to, message });
-            self.held.push(slot);
-        } else {
-            self.take(Choice::Lose { from, to, message });
-        }
-    }
-
     /// A message for a process that is down is lost, or waits until it is up.
     fn arrive_at_the_down(&mut self, from: SeatId, to: SeatId, message: P::Message) {
         let logged = self.setting.environment.links.kind.guarantees().has(Guarantee::LoggedDelivery);
@@ -396,7 +366,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         }
     }
 
-    // --- crashes ---
+    // --- faults ---
 
     fn fault(&mut self, fault: Fault) {
         match fault {
@@ -419,260 +389,12 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         }
     }
 
-    pub(crate) fn seat_of(&self, process: ProcessId) -> Option<SeatId> {
+    fn seat_of(&self, process: ProcessId) -> Option<SeatId> {
         self.setting.seating.seats().find(|&seat| self.setting.seating.identity(seat) == process)
     }
 
-    /// Whether the environment admits a crash at `seat` now.
-    fn may_crash(&self, seat: SeatId, forever: bool) -> bool {
-        let budgets = &self.world.rest.budgets;
-        let budget = if forever { budgets.stops } else { budgets.restarts };
-        budget.any() && self.setting.environment.failures.may_fail(self.setting.seating.identity(seat))
-    }
-
-    fn crash(&mut self, process: ProcessId, recover_after: Option<Duration>, kept: u32, torn: bool) {
-        if self.random_faults && !self.in_faulty_half() {
-            return;
-        }
-        let forever = recover_after.is_none();
-        let Some(seat) = self.seat_of(process).filter(|&seat| self.may_crash(seat, forever)) else { return };
-        match self.status(seat) {
-            Status::Up => {}
-            Status::Down if forever => {
-                // it has to be up again before it can be seen to stop
-                let later = self.ground.now.saturating_add(self.calendar.unit);
-                return self.plan_fault(later, Fault::Crash { process, recover_after, kept, torn });
-            }
-            Status::New | Status::Down | Status::Stopped => return,
-        }
-        let pending = self.ground.desks[seat.index()].syncs.len() as u32;
-        let kept = if forever { 0 } else { kept.min(pending) };
-        let torn = torn && !forever && kept < pending && self.world.rest.budgets.torn_writes.any();
-        if torn && self.tears(seat, kept) {
-            self.count(FaultKind::TornWrite, 1);
-        }
-        self.count(FaultKind::LostWrite, u64::from(pending - kept - u32::from(torn)));
-        self.take(Choice::Crash { seat, forever, kept, torn });
-        self.crashed(seat, recover_after);
-    }
-
-    /// Whether tearing the write after the first `kept` would show on the disk.
-    fn tears(&self, seat: SeatId, kept: u32) -> bool {
-        let [mut whole, mut torn] = [(); 2].map(|()| self.world.seats[seat.index()].clone());
-        whole.crash(kept, false, true);
-        torn.crash(kept, true, true);
-        whole.stable() != torn.stable()
-    }
-
-    /// A process crashed: what becomes of what it left behind, and when it is back.
-    fn crashed(&mut self, seat: SeatId, recover_after: Option<Duration>) {
-        self.count(FaultKind::Crash, 1);
-        self.ground.forget(seat);
-        self.lose_in_flight_from(seat);
-        if let Some(after) = recover_after {
-            let at = self.ground.now.saturating_add(nanos(after));
-            // by chance, nobody is down any more when the second half begins
-            let latest = if self.random_faults { self.calendar.faults_end } else { u64::MAX };
-            self.ground.agenda.push(at.min(latest), Entry::Recover { seat });
-        } else {
-            self.count(FaultKind::Stop, 1);
-            for seat in self.setting.seating.seats() {
-                self.recall_oracle(seat);
-            }
-        }
-    }
-
-    /// Links promise only between correct processes: none, all or any half of what it had in flight is lost.
-    fn lose_in_flight_from(&mut self, seat: SeatId) {
-        if self.setting.environment.links.kind.guarantees().has(Guarantee::DurableSending) {
-            return;
-        }
-        let share = [0, 500_000, 1_000_000][self.ground.random.below(3) as usize];
-        let is_from = |entry: &Entry<P::Message, P::Timer>| matches!(entry, Entry::Deliver { from, .. } if *from == seat);
-        for slot in self.ground.agenda.find(is_from) {
-            if !self.ground.random.chance(share) {
-                continue;
-            }
-            if let Some(Entry::Deliver { from, to, message }) = self.ground.agenda.cancel(slot) {
-                self.count(FaultKind::LossAtSender, 1);
-                self.take(Choice::Lose { from, to, message });
-            }
-        }
-    }
-
-    fn recover(&mut self, seat: SeatId) {
-        self.count(FaultKind::Recovery, 1);
-        if *self.world.seats[seat.index()].stable() == P::Stable::default() {
-            self.count(FaultKind::Amnesia, 1);
-        }
-        self.take(Choice::Recover { seat });
-        for slot in std::mem::take(&mut self.ground.desks[seat.index()].waiting) {
-            self.ground.send_parked(slot);
-        }
-    }
-
-    // --- crashes that wait for their moment ---
-
-    fn lay(
-        &mut self,
-        process: ProcessId,
-        ambush: Ambush,
-        kind: impl FnOnce(&mut Self) -> &mut Vec<Option<Ambush>>,
-    ) {
-        let Some(seat) = self.seat_of(process) else { return };
-        if kind(self)[seat.index()].replace(ambush).is_none() {
-            self.ambushes += 1;
-        }
-    }
-
-    /// Random faults end with the first half: what has not happened by then does not happen.
-    fn lift_ambushes(&mut self) {
-        self.in_handler.fill(None);
-        self.while_storing.fill(None);
-        self.ambushes = 0;
-    }
-
-    /// Whether the handler of `choice` is the one to crash in, and where.
-    fn spring(&mut self, choice: &Choice<P::Message, P::Timer>) -> Option<(Cut, Ambush)> {
-        if self.random_faults && !self.in_faulty_half() {
-            self.lift_ambushes();
-            return None;
-        }
-        let seat = choice.handler_seat()?;
-        let ambush = self.in_handler[seat.index()]?;
-        let forever = ambush.recover_after.is_none();
-        let starts = matches!(choice, Choice::Init { .. } | Choice::Recover { .. });
-        if !(starts || self.status(seat) == Status::Up) || !self.may_crash(seat, forever) {
-            return None;
-        }
-        let effects = self.rehearse(seat, choice)?;
-        let before = match ambush.before {
-            Some(before) => Some(before).filter(|&k| k as usize <= effects.len()),
-            None => self.pick_cut(&effects),
-        }?;
-        self.in_handler[seat.index()] = None;
-        self.ambushes -= 1;
-        Some((Cut { before, forever }, ambush))
-    }
-
-    /// A place to crash in a handler with these effects: where it makes a difference; seldom in one where it makes
-    /// none; else it waits for another handler.
-    fn pick_cut(&mut self, effects: &[EffectOf<P>]) -> Option<u32> {
-        let places: Vec<u32> = cuts(effects).collect();
-        let random = &mut self.ground.random;
-        if !places.is_empty() && random.below(4) > 0 {
-            return Some(places[random.below(places.len() as u64) as usize]);
-        }
-        let end = effects.len() as u32;
-        (end > 0 && random.below(4) == 0).then(|| if random.below(2) == 0 { 0 } else { end })
-    }
-
-    /// What the handler of `choice` would do.
-    fn rehearse(&self, seat: SeatId, choice: &Choice<P::Message, P::Timer>) -> Option<Vec<EffectOf<P>>> {
-        let setting = self.setting;
-        let mut state = self.world.seats[seat.index()].clone();
-        let event = match choice {
-            Choice::Init { .. } => Event::Init,
-            Choice::Recover { .. } => Event::Recover,
-            Choice::Request { .. } => {
-                let next = self.world.rest.asked[seat.index()] as usize;
-                Event::Request(setting.requests[seat.index()].get(next)?.clone())
-            }
-            Choice::Deliver { from, message, .. } | Choice::Duplicate { from, message, .. } => {
-                Event::Message(setting.seating.identity(*from), message.clone())
-            }
-            Choice::Fire { timer, .. } => Event::Timer(timer.clone()),
-            Choice::Output { output, .. } => Event::Timer(state.hear(*output)?),
-            _ => return None,
-        };
-        let view = View {
-            me: setting.seating.identity(seat),
-            group: setting.group(),
-            parameters: &setting.parameters,
-            bounds: setting.environment.timing.bounds,
-        };
-        let mut effects = Vec::new();
-        state.handle(view, event, &mut self.rep.draws.clone(), &mut effects);
-        Some(effects)
-    }
-
-    /// Where a process has a write pending that a crash waited for, the crash comes: at once, or before long.
-    fn spring_on_stores(&mut self) {
-        for seat in self.setting.seating.seats() {
-            let pending = self.ground.desks[seat.index()].syncs.len() as u64;
-            if pending == 0 {
-                continue;
-            }
-            let Some(ambush) = self.while_storing[seat.index()].take() else { continue };
-            self.ambushes -= 1;
-            let longest = if self.ground.random.below(2) == 0 { 0 } else { self.ground.sync_max };
-            let at = self.ground.now.saturating_add(between(0, longest, &mut self.ground.random));
-            // scripted, it is the oldest write that is lost or torn
-            let kept = if self.random_faults { self.ground.random.below(pending) as u32 } else { 0 };
-            let process = self.setting.seating.identity(seat);
-            let Ambush { recover_after, torn, .. } = ambush;
-            self.plan_fault(at, Fault::Crash { process, recover_after, kept, torn });
-        }
-    }
-
-    // --- partitions ---
-
-    fn sever(&mut self, partition: &Partition) {
-        let cuts = &self.setting.environment.cuts;
-        let admitted = cuts.as_ref().is_none_or(|cuts| cuts.contains(partition));
-        if !admitted || !self.world.rest.budgets.partitions.any() {
-            return;
-        }
-        let seating = &self.setting.seating;
-        let side = |of: &[ProcessId]| -> Vec<SeatId> {
-            seating.seats().filter(|&seat| of.contains(&seating.identity(seat))).collect()
-        };
-        let links = links(&side(&partition.from), &side(&partition.to), partition.one_way);
-        if links.iter().all(|&(from, to)| self.world.is_severed(from, to)) {
-            return;
-        }
-        let kind = if partition.one_way { FaultKind::OneWayPartition } else { FaultKind::Partition };
-        self.severed.push(Severed { links: links.clone(), kind, effective: false });
-        self.take(Choice::Sever { links });
-    }
-
-    fn heal(&mut self) {
-        if self.severed.is_empty() {
-            return;
-        }
-        let healed = std::mem::take(&mut self.severed).iter().filter(|cut| cut.effective).count();
-        self.count(FaultKind::Heal, healed as u64);
-        self.take(Choice::Heal);
-        for slot in std::mem::take(&mut self.held) {
-            self.ground.send_parked(slot);
-        }
-    }
-
-    // --- oracles ---
-
-    pub(crate) fn output(&mut self, seat: SeatId, output: Output) {
-        let kind = match output {
-            Output::Trust(_) => FaultKind::Trust,
-            Output::Suspect(_) => FaultKind::Suspect,
-            Output::Restore(_) => FaultKind::Restore,
-        };
-        self.ground.tally.add(kind, 1);
-        if !self.keeps_axioms(output) {
-            self.last_fault = self.ground.now;
-        }
-        self.take(Choice::Output { seat, output });
-    }
-
-    pub(crate) fn stopped(&self, process: ProcessId) -> bool {
+    fn stopped(&self, process: ProcessId) -> bool {
         self.world.rest.stopped.iter().any(|&seat| self.setting.seating.identity(seat) == process)
-    }
-
-    pub(crate) fn outputs_left(&self) -> (Budget, Budget) {
-        (self.setting.environment.oracles.outputs, self.world.rest.budgets.outputs)
-    }
-
-    pub(crate) fn seats(&self) -> impl Iterator<Item = SeatId> + 'static {
-        self.setting.seating.seats()
     }
 
     // --- the end ---

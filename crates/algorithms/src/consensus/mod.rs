@@ -4,6 +4,6 @@ pub mod paxos;
 pub mod paxos_sequence;
 pub mod single_decree;
 
-pub use paxos::{Paxos, PaxosParameters};
+pub use paxos::{Paxos, PaxosParameters, PracticalDetector};
 pub use paxos_sequence::PaxosSequence;
 pub use single_decree::{Ballot, Defect, Ledger, SingleDecree};

@@ -24,7 +24,7 @@
 //!   first instance that it has not decided, and is told of none below.
 //!
 //! # Bounds
-//! Not yet covered by the checker.
+//! Not explored; its instances are [`SingleDecree`]. Random walks: see `tests/paxos_walks.rs`.
 
 use super::paxos::{PaxosParameters, PracticalDetector};
 use super::single_decree::{self, Defect, Ledger, SingleDecree};

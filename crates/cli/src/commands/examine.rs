@@ -140,7 +140,12 @@ pub(super) fn verify(desk: &Desk<'_>, args: &args::Verify) -> Result<Exit, Error
         defect: args.defect.clone(),
         ..args::Subject::default()
     };
-    let sim = args::Sim { subject, seed: args.seed, runs: args.runs.or(args.seed.map(|_| 1)), ..args::Sim::default() };
+    let sim = args::Sim {
+        subject,
+        seed: args.seed,
+        runs: args.runs.or(args.seed.map(|_| 1)),
+        ..args::Sim::default()
+    };
     let worlds = [
         (GroundKind::Check, request.check_worlds(entry)?),
         (GroundKind::Sim, vec![request.world(&entry.subject, GroundKind::Sim)?]),

@@ -12,10 +12,7 @@ const DIRECTORY: &str = ".synod/failures";
 
 /// Writes a report's counterexample: the commands that its failure block prints. `seed` makes the command that makes
 /// the run again from a seed.
-pub(super) fn keep(
-    report: &mut Report,
-    seed: impl FnOnce(u64) -> String,
-) -> Result<Vec<CommandLine>, Error> {
+pub(super) fn keep(report: &mut Report, seed: impl FnOnce(u64) -> String) -> Result<Vec<CommandLine>, Error> {
     let Some(failure) = &mut report.failure else { return Ok(Vec::new()) };
     let path = match &failure.trace {
         Trace::Content(content) => write(content)?.display().to_string(),

@@ -5,16 +5,15 @@ use crate::environment::describe;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::nearest::nearest;
+use crate::output::table;
 use crate::registry::Entry;
 use crate::report::ground_name;
-use crate::output::table;
 use serde_json::json;
 use synod_kernel::Code;
 use synod_properties::{GroundKind, Kind, Property};
 
 /// What is said after a run without arguments.
-pub(super) const WHAT_ELSE: &str =
-    "What else: `list` shows the algorithms, `explain NAME` a page, `models` the system models; `--help` the rest.";
+pub(super) const WHAT_ELSE: &str = "What else: `list` shows the algorithms, `explain NAME` a page, `models` the system models; `--help` the rest.";
 
 /// `list`.
 pub(super) fn list(desk: &Desk<'_>) -> Exit {
@@ -104,9 +103,11 @@ fn page(entry: &Entry) -> String {
     let model = format!("{}\n(`models` explains the axes)", (entry.subject.model)().line());
     parts.push(format!("AS A TYPE\n{}", indented(&model)));
     if !entry.subject.twins.is_empty() {
-        let twins = entry.subject.twins.iter().map(|twin| {
-            format!("--defect {:<22} breaks {}: {}", twin.name, twin.breaks, twin.about)
-        });
+        let twins = entry
+            .subject
+            .twins
+            .iter()
+            .map(|twin| format!("--defect {:<22} breaks {}: {}", twin.name, twin.breaks, twin.about));
         parts.push(format!("BROKEN TWINS\n{}", indented(&twins.collect::<Vec<_>>().join("\n"))));
     }
     let worlds = [GroundKind::Check, GroundKind::Sim, GroundKind::Run].map(|ground| {

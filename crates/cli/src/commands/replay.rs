@@ -10,8 +10,7 @@ use synod_kernel::trace::{self, TraceError};
 /// `replay`.
 pub(super) fn replay(desk: &Desk<'_>, file: &Path) -> Result<Exit, Error> {
     let damaged = |source: TraceError| Error::Trace { path: file.to_owned(), source };
-    let bytes =
-        std::fs::read(file).map_err(|source| Error::Unreadable { path: file.to_owned(), source })?;
+    let bytes = std::fs::read(file).map_err(|source| Error::Unreadable { path: file.to_owned(), source })?;
     let content = String::from_utf8(bytes)
         .map_err(|_| damaged(TraceError::NotATrace("it is not text in UTF-8".to_owned())))?;
     let header = trace::header(&content).map_err(damaged)?;
@@ -22,7 +21,8 @@ pub(super) fn replay(desk: &Desk<'_>, file: &Path) -> Result<Exit, Error> {
     desk.printer.say(format!("replay {}{defect}  {}", header.algorithm, replayed.world));
     desk.printer.story(&replayed.story, true);
     let steps = replayed.story.len();
-    let said = |found: Option<&trace::Broken>| found.map(|b| json!({ "property": b.property, "what": b.what }));
+    let said =
+        |found: Option<&trace::Broken>| found.map(|b| json!({ "property": b.property, "what": b.what }));
     desk.printer.event(&json!({
         "event": "replay", "algorithm": header.algorithm, "ground": header.ground, "steps": steps,
         "recorded": said(replayed.recorded.as_ref()), "judged": said(replayed.judged.as_ref()),

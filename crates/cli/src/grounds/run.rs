@@ -5,10 +5,11 @@ use crate::environment::has_faults;
 use crate::error::Error;
 use crate::report::{Report, count, grouped};
 use crate::watch::{Interrupt, Watch};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
-use synod_kernel::trace::{Broken, End};
+use synod_kernel::trace::{self, Broken};
 use synod_kernel::{Budget, Environment};
 use synod_model::{Process, ProcessId};
 use synod_properties::{Algorithm, GroundKind};
@@ -17,11 +18,12 @@ use synod_runtime::drive::{Driven, Fault, Plan, Progress, drive};
 use synod_runtime::execution::{Execution, Merged};
 use synod_runtime::judge::{Judgement, judge};
 use synod_runtime::node::{NodeConfig, run_node};
-use synod_runtime::replay;
+use synod_runtime::{replay, retrace};
 
-/// How long a round may take before the next one begins all the same: a cut link may keep somebody waiting until a
-/// later round heals it.
+/// How long a round may take before the next one begins all the same.
 const ROUND_MAX: Duration = Duration::from_secs(2);
+/// The same while a link is cut: what is owed then may have to wait until it heals.
+const ROUND_MAX_CUT: Duration = Duration::from_millis(200);
 /// How long the end may take: until nobody owes anything.
 const SETTLE_MAX: Duration = Duration::from_secs(20);
 /// How many rounds there are at least, though nothing be asked in them: so that faults strike and heal.
@@ -70,6 +72,7 @@ pub fn run<A: Algorithm>(world: &World, options: &Options, watch: &Watch) -> Res
         faults,
         ask_again: true,
         round_max: ROUND_MAX,
+        round_max_cut: ROUND_MAX_CUT,
         settle_max: SETTLE_MAX,
         run_max: RUN_MAX,
     };
@@ -85,9 +88,11 @@ pub fn run<A: Algorithm>(world: &World, options: &Options, watch: &Watch) -> Res
     let mut report = report::<A>(GroundKind::Run, world, judgement.verdicts.clone());
     describe(&mut report, world, options, planned, &driven, &judgement);
     hold_to_the_model(&mut report, &execution, &merged);
-    if let Some((violation, _)) = &judgement.violation {
-        retell::<A>(&mut report, &execution, violation);
-    }
+    let broken = judgement
+        .violation
+        .as_ref()
+        .map(|(violation, _)| Broken { property: violation.property.clone(), what: violation.what.clone() });
+    retell::<A>(&mut report, &execution, broken, &options.directory);
     report.interrupted = watch.interrupted();
     report.elapsed = started.elapsed();
     Ok(report)
@@ -96,10 +101,8 @@ pub fn run<A: Algorithm>(world: &World, options: &Options, watch: &Watch) -> Res
 /// A node of such a cluster.
 pub fn node<A: Algorithm>(configuration: &Path) -> Result<(), Error> {
     Interrupt::ignore();
-    let failed = |e: synod_runtime::node::RunError| Error::Cluster {
-        what: e.to_string(),
-        hint: e.hint().to_owned(),
-    };
+    let failed =
+        |e: synod_runtime::node::RunError| Error::Cluster { what: e.to_string(), hint: e.hint().to_owned() };
     let config = NodeConfig::<A::Process>::load(configuration).map_err(failed)?;
     run_node(&config).map_err(failed)
 }
@@ -121,7 +124,7 @@ fn refused(error: ClusterError) -> Error {
 pub fn scratch_directory(algorithm: &str) -> Result<PathBuf, Error> {
     let runs = Path::new(".synod/runs");
     let unwritable = |source| Error::Unwritable { path: runs.to_owned(), source };
-    std::fs::create_dir_all(runs).map_err(unwritable)?;
+    fs::create_dir_all(runs).map_err(unwritable)?;
     let free = (0..10_000).map(|k| runs.join(format!("{algorithm}-{k}"))).find(|path| !path.exists());
     free.ok_or_else(|| unwritable(std::io::ErrorKind::AlreadyExists.into()))
 }
@@ -293,7 +296,9 @@ fn hold_to_the_model<P: Process>(report: &mut Report, execution: &Execution<P>, 
     }
     match execution.check_links() {
         Ok(deliveries) => {
-            report.notes.push(format!("{} deliveries: none invented, none twice", grouped(deliveries as u64)));
+            report
+                .notes
+                .push(format!("{} deliveries: none invented, none twice", grouped(deliveries as u64)));
         }
         Err(error) => report.inconclusive.push(format!("outside of the model: {error}")),
     }
@@ -302,26 +307,34 @@ fn hold_to_the_model<P: Process>(report: &mut Report, execution: &Execution<P>, 
     }
 }
 
-/// The run of a violation as a trace.
+/// The run as one trace: what a cluster did must be a run of the kernel's world, and replay in it.
 fn retell<A: Algorithm>(
     report: &mut Report,
     execution: &Execution<A::Process>,
-    violation: &synod_properties::Violation,
+    broken: Option<Broken>,
+    directory: &Path,
 ) {
-    match replay::to_trace(execution, A::NAME) {
-        Ok(content) => confirm::<A>(report, with_verdict(&content, violation), None),
-        Err(error) => report.notes.push(format!("{}: no trace: {error}", violation.what)),
-    }
-}
-
-/// The trace with what its judge found in its end line.
-fn with_verdict(content: &str, violation: &synod_properties::Violation) -> String {
-    let steps = content.trim_end().rsplit_once('\n').map_or("", |(steps, _end)| steps);
-    let end = End {
-        steps: steps.lines().count() as u64 - 1,
-        violation: Some(Broken { property: violation.property.clone(), what: violation.what.clone() }),
+    let violated = broken.is_some();
+    let content = match retrace::trace(A::NAME, execution, broken) {
+        Ok(content) => content,
+        Err(error) => return report.inconclusive.push(format!("no run of the model: {error}")),
     };
-    format!("{steps}\n{}\n", serde_json::json!({ "end": end }))
+    if violated {
+        return confirm::<A>(report, content, None);
+    }
+    if let Err(error) = trace::replay::<A::Process>(&content) {
+        report.nondeterminism = Some(format!("the recorded run does not replay: {error}"));
+        return;
+    }
+    let file = directory.with_extension("jsonl");
+    let steps = grouped(content.lines().count() as u64 - 2);
+    let kept = match fs::write(&file, content) {
+        Ok(()) => format!("kept as {}", file.display()),
+        Err(error) => format!("not kept: {}: {error}", file.display()),
+    };
+    report
+        .notes
+        .push(format!("as one trace: {steps} steps of the kernel's world, which replay exactly; {kept}"));
 }
 
 #[cfg(test)]

@@ -48,7 +48,11 @@ pub fn sim<A: Algorithm>(world: &World, options: &Options, watch: &Watch) -> Res
         let done = total.runs;
         let tell = |more: u64| {
             watch.tell(|| {
-                format!("{} of {} runs", grouped(done + more), grouped(options.seeds.end - options.seeds.start))
+                format!(
+                    "{} of {} runs",
+                    grouped(done + more),
+                    grouped(options.seeds.end - options.seeds.start)
+                )
             });
         };
         total.add(synod_sim::campaign(&setting, &monitor, batch, &options.run, options.threads, &tell));
@@ -140,7 +144,8 @@ impl Total {
         let faults: serde_json::Map<_, _> =
             self.faults.iter().map(|(kind, times)| (kind.name().to_owned(), (*times).into())).collect();
         number(&mut report.numbers, "faults", faults);
-        let struck: u64 = self.faults.iter().filter(|(kind, _)| is_counted(**kind)).map(|(_, times)| times).sum();
+        let struck: u64 =
+            self.faults.iter().filter(|(kind, _)| is_counted(**kind)).map(|(_, times)| times).sum();
         report.scope = format!(
             "n = {}: {}, {}",
             world.environment.processes,
@@ -148,8 +153,11 @@ impl Total {
             count(struck, "fault took effect", "faults took effect")
         );
         if !self.faults.is_empty() {
-            let kinds: Vec<_> =
-                self.faults.iter().map(|(kind, times)| format!("{} {}", grouped(*times), kind.name())).collect();
+            let kinds: Vec<_> = self
+                .faults
+                .iter()
+                .map(|(kind, times)| format!("{} {}", grouped(*times), kind.name()))
+                .collect();
             report.notes.push(format!("what struck: {}", kinds.join(", ")));
         }
         report.notes.push(format!(
@@ -182,7 +190,9 @@ impl Total {
         // few runs may well meet few faults: that is no defect of the set-up
         let all = idle.len() == budgeted.len() && !budgeted.is_empty();
         if all && self.failure.is_none() {
-            report.inconclusive.push(format!("no fault took effect although there are budgets for {}", idle.join(", ")));
+            report
+                .inconclusive
+                .push(format!("no fault took effect although there are budgets for {}", idle.join(", ")));
         } else if !idle.is_empty() {
             report.notes.push(format!("no effect was seen of: {}", idle.join(", ")));
         }

@@ -8,8 +8,8 @@ use synod_algorithms::broadcast::{
     majority_ack,
 };
 use synod_kernel::Environment;
-use synod_model::interface::Broadcast;
 use synod_model::Process;
+use synod_model::interface::Broadcast;
 use synod_properties::broadcast::BroadcastMonitor;
 use synod_properties::{Algorithm, GroundKind, Scale, Twin};
 

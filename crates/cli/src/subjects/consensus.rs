@@ -25,21 +25,13 @@ const TWINS: &[Twin] = &[
         breaks: "UC4",
         about: "an acceptor does not store its promise, and votes in a ballot that it promised to leave alone",
     },
-    Twin {
-        name: "reply-before-store",
-        breaks: "UC4",
-        about: "an acceptor promises first and stores then",
-    },
+    Twin { name: "reply-before-store", breaks: "UC4", about: "an acceptor promises first and stores then" },
     Twin {
         name: "accepted-not-stored",
         breaks: "UC4",
         about: "an acceptor does not store its vote, and denies it after a restart",
     },
-    Twin {
-        name: "no-nack",
-        breaks: "C1",
-        about: "nobody tells a leader that its ballot is too low",
-    },
+    Twin { name: "no-nack", breaks: "C1", about: "nobody tells a leader that its ballot is too low" },
     Twin {
         name: "ignores-accepted",
         breaks: "UC4",
@@ -113,7 +105,8 @@ impl<D: PracticalDetector> Algorithm for Sequence<D> {
 
     fn requests(scale: &Scale) -> Vec<Vec<ProposeAt<Value>>> {
         let value = |p: u32, k: u32| 100 * (k + 1) + p;
-        let of = |p| (0..scale.requests).map(|k| ProposeAt { instance: k.into(), value: value(p, k) }).collect();
+        let of =
+            |p| (0..scale.requests).map(|k| ProposeAt { instance: k.into(), value: value(p, k) }).collect();
         (0..proposers(scale.n)).map(of).collect()
     }
 

@@ -3,9 +3,9 @@
 use super::{at_least, defect, sized};
 use crate::registry::Entry;
 use crate::worlds::usual;
+use std::time::Duration;
 use synod_algorithms::detectors::{DetectorParameters, ElectLowerEpoch};
 use synod_kernel::{Budget, Environment};
-use std::time::Duration;
 use synod_model::{Never, Process, Timeout};
 use synod_properties::leader::LeaderMonitor;
 use synod_properties::{Algorithm, GroundKind, Scale, Twin};

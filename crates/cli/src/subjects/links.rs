@@ -4,8 +4,8 @@ use super::{at_least, defect, sized};
 use crate::registry::Entry;
 use crate::worlds::usual;
 use synod_algorithms::links::{
-    FifoOverFairLoss, LinkSend, LoggedOverFairLoss, PerfectOverFairLoss, RetransmitForever, eliminate_duplicates,
-    fifo, log_delivered, retransmit_forever,
+    FifoOverFairLoss, LinkSend, LoggedOverFairLoss, PerfectOverFairLoss, RetransmitForever,
+    eliminate_duplicates, fifo, log_delivered, retransmit_forever,
 };
 use synod_kernel::Environment;
 use synod_model::{Layers, Process, ProcessId};
@@ -13,12 +13,7 @@ use synod_properties::links::{FifoLinks, LoggedLinks, PerfectLinks, StubbornLink
 use synod_properties::{Algorithm, GroundKind, Scale, Twin};
 
 pub(super) fn all() -> Vec<Entry> {
-    vec![
-        Entry::new::<Stubborn>(),
-        Entry::new::<Perfect>(),
-        Entry::new::<Logged>(),
-        Entry::new::<Fifo>(),
-    ]
+    vec![Entry::new::<Stubborn>(), Entry::new::<Perfect>(), Entry::new::<Logged>(), Entry::new::<Fifo>()]
 }
 
 /// What is sent.

@@ -1,4 +1,5 @@
 //! A small algorithm for the tests of this ground: entries kept durably by a majority.
+#![allow(dead_code, reason = "each test program uses a part of it")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use synod_model::prelude::*;

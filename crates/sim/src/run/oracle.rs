@@ -1,13 +1,14 @@
 //! Oracles: anything at first, their axioms in the end.
 
-use crate::run::Run;
-use synod_kernel::{Budget, SeatId, Status};
+use super::Run;
+use crate::fault::FaultKind;
+use synod_kernel::{Budget, Choice, SeatId, Status};
 use synod_model::{Output, Process, ProcessId, ProcessSet, When};
 use synod_properties::Monitor;
 
 impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
     /// Perhaps an oracle gives an output at `seat`; while there is more to say it is called again.
-    pub(crate) fn consult(&mut self, seat: SeatId) {
+    pub(super) fn consult(&mut self, seat: SeatId) {
         self.ground.desks[seat.index()].oracle_called = false;
         let (_, left) = self.outputs_left();
         if self.status(seat) != Status::Up || !left.any() {
@@ -31,6 +32,23 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
         }
     }
 
+    fn output(&mut self, seat: SeatId, output: Output) {
+        let kind = match output {
+            Output::Trust(_) => FaultKind::Trust,
+            Output::Suspect(_) => FaultKind::Suspect,
+            Output::Restore(_) => FaultKind::Restore,
+        };
+        self.ground.tally.add(kind, 1);
+        if !self.keeps_axioms(output) {
+            self.last_fault = self.ground.now;
+        }
+        self.take(Choice::Output { seat, output });
+    }
+
+    fn outputs_left(&self) -> (Budget, Budget) {
+        (self.setting.environment.oracles.outputs, self.world.rest.budgets.outputs)
+    }
+
     /// Half of a bounded budget is kept for what the axioms demand in the end.
     fn may_speak_freely(&self) -> bool {
         match self.outputs_left() {
@@ -40,7 +58,7 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
     }
 
     /// Whether an oracle may say this for ever.
-    pub(crate) fn keeps_axioms(&self, output: Output) -> bool {
+    pub(super) fn keeps_axioms(&self, output: Output) -> bool {
         match output {
             Output::Trust(p) => p == self.trusted(),
             Output::Suspect(p) => self.stopped(p),
@@ -55,14 +73,14 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
     }
 
     /// Something changed about which its oracle may have to speak.
-    pub(crate) fn recall_oracle(&mut self, seat: SeatId) {
+    pub(super) fn recall_oracle(&mut self, seat: SeatId) {
         let consulted = self.world.seats[seat.index()].timers().iter().any(|(_, w)| is_oracle(*w));
         if consulted {
             self.ground.call_oracle(seat);
         }
     }
 
-    pub(crate) fn scripted_output(&mut self, process: ProcessId, output: Output) {
+    pub(super) fn scripted_output(&mut self, process: ProcessId, output: Output) {
         let Some(seat) = self.seat_of(process) else { return };
         let mut news = false;
         self.world.seats[seat.index()].outputs(|o| news |= o == output);
@@ -73,10 +91,10 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
     }
 
     /// Whether, as things stand, every oracle that is consulted says what its axioms demand in the end.
-    pub(crate) fn axioms_hold(&self) -> bool {
+    pub(super) fn axioms_hold(&self) -> bool {
         let faulty: ProcessSet =
             (0..self.world.seats.len() as u32).map(ProcessId).filter(|&p| self.stopped(p)).collect();
-        self.seats().all(|seat| {
+        self.setting.seating.seats().all(|seat| {
             let seat = &self.world.seats[seat.index()];
             let consults = |wanted: fn(Output) -> bool| {
                 seat.timers().iter().any(|(_, when)| matches!(when, When::Oracle(o) if wanted(*o)))

@@ -1,0 +1,9 @@
+//! The world and its step, choice by choice: what each fault does, what is held back, what a trace keeps.
+
+mod durability;
+mod faults;
+mod oracles;
+mod puppet;
+mod seats;
+mod trace;
+mod walks;

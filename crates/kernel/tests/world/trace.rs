@@ -1,0 +1,276 @@
+//! Traces: what was written replays; what was cut, changed, or written by another version is refused for what it is.
+
+use crate::puppet::*;
+use crate::walks::{walk, wild_setting};
+use serde_json::{Value, json};
+use synod_kernel::trace::{Broken, Header, TraceError, VERSION, Writer, header, name, replay};
+use synod_kernel::{Choice, Durability, Move};
+use synod_model::link::LinkBase;
+
+/// A walk of 30 steps.
+fn a_trace() -> String {
+    let mut walks =
+        (0..100).map(|seed| walk(&wild_setting(LinkBase::Perfect, Durability::Deferred), seed, 30));
+    walks.find(|trace| trace.lines().count() == 32).expect("some walks are as long")
+}
+
+fn refused(content: &str) -> TraceError {
+    replay::<Puppet>(content).expect_err("it is not what was written")
+}
+
+#[test]
+fn the_end_says_what_was_broken() {
+    let setting = setting(quiet(1), &[]);
+    let broken = Broken { property: "C4".to_owned(), what: "p0 decided A, p1 decided B".to_owned() };
+    let writer = Writer::new(&Header::new("puppet", "check", None, &setting));
+    let replayed = replay::<Puppet>(&writer.finish(Some(broken.clone()))).unwrap();
+    assert_eq!((replayed.end.violation, replayed.end.steps), (Some(broken), 0));
+}
+
+#[test]
+fn a_step_names_its_cause() {
+    let setting = setting(quiet(2), &[&[&[Act::Store(1), Act::Timer(5), Act::Send(1, 7), Act::Send(1, 8)]]]);
+    let mut run = Run::started(&setting);
+    let asked = run.take(ask(0)).step;
+    let because = |line: PuppetLine| line.cause.map(|c| (c.step, c.send));
+    assert_eq!(because(run.take(fire(0, 5))), Some((asked, None)));
+    let synced = run.take(sync(0));
+    let released = synced.step;
+    assert_eq!(because(synced), Some((asked, None)));
+    assert_eq!(because(run.take(deliver(0, 1, 8))), Some((released, Some(1))));
+    assert_eq!(because(run.take(deliver(0, 1, 7))), Some((released, Some(0))));
+}
+
+#[test]
+fn a_trace_is_named_by_its_content() {
+    let trace = a_trace();
+    assert_eq!(name(&trace), name(&a_trace()));
+    assert_eq!(name(&trace).len(), 16);
+    let mut others: Vec<String> = (0..20)
+        .map(|seed| name(&walk(&wild_setting(LinkBase::Perfect, Durability::Deferred), seed, 40)))
+        .collect();
+    others.sort();
+    others.dedup();
+    assert_eq!(others.len(), 20);
+    assert_eq!(name(""), "e3b0c44298fc1c14", "the first 8 bytes of SHA-256");
+}
+
+#[test]
+fn a_trace_of_another_version_is_refused() {
+    let trace = a_trace();
+    let of = |version: &str| {
+        trace.replacen(&format!("\"version\":{VERSION}"), &format!("\"version\":{version}"), 1)
+    };
+    assert_eq!(refused(&of("2")), TraceError::Version { found: 2 });
+    assert_eq!(refused(&of("0")), TraceError::Version { found: 0 });
+    let said = refused(&of("2")).to_string();
+    assert_eq!(said, "the trace is of version 2, this build reads version 1");
+}
+
+#[test]
+fn what_is_no_trace_is_called_that() {
+    for content in ["", "\n", "hello", "{}", "[]\n", "{\"synod\":\"history\",\"version\":1}\n", "\u{0}\n"] {
+        assert!(matches!(refused(content), TraceError::NotATrace(_)), "{content:?}");
+    }
+}
+
+#[test]
+fn a_header_with_unknown_fields_is_damaged() {
+    let trace = a_trace().replacen("\"algorithm\"", "\"algorithms\"", 1);
+    assert!(matches!(refused(&trace), TraceError::Damaged { line: 1, .. }));
+}
+
+#[test]
+fn a_trace_cut_after_any_line_is_truncated() {
+    let trace = a_trace();
+    let lines: Vec<&str> = trace.split_inclusive('\n').collect();
+    for kept in 1..lines.len() {
+        assert_eq!(refused(&lines[..kept].concat()), TraceError::Truncated { line: kept });
+    }
+}
+
+#[test]
+fn a_trace_cut_anywhere_within_a_line_is_truncated() {
+    let trace = a_trace();
+    let end_of_header = trace.find('\n').unwrap();
+    for at in end_of_header + 1..trace.len() {
+        let whole_lines = trace[..at].matches('\n').count();
+        assert_eq!(refused(&trace[..at]), TraceError::Truncated { line: whole_lines }, "cut at byte {at}");
+    }
+    for at in 0..end_of_header {
+        assert!(matches!(refused(&trace[..at]), TraceError::NotATrace(_)), "cut at byte {at}");
+    }
+    assert_eq!(refused(&trace[..end_of_header]), TraceError::Truncated { line: 0 });
+}
+
+#[test]
+fn a_changed_byte_anywhere_is_found() {
+    let trace = a_trace();
+    for at in 0..trace.len() {
+        for new in [b'0', b'"', b'~'] {
+            let mut bytes = trace.clone().into_bytes();
+            if bytes[at] == new {
+                continue;
+            }
+            bytes[at] = new;
+            let changed = String::from_utf8(bytes).expect("ASCII for ASCII");
+            let error = refused(&changed);
+            assert!(
+                !matches!(error, TraceError::Differs { .. } | TraceError::NotEnabled { .. }),
+                "byte {at}: {error}"
+            );
+            assert!(!error.to_string().is_empty() && !error.hint().is_empty());
+        }
+    }
+}
+
+#[test]
+fn a_damaged_line_is_named_where_it_alone_shows_it() {
+    let trace = a_trace();
+    let lines: Vec<&str> = trace.split_inclusive('\n').collect();
+    for i in 1..lines.len() {
+        let mut changed: Vec<String> = lines.iter().map(|&l| l.to_owned()).collect();
+        changed[i] = changed[i].replacen('{', "(", 1);
+        let error = refused(&changed.concat());
+        assert!(
+            matches!(error, TraceError::Damaged { line, .. } if line == i + 1),
+            "line {}: {error}",
+            i + 1
+        );
+    }
+}
+
+#[test]
+fn lines_that_changed_places_or_end_otherwise_are_found() {
+    let trace = a_trace();
+    let mut lines: Vec<&str> = trace.split_inclusive('\n').collect();
+    let last = lines.len() - 1;
+    assert!(matches!(refused(&trace.replace('\n', "\r\n")), TraceError::Damaged { .. }));
+    assert!(matches!(refused(&format!("{trace}\n")), TraceError::Damaged { .. }));
+    assert!(matches!(refused(&format!("{trace}{}", lines[last])), TraceError::Damaged { .. }));
+    lines.swap(5, 6);
+    assert!(matches!(refused(&lines.concat()), TraceError::Damaged { .. }));
+}
+
+/// A trace with its digest made to fit again: as an older build, or a person, might have written it.
+fn edited(trace: &str, edit: impl FnOnce(&mut Vec<Value>)) -> String {
+    let parsed = |line: &str| serde_json::from_str::<Value>(line).unwrap();
+    let mut lines: Vec<Value> = trace.lines().map(parsed).collect();
+    let original = lines.clone();
+    let texts: Vec<&str> = trace.lines().collect();
+    edit(&mut lines);
+    let end = lines.pop().unwrap();
+    let mut out = String::new();
+    for line in lines {
+        // a line that was not edited keeps its order of fields
+        match original.iter().position(|l| *l == line) {
+            Some(i) => out += texts[i],
+            None => out += &in_order(&line),
+        }
+        out.push('\n');
+    }
+    let end = serde_json::to_string(&end["end"]).unwrap();
+    let digest = name(&format!("{out}{end}"));
+    format!("{out}{{\"end\":{end},\"digest\":\"{digest}\"}}\n")
+}
+
+/// A step with its fields in the order in which the format writes them.
+fn in_order(line: &Value) -> String {
+    match serde_json::from_value::<PuppetLine>(line.clone()) {
+        Ok(step) => serde_json::to_string(&step).unwrap(),
+        Err(_) => line.to_string(),
+    }
+}
+
+#[test]
+fn a_trace_whose_digest_is_made_to_fit_is_itself() {
+    let trace = a_trace();
+    assert_eq!(edited(&trace, |_| {}), trace);
+}
+
+#[test]
+fn a_step_that_cannot_happen_is_named() {
+    let trace = a_trace();
+    let moved = edited(&trace, |lines| lines[1]["do"] = json!({"recover": {"seat": 0}}));
+    assert!(
+        matches!(refused(&moved), TraceError::NotEnabled { line: 2, step: 0, .. }),
+        "{}",
+        refused(&moved)
+    );
+    let nowhere = edited(&trace, |lines| lines[8]["do"] = json!({"request": {"seat": 4_000_000}}));
+    assert!(matches!(refused(&nowhere), TraceError::NotEnabled { line: 9, .. }));
+    let cut = edited(&trace, |lines| lines[8]["do"] = json!({"sever": {"links": [[0, 4_000_000]]}}));
+    assert!(matches!(refused(&cut), TraceError::NotEnabled { line: 9, .. }));
+}
+
+#[test]
+fn a_step_with_other_consequences_is_shown_beside_them() {
+    let setting = setting(quiet(2), &[&[&[Act::Send(1, 7)]]]);
+    let mut run = Run::started(&setting);
+    let mut writer = Writer::new(&Header::new("puppet", "check", None, &setting));
+    // the run began before the writer did: write what came before anew
+    let mut again = synod_kernel::trace::Recorder::new(&setting);
+    for choice in [Choice::Init { seat: seat(0) }, Choice::Init { seat: seat(1) }] {
+        writer.step(&again.step(None, Move::plain(choice)).unwrap());
+    }
+    let mut line = run.take(ask(0));
+    line.sent[0].1 = 8;
+    writer.step(&line);
+    let error = refused(&writer.finish(None));
+    let TraceError::Differs { line: 4, step: 2, recorded, replayed } = &error else { panic!("{error}") };
+    assert!(recorded.contains("\"sent\":[[1,8]]") && replayed.contains("\"sent\":[[1,7]]"), "{error}");
+}
+
+#[test]
+fn no_edit_of_a_step_makes_replay_panic() {
+    let trace = a_trace();
+    let count = trace.lines().count();
+    let edits: [fn(&mut Value); 9] = [
+        |line| line["cut"] = json!({"before": 0, "forever": false}),
+        |line| line["cut"] = json!({"before": 4_000_000, "forever": true}),
+        |line| line["draws"] = json!([9, 9, 9]),
+        |line| line["draws"] = json!([4_294_967_295_u32]),
+        |line| line["enabled"] = json!(0),
+        |line| line["step"] = json!(u64::MAX),
+        |line| line["cause"] = json!({"step": u64::MAX}),
+        |line| line["effects"] = json!([]),
+        |line| line["observed"] = json!([{"crash": 4_000_000}]),
+    ];
+    for i in 1..count - 1 {
+        for edit in edits {
+            let changed = edited(&trace, |lines| edit(&mut lines[i]));
+            if changed != trace {
+                assert!(!refused(&changed).to_string().is_empty());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_setting_whose_parts_do_not_fit_is_refused() {
+    let trace = a_trace();
+    let mut header = header(&trace).unwrap();
+    for (key, value) in [
+        ("/seating/processes", json!(2)),
+        ("/seating/processes", json!(4)),
+        ("/environment/processes", json!(2)),
+        ("/environment/processes", json!(4_000_000_000_u32)),
+        ("/requests", json!([])),
+        ("/environment/links/delay_max", json!("-1ms")),
+        ("/environment/failures/stops", json!(-1)),
+    ] {
+        let good = header.setting.clone();
+        *header.setting.pointer_mut(key).unwrap() = value.clone();
+        let rest = trace.split_once('\n').unwrap().1;
+        let first = serde_json::to_string(&header).unwrap();
+        let changed = edited(&format!("{first}\n{rest}"), |_| {});
+        assert!(matches!(refused(&changed), TraceError::Damaged { line: 1, .. }), "{key} = {value}");
+        header.setting = good;
+    }
+}
+
+#[test]
+fn an_end_that_miscounts_is_refused() {
+    let changed = edited(&a_trace(), |lines| lines.last_mut().unwrap()["end"]["steps"] = json!(3));
+    assert_eq!(refused(&changed).to_string(), "line 32 is damaged: it counts 3 steps, the trace has 30");
+}

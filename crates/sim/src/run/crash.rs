@@ -1,0 +1,107 @@
+//! Crashes between two handlers, what they leave behind, and recoveries.
+
+use super::Run;
+use crate::fault::{Fault, FaultKind};
+use crate::ground::Entry;
+use crate::plan::nanos;
+use std::time::Duration;
+use synod_kernel::{Choice, SeatId, Status};
+use synod_model::link::Guarantee;
+use synod_model::{Process, ProcessId};
+use synod_properties::Monitor;
+
+impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
+    /// Whether the environment admits a crash at `seat` now.
+    pub(super) fn may_crash(&self, seat: SeatId, forever: bool) -> bool {
+        let budgets = &self.world.rest.budgets;
+        let budget = if forever { budgets.stops } else { budgets.restarts };
+        budget.any() && self.setting.environment.failures.may_fail(self.setting.seating.identity(seat))
+    }
+
+    pub(super) fn crash(
+        &mut self,
+        process: ProcessId,
+        recover_after: Option<Duration>,
+        kept: u32,
+        torn: bool,
+    ) {
+        if self.random_faults && !self.in_faulty_half() {
+            return;
+        }
+        let forever = recover_after.is_none();
+        let Some(seat) = self.seat_of(process).filter(|&seat| self.may_crash(seat, forever)) else { return };
+        match self.status(seat) {
+            Status::Up => {}
+            Status::Down if forever => {
+                // it has to be up again before it can be seen to stop
+                let later = self.ground.now.saturating_add(self.calendar.unit);
+                return self.plan_fault(later, Fault::Crash { process, recover_after, kept, torn });
+            }
+            Status::New | Status::Down | Status::Stopped => return,
+        }
+        let pending = self.ground.desks[seat.index()].syncs.len() as u32;
+        let kept = if forever { 0 } else { kept.min(pending) };
+        let torn = torn && !forever && kept < pending && self.world.rest.budgets.torn_writes.any();
+        if torn && self.tears(seat, kept) {
+            self.count(FaultKind::TornWrite, 1);
+        }
+        self.count(FaultKind::LostWrite, u64::from(pending - kept - u32::from(torn)));
+        self.take(Choice::Crash { seat, forever, kept, torn });
+        self.crashed(seat, recover_after);
+    }
+
+    /// Whether tearing the write after the first `kept` would show on the disk.
+    fn tears(&self, seat: SeatId, kept: u32) -> bool {
+        let [mut whole, mut torn] = [(); 2].map(|()| self.world.seats[seat.index()].clone());
+        whole.crash(kept, false, true);
+        torn.crash(kept, true, true);
+        whole.stable() != torn.stable()
+    }
+
+    /// A process crashed: what becomes of what it left behind, and when it is back.
+    pub(super) fn crashed(&mut self, seat: SeatId, recover_after: Option<Duration>) {
+        self.count(FaultKind::Crash, 1);
+        self.ground.forget(seat);
+        self.lose_in_flight_from(seat);
+        if let Some(after) = recover_after {
+            let at = self.ground.now.saturating_add(nanos(after));
+            // by chance, nobody is down any more when the second half begins
+            let latest = if self.random_faults { self.calendar.faults_end } else { u64::MAX };
+            self.ground.agenda.push(at.min(latest), Entry::Recover { seat });
+        } else {
+            self.count(FaultKind::Stop, 1);
+            for seat in self.setting.seating.seats() {
+                self.recall_oracle(seat);
+            }
+        }
+    }
+
+    /// Links promise only between correct processes: none, all or any half of what it had in flight is lost.
+    fn lose_in_flight_from(&mut self, seat: SeatId) {
+        if self.setting.environment.links.kind.guarantees().has(Guarantee::DurableSending) {
+            return;
+        }
+        let share = [0, 500_000, 1_000_000][self.ground.random.below(3) as usize];
+        let is_from = |entry: &Entry<P::Message, P::Timer>| matches!(entry, Entry::Deliver { from, .. } if *from == seat);
+        for slot in self.ground.agenda.find(is_from) {
+            if !self.ground.random.chance(share) {
+                continue;
+            }
+            if let Some(Entry::Deliver { from, to, message }) = self.ground.agenda.cancel(slot) {
+                self.count(FaultKind::LossAtSender, 1);
+                self.take(Choice::Lose { from, to, message });
+            }
+        }
+    }
+
+    pub(super) fn recover(&mut self, seat: SeatId) {
+        self.count(FaultKind::Recovery, 1);
+        if *self.world.seats[seat.index()].stable() == P::Stable::default() {
+            self.count(FaultKind::Amnesia, 1);
+        }
+        self.take(Choice::Recover { seat });
+        for slot in std::mem::take(&mut self.ground.desks[seat.index()].waiting) {
+            self.ground.send_parked(slot);
+        }
+    }
+}

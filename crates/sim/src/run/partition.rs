@@ -1,0 +1,70 @@
+//! Cuts of the network, what they hold, and their healing.
+
+use super::Run;
+use crate::fault::FaultKind;
+use crate::ground::Entry;
+use synod_kernel::world::links;
+use synod_kernel::{Choice, Partition, SeatId};
+use synod_model::link::Guarantee;
+use synod_model::{Process, ProcessId};
+use synod_properties::Monitor;
+
+/// A cut that has not healed.
+pub(super) struct Severed {
+    links: Vec<(SeatId, SeatId)>,
+    kind: FaultKind,
+    /// Whether it held or dropped a message.
+    effective: bool,
+}
+
+impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
+    pub(super) fn sever(&mut self, partition: &Partition) {
+        let cuts = &self.setting.environment.cuts;
+        let admitted = cuts.as_ref().is_none_or(|cuts| cuts.contains(partition));
+        if !admitted || !self.world.rest.budgets.partitions.any() {
+            return;
+        }
+        let seating = &self.setting.seating;
+        let side = |of: &[ProcessId]| -> Vec<SeatId> {
+            seating.seats().filter(|&seat| of.contains(&seating.identity(seat))).collect()
+        };
+        let links = links(&side(&partition.from), &side(&partition.to), partition.one_way);
+        if links.iter().all(|&(from, to)| self.world.is_severed(from, to)) {
+            return;
+        }
+        let kind = if partition.one_way { FaultKind::OneWayPartition } else { FaultKind::Partition };
+        self.severed.push(Severed { links: links.clone(), kind, effective: false });
+        self.take(Choice::Sever { links });
+    }
+
+    pub(super) fn heal(&mut self) {
+        if self.severed.is_empty() {
+            return;
+        }
+        let healed = std::mem::take(&mut self.severed).iter().filter(|cut| cut.effective).count();
+        self.count(FaultKind::Heal, healed as u64);
+        self.take(Choice::Heal);
+        for slot in std::mem::take(&mut self.held) {
+            self.ground.send_parked(slot);
+        }
+    }
+
+    /// A reliable link holds a message until the cut heals; another loses it.
+    pub(super) fn meet_cut(&mut self, from: SeatId, to: SeatId, message: P::Message) {
+        let mut kinds = Vec::new();
+        for cut in self.severed.iter_mut().filter(|cut| cut.links.contains(&(from, to))) {
+            if !std::mem::replace(&mut cut.effective, true) {
+                kinds.push(cut.kind);
+            }
+        }
+        for kind in kinds {
+            self.count(kind, 1);
+        }
+        if self.setting.environment.links.kind.guarantees().has(Guarantee::AtLeastOnce) {
+            let slot = self.ground.agenda.park(Entry::Deliver { from, to, message });
+            self.held.push(slot);
+        } else {
+            self.take(Choice::Lose { from, to, message });
+        }
+    }
+}

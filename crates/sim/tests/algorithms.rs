@@ -1,0 +1,168 @@
+//! The textbook's algorithms under the whole vocabulary of faults: the sound ones hold, their twins are found.
+
+mod support;
+
+use support::*;
+use synod_algorithms::broadcast::{
+    EagerReliableBroadcast, MajorityAckBroadcast, eager_reliable, majority_ack,
+};
+use synod_algorithms::consensus::{Defect, PaxosParameters, PaxosSequence};
+use synod_algorithms::detectors::{ElectLowerEpoch, OmegaOracle};
+use synod_algorithms::links::{LinkSend, PerfectOverFairLoss};
+use synod_algorithms::registers::{AbdRegister, abd};
+use synod_kernel::{Budget, Durability, Environment, Setting};
+use synod_model::interface::{Broadcast, ProposeAt, RegisterRequest};
+use synod_model::{Group, Layers, Process, ProcessId};
+use synod_properties::broadcast::BroadcastMonitor;
+use synod_properties::consensus::ConsensusSequence;
+use synod_properties::links::PerfectLinks;
+use synod_properties::registers::AtomicRegister;
+use synod_properties::{Monitor, Verdict};
+use synod_sim::{Campaign, Options, campaign};
+
+fn examine<P, M>(setting: &Setting<P>, monitor: &M, seeds: u64, options: &Options) -> Campaign
+where
+    P: Process,
+    M: Monitor<P::Request, P::Indication>,
+{
+    for seed in 0..2 {
+        checked(setting, monitor, seed, options);
+    }
+    campaign(setting, monitor, 0..seeds, options, 2, &|_| {})
+}
+
+/// Every property holds, every goal is reached.
+fn holds<P, M>(setting: &Setting<P>, monitor: &M, seeds: u64)
+where
+    P: Process,
+    M: Monitor<P::Request, P::Indication>,
+{
+    let found = examine(setting, monitor, seeds, &options());
+    assert_eq!(found.failure, None);
+    for (property, verdict) in &found.verdicts {
+        assert_eq!(verdict, &Verdict::Holds, "{} {}, faults {:?}", property.id, property.name, found.faults);
+    }
+}
+
+fn refuted<P, M>(setting: &Setting<P>, monitor: &M, seeds: u64, property: &str)
+where
+    P: Process,
+    M: Monitor<P::Request, P::Indication>,
+{
+    let found = examine(setting, monitor, seeds, &options());
+    let failure = found.failure.unwrap_or_else(|| panic!("{property} holds in {} runs", found.runs));
+    let (outcome, _) = checked(setting, monitor, failure.seed, &options());
+    assert_eq!(outcome, failure.outcome);
+    assert_eq!(outcome.broken().expect("it is broken").property, property);
+}
+
+fn crash_stop(n: u32, f: u32) -> Environment {
+    let mut environment = world(n, "perfect");
+    environment.failures.kind = synod_model::failure::FailureKind::CrashStop;
+    environment.failures.stops = Budget::AtMost(f);
+    environment.partitions = Budget::AtMost(2);
+    environment
+}
+
+#[test]
+fn broadcasts_differ_in_whether_the_faulty_count() {
+    let requests = || vec![vec![Broadcast('a'), Broadcast('b')], vec![Broadcast('c')]];
+    let eager = Setting::<EagerReliableBroadcast<char>>::new(
+        crash_stop(3, 1),
+        eager_reliable::Parameters { defect: None },
+        requests(),
+    );
+    holds(&eager, &BroadcastMonitor::reliable(3), 2_000);
+    refuted(&eager, &BroadcastMonitor::uniform(3), 5_000, "URB4");
+    let majority = |f| {
+        let parameters = majority_ack::Parameters::default();
+        Setting::<MajorityAckBroadcast<char>>::new(crash_stop(3, f), parameters, requests())
+    };
+    holds(&majority(1), &BroadcastMonitor::uniform(3), 2_000);
+    refuted(&majority(2), &BroadcastMonitor::uniform(3), 2_000, "URB1");
+}
+
+#[test]
+fn perfect_links_over_fair_loss_hold_however_much_is_lost() {
+    let mut environment = lossy(2, Budget::Unlimited, Budget::Unlimited);
+    environment.partitions = Budget::Unlimited;
+    let sends = |values: &[char], to| {
+        values.iter().map(|&message| LinkSend { to: ProcessId(to), message }).collect::<Vec<_>>()
+    };
+    let setting = Setting::<PerfectOverFairLoss<char>>::new(
+        environment,
+        Layers::default(),
+        vec![sends(&['a', 'b'], 1), sends(&['c'], 0)],
+    );
+    holds(&setting, &PerfectLinks::default(), 100);
+}
+
+#[test]
+fn a_register_without_its_write_back_is_not_atomic() {
+    let register = |defect| {
+        let parameters = abd::Parameters { servers: 3, clients: 3, defect };
+        let mut environment = crash_stop(6, 1);
+        environment.failures.among = Some(parameters.servers());
+        let requests = [
+            vec![RegisterRequest::Write('a')],
+            vec![RegisterRequest::Read; 2],
+            vec![RegisterRequest::Read; 2],
+        ];
+        let requests = [vec![], vec![], vec![]].into_iter().chain(requests).collect();
+        Setting::<AbdRegister<char>>::new(environment, parameters, requests)
+    };
+    holds(&register(None), &AtomicRegister::new(), 1_000);
+    refuted(&register(Some(abd::Defect::NoWriteBack)), &AtomicRegister::new(), 20_000, "NNAR2");
+}
+
+/// The practical world: restarts, slow disks, torn writes, partitions, oracles or timers.
+fn practical(n: u32, durability: Durability) -> Environment {
+    let mut environment = recovering(n, 4, durability);
+    environment.failures.stops = Budget::AtMost((n - 1) / 2);
+    environment.storage.torn_writes = Budget::AtMost(2);
+    environment.partitions = Budget::AtMost(2);
+    environment
+}
+
+fn proposals(n: u32) -> Vec<Vec<ProposeAt<u32>>> {
+    (0..n).map(|p| (0..3).map(|instance| ProposeAt { instance, value: p }).collect()).collect()
+}
+
+fn paxos(defect: Option<Defect>, durability: Durability) -> Setting<PaxosSequence<u32, OmegaOracle>> {
+    let mut environment = practical(3, durability);
+    environment.oracles.outputs = Budget::Unlimited;
+    Setting::new(environment, PaxosParameters { defect, ..PaxosParameters::default() }, proposals(3))
+}
+
+fn consensus(n: u32) -> ConsensusSequence<u32> {
+    ConsensusSequence::new(Group::first(n))
+}
+
+#[test]
+fn paxos_with_an_oracle_decides_through_all_faults() {
+    for durability in [Durability::Immediate, Durability::Deferred] {
+        holds(&paxos(None, durability), &consensus(3), 1_000);
+    }
+}
+
+#[test]
+fn the_twins_of_paxos_are_found() {
+    // those that forget what they promised take a checker, or a longer search
+    for defect in [Defect::IgnoresAccepted, Defect::QuorumsMiss] {
+        refuted(&paxos(Some(defect), Durability::Deferred), &consensus(3), 20_000, "UC4");
+    }
+}
+
+#[test]
+fn paxos_with_its_own_detector_decides_after_gst() {
+    let environment = partially_synchronous(practical(5, Durability::Deferred), ms(300));
+    let setting = Setting::<PaxosSequence<u32, ElectLowerEpoch>>::new(
+        environment,
+        PaxosParameters::default(),
+        proposals(5),
+    );
+    let options = Options { horizon: std::time::Duration::from_secs(20), ..options() };
+    let found = examine(&setting, &consensus(5), 40, &options);
+    assert_eq!(found.failure, None);
+    assert!(found.verdicts.iter().all(|(_, verdict)| *verdict == Verdict::Holds), "{:?}", found.verdicts);
+}

@@ -1,0 +1,287 @@
+//! One seed is one run, to the byte; how runs end; what campaigns find.
+
+mod support;
+
+use std::time::Duration;
+use support::*;
+use synod_kernel::trace::{name, replay};
+use synod_kernel::{Budget, Choice, Durability, Environment, Setting};
+use synod_model::prelude::*;
+use synod_properties::Verdict;
+use synod_sim::{Campaign, Ended, Fault, FaultPlan, Options, campaign, run};
+
+fn keeper(order: Order, durability: Durability) -> Setting<Keeper> {
+    Setting::new(recovering(2, 1, durability), order, vec![vec![], vec![6]])
+}
+
+fn quietly(campaign: &Campaign) -> &Verdict {
+    &campaign.verdicts[0].1
+}
+
+/// The same constant in debug and in release. It changes with the semantics, the plan of a seed, or the trace format:
+/// then old seeds mean other runs, which the changelog must say.
+#[test]
+fn a_seed_is_a_run_to_the_byte_in_every_build() {
+    let mut environment = recovering(3, 3, Durability::Deferred);
+    environment.failures.stops = Budget::AtMost(1);
+    environment.storage.torn_writes = Budget::AtMost(1);
+    environment.partitions = Budget::AtMost(2);
+    let requests = vec![vec![], vec![2, 4, 6], vec![3, 5]];
+    let setting = Setting::<Keeper>::new(environment, Order::StoreThenReply, requests);
+    let names: Vec<_> =
+        (0..4).map(|seed| name(&checked(&setting, &Kept::default(), seed, &options()).1)).collect();
+    assert_eq!(names, ["92e34f65f36e9258", "d9e2d9c4c6cbff7b", "8176f28c71e944c1", "592c81589a222dee"]);
+}
+
+#[test]
+fn seeds_differ() {
+    let setting = keeper(Order::StoreThenReply, Durability::Deferred);
+    let traces: std::collections::BTreeSet<_> =
+        (0..50).map(|seed| checked(&setting, &Kept::default(), seed, &options()).1).collect();
+    assert_eq!(traces.len(), 50);
+}
+
+/// With stores durable at once and crashes between handlers alone, no seed would find it.
+#[test]
+fn a_reply_before_its_store_is_found() {
+    for durability in [Durability::Immediate, Durability::Deferred] {
+        let broken = keeper(Order::ReplyThenStore, durability);
+        let found = campaign(&broken, &Kept::default(), 0..3_000, &options(), 2, &|_| {});
+        let failure = found.failure.as_ref().expect("some seed shows it");
+        assert!(matches!(quietly(&found), Verdict::Violated { .. }), "{durability:?}");
+        let (outcome, content) = checked(&broken, &Kept::default(), failure.seed, &options());
+        assert_eq!(outcome, failure.outcome);
+        let end = replay::<Keeper>(&content).expect("it replays").end;
+        assert_eq!(end.violation.expect("it is in the trace").property, "K1");
+
+        let sound = keeper(Order::StoreThenReply, durability);
+        let held = campaign(&sound, &Kept::default(), 0..3_000, &options(), 2, &|_| {});
+        assert_eq!((held.runs, &held.failure, quietly(&held)), (3_000, &None, &Verdict::Holds));
+        assert!(held.reached.contains("R1"));
+    }
+}
+
+/// A second handler acknowledges, without a store of its own, what the first one's store still has to make durable.
+#[test]
+fn the_kernel_twin_that_holds_effects_back_within_one_handler_alone_is_found() {
+    for (durability, sound) in [(Durability::Deferred, true), (Durability::DeferredWithinHandler, false)] {
+        let environment = recovering(2, 1, durability);
+        let setting = Setting::<Keeper>::new(environment, Order::StoreThenReply, vec![vec![], vec![6, 6]]);
+        let found = campaign(&setting, &Kept::default(), 0..5_000, &options(), 2, &|_| {});
+        assert_eq!(found.failure.is_none(), sound, "{durability:?}: {:?}", found.failure);
+    }
+}
+
+#[test]
+fn a_campaign_does_not_depend_on_its_threads() {
+    let setting = keeper(Order::ReplyThenStore, Durability::Deferred);
+    let one = campaign(&setting, &Kept::default(), 7..900, &options(), 1, &|_| {});
+    let three = campaign(&setting, &Kept::default(), 7..900, &options(), 3, &|_| {});
+    assert_eq!(one, three);
+    let failure = one.failure.expect("it is broken");
+    assert_eq!(one.runs, failure.seed - 7 + 1);
+    let earlier =
+        (7..failure.seed).find(|&seed| run(&setting, &Kept::default(), seed, &options()).broken().is_some());
+    assert_eq!(earlier, None, "the lowest seed that fails is the one reported");
+}
+
+#[test]
+fn progress_is_told() {
+    let told = std::cell::Cell::new(0);
+    let setting = keeper(Order::StoreThenReply, Durability::Deferred);
+    campaign(&setting, &Kept::default(), 0..100, &options(), 2, &|done| told.set(done));
+    assert_eq!(told.get(), 100);
+}
+
+#[test]
+fn timers_fire_at_their_time_replaced_ones_once_and_cancelled_ones_never() {
+    let setting =
+        Setting::<Heart>::new(partially_synchronous(world(2, "perfect"), Duration::ZERO), (), vec![]);
+    let (outcome, content) = checked(&setting, &Spread::among(0), 1, &script(vec![]));
+    assert_eq!((outcome.ended, outcome.time), (Ended::Horizon, Duration::from_secs(2)));
+    let lines = replay::<Heart>(&content).expect("it replays").lines;
+    let fired = |wanted| -> Vec<u64> {
+        let at = |line: &synod_kernel::trace::Line<Heart>| match &line.choice {
+            Choice::Fire { seat, timer } if *timer == wanted && seat.0 == 0 => line.at,
+            _ => None,
+        };
+        lines.iter().filter_map(at).map(|nanos| nanos / 1_000_000).collect()
+    };
+    assert_eq!(fired(Alarm::Cancelled), Vec::<u64>::new());
+    assert_eq!(fired(Alarm::Replaced), [30]);
+    assert_eq!(fired(Alarm::Beat), (1..=40).map(|k| 50 * k).collect::<Vec<_>>());
+}
+
+#[test]
+fn delays_keep_to_their_bounds_after_gst() {
+    let environment = partially_synchronous(world(2, "perfect"), ms(300));
+    let setting = Setting::<Heart>::new(environment, (), vec![]);
+    let (_, content) = checked(&setting, &Spread::among(0), 1, &script(vec![]));
+    let lines = replay::<Heart>(&content).expect("it replays").lines;
+    let (mut late, mut timely) = (0, 0);
+    for line in lines.iter().filter(|line| matches!(line.choice, Choice::Deliver { .. })) {
+        let sent = lines[line.cause.expect("a send").step as usize].at.expect("a clock");
+        let at = line.at.expect("a clock");
+        assert!(at - sent >= 1_000_000);
+        if sent >= 300_000_000 {
+            assert!(at - sent <= 10_000_000);
+            timely += 1;
+        } else {
+            assert!(at <= 310_000_000);
+            late += u32::from(at - sent > 10_000_000);
+        }
+    }
+    assert!(late > 5 && timely > 50, "{late} {timely}");
+}
+
+/// A process that panics when asked for 13.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Superstitious;
+
+impl Process for Superstitious {
+    type Model = (CrashStop, Perfect, Asynchronous);
+    type Parameters = ();
+    type Request = u8;
+    type Indication = u8;
+    fn on_init((): &(), _: &mut impl Context<Self>) -> Self {
+        Self
+    }
+    fn on_request(&mut self, value: u8, ctx: &mut impl Context<Self>) {
+        assert!(value != 13, "not {value}");
+        ctx.indicate(value);
+    }
+    no_messages!();
+    no_timers!();
+    no_storage!();
+}
+
+#[test]
+fn a_panic_in_a_handler_is_a_broken_assertion_with_a_seed() {
+    let setting = Setting::<Superstitious>::new(world(1, "perfect"), (), vec![vec![1, 13, 2]]);
+    let found = campaign(&setting, &Spread::among(1), 5..10, &options(), 2, &|_| {});
+    let failure = found.failure.expect("it panics in every run");
+    assert_eq!(failure.seed, 5);
+    let violation = failure.outcome.violation.expect("an assertion");
+    assert_eq!((violation.property.as_str(), violation.what.as_str()), ("ASSERT", "not 13"));
+    let (property, verdict) = found.verdicts.last().expect("a verdict");
+    assert_eq!((property.id, verdict), ("ASSERT", &Verdict::Violated { what: "not 13".to_owned() }));
+    checked(&setting, &Spread::among(1), 5, &options());
+}
+
+fn verdict_of_validity(campaign: &Campaign) -> &Verdict {
+    &campaign.verdicts.iter().find(|(p, _)| *p == Spread::VALIDITY).expect("it is judged").1
+}
+
+#[test]
+fn debts_are_due_at_quiescence_unless_someone_among_is_faulty() {
+    // one process more than there is would have to tell
+    let setting = Setting::<Gossip>::new(world(2, "perfect"), 0, vec![vec![1]]);
+    let outcome = checked(&setting, &Spread::among(3), 0, &options()).0;
+    assert_eq!((outcome.ended, outcome.due, outcome.owed.len()), (Ended::Quiescent, true, 1));
+    assert_eq!(outcome.broken().expect("a debt is due").property, "S2");
+    let refuted = campaign(&setting, &Spread::among(3), 0..10, &options(), 1, &|_| {});
+    assert!(matches!(verdict_of_validity(&refuted), Verdict::Violated { .. }));
+
+    let mut stopping = Setting::<Gossip>::new(world(2, "perfect"), 0, vec![vec![1]]);
+    stopping.environment.failures.stops = Budget::AtMost(1);
+    let stop = Fault::Crash { process: ProcessId(1), recover_after: None, kept: 0, torn: false };
+    let outcome = checked(&stopping, &Spread::among(2), 0, &script(vec![(ms(0), stop)])).0;
+    assert_eq!((outcome.ended, outcome.owed), (Ended::Quiescent, vec![]), "p1 owes nothing any more");
+}
+
+fn heart(gst: Duration) -> Setting<Heart> {
+    Setting::new(partially_synchronous(world(2, "perfect"), gst), (), vec![vec![1]])
+}
+
+#[test]
+fn debts_are_due_at_the_horizon_only_after_a_quiet_half() {
+    let due = campaign(&heart(ms(900)), &Spread::among(2), 0..20, &options(), 1, &|_| {});
+    assert!(matches!(verdict_of_validity(&due), Verdict::Violated { .. }));
+    let late = campaign(&heart(ms(1_100)), &Spread::among(2), 0..20, &options(), 1, &|_| {});
+    assert!(matches!(verdict_of_validity(&late), Verdict::Unknown { .. }));
+    assert_eq!(late.ended.get(&Ended::Horizon), Some(&20));
+}
+
+#[test]
+fn a_run_cut_short_by_its_steps_decides_nothing_about_debts() {
+    let options = Options { steps_max: 30, ..options() };
+    let outcome = checked(&heart(ms(0)), &Spread::among(2), 0, &options).0;
+    assert_eq!((outcome.ended, outcome.steps, outcome.due), (Ended::Steps, 30, false));
+    assert!(!outcome.owed.is_empty() && outcome.broken().is_none());
+}
+
+#[test]
+fn debts_stay_open_while_a_cut_does_not_heal() {
+    let mut setting = Setting::<Gossip>::new(world(2, "perfect"), 0, vec![vec![1]]);
+    setting.environment.partitions = Budget::AtMost(1);
+    let partition =
+        synod_kernel::Partition { from: vec![ProcessId(0)], to: vec![ProcessId(1)], one_way: false };
+    let outcome =
+        checked(&setting, &Spread::among(2), 0, &script(vec![(ms(0), Fault::Sever { partition })])).0;
+    assert_eq!((outcome.owed.len(), outcome.due), (1, false));
+}
+
+#[test]
+fn an_unreached_goal_is_not_held_to_hold() {
+    let setting = Setting::<Gossip>::new(world(2, "perfect"), 0, vec![]);
+    let nothing = campaign(&setting, &Spread::among(2), 0..20, &options(), 1, &|_| {});
+    assert!(matches!(nothing.verdicts[2].1, Verdict::Unknown { .. }));
+}
+
+#[test]
+fn options_for_explorations_are_left_out() {
+    let mut environment: Environment = world(3, "perfect");
+    environment.links.as_set = true;
+    environment.links.ignored_stay = true;
+    let setting = Setting::<Gossip>::new(environment, 1, vec![vec![1, 1, 1]; 3]);
+    let outcome = checked(&setting, &Spread::among(3), 0, &script(vec![])).0;
+    assert_eq!(outcome.ended, Ended::Quiescent);
+}
+
+#[test]
+fn the_weakest_environment_of_a_model_can_be_simulated() {
+    let mut environment = Environment::weakest::<<Keeper as Process>::Model>(3);
+    environment.links.delay_max = ms(10);
+    environment.storage.sync_max = ms(10);
+    let setting = Setting::<Keeper>::new(environment, Order::StoreThenReply, vec![vec![], vec![6], vec![]]);
+    let options = Options { faults: FaultPlan::Random, ..options() };
+    for seed in 0..30 {
+        let outcome = checked(&setting, &Kept::default(), seed, &options).0;
+        assert_ne!(outcome.ended, Ended::Steps);
+    }
+}
+
+/// Flips coins; the outcomes are in the trace.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Gambler;
+
+impl Process for Gambler {
+    type Model = (CrashStop, Perfect, With<Asynchronous, LocalCoin>);
+    type Parameters = ();
+    type Request = u8;
+    type Indication = u8;
+    fn on_init((): &(), _: &mut impl Context<Self>) -> Self {
+        Self
+    }
+    fn on_request(&mut self, value: u8, ctx: &mut impl Context<Self>) {
+        let flips = (0..8).filter(|_| ctx.coin()).count();
+        if flips > 0 && ctx.choose(3) < 3 {
+            ctx.indicate(value);
+        }
+    }
+    no_messages!();
+    no_timers!();
+    no_storage!();
+}
+
+#[test]
+fn the_outcomes_of_draws_are_recorded_and_replayed() {
+    let setting = Setting::<Gambler>::new(world(2, "perfect"), (), vec![vec![1], vec![2]]);
+    let mut all = std::collections::BTreeSet::new();
+    for seed in 0..20 {
+        let (_, content) = checked(&setting, &Spread::among(0), seed, &options());
+        let lines = replay::<Gambler>(&content).expect("it replays").lines;
+        all.extend(lines.into_iter().filter(|line| !line.draws.is_empty()).map(|line| line.draws));
+    }
+    assert!(all.len() > 20, "{}", all.len());
+}

@@ -11,10 +11,13 @@ static LAST: Mutex<String> = Mutex::new(String::new());
 
 /// Does `work`; a panic in it is reported to a human being.
 pub(crate) fn reporting(work: impl FnOnce() -> Exit) -> Exit {
+    let usual = panic::take_hook();
     panic::set_hook(Box::new(|info| {
         *LAST.lock().unwrap_or_else(PoisonError::into_inner) = info.to_string();
     }));
-    panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+    let exit = panic::catch_unwind(AssertUnwindSafe(work));
+    panic::set_hook(usual);
+    exit.unwrap_or_else(|_| {
         report(&LAST.lock().unwrap_or_else(PoisonError::into_inner));
         Exit::Internal
     })
@@ -33,4 +36,16 @@ fn report(what: &str) {
         env!("CARGO_PKG_VERSION"),
         std::env::consts::ARCH,
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_an_internal_error_and_its_place_is_kept() {
+        assert_eq!(reporting(|| panic!("a bug of ours")), Exit::Internal);
+        let last = LAST.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        assert!(last.contains("a bug of ours") && last.contains("internal.rs"), "{last}");
+    }
 }

@@ -282,7 +282,7 @@ fn json_report(report: &Report, commands: &[CommandLine]) {
             event["seed"] = json!(format!("{seed:#x}"));
         }
         for CommandLine { label, command, .. } in commands {
-            event[*label] = json!(command);
+            event["commands"][*label] = json!(command);
         }
         out(&event.to_string());
     }

@@ -26,8 +26,8 @@ const ROUND_MAX: Duration = Duration::from_secs(2);
 const ROUND_MAX_CUT: Duration = Duration::from_millis(200);
 /// How long the end may take: until nobody owes anything.
 const SETTLE_MAX: Duration = Duration::from_secs(20);
-/// How many rounds there are where nothing is asked, so that there is something for faults to strike.
-const ROUNDS_WITHOUT_REQUESTS: usize = 16;
+/// How many rounds there are at least, though nothing be asked in them: so that faults strike and heal.
+const ROUNDS_MIN: usize = 16;
 /// How long all rounds together may take.
 const RUN_MAX: Duration = Duration::from_secs(60);
 /// How long after it is set a pulse fires.
@@ -50,7 +50,9 @@ pub fn run<A: Algorithm>(world: &World, options: &Options, watch: &Watch) -> Res
     let started = Instant::now();
     watch.tell(|| "starting the nodes".to_owned());
     let rounds = rounds::<A>(&setting.requests);
-    let faults = if options.faults { faults(&world.environment, rounds.len()) } else { Vec::new() };
+    let asked = setting.requests.iter().map(Vec::len).max().unwrap_or(0);
+    let faults =
+        if options.faults { Nemesis::new(&world.environment, asked).plan() } else { Vec::new() };
     let cluster = Cluster::start(
         ClusterOptions::<A::Process> {
             algorithm: A::NAME.to_owned(),
@@ -74,7 +76,7 @@ pub fn run<A: Algorithm>(world: &World, options: &Options, watch: &Watch) -> Res
         settle_max: SETTLE_MAX,
         run_max: RUN_MAX,
     };
-    let asked = plan.rounds.len();
+    let planned = plan.rounds.len();
     let driven =
         drive(cluster, plan, A::monitor(&world.scale), |progress| tell(watch, &progress)).map_err(refused)?;
     watch.tell(|| "judging the records".to_owned());
@@ -84,7 +86,7 @@ pub fn run<A: Algorithm>(world: &World, options: &Options, watch: &Watch) -> Res
     let merged = execution.merge();
     let judgement = judge(&merged, A::monitor(&world.scale));
     let mut report = report::<A>(GroundKind::Run, world, judgement.verdicts.clone());
-    describe(&mut report, world, options, asked, &driven, &judgement);
+    describe(&mut report, world, options, planned, &driven, &judgement);
     hold_to_the_model(&mut report, &execution, &merged);
     let broken = judgement
         .violation
@@ -131,10 +133,7 @@ pub fn scratch_directory(algorithm: &str) -> Result<PathBuf, Error> {
 fn rounds<A: Algorithm>(
     requests: &[Vec<<A::Process as Process>::Request>],
 ) -> Vec<Vec<(ProcessId, <A::Process as Process>::Request)>> {
-    let longest = match requests.iter().map(Vec::len).max() {
-        None | Some(0) => ROUNDS_WITHOUT_REQUESTS,
-        Some(longest) => longest,
-    };
+    let longest = requests.iter().map(Vec::len).max().unwrap_or(0).max(ROUNDS_MIN);
     let round = |number: usize| {
         let all = requests.iter().enumerate();
         all.filter_map(|(p, all)| Some((ProcessId(p as u32), all.get(number)?.clone()))).collect()
@@ -142,55 +141,93 @@ fn rounds<A: Algorithm>(
     (0..longest).map(round).collect()
 }
 
-/// The faults of a run of so many rounds, within the budgets: each strikes in the middle of a round's work, and rounds
-/// follow it. Never more processes are down at once than may be faulty.
-fn faults(environment: &Environment, rounds: usize) -> Vec<(usize, Fault)> {
-    let n = environment.processes;
-    let often = |budget: Budget, most: u32| match budget {
+/// When faults strike.
+struct Nemesis<'a> {
+    environment: &'a Environment,
+    /// They strike in the rounds before this one: while there is work, with some left for those who stay.
+    quiet: usize,
+    faults: Vec<(usize, Fault)>,
+}
+
+impl<'a> Nemesis<'a> {
+    /// For a run in which something is asked in so many rounds; in none, where nothing is ever asked.
+    fn new(environment: &'a Environment, asked: usize) -> Self {
+        let busy = if asked == 0 { ROUNDS_MIN } else { asked };
+        Self { environment, quiet: (busy * 3 / 4).max(1), faults: Vec::new() }
+    }
+
+    /// The faults, within the budgets. Each strikes in the middle of a round's work, and rounds follow it.
+    fn plan(mut self) -> Vec<(usize, Fault)> {
+        let fallible: Vec<_> = (0..self.environment.processes)
+            .map(ProcessId)
+            .filter(|&p| self.environment.failures.may_fail(p))
+            .collect();
+        if !fallible.is_empty() {
+            self.restarts(&fallible);
+            self.stops(&fallible);
+        }
+        self.cuts();
+        self.faults.sort_by_key(|(round, _)| *round);
+        self.faults
+    }
+
+    /// The round of the k-th of so many faults.
+    fn spread(&self, k: u32, of: u32) -> usize {
+        k as usize * self.quiet / of as usize
+    }
+
+    fn restarts(&mut self, fallible: &[ProcessId]) {
+        let often = up_to(self.environment.failures.restarts, self.quiet as u32);
+        for k in 0..often {
+            // the first process leads first, in most algorithms that have a leader
+            let victim = fallible[k as usize % fallible.len()];
+            let at = self.spread(k, often);
+            // every other one is back within the round, the others miss some of it
+            let back = if k % 2 == 0 { at + 1 } else { at };
+            self.faults.extend([(at, Fault::Kill(victim)), (back, Fault::Restart(victim))]);
+        }
+    }
+
+    /// Those that stop are the last ones. Where processes restart nobody stops: a restart may need them.
+    fn stops(&mut self, fallible: &[ProcessId]) {
+        if self.environment.failures.restarts.any() {
+            return;
+        }
+        let often = up_to(self.environment.failures.stops, fallible.len() as u32);
+        for (k, &victim) in (0..often).zip(fallible.iter().rev()) {
+            self.faults.push((self.spread(k, often), Fault::Kill(victim)));
+        }
+    }
+
+    fn cuts(&mut self) {
+        let n = self.environment.processes;
+        let often = up_to(self.environment.partitions, 4);
+        for k in 0..often {
+            // far apart, and neighbours: some algorithms speak only to those, or those to these
+            let (a, b) = if k % 2 == 0 { (k % n, n - 1 - k % n) } else { (k % n, (k + 1) % n) };
+            if a == b {
+                continue;
+            }
+            let at = self.spread(k, often);
+            self.cut(at, ProcessId(a), ProcessId(b));
+            // every other cut is one-way
+            if k % 2 == 0 {
+                self.cut(at, ProcessId(b), ProcessId(a));
+            }
+        }
+    }
+
+    fn cut(&mut self, at: usize, from: ProcessId, to: ProcessId) {
+        self.faults.extend([(at, Fault::Cut(from, to)), (at + 1, Fault::Heal(from, to))]);
+    }
+}
+
+/// As often as the budget allows, and no more than `most` times.
+fn up_to(budget: Budget, most: u32) -> u32 {
+    match budget {
         Budget::AtMost(k) => k.min(most),
         Budget::Unlimited => most,
-    };
-    let fallible: Vec<_> = (0..n).map(ProcessId).filter(|&p| environment.failures.may_fail(p)).collect();
-    let mut all = Vec::new();
-    if rounds < 4 || fallible.is_empty() || n < 2 {
-        return all;
     }
-    let stops = often(environment.failures.stops, fallible.len() as u32);
-    // the last rounds are for those that stay
-    let quiet = rounds * 3 / 4;
-    let restarts = often(environment.failures.restarts, quiet as u32 / 2);
-    for k in 0..restarts {
-        // the first process leads first, in most algorithms that have a leader
-        let victim = fallible[k as usize % fallible.len()];
-        let at = 1 + k as usize * (quiet - 1) / restarts as usize;
-        // every other one is back within the round, the others miss some
-        let back = at + if k % 2 == 0 { 1 } else { 0 };
-        all.push((at, Fault::Kill(victim)));
-        all.push((back, Fault::Restart(victim)));
-    }
-    for k in 0..often(environment.partitions, 4) {
-        // far apart, and neighbours: some algorithms speak only to those, or those to these
-        let (a, b) = if k % 2 == 0 { (k % n, n - 1 - k % n) } else { (k % n, (k + 1) % n) };
-        if a == b {
-            continue;
-        }
-        let (a, b) = (ProcessId(a), ProcessId(b));
-        let at = 2 + k as usize * (quiet - 1) / 4;
-        // every other cut is one-way
-        all.extend([(at, Fault::Cut(a, b)), (at + 2, Fault::Heal(a, b))]);
-        if k % 2 == 0 {
-            all.extend([(at, Fault::Cut(b, a)), (at + 2, Fault::Heal(b, a))]);
-        }
-    }
-    // those that stop are the last ones, and they stop where most of the work is done
-    if environment.failures.restarts == Budget::NONE {
-        for (k, &victim) in fallible.iter().rev().take(stops as usize).enumerate() {
-            all.push((rounds / 3 + k, Fault::Kill(victim)));
-        }
-    }
-    all.retain(|(round, _)| *round < rounds);
-    all.sort_by_key(|(round, _)| *round);
-    all
 }
 
 fn tell(watch: &Watch, progress: &Progress) {
@@ -205,7 +242,7 @@ fn describe<I>(
     report: &mut Report,
     world: &World,
     options: &Options,
-    asked: usize,
+    planned: usize,
     driven: &Driven<I>,
     judgement: &Judgement,
 ) {
@@ -215,7 +252,7 @@ fn describe<I>(
     report.scope = format!(
         "{} on loopback: {}, {kills} kill -9, {restarts} restarts, {} took effect",
         count(world.environment.processes.into(), "OS process", "OS processes"),
-        count(driven.rounds_paid as u64, "round done", "rounds done"),
+        format_args!("{} of {planned} rounds done", driven.rounds_paid),
         count(cuts as u64, "cut link", "cut links"),
     );
     for (name, value) in [
@@ -244,7 +281,7 @@ fn describe<I>(
         report.inconclusive.push("no fault took effect although there are budgets for some".to_owned());
     }
     if driven.timed_out {
-        report.inconclusive.push(format!("time ran out after {} of {asked} rounds", driven.rounds));
+        report.inconclusive.push(format!("time ran out after {} of {planned} rounds", driven.rounds));
     }
 }
 
@@ -298,4 +335,38 @@ fn retell<A: Algorithm>(
     report
         .notes
         .push(format!("as one trace: {steps} steps of the kernel's world, which replay exactly; {kept}"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::worlds::usual;
+    use synod_model::{CrashRecovery, CrashStop, Majority, PartiallySynchronous, Perfect};
+
+    fn plan(environment: &Environment, asked: usize) -> Vec<(usize, Fault)> {
+        Nemesis::new(environment, asked).plan()
+    }
+
+    #[test]
+    fn whoever_restarts_was_killed_and_every_cut_heals() {
+        let environment =
+            usual::<(CrashRecovery, Perfect, PartiallySynchronous, Majority)>(GroundKind::Run, 5);
+        for asked in [0, 1, 2, 40] {
+            let faults = plan(&environment, asked);
+            let count = |kind: fn(&Fault) -> bool| faults.iter().filter(|(_, f)| kind(f)).count();
+            assert_eq!(count(|f| matches!(f, Fault::Kill(_))), count(|f| matches!(f, Fault::Restart(_))));
+            assert_eq!(count(|f| matches!(f, Fault::Cut(..))), count(|f| matches!(f, Fault::Heal(..))));
+            assert!(count(|f| matches!(f, Fault::Kill(_))) > 0 && count(|f| matches!(f, Fault::Cut(..))) > 0);
+            assert!(faults.iter().all(|(round, _)| *round < asked.max(ROUNDS_MIN)));
+        }
+    }
+
+    #[test]
+    fn no_more_are_killed_for_good_than_may_be_faulty() {
+        let environment = usual::<(CrashStop, Perfect, PartiallySynchronous, Majority)>(GroundKind::Run, 5);
+        let faults = plan(&environment, 40);
+        let killed: Vec<_> = faults.iter().filter(|(_, f)| matches!(f, Fault::Kill(_))).collect();
+        assert_eq!(killed.len(), 2);
+        assert!(!faults.iter().any(|(_, f)| matches!(f, Fault::Restart(_))));
+    }
 }

@@ -38,9 +38,14 @@ impl Algorithm for LowerEpoch {
 
     fn parameters(scale: &Scale) -> Result<DetectorParameters, String> {
         at_least(scale, 1, "somebody must be trusted")?;
-        // no limit that a run would come near: where all delays are at the limit, the heartbeats of one may miss the
-        // periods of another for ever
-        let timeout = Timeout { max: Duration::from_secs(60), ..Timeout::default() };
+        // The period of the heartbeats is the delay, which differs from process to process: one that waits less than
+        // the leader takes for a heartbeat must outgrow it. That takes many periods: hence short ones, and a limit that
+        // no run comes near.
+        let timeout = Timeout {
+            initial: Duration::from_millis(50),
+            increment: Duration::from_millis(50),
+            max: Duration::from_secs(60),
+        };
         Ok(DetectorParameters { timeout, defect: defect(scale)? })
     }
 
@@ -54,8 +59,11 @@ impl Algorithm for LowerEpoch {
 
     fn environment(ground: GroundKind, scale: &Scale) -> Environment {
         let mut environment = usual::<<Self::Process as Process>::Model>(ground, scale.n);
-        if ground == GroundKind::Check {
-            environment.timing.firings = Budget::AtMost(4);
+        match ground {
+            GroundKind::Check => environment.timing.firings = Budget::AtMost(4),
+            // each loss may be mistaken for a crash, and makes the delays longer
+            GroundKind::Sim => environment.links.losses = Budget::AtMost(20),
+            GroundKind::Run => {}
         }
         environment
     }

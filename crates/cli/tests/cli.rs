@@ -1,0 +1,410 @@
+//! The binary from outside: exit codes, bad input, and every command line that it prints.
+
+use serde_json::Value;
+use std::fs;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use tempfile::TempDir;
+
+/// What a run of the binary came to.
+struct Ran {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+impl From<Output> for Ran {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code().expect("it exits"),
+            out: String::from_utf8(output.stdout).expect("text"),
+            err: String::from_utf8(output.stderr).expect("text"),
+        }
+    }
+}
+
+impl Ran {
+    /// Asserts how it ended.
+    #[track_caller]
+    fn exits(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "\n--- out\n{}\n--- err\n{}", self.out, self.err);
+        self
+    }
+
+    #[track_caller]
+    fn says(self, what: &str) -> Self {
+        assert!(self.out.contains(what), "{what:?} is not in\n{}", self.out);
+        self
+    }
+
+    #[track_caller]
+    fn complains(self, what: &str) -> Self {
+        assert!(self.err.contains(what), "{what:?} is not in\n{}", self.err);
+        self
+    }
+
+    /// The objects that it printed.
+    fn events(&self) -> Vec<Value> {
+        self.out.lines().map(|line| serde_json::from_str(line).expect("an object a line")).collect()
+    }
+}
+
+/// A directory to work in, with the binary.
+struct Place(TempDir);
+
+impl Place {
+    fn new() -> Self {
+        Self(tempfile::tempdir().expect("a directory"))
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// The binary with these arguments, divided at spaces.
+    fn synod(&self, arguments: &str) -> Ran {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_synod"));
+        command.args(arguments.split_whitespace()).current_dir(self.path());
+        command.output().expect("it starts").into()
+    }
+
+    /// A line as somebody types it into a shell.
+    fn shell(&self, line: &str) -> Ran {
+        Command::new("sh").args(["-c", line]).current_dir(self.path()).output().expect("a shell").into()
+    }
+
+    fn write(&self, name: &str, content: &str) -> PathBuf {
+        let path = self.path().join(name);
+        fs::write(&path, content).expect("a file");
+        path
+    }
+}
+
+fn synod(arguments: &str) -> Ran {
+    Place::new().synod(arguments)
+}
+
+/// The commands of a failure block, by label.
+fn printed_commands(out: &str) -> Vec<(&str, &str)> {
+    let lines = out.lines().skip_while(|line| !line.starts_with('✗'));
+    lines.filter_map(|line| line.strip_prefix("  ")?.split_once(": ")).filter(|(label, _)| !label.contains(' ')).map(
+        |(label, command)| (label, command.trim()),
+    ).collect()
+}
+
+const EXPERIMENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../experiments");
+
+#[test]
+fn looking_around_is_no_failure() {
+    synod("--help").exits(0).says("Exit codes");
+    synod("--version").exits(0);
+    synod("list").exits(0).says("paxos").says("eager-reliable-broadcast").says("UC4");
+    synod("models").exits(0).says("crash-recovery").says("exactly once per pair of incarnations").says("refused");
+    synod("explain paxos").exits(0).says("SOURCE").says("[Lam01]").says("--defect promise-not-stored");
+    synod("explain s0102").exits(0).says("n > 2f");
+    synod("explain S0503").exits(0).says("ports");
+    synod("explain URB4").exits(0).says("uniform agreement").says("majority-ack-broadcast");
+}
+
+#[test]
+fn every_algorithm_has_a_page_a_model_and_properties() {
+    let place = Place::new();
+    let listed = place.synod("list --json").exits(0).events();
+    let algorithms: Vec<_> = listed.iter().filter(|e| e["event"] == "algorithm").collect();
+    assert!(algorithms.len() >= 10, "{}", algorithms.len());
+    for algorithm in algorithms {
+        let name = algorithm["name"].as_str().expect("a name");
+        assert!(!algorithm["summary"].as_str().expect("a summary").is_empty(), "{name}");
+        assert!(!algorithm["properties"].as_array().expect("a list").is_empty(), "{name}");
+        let page = place.synod(&format!("explain {name}")).exits(0);
+        for heading in ["SOURCE", "MODEL", "PROPERTIES", "COST", "DEPARTURES FROM THE SOURCE"] {
+            assert!(page.out.contains(heading), "{name} lacks {heading}");
+        }
+    }
+}
+
+#[test]
+fn an_unknown_name_is_answered_with_the_nearest() {
+    synod("check paxso").exits(2).complains("error[S0201]").complains("did you mean `paxos`?");
+    synod("check quicksort").exits(2).complains("`list` shows all of them");
+    synod("explain URB5").exits(2).complains("did you mean `URB");
+    synod("check paxos --defect no-nak").exits(2).complains("S0202").complains("no-nack");
+    synod("chekc paxos").exits(2).complains("check");
+    synod("check").exits(2).complains("no algorithm is named");
+    synod("sim paxos --seed tomorrow").exits(2).complains("a seed is a number");
+}
+
+#[test]
+fn n_and_f_out_of_bounds_are_refused_with_the_bound() {
+    synod("check paxos --n 0").exits(2).complains("S0203").complains("between 1 and 64");
+    synod("sim paxos --n 65").exits(2).complains("S0203");
+    synod("sim paxos --n 5 --f 3").exits(2).complains("S0102").complains("n > 2f").complains("admits f = 2");
+    synod("sim paxos --n 5 --f 6").exits(2).complains("S0203").complains("f = 6");
+    synod("check abd --n 2").exits(2).complains("n = 2 is less than 3");
+}
+
+#[test]
+fn a_world_outside_of_the_model_is_refused_and_shown_when_asked_for() {
+    let stuck = "check majority-ack-broadcast --n 2 --f 1";
+    synod(stuck).exits(2).complains("S0102").complains("--outside-model");
+    let place = Place::new();
+    place.synod(&format!("{stuck} --outside-model")).exits(1).says("outside of the model").says("URB1");
+    place.synod(&format!("{stuck} --outside-model --expect-violation")).exits(0);
+    synod("check eager-reliable-broadcast --restarts 1").exits(2).complains("S0106");
+    synod("sim eager-reliable-broadcast --losses 3").exits(2).complains("S0103");
+    // what holds there all the same is neither green nor red
+    synod("check best-effort-broadcast --f 0 --losses 0 --env /dev/null").exits(0);
+    let timing = place.write("weaker.toml", "[timing]\nkind = \"asynchronous\"\n");
+    let line = format!("sim single-decree --runs 3 --outside-model --env {}", timing.display());
+    place.synod(&line).exits(3).says("S0104");
+}
+
+#[test]
+fn what_no_ground_plays_is_refused() {
+    let place = Place::new();
+    let file = place.write("e.toml", "[failures]\nkind = \"byzantine\"\n");
+    place.synod(&format!("check abd --env {}", file.display())).exits(2).complains("S0206");
+}
+
+#[test]
+fn a_wrong_experiment_is_refused_with_its_line_and_a_hint() {
+    let place = Place::new();
+    let refused = |name: &str, content: &str, line: &str, hint: &str| {
+        let file = place.write(name, content);
+        let ran = place.synod(&format!("sim --experiment {}", file.display())).exits(2);
+        ran.complains("S0204").complains(line).complains(hint);
+    };
+    refused("a.toml", "algorithm = \"paxos\"\n[sim]\nrusn = 3\n", "line 3", "did you mean `runs`?");
+    refused(
+        "b.toml",
+        "algorithm = \"paxos\"\n\n[sim.environment.links]\ndelay_max = \"-5ms\"\n",
+        "line 4",
+        "10ms",
+    );
+    refused("c.toml", "algorithm = \"paxos\"\n[sim.environment.links]\ndelay_max = -5\n", "line 3", "10ms");
+    refused("d.toml", "n = 3\n", "algorithm", "begins with");
+    refused("e.toml", "algorithm = \n", "line 1", "docs/experiments.md");
+    place.synod("sim --experiment nowhere.toml").exits(2).complains("S0501");
+    let file = place.write("f.toml", "algorithm = \"paxso\"\n");
+    place.synod(&format!("sim --experiment {}", file.display())).exits(2).complains("did you mean `paxos`?");
+}
+
+#[test]
+fn the_shipped_experiments_are_good() {
+    let place = Place::new();
+    for name in ["paxos", "abd", "link-ladder"] {
+        let file = format!("{EXPERIMENTS}/{name}.toml");
+        place.synod(&format!("sim --experiment {file} --runs 20")).exits(0).says("holds");
+    }
+    let ladder = format!("check --experiment {EXPERIMENTS}/link-ladder.toml");
+    place.synod(&ladder).exits(0).says("complete").says("at most 2 losses");
+    let abd = format!("check --experiment {EXPERIMENTS}/abd.toml --states-max 2000");
+    place.synod(&abd).exits(3).says("not complete");
+}
+
+#[test]
+fn a_check_says_what_it_covers() {
+    synod("check majority-ack-broadcast")
+        .exits(0)
+        .says("n = 3, 1 request, at most 1 stop: complete, 735 states")
+        .says("not explored: other sizes than n = 3");
+    let engines = ["reference", "tabulating"].map(|engine| {
+        let ran = synod(&format!("check eager-reliable-broadcast --engine {engine} --order depth-first"));
+        ran.exits(0).says("1,746 states")
+    });
+    assert!(engines[0].out.contains("reference engine"));
+}
+
+#[test]
+fn what_was_not_exhausted_or_shows_nothing_is_inconclusive() {
+    synod("check eager-reliable-broadcast --states-max 100").exits(3).says("inconclusive");
+    synod("check eager-reliable-broadcast --depth-max 3").exits(3).says("inconclusive");
+    synod("check eager-reliable-broadcast --requests 0").exits(3).says("goal");
+    synod("check eager-reliable-broadcast --expect-violation").exits(3).says("though one was expected");
+}
+
+#[test]
+fn runs_that_no_fault_struck_show_nothing() {
+    let place = Place::new();
+    let codes: Vec<_> = (0..40).map(|seed| place.synod(&format!("sim abd --seed {seed}"))).collect();
+    let quiet = codes.iter().find(|ran| ran.out.contains("no fault took effect")).expect("a run without faults");
+    assert_eq!(quiet.code, 3);
+    assert!(codes.iter().any(|ran| ran.code == 0), "a run with faults");
+}
+
+#[test]
+fn a_refuted_check_prints_commands_that_work() {
+    let place = Place::new();
+    for line in [
+        "check eager-reliable-broadcast --defect no-relay",
+        "check eliminate-duplicates --defect no-filter",
+        "check retransmit-forever --defect stops-after-1 --losses 2",
+        "check abd --defect no-write-back --f 0 --requests 3",
+    ] {
+        let ran = place.synod(line).exits(1).says("violated");
+        let commands = printed_commands(&ran.out);
+        assert_eq!(commands.iter().map(|(label, _)| *label).collect::<Vec<_>>(), ["replay"], "{line}");
+        for (_, command) in commands {
+            place.shell(command).exits(1).says("as recorded");
+        }
+        place.synod(&format!("{line} --expect-violation")).exits(0);
+    }
+}
+
+#[test]
+fn a_refuted_simulation_prints_commands_that_work() {
+    let place = Place::new();
+    for line in [
+        "sim fifo-link --defect no-hold-back --losses 5",
+        "sim eliminate-duplicates --defect no-filter --n 3",
+        "sim paxos --defect ignores-accepted",
+        "sim paxos --defect no-nack --horizon 40s",
+    ] {
+        let ran = place.synod(line).exits(1).says("violated");
+        let commands = printed_commands(&ran.out);
+        assert_eq!(commands.iter().map(|(label, _)| *label).collect::<Vec<_>>(), ["replay", "seed"], "{line}");
+        let (replay, seed) = (commands[0].1, commands[1].1);
+        place.shell(replay).exits(1).says("as recorded");
+        let again = place.shell(seed).exits(1);
+        assert_eq!(printed_commands(&again.out)[0].1, replay, "the seed makes the same trace: {line}");
+    }
+}
+
+/// A trace to damage.
+fn trace(place: &Place) -> (PathBuf, String) {
+    place.synod("sim eager-reliable-broadcast --seed 7 --trace t.jsonl");
+    let path = place.path().join("t.jsonl");
+    let content = fs::read_to_string(&path).expect("the trace");
+    (path, content)
+}
+
+#[test]
+fn a_trace_replays_and_the_story_is_told() {
+    let place = Place::new();
+    let (path, content) = trace(&place);
+    let ran = place.synod(&format!("replay {}", path.display())).exits(0).says("each line the same");
+    let steps = content.lines().count() - 2;
+    assert!(ran.out.lines().count() >= steps, "a line a step");
+    let events = place.synod(&format!("replay {} --json", path.display())).exits(0).events();
+    assert_eq!(events.iter().filter(|e| e["event"] == "step").count(), steps);
+}
+
+#[test]
+fn a_bad_trace_is_refused_with_the_reason() {
+    let place = Place::new();
+    let (_, content) = trace(&place);
+    let refused = |content: &str, what: &str| {
+        let path = place.write("bad.jsonl", content);
+        place.synod(&format!("replay {}", path.display())).exits(2).complains("S0301").complains(what);
+    };
+    refused(&content[..content.len() / 2], "truncated");
+    refused(content.trim_end().rsplit_once('\n').expect("lines").0, "truncated");
+    refused("", "not a trace");
+    refused("{\"hello\": 1}\n", "not a trace");
+    refused(&content.replacen("\"version\":1", "\"version\":99", 1), "version 99");
+    refused(&content.replacen("\"step\":5,", "\"step\":5,\"unknown\":1,", 1), "line 7 is damaged");
+    place.synod("replay nowhere.jsonl").exits(2).complains("S0501");
+    fs::write(place.path().join("binary.jsonl"), [0xff, 0xfe, 0]).expect("a file");
+    place.synod("replay binary.jsonl").exits(2).complains("not a trace");
+}
+
+#[test]
+fn a_trace_that_says_other_than_what_happens_is_nondeterminism() {
+    let place = Place::new();
+    let (_, content) = trace(&place);
+    let (at, line) = content.lines().enumerate().find(|(_, l)| l.contains("\"deliver\"")).expect("a delivery");
+    let enabled = line.split("\"enabled\":").nth(1).expect("a count").split([',', '}']).next().expect("digits");
+    let changed = line.replace(&format!("\"enabled\":{enabled}"), "\"enabled\":999");
+    let all: Vec<_> = content.lines().enumerate().map(|(i, l)| if i == at { changed.as_str() } else { l }).collect();
+    let path = place.write("changed.jsonl", &(all.join("\n") + "\n"));
+    place.synod(&format!("replay {}", path.display())).exits(4).complains("S0302").complains("differs");
+}
+
+#[test]
+fn a_counterexample_that_cannot_be_written_leaves_the_verdict() {
+    let place = Place::new();
+    place.write(".synod", "in the way");
+    let ran = place.synod("check eager-reliable-broadcast --defect no-relay").exits(1);
+    ran.says("violated").complains("S0502").complains("hint:");
+}
+
+#[test]
+fn json_is_one_object_a_line_and_ends_with_a_summary() {
+    let ran = synod("sim abd --runs 30 --json").exits(0);
+    let events = ran.events();
+    assert!(ran.err.is_empty(), "{}", ran.err);
+    let verdicts: Vec<_> = events.iter().filter(|e| e["event"] == "verdict").collect();
+    assert_eq!(verdicts.len(), 3);
+    assert!(verdicts.iter().all(|v| v["verdict"] == "holds" && v["ground"] == "sim"));
+    let ground = events.iter().find(|e| e["event"] == "ground").expect("a ground");
+    assert_eq!(ground["numbers"]["runs"], 30);
+    let last = events.last().expect("a summary");
+    assert_eq!((&last["event"], &last["exit"]), (&Value::from("summary"), &Value::from(0)));
+    let refused = synod("check paxso --json").exits(2);
+    let events = refused.events();
+    assert_eq!((&events[0]["event"], &events[0]["code"]), (&Value::from("error"), &Value::from("S0201")));
+    assert_eq!(events[1]["exit"], 2);
+}
+
+#[test]
+fn a_failure_in_json_carries_its_commands() {
+    let place = Place::new();
+    let ran = place.synod("check eager-reliable-broadcast --defect no-relay --json").exits(1);
+    let events = ran.events();
+    let failure = events.iter().find(|e| e["event"] == "failure").expect("a failure");
+    assert_eq!(failure["property"], "RB4");
+    place.shell(failure["commands"]["replay"].as_str().expect("a command")).exits(1);
+}
+
+#[test]
+fn colour_is_for_terminals_unless_asked_for() {
+    assert!(!synod("check majority-ack-broadcast").out.contains('\u{1b}'));
+    assert!(synod("check majority-ack-broadcast --color always").out.contains('\u{1b}'));
+    let quiet = synod("check majority-ack-broadcast --quiet").exits(0);
+    assert_eq!(quiet.out.lines().count(), 1, "{}", quiet.out);
+}
+
+#[test]
+fn a_cluster_of_processes_is_killed_cut_and_judged() {
+    let place = Place::new();
+    let ran = place.synod("run paxos --n 3 --requests 12").exits(0);
+    ran.says("UC4").says("3 OS processes on loopback").says("byte for byte").says("kill -9");
+    assert!(!place.path().join(".synod/runs/paxos-0").exists(), "a good run leaves nothing behind");
+    place.synod("run eager-reliable-broadcast --n 3 --requests 30 --directory kept").exits(0).says("RB4");
+    assert!(place.path().join("kept/records").exists(), "what is asked for is kept");
+    place.synod("run eager-reliable-broadcast --n 3 --directory kept").exits(5).complains("not empty");
+}
+
+#[test]
+fn a_port_in_use_is_the_machines_fault() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = taken.local_addr().expect("an address").port();
+    let line = format!("run eager-reliable-broadcast --n 1 --f 0 --partitions 0 --port {port}");
+    synod(&line).exits(5).complains("S0503").complains(&port.to_string());
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn an_interrupted_campaign_reports_what_it_found() {
+    let place = Place::new();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_synod"));
+    command.args(["sim", "abd", "--runs", "100000000", "--json"]).current_dir(place.path());
+    command.stdout(std::process::Stdio::piped());
+    let child = command.spawn().expect("it starts");
+    let status = format!("/proc/{}/status", child.id());
+    // it listens once SIGINT, the second signal, is among those that it catches
+    let listens = || {
+        let text = fs::read_to_string(&status).unwrap_or_default();
+        let caught = text.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap_or("0").trim();
+        u64::from_str_radix(caught, 16).is_ok_and(|mask| mask & 0b10 != 0)
+    };
+    while !listens() {
+        std::thread::yield_now();
+    }
+    let signal = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("a signal");
+    assert!(signal.success());
+    let ran = Ran::from(child.wait_with_output().expect("it ends")).exits(130);
+    let events = ran.events();
+    assert!(events.iter().any(|e| e["event"] == "ground" && e["result"] == "interrupted"), "{}", ran.out);
+}

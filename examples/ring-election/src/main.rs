@@ -25,6 +25,7 @@ struct Ring {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(crate = "synod::serde")]
 enum Message {
     Candidate(ProcessId),
     Elected(ProcessId),
@@ -78,8 +79,7 @@ impl Algorithm for RingElection {
     type Monitor = LeaderMonitor;
     const NAME: &'static str = "ring-election";
     const PAGE: &'static str = include_str!("main.rs");
-    const TWINS: &'static [Twin] =
-        &[Twin { name: "passes-all", breaks: "ELD2", about: "lower identities are passed on too" }];
+    const TWINS: &'static [Twin] = &[Twin::new("passes-all", "ELD2", "lower identities are passed on too")];
 
     fn scale(ground: GroundKind) -> Scale {
         Scale { n: if ground == GroundKind::Check { 4 } else { 7 }, requests: 0, defect: None }

@@ -5,7 +5,7 @@ use crate::exit::Exit;
 use crate::report::{Failure, Report, StoryLine, ground_name, seconds};
 use crate::story;
 use anstyle::{AnsiColor, Style};
-use comfy_table::{ContentArrangement, LineStyle, Table, TableStyle};
+use comfy_table::{ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle};
 use serde_json::{Value, json};
 use std::io::{IsTerminal, Write};
 use synod_properties::{Kind, Property, Verdict};
@@ -224,6 +224,10 @@ pub(crate) fn table<const N: usize>(header: [&str; N]) -> Table {
         table.set_width(120);
     }
     table.set_header(header);
+    // names are for copying: they stay whole
+    if let Some(names) = table.column_mut(0) {
+        names.set_constraint(ColumnConstraint::ContentWidth);
+    }
     table
 }
 

@@ -348,6 +348,14 @@ where
     /// ever, and then visits every state of it again and again, so what is owed in all of them is never paid.
     fn judge_liveness(&mut self, unjudged: &mut BTreeSet<(String, String)>) -> Option<Counterexample<P>> {
         let graph = self.graph.take().expect("liveness is judged where it is recorded");
+        if self.setting.environment.links.ignored_stay {
+            // a message that waits until it is heeded is fairer than any link: what would starve may seem to thrive
+            let live = self.properties.iter().filter(|p| p.kind == Kind::Liveness);
+            unjudged.extend(
+                live.map(|p| (p.id.to_owned(), "not judged: ignored messages stay in flight".to_owned())),
+            );
+            return None;
+        }
         let mut worst: Option<(u32, Obligation, Vec<u32>)> = None;
         graph.bottom_components(self.space.len() as u32, &mut |component, open| {
             let owed = self.owed_throughout(component);

@@ -360,6 +360,12 @@ fn what_needs_fairness_in_time_is_not_judged_yet() {
 }
 
 #[test]
+fn messages_that_wait_until_they_are_heeded_are_too_fair_to_judge_by() {
+    let stay = |e: &mut Environment| e.links.ignored_stay = true;
+    assert!(matches!(waits(WaitsFor::Message, &[1], stay), Verdict::Unknown { .. }));
+}
+
+#[test]
 fn an_oracle_may_be_silent_only_outside_its_axioms() {
     let omega = |outputs| {
         move |e: &mut Environment| {

@@ -113,9 +113,14 @@ impl Request {
             scale.requests = requests.or(experiment.requests).unwrap_or(scale.requests);
             scale.defect.clone_from(&experiment.defect);
         }
+        scale.defect = self.defect.clone().or(scale.defect);
+        if let (GroundKind::Check, Some(name)) = (ground, &scale.defect) {
+            let twin = subject.twin(name)?;
+            scale.n = twin.n.unwrap_or(scale.n);
+            scale.requests = twin.requests.unwrap_or(scale.requests);
+        }
         scale.n = self.n.unwrap_or(scale.n);
         scale.requests = self.requests.unwrap_or(scale.requests);
-        scale.defect = self.defect.clone().or(scale.defect);
         if scale.n == 0 || scale.n > 64 {
             return Err(Error::Scale {
                 what: format!("n = {} is out of bounds", scale.n),

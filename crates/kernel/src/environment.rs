@@ -132,23 +132,17 @@ impl<'de> Deserialize<'de> for Probability {
     }
 }
 
-/// Durations in files: an integer number of milliseconds, or text with a unit: "250us", "10ms", "2s"; or "unbounded".
+/// Durations in files: an integer number of milliseconds, or text with a unit: "250us", "10ms", "2s"; or "unlimited".
 pub mod duration {
     use serde::{Deserialize, Deserializer, Serializer};
     use std::time::Duration;
 
-    /// How [`Duration::MAX`] is written: the bound that is none.
-    const UNBOUNDED: &str = "unbounded";
-
-    /// The longest duration: no bound, as the weakest environment of a model has it.
+    /// How [`Duration::MAX`] is written: the bound that is none, as the weakest environment of a model has it.
     const UNLIMITED: &str = "unlimited";
 
     /// The duration that `text` writes.
     pub fn parse(text: &str) -> Result<Duration, String> {
         if text.trim() == UNLIMITED {
-            return Ok(Duration::MAX);
-        }
-        if text == UNBOUNDED {
             return Ok(Duration::MAX);
         }
         let split = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
@@ -173,9 +167,6 @@ pub mod duration {
     pub fn format(duration: Duration) -> String {
         if duration == Duration::MAX {
             return UNLIMITED.to_owned();
-        }
-        if duration == Duration::MAX {
-            return UNBOUNDED.to_owned();
         }
         let nanos = duration.as_nanos();
         let (unit, name) = [(1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "us")]

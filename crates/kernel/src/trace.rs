@@ -31,7 +31,7 @@ pub struct Header {
     pub version: u32,
     /// The algorithm, as `synod list` names it.
     pub algorithm: String,
-    /// The ground that made the run: "check", "sim".
+    /// The ground that made the run: "check", "sim", "run".
     pub ground: String,
     /// The seed, where one drew the choices; in hexadecimal.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -35,6 +35,17 @@ pub struct Twin {
     pub breaks: &'static str,
     /// What it does wrong.
     pub about: &'static str,
+    /// Where a check of the usual scale does not show it: how many processes do.
+    pub n: Option<u32>,
+    /// Where a check of the usual scale does not show it: how many requests do.
+    pub requests: Option<u32>,
+}
+
+impl Twin {
+    /// A twin that shows itself at the usual scale.
+    pub const fn new(name: &'static str, breaks: &'static str, about: &'static str) -> Self {
+        Self { name, breaks, about, n: None, requests: None }
+    }
 }
 
 /// A process with its specification: what is promised, asked, and assumed of the world.

@@ -204,6 +204,7 @@ struct Place<'a, P: Process> {
     at: u64,
 }
 
+#[expect(clippy::expl_impl_clone_on_copy, reason = "derived, both would ask the same of P")]
 impl<P: Process> Clone for Place<'_, P> {
     fn clone(&self) -> Self {
         *self
@@ -359,6 +360,9 @@ impl<'a, P: Process> Retold<'a, P> {
         cut: Option<Cut>,
     ) -> Result<(), RetraceError> {
         let seat = place.seat();
+        if !matches!(handled.event, Event::Init | Event::Recover) && !self.is_up(place) {
+            return Err(self.refused(place, format!("{:?}", handled.event), "the process is not up"));
+        }
         let choice = match handled.event.clone() {
             Event::Init => Choice::Init { seat },
             Event::Recover => Choice::Recover { seat },
@@ -466,21 +470,25 @@ impl<'a, P: Process> Retold<'a, P> {
         Ok(())
     }
 
+    fn refused(&self, place: Place<'_, P>, choice: String, why: &'static str) -> RetraceError {
+        RetraceError::Refused {
+            path: place.incarnation.path.clone(),
+            line: place.line,
+            step: self.recorder.steps(),
+            choice,
+            why,
+        }
+    }
+
     fn take(
         &mut self,
         place: Place<'_, P>,
         chosen: Move<P::Message, P::Timer>,
     ) -> Result<Line<P>, RetraceError> {
         self.now = self.now.max(place.at.saturating_sub(self.epoch));
-        let step = self.recorder.steps();
-        let line = self.recorder.step(Some(self.now), chosen.clone());
-        let line = line.ok_or_else(|| RetraceError::Refused {
-            path: place.incarnation.path.clone(),
-            line: place.line,
-            step,
-            choice: chosen.choice.to_string(),
-            why: why(&chosen),
-        })?;
+        let Some(line) = self.recorder.step(Some(self.now), chosen.clone()) else {
+            return Err(self.refused(place, chosen.choice.to_string(), why(&chosen)));
+        };
         for observed in &line.observed {
             if let Observed::Indication(_, indication) = observed {
                 self.node(place).indicated.push_back(indication.clone());

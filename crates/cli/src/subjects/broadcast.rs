@@ -74,15 +74,11 @@ macro_rules! broadcasts {
 broadcasts! {
     /// Best-effort broadcast.
     BestEffort: BestEffortBroadcast, best_effort, "best-effort-broadcast", "best_effort.rs", best_effort,
-        [Twin { name: "skips-the-last", breaks: "BEB1", about: "it does not send to the last process" }];
+        [Twin::new("skips-the-last", "BEB1", "it does not send to the last process")];
     /// Eager reliable broadcast.
     EagerReliable: EagerReliableBroadcast, eager_reliable, "eager-reliable-broadcast", "eager_reliable.rs", reliable,
-        [Twin { name: "no-relay", breaks: "RB4", about: "what is delivered is not relayed" }];
+        [Twin::new("no-relay", "RB4", "what is delivered is not relayed")];
     /// Majority-ack uniform reliable broadcast.
     MajorityAck: MajorityAckBroadcast, majority_ack, "majority-ack-broadcast", "majority_ack.rs", uniform,
-        [Twin {
-            name: "delivers-on-first-ack",
-            breaks: "URB4",
-            about: "it delivers on the first acknowledgement instead of a majority's"
-        }];
+        [Twin::new("delivers-on-first-ack", "URB4", "it delivers on the first acknowledgement instead of a majority's")];
 }

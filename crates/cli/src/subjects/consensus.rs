@@ -20,24 +20,20 @@ pub(super) fn all() -> Vec<Entry> {
 }
 
 const TWINS: &[Twin] = &[
-    Twin {
-        name: "promise-not-stored",
-        breaks: "UC4",
-        about: "an acceptor does not store its promise, and votes in a ballot that it promised to leave alone",
-    },
-    Twin { name: "reply-before-store", breaks: "UC4", about: "an acceptor promises first and stores then" },
-    Twin {
-        name: "accepted-not-stored",
-        breaks: "UC4",
-        about: "an acceptor does not store its vote, and denies it after a restart",
-    },
-    Twin { name: "no-nack", breaks: "C1", about: "nobody tells a leader that its ballot is too low" },
-    Twin {
-        name: "ignores-accepted",
-        breaks: "UC4",
-        about: "the leader proposes its own value, whatever the promises say",
-    },
-    Twin { name: "quorums-miss", breaks: "UC4", about: "a quorum is half of the processes, rounded down" },
+    Twin::new(
+        "promise-not-stored",
+        "UC4",
+        "an acceptor does not store its promise, and votes in a ballot that it promised to leave alone",
+    ),
+    Twin::new("reply-before-store", "UC4", "an acceptor promises first and stores then"),
+    Twin::new(
+        "accepted-not-stored",
+        "UC4",
+        "an acceptor does not store its vote, and denies it after a restart",
+    ),
+    Twin { n: Some(2), ..Twin::new("no-nack", "C1", "nobody tells a leader that its ballot is too low") },
+    Twin::new("ignores-accepted", "UC4", "the leader proposes its own value, whatever the promises say"),
+    Twin::new("quorums-miss", "UC4", "a quorum is half of the processes, rounded down"),
 ];
 
 /// A value that a process proposes in an instance.
@@ -61,8 +57,12 @@ fn world<D: PracticalDetector>(ground: GroundKind, scale: &Scale) -> Environment
         environment.failures.stops = Budget::NONE;
         environment.oracles.outputs = Budget::AtMost(2);
         environment.measure = Budget::AtMost(1);
-        // late answers change nothing: whether they are still in flight makes no difference
-        environment.links.ignored_stay = true;
+    }
+    if ground == GroundKind::Check && scale.defect.as_deref() == Some("no-nack") {
+        // its leader is stuck once the oracle has had another mind: that takes a third word, but no crash
+        environment.oracles.outputs = Budget::AtMost(3);
+        environment.measure = Budget::AtMost(3);
+        environment.failures.restarts = Budget::NONE;
     }
     environment
 }
@@ -71,7 +71,7 @@ fn world<D: PracticalDetector>(ground: GroundKind, scale: &Scale) -> Environment
 /// processes trust the same one, so that termination is owed.
 fn stopping(mut environment: Environment) -> Environment {
     environment.failures.restarts = Budget::NONE;
-    environment.failures.stops = Budget::AtMost(1);
+    environment.failures.stops = Budget::AtMost(u32::from(environment.processes > 2));
     environment
 }
 

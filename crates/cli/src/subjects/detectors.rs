@@ -23,11 +23,11 @@ impl Algorithm for LowerEpoch {
 
     const NAME: &'static str = "elect-lower-epoch";
     const PAGE: &'static str = include_str!("../../../algorithms/src/detectors/elect_lower_epoch.rs");
-    const TWINS: &'static [Twin] = &[Twin {
-        name: "epoch-not-stored",
-        breaks: "ELD1",
-        about: "every start is epoch 1, so that one which crashes for ever is trusted again and again",
-    }];
+    const TWINS: &'static [Twin] = &[Twin::new(
+        "epoch-not-stored",
+        "ELD1",
+        "every start is epoch 1, so that one which crashes for ever is trusted again and again",
+    )];
 
     fn scale(ground: GroundKind) -> Scale {
         match ground {

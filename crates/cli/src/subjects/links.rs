@@ -79,23 +79,19 @@ macro_rules! links {
 links! {
     /// Retransmit forever, over fair-loss links.
     Stubborn: RetransmitForever, "retransmit-forever", "retransmit_forever.rs", StubbornLinks,
-        [Twin { name: "stops-after-1", breaks: "SL1", about: "it retransmits once and no more" }],
+        [Twin::new("stops-after-1", "SL1", "it retransmits once and no more")],
         |scale| retransmit_forever::Parameters { defect: stops(scale)? };
     /// Eliminate duplicates, over retransmit forever.
     Perfect: PerfectOverFairLoss, "eliminate-duplicates", "eliminate_duplicates.rs", PerfectLinks,
-        [Twin { name: "no-filter", breaks: "PL2", about: "it delivers whatever arrives" }],
+        [Twin::new("no-filter", "PL2", "it delivers whatever arrives")],
         |scale| Layers { upper: eliminate_duplicates::Parameters { defect: defect(scale)? }, ..Layers::default() };
     /// Log delivered, over retransmit forever.
     Logged: LoggedOverFairLoss, "log-delivered", "log_delivered.rs", LoggedLinks,
-        [Twin {
-            name: "delivers-before-it-logs",
-            breaks: "LPL2",
-            about: "it delivers first, and logs then"
-        }],
+        [Twin::new("delivers-before-it-logs", "LPL2", "it delivers first, and logs then")],
         |scale| Layers { upper: log_delivered::Parameters { defect: defect(scale)? }, ..Layers::default() };
     /// FIFO links, over eliminate duplicates, over retransmit forever: the whole ladder.
     Fifo: FifoOverFairLoss, "fifo-link", "fifo.rs", FifoLinks,
-        [Twin { name: "no-hold-back", breaks: "FPL4", about: "it delivers in the order of arrival" }],
+        [Twin::new("no-hold-back", "FPL4", "it delivers in the order of arrival")],
         |scale| Layers { upper: fifo::Parameters { defect: defect(scale)? }, ..Layers::default() };
 }
 

@@ -27,9 +27,8 @@ impl Algorithm for Abd {
     const NAME: &'static str = "abd";
     const PAGE: &'static str = include_str!("../../../algorithms/src/registers/abd.rs");
     const TWINS: &'static [Twin] = &[Twin {
-        name: "no-write-back",
-        breaks: "NNAR2",
-        about: "a read returns what it found without telling a majority",
+        requests: Some(4),
+        ..Twin::new("no-write-back", "NNAR2", "a read returns what it found without telling a majority")
     }];
 
     fn scale(ground: GroundKind) -> Scale {
@@ -45,10 +44,10 @@ impl Algorithm for Abd {
         Ok(abd::Parameters { servers: scale.n - CLIENTS, clients: CLIENTS, defect: defect(scale)? })
     }
 
-    /// The clients take turns in what they ask: one writes and the other reads, then the other way round.
+    /// Of three operations of a client one writes: the first client's first, the second client's third.
     fn requests(scale: &Scale) -> Vec<Vec<RegisterRequest<Value>>> {
         let servers = scale.n.saturating_sub(CLIENTS);
-        let ask = |k: u32| match (k + k / CLIENTS) % 2 {
+        let ask = |k: u32| match (k / CLIENTS + k % CLIENTS) % 3 {
             0 => RegisterRequest::Write(k),
             _ => RegisterRequest::Read,
         };

@@ -51,8 +51,7 @@ pub fn run<A: Algorithm>(world: &World, options: &Options, watch: &Watch) -> Res
     watch.tell(|| "starting the nodes".to_owned());
     let rounds = rounds::<A>(&setting.requests);
     let asked = setting.requests.iter().map(Vec::len).max().unwrap_or(0);
-    let faults =
-        if options.faults { Nemesis::new(&world.environment, asked).plan() } else { Vec::new() };
+    let faults = if options.faults { Nemesis::new(&world.environment, asked).plan() } else { Vec::new() };
     let cluster = Cluster::start(
         ClusterOptions::<A::Process> {
             algorithm: A::NAME.to_owned(),

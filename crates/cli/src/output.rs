@@ -104,7 +104,9 @@ impl Printer {
                 self.event(&story_event(line));
             }
         } else if !self.quiet {
-            story::render(lines, whole).iter().for_each(|line| out(line));
+            for line in story::render(lines, whole) {
+                out(&line);
+            }
         }
     }
 }
@@ -199,7 +201,9 @@ fn conclusion(report: &Report) {
 fn failure_block(report: &Report, failure: &Failure, commands: &[CommandLine], quiet: bool) {
     if !quiet {
         out("");
-        story::render(&failure.story, false).iter().for_each(|line| out(line));
+        for line in story::render(&failure.story, false) {
+            out(&line);
+        }
     }
     out(&format!(
         "{BAD}✗ {} {} violated{BAD:#}  {}  {}",

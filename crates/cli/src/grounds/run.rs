@@ -29,7 +29,7 @@ const SETTLE_MAX: Duration = Duration::from_secs(20);
 /// How many rounds there are at least, though nothing be asked in them: so that faults strike and heal.
 const ROUNDS_MIN: usize = 16;
 /// How long all rounds together may take.
-const RUN_MAX: Duration = Duration::from_secs(60);
+const RUN_MAX: Duration = Duration::from_mins(1);
 /// How long after it is set a pulse fires.
 const PULSE: Duration = Duration::from_millis(20);
 

@@ -1,7 +1,7 @@
 //! The command line: registry, experiments, output, exit codes.
 //!
 //! The one crate that prints, and the only one that names algorithms and grounds together. A binary is a [`Registry`]
-//! handed to [`main`]: `synod` has the library's algorithms ([`subjects`]), a user's own binary has the user's.
+//! handed to [`main`]: the binary `synod` has the library's algorithms (`subjects`), a user's own has the user's.
 //!
 //! Data goes to standard output, talk and progress to standard error; `--json` gives one object a line. The exit codes
 //! ([`exit::Exit`]) are a contract.
@@ -22,8 +22,6 @@ mod plan;
 pub mod registry;
 pub mod report;
 mod story;
-#[cfg(feature = "library")]
-pub mod subjects;
 pub mod watch;
 pub mod worlds;
 

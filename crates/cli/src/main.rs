@@ -1,7 +1,9 @@
 //! `synod`: the algorithms of the library, simulated, checked and run.
 
+mod subjects;
+
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    synod_cli::main(synod_cli::subjects::all())
+    synod_cli::main(subjects::all())
 }

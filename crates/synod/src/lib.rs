@@ -42,6 +42,10 @@ pub use synod_model as model;
 /// Environments, worlds and traces.
 pub use synod_kernel as kernel;
 
+/// What writes and reads values. A crate that depends on this one alone derives with
+/// `#[derive(Serialize, Deserialize)] #[serde(crate = "synod::serde")]`.
+pub use serde;
+
 /// Monitors, and the library's properties by their names in the literature.
 pub use synod_properties as properties;
 

@@ -188,6 +188,6 @@ fn conclude(desk: &Desk<'_>, entry: &Entry, reports: &[Report], exit: Exit) {
         Exit::Holds => format!("✓ {}: all properties hold on {grounds}, within these scopes", entry.name()),
         Exit::Violation => format!("✗ {}: violated; the counterexample is above", entry.name()),
         Exit::Interrupted => format!("? {}: interrupted; only {grounds} came to an end", entry.name()),
-        _ => format!("? {}: not conclusive on {grounds}; the reasons are above", entry.name()),
+        _ => format!("? {}: not conclusive on every one of {grounds}; the reasons are above", entry.name()),
     });
 }

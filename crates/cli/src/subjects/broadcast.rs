@@ -1,12 +1,12 @@
 //! Broadcast: every process broadcasts, but in the smallest worlds.
 
 use super::{at_least, defect, sized};
-use crate::registry::Entry;
-use crate::worlds::usual;
 use synod_algorithms::broadcast::{
     BestEffortBroadcast, EagerReliableBroadcast, MajorityAckBroadcast, best_effort, eager_reliable,
     majority_ack,
 };
+use synod_cli::Entry;
+use synod_cli::worlds::usual;
 use synod_kernel::Environment;
 use synod_model::Process;
 use synod_model::interface::Broadcast;

@@ -1,12 +1,12 @@
 //! Paxos: in simulations and clusters with heartbeats, explored with the oracle Omega in their place.
 
 use super::{at_least, defect, sized};
-use crate::registry::Entry;
-use crate::worlds::usual;
 use std::marker::PhantomData;
 use synod_algorithms::consensus::paxos::PracticalDetector;
 use synod_algorithms::consensus::{Paxos, PaxosParameters, PaxosSequence};
 use synod_algorithms::detectors::{DetectorParameters, ElectLowerEpoch, OmegaOracle};
+use synod_cli::Entry;
+use synod_cli::worlds::usual;
 use synod_kernel::{Budget, Environment};
 use synod_model::Group;
 use synod_model::interface::{Propose, ProposeAt};

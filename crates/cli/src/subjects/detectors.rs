@@ -1,10 +1,10 @@
 //! Leader detectors: nothing is asked of them.
 
 use super::{at_least, defect, sized};
-use crate::registry::Entry;
-use crate::worlds::usual;
 use std::time::Duration;
 use synod_algorithms::detectors::{DetectorParameters, ElectLowerEpoch};
+use synod_cli::Entry;
+use synod_cli::worlds::usual;
 use synod_kernel::{Budget, Environment};
 use synod_model::{Never, Process, Timeout};
 use synod_properties::leader::LeaderMonitor;

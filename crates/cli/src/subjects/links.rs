@@ -1,12 +1,12 @@
 //! The ladder of links, each rung over the ones below it, down to fair-loss links: process p sends to process p + 1.
 
 use super::{at_least, defect, sized};
-use crate::registry::Entry;
-use crate::worlds::usual;
 use synod_algorithms::links::{
     FifoOverFairLoss, LinkSend, LoggedOverFairLoss, PerfectOverFairLoss, RetransmitForever,
     eliminate_duplicates, fifo, log_delivered, retransmit_forever,
 };
+use synod_cli::Entry;
+use synod_cli::worlds::usual;
 use synod_kernel::Environment;
 use synod_model::{Layers, Process, ProcessId};
 use synod_properties::links::{FifoLinks, LoggedLinks, PerfectLinks, StubbornLinks};

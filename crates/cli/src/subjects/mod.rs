@@ -6,13 +6,13 @@ mod detectors;
 mod links;
 mod registers;
 
-use crate::registry::Entry;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use synod_cli::Entry;
 use synod_properties::Scale;
 
 /// All of them; the first is what is verified where nothing is said.
-pub fn all() -> Vec<Entry> {
+pub(crate) fn all() -> Vec<Entry> {
     [consensus::all(), registers::all(), broadcast::all(), links::all(), detectors::all()]
         .into_iter()
         .flatten()

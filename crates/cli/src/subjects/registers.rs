@@ -1,9 +1,9 @@
 //! Registers: two clients, the other processes are servers.
 
 use super::{at_least, defect, sized};
-use crate::registry::Entry;
-use crate::worlds::usual;
 use synod_algorithms::registers::{AbdRegister, RegisterRequest, abd};
+use synod_cli::Entry;
+use synod_cli::worlds::usual;
 use synod_kernel::{Budget, Environment};
 use synod_model::Process;
 use synod_properties::{Algorithm, AtomicRegister, GroundKind, Scale, Twin};

@@ -49,10 +49,6 @@ pub use serde;
 /// Monitors, and the library's properties by their names in the literature.
 pub use synod_properties as properties;
 
-/// For the values that cross a boundary, derived as `Serialize` and `Deserialize` with
-/// `#[serde(crate = "synod::serde")]`: no dependency of one's own is needed.
-pub use serde;
-
 /// The command line.
 #[cfg(feature = "cli")]
 pub use synod_cli as cli;

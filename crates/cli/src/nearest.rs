@@ -9,7 +9,7 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         .filter_map(|candidate| {
             let lower = candidate.to_lowercase();
             // a whole word of a long name is near, however long the rest
-            let part = name.len() >= 3 && (lower.contains(&name) || name.contains(&lower));
+            let part = name.len().min(lower.len()) >= 3 && (lower.contains(&name) || name.contains(&lower));
             let distance = if part { 1 } else { distance(&name, &lower) };
             (distance <= near).then_some((distance, candidate))
         })

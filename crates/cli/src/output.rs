@@ -104,7 +104,9 @@ impl Printer {
                 self.event(&story_event(line));
             }
         } else if !self.quiet {
-            story::render(lines, whole).iter().for_each(|line| out(line));
+            for line in story::render(lines, whole) {
+                out(&line);
+            }
         }
     }
 }
@@ -199,7 +201,9 @@ fn conclusion(report: &Report) {
 fn failure_block(report: &Report, failure: &Failure, commands: &[CommandLine], quiet: bool) {
     if !quiet {
         out("");
-        story::render(&failure.story, false).iter().for_each(|line| out(line));
+        for line in story::render(&failure.story, false) {
+            out(&line);
+        }
     }
     out(&format!(
         "{BAD}✗ {} {} violated{BAD:#}  {}  {}",
@@ -224,9 +228,9 @@ pub(crate) fn table<const N: usize>(header: [&str; N]) -> Table {
         table.set_width(120);
     }
     table.set_header(header);
-    // what a row is about is never broken within a word
-    if let Some(first) = table.column_mut(0) {
-        first.set_constraint(ColumnConstraint::ContentWidth);
+    // names are for copying: they stay whole
+    if let Some(names) = table.column_mut(0) {
+        names.set_constraint(ColumnConstraint::ContentWidth);
     }
     table
 }

@@ -160,7 +160,7 @@ impl Request {
         /// How many runs there are where nothing is said.
         const RUNS: u64 = 5_000;
         /// How long they are under partial synchrony: detectors adapt after GST, over many periods.
-        const HORIZON: Duration = Duration::from_secs(60);
+        const HORIZON: Duration = Duration::from_mins(1);
         let file = self.experiment.as_ref().map(|e| e.sim.clone()).unwrap_or_default();
         let mut usual = synod_sim::Options::default();
         if world.environment.timing.kind == TimingKind::PartiallySynchronous {

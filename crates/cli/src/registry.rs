@@ -45,7 +45,8 @@ impl ModelCard {
     pub fn line(&self) -> String {
         let mut line = format!("{} x {} x {}", self.failures.name(), self.links, self.timing.name());
         for oracle in &self.oracles {
-            line += &format!(" with {}", oracle.name());
+            line.push_str(" with ");
+            line.push_str(oracle.name());
         }
         format!("{line}, {}", self.bound)
     }

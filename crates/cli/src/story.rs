@@ -129,7 +129,7 @@ fn render_line(line: &StoryLine, whole: bool) -> String {
     }
     if !whole && what.chars().count() > WIDTH {
         // what a process tells is what properties speak of: it is never cut
-        let told: String = line.tells.iter().map(|told| format!("  : {told}")).collect();
+        let told = line.tells.iter().fold(String::new(), |all, told| all + "  : " + told);
         what =
             what.chars().take(WIDTH.saturating_sub(told.chars().count())).collect::<String>() + "…" + &told;
     }

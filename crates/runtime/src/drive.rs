@@ -56,7 +56,7 @@ pub struct Plan<Q> {
     pub ask_again: bool,
     /// How long a round may take before the next one begins all the same.
     pub round_max: Duration,
-    /// As `round_max`, while a link is cut: what is owed then may have to wait until it heals.
+    /// How long a round takes while a link is cut: what is owed then may have to wait until it heals.
     pub round_max_cut: Duration,
     /// How long the end may take: until nobody who is up owes anything.
     pub settle_max: Duration,
@@ -218,8 +218,13 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>, F: FnMut(Progress)> Driv
                 self.ask(requests);
             }
         }
-        let patience = if self.cluster.cuts().is_empty() { plan.round_max } else { plan.round_max_cut };
-        self.wait(begun + patience, |driver| driver.debts().is_subset(&before))
+        let paid = |driver: &mut Self| driver.debts().is_subset(&before);
+        if self.cluster.cuts().is_empty() {
+            return self.wait(begun + plan.round_max, paid);
+        }
+        // a cut that nothing has met would show nothing: such a round lasts its whole time
+        self.wait(begun + plan.round_max_cut, |_| false)?;
+        Ok(paid(self))
     }
 
     /// Asks those who are up and have not been asked in their incarnation.

@@ -1,8 +1,9 @@
 //! Ring election: processes in a ring, each of which sends to its right-hand neighbour alone, come to trust one leader.
-//! Every process sends its identity round the ring; one that comes home has beaten all others.
+//! A process sends its identity round the ring, and whoever is greater puts its own in its place; one that comes home has
+//! beaten all others.
 //!
 //! # Source
-//! Chang, Roberts 1979.
+//! Chang, Roberts 1979; without their mark of who takes part already, since elections may be held again.
 //!
 //! # Model
 //! reliable processes x perfect links x asynchronous.
@@ -12,7 +13,7 @@
 //! Twin "passes-all": lower identities come home too, and there is a leader for each (ELD2 fails).
 //!
 //! # Cost
-//! O(n log n) messages on average, O(n^2) at worst.
+//! At most 3n messages an election.
 
 use synod::model::interface::Trust;
 use synod::prelude::*;
@@ -34,6 +35,7 @@ enum Message {
 impl Process for Ring {
     type Model = (Reliable, Perfect, Asynchronous);
     type Parameters = bool;
+    type Request = (); // hold an election
     type Indication = Trust;
     type Message = Message;
 
@@ -43,6 +45,11 @@ impl Process for Ring {
         Self { passes_all }
     }
 
+    // upon event ⟨Elect⟩
+    fn on_request(&mut self, (): (), ctx: &mut impl Context<Self>) {
+        Self::pass(Message::Candidate(ctx.me()), ctx);
+    }
+
     // upon event ⟨Deliver | left, message⟩
     fn on_message(&mut self, _: ProcessId, message: Message, ctx: &mut impl Context<Self>) {
         match message {
@@ -50,16 +57,16 @@ impl Process for Ring {
                 ctx.indicate(Trust(p));
                 Self::pass(Message::Elected(p), ctx);
             }
-            Message::Candidate(p) if p > ctx.me() || self.passes_all => Self::pass(message, ctx),
+            Message::Candidate(_) if self.passes_all => Self::pass(message, ctx),
+            Message::Candidate(p) => Self::pass(Message::Candidate(p.max(ctx.me())), ctx),
             Message::Elected(p) if p != ctx.me() => {
                 ctx.indicate(Trust(p));
                 Self::pass(message, ctx);
             }
-            _ => {} // a lower identity goes no further, and the news has been round
+            Message::Elected(_) => {} // the news has been round
         }
     }
 
-    no_requests!();
     no_timers!();
     no_storage!();
 }
@@ -82,13 +89,14 @@ impl Algorithm for RingElection {
     const TWINS: &'static [Twin] = &[Twin::new("passes-all", "ELD2", "lower identities are passed on too")];
 
     fn scale(ground: GroundKind) -> Scale {
-        Scale { n: if ground == GroundKind::Check { 4 } else { 7 }, requests: 0, defect: None }
+        let (n, requests) = if ground == GroundKind::Check { (4, 1) } else { (7, 20) };
+        Scale { n, requests, defect: None }
     }
     fn parameters(scale: &Scale) -> Result<bool, String> {
         Ok(scale.defect.is_some())
     }
-    fn requests(_: &Scale) -> Vec<Vec<Never>> {
-        vec![]
+    fn requests(scale: &Scale) -> Vec<Vec<()>> {
+        vec![vec![(); scale.requests as usize]] // of process 0
     }
     fn monitor(scale: &Scale) -> LeaderMonitor {
         LeaderMonitor::new(scale.n)

@@ -11,6 +11,8 @@ use crate::plan::Request;
 use crate::registry::Entry;
 use crate::report::{Report, ground_name};
 use crate::watch::Watch;
+use std::fmt::Write;
+use synod_kernel::environment::duration;
 use synod_properties::GroundKind;
 
 impl Desk<'_> {
@@ -95,10 +97,10 @@ pub(super) fn sim(desk: &Desk<'_>, args: &args::Sim) -> Result<Exit, Error> {
 fn seed_line(args: &args::Sim, seed: u64) -> String {
     let mut line = format!("sim {} --seed {seed:#x}", args.subject.line());
     if let Some(steps) = args.steps_max {
-        line += &format!(" --steps-max {steps}");
+        let _ = write!(line, " --steps-max {steps}");
     }
     if let Some(horizon) = args.horizon {
-        line += &format!(" --horizon {}", synod_kernel::environment::duration::format(horizon));
+        let _ = write!(line, " --horizon {}", duration::format(horizon));
     }
     line
 }

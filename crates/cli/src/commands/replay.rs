@@ -38,17 +38,13 @@ pub(super) fn replay(desk: &Desk<'_>, file: &Path) -> Result<Exit, Error> {
         ));
         return Ok(Exit::Nondeterminism);
     }
-    Ok(match replayed.judged {
-        Some(broken) => {
-            desk.printer.say(format!(
-                "✗ {} violated, as recorded: {}  ({steps} steps, each line the same)",
-                broken.property, broken.what
-            ));
-            Exit::Violation
-        }
-        None => {
-            desk.printer.say(format!("✓ {steps} steps, each line the same; no property is violated"));
-            Exit::Holds
-        }
-    })
+    let Some(broken) = replayed.judged else {
+        desk.printer.say(format!("✓ {steps} steps, each line the same; no property is violated"));
+        return Ok(Exit::Holds);
+    };
+    desk.printer.say(format!(
+        "✗ {} violated, as recorded: {}  ({steps} steps, each line the same)",
+        broken.property, broken.what
+    ));
+    Ok(Exit::Violation)
 }

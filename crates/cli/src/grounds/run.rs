@@ -22,14 +22,14 @@ use synod_runtime::{replay, retrace};
 
 /// How long a round may take before the next one begins all the same.
 const ROUND_MAX: Duration = Duration::from_secs(2);
-/// The same while a link is cut: what is owed then may have to wait until it heals.
+/// How long a round takes while a link is cut: what is owed then may have to wait until it heals.
 const ROUND_MAX_CUT: Duration = Duration::from_millis(200);
 /// How long the end may take: until nobody owes anything.
 const SETTLE_MAX: Duration = Duration::from_secs(20);
 /// How many rounds there are at least, though nothing be asked in them: so that faults strike and heal.
 const ROUNDS_MIN: usize = 16;
 /// How long all rounds together may take.
-const RUN_MAX: Duration = Duration::from_secs(60);
+const RUN_MAX: Duration = Duration::from_mins(1);
 /// How long after it is set a pulse fires.
 const PULSE: Duration = Duration::from_millis(20);
 
@@ -217,7 +217,8 @@ impl<'a> Nemesis<'a> {
     }
 
     fn cut(&mut self, at: usize, from: ProcessId, to: ProcessId) {
-        self.faults.extend([(at, Fault::Cut(from, to)), (at + 1, Fault::Heal(from, to))]);
+        // a whole round lies between: what is asked in it meets the cut
+        self.faults.extend([(at, Fault::Cut(from, to)), (at + 2, Fault::Heal(from, to))]);
     }
 }
 

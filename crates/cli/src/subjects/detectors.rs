@@ -44,7 +44,7 @@ impl Algorithm for LowerEpoch {
         let timeout = Timeout {
             initial: Duration::from_millis(50),
             increment: Duration::from_millis(50),
-            max: Duration::from_secs(60),
+            max: Duration::from_mins(1),
         };
         Ok(DetectorParameters { timeout, defect: defect(scale)? })
     }

@@ -1,118 +1,141 @@
-//! Schedules of faults for a run: spread over all of it, at most one process in trouble at a time.
+//! When faults strike a run: spread over its work, within the budgets of its environment, each with rounds behind it.
 
 use crate::drive::Fault;
-use synod_kernel::Random;
-use synod_model::{Group, ProcessId};
+use synod_kernel::{Budget, Environment};
+use synod_model::ProcessId;
 
-/// What a nemesis may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Powers {
-    /// Whom it may trouble.
-    pub among: Group,
-    /// How many processes it may kill for good.
-    pub stops: u32,
-    /// How often it may kill a process and start it again.
-    pub restarts: u32,
-    /// How often it may cut all links from a process, and heal them.
-    pub cuts: u32,
+/// How many rounds a run should have at least, though nothing be asked in them: so that faults strike and heal.
+pub const ROUNDS_MIN: usize = 16;
+
+/// The faults of a run in which something is asked in so many rounds, by round and in order.
+///
+/// Processes that may restart are killed and started again, in turn; where none may, those that may stop are killed, the
+/// last ones first; links are cut, one way and both ways, and heal.
+pub fn plan(environment: &Environment, asked: usize) -> Vec<(usize, Fault)> {
+    Nemesis::new(environment, asked).plan()
 }
 
-/// A kind of trouble.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Trouble {
-    Restart,
-    Cut,
-    Stop,
+/// When faults strike.
+struct Nemesis<'a> {
+    environment: &'a Environment,
+    /// They strike in the rounds before this one: while there is work, with some left for those who stay.
+    quiet: usize,
+    faults: Vec<(usize, Fault)>,
 }
 
-/// The faults by round, in order of the rounds. Each trouble begins in a round and ends in a later one; the last ends
-/// before the last round, so that the run goes on after it. A run too short for all of them gets fewer.
-pub fn schedule(powers: Powers, rounds: usize, seed: u64) -> Vec<(usize, Fault)> {
-    let mut random = Random::new(seed);
-    let troubles = troubles(powers, &mut random);
-    // Two rounds of quiet at either end; a trouble takes two thirds of its share of the others.
-    let share = (rounds.saturating_sub(4) / troubles.len().max(1)).max(3);
-    let mut up: Vec<ProcessId> = powers.among.members().collect();
-    let mut faults = vec![];
-    for (number, trouble) in troubles.into_iter().enumerate() {
-        let begin = 2 + number * share;
-        let end = begin + (share * 2 / 3).max(1);
-        if end + 1 >= rounds || up.is_empty() {
-            break;
+impl<'a> Nemesis<'a> {
+    /// For a run in which something is asked in so many rounds; in none, where nothing is ever asked.
+    fn new(environment: &'a Environment, asked: usize) -> Self {
+        let busy = if asked == 0 { ROUNDS_MIN } else { asked };
+        Self { environment, quiet: (busy * 3 / 4).max(1), faults: Vec::new() }
+    }
+
+    /// The faults, within the budgets. Each strikes in the middle of a round's work, and rounds follow it.
+    fn plan(mut self) -> Vec<(usize, Fault)> {
+        let fallible: Vec<_> = (0..self.environment.processes)
+            .map(ProcessId)
+            .filter(|&p| self.environment.failures.may_fail(p))
+            .collect();
+        if !fallible.is_empty() {
+            self.restarts(&fallible);
+            self.stops(&fallible);
         }
-        let place = random.below(up.len() as u64) as usize;
-        match trouble {
-            Trouble::Restart => {
-                faults.extend([(begin, Fault::Kill(up[place])), (end, Fault::Restart(up[place]))]);
-            }
-            Trouble::Cut => {
-                faults.extend([(begin, Fault::Mute(up[place])), (end, Fault::Unmute(up[place]))]);
-            }
-            Trouble::Stop => faults.push((begin, Fault::Kill(up.remove(place)))),
+        self.cuts();
+        self.faults.sort_by_key(|(round, _)| *round);
+        self.faults
+    }
+
+    /// The round of the k-th of so many faults.
+    fn spread(&self, k: u32, of: u32) -> usize {
+        k as usize * self.quiet / of as usize
+    }
+
+    fn restarts(&mut self, fallible: &[ProcessId]) {
+        let often = up_to(self.environment.failures.restarts, self.quiet as u32);
+        for k in 0..often {
+            // the first process leads first, in most algorithms that have a leader
+            let victim = fallible[k as usize % fallible.len()];
+            let at = self.spread(k, often);
+            // every other one is back within the round, the others miss some of it
+            let back = if k % 2 == 0 { at + 1 } else { at };
+            self.faults.extend([(at, Fault::Kill(victim)), (back, Fault::Restart(victim))]);
         }
     }
-    faults
+
+    /// Those that stop are the last ones. Where processes restart nobody stops: a restart may need them.
+    fn stops(&mut self, fallible: &[ProcessId]) {
+        if self.environment.failures.restarts.any() {
+            return;
+        }
+        let often = up_to(self.environment.failures.stops, fallible.len() as u32);
+        for (k, &victim) in (0..often).zip(fallible.iter().rev()) {
+            self.faults.push((self.spread(k, often), Fault::Kill(victim)));
+        }
+    }
+
+    fn cuts(&mut self) {
+        let n = self.environment.processes;
+        let often = up_to(self.environment.partitions, 4);
+        for k in 0..often {
+            // far apart, and neighbours: some algorithms speak only to those, or those to these
+            let (a, b) = if k % 2 == 0 { (k % n, n - 1 - k % n) } else { (k % n, (k + 1) % n) };
+            if a == b {
+                continue;
+            }
+            let at = self.spread(k, often);
+            self.cut(at, ProcessId(a), ProcessId(b));
+            // every other cut is one-way
+            if k % 2 == 0 {
+                self.cut(at, ProcessId(b), ProcessId(a));
+            }
+        }
+    }
+
+    fn cut(&mut self, at: usize, from: ProcessId, to: ProcessId) {
+        // a whole round lies between: what is asked in it meets the cut
+        self.faults.extend([(at, Fault::Cut(from, to)), (at + 2, Fault::Heal(from, to))]);
+    }
 }
 
-/// The kinds in turn, so that a short run sees each; what is for good comes last.
-fn troubles(powers: Powers, random: &mut Random) -> Vec<Trouble> {
-    let (mut restarts, mut cuts) = (powers.restarts, powers.cuts);
-    let mut troubles = vec![];
-    while restarts + cuts > 0 {
-        let cut = cuts > 0 && (restarts == 0 || random.below(u64::from(restarts + cuts)) < u64::from(cuts));
-        let left = if cut { &mut cuts } else { &mut restarts };
-        *left -= 1;
-        troubles.push(if cut { Trouble::Cut } else { Trouble::Restart });
+/// As often as the budget allows, and no more than `most` times.
+fn up_to(budget: Budget, most: u32) -> u32 {
+    match budget {
+        Budget::AtMost(k) => k.min(most),
+        Budget::Unlimited => most,
     }
-    troubles.extend((0..powers.stops).map(|_| Trouble::Stop));
-    troubles
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::BTreeSet;
+    use synod_kernel::Failures;
+    use synod_model::failure::FailureKind;
 
-    /// At most one process is in trouble at a time, and all trouble but a stop ends before the last round.
-    fn check(powers: Powers, rounds: usize, seed: u64) -> Vec<(usize, Fault)> {
-        let faults = schedule(powers, rounds, seed);
-        assert!(faults.is_sorted_by_key(|(round, _)| *round));
-        assert!(faults.iter().all(|(round, _)| (2..rounds - 1).contains(round)));
-        let (mut down, mut muted) = (BTreeSet::new(), BTreeSet::new());
-        for (_, fault) in &faults {
-            match *fault {
-                Fault::Kill(p) => assert!(down.insert(p)),
-                Fault::Restart(p) => assert!(down.remove(&p)),
-                Fault::Mute(p) => assert!(muted.insert(p)),
-                Fault::Unmute(p) => assert!(muted.remove(&p)),
-                Fault::Cut(..) | Fault::Heal(..) => panic!("whole processes are troubled"),
-            }
-            assert!(down.union(&muted).count() <= 1 + powers.stops as usize);
-            assert!(down.union(&muted).all(|&p| powers.among.contains(p)));
-        }
-        assert!(muted.is_empty() && down.len() <= powers.stops as usize);
-        faults
+    fn environment(kind: FailureKind, stops: u32, restarts: u32) -> Environment {
+        let mut environment = Environment::benign(5);
+        let (stops, restarts) = (Budget::AtMost(stops), Budget::AtMost(restarts));
+        environment.failures = Failures { kind, stops, restarts, among: None };
+        environment.partitions = Budget::AtMost(2);
+        environment
     }
 
     #[test]
-    fn trouble_comes_one_by_one_and_ends() {
-        for seed in 0..50 {
-            let recovering = Powers { among: Group::first(5), stops: 0, restarts: 4, cuts: 2 };
-            let faults = check(recovering, 100, seed);
-            assert_eq!(faults.iter().filter(|(_, fault)| matches!(fault, Fault::Restart(_))).count(), 4);
-            assert_eq!(faults.iter().filter(|(_, fault)| matches!(fault, Fault::Unmute(_))).count(), 2);
-            let stopping = Powers { among: Group::new(2, 3), stops: 1, restarts: 0, cuts: 1 };
-            let faults = check(stopping, 30, seed);
-            assert_eq!(faults.iter().filter(|(_, fault)| matches!(fault, Fault::Kill(_))).count(), 1);
-            check(recovering, 7, seed);
+    fn whoever_restarts_was_killed_and_every_cut_heals() {
+        for asked in [0, 1, 2, 40] {
+            let faults = plan(&environment(FailureKind::CrashRecovery, 2, 5), asked);
+            let count = |kind: fn(&Fault) -> bool| faults.iter().filter(|(_, f)| kind(f)).count();
+            assert_eq!(count(|f| matches!(f, Fault::Kill(_))), count(|f| matches!(f, Fault::Restart(_))));
+            assert_eq!(count(|f| matches!(f, Fault::Cut(..))), count(|f| matches!(f, Fault::Heal(..))));
+            assert!(count(|f| matches!(f, Fault::Kill(_))) > 0 && count(|f| matches!(f, Fault::Cut(..))) > 0);
+            assert!(faults.iter().all(|(round, _)| *round < asked.max(ROUNDS_MIN)));
+            assert!(faults.is_sorted_by_key(|(round, _)| *round));
         }
-        assert_eq!(schedule(Powers { among: Group::first(3), stops: 1, restarts: 1, cuts: 1 }, 3, 0), []);
     }
 
     #[test]
-    fn one_seed_gives_one_schedule() {
-        let powers = Powers { among: Group::first(5), stops: 0, restarts: 4, cuts: 2 };
-        assert_eq!(schedule(powers, 100, 7), schedule(powers, 100, 7));
-        assert_ne!(schedule(powers, 100, 7), schedule(powers, 100, 8));
+    fn no_more_are_killed_for_good_than_may_be_faulty() {
+        let faults = plan(&environment(FailureKind::CrashStop, 2, 0), 40);
+        assert_eq!(faults.iter().filter(|(_, f)| matches!(f, Fault::Kill(_))).count(), 2);
+        assert!(!faults.iter().any(|(_, f)| matches!(f, Fault::Restart(_))));
     }
 }

@@ -10,13 +10,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 use synod_kernel::trace::{self, Broken};
-use synod_kernel::{Budget, Environment};
 use synod_model::{Process, ProcessId};
 use synod_properties::{Algorithm, GroundKind};
 use synod_runtime::cluster::{Cluster, ClusterError, ClusterOptions};
 use synod_runtime::drive::{Driven, Fault, Plan, Progress, drive};
 use synod_runtime::execution::{Execution, Merged};
 use synod_runtime::judge::{Judgement, judge};
+use synod_runtime::nemesis::{self, ROUNDS_MIN};
 use synod_runtime::node::{NodeConfig, run_node};
 use synod_runtime::{replay, retrace};
 
@@ -26,8 +26,6 @@ const ROUND_MAX: Duration = Duration::from_secs(2);
 const ROUND_MAX_CUT: Duration = Duration::from_millis(200);
 /// How long the end may take: until nobody owes anything.
 const SETTLE_MAX: Duration = Duration::from_secs(20);
-/// How many rounds there are at least, though nothing be asked in them: so that faults strike and heal.
-const ROUNDS_MIN: usize = 16;
 /// How long all rounds together may take.
 const RUN_MAX: Duration = Duration::from_mins(1);
 /// How long after it is set a pulse fires.
@@ -51,7 +49,7 @@ pub fn run<A: Algorithm>(world: &World, options: &Options, watch: &Watch) -> Res
     watch.tell(|| "starting the nodes".to_owned());
     let rounds = rounds::<A>(&setting.requests);
     let asked = setting.requests.iter().map(Vec::len).max().unwrap_or(0);
-    let faults = if options.faults { Nemesis::new(&world.environment, asked).plan() } else { Vec::new() };
+    let faults = if options.faults { nemesis::plan(&world.environment, asked) } else { Vec::new() };
     let cluster = Cluster::start(
         ClusterOptions::<A::Process> {
             algorithm: A::NAME.to_owned(),
@@ -138,96 +136,6 @@ fn rounds<A: Algorithm>(
         all.filter_map(|(p, all)| Some((ProcessId(p as u32), all.get(number)?.clone()))).collect()
     };
     (0..longest).map(round).collect()
-}
-
-/// When faults strike.
-struct Nemesis<'a> {
-    environment: &'a Environment,
-    /// They strike in the rounds before this one: while there is work, with some left for those who stay.
-    quiet: usize,
-    faults: Vec<(usize, Fault)>,
-}
-
-impl<'a> Nemesis<'a> {
-    /// For a run in which something is asked in so many rounds; in none, where nothing is ever asked.
-    fn new(environment: &'a Environment, asked: usize) -> Self {
-        let busy = if asked == 0 { ROUNDS_MIN } else { asked };
-        Self { environment, quiet: (busy * 3 / 4).max(1), faults: Vec::new() }
-    }
-
-    /// The faults, within the budgets. Each strikes in the middle of a round's work, and rounds follow it.
-    fn plan(mut self) -> Vec<(usize, Fault)> {
-        let fallible: Vec<_> = (0..self.environment.processes)
-            .map(ProcessId)
-            .filter(|&p| self.environment.failures.may_fail(p))
-            .collect();
-        if !fallible.is_empty() {
-            self.restarts(&fallible);
-            self.stops(&fallible);
-        }
-        self.cuts();
-        self.faults.sort_by_key(|(round, _)| *round);
-        self.faults
-    }
-
-    /// The round of the k-th of so many faults.
-    fn spread(&self, k: u32, of: u32) -> usize {
-        k as usize * self.quiet / of as usize
-    }
-
-    fn restarts(&mut self, fallible: &[ProcessId]) {
-        let often = up_to(self.environment.failures.restarts, self.quiet as u32);
-        for k in 0..often {
-            // the first process leads first, in most algorithms that have a leader
-            let victim = fallible[k as usize % fallible.len()];
-            let at = self.spread(k, often);
-            // every other one is back within the round, the others miss some of it
-            let back = if k % 2 == 0 { at + 1 } else { at };
-            self.faults.extend([(at, Fault::Kill(victim)), (back, Fault::Restart(victim))]);
-        }
-    }
-
-    /// Those that stop are the last ones. Where processes restart nobody stops: a restart may need them.
-    fn stops(&mut self, fallible: &[ProcessId]) {
-        if self.environment.failures.restarts.any() {
-            return;
-        }
-        let often = up_to(self.environment.failures.stops, fallible.len() as u32);
-        for (k, &victim) in (0..often).zip(fallible.iter().rev()) {
-            self.faults.push((self.spread(k, often), Fault::Kill(victim)));
-        }
-    }
-
-    fn cuts(&mut self) {
-        let n = self.environment.processes;
-        let often = up_to(self.environment.partitions, 4);
-        for k in 0..often {
-            // far apart, and neighbours: some algorithms speak only to those, or those to these
-            let (a, b) = if k % 2 == 0 { (k % n, n - 1 - k % n) } else { (k % n, (k + 1) % n) };
-            if a == b {
-                continue;
-            }
-            let at = self.spread(k, often);
-            self.cut(at, ProcessId(a), ProcessId(b));
-            // every other cut is one-way
-            if k % 2 == 0 {
-                self.cut(at, ProcessId(b), ProcessId(a));
-            }
-        }
-    }
-
-    fn cut(&mut self, at: usize, from: ProcessId, to: ProcessId) {
-        // a whole round lies between: what is asked in it meets the cut
-        self.faults.extend([(at, Fault::Cut(from, to)), (at + 2, Fault::Heal(from, to))]);
-    }
-}
-
-/// As often as the budget allows, and no more than `most` times.
-fn up_to(budget: Budget, most: u32) -> u32 {
-    match budget {
-        Budget::AtMost(k) => k.min(most),
-        Budget::Unlimited => most,
-    }
 }
 
 fn tell(watch: &Watch, progress: &Progress) {
@@ -335,38 +243,4 @@ fn retell<A: Algorithm>(
     report
         .notes
         .push(format!("as one trace: {steps} steps of the kernel's world, which replay exactly; {kept}"));
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::worlds::usual;
-    use synod_model::{CrashRecovery, CrashStop, Majority, PartiallySynchronous, Perfect};
-
-    fn plan(environment: &Environment, asked: usize) -> Vec<(usize, Fault)> {
-        Nemesis::new(environment, asked).plan()
-    }
-
-    #[test]
-    fn whoever_restarts_was_killed_and_every_cut_heals() {
-        let environment =
-            usual::<(CrashRecovery, Perfect, PartiallySynchronous, Majority)>(GroundKind::Run, 5);
-        for asked in [0, 1, 2, 40] {
-            let faults = plan(&environment, asked);
-            let count = |kind: fn(&Fault) -> bool| faults.iter().filter(|(_, f)| kind(f)).count();
-            assert_eq!(count(|f| matches!(f, Fault::Kill(_))), count(|f| matches!(f, Fault::Restart(_))));
-            assert_eq!(count(|f| matches!(f, Fault::Cut(..))), count(|f| matches!(f, Fault::Heal(..))));
-            assert!(count(|f| matches!(f, Fault::Kill(_))) > 0 && count(|f| matches!(f, Fault::Cut(..))) > 0);
-            assert!(faults.iter().all(|(round, _)| *round < asked.max(ROUNDS_MIN)));
-        }
-    }
-
-    #[test]
-    fn no_more_are_killed_for_good_than_may_be_faulty() {
-        let environment = usual::<(CrashStop, Perfect, PartiallySynchronous, Majority)>(GroundKind::Run, 5);
-        let faults = plan(&environment, 40);
-        let killed: Vec<_> = faults.iter().filter(|(_, f)| matches!(f, Fault::Kill(_))).collect();
-        assert_eq!(killed.len(), 2);
-        assert!(!faults.iter().any(|(_, f)| matches!(f, Fault::Restart(_))));
-    }
 }

@@ -64,7 +64,8 @@ struct Search<'a, P: Process, M, S> {
     transitions: u64,
     depth: u32,
     reached: BTreeSet<&'static str>,
-    beyond: bool,
+    /// In no component that a run may stay in for ever do the oracles keep their axioms: nothing is ever owed.
+    vacuous: bool,
     monitor: std::marker::PhantomData<M>,
 }
 
@@ -99,7 +100,7 @@ where
         transitions: 0,
         depth: 0,
         reached: BTreeSet::new(),
-        beyond: false,
+        vacuous: false,
         monitor: std::marker::PhantomData,
     };
     let ended = search.start(monitor).and_then(|frontier| search.run(frontier, progress)).err();
@@ -223,7 +224,6 @@ where
             self.found(new);
         }
         if beyond {
-            self.beyond = true;
             if let Some(graph) = &mut self.graph {
                 graph.mark(from, Open::Beyond);
             }
@@ -333,6 +333,9 @@ where
                 Kind::Reachable if stopped.is_none() => {
                     unknown("never reached: what it stands for was not exercised")
                 }
+                Kind::Liveness if stopped.is_none() && self.vacuous => Verdict::vacuous(
+                    "the oracles keep their axioms in no run to its end, so nothing is owed; grant them more outputs",
+                ),
                 Kind::Liveness if stopped.is_none() => unjudged
                     .iter()
                     .find(|(id, _)| id == property.id)
@@ -357,8 +360,10 @@ where
             return None;
         }
         let mut worst: Option<(u32, Obligation, Vec<u32>)> = None;
+        let mut oracles_keep = false;
         graph.bottom_components(self.space.len() as u32, &mut |component, open| {
             let owed = self.owed_throughout(component);
+            oracles_keep |= self.space.inspect(component[0], |seats, _, _| axioms_hold(self.setting, seats));
             if let Some(open) = open {
                 unjudged.extend(owed.into_iter().map(|o| (o.property, open.why().to_owned())));
                 return;
@@ -369,6 +374,7 @@ where
                 worst = Some((first, obligation, component.to_vec()));
             }
         });
+        self.vacuous = !oracles_keep;
         let (first, obligation, component) = worst?;
         let mut moves = self.path(first);
         let cycle_from = moves.len();

@@ -112,7 +112,15 @@ impl Report {
     pub fn with(mut self, other: Self) -> Self {
         for (property, verdict) in other.verdicts {
             match self.verdicts.iter_mut().find(|(p, _)| p.id == property.id) {
-                Some((_, mine)) => *mine = together(property.kind, mine.clone(), verdict),
+                Some((_, mine)) => {
+                    if mine.is_vacuous() != verdict.is_vacuous() {
+                        self.notes.push(format!(
+                            "{} {}: judged in one of these worlds",
+                            property.id, property.name
+                        ));
+                    }
+                    *mine = together(property.kind, mine.clone(), verdict);
+                }
                 None => self.verdicts.push((property, verdict)),
             }
         }
@@ -153,13 +161,15 @@ impl Report {
     }
 }
 
-/// What two explorations say of one property: what is broken in one is broken, what is reached in one is reached.
+/// What two explorations say of one property: what is broken in one is broken, what is reached in one is reached, and
+/// one in which nothing was owed says nothing.
 fn together(kind: Kind, one: Verdict, other: Verdict) -> Verdict {
     let rank = |verdict: &Verdict| match (kind, verdict) {
-        (Kind::Reachable, Verdict::Holds) => 3,
-        (_, Verdict::Violated { .. }) => 2,
-        (_, Verdict::Unknown { .. }) => 1,
-        (_, Verdict::Holds) => 0,
+        (Kind::Reachable, Verdict::Holds) => 4,
+        (_, Verdict::Violated { .. }) => 3,
+        (_, verdict) if verdict.is_vacuous() => 0,
+        (_, Verdict::Unknown { .. }) => 2,
+        (_, Verdict::Holds) => 1,
     };
     if rank(&other) > rank(&one) { other } else { one }
 }

@@ -21,6 +21,21 @@ pub enum Verdict {
     },
 }
 
+/// How the reason of a vacuous verdict begins.
+const VACUOUS: &str = "vacuous: ";
+
+impl Verdict {
+    /// Unknown, since what the property asks about never came up.
+    pub fn vacuous(why: &str) -> Self {
+        Self::Unknown { why: format!("{VACUOUS}{why}") }
+    }
+
+    /// Whether it is unknown for that reason: then nothing speaks against a verdict from elsewhere.
+    pub fn is_vacuous(&self) -> bool {
+        matches!(self, Self::Unknown { why } if why.starts_with(VACUOUS))
+    }
+}
+
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -210,7 +210,12 @@ impl TraceError {
 
 /// The name of a trace: a digest of its content.
 pub fn name(content: &str) -> String {
-    Sha256::digest(content.as_bytes())[..8].iter().fold(String::new(), |mut name, byte| {
+    digest(content.as_bytes())
+}
+
+/// The first 64 bits of the SHA-256 of some bytes, in hexadecimal.
+pub fn digest(bytes: &[u8]) -> String {
+    Sha256::digest(bytes)[..8].iter().fold(String::new(), |mut name, byte| {
         let _ = write!(name, "{byte:02x}");
         name
     })

@@ -4,6 +4,7 @@ use crate::commands::program;
 use crate::error::Error;
 use crate::output::CommandLine;
 use crate::report::{Report, Trace};
+use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use synod_kernel::trace;
 
@@ -31,11 +32,24 @@ pub(super) fn keep(report: &mut Report, seed: impl FnOnce(u64) -> String) -> Res
     Ok(commands)
 }
 
-/// Writes a trace under the name of its content.
+/// Writes a trace under the name of its content, and beside it which build made it.
 fn write(content: &str) -> Result<PathBuf, Error> {
     let path = Path::new(DIRECTORY).join(format!("{}.jsonl", trace::name(content)));
     save(&path, content)?;
+    save(&path.with_extension("build.json"), &build().to_string())?;
     Ok(path)
+}
+
+/// What identifies this build: a seed means the same in the same build alone, a trace in all that read its version.
+fn build() -> Value {
+    let executable = std::env::current_exe().and_then(std::fs::read).ok();
+    json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "system": std::env::consts::OS,
+        "architecture": std::env::consts::ARCH,
+        "optimised": !cfg!(debug_assertions),
+        "executable": executable.map(|bytes| trace::digest(&bytes)),
+    })
 }
 
 /// Writes a file, and the directories that lead there.

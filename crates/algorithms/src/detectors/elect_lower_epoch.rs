@@ -22,7 +22,9 @@
 //!   the kept one.
 //! - Nothing heard in a period, not even the own heartbeat: select(∅) is undefined in the source; the leader stays.
 //! - select takes the least pair (epoch, identity), and the first leader is the lowest identity.
-//! - The delay grows up to a limit ([`Timeout`]), which must exceed the bound on delays after GST.
+//! - The delay grows up to a limit ([`Timeout`]), so that states are finite. As in the source a process speaks once in its
+//!   own delay: the limit must exceed the bound on delays after GST and any delay that a leader settles at, or one whose
+//!   own is shorter may miss the leader in some period for ever. Where all reach the limit ELD2 may fail.
 //!
 //! # Bounds
 //! n = 2, 1 restart, 1 loss, 3 firings: a common leader is reached. ELD1-2 need fairness in time: not judged yet.

@@ -223,10 +223,8 @@ where
         for new in first_new..self.space.len() as u32 {
             self.found(new);
         }
-        if beyond {
-            if let Some(graph) = &mut self.graph {
-                graph.mark(from, Open::Beyond);
-            }
+        if beyond && let Some(graph) = &mut self.graph {
+            graph.mark(from, Open::Beyond);
         }
         match broken_at {
             None => Ok(()),

@@ -8,12 +8,15 @@
 mod explore;
 mod intern;
 mod liveness;
+mod plain;
 mod reference;
 mod report;
+pub mod system;
 mod tabulate;
 #[cfg(test)]
 mod tests;
 
+pub use plain::{SystemReport, SystemRun, check_system};
 pub use report::{Control, Counterexample, Engine, Options, Order, Progress, Report};
 
 use synod_kernel::Setting;

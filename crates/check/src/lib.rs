@@ -6,6 +6,7 @@
 //! what [`Engine::Tabulating`], which interns them and runs each handler once per distinct input, is tested against.
 
 mod explore;
+pub mod fair;
 mod intern;
 mod liveness;
 mod plain;

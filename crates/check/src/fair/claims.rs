@@ -20,7 +20,13 @@ pub enum Temporal<'a> {
 /// Every state of the graph counts as one that is reached; the sets have as many states as the graph. The stem of a lasso
 /// starts where the claim is owed from, and no step after that is forbidden: in an initial state for `Eventually`, in one
 /// of the first set for `LeadsTo`, else anywhere, so that it is empty: the way there is the explorer's.
-pub fn refute(graph: &Graph, initial: &Bits, claim: Temporal<'_>, classes: &[Class], levels: &[u32]) -> Answer {
+pub fn refute(
+    graph: &Graph,
+    initial: &Bits,
+    claim: Temporal<'_>,
+    classes: &[Class],
+    levels: &[u32],
+) -> Answer {
     let ask = |region: &Bits, from: &Bits, accepting: Option<&Bits>| {
         find(graph, &Question { region, from, accepting, classes, levels })
     };

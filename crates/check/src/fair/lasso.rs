@@ -39,7 +39,8 @@ const KNOTS_MAX: usize = 32;
 /// The shortest among the lassos whose knots are reached first; `fair` are the states of fair components.
 pub(super) fn shortest(graph: &Graph, question: &Question<'_>, fair: &Bits, partition: &Partition) -> Lasso {
     let mut walk = Walk::new(question);
-    let mut cycles = Cycles { graph, question, partition, parents: Vec::new(), queue: Vec::new(), looked_at: 0 };
+    let mut cycles =
+        Cycles { graph, question, partition, parents: Vec::new(), queue: Vec::new(), looked_at: 0 };
     let mut best: Option<(usize, u32, Vec<Step>)> = None;
     let mut knots = 0;
     while let Some((steps, level)) = walk.next_level(graph, question) {
@@ -170,12 +171,7 @@ impl Cycles<'_> {
     }
 
     /// The shortest way within the component whose last step has a label, or leads to a state, as wanted.
-    fn way(
-        &mut self,
-        from: u32,
-        label: &dyn Fn(u32) -> bool,
-        state: &dyn Fn(u32) -> bool,
-    ) -> Vec<Step> {
+    fn way(&mut self, from: u32, label: &dyn Fn(u32) -> bool, state: &dyn Fn(u32) -> bool) -> Vec<Step> {
         self.queue.push(from);
         self.parents[from as usize] = from;
         let last = self.last_step(label, state).expect("what is owed is paid within a fair component");

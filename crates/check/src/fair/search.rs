@@ -132,7 +132,8 @@ impl<'a> Judge<'a> {
                 tally.enabled += 1;
             }
             tally.taken = tally.taken
-                || !class.forbidden && target.is_some_and(|t| self.question.region.get(t) && together(state, t));
+                || !class.forbidden
+                    && target.is_some_and(|t| self.question.region.get(t) && together(state, t));
         }
         if let Some(reason) = open {
             self.note(reason, state);

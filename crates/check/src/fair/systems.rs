@@ -59,7 +59,10 @@ pub fn check_liveness<S: System>(system: &S, states_max: u32) -> LivenessReport<
             Answer::None if !exercised => Verdict::vacuous("no state is reached that the claim speaks of"),
             Answer::None => Verdict::Holds,
             Answer::Open { reason: 0, state } => Verdict::Unknown {
-                why: format!("not judged: runs leave the states that are kept, from {:?}", space.states[state as usize]),
+                why: format!(
+                    "not judged: runs leave the states that are kept, from {:?}",
+                    space.states[state as usize]
+                ),
             },
             Answer::Open { .. } => Verdict::Unknown { why: format!("the limit of {states_max} states") },
             Answer::Found(lasso) => {
@@ -192,7 +195,9 @@ impl<'a, S: System> Space<'a, S> {
                 let (cause, goal) = (self.satisfying(cause), self.satisfying(goal));
                 (ask(Temporal::LeadsTo(&cause, &goal)), !cause.is_empty())
             }
-            Says::InfinitelyOften(goal) => (ask(Temporal::InfinitelyOften(&self.satisfying(goal))), states > 0),
+            Says::InfinitelyOften(goal) => {
+                (ask(Temporal::InfinitelyOften(&self.satisfying(goal))), states > 0)
+            }
             Says::EventuallyAlways(goal) => {
                 (ask(Temporal::EventuallyAlways(&self.satisfying(goal))), states > 0)
             }

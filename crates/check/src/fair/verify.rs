@@ -15,7 +15,10 @@ impl Lasso {
         let knot = follow(graph, question, self.start, &self.stem)?;
         let end = follow(graph, question, knot, &self.cycle)?;
         if knot != self.knot || end != knot {
-            return Err(format!("the loop is said to begin in {}, begins in {knot}, ends in {end}", self.knot));
+            return Err(format!(
+                "the loop is said to begin in {}, begins in {knot}, ends in {end}",
+                self.knot
+            ));
         }
         let visited: Vec<u32> = std::iter::once(knot).chain(self.cycle.iter().map(|s| s.state)).collect();
         if let Some(state) = visited.iter().find(|&&state| graph.reason(state).is_some()) {
@@ -53,7 +56,9 @@ fn follow(graph: &Graph, question: &Question<'_>, start: u32, steps: &[Step]) ->
             return Err(format!("{step:?} is no step from {at}"));
         }
         match graph.target(edge) {
-            Some(target) if question.region.get(target) && !question.class(graph.label(edge)).forbidden => Ok(target),
+            Some(target) if question.region.get(target) && !question.class(graph.label(edge)).forbidden => {
+                Ok(target)
+            }
             target => Err(format!("{step:?} may not be taken to {target:?}")),
         }
     })

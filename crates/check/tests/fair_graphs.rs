@@ -141,7 +141,9 @@ fn an_unexplored_state_refutes_nothing_and_leaves_the_answer_open() {
     let mut g = Graph::new();
     for (state, targets) in [(0, &[1][..]), (1, &[0, 2])] {
         g.open(state);
-        targets.iter().for_each(|&to| g.edge(to, 1));
+        for &to in targets {
+            g.edge(to, 1);
+        }
     }
     let all = Bits::all(3);
     assert_eq!(found(within(&g, &all, &[NONE, WEAK])).cycle.len(), 2);

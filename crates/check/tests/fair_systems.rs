@@ -200,7 +200,7 @@ fn ewd840_detects_nothing_when_the_token_may_rest() {
     }
 }
 
-/// Dijkstra 1974 asks for as many values as nodes; one fewer suffices, two fewer do not (Fokkink, Hoepman and Pang 2005).
+/// Dijkstra 1974 asks for as many values as nodes; one fewer suffices (Fokkink, Hoepman and Pang 2005), two fewer do not.
 #[test]
 fn ewd426_stabilises_with_enough_values_and_not_with_fewer() {
     for (n, m) in [(3, 2), (3, 3), (4, 3), (4, 4), (5, 4)] {

@@ -24,6 +24,8 @@ pub(super) struct Partition {
     /// The states on the way of the search, each with the place of the edge that is looked at.
     calls: Vec<(u32, u32)>,
     states: u32,
+    /// Whether any edge is forbidden: else labels need not be read.
+    forbids: bool,
 }
 
 /// A piece: its states within the partition.
@@ -46,7 +48,8 @@ impl Partition {
         assert!(states < 1 << 31, "components are found among fewer than 2^31 states");
         let mut marks = vec![OUT; states as usize];
         question.region.iter().for_each(|state| marks[state as usize] = UNSEEN);
-        Self { marks, members: Vec::new(), stack: Vec::new(), calls: Vec::new(), states }
+        let forbids = question.classes.iter().any(|class| class.forbidden);
+        Self { marks, members: Vec::new(), stack: Vec::new(), calls: Vec::new(), states, forbids }
     }
 
     /// The states of a piece.
@@ -129,7 +132,7 @@ impl Partition {
             }
             self.calls.pop();
             if reached_back == 0 {
-                self.close(state, &mut index, out, pieces, alone);
+                self.close(state, out, pieces, alone);
             } else {
                 self.stack.push(state);
             }
@@ -155,7 +158,8 @@ impl Partition {
         let mut reached_back = 0;
         let mut next = None;
         for edge in edges.start + place as usize..edges.end {
-            let Some(target) = question.allowed(graph, edge) else { continue };
+            let target = if self.forbids { question.allowed(graph, edge) } else { graph.target(edge) };
+            let Some(target) = target else { continue };
             // outside the region, and beyond what was numbered, nothing has a mark
             let Some(&mark) = self.marks.get(target as usize) else { continue };
             if mark == UNSEEN {
@@ -173,18 +177,10 @@ impl Partition {
     }
 
     /// The component of `root`, which the search leaves: it, and what waits above it.
-    fn close(
-        &mut self,
-        root: u32,
-        index: &mut u32,
-        out: &mut u32,
-        pieces: &mut Vec<Piece>,
-        alone: &mut impl FnMut(u32),
-    ) {
+    fn close(&mut self, root: u32, out: &mut u32, pieces: &mut Vec<Piece>, alone: &mut impl FnMut(u32)) {
         let least = self.marks[root as usize];
         let first = self.stack.iter().rposition(|&s| self.marks[s as usize] < least).map_or(0, |p| p + 1);
         let size = (self.stack.len() - first) as u32 + 1;
-        *index -= size;
         if size == 1 {
             self.marks[root as usize] = OUT;
             return alone(root);

@@ -142,10 +142,10 @@ impl Default for Labels {
 impl Labels {
     fn push(&mut self, label: u32) {
         match self {
-            Self::Byte(labels) if label <= u32::from(u8::MAX) => labels.push(label as u8),
-            Self::Short(labels) if label <= u32::from(u16::MAX) => labels.push(label as u16),
+            Self::Byte(labels) if u8::try_from(label).is_ok() => labels.push(label as u8),
+            Self::Short(labels) if u16::try_from(label).is_ok() => labels.push(label as u16),
             Self::Word(labels) => labels.push(label),
-            Self::Byte(labels) if label <= u32::from(u16::MAX) => {
+            Self::Byte(labels) if u16::try_from(label).is_ok() => {
                 *self = Self::Short(labels.iter().map(|&l| u16::from(l)).chain([label as u16]).collect());
             }
             Self::Byte(labels) => {
@@ -184,7 +184,9 @@ mod tests {
         let labels = [3, 255, 256, 65_535, 65_536, 7, u32::MAX];
         for state in [4_u32, 0, 2] {
             graph.open(state);
-            labels.iter().for_each(|label| graph.edge(state + 1, label + state.min(1) - state.min(1)));
+            for label in labels {
+                graph.edge(state + 1, label);
+            }
             graph.beyond(9);
         }
         for state in [0, 2, 4] {

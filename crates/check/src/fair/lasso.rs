@@ -33,7 +33,7 @@ pub struct Lasso {
     pub cycle: Vec<Step>,
 }
 
-/// Loops are compared from this many places where they may begin.
+/// Loops are compared from this many places where they may begin, or fewer where they are dear.
 const KNOTS_MAX: usize = 32;
 
 /// The shortest among the lassos whose knots are reached first; `fair` are the states of fair components.
@@ -43,9 +43,8 @@ pub(super) fn shortest(graph: &Graph, question: &Question<'_>, fair: &Bits, part
         Cycles { graph, question, partition, parents: Vec::new(), queue: Vec::new(), looked_at: 0 };
     let mut best: Option<(usize, u32, Vec<Step>)> = None;
     let mut knots = 0;
-    while let Some((steps, level)) = walk.next_level(graph, question) {
-        let limit = best.as_ref().map_or(usize::MAX, |b| b.0);
-        if steps >= limit {
+    'levels: while let Some((steps, level)) = walk.next_level(graph, question) {
+        if best.as_ref().is_some_and(|b| b.0 <= steps) {
             break;
         }
         for &knot in level.iter().filter(|&&state| fair.get(state)) {
@@ -54,12 +53,9 @@ pub(super) fn shortest(graph: &Graph, question: &Question<'_>, fair: &Bits, part
             if best.as_ref().is_none_or(|b| steps + cycle.len() < b.0) {
                 best = Some((steps + cycle.len(), knot, cycle));
             }
-            if knots >= KNOTS_MAX || cycles.looked_at > graph.edges_total() {
-                break;
+            if knots >= KNOTS_MAX || cycles.looked_at > graph.edges_total() / 8 {
+                break 'levels;
             }
-        }
-        if knots >= KNOTS_MAX || cycles.looked_at > graph.edges_total() {
-            break;
         }
     }
     let (_, knot, cycle) = best.expect("a state of a fair component is reached");
@@ -156,9 +152,10 @@ impl Cycles<'_> {
         let mut at = knot;
         while !debts.are_paid() || at != knot {
             // on the way home new debts may come up
-            let way = match debts.are_paid() {
-                true => self.way(at, &|_| false, &|state| state == knot),
-                false => self.way(at, &|label| debts.takes(label), &|state| debts.visits(self.graph, state)),
+            let way = if debts.are_paid() {
+                self.way(at, &|_| false, &|state| state == knot)
+            } else {
+                self.way(at, &|label| debts.takes(label), &|state| debts.visits(self.graph, state))
             };
             for step in way {
                 let edge = step.place(self.graph);

@@ -100,10 +100,8 @@ impl Case {
         let beyond = |s: u32| {
             self.edges.iter().any(|e| e.0 == s && e.1.is_none() && !self.classes[e.2 as usize].forbidden)
         };
-        let reason = |s: u32| match self.marked.contains(&s) {
-            true => Some(1 + s as u8),
-            false => beyond(s).then_some(0),
-        };
+        let marked = |s: u32| self.marked.contains(&s).then_some(1 + s as u8);
+        let reason = |s: u32| marked(s).or_else(|| beyond(s).then_some(0));
         let open = (0..self.states).filter(|&s| reached[s as usize]).filter_map(|s| Some((reason(s)?, s)));
         let greatest = open.max_by_key(|&(reason, state)| (reason, std::cmp::Reverse(state)));
         greatest.map(|(reason, state)| Answer::Open { state, reason })
@@ -261,7 +259,9 @@ fn claims() -> impl Strategy<Value = Claimed> {
                 case.region = vec![true; states as usize];
                 // every state of an explored graph is one that was reached
                 let unreached = (0..states).filter(|&s| !case.reached()[s as usize]).collect::<Vec<_>>();
-                unreached.into_iter().for_each(|s| case.from[s as usize] = true);
+                for state in unreached {
+                    case.from[state as usize] = true;
+                }
                 Claimed { case, which, cause, goal }
             },
         )

@@ -43,6 +43,7 @@ pub(super) fn shortest(graph: &Graph, question: &Question<'_>, fair: &Bits, part
         Cycles { graph, question, partition, parents: Vec::new(), queue: Vec::new(), looked_at: 0 };
     let mut best: Option<(usize, u32, Vec<Step>)> = None;
     let mut knots = 0;
+    let dear = 100_000 + graph.edges_total() / 8;
     'levels: while let Some((steps, level)) = walk.next_level(graph, question) {
         if best.as_ref().is_some_and(|b| b.0 <= steps) {
             break;
@@ -53,7 +54,7 @@ pub(super) fn shortest(graph: &Graph, question: &Question<'_>, fair: &Bits, part
             if best.as_ref().is_none_or(|b| steps + cycle.len() < b.0) {
                 best = Some((steps + cycle.len(), knot, cycle));
             }
-            if knots >= KNOTS_MAX || cycles.looked_at > graph.edges_total() / 8 {
+            if knots >= KNOTS_MAX || cycles.looked_at > dear {
                 break 'levels;
             }
         }

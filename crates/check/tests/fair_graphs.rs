@@ -208,7 +208,6 @@ fn as_many_rounds_as_strong_classes_take_a_component_apart_to_its_end() {
         }
     }
     g.open(RUNGS + 1);
-    g.mark(0, 0);
     let classes: Vec<Class> = std::iter::once(NONE).chain((0..RUNGS).map(|_| STRONG)).collect();
     // without the top, rung after rung goes, and at the bottom the run owes its first step
     let region = Bits::from_fn(RUNGS + 2, |s| s < RUNGS);

@@ -341,6 +341,8 @@ struct Search<'a, S: Space> {
     memory: u64,
     expanded: u64,
     told: u64,
+    /// Segments that were expanded, for new states to be built in.
+    spare: Vec<S::Rows>,
 }
 
 /// Explores a space.
@@ -380,6 +382,7 @@ pub(crate) fn search<S: Space>(
         memory: 0,
         expanded: 0,
         told: 0,
+        spare: Vec::new(),
     };
     let ended = search.run(live).err();
     search.weigh(0);
@@ -454,12 +457,15 @@ impl<S: Space> Search<'_, S> {
                 return Err(Ended::Limit(format!("the depth limit of {} steps", self.depth)));
             }
             let mut next = VecDeque::new();
-            while let Some(rows) = level.pop_front() {
+            while let Some(mut rows) = level.pop_front() {
                 self.expand_rows(&rows, number, &mut next)?;
                 number += rows.len() as u32;
                 let frontier = level.iter().chain(&next).map(Rows::memory).sum::<u64>() + rows.memory();
                 let waiting: usize = level.iter().chain(&next).map(Rows::len).sum();
                 self.check_limits(waiting, frontier)?;
+                rows.truncate(0);
+                self.spare.push(rows);
+                self.spare.truncate(8);
             }
             if next.iter().any(|rows: &S::Rows| rows.len() > 0) {
                 self.depth += 1;
@@ -586,7 +592,11 @@ impl<S: Space> Search<'_, S> {
             }
             match next.back_mut() {
                 Some(last) if last.len() < SEGMENT => last.append(&mut chunk.built),
-                _ => next.push_back(std::mem::take(&mut chunk.built)),
+                _ => {
+                    let mut last = self.spare.pop().unwrap_or_default();
+                    last.append(&mut chunk.built);
+                    next.push_back(last);
+                }
             }
         }
         Ok(())

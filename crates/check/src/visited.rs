@@ -90,7 +90,7 @@ impl<W: Word> Shard<W> {
     }
 
     fn grow(&mut self) {
-        let mut larger = Self::with_homes(self.homes * 4 / 3);
+        let mut larger = Self::with_homes(self.homes * 3 / 2);
         for word in self.words() {
             let from = larger.home(word);
             match larger.places[from..].iter_mut().find(|place| **place == W::default()) {
@@ -127,7 +127,7 @@ pub(crate) struct Prints<W> {
 impl<W: Word> Prints<W> {
     pub(crate) fn new() -> Self {
         // of different sizes, so that they do not all grow at once
-        let shards = (0..SHARDS).map(|i| Shard::with_homes(128 + 43 * i / SHARDS)).collect();
+        let shards = (0..SHARDS).map(|i| Shard::with_homes(128 + 64 * i / SHARDS)).collect();
         Self { shards }
     }
 

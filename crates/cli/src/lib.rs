@@ -21,6 +21,7 @@ pub mod page;
 mod plan;
 pub mod registry;
 pub mod report;
+pub mod script;
 mod story;
 pub mod watch;
 pub mod worlds;

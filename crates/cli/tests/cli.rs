@@ -191,6 +191,12 @@ fn a_wrong_experiment_is_refused_with_its_line_and_a_hint() {
     refused("c.toml", "algorithm = \"paxos\"\n[sim.environment.links]\ndelay_max = -5\n", "line 3", "10ms");
     refused("d.toml", "n = 3\n", "algorithm", "begins with");
     refused("e.toml", "algorithm = \n", "line 1", "docs/experiments.md");
+    let script = "algorithm = \"paxos\"\n\n[[sim.script]]\nat = \"1s\"\nkind = \"crash\"\n";
+    refused("g.toml", &format!("{script}process = 1\nrecover_afte = 5"), "line 3", "did you mean `recover_after`?");
+    refused("h.toml", &script.replace("1s", "-1s"), "line 4", "10ms");
+    let file = place.write("i.toml", &format!("{script}process = 7"));
+    let ran = place.synod(&format!("sim --experiment {}", file.display())).exits(2);
+    ran.complains("S0208").complains("process 7 of n = 5").complains("counted from 0");
     place.synod("sim --experiment nowhere.toml").exits(2).complains("S0501");
     let file = place.write("f.toml", "algorithm = \"paxso\"\n");
     place.synod(&format!("sim --experiment {}", file.display())).exits(2).complains("did you mean `paxos`?");
@@ -199,7 +205,7 @@ fn a_wrong_experiment_is_refused_with_its_line_and_a_hint() {
 #[test]
 fn the_shipped_experiments_are_good() {
     let place = Place::new();
-    for name in ["paxos", "abd", "link-ladder"] {
+    for name in ["paxos", "abd", "link-ladder", "crash-loop"] {
         let file = format!("{EXPERIMENTS}/{name}.toml");
         place.synod(&format!("sim --experiment {file} --runs 20")).exits(0).says("holds");
     }
@@ -207,6 +213,24 @@ fn the_shipped_experiments_are_good() {
     place.synod(&ladder).exits(0).says("complete").says("at most 2 losses");
     let abd = format!("check --experiment {EXPERIMENTS}/abd.toml --states-max 2000");
     place.synod(&abd).exits(3).says("not complete");
+}
+
+#[test]
+fn a_script_strikes_each_run_as_written() {
+    let place = Place::new();
+    let scripted = |faults: &str| {
+        let file = place.write("script.toml", &format!("algorithm = \"eager-reliable-broadcast\"\n{faults}"));
+        place.synod(&format!("sim --experiment {} --runs 10 --trace t.jsonl --json", file.display()))
+    };
+    let crash = "[[sim.script]]\nat = \"3ms\"\nkind = \"crash\"\nprocess = 2\n";
+    let events = scripted(crash).exits(0).events();
+    let ground = events.iter().find(|e| e["event"] == "ground").expect("a ground");
+    assert_eq!(ground["numbers"]["faults"]["crash for ever"], 10, "one a run");
+    let trace = fs::read_to_string(place.path().join("t.jsonl")).expect("the trace");
+    let crashes: Vec<_> = trace.lines().filter(|line| line.contains("{\"crash\":")).collect();
+    assert_eq!(crashes.len(), 1, "{crashes:?}");
+    assert!(crashes[0].contains("\"at\":3000000"), "{}", crashes[0]);
+    scripted("sim.script = []\n").exits(3); // no fault, though there are budgets
 }
 
 #[test]

@@ -215,8 +215,10 @@ mod tests {
                 assert!(page.contains(&format!("`{prefix}{key}`")), "{prefix}{key} is not documented");
             }
         };
-        let tables = ["check", "sim", "run", "environment", "failures", "storage", "links", "timing", "oracles"];
-        let leaves = |section| known(section).into_iter().filter(|key| !tables.contains(&key.as_str())).collect();
+        let tables =
+            ["check", "sim", "run", "environment", "failures", "storage", "links", "timing", "oracles"];
+        let leaves =
+            |section| known(section).into_iter().filter(|key| !tables.contains(&key.as_str())).collect();
         for section in ["", "[check]", "[sim]", "[run]", "[sim.environment]"] {
             documented(leaves(section), "");
         }

@@ -24,7 +24,6 @@ pub mod report;
 pub mod script;
 mod story;
 pub mod watch;
-pub mod worlds;
 
 pub use registry::{Entry, Registry};
 

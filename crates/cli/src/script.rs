@@ -120,9 +120,8 @@ fn spending(script: &[Scripted], environment: &Environment) -> [(Budget, u32, &'
     let loops = count(|f| matches!(f, Fault::CrashLoop { .. }));
     let crashes = count(|f| recovers_after(f).is_some_and(|after| after.is_some()));
     let stops = count(|f| recovers_after(f).is_some_and(|after| after.is_none()));
-    let torn = count(|f| {
-        matches!(f, Fault::Crash { torn: true, .. } | Fault::CrashWhileStoring { torn: true, .. })
-    });
+    let torn =
+        count(|f| matches!(f, Fault::Crash { torn: true, .. } | Fault::CrashWhileStoring { torn: true, .. }));
     let (failures, links) = (&environment.failures, &environment.links);
     [
         (failures.stops, stops + loops, "failures.stops"),
@@ -194,7 +193,8 @@ mod tests {
         let plan = plan(&script.expect("faults"), &environment, Duration::from_secs(2)).expect("a plan");
         let FaultPlan::Script(faults) = plan else { panic!("a script is wanted") };
         assert_eq!(faults.len(), 9);
-        let partition = Partition { from: vec![ProcessId(0)], to: vec![ProcessId(1), ProcessId(2)], one_way: true };
+        let partition =
+            Partition { from: vec![ProcessId(0)], to: vec![ProcessId(1), ProcessId(2)], one_way: true };
         assert_eq!(faults[4], (Duration::from_millis(5), Fault::Sever { partition }));
     }
 

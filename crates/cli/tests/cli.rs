@@ -192,7 +192,12 @@ fn a_wrong_experiment_is_refused_with_its_line_and_a_hint() {
     refused("d.toml", "n = 3\n", "algorithm", "begins with");
     refused("e.toml", "algorithm = \n", "line 1", "docs/experiments.md");
     let script = "algorithm = \"paxos\"\n\n[[sim.script]]\nat = \"1s\"\nkind = \"crash\"\n";
-    refused("g.toml", &format!("{script}process = 1\nrecover_afte = 5"), "line 3", "did you mean `recover_after`?");
+    refused(
+        "g.toml",
+        &format!("{script}process = 1\nrecover_afte = 5"),
+        "line 3",
+        "did you mean `recover_after`?",
+    );
     refused("h.toml", &script.replace("1s", "-1s"), "line 4", "10ms");
     let file = place.write("i.toml", &format!("{script}process = 7"));
     let ran = place.synod(&format!("sim --experiment {}", file.display())).exits(2);

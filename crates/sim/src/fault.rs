@@ -92,8 +92,8 @@ pub enum Fault {
 
 /// An optional duration in files.
 mod after {
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
     use super::duration;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
     use std::time::Duration;
 
     #[derive(Serialize, Deserialize)]

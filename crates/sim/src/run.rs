@@ -440,9 +440,10 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
     }
 
     fn debts_are_due(&self, ended: Ended) -> bool {
-        let recovered = self.setting.seating.seats().all(|seat| {
-            self.status(seat) == Status::Up || self.faulty(self.setting.seating.identity(seat))
-        });
+        let recovered =
+            self.setting.seating.seats().all(|seat| {
+                self.status(seat) == Status::Up || self.faulty(self.setting.seating.identity(seat))
+            });
         let settled = recovered && self.world.rest.severed.is_empty() && self.axioms_hold();
         match ended {
             Ended::Quiescent => settled,

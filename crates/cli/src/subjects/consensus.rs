@@ -1,16 +1,15 @@
 //! Paxos: in simulations and clusters with heartbeats, explored with the oracle Omega in their place.
 
-use super::{at_least, defect, sized};
+use super::{at_least, defect};
 use std::marker::PhantomData;
 use synod_algorithms::consensus::paxos::PracticalDetector;
 use synod_algorithms::consensus::{Paxos, PaxosParameters, PaxosSequence};
 use synod_algorithms::detectors::{DetectorParameters, ElectLowerEpoch, OmegaOracle};
 use synod_cli::Entry;
-use synod_cli::worlds::usual;
 use synod_kernel::{Budget, Environment};
 use synod_model::Group;
 use synod_model::interface::{Propose, ProposeAt};
-use synod_properties::{Algorithm, Consensus, ConsensusSequence, GroundKind, Scale, Twin};
+use synod_properties::{Algorithm, Consensus, ConsensusSequence, GroundKind, Scale, Twin, usual};
 
 pub(super) fn all() -> Vec<Entry> {
     vec![
@@ -93,9 +92,9 @@ impl<D: PracticalDetector> Algorithm for Sequence<D> {
 
     fn scale(ground: GroundKind) -> Scale {
         match ground {
-            GroundKind::Check => sized(3, 1),
-            GroundKind::Sim => sized(5, 4),
-            GroundKind::Run => sized(5, 40),
+            GroundKind::Check => Scale::new(3, 1),
+            GroundKind::Sim => Scale::new(5, 4),
+            GroundKind::Run => Scale::new(5, 40),
         }
     }
 
@@ -137,8 +136,8 @@ impl<D: PracticalDetector> Algorithm for Single<D> {
 
     fn scale(ground: GroundKind) -> Scale {
         match ground {
-            GroundKind::Check => sized(3, 1),
-            GroundKind::Sim | GroundKind::Run => sized(5, 1),
+            GroundKind::Check => Scale::new(3, 1),
+            GroundKind::Sim | GroundKind::Run => Scale::new(5, 1),
         }
     }
 

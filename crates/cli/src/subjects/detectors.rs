@@ -1,13 +1,12 @@
 //! Leader detectors: nothing is asked of them.
 
-use super::{at_least, defect, sized};
+use super::{at_least, defect};
 use synod_algorithms::detectors::{DetectorParameters, ElectLowerEpoch};
 use synod_cli::Entry;
-use synod_cli::worlds::usual;
 use synod_kernel::{Budget, Environment};
 use synod_model::{Never, Process};
 use synod_properties::leader::LeaderMonitor;
-use synod_properties::{Algorithm, GroundKind, Scale, Twin};
+use synod_properties::{Algorithm, GroundKind, Scale, Twin, usual};
 
 pub(super) fn all() -> Vec<Entry> {
     vec![Entry::new::<LowerEpoch>()]
@@ -28,14 +27,18 @@ impl Algorithm for LowerEpoch {
             "ELD1",
             "every start is epoch 1, so that one which crashes for ever is trusted again and again",
         ),
-        Twin::new("candidates-kept", "ELD1", "whoever was heard once is a candidate for ever, stopped or not"),
+        Twin::new(
+            "candidates-kept",
+            "ELD1",
+            "whoever was heard once is a candidate for ever, stopped or not",
+        ),
         Twin::new("prefers-itself", "ELD2", "of equally low epochs each takes its own"),
     ];
 
     fn scale(ground: GroundKind) -> Scale {
         match ground {
-            GroundKind::Check => sized(2, 0),
-            GroundKind::Sim | GroundKind::Run => sized(5, 0),
+            GroundKind::Check => Scale::new(2, 0),
+            GroundKind::Sim | GroundKind::Run => Scale::new(5, 0),
         }
     }
 

@@ -423,7 +423,12 @@ fn a_cluster_of_processes_is_killed_cut_and_judged() {
     let place = Place::new();
     let ran = place.synod("run paxos --n 3 --requests 12").exits(0);
     ran.says("UC4").says("3 OS processes on loopback").says("byte for byte").says("kill -9");
-    assert!(!place.path().join(".synod/runs/paxos-0").exists(), "a good run leaves nothing behind");
+    let left: Vec<_> = fs::read_dir(place.path().join(".synod/runs")).expect("a directory").collect();
+    assert_eq!(left.len(), 1, "a good run leaves its trace alone: {left:?}");
+    let file = left[0].as_ref().expect("a file");
+    let content = fs::read_to_string(file.path()).expect("a trace");
+    let name = format!("paxos-{}.jsonl", synod_kernel::trace::name(&content));
+    assert_eq!(file.file_name().to_str(), Some(name.as_str()), "no later run takes its place");
     place.synod("run eager-reliable-broadcast --n 3 --requests 30 --directory kept").exits(0).says("RB4");
     assert!(place.path().join("kept/records").exists(), "what is asked for is kept");
     place.synod("run eager-reliable-broadcast --n 3 --directory kept").exits(5).complains("not empty");
@@ -437,12 +442,12 @@ fn a_port_in_use_is_the_machines_fault() {
     synod(&line).exits(5).complains("S0503").complains(&port.to_string());
 }
 
-#[test]
+/// What a command comes to when Ctrl-C is pressed as soon as it listens.
 #[cfg(target_os = "linux")]
-fn an_interrupted_campaign_reports_what_it_found() {
+fn interrupted(arguments: &str) -> Ran {
     let place = Place::new();
     let mut command = Command::new(env!("CARGO_BIN_EXE_synod"));
-    command.args(["sim", "abd", "--runs", "100000000", "--json"]).current_dir(place.path());
+    command.args(arguments.split(' ')).current_dir(place.path());
     command.stdout(std::process::Stdio::piped());
     let child = command.spawn().expect("it starts");
     let status = format!("/proc/{}/status", child.id());
@@ -458,6 +463,22 @@ fn an_interrupted_campaign_reports_what_it_found() {
     let signal = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("a signal");
     assert!(signal.success());
     let ran = Ran::from(child.wait_with_output().expect("it ends")).exits(130);
-    let events = ran.events();
-    assert!(events.iter().any(|e| e["event"] == "ground" && e["result"] == "interrupted"), "{}", ran.out);
+    let ground = ran.events().into_iter().find(|e| e["event"] == "ground").expect("a report");
+    assert_eq!(ground["result"], "interrupted", "{}", ran.out);
+    ran
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn an_interrupted_campaign_reports_what_it_found() {
+    interrupted("sim abd --runs 100000000 --json");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn an_interrupted_cluster_stops_and_reports_what_it_found() {
+    let ran = interrupted("run eager-reliable-broadcast --n 3 --requests 100000 --json");
+    let ground = ran.events().into_iter().find(|e| e["event"] == "ground").expect("a report");
+    assert!(ground["numbers"]["rounds"].as_u64().expect("a number") < 10_000, "{ground}");
+    assert!(!ran.out.contains("time ran out"), "{}", ran.out);
 }

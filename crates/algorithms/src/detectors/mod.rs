@@ -28,6 +28,7 @@ impl<D> LeaderDetector for D where
 #[serde(deny_unknown_fields)]
 pub struct DetectorParameters {
     /// Δ: the period of the heartbeats.
+    #[serde(with = "synod_model::duration")]
     pub period: Duration,
     /// How long a process waits for heartbeats, and how that adapts.
     pub timeout: Timeout,

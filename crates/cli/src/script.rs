@@ -118,8 +118,8 @@ fn named(fault: &Fault) -> Vec<ProcessId> {
 fn spending(script: &[Scripted], environment: &Environment) -> [(Budget, u32, &'static str); 7] {
     let count = |spends: fn(&Fault) -> bool| script.iter().filter(|s| spends(&s.fault)).count() as u32;
     let loops = count(|f| matches!(f, Fault::CrashLoop { .. }));
-    let crashes = count(|f| recovers_after(f).is_some_and(|after| after.is_some()));
-    let stops = count(|f| recovers_after(f).is_some_and(|after| after.is_none()));
+    let crashes = count(|f| single_crash(f) == Some(Crash::Recovers));
+    let stops = count(|f| single_crash(f) == Some(Crash::Stops));
     let torn =
         count(|f| matches!(f, Fault::Crash { torn: true, .. } | Fault::CrashWhileStoring { torn: true, .. }));
     let (failures, links) = (&environment.failures, &environment.links);
@@ -134,12 +134,20 @@ fn spending(script: &[Scripted], environment: &Environment) -> [(Budget, u32, &'
     ]
 }
 
-/// Of a single crash: after how long it is over, if ever.
-fn recovers_after(fault: &Fault) -> Option<Option<Duration>> {
+/// How a single crash ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Crash {
+    Recovers,
+    Stops,
+}
+
+fn single_crash(fault: &Fault) -> Option<Crash> {
     match fault {
         Fault::Crash { recover_after, .. }
         | Fault::CrashInHandler { recover_after, .. }
-        | Fault::CrashWhileStoring { recover_after, .. } => Some(*recover_after),
+        | Fault::CrashWhileStoring { recover_after, .. } => {
+            Some(if recover_after.is_some() { Crash::Recovers } else { Crash::Stops })
+        }
         _ => None,
     }
 }

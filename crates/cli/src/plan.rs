@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::experiment::{self, EngineName, Experiment, OrderName};
 use crate::grounds::{World, check, run, sim};
 use crate::registry::{Entry, Registry, Subject};
+use crate::script;
 use std::path::PathBuf;
 use std::time::Duration;
 use synod_model::timing::TimingKind;
@@ -156,7 +157,7 @@ impl Request {
     }
 
     /// What the simulator is asked.
-    pub(crate) fn sim(&self, args: &args::Sim, world: &World) -> sim::Options {
+    pub(crate) fn sim(&self, args: &args::Sim, world: &World) -> Result<sim::Options, Error> {
         /// How many runs there are where nothing is said.
         const RUNS: u64 = 5_000;
         /// How long they are under partial synchrony: detectors adapt after GST, over many periods.
@@ -172,16 +173,21 @@ impl Request {
             (None, Some(_)) => 1,
             (None, None) => file.runs.unwrap_or(RUNS),
         };
-        sim::Options {
+        let horizon = args.horizon.or(file.horizon.map(|text| text.0.0)).unwrap_or(usual.horizon);
+        let faults = match &file.script {
+            Some(script) => script::plan(script, &world.environment, horizon)?,
+            None => usual.faults,
+        };
+        Ok(sim::Options {
             seeds: first..first.saturating_add(runs),
             run: synod_sim::Options {
                 steps_max: args.steps_max.or(file.steps_max).unwrap_or(usual.steps_max),
-                horizon: args.horizon.or(file.horizon.map(|text| text.0.0)).unwrap_or(usual.horizon),
-                faults: usual.faults,
+                horizon,
+                faults,
             },
             threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             record_first: args.trace.is_some(),
-        }
+        })
     }
 
     /// What the cluster is asked.

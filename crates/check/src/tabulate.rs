@@ -11,7 +11,7 @@ use crate::intern::{Interner, Tree};
 use crate::reference::{Concrete, initial};
 use crate::space::{BrokenStart, Edge, Exact, Missing, Space, Words};
 use crate::table::Table;
-use crate::worlds::{Scripted, Worlds, goals, judge, laws};
+use crate::worlds::{Owed, Scripted, Worlds, goals, judge, laws};
 use hashbrown::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use synod_kernel::network::InFlight;
@@ -473,7 +473,7 @@ struct Change {
     /// To which seat nothing arrives any more.
     discarded: u32,
     /// The class of fairness, 0 for none.
-    class: u32,
+    class: u64,
 }
 
 /// What names a move.
@@ -761,7 +761,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Tabulated<'a, P, M> 
             }
         }
         if c.beyond {
-            each(Edge::Outside);
+            each(Edge::Outside(self.changes[change as usize].class));
             return Ok(());
         }
         if c.depends {
@@ -889,10 +889,9 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Tabulated<'a, P, M> 
             Some(_) => Fairness::Unfair,
             None => world.fairness(&self.tables, choice),
         };
-        let class = match fairness {
-            Fairness::Fair => self.classes.intern(choice.clone()).0 + 1,
-            Fairness::Timed | Fairness::Unfair => 0,
-        };
+        let number = self.classes.intern(choice.clone()).0;
+        let called = Move { choice: choice.clone(), draws: Vec::new(), cut };
+        let class = Owed::of(&called, fairness).class(u64::from(number));
         let (told, change) = self.change(world, after, landing, class);
         let idle = change.seat == NONE
             && change.rest == NONE
@@ -924,7 +923,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Tabulated<'a, P, M> 
         self.called.push(Called { choice: choice.clone(), draws, cut: None });
     }
 
-    fn change(&mut self, before: &World<u32>, after: World<u32>, landing: Landing, class: u32) -> (Told, Change) {
+    fn change(&mut self, before: &World<u32>, after: World<u32>, landing: Landing, class: u64) -> (Told, Change) {
         let (mut told, mut change) = (Told::NOTHING, Change { class, ..Change::NOTHING });
         let mut changed = (0..self.seats).filter(|&s| before.seats[s] != after.seats[s]);
         if let Some(seat) = changed.next() {
@@ -1218,7 +1217,7 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Space for Tabulated<'_, 
 
     #[inline]
     fn class(&self, taken: &Taken) -> u64 {
-        u64::from(self.changes[taken.change as usize].class)
+        self.changes[taken.change as usize].class
     }
 
     fn memory(&self) -> u64 {
@@ -1270,7 +1269,7 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Tabulated<'_, P, M> {
         range
     }
 
-    /// The moves out of a state that have a place, in their order: as `expand` tells them.
+    /// The moves out of a state, in the order in which `expand` tells them.
     fn each_change(&self, words: &[u32], each: &mut impl FnMut(u32)) {
         let rest = words[HEAD + self.seats];
         let heard = self.in_flight(words).chunk_by(|a, b| a == b);
@@ -1280,16 +1279,8 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Tabulated<'_, P, M> {
             self.own[stance.expect("a state that was filled") as usize]
         });
         for (from, to) in heard.chain(own).chain([self.global[rest as usize]]) {
-            (from..to).filter(|&c| self.has_place(words, c)).for_each(&mut *each);
+            (from..to).for_each(&mut *each);
         }
-    }
-
-    /// Whether a move leads to a state that is kept, or breaks a property.
-    fn has_place(&self, words: &[u32], change: u32) -> bool {
-        let mut has = false;
-        let told = self.tell(words, change, &mut |edge| has = !matches!(edge, Edge::Outside));
-        told.expect("a state that was filled");
-        has
     }
 }
 
@@ -1299,5 +1290,9 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Worlds<P, M> for Tabulat
             words[HEAD..HEAD + self.seats].iter().map(|&s| self.tables.seats.get(s)).collect();
         let rest = self.rests.get(words[HEAD + self.seats]);
         see(&seats, self.monitors.get(words[HEAD + self.seats + 1]), rest)
+    }
+
+    fn monitor_number(&self, words: &[u32]) -> Option<u32> {
+        Some(words[HEAD + self.seats + 1])
     }
 }

@@ -30,7 +30,6 @@ mod components;
 mod graph;
 mod lasso;
 mod search;
-mod systems;
 mod verify;
 
 pub use bits::Bits;
@@ -38,7 +37,6 @@ pub use claims::{Temporal, refute};
 pub use graph::Graph;
 pub use lasso::{Lasso, Step};
 pub use search::find;
-pub use systems::{LivenessReport, check_liveness};
 
 /// What a run owes to a class of steps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

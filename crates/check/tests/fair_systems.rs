@@ -4,8 +4,8 @@
 mod fair_models;
 
 use fair_models::{Ewd426, Ewd840, Lock, PETERSON_FAIR, PETERSON_UNFAIR, Peterson, replay};
-use synod_check::fair::{LivenessReport, check_liveness};
 use synod_check::system::{Claim, Justice, Predicate, Says, System};
+use synod_check::{Control, Options, SystemReport, check_system};
 use synod_properties::Verdict;
 
 /// A system given by its edges: (from, to, what is owed to it), initially in 0.
@@ -39,23 +39,23 @@ const PROGRESS: Justice = Justice::Weak(0);
 const IS_ONE: Predicate<Edges> = |_, s| *s == 1;
 const IS_NOT_ONE: Predicate<Edges> = |_, s| *s != 1;
 
-fn judge(edges: &[(u8, u8, Justice)], says: &[(&'static str, Says<Edges>)]) -> LivenessReport<Edges> {
+fn judge(edges: &[(u8, u8, Justice)], says: &[(&'static str, Says<Edges>)]) -> SystemReport<Edges> {
     checked(&Edges { edges: edges.to_vec(), claims: says.to_vec() })
 }
 
 /// The report, after each counterexample was replayed.
-fn checked<S: System>(system: &S) -> LivenessReport<S> {
-    let report = check_liveness(system, u32::MAX);
+fn checked<S: System>(system: &S) -> SystemReport<S> {
+    let report = check_system(system, &Options::default(), &mut |_| Control::Continue);
     for claim in system.claims() {
         if let Verdict::Violated { .. } = report.verdict(claim.property.id) {
-            let run = report.counterexample(claim.property.id).expect("what is violated is shown");
+            let run = report.counterexample_to(claim.property.id).expect("what is violated is shown");
             replay(system, &claim, run);
         }
     }
     report
 }
 
-fn holds<S: System>(report: &LivenessReport<S>, id: &str) -> bool {
+fn holds<S: System>(report: &SystemReport<S>, id: &str) -> bool {
     match report.verdict(id) {
         Verdict::Holds => true,
         Verdict::Violated { .. } => false,
@@ -64,8 +64,8 @@ fn holds<S: System>(report: &LivenessReport<S>, id: &str) -> bool {
 }
 
 /// The states of the counterexample, and from which place on it repeats itself.
-fn run<S: System>(report: &LivenessReport<S>, id: &str) -> (Vec<S::State>, usize) {
-    let run = report.counterexample(id).expect("a counterexample");
+fn run<S: System>(report: &SystemReport<S>, id: &str) -> (Vec<S::State>, usize) {
+    let run = report.counterexample_to(id).expect("a counterexample");
     let states = std::iter::once(run.start.clone()).chain(run.steps.iter().map(|s| s.1.clone())).collect();
     (states, run.cycle_from.expect("a lasso"))
 }
@@ -137,7 +137,6 @@ fn a_step_that_changes_nothing_is_no_step() {
     assert_eq!(run(&report, "GOAL"), (vec![0], 0));
     let report = judge(&[(0, 0, PROGRESS), (0, 1, PROGRESS)], &[("GOAL", Says::Eventually(IS_ONE))]);
     assert!(holds(&report, "GOAL"));
-    assert_eq!(report.edges, 1);
 }
 
 #[test]
@@ -155,8 +154,10 @@ fn what_leaves_the_kept_states_leaves_the_verdict_open() {
     assert!(holds(&report, "AFTER"), "no run that matters leaves");
     assert!(report.verdict("NEVER").is_vacuous());
     let system = Edges { edges: vec![(0, 2, PROGRESS), (2, 1, PROGRESS)], claims: claims.to_vec() };
-    let cut = check_liveness(&system, 1);
-    assert_eq!(cut.verdict("GOAL"), &Verdict::Unknown { why: "the limit of 1 states".to_owned() });
+    let one = Options { states_max: 1, ..Options::default() };
+    let cut = check_system(&system, &one, &mut |_| Control::Continue);
+    let why = "not complete: the limit of 1 states".to_owned();
+    assert_eq!(cut.verdict("GOAL"), &Verdict::Unknown { why });
 }
 
 #[test]
@@ -168,7 +169,7 @@ fn a_lock_released_again_and_again_starves_under_weak_fairness_and_not_under_str
 #[test]
 fn peterson_is_free_of_starvation_when_both_processes_are_weakly_fair() {
     let report = checked(&Peterson { fair: PETERSON_FAIR });
-    assert_eq!((report.states, report.edges), (42, 76));
+    assert_eq!(report.states, 42);
     assert!(["P0", "P1"].iter().all(|id| holds(&report, id)));
     // a process may stay in its noncritical section for ever
     assert!(!holds(&report, "BUSY"));
@@ -205,7 +206,7 @@ fn ewd840_detects_nothing_when_the_token_may_rest() {
 fn ewd426_stabilises_with_enough_values_and_not_with_fewer() {
     for (n, m) in [(3, 2), (3, 3), (4, 3), (4, 4), (5, 4)] {
         let report = checked(&Ewd426 { n, m });
-        assert_eq!(report.states, u32::from(m).pow(u32::from(n)));
+        assert_eq!(report.states, u64::from(m).pow(u32::from(n)));
         assert!(holds(&report, "STABLE") && holds(&report, "SERVED"), "n = {n}, m = {m}");
     }
     for (n, m) in [(4, 2), (5, 2), (5, 3)] {

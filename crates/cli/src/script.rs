@@ -162,8 +162,8 @@ mod tests {
     }
 
     fn read(faults: &[&str]) -> Result<Vec<Scripted>, toml::de::Error> {
-        let text: String = faults.iter().map(|fault| format!("[[script]]\n{fault}\n")).collect();
-        toml::from_str::<File>(&text).map(|file| file.script)
+        let faults: Vec<_> = faults.iter().map(|fault| format!("[[script]]\n{fault}\n")).collect();
+        toml::from_str::<File>(&faults.concat()).map(|file| file.script)
     }
 
     fn world() -> Environment {

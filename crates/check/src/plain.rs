@@ -181,6 +181,16 @@ impl<S: System> Space for Plain<'_, S> {
         rows.push(next);
     }
 
+    fn keep(
+        &self,
+        exact: &mut Self::Exact,
+        _: &S::State,
+        (print, (state, _)): (Print, &Self::Step),
+        _: &mut Self::Rows,
+    ) -> (u32, bool) {
+        exact.insert(print, state)
+    }
+
     fn reached(&self, state: &S::State) -> u64 {
         let bits = self.goals.iter().filter(|(_, holds)| holds(self.system, state)).map(|(at, _)| 1 << at);
         bits.sum()

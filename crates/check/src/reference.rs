@@ -2,7 +2,7 @@
 
 use crate::fingerprint::{Print, print_of};
 use crate::intern::Kept;
-use crate::space::{BrokenStart, Edge, Missing, Space};
+use crate::space::{BrokenStart, Edge, Exact, Missing, Space};
 use crate::worlds::{Owed, Scripted, Worlds, goals, judge, laws};
 use std::sync::atomic::{AtomicU64, Ordering};
 use synod_kernel::seat::cuts;
@@ -261,6 +261,16 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Space for Reference<'_, 
 
     fn build(&self, _: &Concrete<P, M>, (state, _): Self::Step, rows: &mut Self::Rows) {
         rows.push(state);
+    }
+
+    fn keep(
+        &self,
+        exact: &mut Self::Exact,
+        _: &Concrete<P, M>,
+        (print, (state, _)): (Print, &Self::Step),
+        _: &mut Self::Rows,
+    ) -> (u32, bool) {
+        exact.insert(print, state)
     }
 
     fn reached(&self, state: &Concrete<P, M>) -> u64 {

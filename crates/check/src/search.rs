@@ -793,9 +793,8 @@ fn look_up_exact<S: Space>(
         }
         open_to(&mut steps, row);
         let class = space.class(&candidate.step);
-        one.truncate(0);
-        space.build(rows.at(row), candidate.step.clone(), &mut one);
-        let (to, new) = exact.insert(candidate.print, one.at(0));
+        let step = (candidate.print, &candidate.step);
+        let (to, new) = space.keep(exact, rows.at(row), step, &mut one);
         if new {
             chunk.fresh.push(at as u32);
         }

@@ -134,6 +134,18 @@ pub(crate) trait Space: Sync {
     fn fill(&mut self, state: &StateOf<Self>);
     /// Adds the state to which `step` leads from `from`.
     fn build(&self, from: &StateOf<Self>, step: Self::Step, rows: &mut Self::Rows);
+    /// Keeps the state to which `step` leads from `from` in full: its number, and whether it is new. `one` is working space.
+    fn keep(
+        &self,
+        exact: &mut Self::Exact,
+        from: &StateOf<Self>,
+        (print, step): (Print, &Self::Step),
+        one: &mut Self::Rows,
+    ) -> (u32, bool) {
+        one.truncate(0);
+        self.build(from, step.clone(), one);
+        exact.insert(print, one.at(0))
+    }
     /// The goals that a state reaches, as bits by the property's place.
     fn reached(&self, state: &StateOf<Self>) -> u64;
     /// The invariant that a state breaks.

@@ -10,7 +10,7 @@ use synod_kernel::{
     self as kernel, Budget, Choice, InPlace, Laws, Move, Observed, Rest, Script, Seat, SeatId, Setting,
     Status,
 };
-use synod_model::{Output, Process, ProcessId, ProcessSet, When};
+use synod_model::{Output, Process, ProcessId, ProcessSet, State, When};
 use synod_properties::{Kind, Monitor, Obligation, Observation, Property, Verdict, Violation};
 
 /// A space whose states are worlds of processes.
@@ -231,17 +231,18 @@ fn why_open(reason: u8) -> &'static str {
 }
 
 /// The debts of a space: for each, the states in which it stands.
-struct Debts {
+struct Debts<M> {
     debts: Vec<(Obligation, Bits)>,
     /// The states in which what the oracles said last is within their axioms.
     kept: Bits,
-    /// By monitor: its debts.
+    /// By monitor, or by its number where it has one: its debts.
     known: BTreeMap<u32, Rc<[usize]>>,
+    known_by_value: BTreeMap<M, Rc<[usize]>>,
     numbers: BTreeMap<Obligation, usize>,
 }
 
-impl Debts {
-    fn gather<P, M, S>(space: &S, exact: &S::Exact, setting: &Setting<P>) -> Self
+impl<M: State> Debts<M> {
+    fn gather<P, S>(space: &S, exact: &S::Exact, setting: &Setting<P>, looping: &ProcessSet) -> Self
     where
         P: Process,
         M: Monitor<P::Request, P::Indication>,
@@ -252,18 +253,20 @@ impl Debts {
             debts: Vec::new(),
             kept: Bits::none(states),
             known: BTreeMap::new(),
+            known_by_value: BTreeMap::new(),
             numbers: BTreeMap::new(),
         };
         for number in 0..states {
             exact.with(number, |state| {
                 let monitor_number = space.monitor_number(state);
                 space.view(state, |seats, monitor, _| {
-                    if !axioms_hold(setting, seats) {
+                    let mut faulty = stopped(setting, seats);
+                    looping.iter().for_each(|p| _ = faulty.insert(p));
+                    if !axioms_hold(setting, seats, &faulty) {
                         return;
                     }
                     all.kept.insert(number);
-                    let faulty = stopped(setting, seats);
-                    for &debt in all.of::<P, M>(monitor_number, monitor, states).iter() {
+                    for &debt in all.of::<P>(monitor_number, monitor, states).iter() {
                         if all.debts[debt].0.among.is_disjoint(&faulty) {
                             all.debts[debt].1.insert(number);
                         }
@@ -275,12 +278,16 @@ impl Debts {
     }
 
     /// What a monitor says is owed.
-    fn of<P, M>(&mut self, number: Option<u32>, monitor: &M, states: u32) -> Rc<[usize]>
+    fn of<P>(&mut self, number: Option<u32>, monitor: &M, states: u32) -> Rc<[usize]>
     where
         P: Process,
         M: Monitor<P::Request, P::Indication>,
     {
-        if let Some(known) = number.and_then(|n| self.known.get(&n)) {
+        let known = match number {
+            Some(number) => self.known.get(&number),
+            None => self.known_by_value.get(monitor),
+        };
+        if let Some(known) = known {
             return Rc::clone(known);
         }
         let mut owed = Vec::new();
@@ -293,9 +300,10 @@ impl Debts {
             owed.push(at);
         });
         let owed: Rc<[usize]> = owed.into();
-        if let Some(number) = number {
-            self.known.insert(number, Rc::clone(&owed));
-        }
+        _ = match number {
+            Some(number) => self.known.insert(number, Rc::clone(&owed)),
+            None => self.known_by_value.insert(monitor.clone(), Rc::clone(&owed)),
+        };
         owed
     }
 }
@@ -323,29 +331,24 @@ where
         return judged;
     }
     mark_open(found, exact, &mut steps.graph);
-    let debts = Debts::gather(&found.space, exact, setting);
-    judged.vacuous = matches!(
-        find(&steps.graph, &question(&debts.kept, &classes(steps, |_| false, ProcessSet::new(), setting), steps)),
-        Answer::None
-    );
-    let mut shortest: Option<(usize, &Obligation, Lasso)> = None;
-    for (obligation, region) in &debts.debts {
-        for looping in crash_loops(setting, &obligation.among) {
-            let classes = classes(steps, |at| !looping.contains(at), looping.clone(), setting);
-            match find(&steps.graph, &question(region, &classes, steps)) {
+    let mut shortest: Option<(usize, Obligation, Lasso)> = None;
+    judged.vacuous = true;
+    for looping in crash_loops(setting) {
+        let debts = Debts::gather(&found.space, exact, setting, &looping);
+        let classes = classes(steps, &looping, setting);
+        let stays = find(&steps.graph, &question(&debts.kept, &classes, steps));
+        judged.vacuous &= matches!(stays, Answer::None);
+        for (obligation, region) in debts.debts {
+            match find(&steps.graph, &question(&region, &classes, steps)) {
                 Answer::None => {}
                 Answer::Open { reason, .. } => {
-                    judged.unjudged.insert((obligation.property.clone(), why_open(reason).to_owned()));
+                    judged.unjudged.insert((obligation.property, why_open(reason).to_owned()));
+                }
+                // some run in which timers fire when they like: not one that keeps the bounds, perhaps
+                Answer::Found(lasso) if is_timed(steps, &lasso) => {
+                    judged.unjudged.insert((obligation.property, why_open(OPEN_TIMED).to_owned()));
                 }
                 Answer::Found(lasso) => {
-                    let timed = lasso.cycle.iter().any(|step| is_timed(steps, step.place(&steps.graph)));
-                    if timed {
-                        // some run in which timers fire when they like: not one that keeps the bounds, perhaps
-                        judged
-                            .unjudged
-                            .insert((obligation.property.clone(), why_open(OPEN_TIMED).to_owned()));
-                        continue;
-                    }
                     let length = lasso.stem.len() + lasso.cycle.len() + lasso.start as usize;
                     if shortest.as_ref().is_none_or(|(least, _, _)| length < *least) {
                         shortest = Some((length, obligation, lasso));
@@ -363,7 +366,7 @@ where
     for step in &lasso.cycle {
         moves.push(exact.with(step.state, |s| found.space.name(s, step.edge as usize)));
     }
-    let Obligation { property, what, .. } = obligation.clone();
+    let Obligation { property, what, .. } = obligation;
     let what = format!("{what}, for ever");
     judged.counterexample = Some(Counterexample { property, what, moves, cycle_from: Some(cycle_from) });
     judged
@@ -374,26 +377,23 @@ fn question<'a>(region: &'a Bits, classes: &'a [Class], steps: &'a Steps) -> Que
     Question { region, from: region, accepting: None, classes, levels: &steps.levels }
 }
 
-fn is_timed(steps: &Steps, edge: usize) -> bool {
-    let label = steps.graph.label(edge);
-    label > 0 && Owed::of_class(steps.classes[label as usize - 1]).timed
+/// Whether a timer with a duration fires in its loop.
+fn is_timed(steps: &Steps, lasso: &Lasso) -> bool {
+    lasso.cycle.iter().any(|step| {
+        let label = steps.graph.label(step.place(&steps.graph)) as usize;
+        label > 0 && Owed::of_class(steps.classes[label - 1]).timed
+    })
 }
 
 /// What runs owe, by label: nothing to processes that crash again and again, nor to what these send; and crashes of
-/// those that are to be correct are none of these runs'.
-fn classes<P: Process>(
-    steps: &Steps,
-    is_correct: impl Fn(ProcessId) -> bool,
-    looping: ProcessSet,
-    setting: &Setting<P>,
-) -> Vec<Class> {
+/// others are none of these runs'.
+fn classes<P: Process>(steps: &Steps, looping: &ProcessSet, setting: &Setting<P>) -> Vec<Class> {
     let identity = |seat: Option<SeatId>| seat.map(|s| setting.seating.identity(s));
     let class = |&class: &u64| {
         let owed = Owed::of_class(class);
         let faulty = |p: Option<ProcessId>| p.is_some_and(|p| looping.contains(p));
         if owed.crashes {
-            let forbidden = identity(owed.at).is_some_and(&is_correct);
-            return if forbidden { Class::FORBIDDEN } else { Class::default() };
+            return if faulty(identity(owed.at)) { Class::default() } else { Class::FORBIDDEN };
         }
         if faulty(identity(owed.at)) || faulty(identity(owed.from)) {
             return Class::default();
@@ -403,20 +403,16 @@ fn classes<P: Process>(
     std::iter::once(Class::default()).chain(steps.classes.iter().map(class)).collect()
 }
 
-/// The sets of processes, none of them among those that must be correct, that may crash and recover for ever: where
-/// restarts have a budget, in the end there are none.
-fn crash_loops<P: Process>(setting: &Setting<P>, among: &ProcessSet) -> Vec<ProcessSet> {
+/// The sets of processes that may crash and recover for ever: where restarts have a budget, in the end there are none.
+fn crash_loops<P: Process>(setting: &Setting<P>) -> Vec<ProcessSet> {
     let environment = &setting.environment;
     if environment.failures.restarts != Budget::Unlimited {
         return vec![ProcessSet::new()];
     }
-    let may: Vec<ProcessId> = setting
-        .group()
-        .members()
-        .filter(|&p| environment.failures.may_fail(p) && !among.contains(p))
-        .collect();
+    let may = setting.group().members().filter(|&p| environment.failures.may_fail(p));
+    let may: Vec<ProcessId> = may.take(10).collect();
     let chosen = |mask: u32| may.iter().enumerate().filter(move |(i, _)| mask >> i & 1 == 1).map(|(_, &p)| p);
-    (0..1_u32 << may.len().min(10)).map(|mask| chosen(mask).collect()).collect()
+    (0..1_u32 << may.len()).map(|mask| chosen(mask).collect()).collect()
 }
 
 /// Marks the states from which runs go on in a way that the budgets cut off.
@@ -461,8 +457,17 @@ fn stopped<P: Process>(setting: &Setting<P>, seats: &[&Seat<P>]) -> ProcessSet {
 
 /// Whether what the oracles said last is within their axioms, were it to stay so: all correct processes that consult
 /// Omega trust one and the same correct process; all that consult eventually-P suspect exactly the crashed.
-fn axioms_hold<P: Process>(setting: &Setting<P>, seats: &[&Seat<P>]) -> bool {
-    let faulty = stopped(setting, seats);
+///
+/// A correct process that is down has yet to recover, and to be told.
+fn axioms_hold<P: Process>(setting: &Setting<P>, seats: &[&Seat<P>], faulty: &ProcessSet) -> bool {
+    if setting.environment.oracles.granted.is_empty() {
+        return true;
+    }
+    let correct = |seat: SeatId| !faulty.contains(setting.seating.identity(seat));
+    let seats: Vec<_> = setting.seating.seats().filter(|&s| correct(s)).map(|s| seats[s.index()]).collect();
+    if seats.iter().any(|seat| seat.status() == Status::Down) {
+        return false;
+    }
     let consults = |seat: &Seat<P>, omega: bool| {
         seat.timers().iter().any(
             |(_, when)| matches!(when, When::Oracle(output) if matches!(output, Output::Trust(_)) == omega),
@@ -473,7 +478,7 @@ fn axioms_hold<P: Process>(setting: &Setting<P>, seats: &[&Seat<P>]) -> bool {
         up().filter(|s| consults(s, true)).map(|s| s.trusts()).collect();
     let agreed = trusted.is_empty()
         || (trusted.len() == 1 && trusted.iter().all(|t| t.is_some_and(|leader| !faulty.contains(leader))));
-    agreed && up().filter(|s| consults(s, false)).all(|s| *s.suspects() == faulty)
+    agreed && up().filter(|s| consults(s, false)).all(|s| s.suspects() == faulty)
 }
 
 /// A representation for running one step with a script.

@@ -176,7 +176,6 @@ impl Row {
     }
 
     /// With so many initial states.
-    #[expect(dead_code, reason = "first used by systems with several initial states")]
     pub(crate) const fn from(mut self, initial: u64) -> Self {
         self.initial = initial;
         self

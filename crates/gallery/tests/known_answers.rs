@@ -91,8 +91,22 @@ macro_rules! rows {
 }
 
 rows! {
+    alternating_bit: alternating_bit::AlternatingBit,
+    async_termination_detection: async_termination_detection::AsyncTerminationDetection,
+    bakery: bakery::Bakery,
+    chandy_misra_philosophers: chandy_misra_philosophers::ChandyMisraPhilosophers,
+    chang_roberts: chang_roberts::ChangRoberts,
+    ewd426: ewd426::Ewd426,
+    ewd840: ewd840::Ewd840,
+    ewd998: ewd998::Ewd998,
+    lamport_mutex: lamport_mutex::LamportMutex,
+    peterson: peterson::Peterson,
+    readers_writers: readers_writers::ReadersWriters,
+    simple_regular: simple_regular::SimpleRegular,
+    spanning_tree: spanning_tree::SpanningTree,
     transaction_commit: transaction_commit::TransactionCommit,
     two_phase_commit: two_phase_commit::TwoPhaseCommit,
+    two_phase_commit_with_backup: two_phase_commit_with_backup::TwoPhaseCommitWithBackup,
 }
 
 #[test]

@@ -8,14 +8,20 @@
 pub mod alternating_bit;
 pub mod async_termination_detection;
 pub mod bakery;
+pub mod bcast_byz;
+pub mod bcast_folklore;
 mod catalogue;
 pub mod chandy_misra_philosophers;
 pub mod chang_roberts;
+pub mod echo;
 pub mod ewd426;
 pub mod ewd840;
 pub mod ewd998;
 pub mod fifo;
 pub mod lamport_mutex;
+pub mod nbacg_guer01;
+pub mod paxos;
+mod permutation;
 pub mod peterson;
 pub mod readers_writers;
 pub mod set;
@@ -24,6 +30,7 @@ pub mod spanning_tree;
 pub mod transaction_commit;
 pub mod two_phase_commit;
 pub mod two_phase_commit_with_backup;
+pub mod voting;
 
 pub use catalogue::{
     Constant, Constants, Entry, Findings, Provenance, Published, Refused, Refuted, Row, Run,
@@ -35,12 +42,17 @@ pub const fn all() -> &'static [Entry] {
         Entry::of::<alternating_bit::AlternatingBit>(),
         Entry::of::<async_termination_detection::AsyncTerminationDetection>(),
         Entry::of::<bakery::Bakery>(),
+        Entry::of::<bcast_byz::BcastByz>(),
+        Entry::of::<bcast_folklore::BcastFolklore>(),
         Entry::of::<chandy_misra_philosophers::ChandyMisraPhilosophers>(),
         Entry::of::<chang_roberts::ChangRoberts>(),
+        Entry::of::<echo::Echo>(),
         Entry::of::<ewd426::Ewd426>(),
         Entry::of::<ewd840::Ewd840>(),
         Entry::of::<ewd998::Ewd998>(),
         Entry::of::<lamport_mutex::LamportMutex>(),
+        Entry::of::<nbacg_guer01::NbacgGuer01>(),
+        Entry::of::<paxos::Paxos>(),
         Entry::of::<peterson::Peterson>(),
         Entry::of::<readers_writers::ReadersWriters>(),
         Entry::of::<simple_regular::SimpleRegular>(),
@@ -48,6 +60,7 @@ pub const fn all() -> &'static [Entry] {
         Entry::of::<transaction_commit::TransactionCommit>(),
         Entry::of::<two_phase_commit::TwoPhaseCommit>(),
         Entry::of::<two_phase_commit_with_backup::TwoPhaseCommitWithBackup>(),
+        Entry::of::<voting::Voting>(),
     ];
     ALL
 }

@@ -148,7 +148,7 @@ impl Published for SpanningTree {
     ];
     const ROWS: &'static [Row] = &[
         Row::new(&[("n", 5), ("far", 6)], 1_236, 5).generating(10_278).published(),
-        Row::new(&[("n", 4), ("far", 4), ("every", 1)], 3_984, 4).from(64).generating(21_784).published(),
+        Row::new(&[("n", 4), ("far", 5), ("every", 1)], 3_984, 4).from(64).generating(21_784).published(),
     ];
     const REFUTED: &'static [Refuted] = &[Refuted { constants: &[("broken", 1)], property: "ST1" }];
 

@@ -94,12 +94,17 @@ rows! {
     alternating_bit: alternating_bit::AlternatingBit,
     async_termination_detection: async_termination_detection::AsyncTerminationDetection,
     bakery: bakery::Bakery,
+    bcast_byz: bcast_byz::BcastByz,
+    bcast_folklore: bcast_folklore::BcastFolklore,
     chandy_misra_philosophers: chandy_misra_philosophers::ChandyMisraPhilosophers,
     chang_roberts: chang_roberts::ChangRoberts,
+    echo: echo::Echo,
     ewd426: ewd426::Ewd426,
     ewd840: ewd840::Ewd840,
     ewd998: ewd998::Ewd998,
     lamport_mutex: lamport_mutex::LamportMutex,
+    nbacg_guer01: nbacg_guer01::NbacgGuer01,
+    paxos: paxos::Paxos,
     peterson: peterson::Peterson,
     readers_writers: readers_writers::ReadersWriters,
     simple_regular: simple_regular::SimpleRegular,
@@ -107,6 +112,7 @@ rows! {
     transaction_commit: transaction_commit::TransactionCommit,
     two_phase_commit: two_phase_commit::TwoPhaseCommit,
     two_phase_commit_with_backup: two_phase_commit_with_backup::TwoPhaseCommitWithBackup,
+    voting: voting::Voting,
 }
 
 #[test]

@@ -23,6 +23,7 @@ pub mod nbacg_guer01;
 pub mod paxos;
 mod permutation;
 pub mod peterson;
+pub mod raft;
 pub mod readers_writers;
 pub mod set;
 pub mod simple_regular;
@@ -54,6 +55,7 @@ pub const fn all() -> &'static [Entry] {
         Entry::of::<nbacg_guer01::NbacgGuer01>(),
         Entry::of::<paxos::Paxos>(),
         Entry::of::<peterson::Peterson>(),
+        Entry::of::<raft::Raft>(),
         Entry::of::<readers_writers::ReadersWriters>(),
         Entry::of::<simple_regular::SimpleRegular>(),
         Entry::of::<spanning_tree::SpanningTree>(),

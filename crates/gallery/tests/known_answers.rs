@@ -106,6 +106,7 @@ rows! {
     nbacg_guer01: nbacg_guer01::NbacgGuer01,
     paxos: paxos::Paxos,
     peterson: peterson::Peterson,
+    raft: raft::Raft,
     readers_writers: readers_writers::ReadersWriters,
     simple_regular: simple_regular::SimpleRegular,
     spanning_tree: spanning_tree::SpanningTree,

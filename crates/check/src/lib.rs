@@ -5,19 +5,24 @@
 //! Two engines share the search and differ in how they represent a state: [`Engine::Reference`] keeps plain values and is
 //! what [`Engine::Tabulating`], which interns them and runs each handler once per distinct input, is tested against.
 
-mod explore;
+mod fingerprint;
 mod intern;
 mod liveness;
 mod plain;
 mod reference;
 mod report;
+mod search;
+mod space;
 pub mod system;
+mod table;
 mod tabulate;
 #[cfg(test)]
 mod tests;
+mod visited;
+mod worlds;
 
 pub use plain::{SystemReport, SystemRun, check_system};
-pub use report::{Control, Counterexample, Engine, Options, Order, Progress, Report};
+pub use report::{Control, Counterexample, Engine, Options, Order, Progress, Report, Store};
 
 use synod_kernel::Setting;
 use synod_model::Process;
@@ -40,12 +45,12 @@ where
 {
     match options.engine {
         Engine::Reference => {
-            let space = reference::Plain::new(setting, measure);
-            explore::explore(space, setting, monitor, options, progress)
+            let space = reference::Reference::new(setting, monitor, measure);
+            worlds::report(search::search(space, options, progress), setting, options)
         }
         Engine::Tabulating => {
-            let space = tabulate::Tabulated::new(setting, measure);
-            explore::explore(space, setting, monitor, options, progress)
+            let space = tabulate::Tabulated::new(setting, monitor, measure);
+            worlds::report(search::search(space, options, progress), setting, options)
         }
     }
 }

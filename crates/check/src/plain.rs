@@ -1,10 +1,12 @@
 //! Exploring a plain transition system.
 
-use crate::intern::Interner;
-use crate::report::{Control, Options, Progress};
-use crate::system::{Says, System};
-use std::collections::BTreeSet;
-use synod_properties::{Kind, Property, Verdict};
+use crate::fingerprint::{Print, print_of};
+use crate::intern::Kept;
+use crate::report::{Control, Options, Progress, Store};
+use crate::search::{Ended, Found, search};
+use crate::space::{BrokenStart, Edge, Missing, Space};
+use crate::system::{Justice, Says, System};
+use synod_properties::{Kind, Property, Verdict, Violation};
 
 /// What a check of a system answers.
 #[derive(Clone, Debug)]
@@ -23,6 +25,10 @@ pub struct SystemReport<S: System> {
     pub complete: bool,
     /// Why not, if not.
     pub stopped: Option<String>,
+    /// How a state was known again.
+    pub store: Store,
+    /// Bytes used.
+    pub memory: u64,
     /// A run that breaks a claim.
     pub counterexample: Option<SystemRun<S>>,
 }
@@ -52,6 +58,150 @@ impl<S: System> SystemReport<S> {
         let found = self.verdicts.iter().find(|(property, _)| property.id == id);
         &found.unwrap_or_else(|| panic!("no claim {id}")).1
     }
+
+    /// Whether every claim holds.
+    pub fn holds(&self) -> bool {
+        self.verdicts.iter().all(|(_, verdict)| *verdict == Verdict::Holds)
+    }
+}
+
+/// A system as a space.
+struct Plain<'a, S: System> {
+    system: &'a S,
+    /// Claims on states, by their place.
+    always: Vec<(usize, crate::system::Predicate<S>)>,
+    ends: Vec<(usize, crate::system::Predicate<S>)>,
+    goals: Vec<(usize, crate::system::Predicate<S>)>,
+    properties: Vec<Property>,
+}
+
+/// What a step of a system is called: how it started, or an action and the state after it.
+enum Name<S: System> {
+    Start(S::State),
+    Step(S::Action, S::State),
+}
+
+impl<S: System> Clone for Name<S> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Start(state) => Self::Start(state.clone()),
+            Self::Step(action, state) => Self::Step(action.clone(), state.clone()),
+        }
+    }
+}
+
+impl<'a, S: System> Plain<'a, S> {
+    fn new(system: &'a S) -> Self {
+        let claims = system.claims();
+        let (mut always, mut ends, mut goals) = (Vec::new(), Vec::new(), Vec::new());
+        for (at, claim) in claims.iter().enumerate() {
+            match claim.says {
+                Says::Always(holds) => always.push((at, holds)),
+                Says::Ends(holds) => ends.push((at, holds)),
+                Says::Sometimes(holds) => goals.push((at, holds)),
+                _ => {}
+            }
+        }
+        let properties = claims.iter().map(|c| c.property).collect();
+        Self { system, always, ends, goals, properties }
+    }
+
+    fn first_broken(
+        &self,
+        claims: &[(usize, crate::system::Predicate<S>)],
+        state: &S::State,
+    ) -> Option<Violation> {
+        let (at, _) = claims.iter().find(|(_, holds)| !holds(self.system, state))?;
+        Some(Violation::new(&self.properties[*at], format!("{state:?}")))
+    }
+}
+
+impl<S: System> Space for Plain<'_, S> {
+    type Rows = Vec<S::State>;
+    type Step = (S::State, u64);
+    type Name = Name<S>;
+    type Exact = Kept<S::State>;
+
+    fn properties(&self) -> Vec<Property> {
+        self.properties.clone()
+    }
+
+    fn initial(&mut self, rows: &mut Vec<S::State>) -> Result<Vec<Vec<Name<S>>>, BrokenStart<Name<S>>> {
+        self.system.initial(&mut |state| {
+            if self.system.within(&state) {
+                rows.push(state);
+            }
+        });
+        Ok(rows.iter().map(|state| vec![Name::Start(state.clone())]).collect())
+    }
+
+    #[inline]
+    fn print(&self, state: &S::State) -> Print {
+        print_of(state)
+    }
+
+    #[inline]
+    fn expand(
+        &self,
+        state: &S::State,
+        each: &mut impl FnMut(Edge<(S::State, u64)>),
+    ) -> Result<(), Missing> {
+        self.system.steps(state, &mut |action, next| {
+            if self.system.within(&next) {
+                let class = match self.system.fairness(&action) {
+                    Justice::None => 0,
+                    Justice::Weak(class) => class << 2 | 1,
+                    Justice::Strong(class) => class << 2 | 2,
+                };
+                each(Edge::To { print: print_of(&next), step: (next, class) });
+            } else {
+                each(Edge::Outside);
+            }
+        });
+        Ok(())
+    }
+
+    fn fill(&mut self, _: &S::State) {}
+
+    #[inline]
+    fn build(&self, _: &S::State, (next, _): (S::State, u64), rows: &mut Vec<S::State>) {
+        rows.push(next);
+    }
+
+    fn reached(&self, state: &S::State) -> u64 {
+        let bits = self.goals.iter().filter(|(_, holds)| holds(self.system, state)).map(|(at, _)| 1 << at);
+        bits.sum()
+    }
+
+    #[inline]
+    fn broken(&self, state: &S::State) -> Option<Violation> {
+        self.first_broken(&self.always, state)
+    }
+
+    fn broken_end(&self, state: &S::State) -> Option<Violation> {
+        self.first_broken(&self.ends, state)
+    }
+
+    fn name(&mut self, from: &S::State, place: usize) -> Name<S> {
+        let (mut at, mut found) = (0, None);
+        self.system.steps(from, &mut |action, next| {
+            if self.system.within(&next) {
+                if at == place {
+                    found = Some(Name::Step(action, next));
+                }
+                at += 1;
+            }
+        });
+        found.expect("a state has this many steps")
+    }
+
+    fn class(&self, step: &(S::State, u64)) -> u64 {
+        step.1
+    }
+
+    fn memory(&self) -> u64 {
+        0
+    }
 }
 
 /// Explores every run of a system and judges its claims.
@@ -60,109 +210,54 @@ pub fn check_system<S: System>(
     options: &Options,
     progress: &mut dyn FnMut(&Progress) -> Control,
 ) -> SystemReport<S> {
-    let claims = system.claims();
-    let mut states = Interner::new();
-    let mut parents: Vec<u32> = Vec::new();
-    let mut broken: Option<(usize, u32)> = None;
-    let mut reached = BTreeSet::new();
-    let (mut generated, mut depth) = (0_u64, 0);
-    let mut judge = |id: u32, state: &S::State| {
-        for (at, claim) in claims.iter().enumerate() {
-            match claim.says {
-                Says::Always(holds) if !holds(system, state) && broken.is_none() => broken = Some((at, id)),
-                Says::Sometimes(holds) if holds(system, state) => _ = reached.insert(at),
-                _ => {}
-            }
-        }
-    };
-    system.initial(&mut |state| {
-        generated += 1;
-        if system.within(&state) {
-            let (id, new) = states.intern(state);
-            if new {
-                parents.push(id);
-                judge(id, states.get(id));
-            }
-        }
-    });
-    let initial = states.len() as u64;
-    let (mut from, mut level_end) = (0, states.len() as u32);
-    let mut stopped = None;
-    while from < states.len() as u32 {
-        if from == level_end {
-            (level_end, depth) = (states.len() as u32, depth + 1);
-        }
-        let mut found = Vec::new();
-        system.steps(states.get(from), &mut |_, state| found.push(state));
-        for state in found {
-            generated += 1;
-            if system.within(&state) {
-                let (id, new) = states.intern(state);
-                if new {
-                    parents.push(from);
-                    judge(id, states.get(id));
-                }
-            }
-        }
-        from += 1;
-        let now = Progress { states: states.len() as u64, transitions: generated, depth, frontier: 0 };
-        if from.is_multiple_of(4096) && progress(&now) == Control::Stop {
-            stopped = Some("stopped on request".to_owned());
-            break;
-        }
-        if states.len() as u64 > options.states_max {
-            stopped = Some(format!("the limit of {} states", options.states_max));
-            break;
+    let mut found = search(Plain::new(system), options, progress);
+    let (mut stopped, mut counterexample) = (None, None);
+    match found.ended.take() {
+        None => {}
+        Some(Ended::Limit(why)) => stopped = Some(why),
+        Some(Ended::Broken(violation, names)) => {
+            stopped = Some("stopped at the violation".to_owned());
+            counterexample = Some(run(violation, names, None));
         }
     }
-    let counterexample = broken.map(|(at, id)| {
-        let mut way = vec![id];
-        while parents[way[way.len() - 1] as usize] != way[way.len() - 1] {
-            way.push(parents[way[way.len() - 1] as usize]);
-        }
-        way.reverse();
-        let steps = way.windows(2).map(|pair| {
-            let mut action = None;
-            system.steps(states.get(pair[0]), &mut |a, state| {
-                if action.is_none() && state == *states.get(pair[1]) {
-                    action = Some(a);
-                }
-            });
-            (action.expect("a parent has a step to its child"), states.get(pair[1]).clone())
-        });
-        SystemRun {
-            property: claims[at].property.id.to_owned(),
-            what: format!("{:?}", states.get(id)),
-            start: states.get(way[0]).clone(),
-            steps: steps.collect(),
-            cycle_from: None,
-        }
-    });
-    let verdicts = claims
-        .iter()
-        .enumerate()
-        .map(|(at, claim)| {
-            let unknown = |why: &str| Verdict::Unknown { why: why.to_owned() };
-            let verdict = match (&counterexample, claim.property.kind) {
-                (Some(run), _) if run.property == claim.property.id => {
-                    Verdict::Violated { what: run.what.clone() }
-                }
-                (_, Kind::Reachable) if reached.contains(&at) => Verdict::Holds,
-                (_, Kind::Reachable) => unknown("never reached"),
-                (_, Kind::Liveness) => unknown("not judged yet"),
-                (_, Kind::Safety) => stopped.as_deref().map_or(Verdict::Holds, unknown),
-            };
-            (claim.property, verdict)
-        })
-        .collect();
     SystemReport {
-        verdicts,
-        initial,
-        states: states.len() as u64,
-        generated,
-        depth,
+        verdicts: verdicts(&found, stopped.as_deref(), counterexample.as_ref()),
+        initial: found.initial,
+        states: found.states,
+        generated: found.generated,
+        depth: found.depth,
         complete: stopped.is_none(),
         stopped,
+        store: options.store,
+        memory: found.memory,
         counterexample,
     }
+}
+
+fn run<S: System>(violation: Violation, names: Vec<Name<S>>, cycle_from: Option<usize>) -> SystemRun<S> {
+    let mut names = names.into_iter();
+    let Some(Name::Start(start)) = names.next() else { unreachable!("a run starts at an initial state") };
+    let steps = names.map(|name| match name {
+        Name::Step(action, state) => (action, state),
+        Name::Start(_) => unreachable!("a run starts once"),
+    });
+    SystemRun { property: violation.property, what: violation.what, start, steps: steps.collect(), cycle_from }
+}
+
+fn verdicts<S: System>(
+    found: &Found<Plain<'_, S>>,
+    stopped: Option<&str>,
+    counterexample: Option<&SystemRun<S>>,
+) -> Vec<(Property, Verdict)> {
+    let unknown = |why: &str| Verdict::Unknown { why: why.to_owned() };
+    let properties = found.space.properties();
+    let verdict = |at: usize, property: &Property| match (counterexample, property.kind, stopped) {
+        (Some(run), _, _) if run.property == property.id => Verdict::Violated { what: run.what.clone() },
+        (_, Kind::Reachable, _) if found.reached >> at & 1 == 1 => Verdict::Holds,
+        (_, _, Some(why)) => unknown(&format!("not complete: {why}")),
+        (_, Kind::Reachable, _) => unknown("never reached: what it stands for was not exercised"),
+        (_, Kind::Liveness, _) => unknown("not judged yet"),
+        (_, Kind::Safety, _) => Verdict::Holds,
+    };
+    properties.iter().enumerate().map(|(at, p)| (*p, verdict(at, p))).collect()
 }

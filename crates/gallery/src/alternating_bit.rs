@@ -107,7 +107,7 @@ impl System for AlternatingBit {
         }
         if let Some((first, messages)) = messages.pop() {
             let (received, received_bit) = ((first - 1) / 2, (first - 1) % 2);
-            each(Action::ReceiveMessage, State { messages, received, received_bit, ..*state });
+            each(Action::ReceiveMessage, State { messages, received_bit, received, ..*state });
         }
         let more = acknowledgements.push(state.received_bit + 1);
         each(Action::SendAcknowledgement, State { acknowledgements: more, ..*state });

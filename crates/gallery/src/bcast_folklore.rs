@@ -83,7 +83,7 @@ impl System for BcastFolklore {
                 if knows && !state.accepted.has(i) {
                     let (has, sent) = (state.has.without(i), state.sent.with(i));
                     let accepted = state.accepted.with(i);
-                    each(Action::Accept(i, received), State { has, sent, accepted, ..next });
+                    each(Action::Accept(i, received), State { has, accepted, sent, ..next });
                 }
                 if state.crashed.len() < self.f {
                     let (has, accepted) = (state.has.without(i), state.accepted.without(i));

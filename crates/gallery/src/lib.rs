@@ -5,8 +5,11 @@
 //! The number of distinct states and the depth of each have been found by others; a checker, and a model, that are
 //! right find the same.
 
+#![allow(clippy::trivially_copy_pass_by_ref, reason = "predicates take states as the trait hands them out")]
+
 pub mod alternating_bit;
 pub mod async_termination_detection;
+pub mod atomic_commitment;
 pub mod bakery;
 pub mod bcast_byz;
 pub mod bcast_folklore;
@@ -42,6 +45,7 @@ pub const fn all() -> &'static [Entry] {
     const ALL: &[Entry] = &[
         Entry::of::<alternating_bit::AlternatingBit>(),
         Entry::of::<async_termination_detection::AsyncTerminationDetection>(),
+        Entry::of::<atomic_commitment::AtomicCommitment>(),
         Entry::of::<bakery::Bakery>(),
         Entry::of::<bcast_byz::BcastByz>(),
         Entry::of::<bcast_folklore::BcastFolklore>(),

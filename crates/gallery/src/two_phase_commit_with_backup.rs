@@ -139,7 +139,7 @@ impl TwoPhaseCommitWithBackup {
     }
 
     fn manager(&self, s: &State, each: &mut impl FnMut(Action, State)) {
-        let mut go = |manager, seen| each(Action::Manager(s.manager), State { manager, seen, ..*s });
+        let mut go = |manager, seen| each(Action::Manager(s.manager), State { seen, manager, ..*s });
         let failed = if self.coordinator_fails { Seen::Hidden } else { s.seen };
         match s.manager {
             Label::Decide => {
@@ -158,7 +158,7 @@ impl TwoPhaseCommitWithBackup {
     }
 
     fn backup(&self, s: &State, each: &mut impl FnMut(Action, State)) {
-        let mut go = |backup, seen| each(Action::Backup(s.backup), State { backup, seen, ..*s });
+        let mut go = |backup, seen| each(Action::Backup(s.backup), State { seen, backup, ..*s });
         match s.backup {
             Label::Decide if s.seen == Seen::Hidden => {
                 if self.can_commit(s) {

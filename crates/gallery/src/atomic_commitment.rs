@@ -15,7 +15,7 @@
 //! # Claims
 //! AC1 agreement. AC2 commit-validity: if one commits, all have voted yes. AC3 abort-validity: if one aborts, one has
 //! voted no or somebody has crashed. AC3.2 if nobody crashes, all decide. AC5 termination: everyone that stays up decides;
-//! claimed with `forward` = 1 alone, since without it the coordinator may crash half-way through.
+//! refuted with `forward` = 0: the coordinator crashes half-way through.
 //!
 //! # Departures from the source
 //! What the coordinator has sent, and who has crashed, follow from other variables and have none of their own. Sending a
@@ -205,7 +205,7 @@ impl AtomicCommitment {
         !s.alive || self.any(s, |p| !p.alive)
     }
 
-    fn renamed(&self, s: &State, to: &Permutation) -> State {
+    fn renamed(s: &State, to: &Permutation) -> State {
         let mut next = *s;
         let rename = |set: Set| -> Set { set.iter().map(|i| usize::from(to[i])).collect() };
         for (i, &i_to) in to.iter().enumerate() {
@@ -252,7 +252,7 @@ impl System for AtomicCommitment {
     }
 
     fn claims(&self) -> Vec<Claim<Self>> {
-        let mut claims = vec![
+        vec![
             Claim::new(
                 "AC1",
                 "agreement",
@@ -287,12 +287,12 @@ impl System for AtomicCommitment {
                 "all may commit",
                 Says::Sometimes(|it: &Self, s: &State| !it.any(s, |p| p.decision != Some(Commit))),
             ),
-        ];
-        if self.forward {
-            let decided = |it: &Self, s: &State| !it.any(s, |p| p.decision.is_none() && p.alive);
-            claims.push(Claim::new("AC5", "termination", Says::Eventually(decided)));
-        }
-        claims
+            Claim::new(
+                "AC5",
+                "termination",
+                Says::Eventually(|it: &Self, s: &State| !it.any(s, |p| p.decision.is_none() && p.alive)),
+            ),
+        ]
     }
 
     fn fairness(&self, action: &Action) -> Justice {
@@ -315,7 +315,7 @@ impl System for AtomicCommitment {
     }
 
     fn representative(&self, state: &State) -> Option<State> {
-        self.renamings.iter().map(|to| self.renamed(state, to)).min()
+        self.renamings.iter().map(|to| Self::renamed(state, to)).min()
     }
 }
 
@@ -331,7 +331,11 @@ impl Published for AtomicCommitment {
         Row::new(&[("n", 3), ("forward", 0)], 54_944, 21).from(8).published(),
         Row::new(&[("n", 2), ("forward", 1)], 4_284, 19).from(4).published(),
     ];
-    const REFUTED: &'static [Refuted] = &[Refuted { constants: &[("broken", 1)], property: "AC2" }];
+    const REFUTED: &'static [Refuted] = &[
+        Refuted { constants: &[("broken", 1)], property: "AC2" },
+        Refuted { constants: &[("n", 2), ("forward", 0)], property: "AC5" },
+        Refuted { constants: &[("n", 3), ("forward", 0)], property: "AC5" },
+    ];
 
     fn new(constants: &Constants) -> Result<Self, Refused> {
         let n = constants.size("n");

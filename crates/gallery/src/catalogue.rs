@@ -279,13 +279,13 @@ impl Run {
 }
 
 impl Findings {
-    /// The verdict on the claim with this identifier.
+    /// The claim with this identifier, and the verdict on it.
     ///
     /// # Panics
     /// If there is no such claim.
-    pub fn verdict(&self, id: &str) -> &Verdict {
+    pub fn claim(&self, id: &str) -> &(Property, Verdict) {
         let found = self.verdicts.iter().find(|(property, _)| property.id == id);
-        &found.unwrap_or_else(|| panic!("no claim {id}")).1
+        found.unwrap_or_else(|| panic!("no claim {id}"))
     }
 
     /// The depth in levels, the initial states being the first.

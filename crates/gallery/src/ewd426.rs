@@ -112,7 +112,10 @@ impl Published for Ewd426 {
     ];
     const ROWS: &'static [Row] =
         &[Row::new(&[("n", 6), ("m", 6)], 46_656, 1).from(46_656).generating(248_832).published()];
-    const REFUTED: &'static [Refuted] = &[Refuted { constants: &[("broken", 1)], property: "SS1" }];
+    const REFUTED: &'static [Refuted] = &[
+        Refuted { constants: &[("broken", 1)], property: "SS1" },
+        Refuted { constants: &[("n", 4), ("m", 2)], property: "SS2" },
+    ];
 
     fn new(constants: &Constants) -> Result<Self, Refused> {
         Ok(Self { n: constants.size("n"), m: constants.get("m") as u8, broken: constants.broken() })

@@ -13,7 +13,7 @@
 //! # Claims
 //! RF1 election safety: at most one leader in a term. RF2 logs agree as far as both are committed. RF3 leader
 //! completeness: the leader of the highest term has every acknowledged value. RF4 what a leader has committed is held by
-//! a majority. RF4 is refuted with three elections: the rejection of a request from an earlier term carries the present
+//! a majority. RF4 is refuted with three elections, or two and a restart: the rejection of a request from an earlier term carries the present
 //! one, so that the leader takes it for the answer that it awaits, and sends the next request while one is under way; if
 //! that one was empty and is received last, the follower cuts off what it has appended.
 //!
@@ -316,7 +316,7 @@ impl Raft {
         Some(next)
     }
 
-    fn append_entries(&self, state: &State, i: usize, j: usize) -> Option<State> {
+    fn append_entries(state: &State, i: usize, j: usize) -> Option<State> {
         let server = &state.servers[i];
         if server.role != Role::Leader || server.pending_response.has(j) {
             return None;
@@ -493,7 +493,7 @@ impl System for Raft {
             }
             go(Action::AdvanceCommitIndex(i), self.advance_commit_index(state, i));
             for j in self.others(i) {
-                go(Action::AppendEntries(i, j), self.append_entries(state, i, j));
+                go(Action::AppendEntries(i, j), Self::append_entries(state, i, j));
             }
         }
         for (message, copies) in &state.messages {
@@ -549,6 +549,7 @@ impl Published for Raft {
     const REFUTED: &'static [Refuted] = &[
         Refuted { constants: &[("broken", 1)], property: "RF1" },
         Refuted { constants: &[("servers", 2), ("values", 1), ("elections", 3)], property: "RF4" },
+        Refuted { constants: &[("elections", 2), ("restarts", 1)], property: "RF4" },
     ];
 
     fn new(constants: &Constants) -> Result<Self, Refused> {

@@ -151,7 +151,10 @@ fn every_broken_twin_is_refuted() {
             let found = entry.check(refuted.constants, &Options::default(), &mut |_| Control::Continue);
             let found = found.expect("the constants of a refutation are in range");
             let name = format!("{} {}", entry.name, found.constants);
-            let verdict = found.verdict(refuted.property);
+            let (property, verdict) = found.claim(refuted.property);
+            if property.kind == Kind::Liveness {
+                continue; // `liveness.rs` has these
+            }
             assert!(matches!(verdict, Verdict::Violated { .. }), "{name}: {} {verdict}", refuted.property);
             let run = found.counterexample.expect("what is violated has a run that shows it");
             assert_eq!(run.property, refuted.property, "{name}");
@@ -163,5 +166,5 @@ fn every_broken_twin_is_refuted() {
 #[test]
 fn the_gallery_has_enough_of_them() {
     let rows: usize = all().iter().map(|entry| entry.rows.len()).sum();
-    assert!(all().len() >= 2 && rows >= 18, "{} systems, {rows} rows", all().len());
+    assert!(all().len() >= 24 && rows >= 72, "{} systems, {rows} rows", all().len());
 }

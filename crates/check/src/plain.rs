@@ -1,11 +1,12 @@
 //! Exploring a plain transition system.
 
+use crate::fair::{Answer, Bits, Class, Fairness, Temporal, refute};
 use crate::fingerprint::{Print, print_of};
 use crate::intern::Kept;
 use crate::report::{Control, Options, Progress, Store};
-use crate::search::{Ended, Found, search};
-use crate::space::{BrokenStart, Edge, Missing, Space};
-use crate::system::{Justice, Says, System};
+use crate::search::{Ended, Found, Steps, search};
+use crate::space::{BrokenStart, Edge, Exact, Missing, Space};
+use crate::system::{Justice, Predicate, Says, System};
 use synod_properties::{Kind, Property, Verdict, Violation};
 
 /// What a check of a system answers.
@@ -29,8 +30,8 @@ pub struct SystemReport<S: System> {
     pub store: Store,
     /// Bytes used.
     pub memory: u64,
-    /// A run that breaks a claim.
-    pub counterexample: Option<SystemRun<S>>,
+    /// A run for each claim that is broken: of safety, the first one found; of liveness, each.
+    pub counterexamples: Vec<SystemRun<S>>,
 }
 
 /// A run of a system.
@@ -59,6 +60,16 @@ impl<S: System> SystemReport<S> {
         &found.unwrap_or_else(|| panic!("no claim {id}")).1
     }
 
+    /// A run that breaks a claim, if one was found.
+    pub fn counterexample(&self) -> Option<&SystemRun<S>> {
+        self.counterexamples.first()
+    }
+
+    /// The run that breaks the claim with this identifier.
+    pub fn counterexample_to(&self, id: &str) -> Option<&SystemRun<S>> {
+        self.counterexamples.iter().find(|run| run.property == id)
+    }
+
     /// Whether every claim holds.
     pub fn holds(&self) -> bool {
         self.verdicts.iter().all(|(_, verdict)| *verdict == Verdict::Holds)
@@ -69,9 +80,9 @@ impl<S: System> SystemReport<S> {
 struct Plain<'a, S: System> {
     system: &'a S,
     /// Claims on states, by their place.
-    always: Vec<(usize, crate::system::Predicate<S>)>,
-    ends: Vec<(usize, crate::system::Predicate<S>)>,
-    goals: Vec<(usize, crate::system::Predicate<S>)>,
+    always: Vec<(usize, Predicate<S>)>,
+    ends: Vec<(usize, Predicate<S>)>,
+    goals: Vec<(usize, Predicate<S>)>,
     properties: Vec<Property>,
 }
 
@@ -108,7 +119,7 @@ impl<'a, S: System> Plain<'a, S> {
 
     fn first_broken(
         &self,
-        claims: &[(usize, crate::system::Predicate<S>)],
+        claims: &[(usize, Predicate<S>)],
         state: &S::State,
     ) -> Option<Violation> {
         let (at, _) = claims.iter().find(|(_, holds)| !holds(self.system, state))?;
@@ -147,16 +158,18 @@ impl<S: System> Space for Plain<'_, S> {
         each: &mut impl FnMut(Edge<(S::State, u64)>),
     ) -> Result<(), Missing> {
         self.system.steps(state, &mut |action, next| {
-            if self.system.within(&next) {
-                let class = match self.system.fairness(&action) {
-                    Justice::None => 0,
-                    Justice::Weak(class) => class << 2 | 1,
-                    Justice::Strong(class) => class << 2 | 2,
-                };
-                each(Edge::To { print: print_of(&next), step: (next, class) });
+            // a step that changes nothing is no step: it neither enables nor serves a class (TLA+)
+            let class = match self.system.fairness(&action) {
+                _ if next == *state => 0,
+                Justice::None => 0,
+                Justice::Weak(class) => class << 2 | 1,
+                Justice::Strong(class) => class << 2 | 2,
+            };
+            each(if self.system.within(&next) {
+                Edge::To { print: print_of(&next), step: (next, class) }
             } else {
-                each(Edge::Outside);
-            }
+                Edge::Outside(class)
+            });
         });
         Ok(())
     }
@@ -185,12 +198,10 @@ impl<S: System> Space for Plain<'_, S> {
     fn name(&mut self, from: &S::State, place: usize) -> Name<S> {
         let (mut at, mut found) = (0, None);
         self.system.steps(from, &mut |action, next| {
-            if self.system.within(&next) {
-                if at == place {
-                    found = Some(Name::Step(action, next));
-                }
-                at += 1;
+            if at == place {
+                found = Some(Name::Step(action, next));
             }
+            at += 1;
         });
         found.expect("a state has this many steps")
     }
@@ -211,17 +222,20 @@ pub fn check_system<S: System>(
     progress: &mut dyn FnMut(&Progress) -> Control,
 ) -> SystemReport<S> {
     let mut found = search(Plain::new(system), options, progress);
-    let (mut stopped, mut counterexample) = (None, None);
+    let (mut stopped, mut counterexamples) = (None, Vec::new());
     match found.ended.take() {
         None => {}
         Some(Ended::Limit(why)) => stopped = Some(why),
         Some(Ended::Broken(violation, names)) => {
             stopped = Some("stopped at the violation".to_owned());
-            counterexample = Some(run(violation, names, None));
+            counterexamples.push(run(violation, names, None));
         }
     }
+    let judged = found.kept.take().map(|(states, steps)| judge_all(&mut found, system, &states, &steps));
+    let (judged, lassos) = judged.unwrap_or_default();
+    counterexamples.extend(lassos);
     SystemReport {
-        verdicts: verdicts(&found, stopped.as_deref(), counterexample.as_ref()),
+        verdicts: verdicts(&found, stopped.as_deref(), &counterexamples, &judged),
         initial: found.initial,
         states: found.states,
         generated: found.generated,
@@ -230,7 +244,7 @@ pub fn check_system<S: System>(
         stopped,
         store: options.store,
         memory: found.memory,
-        counterexample,
+        counterexamples,
     }
 }
 
@@ -244,19 +258,94 @@ fn run<S: System>(violation: Violation, names: Vec<Name<S>>, cycle_from: Option<
     SystemRun { property: violation.property, what: violation.what, start, steps: steps.collect(), cycle_from }
 }
 
+/// Judges what is claimed of all fair runs: each such claim by its place, and a run for each that is broken.
+fn judge_all<S: System>(
+    found: &mut Found<Plain<'_, S>>,
+    system: &S,
+    states: &Kept<S::State>,
+    steps: &Steps,
+) -> (Vec<(usize, Verdict)>, Vec<SystemRun<S>>) {
+    let (mut verdicts, mut lassos) = (Vec::new(), Vec::new());
+    for (at, claim) in system.claims().iter().enumerate() {
+        let Some((answer, exercised)) = judge(found.initial, system, states, steps, claim.says) else { continue };
+        let verdict = match answer {
+            Answer::None if !exercised => Verdict::vacuous("no state is reached that the claim speaks of"),
+            Answer::None => Verdict::Holds,
+            Answer::Open { state, .. } => {
+                let from = states.with(state, |s| format!("{s:?}"));
+                Verdict::Unknown { why: format!("not judged: runs leave the states that are kept, from {from}") }
+            }
+            Answer::Found(lasso) => {
+                let what = match lasso.cycle.len() {
+                    0 => format!("the run stops for ever in {}", states.with(lasso.knot, |s| format!("{s:?}"))),
+                    1 => "the run repeats its last step for ever".to_owned(),
+                    n => format!("the run repeats its last {n} steps for ever"),
+                };
+                let mut names = found.path(lasso.start);
+                for step in &lasso.stem {
+                    names.push(states.with(step.state, |s| found.space.name(s, step.edge as usize)));
+                }
+                let cycle_from = Some(names.len() - 1);
+                for step in &lasso.cycle {
+                    names.push(states.with(step.state, |s| found.space.name(s, step.edge as usize)));
+                }
+                lassos.push(run(Violation::new(&claim.property, what.clone()), names, cycle_from));
+                Verdict::Violated { what }
+            }
+        };
+        verdicts.push((at, verdict));
+    }
+    (verdicts, lassos)
+}
+
+/// Whether some fair run breaks a claim, if it speaks of fair runs; and whether any run could.
+fn judge<S: System>(
+    initial: u64,
+    system: &S,
+    states: &Kept<S::State>,
+    steps: &Steps,
+    says: Says<S>,
+) -> Option<(Answer, bool)> {
+    let count = states.len() as u32;
+    let satisfying =
+        |holds: Predicate<S>| Bits::from_fn(count, |number| states.with(number, |s| holds(system, s)));
+    let mut classes = vec![Class::default()];
+    classes.extend(steps.classes.iter().map(|class| match class & 3 {
+        1 => Class::new(Fairness::Weak),
+        _ => Class::new(Fairness::Strong),
+    }));
+    let starts = Bits::from_fn(count, |number| u64::from(number) < initial);
+    let ask = |claim| refute(&steps.graph, &starts, claim, &classes, &steps.levels);
+    Some(match says {
+        Says::Eventually(goal) => (ask(Temporal::Eventually(&satisfying(goal))), count > 0),
+        Says::LeadsTo(cause, goal) => {
+            let (cause, goal) = (satisfying(cause), satisfying(goal));
+            (ask(Temporal::LeadsTo(&cause, &goal)), !cause.is_empty())
+        }
+        Says::InfinitelyOften(goal) => (ask(Temporal::InfinitelyOften(&satisfying(goal))), count > 0),
+        Says::EventuallyAlways(goal) => (ask(Temporal::EventuallyAlways(&satisfying(goal))), count > 0),
+        Says::Always(_) | Says::Ends(_) | Says::Sometimes(_) => return None,
+    })
+}
+
 fn verdicts<S: System>(
     found: &Found<Plain<'_, S>>,
     stopped: Option<&str>,
-    counterexample: Option<&SystemRun<S>>,
+    broken: &[SystemRun<S>],
+    judged: &[(usize, Verdict)],
 ) -> Vec<(Property, Verdict)> {
     let unknown = |why: &str| Verdict::Unknown { why: why.to_owned() };
     let properties = found.space.properties();
-    let verdict = |at: usize, property: &Property| match (counterexample, property.kind, stopped) {
-        (Some(run), _, _) if run.property == property.id => Verdict::Violated { what: run.what.clone() },
+    let run_of = |property: &Property| broken.iter().find(|run| run.property == property.id);
+    let verdict = |at: usize, property: &Property| match (run_of(property), property.kind, stopped) {
+        (Some(run), _, _) => Verdict::Violated { what: run.what.clone() },
         (_, Kind::Reachable, _) if found.reached >> at & 1 == 1 => Verdict::Holds,
         (_, _, Some(why)) => unknown(&format!("not complete: {why}")),
         (_, Kind::Reachable, _) => unknown("never reached: what it stands for was not exercised"),
-        (_, Kind::Liveness, _) => unknown("not judged yet"),
+        (_, Kind::Liveness, _) => {
+            let found = judged.iter().find(|(place, _)| *place == at);
+            found.map_or_else(|| unknown("not judged"), |(_, verdict)| verdict.clone())
+        }
         (_, Kind::Safety, _) => Verdict::Holds,
     };
     properties.iter().enumerate().map(|(at, p)| (*p, verdict(at, p))).collect()

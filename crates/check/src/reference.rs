@@ -3,7 +3,7 @@
 use crate::fingerprint::{Print, print_of};
 use crate::intern::Kept;
 use crate::space::{BrokenStart, Edge, Missing, Space};
-use crate::worlds::{Scripted, Worlds, goals, judge, laws};
+use crate::worlds::{Owed, Scripted, Worlds, goals, judge, laws};
 use std::sync::atomic::{AtomicU64, Ordering};
 use synod_kernel::seat::cuts;
 use synod_kernel::{
@@ -245,13 +245,10 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Space for Reference<'_, 
         let mut all_calls = 0;
         self.all_moves(from, &mut |chosen, result, fairness, calls| {
             all_calls += calls;
-            let class = match fairness {
-                Fairness::Fair => (print_of(&chosen.choice) as u64) << 2 | 1,
-                Fairness::Timed | Fairness::Unfair => 0,
-            };
+            let class = Owed::of(&chosen, fairness).class(print_of(&chosen.choice) as u64);
             each(match result {
                 Err(violation) => Edge::Broken(violation),
-                Ok(state) if self.is_beyond(&state) => Edge::Outside,
+                Ok(state) if self.is_beyond(&state) => Edge::Outside(class),
                 Ok(state) => Edge::To { print: print_of(&state), step: (state, class) },
             });
             true
@@ -280,10 +277,7 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Space for Reference<'_, 
 
     fn name(&mut self, from: &Concrete<P, M>, place: usize) -> Self::Name {
         let (mut at, mut found) = (0, None);
-        self.all_moves(from, &mut |chosen, result, _, _| {
-            if result.as_ref().is_ok_and(|state| self.is_beyond(state)) {
-                return true;
-            }
+        self.all_moves(from, &mut |chosen, _, _, _| {
             if at == place {
                 found = Some(chosen);
             }

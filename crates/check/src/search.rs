@@ -4,6 +4,7 @@
 //! ones built. Nothing is built for a state that was seen before, and many lookups overlap. The order of what is found
 //! depends on the space alone, never on the number of threads.
 
+use crate::fair::Graph;
 use crate::fingerprint::Print;
 use crate::report::{Control, Options, Order, Progress, Store};
 use crate::space::{BrokenStart, Edge, Exact, Missing, Rows, Space, StateOf};
@@ -12,42 +13,27 @@ use rayon::prelude::*;
 use std::collections::{BTreeMap, VecDeque};
 use synod_properties::{Kind, Violation};
 
-/// The steps between states, by number, for judging what happens for ever. States are expanded in order of their
-/// numbers.
+/// The steps between states, by number, for judging what happens for ever. The position of an edge is the place of its
+/// step.
 #[derive(Default)]
-pub(crate) struct Graph {
-    /// Where the edges of each state begin.
-    pub(crate) starts: Vec<u64>,
-    /// (target, class of fairness): class 0 is none.
-    pub(crate) edges: Vec<(u32, u32)>,
-    /// The classes: what [`Space::class`] calls them, from 1 on.
+pub(crate) struct Steps {
+    pub(crate) graph: Graph,
+    /// By label, from 1 on: what [`Space::class`] calls it.
     pub(crate) classes: Vec<u64>,
-    numbers: BTreeMap<u64, u32>,
-    /// The states from which a step leads to a state that is not kept.
-    pub(crate) outside: Vec<u32>,
+    labels: BTreeMap<u64, u32>,
+    /// The first state of each level.
+    pub(crate) levels: Vec<u32>,
 }
 
-impl Graph {
-    fn class(&mut self, name: u64) -> u32 {
-        if name == 0 {
+impl Steps {
+    fn label(&mut self, class: u64) -> u32 {
+        if class == 0 {
             return 0;
         }
-        *self.numbers.entry(name).or_insert_with(|| {
-            self.classes.push(name);
+        *self.labels.entry(class).or_insert_with(|| {
+            self.classes.push(class);
             self.classes.len() as u32
         })
-    }
-
-    /// The steps out of a state.
-    pub(crate) fn steps(&self, state: u32) -> &[(u32, u32)] {
-        let from = self.starts[state as usize] as usize;
-        let end = self.starts.get(state as usize + 1).copied();
-        let to = end.map_or(self.edges.len(), |end| end as usize);
-        &self.edges[from..to]
-    }
-
-    pub(crate) fn memory(&self) -> u64 {
-        (self.starts.capacity() * 8 + self.edges.capacity() * 8 + self.outside.capacity() * 4) as u64
     }
 }
 
@@ -56,7 +42,7 @@ enum Visited<S: Space> {
     Short(Prints<u64>),
     Long(Prints<u128>),
     /// In full, with the steps between them where they are asked for.
-    Exact(S::Exact, Option<Graph>),
+    Exact(S::Exact, Option<Steps>),
 }
 
 impl<S: Space> Visited<S> {
@@ -72,7 +58,7 @@ impl<S: Space> Visited<S> {
         match self {
             Self::Short(prints) => prints.memory(),
             Self::Long(prints) => prints.memory(),
-            Self::Exact(exact, graph) => exact.memory() + graph.as_ref().map_or(0, Graph::memory),
+            Self::Exact(exact, steps) => exact.memory() + steps.as_ref().map_or(0, |s| s.graph.memory()),
         }
     }
 }
@@ -128,8 +114,8 @@ struct Chunk<S: Space> {
     broken: Option<(usize, u32, Violation)>,
     generated: u64,
     transitions: u64,
-    /// By state: whether a step leads to a state that is not kept.
-    outside: Vec<u32>,
+    /// The steps that lead to states that are not kept: the state, the place, the class.
+    outside: Vec<(u32, u32, u64)>,
     ended: Option<(usize, Violation)>,
     /// The candidates that are new.
     fresh: Vec<u32>,
@@ -173,36 +159,33 @@ impl<S: Space> Chunk<S> {
         let state = rows.at(row);
         let own = space.print(state);
         let (mut place, mut generated, mut changed) = (0, 0, 0);
-        let (mut broken, mut outside) = (None, false);
-        let candidates = &mut self.candidates;
+        let (mut broken, outside_before) = (None, self.outside.len());
+        let (candidates, outside) = (&mut self.candidates, &mut self.outside);
         let found = space.expand(state, &mut |edge| {
             match edge {
                 Edge::To { print, step } => {
                     changed += u64::from(print != own);
                     candidates.push(Candidate { print, row: row as u32, place, step });
-                    place += 1;
                 }
-                Edge::Outside => outside = true,
+                Edge::Outside(class) => outside.push((row as u32, place, class)),
                 Edge::Broken(violation) => {
                     if broken.is_none() {
                         broken = Some((row, place, violation));
                     }
-                    place += 1;
                 }
             }
+            place += 1;
             generated += 1;
         });
         if let Err(missing) = found {
             self.candidates.truncate(before);
+            self.outside.truncate(outside_before);
             return Err(missing);
         }
         self.generated += generated;
         self.transitions += changed;
-        if outside {
-            self.outside.push(row as u32);
-        }
         self.broken = broken;
-        if changed == 0 && !outside && self.broken.is_none() {
+        if changed == 0 && self.outside.len() == outside_before && self.broken.is_none() {
             self.ended = space.broken_end(state).map(|violation| (row, violation));
         }
         Ok(())
@@ -270,7 +253,7 @@ pub(crate) struct Found<S: Space> {
     pub(crate) reached: u64,
     pub(crate) ended: Option<Ended<S::Name>>,
     /// The states in full and the steps between them, where liveness is to be judged.
-    pub(crate) kept: Option<(S::Exact, Graph)>,
+    pub(crate) kept: Option<(S::Exact, Steps)>,
     roots: Vec<Vec<S::Name>>,
     start: S::Rows,
     parents: Parents,
@@ -313,8 +296,7 @@ pub(crate) fn successor<S: Space>(space: &S, from: &StateOf<S>, place: u32) -> S
     let told = space.expand(from, &mut |edge| {
         match edge {
             Edge::To { step, .. } if at == place => found = Some(step),
-            Edge::Outside => return,
-            Edge::To { .. } | Edge::Broken(_) => {}
+            Edge::To { .. } | Edge::Outside(_) | Edge::Broken(_) => {}
         }
         at += 1;
     });
@@ -341,6 +323,8 @@ struct Search<'a, S: Space> {
     memory: u64,
     expanded: u64,
     told: u64,
+    /// Segments that were expanded, for new states to be built in.
+    spare: Vec<S::Rows>,
 }
 
 /// Explores a space.
@@ -352,7 +336,7 @@ pub(crate) fn search<S: Space>(
     let properties = space.properties();
     let live = properties.iter().any(|p| p.kind == Kind::Liveness);
     let visited = match (live, options.store) {
-        (true, _) => Visited::Exact(S::Exact::default(), Some(Graph::default())),
+        (true, _) => Visited::Exact(S::Exact::default(), Some(Steps::default())),
         (false, Store::Exact) => Visited::Exact(S::Exact::default(), None),
         (false, Store::Fingerprint64) => Visited::Short(Prints::new()),
         (false, Store::Fingerprint128) => Visited::Long(Prints::new()),
@@ -380,6 +364,7 @@ pub(crate) fn search<S: Space>(
         memory: 0,
         expanded: 0,
         told: 0,
+        spare: Vec::new(),
     };
     let ended = search.run(live).err();
     search.weigh(0);
@@ -394,7 +379,7 @@ pub(crate) fn search<S: Space>(
         reached: search.reached,
         ended,
         kept: match search.visited {
-            Visited::Exact(exact, Some(graph)) if complete => Some((exact, graph)),
+            Visited::Exact(exact, Some(steps)) if complete => Some((exact, steps)),
             _ => None,
         },
         space: search.space,
@@ -453,13 +438,19 @@ impl<S: Space> Search<'_, S> {
             if self.options.depth_max.is_some_and(|max| self.depth >= max) {
                 return Err(Ended::Limit(format!("the depth limit of {} steps", self.depth)));
             }
+            if let Visited::Exact(_, Some(steps)) = &mut self.visited {
+                steps.levels.push(number);
+            }
             let mut next = VecDeque::new();
-            while let Some(rows) = level.pop_front() {
+            while let Some(mut rows) = level.pop_front() {
                 self.expand_rows(&rows, number, &mut next)?;
                 number += rows.len() as u32;
                 let frontier = level.iter().chain(&next).map(Rows::memory).sum::<u64>() + rows.memory();
                 let waiting: usize = level.iter().chain(&next).map(Rows::len).sum();
                 self.check_limits(waiting, frontier)?;
+                rows.truncate(0);
+                self.spare.push(rows);
+                self.spare.truncate(8);
             }
             if next.iter().any(|rows: &S::Rows| rows.len() > 0) {
                 self.depth += 1;
@@ -538,9 +529,9 @@ impl<S: Space> Search<'_, S> {
         match &mut self.visited {
             Visited::Short(prints) => look_up_prints(prints, chunks, self.pool.as_ref()),
             Visited::Long(prints) => look_up_prints(prints, chunks, self.pool.as_ref()),
-            Visited::Exact(exact, graph) => {
+            Visited::Exact(exact, steps) => {
                 for chunk in chunks {
-                    look_up_exact(&self.space, exact, graph.as_mut(), chunk, rows, number);
+                    look_up_exact(&self.space, exact, steps.as_mut(), chunk, rows, number);
                 }
             }
         }
@@ -586,7 +577,11 @@ impl<S: Space> Search<'_, S> {
             }
             match next.back_mut() {
                 Some(last) if last.len() < SEGMENT => last.append(&mut chunk.built),
-                _ => next.push_back(std::mem::take(&mut chunk.built)),
+                _ => {
+                    let mut last = self.spare.pop().unwrap_or_default();
+                    last.append(&mut chunk.built);
+                    next.push_back(last);
+                }
             }
         }
         Ok(())
@@ -771,35 +766,52 @@ fn look_up_prints<S: Space, W: Word>(
 fn look_up_exact<S: Space>(
     space: &S,
     exact: &mut S::Exact,
-    mut graph: Option<&mut Graph>,
+    mut steps: Option<&mut Steps>,
     chunk: &mut Chunk<S>,
     rows: &S::Rows,
     number: u32,
 ) {
     let mut one = S::Rows::default();
-    let mut at = 0;
-    for row in chunk.first..chunk.next {
-        if let Some(graph) = graph.as_deref_mut() {
-            graph.starts.push(graph.edges.len() as u64);
+    let mut outside = chunk.outside.drain(..).peekable();
+    let mut row_open = chunk.first;
+    let mut open_to = |steps: &mut Option<&mut Steps>, row: usize| {
+        while row_open <= row {
+            if let Some(steps) = steps {
+                steps.graph.open(number + row_open as u32);
+            }
+            row_open += 1;
         }
-        while let Some(candidate) = chunk.candidates.get(at).filter(|c| c.row as usize == row) {
-            let class = space.class(&candidate.step);
-            one.truncate(0);
-            space.build(rows.at(row), candidate.step.clone(), &mut one);
-            let (to, new) = exact.insert(candidate.print, one.at(0));
-            if new {
-                chunk.fresh.push(at as u32);
+    };
+    for (at, candidate) in chunk.candidates.iter().enumerate() {
+        let row = candidate.row as usize;
+        while let Some((r, _, class)) = outside.next_if(|&(r, place, _)| (r, place) < (candidate.row, candidate.place)) {
+            open_to(&mut steps, r as usize);
+            if let Some(steps) = steps.as_deref_mut() {
+                let label = steps.label(class);
+                steps.graph.beyond(label);
             }
-            if let Some(graph) = graph.as_deref_mut() {
-                let class = graph.class(class);
-                graph.edges.push((to, class));
-            }
-            at += 1;
+        }
+        open_to(&mut steps, row);
+        let class = space.class(&candidate.step);
+        one.truncate(0);
+        space.build(rows.at(row), candidate.step.clone(), &mut one);
+        let (to, new) = exact.insert(candidate.print, one.at(0));
+        if new {
+            chunk.fresh.push(at as u32);
+        }
+        if let Some(steps) = steps.as_deref_mut() {
+            let label = steps.label(class);
+            steps.graph.edge(to, label);
         }
     }
-    for row in chunk.outside.drain(..) {
-        if let Some(graph) = graph.as_deref_mut() {
-            graph.outside.push(number + row);
+    for (r, _, class) in outside {
+        open_to(&mut steps, r as usize);
+        if let Some(steps) = steps.as_deref_mut() {
+            let label = steps.label(class);
+            steps.graph.beyond(label);
         }
+    }
+    if chunk.next > chunk.first {
+        open_to(&mut steps, chunk.next - 1);
     }
 }

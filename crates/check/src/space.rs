@@ -94,8 +94,9 @@ pub(crate) type StateOf<S> = <<S as Space>::Rows as Rows>::State;
 pub(crate) enum Edge<T> {
     /// To the state with this fingerprint; `step` is what [`Space::build`] needs to make it.
     To { print: Print, step: T },
-    /// To a state that is not kept: beyond the bound on the algorithm's measure, or outside of the constraint.
-    Outside,
+    /// To a state that is not kept, beyond the bound on the algorithm's measure or outside of the constraint; with the
+    /// step's class of fairness.
+    Outside(u64),
     /// It breaks a property.
     Broken(Violation),
 }
@@ -139,8 +140,7 @@ pub(crate) trait Space: Sync {
     fn broken(&self, state: &StateOf<Self>) -> Option<Violation>;
     /// What is broken by a state that no step leaves.
     fn broken_end(&self, state: &StateOf<Self>) -> Option<Violation>;
-    /// What the step of this place out of a state is called; places count the steps that lead to states, and those that
-    /// break a property.
+    /// What the step of this place out of a state is called; places count all that [`Space::expand`] tells.
     fn name(&mut self, from: &StateOf<Self>, place: usize) -> Self::Name;
     /// The class of fairness of a step: 0 for none.
     fn class(&self, step: &Self::Step) -> u64;

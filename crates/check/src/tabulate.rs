@@ -11,7 +11,7 @@ use crate::intern::{Interner, Tree};
 use crate::reference::{Concrete, initial};
 use crate::space::{BrokenStart, Edge, Exact, Missing, Space, Words};
 use crate::table::Table;
-use crate::worlds::{Scripted, Worlds, goals, judge, laws};
+use crate::worlds::{Owed, Scripted, Worlds, goals, judge, laws};
 use hashbrown::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use synod_kernel::network::InFlight;
@@ -373,9 +373,12 @@ type Envelope = (SeatId, SeatId, u32);
 struct Envelopes {
     values: Vec<Envelope>,
     numbers: Map<Envelope, u32>,
-    /// By number: the seats it goes to and comes from, and its part in a fingerprint.
-    ends: Vec<(u32, u32)>,
+    /// By number: the seats it goes to and comes from, and its place among those that go there.
+    ends: Vec<(u16, u16, u32)>,
+    /// By number: its part in a fingerprint.
     parts: Vec<Print>,
+    /// By seat: how many go there.
+    arriving: Vec<u32>,
 }
 
 impl Envelopes {
@@ -387,7 +390,12 @@ impl Envelopes {
         let number = self.values.len() as u32;
         let (to, from, _) = envelope;
         self.values.push(envelope);
-        self.ends.push((to.0, from.0));
+        if self.arriving.len() <= to.index() {
+            self.arriving.resize(to.index() + 1, 0);
+        }
+        let short = |seat: SeatId| u16::try_from(seat.0).expect("a world to explore has few seats");
+        self.ends.push((short(to), short(from), self.arriving[to.index()]));
+        self.arriving[to.index()] += 1;
         self.parts.push(print_of(&("in flight", to.0, from.0, print)));
         self.numbers.insert(envelope, number);
         number
@@ -435,6 +443,21 @@ impl<P: Process> Ground<Tables<'_, P>> for Landing {
 /// No number.
 const NONE: u32 = u32::MAX;
 
+/// What is read of a move whenever it is enabled: what the search needs before it knows whether the state is new.
+#[derive(Clone, Copy)]
+struct Told {
+    /// What is added to the fingerprint, but for the monitor and for what depends on the messages in flight.
+    delta: Print,
+    /// What is observed, in `Tabulated::observations`; 0 for nothing.
+    observed: u32,
+    /// What breaks a property whatever the monitor's state, in `Tabulated::failures`.
+    failure: u32,
+    /// Whether it leads beyond the bound on the algorithm's measure.
+    beyond: bool,
+    /// Whether what it does to the messages in flight depends on them.
+    depends: bool,
+}
+
 /// What a move does to a state, as numbers.
 #[derive(Clone, Copy)]
 struct Change {
@@ -449,16 +472,8 @@ struct Change {
     sent: (u32, u32),
     /// To which seat nothing arrives any more.
     discarded: u32,
-    /// What is observed, in `Tabulated::observations`; 0 for nothing.
-    observed: u32,
-    /// What breaks a property whatever the monitor's state, in `Tabulated::failures`.
-    failure: u32,
     /// The class of fairness, 0 for none.
-    class: u32,
-    /// Whether it leads beyond the bound on the algorithm's measure.
-    beyond: bool,
-    /// What is added to the fingerprint, but for the monitor and for what depends on the messages in flight.
-    delta: Print,
+    class: u64,
 }
 
 /// What names a move.
@@ -493,6 +508,7 @@ pub(crate) struct Tabulated<'a, P: Process, M> {
     monitor_parts: Vec<Print>,
     goals: Vec<u64>,
     envelopes: Envelopes,
+    told: Vec<Told>,
     changes: Vec<Change>,
     called: Vec<Called>,
     sent: Vec<u32>,
@@ -501,15 +517,52 @@ pub(crate) struct Tabulated<'a, P: Process, M> {
     classes: Interner<Choice<u32, u32>>,
     /// A seat in a rest: (rest, seat, state) to its number.
     stances: Table,
+    /// By state of a seat: the first stance that was made of it, and its rest.
+    first_stance: Vec<(u32, u32)>,
     /// By stance: the moves that take no message, as a range of `changes`.
     own: Vec<(u32, u32)>,
-    /// By (stance, envelope, whether its sender is down): which of `lists`.
+    /// By stance: which messages nothing comes of.
+    ignored: Bits,
+    /// By (stance, envelope, whether its sender is down): the moves, as a range of `changes`.
     heard: Table,
-    lists: Vec<(u32, u32)>,
     /// By rest: the moves that are no seat's; a range that is not known yet begins at `NONE`.
     global: Vec<(u32, u32)>,
     /// By (monitor, observations): the monitor after them, or from `BROKEN` on a failure.
     judged: Table,
+}
+
+/// Sets of small numbers, in one array.
+#[derive(Default)]
+struct Bits {
+    words: Vec<u64>,
+    /// By set: where its words begin, and how many bits they have.
+    sets: Vec<(u32, u32)>,
+}
+
+impl Bits {
+    #[inline]
+    fn has(&self, set: u32, number: u32) -> bool {
+        let (from, bits) = self.sets[set as usize];
+        number < bits && self.words[(from + number / 64) as usize] >> (number % 64) & 1 == 1
+    }
+
+    fn add_set(&mut self) {
+        self.sets.push((0, 0));
+    }
+
+    /// Adds a number to a set, which moves to the end where it must grow.
+    fn add(&mut self, set: u32, number: u32) {
+        let (mut from, bits) = self.sets[set as usize];
+        if number >= bits {
+            let words = (number / 64 + 1).next_power_of_two();
+            let moved = from as usize..(from + bits / 64) as usize;
+            from = u32::try_from(self.words.len()).expect("fewer than 2^32 words of ignored messages");
+            self.words.extend_from_within(moved);
+            self.words.resize((from + words) as usize, 0);
+            self.sets[set as usize] = (from, words * 64);
+        }
+        self.words[(from + number / 64) as usize] |= 1 << (number % 64);
+    }
 }
 
 /// From here on, what the table of judgements holds is a failure.
@@ -590,6 +643,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Tabulated<'a, P, M> 
             monitor_parts: Vec::new(),
             goals: Vec::new(),
             envelopes: Envelopes::default(),
+            told: Vec::new(),
             changes: Vec::new(),
             called: Vec::new(),
             sent: Vec::new(),
@@ -597,9 +651,10 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Tabulated<'a, P, M> 
             failures: Vec::new(),
             classes: Interner::new(),
             stances: Table::new(),
+            first_stance: Vec::new(),
             own: Vec::new(),
+            ignored: Bits::default(),
             heard: Table::new(),
-            lists: Vec::new(),
             global: Vec::new(),
             judged: Table::new(),
         }
@@ -637,11 +692,43 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Tabulated<'a, P, M> 
         (u64::from(rest) * self.seats as u64 + seat as u64) << 32 | u64::from(state)
     }
 
+    /// The number of a seat in this state, in this rest.
     #[inline]
-    fn heard_key(&self, stance: u32, envelope: u32, words: &[u32]) -> u64 {
-        let (_, from) = self.envelopes.ends[envelope as usize];
-        let down = self.may_crash && self.tables.facts[words[HEAD + from as usize] as usize].down;
+    fn stance(&self, rest: u32, seat: usize, state: u32) -> Option<u32> {
+        match self.first_stance.get(state as usize * self.seats + seat) {
+            Some(&(stance, first)) if first == rest => Some(stance),
+            _ => Some(self.stances.get(self.stance_key(rest, seat, state))?.0),
+        }
+    }
+
+    /// Whether the sender of an envelope is down, and whether that may matter.
+    #[inline]
+    fn is_from_down(&self, from: u16, words: &[u32]) -> bool {
+        self.may_crash && self.tables.facts[words[HEAD + from as usize] as usize].down
+    }
+
+    #[inline]
+    fn heard_key(stance: u32, envelope: u32, down: bool) -> u64 {
         u64::from(stance) << 32 | u64::from(envelope) << 1 | u64::from(down)
+    }
+
+    /// The moves on a message in flight, as a range of `changes`; none where it is ignored.
+    #[inline]
+    fn heard(&self, words: &[u32], rest: u32, envelope: u32) -> Result<(u32, u32), Missing> {
+        let to = self.envelopes.ends[envelope as usize].0 as usize;
+        let stance = self.stance(rest, to, words[HEAD + to]).ok_or(Missing)?;
+        self.heard_at(words, stance, envelope)
+    }
+
+    /// The same, where the receiver's stance is known.
+    #[inline]
+    fn heard_at(&self, words: &[u32], stance: u32, envelope: u32) -> Result<(u32, u32), Missing> {
+        let (_, from, place) = self.envelopes.ends[envelope as usize];
+        let down = self.is_from_down(from, words);
+        if self.ignored.has(stance, place << 1 | u32::from(down)) {
+            return Ok((0, 0));
+        }
+        self.heard.get(Self::heard_key(stance, envelope, down)).ok_or(Missing)
     }
 
     /// The envelopes in flight, in ascending order.
@@ -653,7 +740,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Tabulated<'a, P, M> 
     /// Tells a move out of a state.
     #[inline]
     fn tell(&self, words: &[u32], change: u32, each: &mut impl FnMut(Edge<Taken>)) -> Result<(), Missing> {
-        let c = &self.changes[change as usize];
+        let c = &self.told[change as usize];
         if c.failure != NONE {
             each(Edge::Broken(self.failures[c.failure as usize].clone()));
             return Ok(());
@@ -662,7 +749,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Tabulated<'a, P, M> 
         let mut print = read_print(words).wrapping_add(c.delta);
         if c.observed != 0 {
             let key = u64::from(monitor) << 32 | u64::from(c.observed);
-            let after = self.judged.get(key).ok_or(Missing)?;
+            let (after, _) = self.judged.get(key).ok_or(Missing)?;
             if after >= BROKEN {
                 each(Edge::Broken(self.failures[(after - BROKEN) as usize].clone()));
                 return Ok(());
@@ -674,11 +761,11 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Tabulated<'a, P, M> 
             }
         }
         if c.beyond {
-            each(Edge::Outside);
+            each(Edge::Outside(self.changes[change as usize].class));
             return Ok(());
         }
-        if self.as_set || c.discarded != NONE {
-            print = print.wrapping_add(self.delta_in_flight(words, c));
+        if c.depends {
+            print = print.wrapping_add(self.delta_in_flight(words, &self.changes[change as usize]));
         }
         each(Edge::To { print, step: Taken { change, monitor } });
         Ok(())
@@ -711,7 +798,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Tabulated<'a, P, M> 
             let mut at = 0;
             words.retain(|&envelope| {
                 at += 1;
-                at <= from || self.envelopes.ends[envelope as usize].0 != c.discarded
+                at <= from || u32::from(self.envelopes.ends[envelope as usize].0) != c.discarded
             });
         }
     }
@@ -802,20 +889,20 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Tabulated<'a, P, M> 
             Some(_) => Fairness::Unfair,
             None => world.fairness(&self.tables, choice),
         };
-        let class = match fairness {
-            Fairness::Fair => self.classes.intern(choice.clone()).0 + 1,
-            Fairness::Timed | Fairness::Unfair => 0,
-        };
-        let change = self.change(world, after, landing, class);
+        let number = self.classes.intern(choice.clone()).0;
+        let called = Move { choice: choice.clone(), draws: Vec::new(), cut };
+        let class = Owed::of(&called, fairness).class(u64::from(number));
+        let (told, change) = self.change(world, after, landing, class);
         let idle = change.seat == NONE
             && change.rest == NONE
-            && change.observed == 0
+            && told.observed == 0
             && change.discarded == NONE
             && change.taken == NONE
             && change.sent.0 == change.sent.1;
         if idle && !(self.idle_too && class != 0) {
             return;
         }
+        self.told.push(told);
         self.changes.push(change);
         let draws = match choice.handler_seat() {
             Some(_) if next != (0, 0) || self.ways(world, choice).is_some() => {
@@ -830,28 +917,29 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Tabulated<'a, P, M> 
     fn fail(&mut self, choice: &Choice<u32, u32>, next: (u32, usize), violation: Violation) {
         let failure = self.failures.len() as u32;
         self.failures.push(violation);
-        self.changes.push(Change { failure, ..Change::NOTHING });
+        self.told.push(Told { failure, ..Told::NOTHING });
+        self.changes.push(Change::NOTHING);
         let draws = self.tables.outcome_lists[next.0 as usize][next.1].draws.clone();
         self.called.push(Called { choice: choice.clone(), draws, cut: None });
     }
 
-    fn change(&mut self, before: &World<u32>, after: World<u32>, landing: Landing, class: u32) -> Change {
-        let mut change = Change { class, ..Change::NOTHING };
+    fn change(&mut self, before: &World<u32>, after: World<u32>, landing: Landing, class: u64) -> (Told, Change) {
+        let (mut told, mut change) = (Told::NOTHING, Change { class, ..Change::NOTHING });
         let mut changed = (0..self.seats).filter(|&s| before.seats[s] != after.seats[s]);
         if let Some(seat) = changed.next() {
             assert!(changed.next().is_none(), "a step changes one seat");
             (change.seat, change.after) = (seat as u32, after.seats[seat]);
             let (new, old) = (self.seat_part(seat, change.after), self.seat_part(seat, before.seats[seat]));
-            change.delta = change.delta.wrapping_add(new).wrapping_sub(old);
+            told.delta = told.delta.wrapping_add(new).wrapping_sub(old);
             if let Budget::AtMost(max) = self.tables.setting.environment.measure {
-                change.beyond = self.tables.facts[change.after as usize].measure > u64::from(max);
+                told.beyond = self.tables.facts[change.after as usize].measure > u64::from(max);
             }
         }
         if before.rest != after.rest {
             let (old, new) = (self.rest(before.rest.clone()), self.rest(after.rest));
             change.rest = new;
             let parts = (self.rest_parts[new as usize], self.rest_parts[old as usize]);
-            change.delta = change.delta.wrapping_add(parts.0).wrapping_sub(parts.1);
+            told.delta = told.delta.wrapping_add(parts.0).wrapping_sub(parts.1);
         }
         let (mut taken, mut sent) = (landing.taken, landing.sent);
         if let Some(envelope) = taken
@@ -869,21 +957,22 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Tabulated<'a, P, M> 
         change.sent = (first, self.sent.len() as u32);
         change.taken = taken.map_or(NONE, |envelope| self.envelope(envelope));
         change.discarded = landing.discarded.map_or(NONE, |seat| seat.0);
-        change.observed = self.observations.intern(landing.observed).0;
-        if !self.as_set && change.discarded == NONE {
+        told.observed = self.observations.intern(landing.observed).0;
+        told.depends = self.as_set || change.discarded != NONE;
+        if !told.depends {
             let parts = &self.envelopes.parts;
             let sent = &self.sent[first as usize..];
-            let sum = sent.iter().fold(change.delta, |sum, &e| sum.wrapping_add(parts[e as usize]));
+            let sum = sent.iter().fold(told.delta, |sum, &e| sum.wrapping_add(parts[e as usize]));
             let taken = if change.taken == NONE { 0 } else { parts[change.taken as usize] };
-            change.delta = sum.wrapping_sub(taken);
+            told.delta = sum.wrapping_sub(taken);
         }
-        change
+        (told, change)
     }
 
     /// Makes what the moves of a range need to be judged by a monitor.
     fn judge_all(&mut self, monitor: u32, (from, to): (u32, u32)) {
         for change in from..to {
-            let observed = self.changes[change as usize].observed;
+            let observed = self.told[change as usize].observed;
             let key = u64::from(monitor) << 32 | u64::from(observed);
             if observed == 0 || self.judged.get(key).is_some() {
                 continue;
@@ -895,7 +984,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Tabulated<'a, P, M> 
                     BROKEN + self.failures.len() as u32 - 1
                 }
             };
-            self.judged.insert(key, after);
+            self.judged.insert(key, (after, 0));
         }
     }
 
@@ -954,12 +1043,12 @@ impl Change {
         taken: NONE,
         sent: (0, 0),
         discarded: NONE,
-        observed: 0,
-        failure: NONE,
         class: 0,
-        beyond: false,
-        delta: 0,
     };
+}
+
+impl Told {
+    const NOTHING: Self = Self { delta: 0, observed: 0, failure: NONE, beyond: false, depends: false };
 }
 
 /// States in full: their words without the fingerprint, collapsed.
@@ -1017,17 +1106,28 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Space for Tabulated<'_, 
     #[inline]
     fn expand(&self, words: &[u32], each: &mut impl FnMut(Edge<Taken>)) -> Result<(), Missing> {
         let rest = words[HEAD + self.seats];
-        for &envelope in self.in_flight(words).chunk_by(|a, b| a == b).map(|same| &same[0]) {
-            let to = self.envelopes.ends[envelope as usize].0 as usize;
-            let stance = self.stances.get(self.stance_key(rest, to, words[HEAD + to])).ok_or(Missing)?;
-            let list = self.heard.get(self.heard_key(stance, envelope, words)).ok_or(Missing)?;
-            let (from, to) = self.lists[list as usize];
+        let (mut few, mut many) = ([0; 16], Vec::new());
+        let stances: &mut [u32] = if self.seats <= few.len() {
+            &mut few[..self.seats]
+        } else {
+            many.resize(self.seats, 0);
+            &mut many
+        };
+        for (seat, stance) in stances.iter_mut().enumerate() {
+            *stance = self.stance(rest, seat, words[HEAD + seat]).ok_or(Missing)?;
+        }
+        let mut last = NONE;
+        for &envelope in self.in_flight(words) {
+            if envelope == std::mem::replace(&mut last, envelope) {
+                continue;
+            }
+            let to = self.envelopes.ends[envelope as usize].0;
+            let (from, to) = self.heard_at(words, stances[to as usize], envelope)?;
             for change in from..to {
                 self.tell(words, change, each)?;
             }
         }
-        for seat in 0..self.seats {
-            let stance = self.stances.get(self.stance_key(rest, seat, words[HEAD + seat])).ok_or(Missing)?;
+        for &stance in stances.iter() {
             let (from, to) = self.own[stance as usize];
             for change in from..to {
                 self.tell(words, change, each)?;
@@ -1047,13 +1147,8 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Space for Tabulated<'_, 
         let (rest, monitor) = (words[HEAD + self.seats], words[HEAD + self.seats + 1]);
         let world = self.world(words);
         for seat in 0..self.seats {
-            let key = self.stance_key(rest, seat, words[HEAD + seat]);
-            let stance = self.stances.get(key).unwrap_or_else(|| {
-                let range = self.entry(&world, Entry::Own(SeatId(seat as u32)));
-                self.stances.insert(key, self.own.len() as u32);
-                self.own.push(range);
-                self.own.len() as u32 - 1
-            });
+            let state = words[HEAD + seat];
+            let stance = self.stance(rest, seat, state).unwrap_or_else(|| self.make_stance(&world, rest, seat));
             self.judge_all(monitor, self.own[stance as usize]);
         }
         if self.global[rest as usize].0 == NONE {
@@ -1062,29 +1157,21 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Space for Tabulated<'_, 
         }
         self.judge_all(monitor, self.global[rest as usize]);
         for &envelope in self.in_flight(words) {
-            let value = self.envelopes.values[envelope as usize];
-            let to = value.0.index();
-            let stance = self.stances.get(self.stance_key(rest, to, words[HEAD + to]));
-            let key = self.heard_key(stance.expect("made above"), envelope, words);
-            let list = self.heard.get(key).unwrap_or_else(|| {
-                let range = self.entry(&world, Entry::Heard(value));
-                self.heard.insert(key, self.lists.len() as u32);
-                self.lists.push(range);
-                self.lists.len() as u32 - 1
-            });
-            self.judge_all(monitor, self.lists[list as usize]);
+            let range = self.heard(words, rest, envelope);
+            let range = range.unwrap_or_else(|_| self.make_heard(&world, rest, envelope, words));
+            self.judge_all(monitor, range);
         }
     }
 
     #[inline]
     fn build(&self, from: &[u32], taken: Taken, rows: &mut Words) {
         let c = &self.changes[taken.change as usize];
-        let mut print = read_print(from).wrapping_add(c.delta);
+        let mut print = read_print(from).wrapping_add(self.told[taken.change as usize].delta);
         let (before, after) = (from[HEAD + self.seats + 1] as usize, taken.monitor as usize);
         if before != after {
             print = print.wrapping_sub(self.monitor_parts[before]).wrapping_add(self.monitor_parts[after]);
         }
-        if self.as_set || c.discarded != NONE {
+        if self.told[taken.change as usize].depends {
             print = print.wrapping_add(self.delta_in_flight(from, c));
         }
         rows.write(|words| {
@@ -1130,13 +1217,15 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Space for Tabulated<'_, 
 
     #[inline]
     fn class(&self, taken: &Taken) -> u64 {
-        u64::from(self.changes[taken.change as usize].class)
+        self.changes[taken.change as usize].class
     }
 
     fn memory(&self) -> u64 {
-        let changes = self.changes.capacity() * (size_of::<Change>() + size_of::<Called>());
+        let one = size_of::<Told>() + size_of::<Change>() + size_of::<Called>();
         let tables = self.stances.memory() + self.heard.memory() + self.judged.memory();
-        (changes + self.sent.capacity() * 4 + (self.own.capacity() + self.lists.capacity()) * 8) as u64
+        let ignored = (self.ignored.words.capacity() + self.ignored.sets.capacity()) * 8;
+        let stances = self.own.capacity() * 8 + self.first_stance.capacity() * 8 + ignored;
+        (self.changes.capacity() * one + self.sent.capacity() * 4 + stances) as u64
             + tables
             + self.tables.seats.memory()
             + self.monitors.memory()
@@ -1148,30 +1237,50 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Space for Tabulated<'_, 
 }
 
 impl<P: Process, M: Monitor<P::Request, P::Indication>> Tabulated<'_, P, M> {
-    /// The moves out of a state that have a place, in their order: as `expand` tells them.
-    fn each_change(&self, words: &[u32], each: &mut impl FnMut(u32)) {
-        let rest = words[HEAD + self.seats];
-        let stance = |seat: usize| {
-            let key = self.stance_key(rest, seat, words[HEAD + seat]);
-            self.stances.get(key).expect("a state that was filled")
-        };
-        let heard = self.in_flight(words).chunk_by(|a, b| a == b).map(|same| {
-            let to = self.envelopes.ends[same[0] as usize].0 as usize;
-            let list = self.heard.get(self.heard_key(stance(to), same[0], words));
-            self.lists[list.expect("a state that was filled") as usize]
-        });
-        let own = (0..self.seats).map(|seat| self.own[stance(seat) as usize]);
-        for (from, to) in heard.chain(own).chain([self.global[rest as usize]]) {
-            (from..to).filter(|&c| self.has_place(words, c)).for_each(&mut *each);
+    /// A seat in a state and a rest in which it was not seen yet.
+    fn make_stance(&mut self, world: &World<u32>, rest: u32, seat: usize) -> u32 {
+        let state = world.seats[seat];
+        let stance = self.own.len() as u32;
+        self.own.push((0, 0));
+        self.own[stance as usize] = self.entry(world, Entry::Own(SeatId(seat as u32)));
+        self.ignored.add_set();
+        self.stances.insert(self.stance_key(rest, seat, state), (stance, 0));
+        let place = state as usize * self.seats + seat;
+        if self.first_stance.len() <= place {
+            self.first_stance.resize(place + self.seats, (NONE, NONE));
         }
+        if self.first_stance[place].0 == NONE {
+            self.first_stance[place] = (stance, rest);
+        }
+        stance
     }
 
-    /// Whether a move leads to a state that is kept, or breaks a property.
-    fn has_place(&self, words: &[u32], change: u32) -> bool {
-        let mut has = false;
-        let told = self.tell(words, change, &mut |edge| has = !matches!(edge, Edge::Outside));
-        told.expect("a state that was filled");
-        has
+    /// What comes of a message in flight that was not tried on this stance yet.
+    fn make_heard(&mut self, world: &World<u32>, rest: u32, envelope: u32, words: &[u32]) -> (u32, u32) {
+        let (to, from, place) = self.envelopes.ends[envelope as usize];
+        let stance = self.stance(rest, to as usize, words[HEAD + to as usize]).expect("made before");
+        let down = self.is_from_down(from, words);
+        let range = self.entry(world, Entry::Heard(self.envelopes.values[envelope as usize]));
+        if range.0 == range.1 {
+            self.ignored.add(stance, place << 1 | u32::from(down));
+            return (0, 0);
+        }
+        self.heard.insert(Self::heard_key(stance, envelope, down), range);
+        range
+    }
+
+    /// The moves out of a state, in the order in which `expand` tells them.
+    fn each_change(&self, words: &[u32], each: &mut impl FnMut(u32)) {
+        let rest = words[HEAD + self.seats];
+        let heard = self.in_flight(words).chunk_by(|a, b| a == b);
+        let heard = heard.map(|same| self.heard(words, rest, same[0]).expect("a state that was filled"));
+        let own = (0..self.seats).map(|seat| {
+            let stance = self.stance(rest, seat, words[HEAD + seat]);
+            self.own[stance.expect("a state that was filled") as usize]
+        });
+        for (from, to) in heard.chain(own).chain([self.global[rest as usize]]) {
+            (from..to).for_each(&mut *each);
+        }
     }
 }
 
@@ -1181,5 +1290,9 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Worlds<P, M> for Tabulat
             words[HEAD..HEAD + self.seats].iter().map(|&s| self.tables.seats.get(s)).collect();
         let rest = self.rests.get(words[HEAD + self.seats]);
         see(&seats, self.monitors.get(words[HEAD + self.seats + 1]), rest)
+    }
+
+    fn monitor_number(&self, words: &[u32]) -> Option<u32> {
+        Some(words[HEAD + self.seats + 1])
     }
 }

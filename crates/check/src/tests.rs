@@ -360,8 +360,10 @@ fn a_message_of_a_crashed_process_may_be_lost_for_ever() {
 }
 
 #[test]
-fn what_needs_fairness_in_time_is_not_judged_yet() {
-    assert!(matches!(waits(WaitsFor::Timer, &[1], |_| {}), Verdict::Unknown { .. }));
+fn what_is_set_fires_unless_its_budget_cuts_that_off() {
+    assert_eq!(waits(WaitsFor::Timer, &[1], |_| {}), Verdict::Holds, "whenever that is");
+    let no_firings = |e: &mut Environment| e.timing.firings = Budget::NONE;
+    assert!(matches!(waits(WaitsFor::Timer, &[1], no_firings), Verdict::Unknown { .. }));
     let no_pulses = |e: &mut Environment| e.timing.pulses = Budget::NONE;
     assert!(matches!(waits(WaitsFor::Pulse, &[1], no_pulses), Verdict::Unknown { .. }));
 }

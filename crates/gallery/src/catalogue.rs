@@ -234,8 +234,8 @@ pub struct Findings {
     pub complete: bool,
     /// Why not, if not.
     pub stopped: Option<String>,
-    /// A run that breaks a claim.
-    pub counterexample: Option<Run>,
+    /// A run for each claim that is broken: of safety, the first one found; of liveness, each.
+    pub counterexamples: Vec<Run>,
 }
 
 /// A run that breaks a claim, to be printed.
@@ -249,7 +249,8 @@ pub struct Run {
     pub start: String,
     /// Each step: its action and the state after it.
     pub steps: Vec<(String, String)>,
-    /// From which step on it repeats itself for ever, where it does.
+    /// From which step on it repeats itself for ever, where it does; equal to the number of steps where nothing more
+    /// happens.
     pub cycle_from: Option<usize>,
 }
 
@@ -274,18 +275,26 @@ impl Run {
             lines.push(format!("     {action}"));
             lines.push(format!("{:>3}  {state}", at + 1));
         }
+        if self.cycle_from == Some(self.steps.len()) {
+            lines.push("     and nothing more happens".to_owned());
+        }
         lines
     }
 }
 
 impl Findings {
-    /// The claim with this identifier, and the verdict on it.
+    /// The verdict on the claim with this identifier.
     ///
     /// # Panics
     /// If there is no such claim.
-    pub fn claim(&self, id: &str) -> &(Property, Verdict) {
+    pub fn verdict(&self, id: &str) -> &Verdict {
         let found = self.verdicts.iter().find(|(property, _)| property.id == id);
-        found.unwrap_or_else(|| panic!("no claim {id}"))
+        &found.unwrap_or_else(|| panic!("no claim {id}")).1
+    }
+
+    /// The run that breaks the claim with this identifier.
+    pub fn counterexample_to(&self, id: &str) -> Option<&Run> {
+        self.counterexamples.iter().find(|run| run.property == id)
     }
 
     /// The depth in levels, the initial states being the first.
@@ -367,7 +376,7 @@ fn check<S: Published>(
         generated: report.generated,
         depth: report.depth,
         complete: report.complete,
-        counterexample: report.counterexample.as_ref().map(Run::of),
+        counterexamples: report.counterexamples.iter().map(Run::of).collect(),
         stopped: report.stopped,
         verdicts: report.verdicts,
     })

@@ -14,6 +14,7 @@ pub mod bakery;
 pub mod bcast_byz;
 pub mod bcast_folklore;
 mod catalogue;
+pub mod cf1s_folklore;
 pub mod chandy_misra_philosophers;
 pub mod chang_roberts;
 pub mod echo;
@@ -49,6 +50,7 @@ pub const fn all() -> &'static [Entry] {
         Entry::of::<bakery::Bakery>(),
         Entry::of::<bcast_byz::BcastByz>(),
         Entry::of::<bcast_folklore::BcastFolklore>(),
+        Entry::of::<cf1s_folklore::Cf1sFolklore>(),
         Entry::of::<chandy_misra_philosophers::ChandyMisraPhilosophers>(),
         Entry::of::<chang_roberts::ChangRoberts>(),
         Entry::of::<echo::Echo>(),

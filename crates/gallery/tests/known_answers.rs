@@ -124,6 +124,7 @@ rows! {
     bakery: bakery::Bakery,
     bcast_byz: bcast_byz::BcastByz,
     bcast_folklore: bcast_folklore::BcastFolklore,
+    cf1s_folklore: cf1s_folklore::Cf1sFolklore,
     chandy_misra_philosophers: chandy_misra_philosophers::ChandyMisraPhilosophers,
     chang_roberts: chang_roberts::ChangRoberts,
     echo: echo::Echo,
@@ -176,5 +177,5 @@ fn every_broken_twin_is_refuted() {
 #[test]
 fn the_gallery_has_enough_of_them() {
     let rows: usize = all().iter().map(|entry| entry.rows.len()).sum();
-    assert!(all().len() >= 24 && rows >= 72, "{} systems, {rows} rows", all().len());
+    assert!(all().len() >= 25 && rows >= 75, "{} systems, {rows} rows", all().len());
 }

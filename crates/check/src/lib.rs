@@ -11,6 +11,7 @@ mod liveness;
 mod plain;
 mod reference;
 mod report;
+pub mod rounds;
 pub mod system;
 mod tabulate;
 #[cfg(test)]

@@ -1,0 +1,132 @@
+//! Every system of the gallery has the size that is known of it, its claims hold, and its broken twins are refuted.
+
+use synod_check::system::{Claim, System};
+use synod_check::{Control, Options, check_system};
+use synod_gallery::{Constants, Entry, Published, Row, all};
+use synod_properties::{Kind, Verdict};
+
+/// The system with states that its symmetry makes equal taken as one: its representatives, and nothing claimed of them.
+struct Quotient<S>(S);
+
+impl<S: System> Quotient<S> {
+    fn of(&self, state: &S::State) -> S::State {
+        self.0.representative(state).expect("a system with a symmetric row has representatives")
+    }
+}
+
+impl<S: System> System for Quotient<S> {
+    type State = S::State;
+    type Action = S::Action;
+
+    fn initial(&self, each: &mut impl FnMut(S::State)) {
+        self.0.initial(&mut |state| each(self.of(&state)));
+    }
+
+    fn steps(&self, state: &S::State, each: &mut impl FnMut(S::Action, S::State)) {
+        self.0.steps(state, &mut |action, next| each(action, self.of(&next)));
+    }
+
+    fn claims(&self) -> Vec<Claim<Self>> {
+        Vec::new()
+    }
+
+    fn within(&self, state: &S::State) -> bool {
+        self.0.within(state)
+    }
+}
+
+fn as_known(entry: &Entry, row: &Row) {
+    let found = entry.check(row.constants, &Options::default(), &mut |_| Control::Continue);
+    let found = found.expect("the constants of a row are in range");
+    let name = format!("{} {}", entry.name, found.constants);
+    assert_eq!(
+        (found.initial, found.states, found.levels()),
+        (row.initial, row.states, row.levels),
+        "{name}"
+    );
+    if let Some(generated) = row.generated {
+        assert_eq!(found.generated, generated, "{name}: generated");
+    }
+    for (property, verdict) in found.verdicts.iter().filter(|(p, _)| p.kind == Kind::Safety) {
+        assert_eq!(*verdict, Verdict::Holds, "{name}: {}\n{:#?}", property.id, found.counterexample);
+    }
+}
+
+fn quotient_as_known<S: Published>(row: &Row) {
+    let constants = Constants::of::<S>(row.constants).expect("the constants of a row are in range");
+    let system = Quotient(S::new(&constants).expect("the constants of a row go together"));
+    let found = check_system(&system, &Options::default(), &mut |_| Control::Continue);
+    let size = (found.initial, found.states, found.depth + 1);
+    assert_eq!(size, (row.initial, row.states, row.levels), "{} {constants}, symmetric", S::NAME);
+}
+
+fn rows<S: Published>() {
+    let entry = Entry::of::<S>();
+    assert!(!entry.rows.is_empty());
+    for row in entry.rows {
+        if row.symmetric {
+            quotient_as_known::<S>(row);
+        } else {
+            as_known(&entry, row);
+        }
+    }
+}
+
+macro_rules! rows {
+    ($($name:ident: $module:ident :: $system:ident,)*) => {
+        $(
+            #[test]
+            fn $name() {
+                rows::<synod_gallery::$module::$system>();
+            }
+        )*
+
+        #[test]
+        fn every_system_of_the_gallery_has_its_rows_tested() {
+            let tested = [$(<synod_gallery::$module::$system>::NAME),*];
+            assert_eq!(all().iter().map(|entry| entry.name).collect::<Vec<_>>(), tested);
+            assert!(tested.is_sorted());
+        }
+    };
+}
+
+rows! {
+    transaction_commit: transaction_commit::TransactionCommit,
+    two_phase_commit: two_phase_commit::TwoPhaseCommit,
+}
+
+#[test]
+fn every_goal_is_reached_and_every_claim_holds_with_the_default_constants() {
+    for entry in all() {
+        let found = entry.check(&[], &Options::default(), &mut |_| Control::Continue).expect("defaults fit");
+        assert!(found.complete, "{}", entry.name);
+        assert!(found.verdicts.iter().any(|(p, _)| p.kind == Kind::Reachable), "{} has no goal", entry.name);
+        for (property, verdict) in found.verdicts.iter().filter(|(p, _)| p.kind != Kind::Liveness) {
+            assert_eq!(*verdict, Verdict::Holds, "{}: {}", entry.name, property.id);
+        }
+    }
+}
+
+#[test]
+fn every_broken_twin_is_refuted() {
+    for entry in all() {
+        let broken = entry.constants.iter().any(|c| c.name == "broken");
+        assert!(!broken || !entry.refuted.is_empty(), "{}: nothing shows what is broken", entry.name);
+        for refuted in entry.refuted {
+            let found = entry.check(refuted.constants, &Options::default(), &mut |_| Control::Continue);
+            let found = found.expect("the constants of a refutation are in range");
+            let name = format!("{} {}", entry.name, found.constants);
+            let verdict = found.verdict(refuted.property);
+            assert!(matches!(verdict, Verdict::Violated { .. }), "{name}: {} {verdict}", refuted.property);
+            let run = found.counterexample.expect("what is violated has a run that shows it");
+            assert_eq!(run.property, refuted.property, "{name}");
+            assert_eq!(run.lines().len(), 1 + 2 * run.steps.len(), "{name}");
+        }
+    }
+}
+
+#[test]
+fn the_gallery_has_enough_of_them() {
+    let rows: usize = all().iter().map(|entry| entry.rows.len()).sum();
+    assert!(all().len() >= 2 && rows >= 18, "{} systems, {rows} rows", all().len());
+}

@@ -5,6 +5,7 @@
 //! Two engines share the search and differ in how they represent a state: [`Engine::Reference`] keeps plain values and is
 //! what [`Engine::Tabulating`], which interns them and runs each handler once per distinct input, is tested against.
 
+pub mod chance;
 mod explore;
 mod intern;
 mod liveness;

@@ -449,7 +449,7 @@ impl<A: RoundProcess, M: Monitor<A::Request, A::Indication>> Between<A, M> {
 
     fn observe(&mut self, observed: &Observed<A::Request, A::Indication>) {
         if self.broken.is_none() {
-            self.broken = crate::explore::judge(&mut self.monitor, observed).err();
+            self.broken = crate::chance::judge(&mut self.monitor, observed).err();
         }
     }
 

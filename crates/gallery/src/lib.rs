@@ -6,6 +6,7 @@
 //! right find the same.
 
 mod catalogue;
+pub mod chance;
 pub mod set;
 pub mod transaction_commit;
 pub mod two_phase_commit;

@@ -13,6 +13,8 @@ mod components;
 mod interval;
 mod model;
 mod qualitative;
+#[cfg(test)]
+mod tests;
 mod values;
 mod world;
 

@@ -27,7 +27,7 @@ pub mod timeout;
 pub mod timing;
 pub mod transformer;
 
-pub use bound::{AllCorrect, AnyNumber, Majority, OneCorrect, ThirdFaulty};
+pub use bound::{AllCorrect, AnyNumber, Majority, OneCorrect, QuarterFaulty, ThirdFaulty};
 pub use context::{Context, Draw, DrawKind, Granted, Sink};
 pub use event::{Effect, EffectOf, Event, EventOf, When};
 pub use failure::{AuthenticatedByzantine, Byzantine, CrashRecovery, CrashStop, Omission, Reliable};
@@ -51,10 +51,10 @@ pub mod prelude {
         AllCorrect, AnyNumber, Asynchronous, AtLeast, AuthenticatedByzantine, Byzantine, Context,
         CrashRecovery, CrashStop, Durable, Embeds, EventuallyPerfect, FairLoss, Fifo, Group, Inbox,
         Indications, LinkTransformer, LocalCoin, Logged, Majority, Never, NoStorage, Omega, Omission,
-        OneCorrect, Output, Over, PartiallySynchronous, Perfect, Process, ProcessId, ProcessSet, Reliable,
-        Round, RoundContext, RoundProcess, Rounds, Stable, State, Stubborn, Synchronous, SystemModel,
-        ThirdFaulty, Timeout, TimingOf, Value, Whole, With, embed, no_messages, no_requests, no_storage,
-        no_timers, roles,
+        OneCorrect, Output, Over, PartiallySynchronous, Perfect, Process, ProcessId, ProcessSet,
+        QuarterFaulty, Reliable, Round, RoundContext, RoundProcess, Rounds, Stable, State, Stubborn,
+        Synchronous, SystemModel, ThirdFaulty, Timeout, TimingOf, Value, Whole, With, embed, no_messages,
+        no_requests, no_storage, no_timers, roles,
     };
     pub use serde::{Deserialize, Serialize};
     pub use std::time::Duration;

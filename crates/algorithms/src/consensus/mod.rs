@@ -3,9 +3,11 @@
 pub mod flood_set;
 pub mod paxos;
 pub mod paxos_sequence;
+pub mod phase_king;
 pub mod single_decree;
 
 pub use flood_set::FloodSet;
 pub use paxos::{Paxos, PaxosParameters, PracticalDetector};
 pub use paxos_sequence::PaxosSequence;
+pub use phase_king::PhaseKing;
 pub use single_decree::{Ballot, Defect, Ledger, SingleDecree};

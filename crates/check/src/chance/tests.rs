@@ -44,7 +44,9 @@ fn under(table: &Table, strategy: &[usize], goal: usize) -> (Vec<f64>, Vec<f64>)
             && let Some(outcomes) = table.0[s].get(strategy[s])
         {
             let whole: u64 = outcomes.iter().map(|(weight, _)| weight).sum();
-            outcomes.iter().for_each(|&(weight, to)| row[to] += weight as f64 / whole as f64);
+            for &(weight, to) in outcomes {
+                row[to] += weight as f64 / whole as f64;
+            }
         }
         row
     };
@@ -77,12 +79,11 @@ fn solve(mut a: Vec<Vec<f64>>, mut b: Vec<f64>) -> Vec<f64> {
         let pivot = (column..n).max_by(|&i, &j| a[i][column].abs().total_cmp(&a[j][column].abs())).unwrap();
         a.swap(column, pivot);
         b.swap(column, pivot);
+        let (from, right) = (a[column].clone(), b[column]);
         for i in (0..n).filter(|&i| i != column) {
-            let factor = a[i][column] / a[column][column];
-            for j in column..n {
-                a[i][j] -= factor * a[column][j];
-            }
-            b[i] -= factor * b[column];
+            let factor = a[i][column] / from[column];
+            a[i].iter_mut().zip(&from).for_each(|(x, y)| *x -= factor * y);
+            b[i] -= factor * right;
         }
     }
     (0..n).map(|i| b[i] / a[i][i]).collect()

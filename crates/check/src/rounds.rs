@@ -149,10 +149,36 @@ struct Letter<'a, M> {
 }
 
 /// What a handler came to, with one list of outcomes of its draws.
-struct Outcome<A: RoundProcess> {
+#[derive(Clone)]
+pub(crate) struct Outcome<A: RoundProcess> {
     seat: Seat<A>,
     indications: Vec<A::Indication>,
-    draws: Vec<u32>,
+    pub(crate) draws: Vec<u32>,
+}
+
+/// A run of a handler, and what it drew.
+pub(crate) struct Stepped<A: RoundProcess> {
+    pub(crate) outcome: Outcome<A>,
+    pub(crate) script: Script,
+}
+
+/// A round in which messages have been received, and nobody has taken its step yet.
+pub(crate) struct Received<A: RoundProcess, M> {
+    pub(crate) state: Between<A, M>,
+    /// Of those that end the round.
+    pub(crate) inboxes: Vec<(ProcessId, Inbox<A::Message>)>,
+}
+
+/// Runs a handler once for every list of outcomes of its draws.
+fn every_script<A: RoundProcess>(mut run: impl FnMut(Script) -> Stepped<A>) -> Vec<Outcome<A>> {
+    let mut all = Vec::new();
+    let mut next = Some(Script::default());
+    while let Some(script) = next {
+        let Stepped { outcome, script } = run(script);
+        all.push(outcome);
+        next = script.successor();
+    }
+    all
 }
 
 /// Where the effects of a handler go.
@@ -224,20 +250,18 @@ where
         Self { group, parameters, inputs, faults, rounds_max, monitor, properties }
     }
 
-    /// Runs a handler once for every list of outcomes of its draws.
-    fn outcomes(&self, me: ProcessId, mut handle: impl FnMut(&mut Record<'_, A>) -> A) -> Vec<Outcome<A>> {
-        let mut all = Vec::new();
-        let mut next = Some(Script::default());
-        while let Some(mut script) = next {
-            let (outbox, indications) = (Vec::new(), Vec::new());
-            let mut record = Record { me, group: self.group, script: &mut script, outbox, indications };
-            let local = handle(&mut record);
-            let (outbox, indications) = (record.outbox, record.indications);
-            let draws = script.drawn();
-            all.push(Outcome { seat: Seat::Up { local, outbox }, indications, draws });
-            next = script.successor();
-        }
-        all
+    /// Runs a handler with these outcomes of its draws.
+    fn run(
+        &self,
+        me: ProcessId,
+        script: &mut Script,
+        handle: impl FnOnce(&mut Record<'_, A>) -> A,
+    ) -> Outcome<A> {
+        let (outbox, indications) = (Vec::new(), Vec::new());
+        let mut record = Record { me, group: self.group, script, outbox, indications };
+        let local = handle(&mut record);
+        let (outbox, indications) = (record.outbox, record.indications);
+        Outcome { seat: Seat::Up { local, outbox }, indications, draws: script.drawn() }
     }
 
     /// Everybody starts and is asked; once for every combination of outcomes.
@@ -262,12 +286,15 @@ where
             run.seats.push(Seat::Liar);
             return vec![run];
         }
-        let outcomes = self.outcomes(p, |ctx| {
-            let mut local = A::on_init(&self.parameters, ctx);
-            for request in asked {
-                local.on_request(request.clone(), ctx);
-            }
-            local
+        let outcomes = every_script(|mut script| {
+            let outcome = self.run(p, &mut script, |ctx| {
+                let mut local = A::on_init(&self.parameters, ctx);
+                for request in asked {
+                    local.on_request(request.clone(), ctx);
+                }
+                local
+            });
+            Stepped { outcome, script }
         });
         let with = |outcome: Outcome<A>| {
             let mut run = run.clone();
@@ -371,35 +398,68 @@ where
         }
     }
 
+    /// Calls `each` with every round that may come next, up to where messages are received: nobody has drawn yet.
+    pub(crate) fn rounds(
+        &self,
+        state: &Between<A, M>,
+        each: &mut impl FnMut(InRound<A::Message>, &Received<A, M>),
+    ) {
+        if self.is_over(state) {
+            return;
+        }
+        let letters = state.letters();
+        self.faults(state, |faulty, crashed, is_lost| {
+            let hearers = state.hearers(self.group, crashed);
+            let next = state.faulted(faulty, crashed);
+            let pick = |lost: bool| {
+                let picked = letters.iter().zip(is_lost).filter(move |(_, is)| **is == lost);
+                picked.map(|(l, _)| (l.from, l.to, l.message.clone())).collect::<Vec<_>>()
+            };
+            let (arrived, lost) = (pick(false), pick(true));
+            self.lies(&hearers, |lies| {
+                let inbox = |&p: &ProcessId| {
+                    let received = arrived.iter().chain(lies).filter(|(_, to, _)| *to == p);
+                    (p, Inbox::new(received.map(|(from, _, message)| (*from, message.clone())).collect()))
+                };
+                let received = Received { state: next.clone(), inboxes: hearers.iter().map(inbox).collect() };
+                let (crashed, lost, lies) = (crashed.to_vec(), lost.clone(), lies.to_vec());
+                each(InRound { round: next.round, crashed, lost, lies, draws: Vec::new() }, &received);
+            });
+        });
+    }
+
+    /// One process's step, with these outcomes of its draws.
+    pub(crate) fn step(&self, received: &Received<A, M>, at: usize, mut script: Script) -> Stepped<A> {
+        let (p, inbox) = &received.inboxes[at];
+        let Seat::Up { local, .. } = &received.state.seats[p.index()] else {
+            unreachable!("who ends a round is up")
+        };
+        let mut local = local.clone();
+        let outcome = self.run(*p, &mut script, |ctx| {
+            local.on_round(received.state.round, inbox.clone(), ctx);
+            local
+        });
+        Stepped { outcome, script }
+    }
+
     /// The rest of a round whose faults are chosen: every process that is left receives and takes its step, once for
     /// every combination of outcomes of draws.
     fn finish(
         &self,
-        state: &Between<A, M>,
-        hearers: &[ProcessId],
-        inboxes: &[Inbox<A::Message>],
+        received: &Received<A, M>,
         each: &mut impl FnMut(Vec<(ProcessId, Vec<u32>)>, Between<A, M>),
     ) {
-        let mut runs = vec![(Vec::new(), state.clone())];
-        for (&p, inbox) in hearers.iter().zip(inboxes) {
-            let Seat::Up { local, .. } = &state.seats[p.index()] else { continue };
+        let mut runs = vec![(Vec::new(), received.state.clone())];
+        for (at, (p, _)) in received.inboxes.iter().enumerate() {
+            let outcomes = every_script(|script| self.step(received, at, script));
             let mut all = Vec::new();
-            let outcomes = self.outcomes(p, |ctx| {
-                let mut local = local.clone();
-                local.on_round(state.round, inbox.clone(), ctx);
-                local
-            });
             for (draws, run) in runs {
                 for outcome in &outcomes {
-                    let (mut draws, mut run): (Vec<_>, Between<A, M>) = (Vec::clone(&draws), run.clone());
+                    let mut draws: Vec<_> = Vec::clone(&draws);
                     if !outcome.draws.is_empty() {
-                        draws.push((p, outcome.draws.clone()));
+                        draws.push((*p, outcome.draws.clone()));
                     }
-                    run.seats[p.index()] = outcome.seat.clone();
-                    for indication in &outcome.indications {
-                        run.observe(&Observed::Indication(p, indication.clone()));
-                    }
-                    all.push((draws, run));
+                    all.push((draws, run.with(*p, outcome)));
                 }
             }
             runs = all;
@@ -487,6 +547,16 @@ impl<A: RoundProcess, M: Monitor<A::Request, A::Indication>> Between<A, M> {
         next
     }
 
+    /// After one process's step.
+    pub(crate) fn with(&self, p: ProcessId, outcome: &Outcome<A>) -> Self {
+        let mut next = self.clone();
+        next.seats[p.index()] = outcome.seat.clone();
+        for indication in &outcome.indications {
+            next.observe(&Observed::Indication(p, indication.clone()));
+        }
+        next
+    }
+
     /// Who ends the round: follows its code, has not halted, does not crash.
     fn hearers(&self, group: Group, crashed: &[ProcessId]) -> Vec<ProcessId> {
         group.members().filter(|&p| self.is_active(p) && !crashed.contains(&p)).collect()
@@ -506,35 +576,8 @@ where
     }
 
     fn steps(&self, state: &Self::State, each: &mut impl FnMut(Self::Action, Self::State)) {
-        if self.is_over(state) {
-            return;
-        }
-        let letters = state.letters();
-        self.faults(state, |faulty, crashed, is_lost| {
-            let hearers = state.hearers(self.group, crashed);
-            let next = state.faulted(faulty, crashed);
-            let name = |letter: &Letter<'_, A::Message>| (letter.from, letter.to, letter.message.clone());
-            let lost: Vec<_> =
-                letters.iter().zip(is_lost).filter(|(_, lost)| **lost).map(|(l, _)| name(l)).collect();
-            let arrived: Vec<_> =
-                letters.iter().zip(is_lost).filter(|(_, lost)| !**lost).map(|(l, _)| name(l)).collect();
-            self.lies(&hearers, |lies| {
-                let inbox = |&p: &ProcessId| {
-                    let received = arrived.iter().chain(lies).filter(|(_, to, _)| *to == p);
-                    Inbox::new(received.map(|(from, _, message)| (*from, message.clone())).collect())
-                };
-                let inboxes: Vec<_> = hearers.iter().map(inbox).collect();
-                self.finish(&next, &hearers, &inboxes, &mut |draws, end| {
-                    let action = InRound {
-                        round: next.round,
-                        crashed: crashed.to_vec(),
-                        lost: lost.clone(),
-                        lies: lies.to_vec(),
-                        draws,
-                    };
-                    each(action, end);
-                });
-            });
+        self.rounds(state, &mut |action, received| {
+            self.finish(received, &mut |draws, end| each(InRound { draws, ..action.clone() }, end));
         });
     }
 

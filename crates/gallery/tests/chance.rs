@@ -60,7 +60,7 @@ fn more_states_than_allowed_are_not_analysed() {
 fn three_tokens_take_four_a_b_c_over_n_steps() {
     for n in [5, 7, 9] {
         let game = Herman::new(&Constants::of_game::<Herman>(&[("n", n)]).unwrap()).unwrap();
-        let explored = Explored::new(&game, 1 << 20, &mut |_| Control::Continue).ok().unwrap();
+        let explored = Explored::new(&game, 1 << 20, &mut |_| Control::Continue).expect("small enough");
         let steps = explored.expected(
             Extreme::Greatest,
             |&state| game.tokens(state).len() == 1,
@@ -88,7 +88,7 @@ fn three_tokens_take_four_a_b_c_over_n_steps() {
 #[test]
 fn without_coins_the_tokens_go_round_for_ever() {
     let game = Herman::new(&Constants::of_game::<Herman>(&[("n", 5), ("broken", 1)]).unwrap()).unwrap();
-    let explored = Explored::new(&game, 1 << 20, &mut |_| Control::Continue).ok().unwrap();
+    let explored = Explored::new(&game, 1 << 20, &mut |_| Control::Continue).expect("small enough");
     let AlmostSurely::Escapes(escape) = explored.almost_surely(|&state| game.tokens(state).len() == 1) else {
         panic!("it stabilises without coins");
     };

@@ -3,16 +3,18 @@
 //!
 //! A [`Game`] has states; in each the adversary takes one of the enabled actions, and chance picks the next state by the
 //! action's distribution. [`Explored`] holds its reachable states and answers for every adversary at once:
-//! whether a goal is reached *almost surely*, with the end component in which an adversary stays if it is not; the least
+//! whether a goal is reached *almost surely*, with the end component in which a (fair) adversary stays if it is not; the least
 //! and the greatest *probability* of reaching it; the least and the greatest *expected* reward until then.
 //!
 //! Numbers are [`Interval`]s that contain the true value: iterated from both sides, rounded outward, and only the digits
 //! that are certain are printed.
 
 mod components;
+mod fair;
 mod interval;
 mod model;
 mod qualitative;
+mod rounds;
 #[cfg(test)]
 mod tests;
 mod values;
@@ -25,7 +27,7 @@ pub use values::{Answer, Precision};
 pub(crate) use world::judge;
 pub use world::{CutOff, Taken, WorldState, Worlds};
 
-use crate::system::Plain;
+use crate::system::{Justice, Plain};
 
 /// A system in which an adversary chooses and coins decide.
 pub trait Game: Sized + Sync {
@@ -40,6 +42,13 @@ pub trait Game: Sized + Sync {
     /// Calls `each` with every action that is enabled and the distribution over the states it leads to, in an order that
     /// depends on the state alone. In a state without an action the run ends.
     fn actions(&self, state: &Self::State, each: &mut impl FnMut(Self::Action, Distribution<Self::State>));
+
+    /// Whether an adversary may pass an action over for ever. Almost-sure reachability is judged against fair adversaries
+    /// alone; probabilities and expectations are over all.
+    fn fairness(&self, action: &Self::Action) -> Justice {
+        let _ = action;
+        Justice::None
+    }
 }
 
 /// Whom the answer is for: of all adversaries.

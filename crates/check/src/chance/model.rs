@@ -30,6 +30,12 @@ impl fmt::Display for Scope {
     }
 }
 
+impl<G: Game> fmt::Debug for Explored<'_, G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a game of {}", self.scope())
+    }
+}
+
 /// The choices of each state, and the branches of each choice: state after state.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Matrix {

@@ -1,17 +1,17 @@
 //! What holds with probability 0 or 1, by the graph alone (Baier, Katoen 2008, §10.6).
 
-use super::components::end_components;
+use super::fair::fair_components;
 use super::model::{Explored, Matrix};
 use super::{Extreme, Game};
 use std::collections::VecDeque;
 use std::fmt::Debug;
 
-/// Whether a goal is reached with probability 1, whatever the adversary does.
+/// Whether a goal is reached with probability 1, whatever a fair adversary does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AlmostSurely<S, A> {
     /// It is.
     Holds,
-    /// Some adversary keeps away from it with positive probability.
+    /// Some fair adversary keeps away from it with positive probability.
     Escapes(Escape<S, A>),
 }
 
@@ -53,11 +53,11 @@ impl<S: Debug, A: Debug> Escape<S, A> {
 }
 
 impl<G: Game> Explored<'_, G> {
-    /// Whether every adversary reaches a goal state with probability 1, from every initial state.
+    /// Whether every fair adversary reaches a goal state with probability 1, from every initial state.
     pub fn almost_surely(&self, goal: impl Fn(&G::State) -> bool) -> AlmostSurely<G::State, G::Action> {
         let goal = self.are(goal);
         let open: Vec<bool> = goal.iter().map(|goal| !goal).collect();
-        let components = end_components(&self.matrix, &open, |_| true);
+        let components = fair_components(self, &open);
         let lost = |state: u32| {
             let ends = open[state as usize] && self.matrix.choices(state).is_empty();
             ends || components.of[state as usize].is_some()

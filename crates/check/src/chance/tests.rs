@@ -258,3 +258,47 @@ fn chance_picks_among_distributions_exactly() {
     assert_eq!(mixed.outcomes().collect::<Vec<_>>(), [(1, &'a'), (2, &'b'), (3, &'c')]);
     assert_eq!(mixed.whole(), 6);
 }
+
+/// A game in which action 1 of state 0 is owed.
+struct Owing(Table, Justice);
+
+impl Game for Owing {
+    type State = usize;
+    type Action = usize;
+
+    fn initial(&self, each: &mut impl FnMut(usize)) {
+        self.0.initial(each);
+    }
+
+    fn actions(&self, state: &usize, each: &mut impl FnMut(usize, Distribution<usize>)) {
+        self.0.actions(state, &mut |action, distribution| each(10 * state + action, distribution));
+    }
+
+    fn fairness(&self, &action: &usize) -> Justice {
+        if action == 1 { self.1 } else { Justice::None }
+    }
+}
+
+fn surely(table: Vec<Vec<Vec<(u64, usize)>>>, justice: Justice, goal: usize) -> bool {
+    let game = Owing(Table(table), justice);
+    let explored = Explored::new(&game, 1 << 20, &mut |_| Control::Continue).expect("small enough");
+    explored.almost_surely(|&s| s == goal) == AlmostSurely::Holds
+}
+
+#[test]
+fn a_fair_adversary_cannot_pass_over_for_ever_what_it_owes() {
+    // wait, or try with an even chance
+    let trying = || vec![vec![vec![(1, 0)], vec![(1, 0), (1, 1)]], vec![]];
+    assert!(!surely(trying(), Justice::None, 1));
+    assert!(surely(trying(), Justice::Weak(0), 1));
+    // to and fro, and a way out on one side alone
+    let swinging = || vec![vec![vec![(1, 1)], vec![(1, 2)]], vec![vec![(1, 0)]], vec![]];
+    assert!(!surely(swinging(), Justice::Weak(0), 2), "on the other side it is not enabled");
+    assert!(surely(swinging(), Justice::Strong(0), 2));
+    // on the other side one may stay as well
+    let resting = vec![vec![vec![(1, 1)], vec![(1, 2)]], vec![vec![(1, 0)], vec![(1, 1)]], vec![]];
+    assert!(!surely(resting, Justice::Strong(0), 2), "a smaller component is fair");
+    // the owed action does not help
+    let in_vain = vec![vec![vec![(1, 1)], vec![(1, 1)]], vec![vec![(1, 0), (1, 1)]], vec![]];
+    assert!(!surely(in_vain, Justice::Strong(0), 2), "it is taken there");
+}

@@ -2,6 +2,9 @@
 //! the draws of kind choice, and whether a process crashes in a handler once its coins have fallen.
 
 use super::{Distribution, Game};
+use crate::system::Justice;
+use rustc_hash::FxBuildHasher;
+use std::hash::{BuildHasher, Hash};
 use synod_kernel::seat::cuts;
 use synod_kernel::{
     Budget, Choice, Cut, Ground, InPlace, Laws, Move, Network, Observed, Script, Seat, SeatId, Setting,
@@ -214,6 +217,11 @@ fn combinations<S: Clone>(branches: Vec<Vec<Resolved<S>>>) -> Vec<Resolved<S>> {
     all.into_iter().map(|(ways, parts)| (ways, Distribution::mixed(parts))).collect()
 }
 
+/// A class of fairness for each choice: a number of it.
+fn class<C: Hash>(choice: &C) -> u64 {
+    FxBuildHasher.hash_one(choice)
+}
+
 impl<P, M> Game for Worlds<'_, P, M>
 where
     P: Process,
@@ -254,8 +262,26 @@ where
         state.world.enabled(laws(self.setting), &rep, &state.network, |choice| choices.push(choice));
         for choice in choices {
             for (ways, distribution) in self.resolve(state, &choice, Vec::new()) {
-                each(Taken { choice: choice.clone(), ways }, distribution);
+                // what changes nothing is no step: else the adversary could take it for ever
+                if distribution.outcomes().any(|(_, next)| next != state) {
+                    each(Taken { choice: choice.clone(), ways }, distribution);
+                }
             }
+        }
+    }
+
+    /// What links and pulses owe, at each process and message; a crash is never owed, nor is a request.
+    fn fairness(&self, taken: &Self::Action) -> Justice {
+        let crashes = taken.ways.iter().any(|(_, cut)| cut.is_some());
+        match &taken.choice {
+            _ if crashes => Justice::None,
+            Choice::Init { .. }
+            | Choice::Deliver { .. }
+            | Choice::Sync { .. }
+            | Choice::Recover { .. }
+            | Choice::Fire { .. }
+            | Choice::Heal => Justice::Weak(class(&taken.choice)),
+            _ => Justice::None,
         }
     }
 }

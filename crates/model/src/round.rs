@@ -12,7 +12,7 @@ use crate::oracle::{Grants, LocalCoin};
 use crate::process::{State, Value};
 use crate::signature::{Signed, Unverified};
 use crate::system::{AtLeast, SystemModel};
-use crate::timing::{KnownBounds, LocalClock};
+use crate::timing::KnownBounds;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -111,7 +111,7 @@ pub type RoundEffectOf<A> = RoundEffect<<A as RoundProcess>::Message, <A as Roun
 /// reaches an arbitrary subset of those it sends to in it, and does not end the round.
 pub trait RoundProcess: State + Sized {
     /// What the algorithm assumes: synchronous timing.
-    type Model: SystemModel<Timing: KnownBounds + LocalClock> + AtLeast<Self::Model>;
+    type Model: SystemModel<Timing: KnownBounds> + AtLeast<Self::Model>;
     /// What all of its processes know from the start.
     type Parameters: Value;
     /// What the layer above asks: the input.

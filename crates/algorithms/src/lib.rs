@@ -12,3 +12,4 @@ pub mod consensus;
 pub mod detectors;
 pub mod links;
 pub mod registers;
+pub mod variant;

@@ -27,7 +27,8 @@ fn elect_lower_epoch_stores_its_epoch_before_it_speaks_of_it() {
     let (mut p, did) = Alone::<ElectLowerEpoch>::start(1, 2, DetectorParameters::default());
     let start = |epoch| {
         let heartbeats = [Send(0, beat(epoch)), Send(1, beat(epoch))];
-        [&[Indicate(Trust(P[0])), Store(Epoch(epoch))], &heartbeats[..], &[Set(Timer::Timeout)]].concat()
+        let timers = [Set(Timer::Heartbeat), Set(Timer::Timeout)];
+        [&[Indicate(Trust(P[0])), Store(Epoch(epoch))], &heartbeats[..], &timers].concat()
     };
     assert_eq!(did, start(1));
     assert_eq!(p.restart(), start(2));
@@ -62,15 +63,25 @@ fn elect_lower_epoch_takes_the_highest_epoch_that_each_spoke_of() {
 
 #[test]
 fn elect_lower_epoch_says_nothing_new_about_the_same_leader_or_when_nobody_was_heard() {
-    let period = [Send(0, beat(1)), Send(1, beat(1)), Send(2, beat(1)), Set(Timer::Timeout)];
     let mut p = elect();
-    assert_eq!(p.timer(Timer::Timeout), period, "the leader stays");
+    assert_eq!(p.timer(Timer::Timeout), [Set(Timer::Timeout)], "the leader stays");
     p.message(0, beat(1));
-    assert_eq!(p.timer(Timer::Timeout), period);
+    assert_eq!(p.timer(Timer::Timeout), [Set(Timer::Timeout)]);
 }
 
 #[test]
-fn elect_lower_epoch_forgets_its_candidates_with_the_period() {
+fn elect_lower_epoch_speaks_at_a_period_apart_from_its_delay() {
+    let mut p = elect();
+    let heartbeat = [Send(0, beat(1)), Send(1, beat(1)), Send(2, beat(1)), Set(Timer::Heartbeat)];
+    for _ in 0..3 {
+        assert_eq!(p.timer(Timer::Heartbeat), heartbeat);
+    }
+    let DetectorParameters { period, timeout, .. } = DetectorParameters::default();
+    assert!(period < timeout.initial, "a leader is heard in the first delay already");
+}
+
+#[test]
+fn elect_lower_epoch_forgets_its_candidates_with_the_delay() {
     let mut p = elect();
     p.message(0, beat(1));
     p.timer(Timer::Timeout);
@@ -82,7 +93,7 @@ fn elect_lower_epoch_forgets_its_candidates_with_the_period() {
 fn elect_lower_epoch_has_finitely_many_states_once_its_delay_saturates() {
     let second = Duration::from_secs(1);
     let timeout = Timeout { initial: second, increment: second, max: 3 * second };
-    let mut p = Alone::<ElectLowerEpoch>::new(2, 3, DetectorParameters { timeout, defect: None });
+    let mut p = Alone::<ElectLowerEpoch>::new(2, 3, DetectorParameters { timeout, ..Default::default() });
     let mut flap = |leader| {
         p.message(leader, beat(1));
         p.timer(Timer::Timeout);
@@ -94,13 +105,35 @@ fn elect_lower_epoch_has_finitely_many_states_once_its_delay_saturates() {
     assert_eq!([flap(1), flap(0)], saturated);
 }
 
+fn twin(defect: Defect) -> DetectorParameters {
+    DetectorParameters { defect: Some(defect), ..DetectorParameters::default() }
+}
+
 #[test]
-fn the_twin_starts_with_epoch_1_each_time() {
-    let parameters =
-        DetectorParameters { defect: Some(Defect::EpochNotStored), ..DetectorParameters::default() };
-    let (mut p, did) = Alone::<ElectLowerEpoch>::start(0, 1, parameters);
-    assert_eq!(did, [Indicate(Trust(P[0])), Send(0, beat(1)), Set(Timer::Timeout)]);
+fn the_twin_that_stores_no_epoch_starts_with_epoch_1_each_time() {
+    let (mut p, did) = Alone::<ElectLowerEpoch>::start(0, 1, twin(Defect::EpochNotStored));
+    assert_eq!(did, [Indicate(Trust(P[0])), Send(0, beat(1)), Set(Timer::Heartbeat), Set(Timer::Timeout)]);
     assert_eq!(p.restart(), did);
+}
+
+#[test]
+fn the_twin_that_keeps_candidates_trusts_whom_it_no_longer_hears() {
+    let mut p = Alone::<ElectLowerEpoch>::new(2, 3, twin(Defect::CandidatesKept));
+    p.message(0, beat(1));
+    p.timer(Timer::Timeout);
+    p.message(1, beat(1));
+    assert_eq!(p.timer(Timer::Timeout), [Set(Timer::Timeout)]);
+}
+
+#[test]
+fn the_twin_that_prefers_itself_trusts_itself_among_equals() {
+    let mut p = Alone::<ElectLowerEpoch>::new(2, 3, twin(Defect::PrefersItself));
+    p.message(1, beat(1));
+    p.message(2, beat(1));
+    assert_eq!(p.timer(Timer::Timeout)[0], Indicate(Trust(P[2])));
+    p.message(1, beat(1));
+    p.message(2, beat(2));
+    assert_eq!(p.timer(Timer::Timeout)[0], Indicate(Trust(P[1])), "but not above a lower epoch");
 }
 
 #[test]

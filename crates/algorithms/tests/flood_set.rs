@@ -130,10 +130,10 @@ fn the_twins_break_agreement() {
     let twin = |defect| check(&world(3, 1, 2, Some(defect), inputs(3, &[0, 1])));
     let hasty = twin(Defect::OneRoundFewer);
     assert!(breaks_agreement(&hasty));
-    assert_eq!(hasty.counterexample.expect("a run").steps.len(), 1);
+    assert_eq!(hasty.counterexamples[0].steps.clone().len(), 1);
     let deaf = twin(Defect::NoFlooding);
     assert!(breaks_agreement(&deaf));
-    assert_eq!(deaf.counterexample.expect("a run").steps.len(), 2);
+    assert_eq!(deaf.counterexamples[0].steps.clone().len(), 2);
 }
 
 /// Crash-stop is assumed: a process that omits to send in the last round alone splits the others.
@@ -144,6 +144,45 @@ fn omissions_to_send_break_agreement() {
     let omissions = Faults::omissions(1, true, false);
     let world: World = LockStep::new(3, parameters, inputs(3, &[0, 1]), omissions, Round(3), monitor);
     assert!(breaks_agreement(&check(&world)));
+}
+
+/// Nor may a process miss what is sent to it: it decides all the same, by what it has heard.
+#[test]
+fn omissions_to_receive_break_uniform_agreement() {
+    let monitor = Consensus::new(Group::first(3));
+    let parameters = Parameters { faulty_max: 1, defect: None };
+    let omissions = Faults::omissions(1, false, true);
+    let world: World = LockStep::new(3, parameters, inputs(3, &[0, 1]), omissions, Round(3), monitor);
+    let report = check(&world);
+    assert!(breaks_agreement(&report));
+    let steps = report.counterexamples[0].steps.clone();
+    let lost: Vec<_> = steps.iter().flat_map(|(round, _)| &round.lost).collect();
+    assert!(lost.iter().all(|(_, to, _)| *to == lost[0].1), "one process alone misses messages: {lost:?}");
+}
+
+/// Every process by its own clock: what is sent in a round arrives before it ends, in whatever order.
+#[test]
+fn by_the_clock_all_decide_the_least_value() {
+    let parameters = Parameters { faulty_max: 1, defect: None };
+    let mut processes: Vec<_> = (0..3).map(|p| Alone::<Rounds<Flood>>::new(p, 3, parameters)).collect();
+    let mut decided = vec![];
+    for (p, process) in processes.iter_mut().enumerate() {
+        assert_eq!(process.request(Propose(5 - p as u8)), []);
+    }
+    for round in 0..=2 {
+        // the clocks strike one after the other: what the first sends then, the last hears before its own strikes
+        for p in 0..3 {
+            for did in processes[p].timer(RoundEnds(Round(round))) {
+                match did {
+                    Send(to, message) => assert_eq!(processes[to as usize].message(p as u32, message), []),
+                    Indicate(decide) => decided.push(decide),
+                    _ => {}
+                }
+            }
+        }
+    }
+    assert_eq!(decided, [Decide(3), Decide(3), Decide(3)]);
+    assert!(processes.iter().all(|p| p.process.late() == 0));
 }
 
 fn tagged(round: u32, values: &[u8]) -> InRound<BTreeSet<u8>> {

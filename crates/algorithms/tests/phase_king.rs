@@ -51,7 +51,7 @@ fn broken(n: u32, liars: std::ops::Range<u32>, defect: Option<Defect>) -> BTreeS
         assert!(report.complete, "{:?}", report.stopped);
         let violated = report.verdicts.iter().filter(|(_, v)| matches!(v, Verdict::Violated { .. }));
         broken.extend(violated.map(|(property, _)| property.id));
-        if report.counterexample.is_none() {
+        if report.counterexamples.is_empty() {
             let phases = if defect == Some(Defect::OnePhaseFewer) { 1 } else { 2 };
             assert_eq!(report.depth, 2 * phases, "two rounds a phase");
             assert!(
@@ -138,7 +138,7 @@ fn only_an_equivocation_in_the_last_round_breaks_agreement_where_the_last_king_i
     }
     let report = check_system(&twin(1), &Options::default(), &mut |_| Control::Continue);
     assert!(matches!(report.verdict("UC4"), Verdict::Violated { .. }));
-    let steps = report.counterexample.expect("a run").steps;
+    let steps = report.counterexamples[0].steps.clone();
     assert_eq!(steps.len(), 4);
     assert!(equivocates(&steps[3].0, 4), "{:?}", steps[3].0);
 }

@@ -6,20 +6,25 @@
 //! what [`Engine::Tabulating`], which interns them and runs each handler once per distinct input, is tested against.
 
 pub mod chance;
-mod explore;
+pub mod fair;
+mod fingerprint;
 mod intern;
-mod liveness;
 mod plain;
 mod reference;
 mod report;
 pub mod rounds;
+mod search;
+mod space;
 pub mod system;
+mod table;
 mod tabulate;
 #[cfg(test)]
 mod tests;
+mod visited;
+mod worlds;
 
 pub use plain::{SystemReport, SystemRun, check_system};
-pub use report::{Control, Counterexample, Engine, Options, Order, Progress, Report};
+pub use report::{Control, Counterexample, Engine, Options, Order, Progress, Report, Store};
 
 use synod_kernel::Setting;
 use synod_model::Process;
@@ -42,12 +47,12 @@ where
 {
     match options.engine {
         Engine::Reference => {
-            let space = reference::Plain::new(setting, measure);
-            explore::explore(space, setting, monitor, options, progress)
+            let space = reference::Reference::new(setting, monitor, measure);
+            worlds::report(search::search(space, options, progress), setting, options)
         }
         Engine::Tabulating => {
-            let space = tabulate::Tabulated::new(setting, measure);
-            explore::explore(space, setting, monitor, options, progress)
+            let space = tabulate::Tabulated::new(setting, monitor, measure);
+            worlds::report(search::search(space, options, progress), setting, options)
         }
     }
 }

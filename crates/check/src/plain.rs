@@ -1,10 +1,13 @@
 //! Exploring a plain transition system.
 
-use crate::intern::Interner;
-use crate::report::{Control, Options, Progress};
-use crate::system::{Says, System};
-use std::collections::BTreeSet;
-use synod_properties::{Kind, Property, Verdict};
+use crate::fair::{Answer, Bits, Class, Fairness, Temporal, refute};
+use crate::fingerprint::{Print, print_of};
+use crate::intern::Kept;
+use crate::report::{Control, Options, Progress, Store};
+use crate::search::{Ended, Found, Steps, search};
+use crate::space::{BrokenStart, Edge, Exact, Missing, Space};
+use crate::system::{Justice, Predicate, Says, System};
+use synod_properties::{Kind, Property, Verdict, Violation};
 
 /// What a check of a system answers.
 #[derive(Clone, Debug)]
@@ -23,8 +26,12 @@ pub struct SystemReport<S: System> {
     pub complete: bool,
     /// Why not, if not.
     pub stopped: Option<String>,
-    /// A run that breaks a claim.
-    pub counterexample: Option<SystemRun<S>>,
+    /// How a state was known again.
+    pub store: Store,
+    /// Bytes used.
+    pub memory: u64,
+    /// A run for each claim that is broken: of safety, the first one found; of liveness, each.
+    pub counterexamples: Vec<SystemRun<S>>,
 }
 
 /// A run of a system.
@@ -52,6 +59,152 @@ impl<S: System> SystemReport<S> {
         let found = self.verdicts.iter().find(|(property, _)| property.id == id);
         &found.unwrap_or_else(|| panic!("no claim {id}")).1
     }
+
+    /// A run that breaks a claim, if one was found.
+    pub fn counterexample(&self) -> Option<&SystemRun<S>> {
+        self.counterexamples.first()
+    }
+
+    /// The run that breaks the claim with this identifier.
+    pub fn counterexample_to(&self, id: &str) -> Option<&SystemRun<S>> {
+        self.counterexamples.iter().find(|run| run.property == id)
+    }
+
+    /// Whether every claim holds.
+    pub fn holds(&self) -> bool {
+        self.verdicts.iter().all(|(_, verdict)| *verdict == Verdict::Holds)
+    }
+}
+
+/// A system as a space.
+struct Plain<'a, S: System> {
+    system: &'a S,
+    /// Claims on states, by their place.
+    always: Vec<(usize, Predicate<S>)>,
+    ends: Vec<(usize, Predicate<S>)>,
+    goals: Vec<(usize, Predicate<S>)>,
+    properties: Vec<Property>,
+}
+
+/// What a step of a system is called: how it started, or an action and the state after it.
+enum Name<S: System> {
+    Start(S::State),
+    Step(S::Action, S::State),
+}
+
+impl<S: System> Clone for Name<S> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Start(state) => Self::Start(state.clone()),
+            Self::Step(action, state) => Self::Step(action.clone(), state.clone()),
+        }
+    }
+}
+
+impl<'a, S: System> Plain<'a, S> {
+    fn new(system: &'a S) -> Self {
+        let claims = system.claims();
+        let (mut always, mut ends, mut goals) = (Vec::new(), Vec::new(), Vec::new());
+        for (at, claim) in claims.iter().enumerate() {
+            match claim.says {
+                Says::Always(holds) => always.push((at, holds)),
+                Says::Ends(holds) => ends.push((at, holds)),
+                Says::Sometimes(holds) => goals.push((at, holds)),
+                _ => {}
+            }
+        }
+        let properties = claims.iter().map(|c| c.property).collect();
+        Self { system, always, ends, goals, properties }
+    }
+
+    fn first_broken(&self, claims: &[(usize, Predicate<S>)], state: &S::State) -> Option<Violation> {
+        let (at, _) = claims.iter().find(|(_, holds)| !holds(self.system, state))?;
+        Some(Violation::new(&self.properties[*at], format!("{state:?}")))
+    }
+}
+
+impl<S: System> Space for Plain<'_, S> {
+    type Rows = Vec<S::State>;
+    type Step = (S::State, u64);
+    type Name = Name<S>;
+    type Exact = Kept<S::State>;
+
+    fn properties(&self) -> Vec<Property> {
+        self.properties.clone()
+    }
+
+    fn initial(&mut self, rows: &mut Vec<S::State>) -> Result<Vec<Vec<Name<S>>>, BrokenStart<Name<S>>> {
+        self.system.initial(&mut |state| {
+            if self.system.within(&state) {
+                rows.push(state);
+            }
+        });
+        Ok(rows.iter().map(|state| vec![Name::Start(state.clone())]).collect())
+    }
+
+    #[inline]
+    fn print(&self, state: &S::State) -> Print {
+        print_of(state)
+    }
+
+    #[inline]
+    fn expand(&self, state: &S::State, each: &mut impl FnMut(Edge<(S::State, u64)>)) -> Result<(), Missing> {
+        self.system.steps(state, &mut |action, next| {
+            // a step that changes nothing is no step: it neither enables nor serves a class (TLA+)
+            let class = match self.system.fairness(&action) {
+                _ if next == *state => 0,
+                Justice::None => 0,
+                Justice::Weak(class) => class << 2 | 1,
+                Justice::Strong(class) => class << 2 | 2,
+            };
+            each(if self.system.within(&next) {
+                Edge::To { print: print_of(&next), step: (next, class) }
+            } else {
+                Edge::Outside(class)
+            });
+        });
+        Ok(())
+    }
+
+    fn fill(&mut self, _: &S::State) {}
+
+    #[inline]
+    fn build(&self, _: &S::State, (next, _): (S::State, u64), rows: &mut Vec<S::State>) {
+        rows.push(next);
+    }
+
+    fn reached(&self, state: &S::State) -> u64 {
+        let bits = self.goals.iter().filter(|(_, holds)| holds(self.system, state)).map(|(at, _)| 1 << at);
+        bits.sum()
+    }
+
+    #[inline]
+    fn broken(&self, state: &S::State) -> Option<Violation> {
+        self.first_broken(&self.always, state)
+    }
+
+    fn broken_end(&self, state: &S::State) -> Option<Violation> {
+        self.first_broken(&self.ends, state)
+    }
+
+    fn name(&mut self, from: &S::State, place: usize) -> Name<S> {
+        let (mut at, mut found) = (0, None);
+        self.system.steps(from, &mut |action, next| {
+            if at == place {
+                found = Some(Name::Step(action, next));
+            }
+            at += 1;
+        });
+        found.expect("a state has this many steps")
+    }
+
+    fn class(&self, step: &(S::State, u64)) -> u64 {
+        step.1
+    }
+
+    fn memory(&self) -> u64 {
+        0
+    }
 }
 
 /// Explores every run of a system and judges its claims.
@@ -60,109 +213,144 @@ pub fn check_system<S: System>(
     options: &Options,
     progress: &mut dyn FnMut(&Progress) -> Control,
 ) -> SystemReport<S> {
-    let claims = system.claims();
-    let mut states = Interner::new();
-    let mut parents: Vec<u32> = Vec::new();
-    let mut broken: Option<(usize, u32)> = None;
-    let mut reached = BTreeSet::new();
-    let (mut generated, mut depth) = (0_u64, 0);
-    let mut judge = |id: u32, state: &S::State| {
-        for (at, claim) in claims.iter().enumerate() {
-            match claim.says {
-                Says::Always(holds) if !holds(system, state) && broken.is_none() => broken = Some((at, id)),
-                Says::Sometimes(holds) if holds(system, state) => _ = reached.insert(at),
-                _ => {}
-            }
-        }
-    };
-    system.initial(&mut |state| {
-        generated += 1;
-        if system.within(&state) {
-            let (id, new) = states.intern(state);
-            if new {
-                parents.push(id);
-                judge(id, states.get(id));
-            }
-        }
-    });
-    let initial = states.len() as u64;
-    let (mut from, mut level_end) = (0, states.len() as u32);
-    let mut stopped = None;
-    while from < states.len() as u32 {
-        if from == level_end {
-            (level_end, depth) = (states.len() as u32, depth + 1);
-        }
-        let mut found = Vec::new();
-        system.steps(states.get(from), &mut |_, state| found.push(state));
-        for state in found {
-            generated += 1;
-            if system.within(&state) {
-                let (id, new) = states.intern(state);
-                if new {
-                    parents.push(from);
-                    judge(id, states.get(id));
-                }
-            }
-        }
-        from += 1;
-        let now = Progress { states: states.len() as u64, transitions: generated, depth, frontier: 0 };
-        if from.is_multiple_of(4096) && progress(&now) == Control::Stop {
-            stopped = Some("stopped on request".to_owned());
-            break;
-        }
-        if states.len() as u64 > options.states_max {
-            stopped = Some(format!("the limit of {} states", options.states_max));
-            break;
+    let mut found = search(Plain::new(system), options, progress);
+    let (mut stopped, mut counterexamples) = (None, Vec::new());
+    match found.ended.take() {
+        None => {}
+        Some(Ended::Limit(why)) => stopped = Some(why),
+        Some(Ended::Broken(violation, names)) => {
+            stopped = Some("stopped at the violation".to_owned());
+            counterexamples.push(run(violation, names, None));
         }
     }
-    let counterexample = broken.map(|(at, id)| {
-        let mut way = vec![id];
-        while parents[way[way.len() - 1] as usize] != way[way.len() - 1] {
-            way.push(parents[way[way.len() - 1] as usize]);
-        }
-        way.reverse();
-        let steps = way.windows(2).map(|pair| {
-            let mut action = None;
-            system.steps(states.get(pair[0]), &mut |a, state| {
-                if action.is_none() && state == *states.get(pair[1]) {
-                    action = Some(a);
-                }
-            });
-            (action.expect("a parent has a step to its child"), states.get(pair[1]).clone())
-        });
-        SystemRun {
-            property: claims[at].property.id.to_owned(),
-            what: format!("{:?}", states.get(id)),
-            start: states.get(way[0]).clone(),
-            steps: steps.collect(),
-            cycle_from: None,
-        }
-    });
-    let verdicts = claims
-        .iter()
-        .enumerate()
-        .map(|(at, claim)| {
-            let unknown = |why: &str| Verdict::Unknown { why: why.to_owned() };
-            let verdict = match (&counterexample, claim.property.kind) {
-                (Some(run), _) if run.property == claim.property.id => {
-                    Verdict::Violated { what: run.what.clone() }
-                }
-                (_, Kind::Reachable) if reached.contains(&at) => Verdict::Holds,
-                (_, Kind::Reachable) => unknown("never reached"),
-                (_, Kind::Liveness) => unknown("not judged yet"),
-                (_, Kind::Safety) => stopped.as_deref().map_or(Verdict::Holds, unknown),
-            };
-            (claim.property, verdict)
-        })
-        .collect();
+    let judged = found.kept.take().map(|(states, steps)| judge_all(&mut found, system, &states, &steps));
+    let (judged, lassos) = judged.unwrap_or_default();
+    counterexamples.extend(lassos);
     SystemReport {
-        verdicts,
-        initial,
-        states: states.len() as u64,
-        generated,
-        depth,
+        verdicts: verdicts(&found, stopped.as_deref(), &counterexamples, &judged),
+        initial: found.initial,
+        states: found.states,
+        generated: found.generated,
+        depth: found.depth,
         complete: stopped.is_none(),
         stopped,
-        counterexample,
+        store: options.store,
+        memory: found.memory,
+        counterexamples,
     }
+}
+
+fn run<S: System>(violation: Violation, names: Vec<Name<S>>, cycle_from: Option<usize>) -> SystemRun<S> {
+    let mut names = names.into_iter();
+    let Some(Name::Start(start)) = names.next() else { unreachable!("a run starts at an initial state") };
+    let steps = names.map(|name| match name {
+        Name::Step(action, state) => (action, state),
+        Name::Start(_) => unreachable!("a run starts once"),
+    });
+    SystemRun {
+        property: violation.property,
+        what: violation.what,
+        start,
+        steps: steps.collect(),
+        cycle_from,
+    }
+}
+
+/// Judges what is claimed of all fair runs: each such claim by its place, and a run for each that is broken.
+fn judge_all<S: System>(
+    found: &mut Found<Plain<'_, S>>,
+    system: &S,
+    states: &Kept<S::State>,
+    steps: &Steps,
+) -> (Vec<(usize, Verdict)>, Vec<SystemRun<S>>) {
+    let (mut verdicts, mut lassos) = (Vec::new(), Vec::new());
+    for (at, claim) in system.claims().iter().enumerate() {
+        let Some((answer, exercised)) = judge(found.initial, system, states, steps, claim.says) else {
+            continue;
+        };
+        let verdict = match answer {
+            Answer::None if !exercised => Verdict::vacuous("no state is reached that the claim speaks of"),
+            Answer::None => Verdict::Holds,
+            Answer::Open { state, .. } => {
+                let from = states.with(state, |s| format!("{s:?}"));
+                Verdict::Unknown {
+                    why: format!("not judged: runs leave the states that are kept, from {from}"),
+                }
+            }
+            Answer::Found(lasso) => {
+                let what = match lasso.cycle.len() {
+                    0 => {
+                        format!("the run stops for ever in {}", states.with(lasso.knot, |s| format!("{s:?}")))
+                    }
+                    1 => "the run repeats its last step for ever".to_owned(),
+                    n => format!("the run repeats its last {n} steps for ever"),
+                };
+                let mut names = found.path(lasso.start);
+                for step in &lasso.stem {
+                    names.push(states.with(step.state, |s| found.space.name(s, step.edge as usize)));
+                }
+                let cycle_from = Some(names.len() - 1);
+                for step in &lasso.cycle {
+                    names.push(states.with(step.state, |s| found.space.name(s, step.edge as usize)));
+                }
+                lassos.push(run(Violation::new(&claim.property, what.clone()), names, cycle_from));
+                Verdict::Violated { what }
+            }
+        };
+        verdicts.push((at, verdict));
+    }
+    (verdicts, lassos)
+}
+
+/// Whether some fair run breaks a claim, if it speaks of fair runs; and whether any run could.
+fn judge<S: System>(
+    initial: u64,
+    system: &S,
+    states: &Kept<S::State>,
+    steps: &Steps,
+    says: Says<S>,
+) -> Option<(Answer, bool)> {
+    let count = states.len() as u32;
+    let satisfying =
+        |holds: Predicate<S>| Bits::from_fn(count, |number| states.with(number, |s| holds(system, s)));
+    let mut classes = vec![Class::default()];
+    classes.extend(steps.classes.iter().map(|class| match class & 3 {
+        1 => Class::new(Fairness::Weak),
+        _ => Class::new(Fairness::Strong),
+    }));
+    let starts = Bits::from_fn(count, |number| u64::from(number) < initial);
+    let ask = |claim| refute(&steps.graph, &starts, claim, &classes, &steps.levels);
+    Some(match says {
+        Says::Eventually(goal) => (ask(Temporal::Eventually(&satisfying(goal))), count > 0),
+        Says::LeadsTo(cause, goal) => {
+            let (cause, goal) = (satisfying(cause), satisfying(goal));
+            (ask(Temporal::LeadsTo(&cause, &goal)), !cause.is_empty())
+        }
+        Says::InfinitelyOften(goal) => (ask(Temporal::InfinitelyOften(&satisfying(goal))), count > 0),
+        Says::EventuallyAlways(goal) => (ask(Temporal::EventuallyAlways(&satisfying(goal))), count > 0),
+        Says::Always(_) | Says::Ends(_) | Says::Sometimes(_) => return None,
+    })
+}
+
+fn verdicts<S: System>(
+    found: &Found<Plain<'_, S>>,
+    stopped: Option<&str>,
+    broken: &[SystemRun<S>],
+    judged: &[(usize, Verdict)],
+) -> Vec<(Property, Verdict)> {
+    let unknown = |why: &str| Verdict::Unknown { why: why.to_owned() };
+    let properties = found.space.properties();
+    let run_of = |property: &Property| broken.iter().find(|run| run.property == property.id);
+    let verdict = |at: usize, property: &Property| match (run_of(property), property.kind, stopped) {
+        (Some(run), _, _) => Verdict::Violated { what: run.what.clone() },
+        (_, Kind::Reachable, _) if found.reached >> at & 1 == 1 => Verdict::Holds,
+        (_, _, Some(why)) => unknown(&format!("not complete: {why}")),
+        (_, Kind::Reachable, _) => unknown("never reached: what it stands for was not exercised"),
+        (_, Kind::Liveness, _) => {
+            let found = judged.iter().find(|(place, _)| *place == at);
+            found.map_or_else(|| unknown("not judged"), |(_, verdict)| verdict.clone())
+        }
+        (_, Kind::Safety, _) => Verdict::Holds,
+    };
+    properties.iter().enumerate().map(|(at, p)| (*p, verdict(at, p))).collect()
 }

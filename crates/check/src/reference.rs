@@ -1,13 +1,16 @@
 //! The reference: states as plain values, compared value by value.
 
-use crate::explore::{Scripted, Space, Target, judge, laws};
-use crate::intern::Interner;
+use crate::fingerprint::{Print, print_of};
+use crate::intern::Kept;
+use crate::space::{BrokenStart, Edge, Missing, Space};
+use crate::worlds::{Owed, Scripted, Worlds, goals, judge, laws};
+use std::sync::atomic::{AtomicU64, Ordering};
 use synod_kernel::seat::cuts;
 use synod_kernel::{
-    Choice, Cut, Fairness, Ground, Move, Network, Observed, Script, Seat, SeatId, Setting, World, step,
+    Choice, Cut, Fairness, Ground, Move, Network, Observed, Rest, Script, Seat, SeatId, Setting, World, step,
 };
 use synod_model::{EffectOf, Process};
-use synod_properties::{Monitor, Violation};
+use synod_properties::{Monitor, Property, Violation};
 
 /// A state, in full.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -158,23 +161,17 @@ where
 }
 
 /// States as plain values.
-pub(crate) struct Plain<'a, P: Process, M> {
+pub(crate) struct Reference<'a, P: Process, M> {
     setting: &'a Setting<P>,
+    monitor: &'a M,
     measure: fn(&P) -> u64,
-    states: Interner<Concrete<P, M>>,
-    handler_calls: u64,
+    properties: Vec<Property>,
+    handler_calls: AtomicU64,
 }
 
-impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Plain<'a, P, M> {
-    pub(crate) fn new(setting: &'a Setting<P>, measure: fn(&P) -> u64) -> Self {
-        Self { setting, measure, states: Interner::new(), handler_calls: 0 }
-    }
-
-    /// The state without its budgets, as text.
-    #[cfg(test)]
-    pub(crate) fn describe(&self, state: u32) -> String {
-        let Concrete { world, network, .. } = self.states.get(state);
-        format!("{:?} {:?} {:?} {network:?}", world.seats, world.rest.asked, world.rest.budgets.restarts)
+impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Reference<'a, P, M> {
+    pub(crate) fn new(setting: &'a Setting<P>, monitor: &'a M, measure: fn(&P) -> u64) -> Self {
+        Self { setting, monitor, measure, properties: monitor.properties(), handler_calls: AtomicU64::new(0) }
     }
 
     fn all_moves(
@@ -214,58 +211,94 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Plain<'a, P, M> {
     }
 }
 
-impl<P: Process, M: Monitor<P::Request, P::Indication>> Space<P, M> for Plain<'_, P, M> {
-    fn insert(&mut self, state: Concrete<P, M>) -> (u32, bool) {
-        self.states.intern(state)
+impl<P: Process, M: Monitor<P::Request, P::Indication>> Space for Reference<'_, P, M> {
+    type Rows = Vec<Concrete<P, M>>;
+    type Step = (Concrete<P, M>, u64);
+    type Name = Move<P::Message, P::Timer>;
+    type Exact = Kept<Concrete<P, M>>;
+
+    fn properties(&self) -> Vec<Property> {
+        self.properties.clone()
     }
 
-    fn successors(&mut self, from: u32, visit: &mut dyn FnMut(Target, Fairness) -> bool) {
-        let from = self.states.get(from).clone();
-        let mut found = Vec::new();
-        self.all_moves(&from, &mut |_, result, fairness, calls| {
-            found.push((result, fairness, calls));
+    fn initial(&mut self, rows: &mut Self::Rows) -> Result<Vec<Vec<Self::Name>>, BrokenStart<Self::Name>> {
+        let mut names = Vec::new();
+        for (state, moves) in initial(self.setting, self.monitor) {
+            match state {
+                Ok(state) => rows.push(state),
+                Err(violation) => return Err((violation, moves)),
+            }
+            names.push(moves);
+        }
+        Ok(names)
+    }
+
+    fn print(&self, state: &Concrete<P, M>) -> Print {
+        print_of(state)
+    }
+
+    fn expand(&self, from: &Concrete<P, M>, each: &mut impl FnMut(Edge<Self::Step>)) -> Result<(), Missing> {
+        let mut all_calls = 0;
+        self.all_moves(from, &mut |chosen, result, fairness, calls| {
+            all_calls += calls;
+            let class = Owed::of(&chosen, fairness).class(print_of(&chosen.choice) as u64);
+            each(match result {
+                Err(violation) => Edge::Broken(violation),
+                Ok(state) if self.is_beyond(&state) => Edge::Outside(class),
+                Ok(state) => Edge::To { print: print_of(&state), step: (state, class) },
+            });
             true
         });
-        for (result, fairness, calls) in found {
-            self.handler_calls += calls;
-            let target = match result {
-                Err(violation) => Target::Broken(violation),
-                Ok(state) if self.is_beyond(&state) => Target::Beyond,
-                Ok(state) => {
-                    let (id, new) = self.states.intern(state);
-                    Target::State(id, new)
-                }
-            };
-            if !visit(target, fairness) {
-                return;
+        self.handler_calls.fetch_add(all_calls, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn fill(&mut self, _: &Concrete<P, M>) {}
+
+    fn build(&self, _: &Concrete<P, M>, (state, _): Self::Step, rows: &mut Self::Rows) {
+        rows.push(state);
+    }
+
+    fn reached(&self, state: &Concrete<P, M>) -> u64 {
+        goals(&self.properties, &state.monitor)
+    }
+
+    fn broken(&self, _: &Concrete<P, M>) -> Option<Violation> {
+        None
+    }
+
+    fn broken_end(&self, _: &Concrete<P, M>) -> Option<Violation> {
+        None
+    }
+
+    fn name(&mut self, from: &Concrete<P, M>, place: usize) -> Self::Name {
+        let (mut at, mut found) = (0, None);
+        self.all_moves(from, &mut |chosen, _, _, _| {
+            if at == place {
+                found = Some(chosen);
             }
-        }
-    }
-
-    fn nth_move(&mut self, from: u32, place: usize) -> Move<P::Message, P::Timer> {
-        let mut moves = Vec::new();
-        self.all_moves(self.states.get(from), &mut |chosen, _, _, _| {
-            moves.push(chosen);
-            moves.len() <= place
+            at += 1;
+            found.is_none()
         });
-        moves.swap_remove(place)
+        found.expect("a state has this many steps")
     }
 
-    fn inspect<T>(&self, state: u32, see: impl FnOnce(&[&Seat<P>], &M, u32) -> T) -> T {
-        let Concrete { world, monitor, .. } = self.states.get(state);
-        let seats: Vec<_> = world.seats.iter().collect();
-        see(&seats, monitor, u32::from(world.rest.budgets.pulses.any()))
-    }
-
-    fn len(&self) -> usize {
-        self.states.len()
+    fn class(&self, step: &Self::Step) -> u64 {
+        step.1
     }
 
     fn memory(&self) -> u64 {
-        (self.states.len() * size_of::<Concrete<P, M>>()) as u64
+        0
     }
 
     fn handler_calls(&self) -> u64 {
-        self.handler_calls
+        self.handler_calls.load(Ordering::Relaxed)
+    }
+}
+
+impl<P: Process, M: Monitor<P::Request, P::Indication>> Worlds<P, M> for Reference<'_, P, M> {
+    fn view<T>(&self, state: &Concrete<P, M>, see: impl FnOnce(&[&Seat<P>], &M, &Rest) -> T) -> T {
+        let seats: Vec<_> = state.world.seats.iter().collect();
+        see(&seats, &state.monitor, &state.world.rest)
     }
 }

@@ -11,9 +11,21 @@ use synod_properties::{Property, Verdict};
 pub enum Engine {
     /// Plain values: the reference.
     Reference,
-    /// Interned values and memoised handlers: the fast one. Comparison is exact, no state is lost to a hash.
+    /// Interned values and memoised handlers: the fast one.
     #[default]
     Tabulating,
+}
+
+/// How a state is known again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Store {
+    /// By 64 bits of its fingerprint: two states are taken for one with a probability that the report gives.
+    #[default]
+    Fingerprint64,
+    /// By 128 bits.
+    Fingerprint128,
+    /// By comparing all of it: no state is ever taken for another. What liveness is judged with.
+    Exact,
 }
 
 /// In which order states are visited.
@@ -33,6 +45,10 @@ pub struct Options {
     pub engine: Engine,
     /// In which order they are visited.
     pub order: Order,
+    /// How a state is known again.
+    pub store: Store,
+    /// How many threads search. The answer is the same for any number.
+    pub threads: u32,
     /// How many distinct states it may visit.
     pub states_max: u64,
     /// How many bytes it may use for them.
@@ -46,9 +62,24 @@ impl Default for Options {
         Self {
             engine: Engine::default(),
             order: Order::default(),
+            store: Store::default(),
+            threads: 1,
             states_max: u64::from(u32::MAX),
             memory_max: 8 << 30,
             depth_max: None,
+        }
+    }
+}
+
+impl Store {
+    /// The probability that at least one of so many states was taken for another and omitted, at most: the birthday
+    /// bound for a random function.
+    pub fn omission(self, states: u64) -> f64 {
+        let pairs = states as f64 * states as f64 / 2.0;
+        match self {
+            Self::Fingerprint64 => (pairs / 2.0_f64.powi(64)).min(1.0),
+            Self::Fingerprint128 => (pairs / 2.0_f64.powi(128)).min(1.0),
+            Self::Exact => 0.0,
         }
     }
 }
@@ -64,6 +95,8 @@ pub struct Progress {
     pub depth: u32,
     /// States seen and not yet expanded.
     pub frontier: u64,
+    /// Bytes in use.
+    pub memory: u64,
 }
 
 /// Whether to go on.
@@ -90,6 +123,8 @@ pub struct Report<P: Process> {
     pub complete: bool,
     /// Why not, if not.
     pub stopped: Option<String>,
+    /// How a state was known again.
+    pub store: Store,
     /// How often a handler ran.
     pub handler_calls: u64,
     /// Bytes used for states.

@@ -1,10 +1,10 @@
 //! The semantics as the checker sees it: small processes, every run.
 
-use crate::explore::Space;
-use crate::reference::{Plain, initial};
+use crate::reference::Reference;
+use crate::space::{Edge, Space};
 use crate::{Control, Engine, Options, Order, Report, check};
 use std::collections::BTreeSet;
-use synod_kernel::{Budget, Durability, Environment, Seat, Setting};
+use synod_kernel::{Budget, Durability, Environment, Setting};
 use synod_model::failure::FailureKind;
 use synod_model::oracle::OracleKind;
 use synod_model::prelude::*;
@@ -86,22 +86,29 @@ fn adders(durability: Durability, restarts: u32) -> Setting<Adder> {
     Setting::new(environment, (), vec![vec![1, 2], vec![4]])
 }
 
-/// The reachable states in which no effect is held back, as text.
+/// The reachable states in which no effect is held back, without their budgets, as text.
 fn settled(setting: &Setting<Adder>) -> BTreeSet<String> {
-    let mut space = Plain::<Adder, Blind>::new(setting, |_| 0);
-    for (state, _) in initial(setting, &Blind) {
-        space.insert(state.expect("nothing is judged"));
-    }
+    let mut space = Reference::<Adder, Blind>::new(setting, &Blind, |_| 0);
+    let mut rows = Vec::new();
+    space.initial(&mut rows).expect("nothing is judged");
+    let mut seen: BTreeSet<_> = rows.iter().map(|state| format!("{state:?}")).collect();
     let mut settled = BTreeSet::new();
-    let mut next = 0;
-    while next < space.len() as u32 {
-        space.successors(next, &mut |_, _| true);
-        let held = space
-            .inspect(next, |seats, _: &Blind, _| seats.iter().any(|s: &&Seat<_>| s.stores_pending() > 0));
-        if !held {
-            settled.insert(space.describe(next));
+    while let Some(state) = rows.pop() {
+        if state.world.seats.iter().all(|s| s.stores_pending() == 0) {
+            let rest = &state.world.rest;
+            settled.insert(format!(
+                "{:?} {:?} {:?} {:?}",
+                state.world.seats, rest.asked, rest.budgets.restarts, state.network
+            ));
         }
-        next += 1;
+        let expanded = space.expand(&state, &mut |edge| {
+            if let Edge::To { step: (next, _), .. } = edge
+                && seen.insert(format!("{next:?}"))
+            {
+                rows.push(next);
+            }
+        });
+        expanded.expect("plain values need no table");
     }
     settled
 }
@@ -353,8 +360,10 @@ fn a_message_of_a_crashed_process_may_be_lost_for_ever() {
 }
 
 #[test]
-fn what_needs_fairness_in_time_is_not_judged_yet() {
-    assert!(matches!(waits(WaitsFor::Timer, &[1], |_| {}), Verdict::Unknown { .. }));
+fn what_is_set_fires_unless_its_budget_cuts_that_off() {
+    assert_eq!(waits(WaitsFor::Timer, &[1], |_| {}), Verdict::Holds, "whenever that is");
+    let no_firings = |e: &mut Environment| e.timing.firings = Budget::NONE;
+    assert!(matches!(waits(WaitsFor::Timer, &[1], no_firings), Verdict::Unknown { .. }));
     let no_pulses = |e: &mut Environment| e.timing.pulses = Budget::NONE;
     assert!(matches!(waits(WaitsFor::Pulse, &[1], no_pulses), Verdict::Unknown { .. }));
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use synod_kernel::environment::{duration, parse_link};
 use synod_kernel::{Budget, Durability, Environment, Partition, Probability};
 use synod_model::failure::FailureKind;
-use synod_model::link::{Guarantee, LinkBase, LinkKind};
+use synod_model::link::{LinkBase, LinkKind};
 use synod_model::oracle::OracleKind;
 use synod_model::timing::TimingKind;
 use synod_model::{Bounds, Group};
@@ -336,14 +336,10 @@ fn counted(budget: Budget, one: &str, many: &str) -> Option<String> {
     }
 }
 
-/// Whether the links may lose what they carry.
-pub fn lossy(kind: LinkKind) -> bool {
-    !kind.guarantees().has(Guarantee::AtLeastOnce)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use synod_properties::{GroundKind, usual};
 
     fn parsed(text: &str) -> Result<Overrides, toml::de::Error> {
         toml::from_str(text)
@@ -405,6 +401,17 @@ mod tests {
             describe(&environment),
             "n = 3, at most 1 stop, at most 1 restart, perfect links, asynchronous"
         );
+    }
+
+    #[test]
+    fn what_is_usual_is_played() {
+        type Practical =
+            (synod_model::CrashRecovery, synod_model::FairLoss, synod_model::PartiallySynchronous);
+        for ground in [GroundKind::Check, GroundKind::Sim, GroundKind::Run] {
+            for n in 1..6 {
+                validate(&usual::<Practical>(ground, n)).expect("it is played");
+            }
+        }
     }
 
     #[test]

@@ -57,6 +57,14 @@ pub enum Error {
         /// What to do.
         hint: String,
     },
+    /// A script asks for faults that cannot happen.
+    #[error("{what}")]
+    Script {
+        /// Which, and why.
+        what: String,
+        /// What to do.
+        hint: String,
+    },
     /// The command line is wrong.
     #[error("{what}")]
     Arguments {
@@ -124,6 +132,7 @@ impl Error {
             Self::NoPage { .. } => "S0205",
             Self::Unsupported { .. } => "S0206",
             Self::Arguments { .. } => "S0207",
+            Self::Script { .. } => "S0208",
             Self::Trace { source: TraceError::NotEnabled { .. } | TraceError::Differs { .. }, .. } => "S0302",
             Self::Trace { .. } => "S0301",
             Self::Unreadable { .. } => "S0501",
@@ -150,6 +159,7 @@ impl Error {
             | Self::File { hint, .. }
             | Self::Unsupported { hint, .. }
             | Self::Arguments { hint, .. }
+            | Self::Script { hint, .. }
             | Self::Cluster { hint, .. } => hint.clone(),
             Self::NoPage { nearest, .. } => did_you_mean(
                 nearest,
@@ -176,7 +186,7 @@ impl Error {
     }
 
     /// The codes that only this crate gives, explained.
-    pub const EXPLANATIONS: [(&'static str, &'static str); 12] = [
+    pub const EXPLANATIONS: [(&'static str, &'static str); 13] = [
         ("S0201", "No algorithm is registered under that name. `list` shows the names."),
         (
             "S0202",
@@ -200,6 +210,11 @@ impl Error {
              so it is refused. `models` shows what the grounds play.",
         ),
         ("S0207", "The command line contradicts itself, or leaves out what is needed."),
+        (
+            "S0208",
+            "A script of faults has one that cannot happen: at a process that there is not, after the end of the run, or\n\
+             beyond the environment's budgets. The runs would show less than they seem to, so it is refused.",
+        ),
         (
             "S0301",
             "The file is no trace, a trace of another version, or one that was cut or changed. Its name is a digest of its\n\

@@ -4,6 +4,7 @@
 use crate::environment::{Overrides, Span};
 use crate::error::Error;
 use crate::nearest::nearest;
+use crate::script::Scripted;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::path::Path;
@@ -69,6 +70,8 @@ pub struct Sim {
     pub steps_max: Option<u64>,
     /// The virtual time after which a run ends.
     pub horizon: Option<HorizonText>,
+    /// The faults that strike, in place of drawn ones.
+    pub script: Option<Vec<Scripted>>,
     /// What changes in the environment.
     pub environment: Overrides,
 }
@@ -142,6 +145,7 @@ fn hint(message: &str) -> String {
         let known = quoted.get(1..).unwrap_or_default();
         return match quoted.first().and_then(|name| nearest(name, known.iter().copied())) {
             Some(near) => format!("did you mean `{near}`?"),
+            None if known.is_empty() => "leave it out".to_owned(),
             None => format!("known here: {}", known.join(", ")),
         };
     }
@@ -194,6 +198,38 @@ mod tests {
         assert_eq!(hint, "did you mean `fair-loss`?");
         let (_, hint) = refused("algorithm = \"paxos\"\n[check.environment.failures]\nstops = -1\n");
         assert!(hint.contains("unlimited"), "{hint}");
+    }
+
+    #[test]
+    fn every_key_is_documented_in_its_section() {
+        let page = include_str!("../../../docs/experiments.md");
+        // what is refused is answered with what is known
+        let known = |section: &str| {
+            let (what, _) = refused(&format!("algorithm = \"paxos\"\n{section}\nno_such_key = 1\n"));
+            let expected = what.split_once("expected ").expect("what is known").1;
+            expected.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>()
+        };
+        let documented = |keys: Vec<String>, prefix: &str| {
+            assert!(!keys.is_empty(), "{prefix}");
+            for key in keys {
+                assert!(page.contains(&format!("`{prefix}{key}`")), "{prefix}{key} is not documented");
+            }
+        };
+        let tables =
+            ["check", "sim", "run", "environment", "failures", "storage", "links", "timing", "oracles"];
+        let leaves =
+            |section| known(section).into_iter().filter(|key| !tables.contains(&key.as_str())).collect();
+        for section in ["", "[check]", "[sim]", "[run]", "[sim.environment]"] {
+            documented(leaves(section), "");
+        }
+        for part in ["failures", "storage", "links", "timing", "oracles"] {
+            documented(known(&format!("[sim.environment.{part}]")), &format!("{part}."));
+        }
+        let kinds = known("[[sim.script]]\nat = 1\nkind = \"no-such-kind\"");
+        for kind in kinds.iter().filter(|kind| *kind != "heal") {
+            assert!(page.contains(&format!("`\"{kind}\"`")), "{kind} is not documented");
+            documented(known(&format!("[[sim.script]]\nat = 1\nkind = \"{kind}\"")), "");
+        }
     }
 
     #[test]

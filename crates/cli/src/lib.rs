@@ -21,9 +21,9 @@ pub mod page;
 mod plan;
 pub mod registry;
 pub mod report;
+pub mod script;
 mod story;
 pub mod watch;
-pub mod worlds;
 
 pub use registry::{Entry, Registry};
 

@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::experiment::{self, EngineName, Experiment, OrderName};
 use crate::grounds::{World, check, run, sim};
 use crate::registry::{Entry, Registry, Subject};
+use crate::script;
 use std::path::PathBuf;
 use std::time::Duration;
 use synod_model::timing::TimingKind;
@@ -152,11 +153,12 @@ impl Request {
             states_max: args.states_max.or(file.states_max).unwrap_or(usual.states_max),
             memory_max: mebibytes.map_or(usual.memory_max, |mib| mib.saturating_mul(1 << 20)),
             depth_max: args.depth_max.or(file.depth_max),
+            ..usual
         }
     }
 
     /// What the simulator is asked.
-    pub(crate) fn sim(&self, args: &args::Sim, world: &World) -> sim::Options {
+    pub(crate) fn sim(&self, args: &args::Sim, world: &World) -> Result<sim::Options, Error> {
         /// How many runs there are where nothing is said.
         const RUNS: u64 = 5_000;
         /// How long they are under partial synchrony: detectors adapt after GST, over many periods.
@@ -172,16 +174,21 @@ impl Request {
             (None, Some(_)) => 1,
             (None, None) => file.runs.unwrap_or(RUNS),
         };
-        sim::Options {
+        let horizon = args.horizon.or(file.horizon.map(|text| text.0.0)).unwrap_or(usual.horizon);
+        let faults = match &file.script {
+            Some(script) => script::plan(script, &world.environment, horizon)?,
+            None => usual.faults,
+        };
+        Ok(sim::Options {
             seeds: first..first.saturating_add(runs),
             run: synod_sim::Options {
                 steps_max: args.steps_max.or(file.steps_max).unwrap_or(usual.steps_max),
-                horizon: args.horizon.or(file.horizon.map(|text| text.0.0)).unwrap_or(usual.horizon),
-                faults: usual.faults,
+                horizon,
+                faults,
             },
             threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             record_first: args.trace.is_some(),
-        }
+        })
     }
 
     /// What the cluster is asked.

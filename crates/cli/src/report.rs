@@ -222,10 +222,10 @@ pub fn seconds(duration: Duration) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn report(verdicts: Vec<(Property, Verdict)>) -> Report {
+    pub(crate) fn report(verdicts: Vec<(Property, Verdict)>) -> Report {
         Report {
             algorithm: "a".to_owned(),
             ground: GroundKind::Check,

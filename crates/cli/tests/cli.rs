@@ -191,6 +191,17 @@ fn a_wrong_experiment_is_refused_with_its_line_and_a_hint() {
     refused("c.toml", "algorithm = \"paxos\"\n[sim.environment.links]\ndelay_max = -5\n", "line 3", "10ms");
     refused("d.toml", "n = 3\n", "algorithm", "begins with");
     refused("e.toml", "algorithm = \n", "line 1", "docs/experiments.md");
+    let script = "algorithm = \"paxos\"\n\n[[sim.script]]\nat = \"1s\"\nkind = \"crash\"\n";
+    refused(
+        "g.toml",
+        &format!("{script}process = 1\nrecover_afte = 5"),
+        "line 3",
+        "did you mean `recover_after`?",
+    );
+    refused("h.toml", &script.replace("1s", "-1s"), "line 4", "10ms");
+    let file = place.write("i.toml", &format!("{script}process = 7"));
+    let ran = place.synod(&format!("sim --experiment {}", file.display())).exits(2);
+    ran.complains("S0208").complains("process 7 of n = 5").complains("counted from 0");
     place.synod("sim --experiment nowhere.toml").exits(2).complains("S0501");
     let file = place.write("f.toml", "algorithm = \"paxso\"\n");
     place.synod(&format!("sim --experiment {}", file.display())).exits(2).complains("did you mean `paxos`?");
@@ -199,7 +210,7 @@ fn a_wrong_experiment_is_refused_with_its_line_and_a_hint() {
 #[test]
 fn the_shipped_experiments_are_good() {
     let place = Place::new();
-    for name in ["paxos", "abd", "link-ladder"] {
+    for name in ["paxos", "abd", "link-ladder", "crash-loop"] {
         let file = format!("{EXPERIMENTS}/{name}.toml");
         place.synod(&format!("sim --experiment {file} --runs 20")).exits(0).says("holds");
     }
@@ -207,6 +218,24 @@ fn the_shipped_experiments_are_good() {
     place.synod(&ladder).exits(0).says("complete").says("at most 2 losses");
     let abd = format!("check --experiment {EXPERIMENTS}/abd.toml --states-max 2000");
     place.synod(&abd).exits(3).says("not complete");
+}
+
+#[test]
+fn a_script_strikes_each_run_as_written() {
+    let place = Place::new();
+    let scripted = |faults: &str| {
+        let file = place.write("script.toml", &format!("algorithm = \"eager-reliable-broadcast\"\n{faults}"));
+        place.synod(&format!("sim --experiment {} --runs 10 --trace t.jsonl --json", file.display()))
+    };
+    let crash = "[[sim.script]]\nat = \"3ms\"\nkind = \"crash\"\nprocess = 2\n";
+    let events = scripted(crash).exits(0).events();
+    let ground = events.iter().find(|e| e["event"] == "ground").expect("a ground");
+    assert_eq!(ground["numbers"]["faults"]["crash for ever"], 10, "one a run");
+    let trace = fs::read_to_string(place.path().join("t.jsonl")).expect("the trace");
+    let crashes: Vec<_> = trace.lines().filter(|line| line.contains("{\"crash\":")).collect();
+    assert_eq!(crashes.len(), 1, "{crashes:?}");
+    assert!(crashes[0].contains("\"at\":3000000"), "{}", crashes[0]);
+    scripted("sim.script = []\n").exits(3); // no fault, though there are budgets
 }
 
 #[test]
@@ -394,7 +423,12 @@ fn a_cluster_of_processes_is_killed_cut_and_judged() {
     let place = Place::new();
     let ran = place.synod("run paxos --n 3 --requests 12").exits(0);
     ran.says("UC4").says("3 OS processes on loopback").says("byte for byte").says("kill -9");
-    assert!(!place.path().join(".synod/runs/paxos-0").exists(), "a good run leaves nothing behind");
+    let left: Vec<_> = fs::read_dir(place.path().join(".synod/runs")).expect("a directory").collect();
+    assert_eq!(left.len(), 1, "a good run leaves its trace alone: {left:?}");
+    let file = left[0].as_ref().expect("a file");
+    let content = fs::read_to_string(file.path()).expect("a trace");
+    let name = format!("paxos-{}.jsonl", synod_kernel::trace::name(&content));
+    assert_eq!(file.file_name().to_str(), Some(name.as_str()), "no later run takes its place");
     place.synod("run eager-reliable-broadcast --n 3 --requests 30 --directory kept").exits(0).says("RB4");
     assert!(place.path().join("kept/records").exists(), "what is asked for is kept");
     place.synod("run eager-reliable-broadcast --n 3 --directory kept").exits(5).complains("not empty");
@@ -408,12 +442,12 @@ fn a_port_in_use_is_the_machines_fault() {
     synod(&line).exits(5).complains("S0503").complains(&port.to_string());
 }
 
-#[test]
+/// What a command comes to when Ctrl-C is pressed as soon as it listens.
 #[cfg(target_os = "linux")]
-fn an_interrupted_campaign_reports_what_it_found() {
+fn interrupted(arguments: &str) -> Ran {
     let place = Place::new();
     let mut command = Command::new(env!("CARGO_BIN_EXE_synod"));
-    command.args(["sim", "abd", "--runs", "100000000", "--json"]).current_dir(place.path());
+    command.args(arguments.split(' ')).current_dir(place.path());
     command.stdout(std::process::Stdio::piped());
     let child = command.spawn().expect("it starts");
     let status = format!("/proc/{}/status", child.id());
@@ -429,6 +463,22 @@ fn an_interrupted_campaign_reports_what_it_found() {
     let signal = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("a signal");
     assert!(signal.success());
     let ran = Ran::from(child.wait_with_output().expect("it ends")).exits(130);
-    let events = ran.events();
-    assert!(events.iter().any(|e| e["event"] == "ground" && e["result"] == "interrupted"), "{}", ran.out);
+    let ground = ran.events().into_iter().find(|e| e["event"] == "ground").expect("a report");
+    assert_eq!(ground["result"], "interrupted", "{}", ran.out);
+    ran
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn an_interrupted_campaign_reports_what_it_found() {
+    interrupted("sim abd --runs 100000000 --json");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn an_interrupted_cluster_stops_and_reports_what_it_found() {
+    let ran = interrupted("run eager-reliable-broadcast --n 3 --requests 100000 --json");
+    let ground = ran.events().into_iter().find(|e| e["event"] == "ground").expect("a report");
+    assert!(ground["numbers"]["rounds"].as_u64().expect("a number") < 10_000, "{ground}");
+    assert!(!ran.out.contains("time ran out"), "{}", ran.out);
 }

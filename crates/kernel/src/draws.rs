@@ -75,6 +75,11 @@ impl Script {
         Self { given, asked: Vec::new() }
     }
 
+    /// The outcomes given beforehand.
+    pub fn given(&self) -> &[u32] {
+        &self.given
+    }
+
     /// The outcomes that were drawn so far.
     pub fn drawn(&self) -> Vec<u32> {
         (0..self.asked.len()).map(|i| self.given.get(i).copied().unwrap_or(0)).collect()

@@ -12,6 +12,7 @@ pub mod diagnostic;
 pub mod draws;
 pub mod environment;
 pub mod network;
+mod partitions;
 pub mod seat;
 pub mod setting;
 pub mod trace;

@@ -247,7 +247,8 @@ impl<S> World<S> {
     }
 
     /// How many choices are enabled, and whether `choice` is one of them: what enumerating them all would show, without
-    /// looking at each message in flight. `links` calls back with every link that has messages in flight and with how
+    /// looking at each message in flight or building each split. (A cut of an environment that lists none counts, and is
+    /// not looked for: it may sever any links, [`trace`](crate::trace) says.) `links` calls back with every link that has messages in flight and with how
     /// many distinct ones; `has` tells whether a message is among them.
     pub(crate) fn count_enabled<R: Rep<Seat = S>>(
         &self,
@@ -267,10 +268,21 @@ impl<S> World<S> {
         for (from, to, messages) in links {
             count += messages * self.ways(laws, rep, from, to).count();
         }
-        self.enabled_beside(laws, rep, &mut |enabled| {
+        let mut each = |enabled| {
             count += 1;
             found |= enabled == *choice;
-        });
+        };
+        for seat in laws.seating.seats() {
+            self.enabled_at(seat, laws, rep, &mut each);
+        }
+        if laws.environment.cuts.is_some() || !self.rest.budgets.partitions.any() {
+            self.enabled_partitions(laws, &mut each);
+        } else {
+            if !self.rest.severed.is_empty() {
+                each(Choice::Heal);
+            }
+            count += crate::partitions::count(self.seats.len(), &self.rest.severed);
+        }
         let may = |from: SeatId, to: SeatId| self.ways(laws, rep, from, to);
         let found = match choice {
             Choice::Deliver { from, to, message } => has(*from, *to, message) && may(*from, *to).deliver,

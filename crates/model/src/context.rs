@@ -74,6 +74,40 @@ pub trait Sink<P: Process> {
     fn ground_verify(&self, signer: ProcessId, statement: &str, signature: &[u8], granted: Granted) -> bool;
 }
 
+/// Of a [`Sink`] that lifts effects into another one, its field `outer`: all that is read or drawn as it is there.
+macro_rules! left_to_the_outer {
+    () => {
+        #[inline]
+        fn me(&self) -> $crate::ProcessId {
+            self.outer.me()
+        }
+
+        #[inline]
+        fn draw(&mut self, draw: $crate::Draw) -> u32 {
+            self.outer.draw(draw)
+        }
+
+        fn ground_bounds(&self, granted: $crate::Granted) -> $crate::Bounds {
+            self.outer.ground_bounds(granted)
+        }
+
+        fn ground_sign(&mut self, statement: &str, granted: $crate::Granted) -> Vec<u8> {
+            self.outer.ground_sign(statement, granted)
+        }
+
+        fn ground_verify(
+            &self,
+            signer: $crate::ProcessId,
+            statement: &str,
+            signature: &[u8],
+            granted: $crate::Granted,
+        ) -> bool {
+            self.outer.ground_verify(signer, statement, signature, granted)
+        }
+    };
+}
+pub(crate) use left_to_the_outer;
+
 /// The view of a handler on its world. Each method exists only where the process's model grants it.
 pub trait Context<P: Process>: Sink<P> + Sized {
     /// The number n of processes that the algorithm runs among.

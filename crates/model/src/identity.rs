@@ -56,6 +56,15 @@ impl Group {
         self.first.0 <= p.0 && p.0 < self.first.0 + self.count
     }
 
+    /// The member after `p`, where they form a ring.
+    ///
+    /// # Panics
+    /// If `p` is no member.
+    pub const fn after(self, p: ProcessId) -> ProcessId {
+        assert!(self.contains(p), "only a member has a neighbour");
+        ProcessId(self.first.0 + (p.0 - self.first.0 + 1) % self.count)
+    }
+
     /// The smallest number of members that is more than half of them.
     pub const fn majority(self) -> usize {
         self.count as usize / 2 + 1

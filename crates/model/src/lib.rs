@@ -9,6 +9,7 @@
 
 pub mod bound;
 pub mod context;
+pub mod duration;
 pub mod event;
 pub mod failure;
 pub mod identity;

@@ -3,12 +3,11 @@
 //! The lift is an adapter of the [`Sink`]: effects go straight to the outermost buffer, without boxing, without
 //! dynamic dispatch, without a second buffer.
 
-use crate::context::{Context, Draw, Granted, Sink};
+use crate::context::{Context, Sink, left_to_the_outer};
 use crate::event::{Effect, EffectOf};
-use crate::identity::{Group, ProcessId};
+use crate::identity::Group;
 use crate::process::{Never, Process, WriteOf};
 use crate::system::AtLeast;
-use crate::timing::Bounds;
 
 /// The host embeds the module `M`: it says how `M`'s messages, timers and writes become its own. Written by
 /// [`embed!`](crate::embed) in one line each. The host's model must provide what the module's assumes.
@@ -49,11 +48,6 @@ impl<'a, H: Embeds<M>, M: Process, S: Sink<H>> Lifted<'a, H, M, S> {
 
 impl<H: Embeds<M>, M: Process, S: Context<H>> Sink<M> for Lifted<'_, H, M, S> {
     #[inline]
-    fn me(&self) -> ProcessId {
-        self.outer.me()
-    }
-
-    #[inline]
     fn group(&self) -> Group {
         self.group
     }
@@ -77,22 +71,7 @@ impl<H: Embeds<M>, M: Process, S: Context<H>> Sink<M> for Lifted<'_, H, M, S> {
         }
     }
 
-    #[inline]
-    fn draw(&mut self, draw: Draw) -> u32 {
-        self.outer.draw(draw)
-    }
-
-    fn ground_bounds(&self, granted: Granted) -> Bounds {
-        self.outer.ground_bounds(granted)
-    }
-
-    fn ground_sign(&mut self, statement: &str, granted: Granted) -> Vec<u8> {
-        self.outer.ground_sign(statement, granted)
-    }
-
-    fn ground_verify(&self, signer: ProcessId, statement: &str, signature: &[u8], granted: Granted) -> bool {
-        self.outer.ground_verify(signer, statement, signature, granted)
-    }
+    left_to_the_outer!();
 }
 
 /// What an embedded module indicated, in order; for its host to handle. No allocation for none or one.

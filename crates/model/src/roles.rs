@@ -3,12 +3,11 @@
 //! A role is a process of its own. Those of one world share all their types but the state, so that what one says another
 //! understands; [`roles!`](macro@crate::roles) makes an enum of them a process.
 
-use crate::context::{Draw, Granted, Sink};
+use crate::context::{Sink, left_to_the_outer};
 use crate::event::EffectOf;
-use crate::identity::{Group, ProcessId};
+use crate::identity::Group;
 use crate::process::Process;
 use crate::system::AtLeast;
-use crate::timing::Bounds;
 use std::marker::PhantomData;
 
 /// The context of a role: the world's, narrowed to the processes that the role runs among. Effects pass as they are.
@@ -32,11 +31,6 @@ where
     S: Sink<W>,
 {
     #[inline]
-    fn me(&self) -> ProcessId {
-        self.outer.me()
-    }
-
-    #[inline]
     fn group(&self) -> Group {
         self.group
     }
@@ -46,22 +40,7 @@ where
         self.outer.emit(effect);
     }
 
-    #[inline]
-    fn draw(&mut self, draw: Draw) -> u32 {
-        self.outer.draw(draw)
-    }
-
-    fn ground_bounds(&self, granted: Granted) -> Bounds {
-        self.outer.ground_bounds(granted)
-    }
-
-    fn ground_sign(&mut self, statement: &str, granted: Granted) -> Vec<u8> {
-        self.outer.ground_sign(statement, granted)
-    }
-
-    fn ground_verify(&self, signer: ProcessId, statement: &str, signature: &[u8], granted: Granted) -> bool {
-        self.outer.ground_verify(signer, statement, signature, granted)
-    }
+    left_to_the_outer!();
 }
 
 /// Makes an enum of roles a process, one line a role: its name, its process, the seats it has, and the group it runs

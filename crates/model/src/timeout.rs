@@ -11,10 +11,13 @@ use std::time::Duration;
 #[serde(deny_unknown_fields)]
 pub struct Timeout {
     /// What it is at first.
+    #[serde(with = "crate::duration")]
     pub initial: Duration,
     /// What is added each time it proved too short.
+    #[serde(with = "crate::duration")]
     pub increment: Duration,
     /// What it never exceeds.
+    #[serde(with = "crate::duration")]
     pub max: Duration,
 }
 

@@ -108,8 +108,10 @@ impl<T: KnownBounds, O: crate::oracle::Oracle> KnownBounds for crate::With<T, O>
 #[serde(deny_unknown_fields)]
 pub struct Bounds {
     /// d: a message is delivered within this time.
+    #[serde(with = "crate::duration")]
     pub delay: Duration,
     /// p: a step takes at most this time.
+    #[serde(with = "crate::duration")]
     pub step: Duration,
     /// rho: how far two clocks may drift apart, in parts per million.
     pub drift_ppm: u32,

@@ -4,7 +4,7 @@
 //! that `L` provides, where there are only those that `L` assumes: what `U` sends becomes a request of `L`, what `L`
 //! delivers becomes a message to `U`. It is one more lift of effects: no boxing, no buffer.
 
-use crate::context::{Context, Draw, Granted, Sink};
+use crate::context::{Context, Sink, left_to_the_outer};
 use crate::event::{Effect, EffectOf};
 use crate::identity::{Group, ProcessId};
 use crate::interface::{LinkDeliver, LinkSend};
@@ -13,7 +13,6 @@ use crate::module::{Embeds, Indications};
 use crate::process::{FailuresOf, LinkOf, Process, TimingOf, Value, WriteOf};
 use crate::storage::Either;
 use crate::system::{AtLeast, SystemModel};
-use crate::timing::Bounds;
 use serde::{Deserialize, Serialize};
 
 /// A process that is a link: it builds links of the model [`LinkTransformer::Provides`] from those it assumes.
@@ -212,11 +211,6 @@ where
     S: Context<Over<U, L>>,
 {
     #[inline]
-    fn me(&self) -> ProcessId {
-        self.outer.me()
-    }
-
-    #[inline]
     fn group(&self) -> Group {
         self.outer.group()
     }
@@ -238,20 +232,5 @@ where
         }
     }
 
-    #[inline]
-    fn draw(&mut self, draw: Draw) -> u32 {
-        self.outer.draw(draw)
-    }
-
-    fn ground_bounds(&self, granted: Granted) -> Bounds {
-        self.outer.ground_bounds(granted)
-    }
-
-    fn ground_sign(&mut self, statement: &str, granted: Granted) -> Vec<u8> {
-        self.outer.ground_sign(statement, granted)
-    }
-
-    fn ground_verify(&self, signer: ProcessId, statement: &str, signature: &[u8], granted: Granted) -> bool {
-        self.outer.ground_verify(signer, statement, signature, granted)
-    }
+    left_to_the_outer!();
 }

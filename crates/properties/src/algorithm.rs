@@ -1,6 +1,7 @@
 //! An algorithm as the grounds take it: a process, what it promises, and what is asked of it.
 
 use crate::monitor::Monitor;
+use crate::usual;
 use synod_kernel::Environment;
 use synod_model::Process;
 
@@ -13,6 +14,13 @@ pub struct Scale {
     pub requests: u32,
     /// The broken twin to take in place of the sound algorithm, by name.
     pub defect: Option<String>,
+}
+
+impl Scale {
+    /// `n` processes and so many requests, of the sound algorithm.
+    pub const fn new(n: u32, requests: u32) -> Self {
+        Self { n, requests, defect: None }
+    }
 }
 
 /// What kind of ground a world is made for.
@@ -89,5 +97,7 @@ pub trait Algorithm: Send + Sync + 'static {
 
     /// The environment in which a ground examines it, unless told otherwise: within its model, with its whole
     /// vocabulary of faults, at the largest f that its bound admits.
-    fn environment(ground: GroundKind, scale: &Scale) -> Environment;
+    fn environment(ground: GroundKind, scale: &Scale) -> Environment {
+        usual::<<Self::Process as Process>::Model>(ground, scale.n)
+    }
 }

@@ -13,10 +13,12 @@ pub mod monitor;
 pub mod registers;
 #[cfg(test)]
 mod testing;
+pub mod usual;
 pub mod verdict;
 
 pub use algorithm::{Algorithm, GroundKind, Scale, Twin};
 pub use consensus::{Consensus, ConsensusSequence};
 pub use monitor::{Kind, Monitor, Obligation, Observation, Property, Violation};
 pub use registers::AtomicRegister;
+pub use usual::usual;
 pub use verdict::Verdict;

@@ -134,18 +134,21 @@ impl<I> Driven<I> {
     }
 }
 
-/// Runs a cluster by a plan, and stops it. `monitor` is asked only what is owed.
+/// Runs a cluster by a plan, and stops it: before the end of the plan, as soon as `stop` says so. `monitor` is asked only
+/// what is owed.
 pub fn drive<P: Process, M: Monitor<P::Request, P::Indication>>(
     cluster: Cluster<P>,
     plan: Plan<P::Request>,
     monitor: M,
     progress: impl FnMut(Progress),
+    stop: impl Fn() -> bool,
 ) -> Result<Driven<P::Indication>, ClusterError> {
     let begun = Instant::now();
-    let mut driver = Driver::<P, M, _> {
+    let mut driver = Driver::<P, M, _, _> {
         cluster,
         monitor,
         progress,
+        stop,
         driven: Driven {
             rounds: 0,
             rounds_paid: 0,
@@ -162,7 +165,7 @@ pub fn drive<P: Process, M: Monitor<P::Request, P::Indication>>(
     };
     for (number, requests) in plan.rounds.iter().enumerate() {
         driver.driven.timed_out = begun.elapsed() > plan.run_max;
-        if driver.driven.timed_out {
+        if driver.driven.timed_out || (driver.stop)() {
             break;
         }
         let paid = driver.round(number, requests, &plan)?;
@@ -175,10 +178,12 @@ pub fn drive<P: Process, M: Monitor<P::Request, P::Indication>>(
     Ok(Driven { elapsed: begun.elapsed(), ..driven })
 }
 
-struct Driver<P: Process, M, F> {
+struct Driver<P: Process, M, F, S> {
     cluster: Cluster<P>,
     monitor: M,
     progress: F,
+    /// Whether to end before the plan does.
+    stop: S,
     /// What is known so far.
     driven: Driven<P::Indication>,
     /// How many indications there were in all.
@@ -200,7 +205,13 @@ struct Struck {
 /// A debt, as far as it is told from others.
 type Debts = BTreeSet<(String, String)>;
 
-impl<P: Process, M: Monitor<P::Request, P::Indication>, F: FnMut(Progress)> Driver<P, M, F> {
+impl<P, M, F, S> Driver<P, M, F, S>
+where
+    P: Process,
+    M: Monitor<P::Request, P::Indication>,
+    F: FnMut(Progress),
+    S: Fn() -> bool,
+{
     /// One round. Whether all that came to be owed in it was paid in time.
     fn round(
         &mut self,
@@ -274,11 +285,11 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>, F: FnMut(Progress)> Driv
         Ok(())
     }
 
-    fn others(&self, p: ProcessId) -> impl Iterator<Item = ProcessId> + use<P, M, F> {
+    fn others(&self, p: ProcessId) -> impl Iterator<Item = ProcessId> + use<P, M, F, S> {
         self.cluster.processes().filter(move |&q| q != p)
     }
 
-    /// Listens until `done` or the deadline. Which it was.
+    /// Listens until `done`, the deadline, or the word to stop. Whether it was done.
     fn wait(
         &mut self,
         deadline: Instant,
@@ -292,7 +303,7 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>, F: FnMut(Progress)> Driv
                 return Ok(true);
             }
             let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
+            if left.is_zero() || (self.stop)() {
                 return Ok(false);
             }
             match self.cluster.poll(left.min(TICK)) {

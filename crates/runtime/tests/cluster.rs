@@ -5,6 +5,7 @@
 mod ledger;
 
 use ledger::{Ledger, LedgerMonitor, Twin};
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use synod_kernel::{Observed, trace};
 use synod_model::ProcessId;
 use synod_properties::{Kind, Verdict};
 use synod_runtime::cluster::{Cluster, ClusterError, ClusterOptions};
-use synod_runtime::drive::{Driven, Fault, Plan, drive};
+use synod_runtime::drive::{Driven, Fault, Plan, Progress, drive};
 use synod_runtime::execution::Execution;
 use synod_runtime::judge::{Judgement, examine, judge, judge_observations, observations};
 use synod_runtime::link::LinkError;
@@ -31,9 +32,10 @@ fn main() {
         let config = NodeConfig::<Ledger>::load(Path::new(&config)).unwrap();
         return run_node(&config).unwrap();
     }
-    let tests: [(&str, fn()); 4] = [
+    let tests: [(&str, fn()); 5] = [
         ("a_cluster_under_faults_is_a_run_of_the_model", a_cluster_under_faults_is_a_run_of_the_model),
         ("a_process_that_does_not_store_is_refuted", a_process_that_does_not_store_is_refuted),
+        ("a_run_ends_when_it_is_told_to", a_run_ends_when_it_is_told_to),
         ("a_node_with_a_bug_is_reported_with_its_panic", a_node_with_a_bug_is_reported_with_its_panic),
         ("bad_ports_and_directories_are_refused", bad_ports_and_directories_are_refused),
     ];
@@ -72,7 +74,7 @@ fn plan(rounds: u64, faults: &[(usize, Fault)]) -> Plan<u64> {
 
 fn run(directory: &Path, twin: Twin, plan: Plan<u64>) -> Driven<ledger::Told> {
     let cluster = Cluster::start(options(directory.to_owned(), twin), itself).unwrap();
-    drive(cluster, plan, LedgerMonitor::default(), |_| {}).unwrap()
+    drive(cluster, plan, LedgerMonitor::default(), |_| {}, || false).unwrap()
 }
 
 fn a_cluster_under_faults_is_a_run_of_the_model() {
@@ -238,12 +240,25 @@ fn a_process_that_does_not_store_is_refuted() {
     assert!(replay::verify(&execution).unwrap() > 0);
 }
 
+fn a_run_ends_when_it_is_told_to() {
+    let temporary = tempfile::tempdir().unwrap();
+    let directory = temporary.path().join("cluster");
+    let cluster = Cluster::start(options(directory.clone(), Twin::Sound), itself).unwrap();
+    let rounds = Cell::new(0);
+    let count = |progress| rounds.set(rounds.get() + usize::from(matches!(progress, Progress::Round { .. })));
+    let plan = plan(1_000, &[]);
+    let driven = drive(cluster, plan, LedgerMonitor::default(), count, || rounds.get() == 3).unwrap();
+    assert_eq!((driven.rounds, driven.timed_out), (3, false));
+    let execution = Execution::<Ledger>::load(&directory.join("records")).unwrap();
+    assert!(replay::verify(&execution).unwrap() > 0, "what was done until then is recorded");
+}
+
 fn a_node_with_a_bug_is_reported_with_its_panic() {
     let temporary = tempfile::tempdir().unwrap();
     let options = options(temporary.path().join("cluster"), Twin::Superstitious);
     let cluster = Cluster::start(options, itself).unwrap();
     let thirteen = Plan { rounds: vec![vec![(P[1], 13)]], ..plan(0, &[]) };
-    let error = drive(cluster, thirteen, LedgerMonitor::default(), |_| {}).unwrap_err();
+    let error = drive(cluster, thirteen, LedgerMonitor::default(), |_| {}, || false).unwrap_err();
     assert!(
         matches!(&error, ClusterError::Died { process, said, .. } if *process == P[1] && said.contains("thirteen!")),
         "{error}"

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 use synod_kernel::Partition;
+use synod_kernel::environment::duration;
 use synod_model::{Output, ProcessId};
 
 /// A fault at an instant of a run. One that its environment's budgets do not admit when its time comes does not happen.
@@ -47,13 +48,25 @@ pub enum Fault {
         #[serde(default)]
         torn: bool,
     },
+    /// From now on a process crashes and starts again for ever: it is one of the faulty, of which the budget of stops
+    /// admits so many. It ends, and the process is correct after all, when the budget of restarts does.
+    CrashLoop {
+        /// Who.
+        process: ProcessId,
+        /// How long it is down each time.
+        #[serde(with = "duration")]
+        down: Duration,
+        /// How long it is up each time.
+        #[serde(with = "duration")]
+        up: Duration,
+    },
     /// The network is cut.
     Sever {
         /// How.
         partition: Partition,
     },
     /// All cuts heal.
-    Heal,
+    Heal {},
     /// The next message to arrive over a link is lost.
     Lose {
         /// From where.
@@ -79,9 +92,9 @@ pub enum Fault {
 
 /// An optional duration in files.
 mod after {
+    use super::duration;
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
     use std::time::Duration;
-    use synod_kernel::environment::duration;
 
     #[derive(Serialize, Deserialize)]
     #[serde(transparent)]

@@ -28,7 +28,8 @@ pub enum FaultPlan {
 pub struct Options {
     /// The most steps that it takes.
     pub steps_max: u64,
-    /// The virtual time after which it ends. Debts are due there if the last half was free of faults.
+    /// The virtual time after which it ends. Debts are due there if the last half was free of faults,
+    /// but those of processes that never cease to crash.
     pub horizon: Duration,
     /// Where its faults come from.
     pub faults: FaultPlan,
@@ -191,7 +192,7 @@ impl Planner<'_> {
             let Some(partition) = self.partition() else { return };
             self.faults.push((at, Fault::Sever { partition }));
             at += self.while_it_lasts(at);
-            self.faults.push((at, Fault::Heal));
+            self.faults.push((at, Fault::Heal {}));
         }
     }
 
@@ -224,12 +225,13 @@ impl Planner<'_> {
     }
 }
 
-/// Who crashes for ever by this fault.
+/// Who crashes for ever, once or again and again, by this fault.
 fn stops(fault: &Fault) -> Option<ProcessId> {
     match fault {
         Fault::Crash { process, recover_after: None, .. }
         | Fault::CrashInHandler { process, recover_after: None, .. }
-        | Fault::CrashWhileStoring { process, recover_after: None, .. } => Some(*process),
+        | Fault::CrashWhileStoring { process, recover_after: None, .. }
+        | Fault::CrashLoop { process, .. } => Some(*process),
         _ => None,
     }
 }

@@ -21,7 +21,7 @@ use synod_kernel::trace::{Header, Recorder, Writer};
 use synod_kernel::world::Laws;
 use synod_kernel::{Choice, InPlace, Move, Random, Rep, Seat, SeatId, Setting, Status, World, step};
 use synod_model::link::{Guarantee, LinkBase};
-use synod_model::{Process, ProcessId};
+use synod_model::{Process, ProcessId, ProcessSet};
 use synod_properties::{Monitor, Obligation, Violation};
 
 /// Simulates the run of this seed.
@@ -112,6 +112,8 @@ struct Run<'a, P: Process, M> {
     while_storing: Vec<Option<Ambush>>,
     /// How many of either there are.
     ambushes: usize,
+    /// The processes that crash and start again for ever.
+    looping: ProcessSet,
     severed: Vec<Severed>,
     /// The messages that cuts hold.
     held: Vec<Slot>,
@@ -144,6 +146,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             in_handler: vec![None; seats],
             while_storing: vec![None; seats],
             ambushes: 0,
+            looping: ProcessSet::new(),
             severed: Vec::new(),
             held: Vec::new(),
             youngest: vec![0; seats * seats],
@@ -253,6 +256,15 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         }
     }
 
+    /// Counts faults that took effect at a process. Those of one that never ceases to crash are no reason to wait.
+    fn count_at(&mut self, seat: SeatId, kind: FaultKind, times: u64) {
+        if self.looping.contains(self.setting.seating.identity(seat)) {
+            self.ground.tally.add(kind, times);
+        } else {
+            self.count(kind, times);
+        }
+    }
+
     /// Counts faults that took effect.
     fn count(&mut self, kind: FaultKind, times: u64) {
         self.ground.tally.add(kind, times);
@@ -349,7 +361,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             let slot = self.ground.agenda.park(Entry::Deliver { from, to, message });
             self.ground.desks[to.index()].waiting.push(slot);
         } else {
-            self.count(FaultKind::LossAtReceiver, 1);
+            self.count_at(to, FaultKind::LossAtReceiver, 1);
             self.take(Choice::Deliver { from, to, message });
         }
     }
@@ -381,8 +393,9 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
                 let ambush = Ambush { recover_after, before: None, torn };
                 self.lay(process, ambush, |run| &mut run.while_storing);
             }
+            Fault::CrashLoop { process, down, up } => self.crash_again(process, down, up),
             Fault::Sever { partition } => self.sever(&partition),
-            Fault::Heal => self.heal(),
+            Fault::Heal {} => self.heal(),
             Fault::Lose { from, to } => self.marked.push_back((from, to, true)),
             Fault::Duplicate { from, to } => self.marked.push_back((from, to, false)),
             Fault::Output { process, output } => self.scripted_output(process, output),
@@ -397,13 +410,18 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         self.world.rest.stopped.iter().any(|&seat| self.setting.seating.identity(seat) == process)
     }
 
+    /// Whether it crashed for ever, or does so again and again: those to whom nothing is owed.
+    fn faulty(&self, process: ProcessId) -> bool {
+        self.looping.contains(process) || self.stopped(process)
+    }
+
     // --- the end ---
 
     fn outcome(&self, ended: Ended) -> Outcome {
         let mut owed: Vec<Obligation> = Vec::new();
         if ended != Ended::Violation {
             self.ground.monitor.owed(&mut |debt| {
-                if !debt.among.iter().any(|p| self.stopped(p)) {
+                if !debt.among.iter().any(|p| self.faulty(p)) {
                     owed.push(debt);
                 }
             });
@@ -422,7 +440,10 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
     }
 
     fn debts_are_due(&self, ended: Ended) -> bool {
-        let recovered = self.world.seats.iter().all(|s| matches!(s.status(), Status::Up | Status::Stopped));
+        let recovered =
+            self.setting.seating.seats().all(|seat| {
+                self.status(seat) == Status::Up || self.faulty(self.setting.seating.identity(seat))
+            });
         let settled = recovered && self.world.rest.severed.is_empty() && self.axioms_hold();
         match ended {
             Ended::Quiescent => settled,

@@ -7,7 +7,7 @@ use synod_algorithms::broadcast::{
     EagerReliableBroadcast, MajorityAckBroadcast, eager_reliable, majority_ack,
 };
 use synod_algorithms::consensus::{Defect, PaxosParameters, PaxosSequence};
-use synod_algorithms::detectors::{ElectLowerEpoch, OmegaOracle};
+use synod_algorithms::detectors::{DetectorParameters, ElectLowerEpoch, OmegaOracle, elect_lower_epoch};
 use synod_algorithms::links::{LinkSend, PerfectOverFairLoss};
 use synod_algorithms::registers::{AbdRegister, abd};
 use synod_kernel::{Budget, Durability, Environment, Setting};
@@ -15,10 +15,11 @@ use synod_model::interface::{Broadcast, ProposeAt, RegisterRequest};
 use synod_model::{Group, Layers, Process, ProcessId};
 use synod_properties::broadcast::BroadcastMonitor;
 use synod_properties::consensus::ConsensusSequence;
+use synod_properties::leader::LeaderMonitor;
 use synod_properties::links::PerfectLinks;
 use synod_properties::registers::AtomicRegister;
 use synod_properties::{Monitor, Verdict};
-use synod_sim::{Campaign, Options, campaign};
+use synod_sim::{Campaign, Fault, FaultKind, FaultPlan, Options, campaign};
 
 fn examine<P, M>(setting: &Setting<P>, monitor: &M, seeds: u64, options: &Options) -> Campaign
 where
@@ -165,4 +166,44 @@ fn paxos_with_its_own_detector_decides_after_gst() {
     let found = examine(&setting, &consensus(5), 40, &options);
     assert_eq!(found.failure, None);
     assert!(found.verdicts.iter().all(|(_, verdict)| *verdict == Verdict::Holds), "{:?}", found.verdicts);
+}
+
+/// Process 0 crashes for ever, and is down at the end, after 10 s.
+fn crash_loop() -> Options {
+    let fault = Fault::CrashLoop { process: ProcessId(0), down: ms(400), up: ms(400) };
+    let faults = FaultPlan::Script(vec![(ms(1_000), fault)]);
+    Options { horizon: std::time::Duration::from_secs(10), faults, ..options() }
+}
+
+fn elect_lower_epoch(defect: Option<elect_lower_epoch::Defect>) -> Setting<ElectLowerEpoch> {
+    let mut environment = partially_synchronous(practical(3, Durability::Deferred), ms(300));
+    environment.failures.restarts = Budget::Unlimited;
+    let parameters = DetectorParameters { defect, ..DetectorParameters::default() };
+    Setting::new(environment, parameters, vec![])
+}
+
+#[test]
+fn a_process_that_crashes_for_ever_loses_the_lead_by_its_epoch() {
+    let sound = examine(&elect_lower_epoch(None), &LeaderMonitor::new(3), 100, &crash_loop());
+    assert_eq!(sound.failure, None);
+    assert!(sound.verdicts.iter().all(|(_, verdict)| *verdict == Verdict::Holds), "{:?}", sound.verdicts);
+    assert!(sound.faults[&FaultKind::Recovery] >= 1_000, "{:?}", sound.faults);
+    let twin = elect_lower_epoch(Some(elect_lower_epoch::Defect::EpochNotStored));
+    let refuted = examine(&twin, &LeaderMonitor::new(3), 100, &crash_loop()).failure.expect("it is trusted");
+    assert_eq!(refuted.outcome.broken().expect("it is broken").property, "ELD1");
+}
+
+#[test]
+fn a_crash_loop_is_one_of_the_faulty_and_ends_with_the_budget_of_restarts() {
+    let crashes = |restarts, stops| {
+        let mut setting = elect_lower_epoch(None);
+        setting.environment.failures.restarts = restarts;
+        setting.environment.failures.stops = stops;
+        let (outcome, _) = checked(&setting, &LeaderMonitor::new(3), 0, &crash_loop());
+        (outcome.faults.get(&FaultKind::Crash).copied().unwrap_or(0), outcome.due)
+    };
+    assert_eq!(crashes(Budget::Unlimited, Budget::AtMost(1)), (12, true));
+    assert_eq!(crashes(Budget::Unlimited, Budget::NONE), (0, true));
+    assert_eq!(crashes(Budget::AtMost(4), Budget::AtMost(1)), (4, true), "correct from 3.8 s on");
+    assert_eq!(crashes(Budget::AtMost(9), Budget::AtMost(1)), (9, false), "it is correct from 7.8 s on");
 }

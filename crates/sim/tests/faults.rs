@@ -116,7 +116,7 @@ fn a_write_that_waits_is_lost_or_torn_with_its_process() {
 fn a_partition_holds_under_perfect_links_and_loses_under_fair_loss() {
     for one_way in [false, true] {
         let partition = Partition { from: vec![p(0)], to: vec![p(1), p(2)], one_way };
-        let faults = vec![(ms(0), Fault::Sever { partition }), (ms(300), Fault::Heal)];
+        let faults = vec![(ms(0), Fault::Sever { partition }), (ms(300), Fault::Heal {})];
         let kind = if one_way { FaultKind::OneWayPartition } else { FaultKind::Partition };
         let mut held = gossip(3);
         held.environment.partitions = Budget::AtMost(1);
@@ -139,7 +139,7 @@ fn a_partition_outside_the_listed_cuts_does_not_happen() {
     setting.environment.partitions = Budget::Unlimited;
     setting.environment.cuts = Some([partition(0)].into());
     for (i, expected) in [(0, 1), (2, 0)] {
-        let faults = vec![(ms(0), Fault::Sever { partition: partition(i) }), (ms(90), Fault::Heal)];
+        let faults = vec![(ms(0), Fault::Sever { partition: partition(i) }), (ms(90), Fault::Heal {})];
         let (_, content) = checked(&setting, &Spread::among(3), 0, &script(faults));
         let lines = replay::<Gossip>(&content).expect("it replays").lines;
         let cuts = lines.iter().filter(|line| matches!(line.choice, Choice::Sever { .. })).count();

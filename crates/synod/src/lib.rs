@@ -54,16 +54,15 @@ pub use synod_properties as properties;
 pub use synod_cli as cli;
 
 pub use synod_kernel::Environment;
+pub use synod_model::interface;
 pub use synod_properties::{Algorithm, GroundKind, Scale, Twin};
 
 /// What an algorithm's file imports, with its properties and its worlds.
 pub mod prelude {
-    #[cfg(feature = "cli")]
-    pub use synod_cli::worlds::usual;
     pub use synod_kernel::Environment;
     pub use synod_model::prelude::*;
     pub use synod_properties::{
-        Algorithm, GroundKind, Monitor, Obligation, Observation, Property, Scale, Twin, Violation,
+        Algorithm, GroundKind, Monitor, Obligation, Observation, Property, Scale, Twin, Violation, usual,
     };
 }
 

@@ -15,7 +15,7 @@
 //! # Cost
 //! At most 3n messages an election.
 
-use synod::model::interface::Trust;
+use synod::interface::Trust;
 use synod::prelude::*;
 use synod::properties::leader::LeaderMonitor;
 
@@ -41,56 +41,44 @@ impl Process for Ring {
 
     // upon event ⟨Init⟩
     fn on_init(&passes_all: &bool, ctx: &mut impl Context<Self>) -> Self {
-        Self::pass(Message::Candidate(ctx.me()), ctx);
+        ctx.send(ctx.group().after(ctx.me()), Message::Candidate(ctx.me()));
         Self { passes_all }
     }
 
     // upon event ⟨Elect⟩
     fn on_request(&mut self, (): (), ctx: &mut impl Context<Self>) {
-        Self::pass(Message::Candidate(ctx.me()), ctx);
+        ctx.send(ctx.group().after(ctx.me()), Message::Candidate(ctx.me()));
     }
 
     // upon event ⟨Deliver | left, message⟩
     fn on_message(&mut self, _: ProcessId, message: Message, ctx: &mut impl Context<Self>) {
-        match message {
-            Message::Candidate(p) if p == ctx.me() => {
-                ctx.indicate(Trust(p));
-                Self::pass(Message::Elected(p), ctx);
-            }
-            Message::Candidate(_) if self.passes_all => Self::pass(message, ctx),
-            Message::Candidate(p) => Self::pass(Message::Candidate(p.max(ctx.me())), ctx),
-            Message::Elected(p) if p != ctx.me() => {
-                ctx.indicate(Trust(p));
-                Self::pass(message, ctx);
-            }
-            Message::Elected(_) => {} // the news has been round
+        let me = ctx.me();
+        let passed = match message {
+            Message::Candidate(p) if p == me => Message::Elected(me),
+            Message::Candidate(p) if !self.passes_all => Message::Candidate(p.max(me)),
+            Message::Elected(p) if p == me => return, // the news has been round
+            Message::Candidate(_) | Message::Elected(_) => message,
+        };
+        if let Message::Elected(p) = passed {
+            ctx.indicate(Trust(p));
         }
+        ctx.send(ctx.group().after(me), passed);
     }
 
     no_timers!();
     no_storage!();
 }
 
-impl Ring {
-    fn pass(message: Message, ctx: &mut impl Context<Self>) {
-        let right = (ctx.me().0 + 1) % ctx.n() as u32;
-        ctx.send(ProcessId(right), message);
-    }
-}
-
 /// The algorithm as the grounds take it.
-struct RingElection;
-
-impl Algorithm for RingElection {
-    type Process = Ring;
+impl Algorithm for Ring {
+    type Process = Self;
     type Monitor = LeaderMonitor;
     const NAME: &'static str = "ring-election";
     const PAGE: &'static str = include_str!("main.rs");
     const TWINS: &'static [Twin] = &[Twin::new("passes-all", "ELD2", "lower identities are passed on too")];
 
     fn scale(ground: GroundKind) -> Scale {
-        let (n, requests) = if ground == GroundKind::Check { (4, 1) } else { (7, 20) };
-        Scale { n, requests, defect: None }
+        if ground == GroundKind::Check { Scale::new(4, 1) } else { Scale::new(7, 20) }
     }
     fn parameters(scale: &Scale) -> Result<bool, String> {
         Ok(scale.defect.is_some())
@@ -101,9 +89,6 @@ impl Algorithm for RingElection {
     fn monitor(scale: &Scale) -> LeaderMonitor {
         LeaderMonitor::new(scale.n)
     }
-    fn environment(ground: GroundKind, scale: &Scale) -> Environment {
-        usual::<<Ring as Process>::Model>(ground, scale.n)
-    }
 }
 
-synod::main!(RingElection);
+synod::main!(Ring);

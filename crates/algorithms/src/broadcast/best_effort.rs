@@ -21,16 +21,12 @@
 //! Covered whole: n = 3, f = 1, 1 broadcast.
 
 use super::{Broadcast, BroadcastDeliver};
+use crate::variant::Variant;
 use std::marker::PhantomData;
 use synod_model::prelude::*;
 
 /// What the processes know from the start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Parameters {
-    /// The broken twin, if any.
-    pub defect: Option<Defect>,
-}
+pub type Parameters = Variant<Defect>;
 
 /// The broken twin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -25,17 +25,13 @@
 
 use super::{Broadcast, BroadcastDeliver, Data, MessageId};
 use crate::links::SequenceNumber;
+use crate::variant::Variant;
 use std::collections::BTreeSet;
 use std::marker::PhantomData;
 use synod_model::prelude::*;
 
 /// What the processes know from the start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Parameters {
-    /// The broken twin, if any.
-    pub defect: Option<Defect>,
-}
+pub type Parameters = Variant<Defect>;
 
 /// The twins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

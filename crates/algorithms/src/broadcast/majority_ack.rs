@@ -23,17 +23,13 @@
 
 use super::{BestEffortBroadcast, Broadcast, BroadcastDeliver, Data, MessageId, best_effort};
 use crate::links::SequenceNumber;
+use crate::variant::Variant;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use synod_model::prelude::*;
 
 /// What the processes know from the start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Parameters {
-    /// The broken twin, if any.
-    pub defect: Option<Defect>,
-}
+pub type Parameters = Variant<Defect>;
 
 /// The broken twin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

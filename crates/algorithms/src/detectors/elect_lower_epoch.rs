@@ -9,8 +9,9 @@
 //!
 //! # Properties
 //! ELD1 eventual accuracy · ELD2 eventual agreement.
-//! Twin "epoch not stored": a process that crashes and restarts for ever comes back with epoch 1 each time, and is
-//! trusted again and again (ELD1 fails).
+//! Twins: "epoch not stored": a process that crashes and restarts for ever comes back with epoch 1 each time, and is
+//! trusted again and again (ELD1 fails). "Candidates kept": whoever was heard once is a candidate for ever, so that one
+//! which has stopped is trusted (ELD1 fails). "Prefers itself": of equally low epochs each takes its own (ELD2 fails).
 //!
 //! # Cost
 //! n(n - 1) heartbeats a period (to oneself not counted), for ever; one write a start.
@@ -20,11 +21,13 @@
 //!   ⟨Trust⟩, which does not speak of it, goes ahead of the store.
 //! - ⟨Init⟩ is not followed by a ⟨Recovery⟩ event: both run the same procedure, from the empty disk (epoch 0) and from
 //!   the kept one.
-//! - Nothing heard in a period, not even the own heartbeat: select(∅) is undefined in the source; the leader stays.
+//! - Nothing heard in a delay, not even the own heartbeat: select(∅) is undefined in the source; the leader stays.
 //! - select takes the least pair (epoch, identity), and the first leader is the lowest identity.
-//! - The delay grows up to a limit ([`Timeout`]), so that states are finite. As in the source a process speaks once in its
-//!   own delay: the limit must exceed the bound on delays after GST and any delay that a leader settles at, or one whose
-//!   own is shorter may miss the leader in some period for ever. Where all reach the limit ELD2 may fail.
+//! - Heartbeats go out at a period of their own, the same for all. In the source a process speaks once in its own delay,
+//!   which grows: one that waits less than its leader would miss it again and again until it has caught up, and for ever
+//!   if it cannot.
+//! - The delay grows up to a limit ([`Timeout`]), so that states are finite. The limit must exceed the period and the
+//!   bound on delays after GST together: from then on a leader that is up is heard in every delay.
 //!
 //! # Bounds
 //! n = 2, 1 restart, 1 loss, 3 firings: a common leader is reached. ELD1-2 need fairness in time: not judged yet.
@@ -38,26 +41,29 @@ use synod_model::prelude::*;
 #[serde(transparent)]
 pub struct Epoch(pub u64);
 
-/// The broken twin.
+/// The broken twins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Defect {
     /// The epoch is not stored: every start is epoch 1.
     EpochNotStored,
+    /// The candidates of one delay are candidates in all later ones.
+    CandidatesKept,
+    /// Of equally low epochs a process takes its own, and not that of the lowest identity.
+    PrefersItself,
 }
 
 /// One process of the algorithm.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ElectLowerEpoch {
-    /// How the delay grows.
-    timeout: Timeout,
+    parameters: DetectorParameters,
     /// `epoch`.
     epoch: Epoch,
     /// `leader`.
     leader: ProcessId,
     /// `delay`.
     delay: Duration,
-    /// `candidates`: whom it heard in this period, with the highest epoch each spoke of.
+    /// `candidates`: whom it heard in this delay, with the highest epoch each spoke of.
     candidates: BTreeMap<ProcessId, Epoch>,
 }
 
@@ -68,7 +74,9 @@ pub struct Heartbeat(pub Epoch);
 /// Its timers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Timer {
-    /// A period is over.
+    /// Δ: it is time for a heartbeat.
+    Heartbeat,
+    /// A delay is over.
     Timeout,
 }
 
@@ -95,16 +103,12 @@ impl Process for ElectLowerEpoch {
         Self::start(parameters, stable.0.unwrap_or_default(), ctx)
     }
 
-    // upon event ⟨Timeout⟩
-    fn on_timer(&mut self, Timer::Timeout: Timer, ctx: &mut impl Context<Self>) {
-        if let Some(new_leader) = self.select()
-            && new_leader != self.leader
-        {
-            self.delay = self.timeout.after(self.delay);
-            self.leader = new_leader;
-            ctx.indicate(Trust(new_leader));
+    // upon event ⟨Timeout⟩, and upon event ⟨Heartbeat⟩
+    fn on_timer(&mut self, timer: Timer, ctx: &mut impl Context<Self>) {
+        match timer {
+            Timer::Timeout => self.on_timeout(ctx),
+            Timer::Heartbeat => self.beat(ctx),
         }
-        self.start_period(ctx);
     }
 
     // upon event ⟨fll, Deliver | q, [HEARTBEAT, ep]⟩
@@ -118,25 +122,42 @@ impl Process for ElectLowerEpoch {
 
 impl ElectLowerEpoch {
     fn start(parameters: &DetectorParameters, retrieved: Epoch, ctx: &mut impl Context<Self>) -> Self {
+        let parameters = *parameters;
         let leader = ctx.group().first;
         ctx.indicate(Trust(leader));
         let epoch = Epoch(retrieved.0 + 1);
         if parameters.defect != Some(Defect::EpochNotStored) {
             ctx.store(epoch);
         }
-        let timeout = parameters.timeout;
-        let mut this = Self { timeout, epoch, leader, delay: timeout.initial, candidates: BTreeMap::new() };
-        this.start_period(ctx);
+        let delay = parameters.timeout.initial;
+        let this = Self { parameters, epoch, leader, delay, candidates: BTreeMap::new() };
+        this.beat(ctx);
+        ctx.set_timer(Timer::Timeout, delay);
         this
     }
 
-    fn start_period(&mut self, ctx: &mut impl Context<Self>) {
+    fn beat(&self, ctx: &mut impl Context<Self>) {
         ctx.broadcast(&Heartbeat(self.epoch));
-        self.candidates.clear();
+        ctx.set_timer(Timer::Heartbeat, self.parameters.period);
+    }
+
+    fn on_timeout(&mut self, ctx: &mut impl Context<Self>) {
+        if let Some(new_leader) = self.select(ctx.me())
+            && new_leader != self.leader
+        {
+            self.delay = self.parameters.timeout.after(self.delay);
+            self.leader = new_leader;
+            ctx.indicate(Trust(new_leader));
+        }
+        if self.parameters.defect != Some(Defect::CandidatesKept) {
+            self.candidates.clear();
+        }
         ctx.set_timer(Timer::Timeout, self.delay);
     }
 
-    fn select(&self) -> Option<ProcessId> {
-        self.candidates.iter().map(|(&q, &epoch)| (epoch, q)).min().map(|(_, q)| q)
+    fn select(&self, me: ProcessId) -> Option<ProcessId> {
+        let prefers_itself = self.parameters.defect == Some(Defect::PrefersItself);
+        let rank = |(&q, &epoch): (&ProcessId, &Epoch)| (epoch, prefers_itself && q != me, q);
+        self.candidates.iter().map(rank).min().map(|(.., q)| q)
     }
 }

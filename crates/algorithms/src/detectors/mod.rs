@@ -24,11 +24,22 @@ impl<D> LeaderDetector for D where
 }
 
 /// What the leader detectors know from the start; the oracles need nothing of it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DetectorParameters {
-    /// Δ: the period of the heartbeats, and how it adapts.
+    /// Δ: the period of the heartbeats.
+    #[serde(with = "synod_model::duration")]
+    pub period: Duration,
+    /// How long a process waits for heartbeats, and how that adapts.
     pub timeout: Timeout,
     /// The broken twin, if any.
     pub defect: Option<elect_lower_epoch::Defect>,
+}
+
+impl Default for DetectorParameters {
+    /// A heartbeat every 200 ms; the first delay is 300 ms, so that it has one in it, and grows by 100 ms up to one second.
+    fn default() -> Self {
+        let timeout = Timeout { initial: Duration::from_millis(300), ..Timeout::default() };
+        Self { period: Duration::from_millis(200), timeout, defect: None }
+    }
 }

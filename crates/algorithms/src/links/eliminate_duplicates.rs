@@ -21,17 +21,13 @@
 //! Covered whole, over retransmit forever: 2 processes, 2 messages, up to 3 losses and 2 duplicates.
 
 use super::{LinkDeliver, LinkSend, Numbered, SequenceNumber};
+use crate::variant::Variant;
 use std::collections::BTreeSet;
 use std::marker::PhantomData;
 use synod_model::prelude::*;
 
 /// What the processes know from the start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Parameters {
-    /// The broken twin, if any.
-    pub defect: Option<Defect>,
-}
+pub type Parameters = Variant<Defect>;
 
 /// The broken twin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

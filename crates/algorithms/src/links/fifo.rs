@@ -20,16 +20,12 @@
 //! Covered whole: 2 processes, 3 messages, 1 stop; over fair-loss links 2 messages, 1 loss, 1 duplicate.
 
 use super::{LinkDeliver, LinkSend, Numbered, SequenceNumber};
+use crate::variant::Variant;
 use std::collections::BTreeMap;
 use synod_model::prelude::*;
 
 /// What the processes know from the start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Parameters {
-    /// The broken twin, if any.
-    pub defect: Option<Defect>,
-}
+pub type Parameters = Variant<Defect>;
 
 /// The broken twin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -29,16 +29,12 @@
 //! Covered whole, over retransmit forever: 2 processes, 2 messages, 1 restart, also with 1 loss and 1 duplicate.
 
 use super::{LinkDeliver, LinkSend, LogDeliver, Numbered, SequenceNumber};
+use crate::variant::Variant;
 use std::collections::BTreeSet;
 use synod_model::prelude::*;
 
 /// What the processes know from the start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Parameters {
-    /// The broken twin, if any.
-    pub defect: Option<Defect>,
-}
+pub type Parameters = Variant<Defect>;
 
 /// The broken twin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

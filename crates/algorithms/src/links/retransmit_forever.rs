@@ -23,16 +23,12 @@
 //! Covered whole: 2 processes, 1 message; up to 2 losses and 1 duplicate, or 1 of each and 1 restart.
 
 use super::{LinkDeliver, LinkSend};
+use crate::variant::Variant;
 use std::collections::BTreeSet;
 use synod_model::prelude::*;
 
 /// What the processes know from the start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Parameters {
-    /// The broken twin, if any.
-    pub defect: Option<Defect>,
-}
+pub type Parameters = Variant<Defect>;
 
 /// The broken twin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

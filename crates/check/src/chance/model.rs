@@ -70,6 +70,11 @@ impl Matrix {
         self.branches(choice).iter().map(|&(target, _)| target)
     }
 
+    fn memory(&self) -> u64 {
+        let ends = self.choices_end.capacity() + self.branches_end.capacity();
+        (4 * ends + size_of::<(u32, f64)>() * self.branches.capacity()) as u64
+    }
+
     pub(super) fn close_choice(&mut self, branches: impl IntoIterator<Item = (u32, f64)>) {
         self.branches.extend(branches);
         self.branches_end.push(u32::try_from(self.branches.len()).expect("fewer than 2^32 branches"));
@@ -131,7 +136,13 @@ impl<'a, G: Game> Explored<'a, G> {
     fn progress(&self, expanded: u32) -> Progress {
         let states = self.states.len() as u64;
         let frontier = states - u64::from(expanded);
-        Progress { states, transitions: self.matrix.branches.len() as u64, depth: 0, frontier }
+        Progress {
+            states,
+            transitions: self.matrix.branches.len() as u64,
+            depth: 0,
+            frontier,
+            memory: self.states.memory() + self.matrix.memory(),
+        }
     }
 
     /// What the answers are about.

@@ -2,9 +2,9 @@
 //! the draws of kind choice, and whether a process crashes in a handler once its coins have fallen.
 
 use super::{Distribution, Game};
+use crate::fingerprint::print_of;
 use crate::system::Justice;
-use rustc_hash::FxBuildHasher;
-use std::hash::{BuildHasher, Hash};
+use std::hash::Hash;
 use synod_kernel::seat::cuts;
 use synod_kernel::{
     Budget, Choice, Cut, Ground, InPlace, Laws, Move, Network, Observed, Script, Seat, SeatId, Setting,
@@ -219,7 +219,7 @@ fn combinations<S: Clone>(branches: Vec<Vec<Resolved<S>>>) -> Vec<Resolved<S>> {
 
 /// A class of fairness for each choice: a number of it.
 fn class<C: Hash>(choice: &C) -> u64 {
-    FxBuildHasher.hash_one(choice)
+    print_of(choice) as u64
 }
 
 impl<P, M> Game for Worlds<'_, P, M>

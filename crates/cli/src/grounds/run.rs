@@ -18,7 +18,8 @@ use synod_runtime::execution::{Execution, Merged};
 use synod_runtime::judge::{Judgement, judge};
 use synod_runtime::nemesis::{self, ROUNDS_MIN};
 use synod_runtime::node::{NodeConfig, run_node};
-use synod_runtime::{replay, retrace};
+use synod_runtime::replay;
+use synod_runtime::retrace::{self, RetraceError};
 
 /// How long a round may take before the next one begins all the same.
 const ROUND_MAX: Duration = Duration::from_secs(2);
@@ -74,8 +75,14 @@ pub fn run<A: Algorithm>(world: &World, options: &Options, watch: &Watch) -> Res
         run_max: RUN_MAX,
     };
     let planned = plan.rounds.len();
-    let driven =
-        drive(cluster, plan, A::monitor(&world.scale), |progress| tell(watch, &progress)).map_err(refused)?;
+    let driven = drive(
+        cluster,
+        plan,
+        A::monitor(&world.scale),
+        |progress| tell(watch, &progress),
+        || watch.interrupted(),
+    )
+    .map_err(refused)?;
     watch.tell(|| "judging the records".to_owned());
     let unreadable = |what: String, hint: &str| Error::Cluster { what, hint: hint.to_owned() };
     let execution =
@@ -225,7 +232,7 @@ fn retell<A: Algorithm>(
     let violated = broken.is_some();
     let content = match retrace::trace(A::NAME, execution, broken) {
         Ok(content) => content,
-        Err(error) => return report.inconclusive.push(format!("no run of the model: {error}")),
+        Err(error) => return untold(report, &error),
     };
     if violated {
         return confirm::<A>(report, content, None);
@@ -234,7 +241,8 @@ fn retell<A: Algorithm>(
         report.nondeterminism = Some(format!("the recorded run does not replay: {error}"));
         return;
     }
-    let file = directory.with_extension("jsonl");
+    // by its content, beside the logs and records: no later run takes its place
+    let file = directory.with_file_name(format!("{}-{}.jsonl", A::NAME, trace::name(&content)));
     let steps = grouped(content.lines().count() as u64 - 2);
     let kept = match fs::write(&file, content) {
         Ok(()) => format!("kept as {}", file.display()),
@@ -243,4 +251,32 @@ fn retell<A: Algorithm>(
     report
         .notes
         .push(format!("as one trace: {steps} steps of the kernel's world, which replay exactly; {kept}"));
+}
+
+/// Why the run cannot be told as one of the kernel's world. Where the same choices have other consequences there, that is
+/// the algorithm's; else something happened that its model does not have.
+fn untold(report: &mut Report, error: &RetraceError) {
+    match error {
+        RetraceError::Differs { .. } => report.nondeterminism = Some(error.to_string()),
+        _ => report.inconclusive.push(format!("no run of the model: {error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exit::Exit;
+
+    #[test]
+    fn other_consequences_are_nondeterminism_and_what_cannot_happen_is_inconclusive() {
+        let exit = |error: &RetraceError| {
+            let mut report = crate::report::tests::report(Vec::new());
+            untold(&mut report, error);
+            report.exit()
+        };
+        let (path, text) = (PathBuf::from("p0.jsonl"), String::new);
+        let differs = RetraceError::Differs { path: path.clone(), line: 3, recorded: text(), retold: text() };
+        assert_eq!(exit(&differs), Exit::Nondeterminism);
+        assert_eq!(exit(&RetraceError::Disk { path }), Exit::Inconclusive);
+    }
 }

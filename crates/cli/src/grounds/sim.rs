@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::time::Instant;
 use synod_kernel::Environment;
 use synod_properties::{Algorithm, GroundKind, Kind, Property, Verdict};
-use synod_sim::{Campaign, Ended, FaultKind};
+use synod_sim::{Campaign, Ended, FaultKind, FaultPlan};
 
 /// How many runs are made between two looks at whether to stop.
 const BATCH: u64 = 256;
@@ -165,6 +165,10 @@ impl Total {
             count(self.steps, "step", "steps"),
             count(self.delivered, "message delivered", "messages delivered")
         ));
+        if let FaultPlan::Script(script) = &options.run.faults {
+            let faults = count(script.len() as u64, "fault", "faults");
+            report.notes.push(format!("every run meets the same {faults}, by script"));
+        }
         if self.failure.is_none() && self.runs > 0 {
             let bound = 3.0 / self.runs as f64;
             report.notes.push(format!(
@@ -173,14 +177,14 @@ impl Total {
             ));
             number(&mut report.numbers, "violation_rate_max", bound);
         }
-        self.say_what_did_not_strike(report, &world.environment);
+        self.say_what_did_not_strike(report, &world.environment, &options.run.faults);
         if let Some(&cut) = self.ended.get(&Ended::Steps) {
             report.notes.push(format!("{} ran out of steps", count(cut, "run", "runs")));
         }
     }
 
     /// A budget that nothing was spent of; where that is all of them, the runs showed nothing.
-    fn say_what_did_not_strike(&self, report: &mut Report, environment: &Environment) {
+    fn say_what_did_not_strike(&self, report: &mut Report, environment: &Environment, plan: &FaultPlan) {
         let budgeted = budgeted(environment);
         let idle: Vec<_> = budgeted
             .iter()
@@ -193,7 +197,7 @@ impl Total {
             report
                 .inconclusive
                 .push(format!("no fault took effect although there are budgets for {}", idle.join(", ")));
-        } else if !idle.is_empty() {
+        } else if !idle.is_empty() && *plan == FaultPlan::Random {
             report.notes.push(format!("no effect was seen of: {}", idle.join(", ")));
         }
     }

@@ -1,14 +1,11 @@
 //! Broadcast: every process broadcasts, but in the smallest worlds.
 
-use super::{at_least, defect, sized};
+use super::{at_least, defect};
 use synod_algorithms::broadcast::{
     BestEffortBroadcast, EagerReliableBroadcast, MajorityAckBroadcast, best_effort, eager_reliable,
     majority_ack,
 };
 use synod_cli::Entry;
-use synod_cli::worlds::usual;
-use synod_kernel::Environment;
-use synod_model::Process;
 use synod_model::interface::Broadcast;
 use synod_properties::broadcast::BroadcastMonitor;
 use synod_properties::{Algorithm, GroundKind, Scale, Twin};
@@ -22,9 +19,9 @@ type Payload = u32;
 
 fn scale(ground: GroundKind) -> Scale {
     match ground {
-        GroundKind::Check => sized(3, 1),
-        GroundKind::Sim => sized(5, 20),
-        GroundKind::Run => sized(5, 60),
+        GroundKind::Check => Scale::new(3, 1),
+        GroundKind::Sim => Scale::new(5, 20),
+        GroundKind::Run => Scale::new(5, 60),
     }
 }
 
@@ -63,10 +60,6 @@ macro_rules! broadcasts {
 
             fn monitor(scale: &Scale) -> Self::Monitor {
                 BroadcastMonitor::$monitor(scale.n)
-            }
-
-            fn environment(ground: GroundKind, scale: &Scale) -> Environment {
-                usual::<<Self::Process as Process>::Model>(ground, scale.n)
             }
         }
     )*};

@@ -1,16 +1,15 @@
 //! Paxos: in simulations and clusters with heartbeats, explored with the oracle Omega in their place.
 
-use super::{at_least, defect, sized};
+use super::{at_least, defect};
 use std::marker::PhantomData;
 use synod_algorithms::consensus::paxos::PracticalDetector;
 use synod_algorithms::consensus::{Paxos, PaxosParameters, PaxosSequence};
 use synod_algorithms::detectors::{DetectorParameters, ElectLowerEpoch, OmegaOracle};
 use synod_cli::Entry;
-use synod_cli::worlds::usual;
 use synod_kernel::{Budget, Environment};
 use synod_model::Group;
 use synod_model::interface::{Propose, ProposeAt};
-use synod_properties::{Algorithm, Consensus, ConsensusSequence, GroundKind, Scale, Twin};
+use synod_properties::{Algorithm, Consensus, ConsensusSequence, GroundKind, Scale, Twin, usual};
 
 pub(super) fn all() -> Vec<Entry> {
     vec![
@@ -75,87 +74,63 @@ fn stopping(mut environment: Environment) -> Environment {
     environment
 }
 
-/// A sequence of instances, in each of which a majority proposes.
-struct Sequence<D>(PhantomData<fn() -> D>);
+macro_rules! decrees {
+    ($($(#[$doc:meta])* $name:ident: $process:ident, $text:literal, $page:literal, $monitor:ident,
+        requests: [$check:literal, $sim:literal, $run:literal], |$scale:ident| $requests:expr, $request:ty;)*) => {$(
+        $(#[$doc])*
+        struct $name<D>(PhantomData<fn() -> D>);
 
-impl<D: PracticalDetector> Algorithm for Sequence<D> {
-    type Process = PaxosSequence<Value, D>;
-    type Monitor = ConsensusSequence<Value>;
+        impl<D: PracticalDetector> Algorithm for $name<D> {
+            type Process = $process<Value, D>;
+            type Monitor = $monitor<Value>;
 
-    const NAME: &'static str = "paxos";
-    const PAGE: &'static str = include_str!("../../../algorithms/src/consensus/paxos_sequence.rs");
-    const TWINS: &'static [Twin] = TWINS;
-    const MEASURE: Option<&'static str> = Some("ballots of rounds");
+            const NAME: &'static str = $text;
+            const PAGE: &'static str = include_str!(concat!("../../../algorithms/src/consensus/", $page));
+            const TWINS: &'static [Twin] = TWINS;
+            const MEASURE: Option<&'static str> = Some("ballots of rounds");
 
-    fn measure(process: &Self::Process) -> u64 {
-        process.ballot_round()
-    }
+            fn measure(process: &Self::Process) -> u64 {
+                process.ballot_round()
+            }
 
-    fn scale(ground: GroundKind) -> Scale {
-        match ground {
-            GroundKind::Check => sized(3, 1),
-            GroundKind::Sim => sized(5, 4),
-            GroundKind::Run => sized(5, 40),
+            fn scale(ground: GroundKind) -> Scale {
+                match ground {
+                    GroundKind::Check => Scale::new(3, $check),
+                    GroundKind::Sim => Scale::new(5, $sim),
+                    GroundKind::Run => Scale::new(5, $run),
+                }
+            }
+
+            fn parameters(scale: &Scale) -> Result<PaxosParameters, String> {
+                parameters(scale)
+            }
+
+            fn requests($scale: &Scale) -> Vec<Vec<$request>> {
+                $requests
+            }
+
+            fn monitor(scale: &Scale) -> Self::Monitor {
+                $monitor::new(Group::first(scale.n))
+            }
+
+            fn environment(ground: GroundKind, scale: &Scale) -> Environment {
+                world::<D>(ground, scale)
+            }
         }
-    }
-
-    fn parameters(scale: &Scale) -> Result<PaxosParameters, String> {
-        parameters(scale)
-    }
-
-    fn requests(scale: &Scale) -> Vec<Vec<ProposeAt<Value>>> {
-        let value = |p: u32, k: u32| 100 * (k + 1) + p;
-        let of =
-            |p| (0..scale.requests).map(|k| ProposeAt { instance: k.into(), value: value(p, k) }).collect();
-        (0..proposers(scale.n)).map(of).collect()
-    }
-
-    fn monitor(scale: &Scale) -> Self::Monitor {
-        ConsensusSequence::new(Group::first(scale.n))
-    }
-
-    fn environment(ground: GroundKind, scale: &Scale) -> Environment {
-        world::<D>(ground, scale)
-    }
+    )*};
 }
-
-/// One instance.
-struct Single<D>(PhantomData<fn() -> D>);
-
-impl<D: PracticalDetector> Algorithm for Single<D> {
-    type Process = Paxos<Value, D>;
-    type Monitor = Consensus<Value>;
-
-    const NAME: &'static str = "single-decree";
-    const PAGE: &'static str = include_str!("../../../algorithms/src/consensus/single_decree.rs");
-    const TWINS: &'static [Twin] = TWINS;
-    const MEASURE: Option<&'static str> = Some("ballots of rounds");
-
-    fn measure(process: &Self::Process) -> u64 {
-        process.ballot_round()
-    }
-
-    fn scale(ground: GroundKind) -> Scale {
-        match ground {
-            GroundKind::Check => sized(3, 1),
-            GroundKind::Sim | GroundKind::Run => sized(5, 1),
-        }
-    }
-
-    fn parameters(scale: &Scale) -> Result<PaxosParameters, String> {
-        parameters(scale)
-    }
-
-    fn requests(scale: &Scale) -> Vec<Vec<Propose<Value>>> {
-        let of = |p| (0..scale.requests.min(1)).map(|_| Propose(100 + p)).collect();
-        (0..proposers(scale.n)).map(of).collect()
-    }
-
-    fn monitor(scale: &Scale) -> Self::Monitor {
-        Consensus::new(Group::first(scale.n))
-    }
-
-    fn environment(ground: GroundKind, scale: &Scale) -> Environment {
-        world::<D>(ground, scale)
-    }
+decrees! {
+    /// A sequence of instances, in each of which a majority proposes.
+    Sequence: PaxosSequence, "paxos", "paxos_sequence.rs", ConsensusSequence,
+        requests: [1, 4, 40], |scale| {
+            let propose = |p: u32, k: u32| ProposeAt { instance: k.into(), value: 100 * (k + 1) + p };
+            let of = |p| (0..scale.requests).map(|k| propose(p, k)).collect();
+            (0..proposers(scale.n)).map(of).collect()
+        }, ProposeAt<Value>;
+    /// One instance.
+    Single: Paxos, "single-decree", "single_decree.rs", Consensus,
+        requests: [1, 1, 1], |scale| {
+            let of = |p| (0..scale.requests.min(1)).map(|_| Propose(100 + p)).collect();
+            (0..proposers(scale.n)).map(of).collect()
+        }, Propose<Value>;
 }

@@ -1,13 +1,11 @@
 //! The ladder of links, each rung over the ones below it, down to fair-loss links: process p sends to process p + 1.
 
-use super::{at_least, defect, sized};
+use super::{at_least, defect};
 use synod_algorithms::links::{
     FifoOverFairLoss, LinkSend, LoggedOverFairLoss, PerfectOverFairLoss, RetransmitForever,
     eliminate_duplicates, fifo, log_delivered, retransmit_forever,
 };
 use synod_cli::Entry;
-use synod_cli::worlds::usual;
-use synod_kernel::Environment;
 use synod_model::{Layers, Process, ProcessId};
 use synod_properties::links::{FifoLinks, LoggedLinks, PerfectLinks, StubbornLinks};
 use synod_properties::{Algorithm, GroundKind, Scale, Twin};
@@ -21,9 +19,9 @@ type Payload = u32;
 
 fn scale(ground: GroundKind) -> Scale {
     match ground {
-        GroundKind::Check => sized(2, 2),
-        GroundKind::Sim => sized(4, 5),
-        GroundKind::Run => sized(4, 40),
+        GroundKind::Check => Scale::new(2, 2),
+        GroundKind::Sim => Scale::new(4, 5),
+        GroundKind::Run => Scale::new(4, 40),
     }
 }
 
@@ -68,10 +66,6 @@ macro_rules! links {
 
             fn monitor(_: &Scale) -> Self::Monitor {
                 $monitor::default()
-            }
-
-            fn environment(ground: GroundKind, scale: &Scale) -> Environment {
-                usual::<<Self::Process as Process>::Model>(ground, scale.n)
             }
         }
     )*};

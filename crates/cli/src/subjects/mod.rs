@@ -31,8 +31,3 @@ fn defect<D: DeserializeOwned>(scale: &Scale) -> Result<Option<D>, String> {
 fn at_least(scale: &Scale, least: u32, why: &str) -> Result<(), String> {
     if scale.n >= least { Ok(()) } else { Err(format!("n = {} is less than {least}: {why}", scale.n)) }
 }
-
-/// A scale without a defect.
-fn sized(n: u32, requests: u32) -> Scale {
-    Scale { n, requests, defect: None }
-}

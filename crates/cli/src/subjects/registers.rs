@@ -1,12 +1,11 @@
 //! Registers: two clients, the other processes are servers.
 
-use super::{at_least, defect, sized};
+use super::{at_least, defect};
 use synod_algorithms::registers::{AbdRegister, RegisterRequest, abd};
 use synod_cli::Entry;
-use synod_cli::worlds::usual;
 use synod_kernel::{Budget, Environment};
 use synod_model::Process;
-use synod_properties::{Algorithm, AtomicRegister, GroundKind, Scale, Twin};
+use synod_properties::{Algorithm, AtomicRegister, GroundKind, Scale, Twin, usual};
 
 pub(super) fn all() -> Vec<Entry> {
     vec![Entry::new::<Abd>()]
@@ -33,9 +32,9 @@ impl Algorithm for Abd {
 
     fn scale(ground: GroundKind) -> Scale {
         match ground {
-            GroundKind::Check => sized(5, 2),
-            GroundKind::Sim => sized(7, 12),
-            GroundKind::Run => sized(7, 80),
+            GroundKind::Check => Scale::new(5, 2),
+            GroundKind::Sim => Scale::new(7, 12),
+            GroundKind::Run => Scale::new(7, 80),
         }
     }
 

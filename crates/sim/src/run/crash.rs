@@ -5,7 +5,7 @@ use crate::fault::{Fault, FaultKind};
 use crate::ground::Entry;
 use crate::plan::nanos;
 use std::time::Duration;
-use synod_kernel::{Choice, SeatId, Status};
+use synod_kernel::{Budget, Choice, SeatId, Status};
 use synod_model::link::Guarantee;
 use synod_model::{Process, ProcessId};
 use synod_properties::Monitor;
@@ -14,8 +14,32 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
     /// Whether the environment admits a crash at `seat` now.
     pub(super) fn may_crash(&self, seat: SeatId, forever: bool) -> bool {
         let budgets = &self.world.rest.budgets;
-        let budget = if forever { budgets.stops } else { budgets.restarts };
-        budget.any() && self.setting.environment.failures.may_fail(self.setting.seating.identity(seat))
+        let admitted = if forever { self.may_be_faulty() } else { budgets.restarts.any() };
+        admitted && self.setting.environment.failures.may_fail(self.setting.seating.identity(seat))
+    }
+
+    /// Whether one more may crash for ever, once or again and again.
+    fn may_be_faulty(&self) -> bool {
+        match self.world.rest.budgets.stops {
+            Budget::AtMost(left) => left as usize > self.looping.len(),
+            Budget::Unlimited => true,
+        }
+    }
+
+    /// A process crashes and starts again for ever, as long as the budgets last.
+    pub(super) fn crash_again(&mut self, process: ProcessId, down: Duration, up: Duration) {
+        let Some(seat) = self.seat_of(process) else { return };
+        let goes_on = self.looping.contains(process) || self.may_be_faulty();
+        if !goes_on || !self.may_crash(seat, false) || self.status(seat) == Status::Stopped {
+            if self.looping.remove(process) {
+                self.last_fault = self.ground.now; // correct after all, and just back
+            }
+            return;
+        }
+        self.looping.insert(process);
+        self.crash(process, Some(down), 0, false);
+        let again = self.ground.now.saturating_add(nanos(down)).saturating_add(nanos(up).max(1));
+        self.plan_fault(again, Fault::CrashLoop { process, down, up });
     }
 
     pub(super) fn crash(
@@ -43,9 +67,9 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
         let kept = if forever { 0 } else { kept.min(pending) };
         let torn = torn && !forever && kept < pending && self.world.rest.budgets.torn_writes.any();
         if torn && self.tears(seat, kept) {
-            self.count(FaultKind::TornWrite, 1);
+            self.count_at(seat, FaultKind::TornWrite, 1);
         }
-        self.count(FaultKind::LostWrite, u64::from(pending - kept - u32::from(torn)));
+        self.count_at(seat, FaultKind::LostWrite, u64::from(pending - kept - u32::from(torn)));
         self.take(Choice::Crash { seat, forever, kept, torn });
         self.crashed(seat, recover_after);
     }
@@ -60,7 +84,7 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
 
     /// A process crashed: what becomes of what it left behind, and when it is back.
     pub(super) fn crashed(&mut self, seat: SeatId, recover_after: Option<Duration>) {
-        self.count(FaultKind::Crash, 1);
+        self.count_at(seat, FaultKind::Crash, 1);
         self.ground.forget(seat);
         self.lose_in_flight_from(seat);
         if let Some(after) = recover_after {
@@ -88,16 +112,16 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
                 continue;
             }
             if let Some(Entry::Deliver { from, to, message }) = self.ground.agenda.cancel(slot) {
-                self.count(FaultKind::LossAtSender, 1);
+                self.count_at(seat, FaultKind::LossAtSender, 1);
                 self.take(Choice::Lose { from, to, message });
             }
         }
     }
 
     pub(super) fn recover(&mut self, seat: SeatId) {
-        self.count(FaultKind::Recovery, 1);
+        self.count_at(seat, FaultKind::Recovery, 1);
         if *self.world.seats[seat.index()].stable() == P::Stable::default() {
-            self.count(FaultKind::Amnesia, 1);
+            self.count_at(seat, FaultKind::Amnesia, 1);
         }
         self.take(Choice::Recover { seat });
         for slot in std::mem::take(&mut self.ground.desks[seat.index()].waiting) {

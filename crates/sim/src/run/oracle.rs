@@ -69,7 +69,7 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
     /// The correct process that all trust in the end.
     fn trusted(&self) -> ProcessId {
         let others = (0..self.world.seats.len() as u32).map(ProcessId);
-        std::iter::once(self.leader).chain(others).find(|&p| !self.stopped(p)).unwrap_or(self.leader)
+        std::iter::once(self.leader).chain(others).find(|&p| !self.faulty(p)).unwrap_or(self.leader)
     }
 
     /// Something changed about which its oracle may have to speak.

@@ -1,0 +1,159 @@
+//! What the search needs of the states that it explores, whatever they are made of.
+
+use crate::fingerprint::Print;
+use synod_properties::{Property, Violation};
+
+/// States side by side in memory, in the order in which they were found.
+pub(crate) trait Rows: Default + Send + Sync {
+    /// One of them.
+    type State: ?Sized + Sync;
+    fn len(&self) -> usize;
+    fn at(&self, at: usize) -> &Self::State;
+    /// Adds a copy of a state.
+    fn add(&mut self, state: &Self::State);
+    /// Moves all of `other` behind these.
+    fn append(&mut self, other: &mut Self);
+    /// Forgets all from this place on.
+    fn truncate(&mut self, len: usize);
+    /// Bytes in use.
+    fn memory(&self) -> u64;
+}
+
+impl<T: Clone + Send + Sync> Rows for Vec<T> {
+    type State = T;
+    fn len(&self) -> usize {
+        self.len()
+    }
+    fn at(&self, at: usize) -> &T {
+        &self[at]
+    }
+    fn add(&mut self, state: &T) {
+        self.push(state.clone());
+    }
+    fn append(&mut self, other: &mut Self) {
+        self.append(other);
+    }
+    fn truncate(&mut self, len: usize) {
+        self.truncate(len);
+    }
+    fn memory(&self) -> u64 {
+        (self.capacity() * size_of::<T>()) as u64
+    }
+}
+
+/// Slices of words, one after the other.
+#[derive(Default)]
+pub(crate) struct Words {
+    words: Vec<u32>,
+    ends: Vec<u32>,
+}
+
+impl Words {
+    /// Adds the slice that `write` appends.
+    #[inline]
+    pub(crate) fn write(&mut self, write: impl FnOnce(&mut Vec<u32>)) {
+        write(&mut self.words);
+        self.ends.push(u32::try_from(self.words.len()).expect("a segment of states is small"));
+    }
+
+    fn start(&self, at: usize) -> usize {
+        if at == 0 { 0 } else { self.ends[at - 1] as usize }
+    }
+}
+
+impl Rows for Words {
+    type State = [u32];
+    fn len(&self) -> usize {
+        self.ends.len()
+    }
+    #[inline]
+    fn at(&self, at: usize) -> &[u32] {
+        &self.words[self.start(at)..self.ends[at] as usize]
+    }
+    fn add(&mut self, state: &[u32]) {
+        self.write(|words| words.extend_from_slice(state));
+    }
+    fn append(&mut self, other: &mut Self) {
+        let before = self.words.len() as u32;
+        self.words.append(&mut other.words);
+        self.ends.extend(other.ends.drain(..).map(|end| before + end));
+    }
+    fn truncate(&mut self, len: usize) {
+        self.words.truncate(self.start(len));
+        self.ends.truncate(len);
+    }
+    fn memory(&self) -> u64 {
+        (self.words.capacity() * 4 + self.ends.capacity() * 4) as u64
+    }
+}
+
+/// A state of some rows.
+pub(crate) type StateOf<S> = <<S as Space>::Rows as Rows>::State;
+
+/// A step out of a state.
+pub(crate) enum Edge<T> {
+    /// To the state with this fingerprint; `step` is what [`Space::build`] needs to make it.
+    To { print: Print, step: T },
+    /// To a state that is not kept, beyond the bound on the algorithm's measure or outside of the constraint; with the
+    /// step's class of fairness.
+    Outside(u64),
+    /// It breaks a property.
+    Broken(Violation),
+}
+
+/// A table lacks an entry: [`Space::fill`] makes it.
+#[derive(Debug)]
+pub(crate) struct Missing;
+
+/// A run that broke a property before anything was explored: what, and how it came to be.
+pub(crate) type BrokenStart<N> = (Violation, Vec<N>);
+
+/// States, and the steps between them. Everything here depends on the state alone, so that a search is the same with any
+/// number of threads.
+pub(crate) trait Space: Sync {
+    type Rows: Rows;
+    /// What makes a successor out of a state.
+    type Step: Clone + Send + Sync;
+    /// What a step is called in a counterexample.
+    type Name: Clone;
+    /// Where states are kept that are to be compared value by value.
+    type Exact: Exact<StateOf<Self>>;
+
+    fn properties(&self) -> Vec<Property>;
+    /// Adds the initial states to `rows`; by each, how it came to be.
+    fn initial(&mut self, rows: &mut Self::Rows) -> Result<Vec<Vec<Self::Name>>, BrokenStart<Self::Name>>;
+    fn print(&self, state: &StateOf<Self>) -> Print;
+    /// Calls `each` with every step out of a state, in an order that depends on the state alone. Where a table lacks an
+    /// entry, what was told until then is void.
+    fn expand(&self, state: &StateOf<Self>, each: &mut impl FnMut(Edge<Self::Step>)) -> Result<(), Missing>;
+    /// Makes all entries that the expansion of a state needs.
+    fn fill(&mut self, state: &StateOf<Self>);
+    /// Adds the state to which `step` leads from `from`.
+    fn build(&self, from: &StateOf<Self>, step: Self::Step, rows: &mut Self::Rows);
+    /// The goals that a state reaches, as bits by the property's place.
+    fn reached(&self, state: &StateOf<Self>) -> u64;
+    /// The invariant that a state breaks.
+    fn broken(&self, state: &StateOf<Self>) -> Option<Violation>;
+    /// What is broken by a state that no step leaves.
+    fn broken_end(&self, state: &StateOf<Self>) -> Option<Violation>;
+    /// What the step of this place out of a state is called; places count all that [`Space::expand`] tells.
+    fn name(&mut self, from: &StateOf<Self>, place: usize) -> Self::Name;
+    /// The class of fairness of a step: 0 for none.
+    fn class(&self, step: &Self::Step) -> u64;
+    /// Bytes in use for tables.
+    fn memory(&self) -> u64;
+    /// How often a handler ran.
+    fn handler_calls(&self) -> u64 {
+        0
+    }
+}
+
+/// States that are kept in full, each with a number.
+pub(crate) trait Exact<State: ?Sized>: Default {
+    /// The number of a state, and whether it is new.
+    fn insert(&mut self, print: Print, state: &State) -> (u32, bool);
+    /// Calls `see` with the state of this number.
+    fn with<T>(&self, number: u32, see: impl FnOnce(&State) -> T) -> T;
+    fn len(&self) -> usize;
+    fn memory(&self) -> u64;
+}

@@ -1,0 +1,488 @@
+//! Worlds of processes: what both representations of them share, and what is judged of what was found.
+
+use crate::fair::{Answer, Bits, Class, Fairness, Graph, Lasso, Question, find};
+use crate::report::{Counterexample, Options, Report};
+use crate::search::{Ended, Found, Steps};
+use crate::space::{Exact, Space, StateOf};
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+use synod_kernel::{
+    self as kernel, Budget, Choice, InPlace, Laws, Move, Observed, Rest, Script, Seat, SeatId, Setting,
+    Status,
+};
+use synod_model::{Output, Process, ProcessId, ProcessSet, When};
+use synod_properties::{Kind, Monitor, Obligation, Observation, Property, Verdict, Violation};
+
+/// A space whose states are worlds of processes.
+pub(crate) trait Worlds<P: Process, M>: Space<Name = Move<P::Message, P::Timer>> {
+    /// Calls `see` with the seats of a state, its monitor, and the rest of its world.
+    fn view<T>(&self, state: &StateOf<Self>, see: impl FnOnce(&[&Seat<P>], &M, &Rest) -> T) -> T;
+    /// A number of a state's monitor, equal for equal ones, where monitors have numbers.
+    fn monitor_number(&self, state: &StateOf<Self>) -> Option<u32> {
+        let _ = state;
+        None
+    }
+}
+
+/// Feeds what was observed to a monitor.
+pub(crate) fn judge<Q, I, M: Monitor<Q, I>>(
+    monitor: &mut M,
+    observed: &Observed<Q, I>,
+) -> Result<(), Violation> {
+    monitor.observe(&match observed {
+        Observed::Request(at, request) => Observation::Request { at: *at, request },
+        Observed::Indication(at, indication) => Observation::Indication { at: *at, indication },
+        Observed::Crash(at) => Observation::Crash { at: *at },
+        Observed::Recover(at) => Observation::Recover { at: *at },
+    })
+}
+
+/// The goals that a monitor has reached, as bits by the property's place.
+pub(crate) fn goals<Q, I, M: Monitor<Q, I>>(properties: &[Property], monitor: &M) -> u64 {
+    let mut bits = 0;
+    monitor.reached(&mut |goal| {
+        let places = properties.iter().enumerate().filter(|(_, p)| p.id == goal);
+        places.for_each(|(at, _)| bits |= 1 << at);
+    });
+    bits
+}
+
+/// What came out, judged.
+pub(crate) fn report<P, M, S>(mut found: Found<S>, setting: &Setting<P>, options: &Options) -> Report<P>
+where
+    P: Process,
+    M: Monitor<P::Request, P::Indication>,
+    S: Worlds<P, M>,
+{
+    let (mut stopped, mut counterexample) = (None, None);
+    match found.ended.take() {
+        None => {}
+        Some(Ended::Limit(why)) => stopped = Some(why),
+        Some(Ended::Broken(violation, moves)) => {
+            stopped = Some("stopped at the violation".to_owned());
+            counterexample = Some(broken(violation, moves));
+        }
+    }
+    let mut judged = Judged::default();
+    if let (None, Some((exact, mut steps))) = (&stopped, found.kept.take()) {
+        judged = judge_liveness(&mut found, &exact, &mut steps, setting);
+        counterexample = judged.counterexample.take();
+    }
+    let complete = stopped.is_none();
+    if let (None, Some(c)) = (&stopped, &counterexample)
+        && c.cycle_from.is_none()
+    {
+        stopped = Some("stopped at the violation".to_owned());
+    }
+    let verdicts = verdicts(
+        &found.space.properties(),
+        found.reached,
+        stopped.as_deref(),
+        counterexample.as_ref(),
+        &judged,
+    );
+    Report {
+        verdicts,
+        states: found.states,
+        transitions: found.transitions,
+        depth: found.depth,
+        complete,
+        stopped,
+        store: options.store,
+        handler_calls: found.space.handler_calls(),
+        memory: found.memory,
+        counterexample,
+    }
+}
+
+/// What was judged of liveness.
+struct Judged<P: Process> {
+    counterexample: Option<Counterexample<P>>,
+    /// The properties that were not judged in some component, and why.
+    unjudged: BTreeSet<(String, String)>,
+    /// In no component that a run may stay in for ever do the oracles keep their axioms: nothing is ever owed.
+    vacuous: bool,
+}
+
+impl<P: Process> Default for Judged<P> {
+    fn default() -> Self {
+        Self { counterexample: None, unjudged: BTreeSet::new(), vacuous: false }
+    }
+}
+
+fn verdicts<P: Process>(
+    properties: &[Property],
+    reached: u64,
+    stopped: Option<&str>,
+    counterexample: Option<&Counterexample<P>>,
+    judged: &Judged<P>,
+) -> Vec<(Property, Verdict)> {
+    let verdict = |at: usize, property: &Property| {
+        if let Some(c) = counterexample.filter(|c| c.property == property.id) {
+            return Verdict::Violated { what: c.what.clone() };
+        }
+        let unknown = |why: &str| Verdict::Unknown { why: why.to_owned() };
+        match property.kind {
+            Kind::Reachable if reached >> at & 1 == 1 => Verdict::Holds,
+            Kind::Reachable if stopped.is_none() => {
+                unknown("never reached: what it stands for was not exercised")
+            }
+            Kind::Liveness if stopped.is_none() && judged.vacuous => Verdict::vacuous(
+                "the oracles keep their axioms in no run to its end, so nothing is owed; grant them more outputs",
+            ),
+            Kind::Liveness if stopped.is_none() => judged
+                .unjudged
+                .iter()
+                .find(|(id, _)| id == property.id)
+                .map_or(Verdict::Holds, |(_, why)| unknown(why)),
+            Kind::Safety if stopped.is_none() => Verdict::Holds,
+            _ => unknown(&format!("not complete: {}", stopped.unwrap_or("stopped"))),
+        }
+    };
+    properties.iter().enumerate().map(|(at, p)| (*p, verdict(at, p))).collect()
+}
+
+/// What a run owes to a step of a world, and whom it concerns; packed into a class's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Owed {
+    fairness: Fairness,
+    /// A crash, by a choice or inside a handler.
+    crashes: bool,
+    /// A timer with a duration: when it fires is a matter of time.
+    timed: bool,
+    /// The seat that it concerns, and the sender of the message.
+    at: Option<SeatId>,
+    from: Option<SeatId>,
+}
+
+impl Owed {
+    /// What is owed to a move.
+    pub(crate) fn of<M, T>(chosen: &Move<M, T>, fairness: kernel::Fairness) -> Self {
+        let choice = &chosen.choice;
+        let from = match choice {
+            Choice::Deliver { from, .. } | Choice::Duplicate { from, .. } => Some(*from),
+            _ => None,
+        };
+        let at = match choice {
+            Choice::Sync { seat } | Choice::Crash { seat, .. } => Some(*seat),
+            _ => choice.handler_seat(),
+        };
+        let crashes = chosen.cut.is_some() || matches!(choice, Choice::Crash { .. });
+        let fairness = match fairness {
+            _ if crashes => Fairness::None,
+            kernel::Fairness::Unfair => Fairness::None,
+            // what is set stays set until it fires or is cancelled
+            kernel::Fairness::Timed => Fairness::Weak,
+            // FLL1: what is sent again and again arrives again and again; and a cut heals, a pulse fires, a disk writes
+            kernel::Fairness::Fair => Fairness::Strong,
+        };
+        let timed = matches!(chosen.choice, Choice::Fire { .. }) && fairness == Fairness::Weak;
+        Self { fairness, crashes, timed, at, from }
+    }
+
+    /// The name of the class of all steps that are owed the same under this number; 0 where nothing can be asked.
+    pub(crate) fn class(self, number: u64) -> u64 {
+        if self.fairness == Fairness::None && !self.crashes {
+            return 0;
+        }
+        // all crashes of a process are alike
+        let number = if self.crashes { 0 } else { number & ((1 << 40) - 1) };
+        let seat = |seat: Option<SeatId>| seat.map_or(0, |s| u64::from(s.0.min(254)) + 1);
+        let fairness = match self.fairness {
+            Fairness::None => 0,
+            Fairness::Weak => 1,
+            Fairness::Strong => 2,
+        };
+        number << 20
+            | seat(self.from) << 12
+            | seat(self.at) << 4
+            | u64::from(self.timed) << 3
+            | u64::from(self.crashes) << 2
+            | fairness
+    }
+
+    fn of_class(class: u64) -> Self {
+        let seat = |shift: u32| (class >> shift & 0xff).checked_sub(1).map(|s| SeatId(s as u32));
+        let fairness = match class & 3 {
+            0 => Fairness::None,
+            1 => Fairness::Weak,
+            _ => Fairness::Strong,
+        };
+        Self {
+            fairness,
+            crashes: class >> 2 & 1 == 1,
+            timed: class >> 3 & 1 == 1,
+            at: seat(4),
+            from: seat(12),
+        }
+    }
+}
+
+/// Why a state's runs are not followed: the greater the reason, the sooner it is told.
+const OPEN_TIMED: u8 = 1;
+const OPEN_PULSES: u8 = 2;
+
+fn why_open(reason: u8) -> &'static str {
+    match reason {
+        0 => "not judged: the run goes on beyond the bound on the algorithm's measure",
+        OPEN_TIMED => "not judged yet: a timer is set, which needs fairness in time",
+        _ => "not judged: a pulse is set, and the budget of pulses is spent",
+    }
+}
+
+/// The debts of a space: for each, the states in which it stands.
+struct Debts {
+    debts: Vec<(Obligation, Bits)>,
+    /// The states in which what the oracles said last is within their axioms.
+    kept: Bits,
+    /// By monitor: its debts.
+    known: BTreeMap<u32, Rc<[usize]>>,
+    numbers: BTreeMap<Obligation, usize>,
+}
+
+impl Debts {
+    fn gather<P, M, S>(space: &S, exact: &S::Exact, setting: &Setting<P>) -> Self
+    where
+        P: Process,
+        M: Monitor<P::Request, P::Indication>,
+        S: Worlds<P, M>,
+    {
+        let states = exact.len() as u32;
+        let mut all = Self {
+            debts: Vec::new(),
+            kept: Bits::none(states),
+            known: BTreeMap::new(),
+            numbers: BTreeMap::new(),
+        };
+        for number in 0..states {
+            exact.with(number, |state| {
+                let monitor_number = space.monitor_number(state);
+                space.view(state, |seats, monitor, _| {
+                    if !axioms_hold(setting, seats) {
+                        return;
+                    }
+                    all.kept.insert(number);
+                    let faulty = stopped(setting, seats);
+                    for &debt in all.of::<P, M>(monitor_number, monitor, states).iter() {
+                        if all.debts[debt].0.among.is_disjoint(&faulty) {
+                            all.debts[debt].1.insert(number);
+                        }
+                    }
+                });
+            });
+        }
+        all
+    }
+
+    /// What a monitor says is owed.
+    fn of<P, M>(&mut self, number: Option<u32>, monitor: &M, states: u32) -> Rc<[usize]>
+    where
+        P: Process,
+        M: Monitor<P::Request, P::Indication>,
+    {
+        if let Some(known) = number.and_then(|n| self.known.get(&n)) {
+            return Rc::clone(known);
+        }
+        let mut owed = Vec::new();
+        monitor.owed(&mut |obligation| {
+            let next = self.debts.len();
+            let at = *self.numbers.entry(obligation.clone()).or_insert(next);
+            if at == next {
+                self.debts.push((obligation, Bits::none(states)));
+            }
+            owed.push(at);
+        });
+        let owed: Rc<[usize]> = owed.into();
+        if let Some(number) = number {
+            self.known.insert(number, Rc::clone(&owed));
+        }
+        owed
+    }
+}
+
+/// Looks, for every debt, for a fair run in which it stands for ever: the shortest one found breaks its property.
+fn judge_liveness<P, M, S>(
+    found: &mut Found<S>,
+    exact: &S::Exact,
+    steps: &mut Steps,
+    setting: &Setting<P>,
+) -> Judged<P>
+where
+    P: Process,
+    M: Monitor<P::Request, P::Indication>,
+    S: Worlds<P, M>,
+{
+    let mut judged = Judged::default();
+    if setting.environment.links.ignored_stay {
+        // a message that waits until it is heeded is fairer than any link: what would starve may seem to thrive
+        let properties = found.space.properties();
+        let live = properties.iter().filter(|p| p.kind == Kind::Liveness);
+        judged.unjudged.extend(
+            live.map(|p| (p.id.to_owned(), "not judged: ignored messages stay in flight".to_owned())),
+        );
+        return judged;
+    }
+    mark_open(found, exact, &mut steps.graph);
+    let debts = Debts::gather(&found.space, exact, setting);
+    judged.vacuous = matches!(
+        find(
+            &steps.graph,
+            &question(&debts.kept, &classes(steps, |_| false, ProcessSet::new(), setting), steps)
+        ),
+        Answer::None
+    );
+    let mut shortest: Option<(usize, &Obligation, Lasso)> = None;
+    for (obligation, region) in &debts.debts {
+        for looping in crash_loops(setting, &obligation.among) {
+            let classes = classes(steps, |at| !looping.contains(at), looping.clone(), setting);
+            match find(&steps.graph, &question(region, &classes, steps)) {
+                Answer::None => {}
+                Answer::Open { reason, .. } => {
+                    judged.unjudged.insert((obligation.property.clone(), why_open(reason).to_owned()));
+                }
+                Answer::Found(lasso) => {
+                    let timed = lasso.cycle.iter().any(|step| is_timed(steps, step.place(&steps.graph)));
+                    if timed {
+                        // some run in which timers fire when they like: not one that keeps the bounds, perhaps
+                        judged
+                            .unjudged
+                            .insert((obligation.property.clone(), why_open(OPEN_TIMED).to_owned()));
+                        continue;
+                    }
+                    let length = lasso.stem.len() + lasso.cycle.len() + lasso.start as usize;
+                    if shortest.as_ref().is_none_or(|(least, _, _)| length < *least) {
+                        shortest = Some((length, obligation, lasso));
+                    }
+                }
+            }
+        }
+    }
+    let Some((_, obligation, lasso)) = shortest else { return judged };
+    let mut moves = found.path(lasso.start);
+    for step in &lasso.stem {
+        moves.push(exact.with(step.state, |s| found.space.name(s, step.edge as usize)));
+    }
+    let cycle_from = moves.len();
+    for step in &lasso.cycle {
+        moves.push(exact.with(step.state, |s| found.space.name(s, step.edge as usize)));
+    }
+    let Obligation { property, what, .. } = obligation.clone();
+    let what = format!("{what}, for ever");
+    judged.counterexample = Some(Counterexample { property, what, moves, cycle_from: Some(cycle_from) });
+    judged
+}
+
+/// A run that stays in a region for ever, from wherever it enters it.
+fn question<'a>(region: &'a Bits, classes: &'a [Class], steps: &'a Steps) -> Question<'a> {
+    Question { region, from: region, accepting: None, classes, levels: &steps.levels }
+}
+
+fn is_timed(steps: &Steps, edge: usize) -> bool {
+    let label = steps.graph.label(edge);
+    label > 0 && Owed::of_class(steps.classes[label as usize - 1]).timed
+}
+
+/// What runs owe, by label: nothing to processes that crash again and again, nor to what these send; and crashes of
+/// those that are to be correct are none of these runs'.
+fn classes<P: Process>(
+    steps: &Steps,
+    is_correct: impl Fn(ProcessId) -> bool,
+    looping: ProcessSet,
+    setting: &Setting<P>,
+) -> Vec<Class> {
+    let identity = |seat: Option<SeatId>| seat.map(|s| setting.seating.identity(s));
+    let class = |&class: &u64| {
+        let owed = Owed::of_class(class);
+        let faulty = |p: Option<ProcessId>| p.is_some_and(|p| looping.contains(p));
+        if owed.crashes {
+            let forbidden = identity(owed.at).is_some_and(&is_correct);
+            return if forbidden { Class::FORBIDDEN } else { Class::default() };
+        }
+        if faulty(identity(owed.at)) || faulty(identity(owed.from)) {
+            return Class::default();
+        }
+        Class::new(owed.fairness)
+    };
+    std::iter::once(Class::default()).chain(steps.classes.iter().map(class)).collect()
+}
+
+/// The sets of processes, none of them among those that must be correct, that may crash and recover for ever: where
+/// restarts have a budget, in the end there are none.
+fn crash_loops<P: Process>(setting: &Setting<P>, among: &ProcessSet) -> Vec<ProcessSet> {
+    let environment = &setting.environment;
+    if environment.failures.restarts != Budget::Unlimited {
+        return vec![ProcessSet::new()];
+    }
+    let may: Vec<ProcessId> = setting
+        .group()
+        .members()
+        .filter(|&p| environment.failures.may_fail(p) && !among.contains(p))
+        .collect();
+    let chosen = |mask: u32| may.iter().enumerate().filter(move |(i, _)| mask >> i & 1 == 1).map(|(_, &p)| p);
+    (0..1_u32 << may.len().min(10)).map(|mask| chosen(mask).collect()).collect()
+}
+
+/// Marks the states from which runs go on in a way that the budgets cut off.
+fn mark_open<P, M, S>(found: &Found<S>, exact: &S::Exact, graph: &mut Graph)
+where
+    P: Process,
+    M: Monitor<P::Request, P::Indication>,
+    S: Worlds<P, M>,
+{
+    for number in 0..exact.len() as u32 {
+        let reason = exact.with(number, |s| {
+            found.space.view(s, |seats, _, rest| {
+                let (pulses, firings) = (rest.budgets.pulses.any(), rest.budgets.firings.any());
+                let timers = seats.iter().flat_map(|seat| seat.timers());
+                let reasons = timers.filter_map(|(_, when)| match when {
+                    When::After(_) if !firings => Some(OPEN_TIMED),
+                    When::Pulse if !pulses => Some(OPEN_PULSES),
+                    _ => None,
+                });
+                reasons.max()
+            })
+        });
+        if let Some(reason) = reason {
+            graph.mark(number, reason);
+        }
+    }
+}
+
+fn broken<P: Process>(violation: Violation, moves: Vec<Move<P::Message, P::Timer>>) -> Counterexample<P> {
+    Counterexample { property: violation.property, what: violation.what, moves, cycle_from: None }
+}
+
+/// The processes that stopped for ever.
+fn stopped<P: Process>(setting: &Setting<P>, seats: &[&Seat<P>]) -> ProcessSet {
+    setting
+        .seating
+        .seats()
+        .filter(|s| seats[s.index()].status() == Status::Stopped)
+        .map(|s| setting.seating.identity(s))
+        .collect()
+}
+
+/// Whether what the oracles said last is within their axioms, were it to stay so: all correct processes that consult
+/// Omega trust one and the same correct process; all that consult eventually-P suspect exactly the crashed.
+fn axioms_hold<P: Process>(setting: &Setting<P>, seats: &[&Seat<P>]) -> bool {
+    let faulty = stopped(setting, seats);
+    let consults = |seat: &Seat<P>, omega: bool| {
+        seat.timers().iter().any(
+            |(_, when)| matches!(when, When::Oracle(output) if matches!(output, Output::Trust(_)) == omega),
+        )
+    };
+    let up = || seats.iter().filter(|seat| seat.status() == Status::Up);
+    let trusted: BTreeSet<Option<ProcessId>> =
+        up().filter(|s| consults(s, true)).map(|s| s.trusts()).collect();
+    let agreed = trusted.is_empty()
+        || (trusted.len() == 1 && trusted.iter().all(|t| t.is_some_and(|leader| !faulty.contains(leader))));
+    agreed && up().filter(|s| consults(s, false)).all(|s| *s.suspects() == faulty)
+}
+
+/// A representation for running one step with a script.
+pub(crate) type Scripted<'a, P> = InPlace<'a, P, Script>;
+
+/// What holds throughout.
+pub(crate) fn laws<P: Process>(setting: &Setting<P>) -> Laws<'_> {
+    Laws::from(setting)
+}

@@ -176,7 +176,6 @@ impl Row {
     }
 
     /// With so many initial states.
-    #[expect(dead_code, reason = "first used by systems with several initial states")]
     pub(crate) const fn from(mut self, initial: u64) -> Self {
         self.initial = initial;
         self
@@ -280,13 +279,13 @@ impl Run {
 }
 
 impl Findings {
-    /// The verdict on the claim with this identifier.
+    /// The claim with this identifier, and the verdict on it.
     ///
     /// # Panics
     /// If there is no such claim.
-    pub fn verdict(&self, id: &str) -> &Verdict {
+    pub fn claim(&self, id: &str) -> &(Property, Verdict) {
         let found = self.verdicts.iter().find(|(property, _)| property.id == id);
-        &found.unwrap_or_else(|| panic!("no claim {id}")).1
+        found.unwrap_or_else(|| panic!("no claim {id}"))
     }
 
     /// The depth in levels, the initial states being the first.
@@ -368,7 +367,7 @@ fn check<S: Published>(
         generated: report.generated,
         depth: report.depth,
         complete: report.complete,
-        counterexample: report.counterexample.as_ref().map(Run::of),
+        counterexample: report.counterexample().map(Run::of),
         stopped: report.stopped,
         verdicts: report.verdicts,
     })

@@ -5,25 +5,30 @@ use synod_check::{Control, Options, check_system};
 use synod_gallery::{Constants, Entry, Published, Row, all};
 use synod_properties::{Kind, Verdict};
 
-/// The system with states that its symmetry makes equal taken as one: its representatives, and nothing claimed of them.
-struct Quotient<S>(S);
+/// The system with nothing claimed of it, so that its states are counted to the end; with symmetry, the states that it
+/// makes equal are taken as one.
+struct Bare<S> {
+    system: S,
+    symmetric: bool,
+}
 
-impl<S: System> Quotient<S> {
-    fn of(&self, state: &S::State) -> S::State {
-        self.0.representative(state).expect("a system with a symmetric row has representatives")
+impl<S: System> Bare<S> {
+    fn of(&self, state: S::State) -> S::State {
+        let representative = || self.system.representative(&state).expect("there are representatives");
+        if self.symmetric { representative() } else { state }
     }
 }
 
-impl<S: System> System for Quotient<S> {
+impl<S: System> System for Bare<S> {
     type State = S::State;
     type Action = S::Action;
 
     fn initial(&self, each: &mut impl FnMut(S::State)) {
-        self.0.initial(&mut |state| each(self.of(&state)));
+        self.system.initial(&mut |state| each(self.of(state)));
     }
 
     fn steps(&self, state: &S::State, each: &mut impl FnMut(S::Action, S::State)) {
-        self.0.steps(state, &mut |action, next| each(action, self.of(&next)));
+        self.system.steps(state, &mut |action, next| each(action, self.of(next)));
     }
 
     fn claims(&self) -> Vec<Claim<Self>> {
@@ -31,7 +36,7 @@ impl<S: System> System for Quotient<S> {
     }
 
     fn within(&self, state: &S::State) -> bool {
-        self.0.within(state)
+        self.system.within(state)
     }
 }
 
@@ -52,20 +57,28 @@ fn as_known(entry: &Entry, row: &Row) {
     }
 }
 
-fn quotient_as_known<S: Published>(row: &Row) {
+fn bare_as_known<S: Published>(row: &Row) {
     let constants = Constants::of::<S>(row.constants).expect("the constants of a row are in range");
-    let system = Quotient(S::new(&constants).expect("the constants of a row go together"));
-    let found = check_system(&system, &Options::default(), &mut |_| Control::Continue);
+    let system = S::new(&constants).expect("the constants of a row go together");
+    let bare = Bare { system, symmetric: row.symmetric };
+    let found = check_system(&bare, &Options::default(), &mut |_| Control::Continue);
     let size = (found.initial, found.states, found.depth + 1);
-    assert_eq!(size, (row.initial, row.states, row.levels), "{} {constants}, symmetric", S::NAME);
+    assert_eq!(size, (row.initial, row.states, row.levels), "{} {constants}", S::NAME);
+    assert!(row.generated.is_none_or(|generated| generated == found.generated), "{} {constants}", S::NAME);
+}
+
+/// Whether a claim is refuted with these constants: then a check of it ends early.
+fn is_refuted(entry: &Entry, row: &Row) -> bool {
+    let constants = entry.constants(row.constants);
+    entry.refuted.iter().any(|refuted| entry.constants(refuted.constants) == constants)
 }
 
 fn rows<S: Published>() {
     let entry = Entry::of::<S>();
     assert!(!entry.rows.is_empty());
     for row in entry.rows {
-        if row.symmetric {
-            quotient_as_known::<S>(row);
+        if row.symmetric || is_refuted(&entry, row) {
+            bare_as_known::<S>(row);
         } else {
             as_known(&entry, row);
         }
@@ -91,8 +104,30 @@ macro_rules! rows {
 }
 
 rows! {
+    alternating_bit: alternating_bit::AlternatingBit,
+    async_termination_detection: async_termination_detection::AsyncTerminationDetection,
+    atomic_commitment: atomic_commitment::AtomicCommitment,
+    bakery: bakery::Bakery,
+    bcast_byz: bcast_byz::BcastByz,
+    bcast_folklore: bcast_folklore::BcastFolklore,
+    chandy_misra_philosophers: chandy_misra_philosophers::ChandyMisraPhilosophers,
+    chang_roberts: chang_roberts::ChangRoberts,
+    echo: echo::Echo,
+    ewd426: ewd426::Ewd426,
+    ewd840: ewd840::Ewd840,
+    ewd998: ewd998::Ewd998,
+    lamport_mutex: lamport_mutex::LamportMutex,
+    nbacg_guer01: nbacg_guer01::NbacgGuer01,
+    paxos: paxos::Paxos,
+    peterson: peterson::Peterson,
+    raft: raft::Raft,
+    readers_writers: readers_writers::ReadersWriters,
+    simple_regular: simple_regular::SimpleRegular,
+    spanning_tree: spanning_tree::SpanningTree,
     transaction_commit: transaction_commit::TransactionCommit,
     two_phase_commit: two_phase_commit::TwoPhaseCommit,
+    two_phase_commit_with_backup: two_phase_commit_with_backup::TwoPhaseCommitWithBackup,
+    voting: voting::Voting,
 }
 
 #[test]
@@ -116,7 +151,10 @@ fn every_broken_twin_is_refuted() {
             let found = entry.check(refuted.constants, &Options::default(), &mut |_| Control::Continue);
             let found = found.expect("the constants of a refutation are in range");
             let name = format!("{} {}", entry.name, found.constants);
-            let verdict = found.verdict(refuted.property);
+            let (property, verdict) = found.claim(refuted.property);
+            if property.kind == Kind::Liveness {
+                continue; // `liveness.rs` has these
+            }
             assert!(matches!(verdict, Verdict::Violated { .. }), "{name}: {} {verdict}", refuted.property);
             let run = found.counterexample.expect("what is violated has a run that shows it");
             assert_eq!(run.property, refuted.property, "{name}");
@@ -128,5 +166,5 @@ fn every_broken_twin_is_refuted() {
 #[test]
 fn the_gallery_has_enough_of_them() {
     let rows: usize = all().iter().map(|entry| entry.rows.len()).sum();
-    assert!(all().len() >= 2 && rows >= 18, "{} systems, {rows} rows", all().len());
+    assert!(all().len() >= 24 && rows >= 72, "{} systems, {rows} rows", all().len());
 }

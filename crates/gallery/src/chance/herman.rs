@@ -71,7 +71,6 @@ impl Game for Herman {
     }
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "a goal takes any state")]
 fn stable(game: &Herman, &state: &Bits) -> bool {
     game.tokens(state).len() == 1
 }

@@ -99,7 +99,6 @@ fn elected(_: &SynchronousElection, state: &State) -> bool {
     matches!(state, State::Elected(_))
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "a reward takes any action")]
 fn picking(_: &SynchronousElection, _: &State, action: &Action) -> u32 {
     u32::from(*action == Action::Pick)
 }

@@ -136,11 +136,18 @@ mod tests {
         let expected = count * count / 2.0 / f64::from(u32::MAX);
         let allowed = (expected + 6.0 * expected.sqrt() + 3.0) as usize;
         for shift in [0, 64] {
-            assert_eq!(collisions(values.clone().map(|p| (p >> shift) as u64).collect()), 0, "{what}: 64 bits at {shift}");
+            assert_eq!(
+                collisions(values.clone().map(|p| (p >> shift) as u64).collect()),
+                0,
+                "{what}: 64 bits at {shift}"
+            );
         }
         for shift in [0, 16, 32, 64, 80, 96] {
             let found = collisions(values.clone().map(|p| u64::from((p >> shift) as u32)).collect());
-            assert!(found <= allowed, "{what}: 32 bits at {shift}: {found} collisions, chance gives {expected:.0}");
+            assert!(
+                found <= allowed,
+                "{what}: 32 bits at {shift}: {found} collisions, chance gives {expected:.0}"
+            );
         }
     }
 
@@ -163,9 +170,8 @@ mod tests {
     fn sums_over_swapped_parts_do_not_collide_more_than_chance() {
         // two envelopes that swap their messages: what a nearly linear mixer cannot tell apart in a sum
         let envelope = |to: u32, from: u32, message: u32| print_of(&(to, from, message));
-        let swaps = (0..700_u32).flat_map(|m| {
-            (0..600_u32).map(move |k| envelope(0, 1, m).wrapping_add(envelope(1, 0, 700 + k)))
-        });
+        let swaps = (0..700_u32)
+            .flat_map(|m| (0..600_u32).map(move |k| envelope(0, 1, m).wrapping_add(envelope(1, 0, 700 + k))));
         is_honest(swaps, "sums of two envelopes");
         let crossed = (0..64_u32).flat_map(|a| (0..64).flat_map(move |b| (0..64).map(move |c| (a, b, c))));
         is_honest(

@@ -47,7 +47,8 @@ impl<T: Hash + Eq> Interner<T> {
 
     /// Bytes in use, without what the values own beyond themselves.
     pub(crate) fn memory(&self) -> u64 {
-        (self.values.capacity() * size_of::<T>() + self.prints.capacity() * 16 + self.table.capacity() * 5) as u64
+        (self.values.capacity() * size_of::<T>() + self.prints.capacity() * 16 + self.table.capacity() * 5)
+            as u64
     }
 }
 

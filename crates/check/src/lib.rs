@@ -5,12 +5,14 @@
 //! Two engines share the search and differ in how they represent a state: [`Engine::Reference`] keeps plain values and is
 //! what [`Engine::Tabulating`], which interns them and runs each handler once per distinct input, is tested against.
 
+pub mod chance;
 pub mod fair;
 mod fingerprint;
 mod intern;
 mod plain;
 mod reference;
 mod report;
+pub mod rounds;
 mod search;
 mod space;
 pub mod system;

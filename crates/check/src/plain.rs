@@ -117,11 +117,7 @@ impl<'a, S: System> Plain<'a, S> {
         Self { system, always, ends, goals, properties }
     }
 
-    fn first_broken(
-        &self,
-        claims: &[(usize, Predicate<S>)],
-        state: &S::State,
-    ) -> Option<Violation> {
+    fn first_broken(&self, claims: &[(usize, Predicate<S>)], state: &S::State) -> Option<Violation> {
         let (at, _) = claims.iter().find(|(_, holds)| !holds(self.system, state))?;
         Some(Violation::new(&self.properties[*at], format!("{state:?}")))
     }
@@ -152,11 +148,7 @@ impl<S: System> Space for Plain<'_, S> {
     }
 
     #[inline]
-    fn expand(
-        &self,
-        state: &S::State,
-        each: &mut impl FnMut(Edge<(S::State, u64)>),
-    ) -> Result<(), Missing> {
+    fn expand(&self, state: &S::State, each: &mut impl FnMut(Edge<(S::State, u64)>)) -> Result<(), Missing> {
         self.system.steps(state, &mut |action, next| {
             // a step that changes nothing is no step: it neither enables nor serves a class (TLA+)
             let class = match self.system.fairness(&action) {
@@ -265,7 +257,13 @@ fn run<S: System>(violation: Violation, names: Vec<Name<S>>, cycle_from: Option<
         Name::Step(action, state) => (action, state),
         Name::Start(_) => unreachable!("a run starts once"),
     });
-    SystemRun { property: violation.property, what: violation.what, start, steps: steps.collect(), cycle_from }
+    SystemRun {
+        property: violation.property,
+        what: violation.what,
+        start,
+        steps: steps.collect(),
+        cycle_from,
+    }
 }
 
 /// Judges what is claimed of all fair runs: each such claim by its place, and a run for each that is broken.
@@ -277,17 +275,23 @@ fn judge_all<S: System>(
 ) -> (Vec<(usize, Verdict)>, Vec<SystemRun<S>>) {
     let (mut verdicts, mut lassos) = (Vec::new(), Vec::new());
     for (at, claim) in system.claims().iter().enumerate() {
-        let Some((answer, exercised)) = judge(found.initial, system, states, steps, claim.says) else { continue };
+        let Some((answer, exercised)) = judge(found.initial, system, states, steps, claim.says) else {
+            continue;
+        };
         let verdict = match answer {
             Answer::None if !exercised => Verdict::vacuous("no state is reached that the claim speaks of"),
             Answer::None => Verdict::Holds,
             Answer::Open { state, .. } => {
                 let from = states.with(state, |s| format!("{s:?}"));
-                Verdict::Unknown { why: format!("not judged: runs leave the states that are kept, from {from}") }
+                Verdict::Unknown {
+                    why: format!("not judged: runs leave the states that are kept, from {from}"),
+                }
             }
             Answer::Found(lasso) => {
                 let what = match lasso.cycle.len() {
-                    0 => format!("the run stops for ever in {}", states.with(lasso.knot, |s| format!("{s:?}"))),
+                    0 => {
+                        format!("the run stops for ever in {}", states.with(lasso.knot, |s| format!("{s:?}")))
+                    }
                     1 => "the run repeats its last step for ever".to_owned(),
                     n => format!("the run repeats its last {n} steps for ever"),
                 };

@@ -237,11 +237,7 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Space for Reference<'_, 
         print_of(state)
     }
 
-    fn expand(
-        &self,
-        from: &Concrete<P, M>,
-        each: &mut impl FnMut(Edge<Self::Step>),
-    ) -> Result<(), Missing> {
+    fn expand(&self, from: &Concrete<P, M>, each: &mut impl FnMut(Edge<Self::Step>)) -> Result<(), Missing> {
         let mut all_calls = 0;
         self.all_moves(from, &mut |chosen, result, fairness, calls| {
             all_calls += calls;

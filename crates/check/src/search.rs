@@ -570,8 +570,7 @@ impl<S: Space> Search<'_, S> {
                 if let Some(violation) = self.space.broken(state) {
                     let state = self.parents.parents.len() as u32 - 1;
                     self.depth += 1;
-                    let (names, _) =
-                        path(&mut self.space, &self.roots, &self.start, &self.parents, state);
+                    let (names, _) = path(&mut self.space, &self.roots, &self.start, &self.parents, state);
                     return Err(Ended::Broken(violation, names));
                 }
             }
@@ -784,7 +783,9 @@ fn look_up_exact<S: Space>(
     };
     for (at, candidate) in chunk.candidates.iter().enumerate() {
         let row = candidate.row as usize;
-        while let Some((r, _, class)) = outside.next_if(|&(r, place, _)| (r, place) < (candidate.row, candidate.place)) {
+        while let Some((r, _, class)) =
+            outside.next_if(|&(r, place, _)| (r, place) < (candidate.row, candidate.place))
+        {
             open_to(&mut steps, r as usize);
             if let Some(steps) = steps.as_deref_mut() {
                 let label = steps.label(class);

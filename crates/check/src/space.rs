@@ -125,11 +125,7 @@ pub(crate) trait Space: Sync {
     fn print(&self, state: &StateOf<Self>) -> Print;
     /// Calls `each` with every step out of a state, in an order that depends on the state alone. Where a table lacks an
     /// entry, what was told until then is void.
-    fn expand(
-        &self,
-        state: &StateOf<Self>,
-        each: &mut impl FnMut(Edge<Self::Step>),
-    ) -> Result<(), Missing>;
+    fn expand(&self, state: &StateOf<Self>, each: &mut impl FnMut(Edge<Self::Step>)) -> Result<(), Missing>;
     /// Makes all entries that the expansion of a state needs.
     fn fill(&mut self, state: &StateOf<Self>);
     /// Adds the state to which `step` leads from `from`.

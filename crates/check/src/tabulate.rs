@@ -211,11 +211,8 @@ impl<'a, P: Process> Tables<'a, P> {
         let what = |effect: &Effect| {
             format!("{:?} and {}", self.seats.get(effect.seat).local(), self.describe(&effect.released))
         };
-        let what = format!(
-            "the same handler on the same input gives {}, then {}",
-            what(&first.0),
-            what(&again.0)
-        );
+        let what =
+            format!("the same handler on the same input gives {}, then {}", what(&first.0), what(&again.0));
         Err(Violation::new(&DETERMINISM, what))
     }
 
@@ -575,7 +572,8 @@ const DETERMINISM: Property = Property::safety("determinism", "a handler is a fu
 
 fn panic_message(payload: &(dyn std::any::Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().map(|s| (*s).to_owned());
-    text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without a message".to_owned())
+    text.or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "without a message".to_owned())
 }
 
 /// How many words of a state its fingerprint takes.
@@ -609,7 +607,9 @@ fn whose(choice: &Choice<u32, u32>) -> Whose {
         | Choice::Sync { seat }
         | Choice::Crash { seat, .. }
         | Choice::Recover { seat } => Whose::Seat(seat),
-        Choice::Deliver { to, .. } | Choice::Duplicate { to, .. } | Choice::Lose { to, .. } => Whose::Seat(to),
+        Choice::Deliver { to, .. } | Choice::Duplicate { to, .. } | Choice::Lose { to, .. } => {
+            Whose::Seat(to)
+        }
         Choice::Sever { .. } | Choice::Heal => Whose::Nobodys,
     }
 }
@@ -777,7 +777,8 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Tabulated<'a, P, M> 
         let before = self.in_flight(words);
         after.extend_from_slice(before);
         self.edit_in_flight(&mut after, 0, c);
-        let sum = |all: &[u32]| all.iter().fold(0, |s: Print, &e| s.wrapping_add(self.envelopes.parts[e as usize]));
+        let sum =
+            |all: &[u32]| all.iter().fold(0, |s: Print, &e| s.wrapping_add(self.envelopes.parts[e as usize]));
         sum(&after).wrapping_sub(sum(before))
     }
 
@@ -821,10 +822,9 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Tabulated<'a, P, M> 
             let wanted = match entry {
                 Entry::Own(seat) => whose(&choice) == Whose::Seat(seat),
                 Entry::Global => whose(&choice) == Whose::Nobodys,
-                Entry::Heard(_) => matches!(
-                    choice,
-                    Choice::Deliver { .. } | Choice::Duplicate { .. } | Choice::Lose { .. }
-                ),
+                Entry::Heard(_) => {
+                    matches!(choice, Choice::Deliver { .. } | Choice::Duplicate { .. } | Choice::Lose { .. })
+                }
             };
             if wanted {
                 choices.push(choice);
@@ -923,7 +923,13 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Tabulated<'a, P, M> 
         self.called.push(Called { choice: choice.clone(), draws, cut: None });
     }
 
-    fn change(&mut self, before: &World<u32>, after: World<u32>, landing: Landing, class: u64) -> (Told, Change) {
+    fn change(
+        &mut self,
+        before: &World<u32>,
+        after: World<u32>,
+        landing: Landing,
+        class: u64,
+    ) -> (Told, Change) {
         let (mut told, mut change) = (Told::NOTHING, Change { class, ..Change::NOTHING });
         let mut changed = (0..self.seats).filter(|&s| before.seats[s] != after.seats[s]);
         if let Some(seat) = changed.next() {
@@ -1036,15 +1042,8 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Tabulated<'a, P, M> 
 }
 
 impl Change {
-    const NOTHING: Self = Self {
-        seat: NONE,
-        after: NONE,
-        rest: NONE,
-        taken: NONE,
-        sent: (0, 0),
-        discarded: NONE,
-        class: 0,
-    };
+    const NOTHING: Self =
+        Self { seat: NONE, after: NONE, rest: NONE, taken: NONE, sent: (0, 0), discarded: NONE, class: 0 };
 }
 
 impl Told {
@@ -1148,7 +1147,8 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Space for Tabulated<'_, 
         let world = self.world(words);
         for seat in 0..self.seats {
             let state = words[HEAD + seat];
-            let stance = self.stance(rest, seat, state).unwrap_or_else(|| self.make_stance(&world, rest, seat));
+            let stance =
+                self.stance(rest, seat, state).unwrap_or_else(|| self.make_stance(&world, rest, seat));
             self.judge_all(monitor, self.own[stance as usize]);
         }
         if self.global[rest as usize].0 == NONE {

@@ -131,7 +131,6 @@ impl<W: Word> Prints<W> {
         self.shards[shard_of(word)].insert(word)
     }
 
-
     pub(crate) fn len(&self) -> usize {
         self.shards.iter().map(|s| s.len).sum()
     }

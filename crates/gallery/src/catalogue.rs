@@ -63,7 +63,7 @@ impl Constants {
         Self::resolve(S::CONSTANTS, given)
     }
 
-    fn resolve(known: &'static [Constant], given: &[(&str, u64)]) -> Result<Self, Refused> {
+    pub(crate) fn resolve(known: &'static [Constant], given: &[(&str, u64)]) -> Result<Self, Refused> {
         let mut values: Vec<_> = known.iter().map(|c| (c.name, c.default)).collect();
         for &(name, value) in given {
             let Some(at) = known.iter().position(|c| c.name == name) else {

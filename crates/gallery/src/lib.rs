@@ -15,6 +15,7 @@ pub mod bcast_byz;
 pub mod bcast_folklore;
 mod catalogue;
 pub mod cf1s_folklore;
+pub mod chance;
 pub mod chandy_misra_philosophers;
 pub mod chang_roberts;
 pub mod echo;

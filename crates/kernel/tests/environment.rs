@@ -424,7 +424,8 @@ fn the_document_on_models_speaks_of_every_marker_and_code() {
     words.extend(TimingKind::ALL.map(|k| format!("| `{k:?}` |")));
     words.extend(OracleKind::ALL.map(|k| format!("`{k:?}`")));
     words.extend(
-        ["AnyNumber", "OneCorrect", "Majority", "ThirdFaulty", "AllCorrect"].map(|b| format!("`{b}`")),
+        ["AnyNumber", "OneCorrect", "Majority", "ThirdFaulty", "QuarterFaulty", "AllCorrect"]
+            .map(|b| format!("`{b}`")),
     );
     words.extend(["Fifo", "Arbitrary", "Authenticated"].map(|w| format!("| `{w}<L>` |")));
     words.extend(Code::ALL.map(|c| c.name().to_owned()));

@@ -36,6 +36,8 @@ bounds! {
     Majority, "n > 2f", |n, f| u64::from(n) > 2 * u64::from(f);
     /// Fewer than a third are faulty: n > 3f.
     ThirdFaulty, "n > 3f", |n, f| u64::from(n) > 3 * u64::from(f);
+    /// Fewer than a quarter are faulty: n > 4f.
+    QuarterFaulty, "n > 4f", |n, f| u64::from(n) > 4 * u64::from(f);
     /// Nobody is faulty.
     AllCorrect, "f = 0", |_n, f| f == 0;
 }
@@ -45,7 +47,8 @@ order! { BOUNDS:
     OneCorrect >= OneCorrect, AnyNumber;
     Majority >= Majority, OneCorrect, AnyNumber;
     ThirdFaulty >= ThirdFaulty, Majority, OneCorrect, AnyNumber;
-    AllCorrect >= AllCorrect, ThirdFaulty, Majority, OneCorrect, AnyNumber;
+    QuarterFaulty >= QuarterFaulty, ThirdFaulty, Majority, OneCorrect, AnyNumber;
+    AllCorrect >= AllCorrect, QuarterFaulty, ThirdFaulty, Majority, OneCorrect, AnyNumber;
 }
 
 #[cfg(test)]
@@ -56,11 +59,12 @@ mod tests {
 
     #[test]
     fn the_order_of_bounds_is_inclusion_of_what_they_admit() {
-        let all: [(&str, Admits); 5] = [
+        let all: [(&str, Admits); 6] = [
             ("AnyNumber", AnyNumber::admits),
             ("OneCorrect", OneCorrect::admits),
             ("Majority", Majority::admits),
             ("ThirdFaulty", ThirdFaulty::admits),
+            ("QuarterFaulty", QuarterFaulty::admits),
             ("AllCorrect", AllCorrect::admits),
         ];
         for (host, a) in all {
@@ -75,6 +79,7 @@ mod tests {
     fn the_largest_f_is_the_textbooks() {
         assert_eq!([3, 4, 5].map(Majority::faulty_max), [1, 1, 2]);
         assert_eq!([3, 4, 7].map(ThirdFaulty::faulty_max), [0, 1, 2]);
+        assert_eq!([4, 5, 9].map(QuarterFaulty::faulty_max), [0, 1, 2]);
         assert_eq!(OneCorrect::faulty_max(3), 2);
     }
 }

@@ -28,6 +28,18 @@ pub struct Draw {
 }
 
 impl Draw {
+    /// A fair coin.
+    pub(crate) const COIN: Self = Self { kind: DrawKind::Coin, bound: 2 };
+
+    /// A choice among `bound` alternatives.
+    ///
+    /// # Panics
+    /// If `bound` is 0.
+    pub(crate) fn choice(bound: u32) -> Self {
+        assert!(bound > 0, "a choice needs an alternative");
+        Self { kind: DrawKind::Choice, bound }
+    }
+
     /// Chance or choice.
     pub fn kind(self) -> DrawKind {
         self.kind
@@ -42,7 +54,7 @@ impl Draw {
 /// Proof that a capability was granted. Only a [`Context`] makes one, so that no algorithm calls a ground's methods
 /// past its model.
 #[derive(Clone, Copy, Debug)]
-pub struct Granted(());
+pub struct Granted(pub(crate) ());
 
 /// What a ground, or a lift, implements: where the effects of a handler go, and what the handler can read.
 pub trait Sink<P: Process> {
@@ -188,7 +200,7 @@ pub trait Context<P: Process>: Sink<P> + Sized {
     where
         TimingOf<P>: Grants<LocalCoin>,
     {
-        self.draw(Draw { kind: DrawKind::Coin, bound: 2 }) == 1
+        self.draw(Draw::COIN) == 1
     }
 
     /// Picks one of `bound` alternatives: any of them must be safe. A checker tries all.
@@ -196,8 +208,7 @@ pub trait Context<P: Process>: Sink<P> + Sized {
     /// # Panics
     /// If `bound` is 0.
     fn choose(&mut self, bound: u32) -> u32 {
-        assert!(bound > 0, "a choice needs an alternative");
-        self.draw(Draw { kind: DrawKind::Choice, bound })
+        self.draw(Draw::choice(bound))
     }
 
     /// The known bounds on delays, steps and drift.

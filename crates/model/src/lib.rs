@@ -19,6 +19,8 @@ pub mod module;
 pub mod oracle;
 pub mod process;
 pub mod roles;
+pub mod round;
+pub mod rounds;
 pub mod signature;
 pub mod storage;
 pub mod system;
@@ -26,7 +28,7 @@ pub mod timeout;
 pub mod timing;
 pub mod transformer;
 
-pub use bound::{AllCorrect, AnyNumber, Majority, OneCorrect, ThirdFaulty};
+pub use bound::{AllCorrect, AnyNumber, Majority, OneCorrect, QuarterFaulty, ThirdFaulty};
 pub use context::{Context, Draw, DrawKind, Granted, Sink};
 pub use event::{Effect, EffectOf, Event, EventOf, When};
 pub use failure::{AuthenticatedByzantine, Byzantine, CrashRecovery, CrashStop, Omission, Reliable};
@@ -35,6 +37,8 @@ pub use link::{Arbitrary, Authenticated, Durable, FairLoss, Fifo, Logged, Perfec
 pub use module::{Embeds, Indications, Lifted};
 pub use oracle::{EventuallyPerfect, LocalCoin, Omega, Output, With};
 pub use process::{FailuresOf, LinkOf, Never, Process, State, TimingOf, Value, WriteOf};
+pub use round::{Inbox, Round, RoundContext, RoundEffect, RoundEffectOf, RoundProcess, RoundSink};
+pub use rounds::{InRound, RoundEnds, Rounds};
 pub use signature::{Signed, Unverified};
 pub use storage::{Either, NoStorage, Stable, Whole};
 pub use system::{AtLeast, SystemModel};
@@ -46,11 +50,12 @@ pub use transformer::{Layer, Layers, LinkTransformer, Over, RunsOver};
 pub mod prelude {
     pub use crate::{
         AllCorrect, AnyNumber, Asynchronous, AtLeast, AuthenticatedByzantine, Byzantine, Context,
-        CrashRecovery, CrashStop, Durable, Embeds, EventuallyPerfect, FairLoss, Fifo, Group, Indications,
-        LinkTransformer, LocalCoin, Logged, Majority, Never, NoStorage, Omega, Omission, OneCorrect, Output,
-        Over, PartiallySynchronous, Perfect, Process, ProcessId, ProcessSet, Reliable, Stable, State,
-        Stubborn, Synchronous, SystemModel, ThirdFaulty, Timeout, TimingOf, Value, Whole, With, embed,
-        no_messages, no_requests, no_storage, no_timers, roles,
+        CrashRecovery, CrashStop, Durable, Embeds, EventuallyPerfect, FairLoss, Fifo, Group, Inbox,
+        Indications, LinkTransformer, LocalCoin, Logged, Majority, Never, NoStorage, Omega, Omission,
+        OneCorrect, Output, Over, PartiallySynchronous, Perfect, Process, ProcessId, ProcessSet,
+        QuarterFaulty, Reliable, Round, RoundContext, RoundProcess, Rounds, Stable, State, Stubborn,
+        Synchronous, SystemModel, ThirdFaulty, Timeout, TimingOf, Value, Whole, With, embed, no_messages,
+        no_requests, no_storage, no_timers, roles,
     };
     pub use serde::{Deserialize, Serialize};
     pub use std::time::Duration;

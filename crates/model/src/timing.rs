@@ -99,7 +99,7 @@ impl<T: LocalClock, O: crate::oracle::Oracle> LocalClock for crate::With<T, O> {
     note = "under partial synchrony bounds hold eventually, but nobody knows them: adapt a timeout instead, \
             or assume `Synchronous`"
 )]
-pub trait KnownBounds: TimingModel {}
+pub trait KnownBounds: LocalClock {}
 impl KnownBounds for Synchronous {}
 impl<T: KnownBounds, O: crate::oracle::Oracle> KnownBounds for crate::With<T, O> {}
 

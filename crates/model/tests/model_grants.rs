@@ -53,6 +53,13 @@ const REFUSED: &[(&str, &str)] = &[
     ("forged_signature", "fields `signer`, `value` and `signature` of struct `Signed` are private"),
     ("deserialised_signature", "the trait bound `Signed<u8>: serde::Deserialize<'de>` is not satisfied"),
     ("raw_effect", "cannot create non-exhaustive variant"),
+    ("rounds_under_asynchronous", "the timing model `synod_model::Asynchronous` knows no bounds on delays"),
+    (
+        "coin_in_rounds_without_the_oracle",
+        "the timing model `synod_model::Synchronous` has no oracle `synod_model::LocalCoin`",
+    ),
+    ("missing_halted", "missing: `halted`"),
+    ("raw_round_effect", "cannot create non-exhaustive variant"),
     ("forged_draw", "fields `kind` and `bound` of struct `Draw` are private"),
     ("forged_grant", "cannot initialize a tuple struct which contains private fields"),
 ];

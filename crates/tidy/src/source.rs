@@ -34,7 +34,9 @@ impl Source {
         self.path.starts_with("crates/algorithms/src/")
             && self.text.lines().any(|line| {
                 line.starts_with("impl")
-                    && (line.contains(" Process for ") || line.contains("LinkTransformer for "))
+                    && [" Process for ", " RoundProcess for ", "LinkTransformer for "]
+                        .iter()
+                        .any(|page| line.contains(page))
             })
     }
 }

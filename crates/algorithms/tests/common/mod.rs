@@ -38,7 +38,8 @@ impl<P: Process> Sink<P> for Record<P> {
         unreachable!("no algorithm here draws")
     }
     fn ground_bounds(&self, _: Granted) -> Bounds {
-        unreachable!("no algorithm here is synchronous")
+        let ms = std::time::Duration::from_millis;
+        Bounds { delay: ms(10), step: ms(1), drift_ppm: 100 }
     }
     fn ground_sign(&mut self, _: &str, _: Granted) -> Vec<u8> {
         unreachable!("no algorithm here signs")

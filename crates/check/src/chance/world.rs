@@ -1,0 +1,287 @@
+//! Worlds of processes with coins: what a handler flips is chance, all else is the adversary's - the schedule, the faults,
+//! the draws of kind choice, and whether a process crashes in a handler once its coins have fallen.
+
+use super::{Distribution, Game};
+use crate::fingerprint::print_of;
+use crate::system::Justice;
+use std::hash::Hash;
+use synod_kernel::seat::cuts;
+use synod_kernel::{
+    Budget, Choice, Cut, Ground, InPlace, Laws, Move, Network, Observed, Script, Seat, SeatId, Setting,
+    Status, World, step,
+};
+use synod_model::{DrawKind, Process};
+use synod_properties::{Monitor, Observation, Violation};
+
+/// The runs of a setting under every adversary, as a game.
+pub struct Worlds<'a, P: Process, M> {
+    setting: &'a Setting<P>,
+    monitor: M,
+    measure: fn(&P) -> u64,
+}
+
+/// A state of such a run.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WorldState<P: Process, M> {
+    /// The processes and the budgets.
+    pub world: World<Seat<P>>,
+    /// What is in flight.
+    pub network: Network<P::Message>,
+    /// What judges the run.
+    pub monitor: M,
+    /// The run ends here for another reason than that nothing is left to happen.
+    pub cut_off: Option<CutOff>,
+}
+
+/// Why a run is followed no further.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CutOff {
+    /// It breaks a property.
+    Broken(Violation),
+    /// A process is beyond the environment's bound on the algorithm's measure: a least probability is too small by at
+    /// most what leads here, a greatest one too.
+    Beyond,
+}
+
+/// What the adversary does: a choice, and what it picks after each fall of the coins.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Taken<M, T> {
+    /// What happens.
+    pub choice: Choice<M, T>,
+    /// The ways in which the handler may go on, one for each fall of its coins: the outcomes of all its draws, and where
+    /// it crashes.
+    pub ways: Vec<(Vec<u32>, Option<Cut>)>,
+}
+
+/// What an adversary may make of a handler: ways with the distribution of what they lead to.
+type Resolved<S> = (Vec<(Vec<u32>, Option<Cut>)>, Distribution<S>);
+
+impl<'a, P, M> Worlds<'a, P, M>
+where
+    P: Process,
+    M: Monitor<P::Request, P::Indication>,
+{
+    /// The runs of `setting`, observed by `monitor`. `measure` is the algorithm's own measure of its growth.
+    pub fn new(setting: &'a Setting<P>, monitor: M, measure: fn(&P) -> u64) -> Self {
+        Self { setting, monitor, measure }
+    }
+
+    /// Everything that the adversary may make of a choice after these outcomes of draws.
+    fn resolve(
+        &self,
+        from: &WorldState<P, M>,
+        choice: &Choice<P::Message, P::Timer>,
+        prefix: Vec<u32>,
+    ) -> Vec<Resolved<WorldState<P, M>>> {
+        let ran = self.run(from, choice, &prefix, None);
+        let Some(draw) = ran.asked.get(prefix.len()) else {
+            return self.leaves(from, choice, prefix, ran);
+        };
+        let after = |outcome| self.resolve(from, choice, [prefix.as_slice(), &[outcome]].concat());
+        match draw.kind() {
+            DrawKind::Choice => (0..draw.bound()).flat_map(after).collect(),
+            DrawKind::Coin => combinations((0..draw.bound()).map(after).collect()),
+        }
+    }
+
+    /// The end of a handler: it ran to its end, or the process crashed in it.
+    fn leaves(
+        &self,
+        from: &WorldState<P, M>,
+        choice: &Choice<P::Message, P::Timer>,
+        draws: Vec<u32>,
+        ran: Ran<P, M>,
+    ) -> Vec<Resolved<WorldState<P, M>>> {
+        let leaf = |cut, state| (vec![(draws.clone(), cut)], Distribution::certain(state));
+        let crashes = crashes_inside(self.setting, &from.world, choice, &ran.cuts);
+        let whole = leaf(None, ran.state);
+        let cut = |cut| leaf(Some(cut), self.run(from, choice, &draws, Some(cut)).state);
+        std::iter::once(whole).chain(crashes.into_iter().map(cut)).collect()
+    }
+
+    fn run(
+        &self,
+        from: &WorldState<P, M>,
+        choice: &Choice<P::Message, P::Timer>,
+        draws: &[u32],
+        cut: Option<Cut>,
+    ) -> Ran<P, M> {
+        let mut state = from.clone();
+        let mut rep = Scripted::new(self.setting, Script::new(draws.to_vec()));
+        rep.record = Some(Vec::new());
+        let mut landing = Landing { network: &mut state.network, observed: Vec::new() };
+        let chosen = Move { choice: choice.clone(), draws: draws.to_vec(), cut };
+        step(&mut state.world, laws(self.setting), &mut rep, &mut landing, chosen);
+        let observed = landing.observed;
+        let judged = observed.iter().try_for_each(|o| judge(&mut state.monitor, o));
+        state.cut_off = match judged {
+            Err(violation) => Some(CutOff::Broken(violation)),
+            Ok(()) => self.is_beyond(&state.world).then_some(CutOff::Beyond),
+        };
+        let positions = cuts(rep.record.as_deref().unwrap_or_default()).collect();
+        Ran { state, asked: rep.draws.asked().to_vec(), cuts: positions }
+    }
+
+    fn is_beyond(&self, world: &World<Seat<P>>) -> bool {
+        let measure = |seat: &Seat<P>| seat.local().map_or(0, self.measure);
+        match self.setting.environment.measure {
+            Budget::AtMost(max) => world.seats.iter().any(|seat| measure(seat) > u64::from(max)),
+            Budget::Unlimited => false,
+        }
+    }
+}
+
+/// A representation for running one step with a script.
+type Scripted<'a, P> = InPlace<'a, P, Script>;
+
+fn laws<P: Process>(setting: &Setting<P>) -> Laws<'_> {
+    Laws::from(setting)
+}
+
+/// Where the effects of one step go.
+struct Landing<'a, P: Process> {
+    network: &'a mut Network<P::Message>,
+    observed: Vec<Observed<P::Request, P::Indication>>,
+}
+
+impl<P: Process> Ground<Scripted<'_, P>> for Landing<'_, P> {
+    fn send(&mut self, from: SeatId, to: SeatId, message: P::Message) {
+        self.network.send(from, to, message);
+    }
+
+    fn take(&mut self, from: SeatId, to: SeatId, message: &P::Message) {
+        self.network.take(from, to, message);
+    }
+
+    fn observe(&mut self, observed: Observed<P::Request, P::Indication>) {
+        self.observed.push(observed);
+    }
+
+    fn discard_to(&mut self, seat: SeatId) {
+        self.network.discard_to(seat);
+    }
+}
+
+/// Feeds what was observed to a monitor.
+pub(crate) fn judge<Q, I, M: Monitor<Q, I>>(
+    monitor: &mut M,
+    observed: &Observed<Q, I>,
+) -> Result<(), Violation> {
+    monitor.observe(&match observed {
+        Observed::Request(at, request) => Observation::Request { at: *at, request },
+        Observed::Indication(at, indication) => Observation::Indication { at: *at, indication },
+        Observed::Crash(at) => Observation::Crash { at: *at },
+        Observed::Recover(at) => Observation::Recover { at: *at },
+    })
+}
+
+/// The crashes inside the handler of a choice that budgets allow, before effects at these places.
+fn crashes_inside<P: Process>(
+    setting: &Setting<P>,
+    world: &World<Seat<P>>,
+    choice: &Choice<P::Message, P::Timer>,
+    positions: &[u32],
+) -> Vec<Cut> {
+    let Some(seat) = choice.handler_seat() else { return Vec::new() };
+    if !setting.environment.failures.may_fail(setting.seating.identity(seat)) {
+        return Vec::new();
+    }
+    let budgets = &world.rest.budgets;
+    let ways = [(false, budgets.restarts), (true, budgets.stops)];
+    let allowed = ways.into_iter().filter(|(_, budget)| budget.any());
+    let at = |(forever, _)| positions.iter().map(move |&before| Cut { before, forever });
+    allowed.flat_map(at).collect()
+}
+
+/// One run of a handler.
+struct Ran<P: Process, M> {
+    state: WorldState<P, M>,
+    asked: Vec<synod_model::Draw>,
+    cuts: Vec<u32>,
+}
+
+/// Chance picks one of `branches`; the adversary has picked one resolution in each.
+fn combinations<S: Clone>(branches: Vec<Vec<Resolved<S>>>) -> Vec<Resolved<S>> {
+    let mut all: Vec<(Vec<(Vec<u32>, Option<Cut>)>, Vec<Distribution<S>>)> = vec![Default::default()];
+    for branch in branches {
+        let with = |(ways, parts): &(Vec<_>, Vec<Distribution<S>>)| {
+            let longer = |(more, part): &Resolved<S>| {
+                let ways: Vec<_> = ways.iter().chain(more).cloned().collect();
+                let parts: Vec<_> = parts.iter().chain([part]).cloned().collect();
+                (ways, parts)
+            };
+            branch.iter().map(longer).collect::<Vec<_>>()
+        };
+        all = all.iter().flat_map(with).collect();
+    }
+    all.into_iter().map(|(ways, parts)| (ways, Distribution::mixed(parts))).collect()
+}
+
+/// A class of fairness for each choice: a number of it.
+fn class<C: Hash>(choice: &C) -> u64 {
+    print_of(choice) as u64
+}
+
+impl<P, M> Game for Worlds<'_, P, M>
+where
+    P: Process,
+    M: Monitor<P::Request, P::Indication> + Send + Sync,
+{
+    type State = WorldState<P, M>;
+    type Action = Taken<P::Message, P::Timer>;
+
+    /// The world in which all have started; where coins fall in a start, the starts are steps.
+    fn initial(&self, each: &mut impl FnMut(Self::State)) {
+        let blank = WorldState {
+            world: World::new(laws(self.setting), Seat::default()),
+            network: Network::new(self.setting.environment.links.as_set),
+            monitor: self.monitor.clone(),
+            cut_off: None,
+        };
+        let mut states = vec![blank];
+        while let Some(state) = states.pop() {
+            let new = state.world.seats.iter().any(|seat| seat.status() == Status::New);
+            let mut started = Vec::new();
+            if new && state.cut_off.is_none() {
+                self.actions(&state, &mut |_, distribution| started.push(distribution));
+            }
+            if started.is_empty() || started.iter().any(|distribution| distribution.parts.len() > 1) {
+                each(state);
+            } else {
+                states.extend(started.into_iter().rev().flat_map(|d| d.parts).map(|(_, state)| state));
+            }
+        }
+    }
+
+    fn actions(&self, state: &Self::State, each: &mut impl FnMut(Self::Action, Distribution<Self::State>)) {
+        if state.cut_off.is_some() {
+            return;
+        }
+        let rep = Scripted::new(self.setting, Script::default());
+        let mut choices = Vec::new();
+        state.world.enabled(laws(self.setting), &rep, &state.network, |choice| choices.push(choice));
+        for choice in choices {
+            for (ways, distribution) in self.resolve(state, &choice, Vec::new()) {
+                // what changes nothing is no step: else the adversary could take it for ever
+                if distribution.outcomes().any(|(_, next)| next != state) {
+                    each(Taken { choice: choice.clone(), ways }, distribution);
+                }
+            }
+        }
+    }
+
+    /// What links and pulses owe, at each process and message; a crash is never owed, nor is a request.
+    fn fairness(&self, taken: &Self::Action) -> Justice {
+        let crashes = taken.ways.iter().any(|(_, cut)| cut.is_some());
+        match &taken.choice {
+            _ if crashes => Justice::None,
+            Choice::Init { .. }
+            | Choice::Deliver { .. }
+            | Choice::Sync { .. }
+            | Choice::Recover { .. }
+            | Choice::Fire { .. }
+            | Choice::Heal => Justice::Weak(class(&taken.choice)),
+            _ => Justice::None,
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! A coin in rounds needs the oracle as well.
+
+use synod_model::prelude::*;
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Rounder;
+
+impl RoundProcess for Rounder {
+    type Model = (CrashStop, Perfect, Synchronous);
+    type Parameters = ();
+    type Request = ();
+    type Indication = bool;
+    type Message = ();
+    fn on_init((): &(), _: &mut impl RoundContext<Self>) -> Self {
+        Self
+    }
+    fn on_request(&mut self, (): (), ctx: &mut impl RoundContext<Self>) {
+        let heads = ctx.coin();
+        ctx.indicate(heads);
+    }
+    fn on_round(&mut self, _: Round, _: Inbox<()>, _: &mut impl RoundContext<Self>) {}
+    fn halted(&self) -> bool {
+        true
+    }
+}
+
+fn main() {}

@@ -370,6 +370,7 @@ mod tests {
             failures: synod_kernel::Failures {
                 kind: FailureKind::CrashRecovery,
                 stops: Budget::AtMost(1),
+                lies: Budget::AtMost(1),
                 restarts: Budget::Unlimited,
                 among: Some(Group::first(2)),
             },

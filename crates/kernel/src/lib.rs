@@ -14,6 +14,7 @@ pub mod environment;
 pub mod network;
 pub mod seat;
 pub mod setting;
+pub mod signature;
 pub mod trace;
 pub mod world;
 

@@ -66,6 +66,8 @@ pub struct BroadcastMonitor<M> {
     /// By origin and value.
     fates: BTreeMap<(ProcessId, M), Fate>,
     down: ProcessSet,
+    /// Who lies: what it broadcasts is anyone's guess.
+    lying: ProcessSet,
 }
 
 impl<M: Value> BroadcastMonitor<M> {
@@ -85,7 +87,8 @@ impl<M: Value> BroadcastMonitor<M> {
     }
 
     fn new(grade: Grade, n: u32) -> Self {
-        Self { grade, group: Group::first(n), fates: BTreeMap::new(), down: ProcessSet::new() }
+        let (fates, nobody) = (BTreeMap::new(), ProcessSet::new());
+        Self { grade, group: Group::first(n), fates, down: nobody.clone(), lying: nobody }
     }
 
     fn no_duplication(&self) -> Property {
@@ -113,6 +116,11 @@ impl<M: Value> BroadcastMonitor<M> {
 
     fn on_deliver(&mut self, at: ProcessId, deliver: &BroadcastDeliver<M>) -> Result<(), Violation> {
         let BroadcastDeliver { origin, message } = deliver;
+        if self.lying.contains(*origin) {
+            let fate = self.fates.entry((*origin, message.clone())).or_default();
+            *fate.delivered.entry(at).or_default() += 1;
+            return Ok(());
+        }
         let (no_creation, no_duplication) = (self.no_creation(), self.no_duplication());
         let Some(fate) = self.fates.get_mut(&(*origin, message.clone())) else {
             let what = format!("{at} delivered {message:?} from {origin}, which never broadcast it");
@@ -170,6 +178,9 @@ impl<M: Value> Monitor<Broadcast<M>, BroadcastDeliver<M>> for BroadcastMonitor<M
             }
             Observation::Recover { at } => {
                 self.down.remove(*at);
+            }
+            Observation::Corrupt { at } => {
+                self.lying.insert(*at);
             }
         }
         Ok(())

@@ -4,10 +4,12 @@
 
 pub mod best_effort;
 pub mod eager_reliable;
+pub mod echo;
 pub mod majority_ack;
 
 pub use best_effort::BestEffortBroadcast;
 pub use eager_reliable::EagerReliableBroadcast;
+pub use echo::EchoBroadcast;
 pub use majority_ack::MajorityAckBroadcast;
 pub use synod_model::interface::{Broadcast, BroadcastDeliver};
 

@@ -1,0 +1,145 @@
+//! Byzantine broadcast, checked whole: at its bound, one below, and each twin; whoever lies.
+
+use synod_algorithms::broadcast::{Broadcast, EchoBroadcast, echo};
+use synod_check::{Control, Engine, Options, Report, check};
+use synod_kernel::trace::replay;
+use synod_kernel::{Budget, Environment, Setting};
+use synod_model::failure::FailureKind;
+use synod_model::{Group, Process, ProcessId};
+use synod_properties::byzantine_broadcast::ByzantineBroadcast;
+use synod_properties::{Monitor, Verdict};
+
+const S: ProcessId = ProcessId(0);
+
+fn environment(n: u32, liars: u32) -> Environment {
+    let mut environment = Environment::benign(n);
+    environment.failures.kind = FailureKind::Byzantine;
+    environment.failures.lies = Budget::AtMost(liars);
+    environment
+}
+
+type Echo = EchoBroadcast<char>;
+
+fn echo(n: u32, f: u32, defect: Option<echo::Defect>) -> Setting<Echo> {
+    let parameters = echo::Parameters { sender: S, f, defect };
+    let lies = ['a', 'b'].into_iter().flat_map(|m| [echo::Message::Send(m), echo::Message::Echo(m)]);
+    Setting::new(environment(n, 1), parameters, vec![vec![Broadcast('a')]]).with_lies(lies.collect())
+}
+
+fn run<P, M>(setting: &Setting<P>, monitor: &M, engine: Engine) -> Report<P>
+where
+    P: Process,
+    M: Monitor<P::Request, P::Indication>,
+{
+    let options = Options { engine, ..Options::default() };
+    check(setting, monitor, |_| 0, &options, &mut |_| Control::Continue)
+}
+
+/// Both engines' (states, transitions, depth), which must be the same.
+fn counts<P, M>(setting: &Setting<P>, monitor: &M) -> (Report<P>, (u64, u64, u32))
+where
+    P: Process,
+    M: Monitor<P::Request, P::Indication>,
+{
+    let [fast, plain] = [Engine::Tabulating, Engine::Reference].map(|engine| run(setting, monitor, engine));
+    let of = |report: &Report<P>| (report.states, report.transitions, report.depth);
+    assert_eq!(of(&fast), of(&plain));
+    assert_eq!(fast.verdicts, plain.verdicts);
+    let counts = of(&fast);
+    (fast, counts)
+}
+
+/// What happens in a shortest run that breaks `property`: it replays, and both engines find one of this length.
+fn refuted<P, M>(setting: &Setting<P>, monitor: &M, property: &str) -> Vec<String>
+where
+    P: Process,
+    M: Monitor<P::Request, P::Indication>,
+{
+    let (report, _) = counts(setting, monitor);
+    let found = report.counterexample.expect("it is refuted");
+    assert_eq!(found.property, property, "{}", found.what);
+    let trace = found.trace("byzantine", setting);
+    let replayed = replay::<P>(&trace).expect("a counterexample replays");
+    assert_eq!(replayed.setting, *setting);
+    assert_eq!(replayed.lines.len(), found.moves.len());
+    found.moves.iter().map(|m| m.choice.to_string()).collect()
+}
+
+fn lies(run: &[String]) -> usize {
+    run.iter().filter(|step| step.ends_with("(a lie)")).count()
+}
+
+#[test]
+fn echo_broadcast_at_its_bound_holds_whoever_lies() {
+    let setting = echo(4, 1, None);
+    let report = run(&setting, &ByzantineBroadcast::consistent(4, S), Engine::Tabulating);
+    assert!(report.complete && report.holds(), "{report}");
+    // counted once more by a program that knows nothing of this one: 83,522 states where nobody lies, 126,293 where
+    // the sender does, 16,534 for each of the other three
+    assert_eq!((report.states, report.transitions, report.depth), (259_417, 1_810_393, 21));
+}
+
+#[test]
+fn echo_broadcast_with_a_lying_sender_has_the_same_states_in_both_engines() {
+    let setting = lying_sender(echo(4, 1, None));
+    let (report, counts) = counts(&setting, &ByzantineBroadcast::consistent(4, S));
+    assert!(report.holds(), "{report}");
+    assert_eq!(counts.0, 83_522 + 126_293);
+}
+
+#[test]
+fn echo_broadcast_below_its_bound_is_stuck_not_inconsistent() {
+    let setting = echo(3, 1, None);
+    let monitor = ByzantineBroadcast::consistent(3, S);
+    let run = refuted(&setting, &monitor, "BCB1");
+    assert_eq!(lies(&run), 0, "silence is enough: {run:#?}");
+    let (report, (states, ..)) = counts(&setting, &monitor);
+    assert!(report.complete);
+    assert_eq!(*report.verdict("BCB4"), Verdict::Holds, "two quorums still share a correct process");
+    assert_eq!(states, 1_927, "counted once more by a program that knows nothing of this one");
+}
+
+#[test]
+fn echo_broadcast_below_its_bound_that_waits_for_no_liar_is_inconsistent() {
+    // n = 3 admits f = 0: a quorum is two of three, and one lies all the same
+    let run = refuted(&echo(3, 0, None), &ByzantineBroadcast::consistent(3, S), "BCB4");
+    let expected = [
+        "p0 lies from now on",
+        "p1 starts",
+        "p2 starts",
+        "p0 -> p1  Send('a') (a lie)",
+        "p1 -> p1  Echo('a')",
+        "p0 -> p2  Send('b') (a lie)",
+        "p2 -> p2  Echo('b')",
+        "p0 -> p1  Echo('a') (a lie)",
+        "p0 -> p2  Echo('b') (a lie)",
+    ];
+    assert_eq!(run, expected, "the sender tells each of the others what the other does not hear");
+}
+
+/// Only the sender may lie, and the world is that of `setting` otherwise.
+fn lying_sender<P: Process>(mut setting: Setting<P>) -> Setting<P> {
+    setting.environment.failures.among = Some(Group::first(1));
+    setting
+}
+
+#[test]
+fn echo_broadcasts_twins_are_inconsistent_where_the_sender_tells_two_stories() {
+    use echo::Defect::{CountsEchoes, SmallQuorum};
+    let monitor = ByzantineBroadcast::consistent(4, S);
+    for defect in [SmallQuorum, CountsEchoes] {
+        let equivocates = lying_sender(echo(4, 1, Some(defect)));
+        let run = refuted(&equivocates, &monitor, "BCB4");
+        assert_eq!(run.len(), 10, "{run:#?}");
+        let merely_silent = equivocates.with_lies(Vec::new());
+        let report = self::run(&merely_silent, &monitor, Engine::Tabulating);
+        assert!(report.complete && report.holds(), "{defect:?} survives silence: {report}");
+    }
+}
+
+#[test]
+fn the_twin_that_counts_echoes_believes_one_process_that_repeats_itself() {
+    let setting = echo(4, 1, Some(echo::Defect::CountsEchoes));
+    let run = refuted(&setting, &ByzantineBroadcast::consistent(4, S), "BCB3");
+    assert_eq!(lies(&run), 3, "{run:#?}");
+}

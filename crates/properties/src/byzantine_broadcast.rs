@@ -1,0 +1,149 @@
+//! Byzantine broadcast (CGR11 Modules 3.11 and 3.12): one message, of a sender that all know, any of whom may lie.
+//!
+//! All that is promised is promised to correct processes: at one that lies nothing is observed.
+
+use crate::monitor::{Monitor, Obligation, Observation, Property, Violation};
+use std::collections::{BTreeMap, BTreeSet};
+use synod_model::interface::{Broadcast, BroadcastDeliver};
+use synod_model::{Group, ProcessId, ProcessSet, Value};
+
+/// BCB1: what a correct process broadcasts, every correct process delivers.
+pub const BCB1: Property = Property::liveness("BCB1", "validity");
+/// BCB2: every correct process delivers at most one message.
+pub const BCB2: Property = Property::safety("BCB2", "no duplication");
+/// BCB3: what is delivered with a correct sender was broadcast by it.
+pub const BCB3: Property = Property::safety("BCB3", "integrity");
+/// BCB4: no two correct processes deliver different messages.
+pub const BCB4: Property = Property::safety("BCB4", "consistency");
+/// BRB1: what a correct process broadcasts, every correct process delivers.
+pub const BRB1: Property = Property::liveness("BRB1", "validity");
+/// BRB2: every correct process delivers at most one message.
+pub const BRB2: Property = Property::safety("BRB2", "no duplication");
+/// BRB3: what is delivered with a correct sender was broadcast by it.
+pub const BRB3: Property = Property::safety("BRB3", "integrity");
+/// BRB4: no two correct processes deliver different messages.
+pub const BRB4: Property = Property::safety("BRB4", "consistency");
+/// BRB5: if some correct process delivers a message, every correct process delivers one.
+pub const BRB5: Property = Property::liveness("BRB5", "totality");
+/// Goal: some message is delivered.
+pub const DELIVERED: Property = Property::reachable("delivered", "some message is delivered");
+
+/// The properties of one instance of a Byzantine broadcast.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ByzantineBroadcast<M> {
+    /// Reliable, and not consistent alone: BRB5 is owed.
+    total: bool,
+    group: Group,
+    sender: ProcessId,
+    broadcast: BTreeSet<M>,
+    /// What each delivered.
+    delivered: BTreeMap<ProcessId, M>,
+    /// Who is down, or lies.
+    down: ProcessSet,
+    /// The sender lies.
+    sender_lies: bool,
+}
+
+impl<M: Value> ByzantineBroadcast<M> {
+    /// BCB1-4 among `n` processes.
+    pub fn consistent(n: u32, sender: ProcessId) -> Self {
+        Self::new(n, sender, false)
+    }
+
+    /// BRB1-5 among `n` processes.
+    pub fn reliable(n: u32, sender: ProcessId) -> Self {
+        Self::new(n, sender, true)
+    }
+
+    fn new(n: u32, sender: ProcessId, total: bool) -> Self {
+        Self {
+            total,
+            group: Group::first(n),
+            sender,
+            broadcast: BTreeSet::new(),
+            delivered: BTreeMap::new(),
+            down: ProcessSet::new(),
+            sender_lies: false,
+        }
+    }
+
+    fn on_deliver(&mut self, p: ProcessId, deliver: &BroadcastDeliver<M>) -> Result<(), Violation> {
+        let [no_duplication, integrity, consistency] =
+            if self.total { [BRB2, BRB3, BRB4] } else { [BCB2, BCB3, BCB4] };
+        let BroadcastDeliver { origin, message: m } = deliver;
+        if *origin != self.sender || !(self.sender_lies || self.broadcast.contains(m)) {
+            let what = format!("{p} delivered {m:?} from {origin}, which never broadcast it");
+            return Err(Violation::new(&integrity, what));
+        }
+        if let Some((q, other)) = self.delivered.iter().find(|(q, other)| **q != p && *other != m) {
+            let what = format!("{q} delivered {other:?}, {p} delivered {m:?}");
+            return Err(Violation::new(&consistency, what));
+        }
+        match self.delivered.insert(p, m.clone()) {
+            None => Ok(()),
+            Some(before) => {
+                let what = format!("{p} delivered {before:?}, and then {m:?}");
+                Err(Violation::new(&no_duplication, what))
+            }
+        }
+    }
+
+    fn without_delivery(&self) -> impl Iterator<Item = ProcessId> {
+        self.group.members().filter(|p| !self.delivered.contains_key(p))
+    }
+}
+
+impl<M: Value> Monitor<Broadcast<M>, BroadcastDeliver<M>> for ByzantineBroadcast<M> {
+    fn properties(&self) -> Vec<Property> {
+        if self.total {
+            vec![BRB1, BRB2, BRB3, BRB4, BRB5, DELIVERED]
+        } else {
+            vec![BCB1, BCB2, BCB3, BCB4, DELIVERED]
+        }
+    }
+
+    fn observe(
+        &mut self,
+        observation: &Observation<'_, Broadcast<M>, BroadcastDeliver<M>>,
+    ) -> Result<(), Violation> {
+        match observation {
+            Observation::Request { at, request: Broadcast(m) } => {
+                if *at == self.sender && !self.down.contains(*at) {
+                    self.broadcast.insert(m.clone());
+                }
+            }
+            Observation::Indication { at, indication } => self.on_deliver(*at, indication)?,
+            Observation::Crash { at } => {
+                self.down.insert(*at);
+            }
+            Observation::Recover { at } => {
+                self.down.remove(*at);
+            }
+            Observation::Corrupt { at } => {
+                self.down.insert(*at);
+                self.sender_lies |= *at == self.sender;
+            }
+        }
+        Ok(())
+    }
+
+    fn owed(&self, owe: &mut impl FnMut(Obligation)) {
+        let s = self.sender;
+        for p in self.without_delivery() {
+            for m in &self.broadcast {
+                let what = format!("{p} has not delivered {m:?}, which {s} broadcast");
+                owe(Obligation::new(if self.total { &BRB1 } else { &BCB1 }, [s, p], what));
+            }
+            for q in self.delivered.keys().filter(|_| self.total) {
+                let what = format!("{p} has delivered nothing, {q} has delivered");
+                owe(Obligation::new(&BRB5, [p, *q], what));
+            }
+        }
+    }
+
+    fn reached(&self, reach: &mut impl FnMut(&'static str)) {
+        if !self.delivered.is_empty() {
+            reach(DELIVERED.id);
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! Byzantine broadcast, checked whole: at its bound, one below, and each twin; whoever lies.
 
-use synod_algorithms::broadcast::{Broadcast, EchoBroadcast, echo};
+use synod_algorithms::broadcast::{Broadcast, DoubleEchoBroadcast, EchoBroadcast, double_echo, echo};
 use synod_check::{Control, Engine, Options, Report, check};
 use synod_kernel::trace::replay;
 use synod_kernel::{Budget, Environment, Setting};
@@ -142,4 +142,86 @@ fn the_twin_that_counts_echoes_believes_one_process_that_repeats_itself() {
     let setting = echo(4, 1, Some(echo::Defect::CountsEchoes));
     let run = refuted(&setting, &ByzantineBroadcast::consistent(4, S), "BCB3");
     assert_eq!(lies(&run), 3, "{run:#?}");
+}
+
+type DoubleEcho = DoubleEchoBroadcast<char>;
+
+fn double_echo(n: u32, f: u32, defect: Option<double_echo::Defect>) -> Setting<DoubleEcho> {
+    use double_echo::Message::{Echo, Ready, Send};
+    let parameters = double_echo::Parameters { sender: S, f, defect };
+    let lies = ['a', 'b'].into_iter().flat_map(|m| [Send(m), Echo(m), Ready(m)]);
+    Setting::new(environment(n, 1), parameters, vec![vec![Broadcast('a')]]).with_lies(lies.collect())
+}
+
+/// The sender is asked for nothing and may lie, saying one value alone: what it does not say, nobody delivers.
+fn one_story(defect: Option<double_echo::Defect>) -> Setting<DoubleEcho> {
+    use double_echo::Message::{Echo, Ready, Send};
+    let mut setting = lying_sender(double_echo(4, 1, defect));
+    setting.requests[0].clear();
+    setting.with_lies(vec![Send('a'), Echo('a'), Ready('a')])
+}
+
+#[test]
+fn double_echo_broadcast_at_its_bound_is_total() {
+    let report = run(&one_story(None), &ByzantineBroadcast::reliable(4, S), Engine::Tabulating);
+    assert!(report.complete && report.holds(), "{report}");
+    assert_eq!(report.states, 1_066_551, "counted once more by a program that knows nothing of this one");
+}
+
+#[test]
+fn double_echo_broadcast_below_its_bound_is_stuck_not_inconsistent() {
+    let setting = lying_sender(double_echo(3, 1, None));
+    let monitor = ByzantineBroadcast::reliable(3, S);
+    let run = refuted(&setting, &monitor, "BRB5");
+    assert!(lies(&run) > 0, "{run:#?}");
+    let (report, (states, ..)) = counts(&setting, &monitor);
+    assert!(report.complete);
+    assert_eq!(*report.verdict("BRB4"), Verdict::Holds);
+    assert_eq!(states, 13_988, "counted once more by a program that knows nothing of this one");
+}
+
+#[test]
+fn double_echo_broadcast_below_its_bound_that_waits_for_no_liar_is_inconsistent() {
+    let setting = lying_sender(double_echo(3, 0, None));
+    let run = refuted(&setting, &ByzantineBroadcast::reliable(3, S), "BRB4");
+    let told = ["p0 -> p1  Ready('a') (a lie)", "p0 -> p2  Ready('b') (a lie)"];
+    assert_eq!(run[3..], told, "with f = 0 a single ready is believed");
+}
+
+#[test]
+fn the_twin_that_delivers_with_f_plus_one_readies_falls_to_a_lie_in_the_last_round() {
+    let setting = one_story(Some(double_echo::Defect::SmallReadyQuorum));
+    let report = run(&setting, &ByzantineBroadcast::reliable(4, S), Engine::Tabulating);
+    let found = report.counterexample.as_ref().expect("it is refuted");
+    assert_eq!(found.property, "BRB5", "{report}");
+    let run: Vec<_> = found.moves.iter().map(|m| m.choice.to_string()).collect();
+    let last = run.iter().rev().find(|step| step.ends_with("(a lie)")).expect("somebody lies");
+    assert!(last.contains("Ready") && last.starts_with("p0"), "{run:#?}");
+    replay::<DoubleEcho>(&found.trace("byzantine", &setting)).expect("it replays");
+    // without that lie it is as good as the sound one
+    let honest_at_last = one_story(Some(double_echo::Defect::SmallReadyQuorum));
+    let lies = honest_at_last.lies.iter().filter(|m| !matches!(m, double_echo::Message::Ready(_))).cloned();
+    let honest_at_last = Setting { lies: lies.collect(), ..honest_at_last.clone() };
+    let report = self::run(&honest_at_last, &ByzantineBroadcast::reliable(4, S), Engine::Tabulating);
+    assert!(report.complete && report.holds(), "{report}");
+}
+
+#[test]
+fn the_twin_that_amplifies_no_ready_is_not_total() {
+    let setting = one_story(Some(double_echo::Defect::NoAmplification));
+    let report = run(&setting, &ByzantineBroadcast::reliable(4, S), Engine::Tabulating);
+    assert_eq!(report.counterexample.expect("it is refuted").property, "BRB5");
+}
+
+#[test]
+fn a_correct_senders_broadcast_is_delivered_whoever_is_silent() {
+    // one correct process, its echoes and readies left out, is as good as a liar that says nothing
+    let silent = |among| {
+        let mut setting = echo(4, 1, None).with_lies(Vec::new());
+        setting.environment.failures.among = Some(among);
+        let report = run(&setting, &ByzantineBroadcast::consistent(4, S), Engine::Tabulating);
+        assert!(report.complete && report.holds(), "{report}");
+        report.states
+    };
+    assert_eq!(silent(Group::new(3, 1)), silent(Group::new(1, 1)), "whichever it is");
 }

@@ -169,8 +169,10 @@ fn a_world_outside_of_the_model_is_refused_and_shown_when_asked_for() {
 #[test]
 fn what_no_ground_plays_is_refused() {
     let place = Place::new();
-    let file = place.write("e.toml", "[failures]\nkind = \"byzantine\"\n");
+    let file = place.write("e.toml", "[failures]\nkind = \"omission\"\n");
     place.synod(&format!("check abd --env {}", file.display())).exits(2).complains("S0206");
+    synod("sim echo-broadcast --lies 1").exits(2).complains("S0206").complains("only a check plays");
+    synod("check abd --lies 1").exits(2).complains("S0101").complains("lie");
 }
 
 #[test]

@@ -225,3 +225,33 @@ fn a_correct_senders_broadcast_is_delivered_whoever_is_silent() {
     };
     assert_eq!(silent(Group::new(3, 1)), silent(Group::new(1, 1)), "whichever it is");
 }
+
+/// Whether all safety properties hold in the world of an environment.
+fn is_safe(environment: &Environment) -> bool {
+    let setting = Setting { environment: environment.clone(), ..echo(3, 0, None) };
+    let report = run(&setting, &ByzantineBroadcast::consistent(3, S), Engine::Tabulating);
+    report.counterexample.is_none_or(|found| found.property == "BCB1")
+}
+
+#[test]
+fn what_is_safe_among_more_liars_is_safe_among_fewer() {
+    let among = [None, Some(Group::first(1)), Some(Group::new(1, 1)), Some(Group::new(1, 2))];
+    let worlds = among.into_iter().flat_map(|among| {
+        (0..=2).map(move |liars| {
+            let mut environment = self::environment(3, liars);
+            environment.failures.among = among;
+            environment
+        })
+    });
+    let judged: Vec<_> = worlds.map(|environment| (is_safe(&environment), environment)).collect();
+    let mut transferred = 0;
+    for (safe, weaker) in &judged {
+        for (also, environment) in judged.iter().filter(|(_, e)| e.refines(weaker)) {
+            assert!(!safe || *also, "{:?} refines {:?}", environment.failures, weaker.failures);
+            transferred += usize::from(*safe && environment != weaker);
+        }
+    }
+    let safe = judged.iter().filter(|(safe, _)| *safe).count();
+    assert_eq!((safe, judged.len()), (7, 12), "a liar is no threat where it is not the sender, two are");
+    assert!(transferred > 10, "{transferred}");
+}

@@ -225,7 +225,7 @@ fn owe_validity<M: Value>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{crash, indicate, owed, recover, request, verdict};
+    use crate::testing::{corrupt, crash, indicate, owed, recover, request, verdict};
 
     const P: [ProcessId; 3] = [ProcessId(0), ProcessId(1), ProcessId(2)];
     const GRADES: [fn(u32) -> BroadcastMonitor<char>; 3] =
@@ -310,6 +310,18 @@ mod tests {
                 verdict(monitor, &[indicate(P[1], &d)]).is_ok(),
                 "it may have been handled before the crash"
             );
+        }
+    }
+
+    #[test]
+    fn what_a_process_that_lies_broadcast_nobody_knows() {
+        let d = delivery('a');
+        for grade in GRADES {
+            let twice = [corrupt(P[0]), indicate(P[1], &d), indicate(P[1], &d)];
+            let monitor = verdict(grade(3), &twice).expect("it may have broadcast it twice");
+            assert!(debts(&monitor).iter().all(|(id, _)| id.ends_with('4')), "agreement alone is owed");
+            let of_another = [corrupt(P[2]), indicate(P[1], &d)];
+            assert!(verdict(grade(3), &of_another).is_err());
         }
     }
 }

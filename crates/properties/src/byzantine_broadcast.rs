@@ -147,3 +147,80 @@ impl<M: Value> Monitor<Broadcast<M>, BroadcastDeliver<M>> for ByzantineBroadcast
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{corrupt, crash, indicate, owed, request, verdict};
+
+    const P: [ProcessId; 3] = [ProcessId(0), ProcessId(1), ProcessId(2)];
+    const GRADES: [(fn(u32, ProcessId) -> ByzantineBroadcast<char>, &str); 2] =
+        [(ByzantineBroadcast::consistent, "BCB"), (ByzantineBroadcast::reliable, "BRB")];
+
+    fn delivery(message: char) -> BroadcastDeliver<char> {
+        BroadcastDeliver { origin: P[0], message }
+    }
+
+    fn debts(monitor: &ByzantineBroadcast<char>) -> Vec<(String, Vec<u32>)> {
+        owed(monitor).into_iter().map(|o| (o.property, o.among.iter().map(|p| p.0).collect())).collect()
+    }
+
+    #[test]
+    fn bcb2_brb2_refute_a_second_delivery_even_of_the_same() {
+        let (a, d) = (Broadcast('a'), delivery('a'));
+        for (grade, id) in GRADES {
+            let once = [request(P[0], &a), indicate(P[1], &d), indicate(P[2], &d)];
+            assert!(verdict(grade(3, P[0]), &once).is_ok());
+            let twice = [once.as_slice(), &[indicate(P[1], &d)]].concat();
+            assert_eq!(verdict(grade(3, P[0]), &twice), Err(format!("{id}2")));
+        }
+    }
+
+    #[test]
+    fn bcb3_brb3_speak_of_correct_senders_alone() {
+        let (a, b) = (Broadcast('a'), delivery('b'));
+        for (grade, id) in GRADES {
+            let invented = [request(P[0], &a), indicate(P[1], &b)];
+            assert_eq!(verdict(grade(3, P[0]), &invented), Err(format!("{id}3")));
+            let lied = [corrupt(P[0]), indicate(P[1], &b)];
+            assert!(verdict(grade(3, P[0]), &lied).is_ok());
+            let another_lies = [corrupt(P[2]), indicate(P[1], &b)];
+            assert_eq!(verdict(grade(3, P[0]), &another_lies), Err(format!("{id}3")));
+            let other = BroadcastDeliver { origin: P[2], message: 'a' };
+            assert_eq!(verdict(grade(3, P[0]), &[indicate(P[1], &other)]), Err(format!("{id}3")));
+        }
+    }
+
+    #[test]
+    fn bcb4_brb4_refute_two_stories() {
+        let (a, b) = (delivery('a'), delivery('b'));
+        for (grade, id) in GRADES {
+            let split = [corrupt(P[0]), indicate(P[1], &a), indicate(P[2], &b)];
+            assert_eq!(verdict(grade(3, P[0]), &split), Err(format!("{id}4")));
+        }
+    }
+
+    #[test]
+    fn bcb1_brb1_owe_the_senders_broadcast_to_each() {
+        let (a, d) = (Broadcast('a'), delivery('a'));
+        for (grade, id) in GRADES {
+            let owed = debts(&verdict(grade(2, P[0]), &[request(P[0], &a)]).unwrap());
+            assert_eq!(owed, [(format!("{id}1"), vec![0]), (format!("{id}1"), vec![0, 1])]);
+            let down = [crash(P[0]), request(P[0], &a)];
+            assert!(debts(&verdict(grade(2, P[0]), &down).unwrap()).is_empty(), "it was lost");
+            let not_its_own = [request(P[1], &a)];
+            assert!(debts(&verdict(grade(2, P[0]), &not_its_own).unwrap()).is_empty());
+            let all = [request(P[0], &a), indicate(P[0], &d), indicate(P[1], &d)];
+            assert!(debts(&verdict(grade(2, P[0]), &all).unwrap()).is_empty());
+        }
+    }
+
+    #[test]
+    fn brb5_is_owed_where_one_delivered_and_bcb_has_no_such_debt() {
+        let d = delivery('a');
+        let [consistent, reliable] = GRADES
+            .map(|(grade, _)| debts(&verdict(grade(3, P[0]), &[corrupt(P[0]), indicate(P[1], &d)]).unwrap()));
+        assert!(consistent.is_empty());
+        assert_eq!(reliable, [("BRB5".into(), vec![0, 1]), ("BRB5".into(), vec![1, 2])]);
+    }
+}

@@ -9,9 +9,8 @@
 //!
 //! # Properties
 //! BRB1 validity · BRB2 no duplication · BRB3 integrity · BRB4 consistency · BRB5 totality.
-//! Twins "small echo quorum" (n - 2f echoes make a ready: BRB4 fails), "small ready quorum" (delivers what f + 1 are ready
-//! for: BRB5 fails where a process lies in the last round alone) and "no amplification" (a ready makes no other: BRB5
-//! fails).
+//! Twins "small ready quorum" (delivers what f + 1 are ready for: BRB5 fails, by a lie in the last round) and "no
+//! amplification" (a ready makes no other: BRB5 fails).
 //!
 //! # Cost
 //! n + 2n^2 messages a broadcast; 3 steps without failures.
@@ -22,7 +21,7 @@
 //! One instance broadcasts one message, of a sender that all know.
 //!
 //! # Bounds
-//! Covered whole: n = 4, f = 1, one broadcast, where the sender may lie, two values.
+//! Covered whole: n = 4, f = 1, a sender that lies, one value; n = 3, f = 1 (beyond the bound), two values.
 
 use super::{Broadcast, BroadcastDeliver};
 use std::collections::BTreeMap;
@@ -45,8 +44,6 @@ pub struct Parameters {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Defect {
-    /// Is ready for what n - 2f have echoed.
-    SmallEchoQuorum,
     /// Delivers what f + 1 are ready for.
     SmallReadyQuorum,
     /// Is ready for what was echoed alone, however many others are.
@@ -164,11 +161,7 @@ impl<M: Value> DoubleEchoBroadcast<M> {
 
     /// The least number above (n + f)/2.
     fn echo_quorum(&self, n: usize) -> usize {
-        let f = self.parameters.f as usize;
-        match self.parameters.defect {
-            Some(Defect::SmallEchoQuorum) => n.saturating_sub(2 * f).max(1),
-            _ => (n + f) / 2 + 1,
-        }
+        usize::midpoint(n, self.parameters.f as usize) + 1
     }
 }
 

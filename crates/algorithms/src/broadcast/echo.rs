@@ -139,7 +139,7 @@ impl<M: Value> EchoBroadcast<M> {
         let f = self.parameters.f as usize;
         match self.parameters.defect {
             Some(Defect::SmallQuorum) => n.saturating_sub(2 * f).max(1),
-            _ => (n + f) / 2 + 1,
+            _ => usize::midpoint(n, f) + 1,
         }
     }
 }

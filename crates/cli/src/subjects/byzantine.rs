@@ -22,20 +22,14 @@ const SENDER: ProcessId = ProcessId(0);
 /// What the sender is asked to broadcast, and what it is not: with two values one can tell two stories.
 const VALUES: [Payload; 2] = [0, 1];
 
-fn scale(ground: GroundKind) -> Scale {
-    match ground {
-        GroundKind::Check | GroundKind::Sim | GroundKind::Run => sized(4, 1),
-    }
-}
-
 /// One instance, one broadcast.
 fn requests(scale: &Scale) -> Vec<Vec<Broadcast<Payload>>> {
-    vec![VALUES.into_iter().take(1.min(scale.requests as usize)).map(Broadcast).collect()]
+    vec![(scale.requests > 0).then_some(Broadcast(VALUES[0])).into_iter().collect()]
 }
 
 macro_rules! broadcasts {
     ($($(#[$doc:meta])* $name:ident: $process:ident, $module:ident, $text:literal, $page:literal, $monitor:ident,
-        [$($say:ident),*], $narrow:expr, [$($twin:expr),*];)*) => {$(
+        [$($say:ident),*], stories $stories:literal, asked $asked:literal, among $among:expr, [$($twin:expr),*];)*) => {$(
         $(#[$doc])*
         struct $name;
 
@@ -48,7 +42,7 @@ macro_rules! broadcasts {
             const TWINS: &'static [Twin] = &[$($twin),*];
 
             fn scale(ground: GroundKind) -> Scale {
-                scale(ground)
+                sized(4, if ground == GroundKind::Check { $asked } else { 1 })
             }
 
             fn parameters(scale: &Scale) -> Result<$module::Parameters, String> {
@@ -62,7 +56,7 @@ macro_rules! broadcasts {
             }
 
             fn lies(_: &Scale) -> Vec<$module::Message<Payload>> {
-                VALUES.into_iter().flat_map(|m| [$($module::Message::$say(m)),*]).collect()
+                VALUES.into_iter().take($stories).flat_map(|m| [$($module::Message::$say(m)),*]).collect()
             }
 
             fn monitor(scale: &Scale) -> Self::Monitor {
@@ -72,7 +66,7 @@ macro_rules! broadcasts {
             fn environment(ground: GroundKind, scale: &Scale) -> Environment {
                 let mut environment = usual::<<Self::Process as Process>::Model>(ground, scale.n);
                 if ground == GroundKind::Check {
-                    environment.failures.among = $narrow;
+                    environment.failures.among = $among;
                 }
                 environment
             }
@@ -81,14 +75,15 @@ macro_rules! broadcasts {
 }
 broadcasts! {
     /// Authenticated echo broadcast.
-    Echo: EchoBroadcast, echo, "echo-broadcast", "echo.rs", consistent, [Send, Echo], None, [
+    Echo: EchoBroadcast, echo, "echo-broadcast", "echo.rs", consistent, [Send, Echo],
+        stories 2, asked 1, among None, [
         Twin::new("small-quorum", "BCB4", "it delivers what n - 2f have echoed: the sender tells two stories"),
         Twin::new("counts-echoes", "BCB3", "it counts echoes, not processes: one that repeats itself is many")
     ];
-    /// Authenticated double-echo broadcast, where it is the sender who may lie.
+    /// Authenticated double-echo broadcast. Its two rounds of echoes make the world of a sender that all believe, and that
+    /// of one with two stories, some thirty times larger: the sender is asked for nothing, and may lie with one.
     DoubleEcho: DoubleEchoBroadcast, double_echo, "double-echo-broadcast", "double_echo.rs", reliable,
-        [Send, Echo, Ready], Some(Group::first(1)), [
-        Twin::new("small-echo-quorum", "BRB4", "it is ready for what n - 2f have echoed"),
+        [Send, Echo, Ready], stories 1, asked 0, among Some(Group::first(1)), [
         Twin::new("small-ready-quorum", "BRB5", "it delivers what f + 1 are ready for"),
         Twin::new("no-amplification", "BRB5", "it is ready for what was echoed alone, however many others are")
     ];

@@ -4,8 +4,9 @@ mod common;
 
 use common::{Alone, DidOf, Indicate, Send};
 use synod_algorithms::broadcast::{
-    BestEffortBroadcast, Broadcast, BroadcastDeliver, Data, EagerReliableBroadcast, MajorityAckBroadcast,
-    MessageId, best_effort, eager_reliable, majority_ack,
+    BestEffortBroadcast, Broadcast, BroadcastDeliver, Data, DoubleEchoBroadcast, EagerReliableBroadcast,
+    EchoBroadcast, MajorityAckBroadcast, MessageId, best_effort, double_echo, eager_reliable, echo,
+    majority_ack,
 };
 use synod_algorithms::links::SequenceNumber;
 use synod_model::{Process, ProcessId};
@@ -94,4 +95,44 @@ fn the_twin_of_majority_ack_delivers_at_the_first() {
     let mut p = Alone::<Urb>::new(2, 3, majority_ack::Parameters { defect });
     let did = p.message(0, data(0, 0, 'a'));
     assert_eq!(did.last(), Some(&Indicate(delivery(0, 'a'))));
+}
+
+type Bcb = EchoBroadcast<char>;
+
+fn echo_parameters(f: u32) -> echo::Parameters {
+    echo::Parameters { sender: ProcessId(0), f, defect: None }
+}
+
+#[test]
+fn echo_broadcast_echoes_the_senders_first_send_alone_and_delivers_at_the_quorum() {
+    use echo::Message;
+    let mut p = Alone::<Bcb>::new(1, 4, echo_parameters(1));
+    assert_eq!(p.message(2, Message::Send('x')), [], "not the sender");
+    assert_eq!(p.message(0, Message::Send('a')), to_all::<Bcb>(4, Message::Echo('a')));
+    assert_eq!(p.message(0, Message::Send('b')), [], "once");
+    assert_eq!(p.message(1, Message::Echo('a')), []);
+    assert_eq!(p.message(2, Message::Echo('b')), []);
+    assert_eq!(p.message(2, Message::Echo('a')), [], "the first echo of each counts");
+    assert_eq!(p.message(0, Message::Echo('a')), [], "2 of 4 are not more than (4 + 1)/2");
+    assert_eq!(p.message(3, Message::Echo('a')), [Indicate(delivery(0, 'a'))]);
+    assert_eq!(p.message(3, Message::Echo('a')), [], "and no more");
+}
+
+type Brb = DoubleEchoBroadcast<char>;
+
+#[test]
+fn double_echo_broadcast_is_ready_once_after_the_echoes_or_after_f_plus_one_others() {
+    use double_echo::Message;
+    let parameters = double_echo::Parameters { sender: ProcessId(0), f: 1, defect: None };
+    let mut p = Alone::<Brb>::new(1, 4, parameters);
+    assert_eq!(p.message(0, Message::Send('a')), to_all::<Brb>(4, Message::Echo('a')));
+    assert_eq!(p.message(0, Message::Echo('a')), []);
+    assert_eq!(p.message(1, Message::Echo('a')), []);
+    assert_eq!(p.message(2, Message::Echo('a')), to_all::<Brb>(4, Message::Ready('a')));
+    let mut q = Alone::<Brb>::new(2, 4, parameters);
+    assert_eq!(q.message(0, Message::Ready('a')), [], "one may lie");
+    assert_eq!(q.message(0, Message::Ready('a')), [], "and be one all the same");
+    assert_eq!(q.message(1, Message::Ready('a')), to_all::<Brb>(4, Message::Ready('a')));
+    assert_eq!(q.message(2, Message::Ready('a')), [Indicate(delivery(0, 'a'))], "more than 2f");
+    assert_eq!(q.message(3, Message::Ready('a')), []);
 }

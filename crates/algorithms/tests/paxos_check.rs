@@ -125,6 +125,7 @@ impl Monitor<Request<char>, Decide<char>> for Safety {
             }
             Observation::Crash { at } => self.0.observe(&Observation::Crash { at }),
             Observation::Recover { at } => self.0.observe(&Observation::Recover { at }),
+            Observation::Corrupt { at } => self.0.observe(&Observation::Corrupt { at }),
         }
     }
     fn owed(&self, _: &mut impl FnMut(Obligation)) {}

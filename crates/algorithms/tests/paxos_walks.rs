@@ -36,6 +36,7 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Walk<'_, P, M> {
                 Observed::Indication(at, indication) => Observation::Indication { at: *at, indication },
                 Observed::Crash(at) => Observation::Crash { at: *at },
                 Observed::Recover(at) => Observation::Recover { at: *at },
+                Observed::Corrupt(at) => Observation::Corrupt { at: *at },
             })
         })
     }

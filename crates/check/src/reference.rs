@@ -7,7 +7,8 @@ use crate::worlds::{Owed, Scripted, Worlds, goals, judge, laws};
 use std::sync::atomic::{AtomicU64, Ordering};
 use synod_kernel::seat::cuts;
 use synod_kernel::{
-    Choice, Cut, Fairness, Ground, Move, Network, Observed, Rest, Script, Seat, SeatId, Setting, World, step,
+    Choice, Cut, Fairness, Ground, Move, Network, Observed, Rest, Script, Seat, SeatId, Setting, Status,
+    World, step,
 };
 use synod_model::{EffectOf, Process};
 use synod_properties::{Monitor, Property, Violation};
@@ -125,7 +126,7 @@ fn crashes_inside<P: Process>(
         .collect()
 }
 
-/// Every outcome of every process's start, with the moves that lead there.
+/// Every choice of who lies and every outcome of every other process's start, with the moves that lead there.
 pub(crate) fn initial<P, M>(
     setting: &Setting<P>,
     monitor: &M,
@@ -139,25 +140,40 @@ where
         network: Network::new(setting.environment.links.as_set),
         monitor: monitor.clone(),
     };
-    let mut runs = vec![(Ok(blank), Vec::new())];
-    for seat in setting.seating.seats() {
-        let choice = Choice::Init { seat };
-        let mut next = Vec::new();
-        for (state, so_far) in runs {
-            let Ok(state) = state else {
-                next.push((state, so_far));
+    let (mut ready, mut starting) = (Vec::new(), vec![(Ok(blank), Vec::new())]);
+    while let Some((state, so_far)) = starting.pop() {
+        let (choices, state) = match state {
+            Ok(state) => (starts(setting, &state), state),
+            broken => {
+                ready.push((broken, so_far));
                 continue;
-            };
-            moves(setting, &state, &choice, &mut |chosen, result, _| {
-                let mut all = so_far.clone();
-                all.push(chosen);
-                next.push((result, all));
+            }
+        };
+        let first = starting.len();
+        for choice in &choices {
+            moves(setting, &state, choice, &mut |chosen, result, _| {
+                let mut run = so_far.clone();
+                run.push(chosen);
+                starting.push((result, run));
                 true
             });
         }
-        runs = next;
+        starting[first..].reverse();
+        if choices.is_empty() {
+            ready.push((Ok(state), so_far));
+        }
     }
-    runs
+    ready
+}
+
+/// How the next process may start, while some have yet to.
+fn starts<P: Process, M>(setting: &Setting<P>, state: &Concrete<P, M>) -> Vec<Choice<P::Message, P::Timer>> {
+    let rep = Scripted::new(setting, Script::default());
+    let mut choices = Vec::new();
+    if state.world.seats.iter().any(|seat| seat.status() == Status::New) {
+        state.world.enabled(laws(setting), &rep, &state.network, |choice| choices.push(choice));
+    }
+    choices
 }
 
 /// States as plain values.

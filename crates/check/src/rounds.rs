@@ -509,7 +509,7 @@ impl<A: RoundProcess, M: Monitor<A::Request, A::Indication>> Between<A, M> {
 
     fn observe(&mut self, observed: &Observed<A::Request, A::Indication>) {
         if self.broken.is_none() {
-            self.broken = crate::chance::judge(&mut self.monitor, observed).err();
+            self.broken = crate::worlds::judge(&mut self.monitor, observed).err();
         }
     }
 

@@ -16,6 +16,7 @@ use hashbrown::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use synod_kernel::network::InFlight;
 use synod_kernel::seat::cuts;
+use synod_kernel::signature::Signature;
 use synod_kernel::{
     Budget, Choice, Cut, Fairness, Ground, Move, Network, Observed, Released, Rep, Rest, Script, Seat,
     SeatId, Setting, Status, World, step,
@@ -78,6 +79,8 @@ struct Tables<'a, P: Process> {
     syncs: Map<u32, Effect>,
     crashes: Map<(u32, u32, bool, bool), u32>,
     heard: Map<(u32, Output), (u32, Option<u32>)>,
+    /// What those who lie may say.
+    lies: Vec<u32>,
     handler_calls: u64,
     /// The outcomes of the next handler, looked up already, and which of them it takes.
     next: (u32, usize),
@@ -91,12 +94,14 @@ impl<'a, P: Process> Tables<'a, P> {
             .iter()
             .map(|all| all.iter().map(|r| request_values.intern(r.clone()).0).collect())
             .collect();
+        let mut messages = Interner::new();
+        let lies = setting.lies.iter().map(|lie| messages.intern(lie.clone()).0).collect();
         Self {
             setting,
             measure,
             seats: Interner::new(),
             facts: Vec::new(),
-            messages: Interner::new(),
+            messages,
             timers: Interner::new(),
             indications: Interner::new(),
             requests,
@@ -106,6 +111,7 @@ impl<'a, P: Process> Tables<'a, P> {
             syncs: Map::default(),
             crashes: Map::default(),
             heard: Map::default(),
+            lies,
             handler_calls: 0,
             next: (0, 0),
         }
@@ -254,7 +260,9 @@ impl<'a, P: Process> Tables<'a, P> {
 
     fn asked_by(&self, choice: &Choice<u32, u32>, asked: u32) -> Option<Asked> {
         Some(match *choice {
-            Choice::Deliver { from, message, .. } | Choice::Duplicate { from, message, .. } => {
+            Choice::Deliver { from, message, .. }
+            | Choice::Duplicate { from, message, .. }
+            | Choice::Lie { from, message, .. } => {
                 Asked::Message(self.setting.seating.identity(from), message)
             }
             Choice::Fire { timer, .. } => Asked::Timer(timer),
@@ -318,6 +326,12 @@ impl<P: Process> Rep for Tables<'_, P> {
         *state = self.crashes[&key];
     }
 
+    fn corrupt(&mut self, state: &mut u32) {
+        let mut seat = self.seats.get(*state).clone();
+        seat.corrupt();
+        *state = self.seat(seat);
+    }
+
     fn hear(&mut self, state: &mut u32, output: Output) -> Option<u32> {
         let key = (*state, output);
         if !self.heard.contains_key(&key) {
@@ -359,6 +373,14 @@ impl<P: Process> Rep for Tables<'_, P> {
     #[inline]
     fn outputs(&self, state: &u32, each: impl FnMut(Output)) {
         self.facts[*state as usize].outputs.iter().copied().for_each(each);
+    }
+
+    fn lies(&self, each: impl FnMut(&u32)) {
+        self.lies.iter().for_each(each);
+    }
+
+    fn signatures(&self, message: &u32, each: impl FnMut(&Signature)) {
+        Scripted::new(self.setting, Script::default()).signatures(self.messages.get(*message), each);
     }
 }
 
@@ -606,10 +628,12 @@ fn whose(choice: &Choice<u32, u32>) -> Whose {
         | Choice::Output { seat, .. }
         | Choice::Sync { seat }
         | Choice::Crash { seat, .. }
+        | Choice::Corrupt { seat }
         | Choice::Recover { seat } => Whose::Seat(seat),
-        Choice::Deliver { to, .. } | Choice::Duplicate { to, .. } | Choice::Lose { to, .. } => {
-            Whose::Seat(to)
-        }
+        Choice::Deliver { to, .. }
+        | Choice::Duplicate { to, .. }
+        | Choice::Lose { to, .. }
+        | Choice::Lie { to, .. } => Whose::Seat(to),
         Choice::Sever { .. } | Choice::Heal => Whose::Nobodys,
     }
 }
@@ -1003,6 +1027,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Tabulated<'a, P, M> 
                 Observed::Indication(at, i) => Observed::Indication(at, tables.indications.get(i).clone()),
                 Observed::Crash(at) => Observed::Crash(at),
                 Observed::Recover(at) => Observed::Recover(at),
+                Observed::Corrupt(at) => Observed::Corrupt(at),
             };
             judge(&mut after, &observed)?;
         }

@@ -34,6 +34,7 @@ pub(crate) fn judge<Q, I, M: Monitor<Q, I>>(
         Observed::Indication(at, indication) => Observation::Indication { at: *at, indication },
         Observed::Crash(at) => Observation::Crash { at: *at },
         Observed::Recover(at) => Observation::Recover { at: *at },
+        Observed::Corrupt(at) => Observation::Corrupt { at: *at },
     })
 }
 
@@ -445,12 +446,12 @@ fn broken<P: Process>(violation: Violation, moves: Vec<Move<P::Message, P::Timer
     Counterexample { property: violation.property, what: violation.what, moves, cycle_from: None }
 }
 
-/// The processes that stopped for ever.
+/// The processes that stopped for ever, or lie.
 fn stopped<P: Process>(setting: &Setting<P>, seats: &[&Seat<P>]) -> ProcessSet {
     setting
         .seating
         .seats()
-        .filter(|s| seats[s.index()].status() == Status::Stopped)
+        .filter(|s| matches!(seats[s.index()].status(), Status::Stopped | Status::Lying))
         .map(|s| setting.seating.identity(s))
         .collect()
 }

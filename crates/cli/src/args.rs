@@ -100,6 +100,9 @@ pub struct Subject {
     /// f: how many processes may stop for ever.
     #[arg(long = "f", value_name = "BUDGET", value_parser = budget)]
     pub stops: Option<Budget>,
+    /// How many processes may lie.
+    #[arg(long, value_name = "BUDGET", value_parser = budget)]
+    pub lies: Option<Budget>,
     /// How many crashes are followed by a recovery.
     #[arg(long, value_name = "BUDGET", value_parser = budget)]
     pub restarts: Option<Budget>,
@@ -125,6 +128,7 @@ impl Subject {
     pub fn flags(&self) -> Flags {
         Flags {
             stops: self.stops,
+            lies: self.lies,
             restarts: self.restarts,
             losses: self.losses,
             duplications: self.duplications,
@@ -147,6 +151,7 @@ impl Subject {
         option("requests", self.requests.map(|n| n.to_string()));
         for (name, budget) in [
             ("f", self.stops),
+            ("lies", self.lies),
             ("restarts", self.restarts),
             ("losses", self.losses),
             ("duplications", self.duplications),

@@ -7,11 +7,12 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 use synod_kernel::environment::{duration, parse_link};
 use synod_kernel::{Budget, Durability, Environment, Partition, Probability};
-use synod_model::failure::FailureKind;
+use synod_model::failure::{FailureKind, Who};
 use synod_model::link::{LinkBase, LinkKind};
 use synod_model::oracle::OracleKind;
 use synod_model::timing::TimingKind;
 use synod_model::{Bounds, Group};
+use synod_properties::GroundKind;
 
 /// What a file changes in an environment: every key of [`Environment`], each of them optional.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -32,6 +33,7 @@ pub struct Overrides {
 struct FailureOverrides {
     kind: Option<FailureKind>,
     stops: Option<Budget>,
+    lies: Option<Budget>,
     restarts: Option<Budget>,
     among: Option<Group>,
 }
@@ -112,6 +114,7 @@ impl Overrides {
         let Self { failures, storage, links, partitions, cuts, timing, oracles, measure } = self;
         set(&mut environment.failures.kind, failures.kind);
         set(&mut environment.failures.stops, failures.stops);
+        set(&mut environment.failures.lies, failures.lies);
         set(&mut environment.failures.restarts, failures.restarts);
         set(&mut environment.failures.among, failures.among.map(Some));
         set(&mut environment.storage.durability, storage.durability);
@@ -145,6 +148,8 @@ impl Overrides {
 pub struct Flags {
     /// `--f`.
     pub stops: Option<Budget>,
+    /// `--lies`.
+    pub lies: Option<Budget>,
     /// `--restarts`.
     pub restarts: Option<Budget>,
     /// `--losses`.
@@ -160,7 +165,11 @@ impl Flags {
     pub fn apply(&self, environment: &mut Environment) {
         let failures = &mut environment.failures;
         set(&mut failures.stops, self.stops);
+        set(&mut failures.lies, self.lies);
         set(&mut failures.restarts, self.restarts);
+        if failures.lies.any() && failures.kind.profile().lie == Who::Nobody {
+            failures.kind = FailureKind::Byzantine;
+        }
         if failures.stops.any() && failures.kind == FailureKind::Reliable {
             failures.kind = FailureKind::CrashStop;
         }
@@ -184,16 +193,21 @@ impl Flags {
 }
 
 /// Refuses an environment that contradicts itself, or asks for what no ground plays.
-pub fn validate(environment: &Environment) -> Result<(), Error> {
+pub fn validate(environment: &Environment, ground: GroundKind) -> Result<(), Error> {
     let n = environment.processes;
     let scale = |what: String, hint: &str| Err(Error::Scale { what, hint: hint.to_owned() });
     if n == 0 || n > 64 {
         return scale(format!("n = {n} is out of bounds"), "n lies between 1 and 64");
     }
-    if let Budget::AtMost(f) = environment.failures.stops
-        && f > n
-    {
-        return scale(format!("f = {f} of n = {n} processes cannot stop"), &format!("f is at most {n}"));
+    for (budget, fail) in [(environment.failures.stops, "stop"), (environment.failures.lies, "lie")] {
+        if let Budget::AtMost(f) = budget
+            && f > n
+        {
+            return scale(
+                format!("f = {f} of n = {n} processes cannot {fail}"),
+                &format!("f is at most {n}"),
+            );
+        }
     }
     if let Some(among) = environment.failures.among
         && among.members().any(|p| p.0 >= n)
@@ -221,24 +235,30 @@ pub fn validate(environment: &Environment) -> Result<(), Error> {
             "raise delay_max or lower delay_min",
         );
     }
-    played(environment)
+    played(environment, ground)
 }
 
 /// Refuses what the model can say and no ground plays yet: a verdict that ignored it would be worth nothing.
-fn played(environment: &Environment) -> Result<(), Error> {
+fn played(environment: &Environment, ground: GroundKind) -> Result<(), Error> {
     let refuse = |what: String, hint: &str| Err(Error::Unsupported { what, hint: hint.to_owned() });
     let failures = environment.failures.kind;
     if !plays_failures(failures) {
         return refuse(
             format!("no ground plays {} failures yet", failures.name()),
-            "choose reliable, crash-stop or crash-recovery",
+            "choose reliable, crash-stop, crash-recovery or a Byzantine kind",
+        );
+    }
+    if environment.failures.lies.any() && ground != GroundKind::Check {
+        return refuse(
+            format!("{} processes lie, which only a check plays", environment.failures.lies),
+            "use `check`, or set `failures.lies = 0` and let them stop",
         );
     }
     let links = environment.links.kind;
     if !plays_links(links) {
         return refuse(
             format!("no ground provides {links} links yet"),
-            "choose fair-loss, stubborn or perfect, and build the others by a transformer",
+            "choose fair-loss, stubborn or perfect, authenticated or not, and build the others by a transformer",
         );
     }
     if !plays_timing(environment.timing.kind) {
@@ -252,12 +272,13 @@ fn played(environment: &Environment) -> Result<(), Error> {
 
 /// Whether the grounds play these failures.
 pub fn plays_failures(kind: FailureKind) -> bool {
-    matches!(kind, FailureKind::Reliable | FailureKind::CrashStop | FailureKind::CrashRecovery)
+    kind != FailureKind::Omission
 }
 
 /// Whether the grounds provide these links.
 pub fn plays_links(kind: LinkKind) -> bool {
-    let plain = kind == LinkKind::plain(kind.base);
+    // nobody speaks in the name of another, not even one who lies: what is plain is authenticated
+    let plain = LinkKind { authenticated: false, ..kind } == LinkKind::plain(kind.base);
     plain && matches!(kind.base, LinkBase::FairLoss | LinkBase::Stubborn | LinkBase::Perfect)
 }
 
@@ -269,9 +290,16 @@ pub fn plays_timing(kind: TimingKind) -> bool {
 /// Whether anything in it is a fault that a run can show.
 pub fn has_faults(environment: &Environment) -> bool {
     let (failures, links) = (&environment.failures, &environment.links);
-    [failures.stops, failures.restarts, links.losses, links.duplications, environment.partitions]
-        .into_iter()
-        .any(Budget::any)
+    [
+        failures.stops,
+        failures.lies,
+        failures.restarts,
+        links.losses,
+        links.duplications,
+        environment.partitions,
+    ]
+    .into_iter()
+    .any(Budget::any)
 }
 
 /// The environment in words: "n = 3, at most 1 restart, perfect links, asynchronous".
@@ -291,6 +319,7 @@ pub fn faults(environment: &Environment) -> Vec<String> {
     let (failures, storage, links) = (&environment.failures, &environment.storage, &environment.links);
     [
         (failures.stops, "stop", "stops"),
+        (failures.lies, "liar", "liars"),
         (failures.restarts, "restart", "restarts"),
         (storage.torn_writes, "torn write", "torn writes"),
         (links.losses, "loss", "losses"),
@@ -366,6 +395,7 @@ mod tests {
             failures: synod_kernel::Failures {
                 kind: FailureKind::CrashRecovery,
                 stops: Budget::AtMost(1),
+                lies: Budget::AtMost(1),
                 restarts: Budget::Unlimited,
                 among: Some(Group::first(2)),
             },
@@ -409,7 +439,7 @@ mod tests {
             (synod_model::CrashRecovery, synod_model::FairLoss, synod_model::PartiallySynchronous);
         for ground in [GroundKind::Check, GroundKind::Sim, GroundKind::Run] {
             for n in 1..6 {
-                validate(&usual::<Practical>(ground, n)).expect("it is played");
+                validate(&usual::<Practical>(ground, n), ground).expect("it is played");
             }
         }
     }
@@ -417,10 +447,19 @@ mod tests {
     #[test]
     fn what_no_ground_plays_is_refused() {
         let mut environment = Environment::benign(3);
-        assert!(validate(&environment).is_ok());
+        let on = |environment: &Environment, ground| validate(environment, ground);
+        assert!(on(&environment, GroundKind::Check).is_ok());
+        environment.failures.kind = FailureKind::Omission;
+        assert!(matches!(on(&environment, GroundKind::Check), Err(Error::Unsupported { .. })));
         environment.failures.kind = FailureKind::Byzantine;
-        assert!(matches!(validate(&environment), Err(Error::Unsupported { .. })));
+        environment.failures.lies = Budget::AtMost(1);
+        assert!(on(&environment, GroundKind::Check).is_ok());
+        for ground in [GroundKind::Sim, GroundKind::Run] {
+            assert!(matches!(on(&environment, ground), Err(Error::Unsupported { .. })));
+        }
+        environment.failures.lies = Budget::AtMost(4);
+        assert!(matches!(on(&environment, GroundKind::Check), Err(Error::Scale { .. })));
         environment = Environment::benign(0);
-        assert!(matches!(validate(&environment), Err(Error::Scale { .. })));
+        assert!(matches!(on(&environment, GroundKind::Check), Err(Error::Scale { .. })));
     }
 }

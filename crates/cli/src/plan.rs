@@ -80,7 +80,7 @@ impl Request {
             overrides.apply(&mut environment);
         }
         self.flags.apply(&mut environment);
-        validate(&environment)?;
+        validate(&environment, ground)?;
         let outside = (subject.outside)(&environment);
         if !outside.is_empty() && !self.outside_model {
             return Err(Error::OutsideModel(outside));

@@ -54,6 +54,8 @@ fn event<P: Process>(line: &Line<P>) -> (char, String, String) {
     let link = |from: synod_kernel::SeatId, to: synod_kernel::SeatId| format!("p{}>p{}", from.0, to.0);
     match &line.choice {
         Choice::Init { seat } => ('*', at(*seat), "starts".to_owned()),
+        Choice::Corrupt { seat } => ('&', at(*seat), "lies from now on".to_owned()),
+        Choice::Lie { from, to, message } => ('}', link(*from, *to), format!("{}, a lie", debug(message))),
         Choice::Request { seat } => ('?', at(*seat), request(line)),
         Choice::Deliver { from, to, message } => ('>', link(*from, *to), debug(message)),
         Choice::Duplicate { from, to, message } => {

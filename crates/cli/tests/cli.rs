@@ -134,7 +134,7 @@ fn every_algorithm_has_a_page_a_model_and_properties() {
 fn an_unknown_name_is_answered_with_the_nearest() {
     synod("check paxso").exits(2).complains("error[S0201]").complains("did you mean `paxos`?");
     synod("check quicksort").exits(2).complains("`list` shows all of them");
-    synod("explain URB5").exits(2).complains("did you mean `URB");
+    synod("explain URB6").exits(2).complains("did you mean `URB");
     synod("check paxos --defect no-nak").exits(2).complains("S0202").complains("no-nack");
     synod("chekc paxos").exits(2).complains("check");
     synod("check").exits(2).complains("no algorithm is named");
@@ -169,8 +169,12 @@ fn a_world_outside_of_the_model_is_refused_and_shown_when_asked_for() {
 #[test]
 fn what_no_ground_plays_is_refused() {
     let place = Place::new();
-    let file = place.write("e.toml", "[failures]\nkind = \"byzantine\"\n");
+    let file = place.write("e.toml", "[failures]\nkind = \"omission\"\n");
     place.synod(&format!("check abd --env {}", file.display())).exits(2).complains("S0206");
+    let lies = "who lies says to anyone, at any time, and nothing else: Send(0), Send(1), Echo(0), Echo(1)";
+    synod("check echo-broadcast --defect counts-echoes").exits(1).says("BCB3").says(lies);
+    synod("sim echo-broadcast --lies 1").exits(2).complains("S0206").complains("only a check plays");
+    synod("check abd --lies 1").exits(2).complains("S0101").complains("lie");
 }
 
 #[test]

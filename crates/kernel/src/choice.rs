@@ -15,6 +15,20 @@ pub enum Choice<M, T> {
         /// Where.
         seat: SeatId,
     },
+    /// A process is the adversary's from the start: it lies. A fault.
+    Corrupt {
+        /// Where.
+        seat: SeatId,
+    },
+    /// The adversary speaks for a process that lies: the message is sent and arrives at once. A fault.
+    Lie {
+        /// In whose name.
+        from: SeatId,
+        /// Where.
+        to: SeatId,
+        /// What.
+        message: M,
+    },
     /// The layer above makes its next request. Lost, but observed, where the process is down.
     Request {
         /// Where.
@@ -126,7 +140,7 @@ impl<M, T> Move<M, T> {
 pub enum Fairness {
     /// No: delivery, pulses, durability, recovery, healing.
     Fair,
-    /// Yes: requests, faults, outputs of oracles.
+    /// Yes: requests, faults, lies, outputs of oracles.
     Unfair,
     /// It depends on time: a timer is due only when its duration has passed.
     Timed,
@@ -141,22 +155,35 @@ impl<M, T> Choice<M, T> {
             | Self::Fire { seat, .. }
             | Self::Output { seat, .. }
             | Self::Recover { seat } => Some(seat),
-            Self::Deliver { to, .. } | Self::Duplicate { to, .. } => Some(to),
-            Self::Lose { .. } | Self::Sync { .. } | Self::Crash { .. } | Self::Sever { .. } | Self::Heal => {
-                None
-            }
+            Self::Deliver { to, .. } | Self::Duplicate { to, .. } | Self::Lie { to, .. } => Some(to),
+            Self::Corrupt { .. }
+            | Self::Lose { .. }
+            | Self::Sync { .. }
+            | Self::Crash { .. }
+            | Self::Sever { .. }
+            | Self::Heal => None,
         }
     }
 
     /// Whether it is a fault.
     pub fn is_fault(&self) -> bool {
-        matches!(self, Self::Duplicate { .. } | Self::Lose { .. } | Self::Crash { .. } | Self::Sever { .. })
+        matches!(
+            self,
+            Self::Corrupt { .. }
+                | Self::Lie { .. }
+                | Self::Duplicate { .. }
+                | Self::Lose { .. }
+                | Self::Crash { .. }
+                | Self::Sever { .. }
+        )
     }
 
     /// The same choice over other representations.
     pub fn map<M2, T2>(self, message: impl FnOnce(M) -> M2, timer: impl FnOnce(T) -> T2) -> Choice<M2, T2> {
         match self {
             Self::Init { seat } => Choice::Init { seat },
+            Self::Corrupt { seat } => Choice::Corrupt { seat },
+            Self::Lie { from, to, message: m } => Choice::Lie { from, to, message: message(m) },
             Self::Request { seat } => Choice::Request { seat },
             Self::Deliver { from, to, message: m } => Choice::Deliver { from, to, message: message(m) },
             Self::Duplicate { from, to, message: m } => Choice::Duplicate { from, to, message: message(m) },
@@ -176,6 +203,8 @@ impl<M: fmt::Debug, T: fmt::Debug> fmt::Display for Choice<M, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Init { seat } => write!(f, "p{} starts", seat.0),
+            Self::Corrupt { seat } => write!(f, "p{} lies from now on", seat.0),
+            Self::Lie { from, to, message } => write!(f, "p{} -> p{}  {message:?} (a lie)", from.0, to.0),
             Self::Request { seat } => write!(f, "p{} is asked", seat.0),
             Self::Deliver { from, to, message } => write!(f, "p{} -> p{}  {message:?}", from.0, to.0),
             Self::Duplicate { from, to, message } => {

@@ -5,7 +5,7 @@ use serde::Serialize;
 use std::fmt::{self, Write as _};
 use synod_model::SystemModel;
 use synod_model::bound::Bound;
-use synod_model::failure::FailureModel;
+use synod_model::failure::{FailureModel, Who};
 use synod_model::link::LinkModel;
 use synod_model::oracle::OracleSet;
 use synod_model::timing::TimingModel;
@@ -141,7 +141,10 @@ fn failures<M: SystemModel>(
         let message =
             format!("processes restart here, the model is {}: they forget everything", model.name());
         say(Code::Amnesia, message, "set `failures.restarts = 0`, or use an algorithm for crash-recovery");
-    } else if !here.kind.at_least(model) && (here.stops.any() || here.restarts.any()) {
+    } else if here.lies.any() && model.profile().lie == Who::Nobody {
+        let message = format!("the model is {}, {} processes lie here", model.name(), here.lies);
+        say(Code::Failures, message, "set `failures.lies = 0`, or use an algorithm for Byzantine failures");
+    } else if !here.kind.at_least(model) && (here.stops.any() || here.restarts.any() || here.lies.any()) {
         let message = format!("the model is {}, processes fail by {} here", model.name(), here.kind.name());
         say(Code::Failures, message, "choose failures of the model's kind or milder");
     } else if here.restarts > weakest.failures.restarts {
@@ -150,7 +153,8 @@ fn failures<M: SystemModel>(
         say(Code::Failures, message, "lower `failures.restarts`");
     }
     let f = environment.faulty_max();
-    if here.stops > weakest.failures.stops && f > 0 {
+    let liars = here.lies > weakest.failures.lies && model.profile().lie != Who::Nobody;
+    if (here.stops > weakest.failures.stops || liars) && f > 0 {
         let message =
             format!("f = {f} of n = {} is beyond the bound {}", environment.processes, M::Bound::FORMULA);
         let largest = M::Bound::faulty_max(environment.processes);

@@ -143,6 +143,11 @@ pub struct Failures {
     /// f: how many processes may stop for ever.
     #[serde(default)]
     pub stops: Budget,
+    /// How many processes may lie: the adversary plays them from the start, and says in their name what it likes of the
+    /// setting's [`lies`](crate::Setting::lies). One that lies is one that might have stopped: the processes that stop
+    /// and those that lie are together at most the larger of the two budgets.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub lies: Budget,
     /// How many crashes, in all, are followed by a recovery.
     #[serde(default)]
     pub restarts: Budget,
@@ -153,13 +158,23 @@ pub struct Failures {
 
 impl Failures {
     /// Nobody fails.
-    pub const NONE: Self =
-        Self { kind: FailureKind::Reliable, stops: Budget::NONE, restarts: Budget::NONE, among: None };
+    pub const NONE: Self = Self {
+        kind: FailureKind::Reliable,
+        stops: Budget::NONE,
+        lies: Budget::NONE,
+        restarts: Budget::NONE,
+        among: None,
+    };
 
     /// Whether `p` may fail.
     pub fn may_fail(&self, p: ProcessId) -> bool {
         self.among.is_none_or(|group| group.contains(p))
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_none(budget: &Budget) -> bool {
+    !budget.any()
 }
 
 /// When a write becomes durable.
@@ -412,7 +427,9 @@ impl Environment {
             failures: Failures {
                 kind: M::Failures::KIND,
                 stops: budget(profile.stop),
-                restarts: budget(profile.restart),
+                lies: budget(profile.lie),
+                // a faulty process that restarts and forgets is one that lies: it counts as faulty there
+                restarts: if profile.restart == Who::Anyone { Budget::Unlimited } else { Budget::NONE },
                 among: None,
             },
             storage: Storage {
@@ -478,6 +495,7 @@ impl Environment {
         let here = &self.failures;
         here.kind.at_least(weaker.kind)
             && here.stops <= weaker.stops
+            && here.lies <= weaker.lies
             && here.restarts <= weaker.restarts
             && match (here.among, weaker.among) {
                 (_, None) => true,
@@ -527,7 +545,7 @@ impl Environment {
 
     /// The largest number of processes that may be faulty in it.
     pub fn faulty_max(&self) -> u32 {
-        match self.failures.stops {
+        match self.failures.stops.max(self.failures.lies) {
             Budget::AtMost(k) => k.min(self.processes),
             Budget::Unlimited => self.processes,
         }

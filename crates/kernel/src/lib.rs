@@ -11,10 +11,12 @@ pub mod choice;
 pub mod diagnostic;
 pub mod draws;
 pub mod environment;
+pub mod in_place;
 pub mod network;
 mod partitions;
 pub mod seat;
 pub mod setting;
+pub mod signature;
 pub mod trace;
 pub mod world;
 
@@ -24,7 +26,8 @@ pub use draws::{Draws, Random, Script};
 pub use environment::{
     Budget, Durability, Environment, Failures, Links, Oracles, Partition, Probability, Storage, Timing,
 };
+pub use in_place::InPlace;
 pub use network::Network;
 pub use seat::{Released, Seat, SeatId, Status, View};
 pub use setting::{Seating, Setting};
-pub use world::{Budgets, Ground, InPlace, Laws, Observed, Rep, Rest, World, step};
+pub use world::{Budgets, Ground, Laws, Observed, Rep, Rest, World, step};

@@ -2,6 +2,7 @@
 
 use crate::draws::Draws;
 use crate::environment::Durability;
+use crate::signature::Signature;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::fmt;
@@ -40,6 +41,8 @@ pub enum Status {
     Down,
     /// Crashed for ever: faulty.
     Stopped,
+    /// Played by the adversary from the start: faulty. It runs no code of its own.
+    Lying,
 }
 
 /// What a handler can read besides its state and the event.
@@ -284,6 +287,11 @@ impl<P: Process> Seat<P> {
         self.status = if restarts { Status::Down } else { Status::Stopped };
     }
 
+    /// The adversary plays it from now on, in place of its code.
+    pub fn corrupt(&mut self) {
+        self.status = Status::Lying;
+    }
+
     /// It will not start again after all.
     pub fn stop(&mut self) {
         self.status = Status::Stopped;
@@ -346,15 +354,10 @@ impl<P: Process> Sink<P> for Recorder<'_, P> {
     }
 
     fn ground_sign(&mut self, statement: &str, _: Granted) -> Vec<u8> {
-        symbolic_signature(self.me, statement)
+        Signature::new(self.me, statement).bytes
     }
 
     fn ground_verify(&self, signer: ProcessId, statement: &str, signature: &[u8], _: Granted) -> bool {
-        symbolic_signature(signer, statement) == signature
+        Signature::new(signer, statement).bytes == signature
     }
-}
-
-/// A signature as theory has it: who and what. Nobody in a simulated or explored world makes one but through a context.
-fn symbolic_signature(signer: ProcessId, statement: &str) -> Vec<u8> {
-    [&signer.0.to_le_bytes(), statement.as_bytes()].concat()
 }

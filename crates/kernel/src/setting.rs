@@ -21,6 +21,12 @@ pub struct Setting<P: Process> {
     pub requests: Vec<Vec<P::Request>>,
     /// Who sits where.
     pub seating: Seating,
+    /// What a lying process may say: a finite domain, made of the protocol's own values.
+    ///
+    /// A lie arrives in the liar's own name, whoever it speaks of. What it carries of the signatures of correct
+    /// processes must have been sent to a lying process before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lies: Vec<P::Message>,
 }
 
 impl<P: Process> Setting<P> {
@@ -32,7 +38,16 @@ impl<P: Process> Setting<P> {
     ) -> Self {
         let seating = Seating::plain(environment.processes);
         requests.resize(seating.len(), Vec::new());
-        Self { environment, parameters, requests, seating }
+        Self { environment, parameters, requests, seating, lies: Vec::new() }
+    }
+
+    /// The same, where those that lie may say this. In ascending order, each once.
+    #[must_use]
+    pub fn with_lies(mut self, mut lies: Vec<P::Message>) -> Self {
+        lies.sort_unstable();
+        lies.dedup();
+        self.lies = lies;
+        self
     }
 
     /// Whether its parts fit each other: what is read from a file may not.
@@ -47,6 +62,9 @@ impl<P: Process> Setting<P> {
         self.seating.fits(n)?;
         if self.requests.len() != self.seating.len() {
             return Err(format!("requests for {} seats, of {}", self.requests.len(), self.seating.len()));
+        }
+        if self.environment.failures.lies.any() && self.seating.len() > n as usize {
+            return Err("twins beside processes that lie: the adversary plays those itself".to_owned());
         }
         match self.environment.failures.among {
             Some(Group { first, count }) if u64::from(first.0) + u64::from(count) > u64::from(n) => {

@@ -7,10 +7,11 @@
 
 use crate::choice::{Choice, Cut, Move};
 use crate::draws::Script;
+use crate::in_place::InPlace;
 use crate::network::InFlight;
 use crate::seat::{Seat, SeatId};
 use crate::setting::Setting;
-use crate::world::{Ground, InPlace, Laws, Observed, World, step};
+use crate::world::{Ground, Laws, Observed, World, step};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::btree_map::Entry;

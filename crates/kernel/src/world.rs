@@ -1,17 +1,17 @@
 //! A world, its enabled choices, and the step.
 
 use crate::choice::{Choice, Cut, Fairness, Move};
-use crate::draws::Draws;
 use crate::environment::{Budget, Environment, Partition};
 use crate::network::InFlight;
-use crate::seat::{Released, Seat, SeatId, Status, View};
+use crate::seat::{Released, SeatId, Status};
 use crate::setting::{Seating, Setting};
+use crate::signature::Signature;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use synod_model::link::{Guarantee, LinkBase};
-use synod_model::{EffectOf, Event, Output, Process, ProcessId, When};
+use synod_model::{Event, Output, Process, ProcessId, When};
 
-/// How the values of a world are represented: in place ([`InPlace`]), or interned by an engine. The only place where
+/// How the values of a world are represented: in place ([`InPlace`](crate::InPlace)), or interned by an engine. The only place where
 /// algorithm code runs.
 pub trait Rep {
     /// A seat with all that is its own.
@@ -42,6 +42,8 @@ pub trait Rep {
     );
     /// The process crashes between two handlers.
     fn crash(&mut self, state: &mut Self::Seat, kept: u32, torn: bool, restarts: bool);
+    /// The adversary plays the process from now on.
+    fn corrupt(&mut self, state: &mut Self::Seat);
     /// An oracle's output is noted; the timer to fire for it.
     fn hear(&mut self, state: &mut Self::Seat, output: Output) -> Option<Self::Timer>;
     /// The request of this index at a seat.
@@ -57,6 +59,11 @@ pub trait Rep {
     fn stores_pending(&self, state: &Self::Seat) -> u32;
     /// The outputs that the oracles it consults may give next.
     fn outputs(&self, state: &Self::Seat, each: impl FnMut(Output));
+
+    /// What a lying process may say, as far as it has the signatures.
+    fn lies(&self, each: impl FnMut(&Self::Message));
+    /// The signatures that a message carries.
+    fn signatures(&self, message: &Self::Message, each: impl FnMut(&Signature));
 }
 
 /// What can be observed at the interface of the processes.
@@ -71,6 +78,8 @@ pub enum Observed<Q, I> {
     Crash(ProcessId),
     /// A process starts again.
     Recover(ProcessId),
+    /// A process is the adversary's from the start: it lies. Nothing else is observed there.
+    Corrupt(ProcessId),
 }
 
 /// Where the effects of a step go: the part of a world that each ground keeps in its own way.
@@ -102,6 +111,8 @@ pub trait Ground<R: Rep> {
 pub struct Budgets {
     /// Crashes for ever.
     pub stops: Budget,
+    /// Processes that lie.
+    pub lies: Budget,
     /// Crashes with recovery.
     pub restarts: Budget,
     /// Losses.
@@ -125,6 +136,7 @@ impl Budgets {
     pub fn of(environment: &Environment) -> Self {
         Self {
             stops: environment.failures.stops,
+            lies: environment.failures.lies,
             restarts: environment.failures.restarts,
             losses: environment.links.losses,
             duplications: environment.links.duplications,
@@ -148,6 +160,10 @@ pub struct Rest {
     pub severed: BTreeSet<(SeatId, SeatId)>,
     /// The processes that stopped for ever.
     pub stopped: BTreeSet<SeatId>,
+    /// The processes that lie.
+    pub lying: BTreeSet<SeatId>,
+    /// The signatures of correct processes that were sent to processes that lie. One adversary plays them all.
+    pub seen: BTreeSet<Signature>,
 }
 
 /// The state of a run, but for what is in flight, which the ground keeps.
@@ -185,6 +201,8 @@ impl<S: Clone> World<S> {
                 asked: vec![0; seats],
                 severed: BTreeSet::new(),
                 stopped: BTreeSet::new(),
+                lying: BTreeSet::new(),
+                seen: BTreeSet::new(),
             },
         }
     }
@@ -214,8 +232,8 @@ impl<S> World<S> {
         in_flight: &impl InFlight<R::Message>,
         mut each: impl FnMut(Choice<R::Message, R::Timer>),
     ) {
-        if let Some(new) = self.seats.iter().position(|s| rep.status(s) == Status::New) {
-            return each(Choice::Init { seat: SeatId(new as u32) });
+        if self.enabled_start(laws, rep, &mut each) {
+            return;
         }
         in_flight.each(|from, to, message| {
             let ways = self.ways(laws, rep, from, to);
@@ -233,8 +251,40 @@ impl<S> World<S> {
         self.enabled_beside(laws, rep, &mut each);
     }
 
+    /// Who lies is settled before anyone starts, in ascending order; then all others start. Whether some have yet to.
+    fn enabled_start<R: Rep<Seat = S>>(
+        &self,
+        laws: Laws<'_>,
+        rep: &R,
+        each: &mut impl FnMut(Choice<R::Message, R::Timer>),
+    ) -> bool {
+        let Some(new) = self.seats.iter().position(|s| rep.status(s) == Status::New) else { return false };
+        let seat = SeatId(new as u32);
+        each(Choice::Init { seat });
+        let settled = || self.seats.iter().any(|s| !matches!(rep.status(s), Status::New | Status::Lying));
+        if self.rest.budgets.lies.any() && !settled() {
+            let last = self.rest.lying.last().copied();
+            laws.seating
+                .seats()
+                .filter(|&seat| Some(seat) > last)
+                .filter(|&seat| laws.environment.failures.may_fail(laws.seating.identity(seat)))
+                .for_each(|seat| each(Choice::Corrupt { seat }));
+        }
+        true
+    }
+
     /// As [`World::enabled`], without what may happen to messages in flight, once all have started.
     fn enabled_beside<R: Rep<Seat = S>>(
+        &self,
+        laws: Laws<'_>,
+        rep: &R,
+        each: &mut impl FnMut(Choice<R::Message, R::Timer>),
+    ) {
+        self.enabled_at_seats(laws, rep, each);
+        self.enabled_partitions(laws, each);
+    }
+
+    fn enabled_at_seats<R: Rep<Seat = S>>(
         &self,
         laws: Laws<'_>,
         rep: &R,
@@ -243,7 +293,42 @@ impl<S> World<S> {
         for seat in laws.seating.seats() {
             self.enabled_at(seat, laws, rep, each);
         }
-        self.enabled_partitions(laws, each);
+        self.enabled_lies(laws, rep, each);
+    }
+
+    /// What the adversary may say, to whom, in whose name.
+    fn enabled_lies<R: Rep<Seat = S>>(
+        &self,
+        laws: Laws<'_>,
+        rep: &R,
+        each: &mut impl FnMut(Choice<R::Message, R::Timer>),
+    ) {
+        if self.rest.lying.is_empty() {
+            return;
+        }
+        rep.lies(|message| {
+            if !self.has_signatures(laws, rep, message) {
+                return;
+            }
+            for &from in &self.rest.lying {
+                for to in laws.seating.seats() {
+                    if rep.status(&self.seats[to.index()]) == Status::Up && !self.is_severed(from, to) {
+                        each(Choice::Lie { from, to, message: message.clone() });
+                    }
+                }
+            }
+        });
+    }
+
+    /// Whether the adversary has what it takes to say `message`: those who lie sign what it likes; of the signatures of
+    /// correct processes it has those that were sent to one who lies.
+    fn has_signatures<R: Rep<Seat = S>>(&self, laws: Laws<'_>, rep: &R, message: &R::Message) -> bool {
+        let mut all = true;
+        rep.signatures(message, |signature| {
+            let own = self.rest.lying.iter().any(|&seat| laws.seating.identity(seat) == signature.signer);
+            all &= own || self.rest.seen.contains(signature);
+        });
+        all
     }
 
     /// How many choices are enabled, and whether `choice` is one of them: what enumerating them all would show, without
@@ -261,27 +346,25 @@ impl<S> World<S> {
     where
         R::Message: PartialEq,
     {
-        if let Some(new) = self.seats.iter().position(|s| rep.status(s) == Status::New) {
-            return (1, *choice == Choice::Init { seat: SeatId(new as u32) });
-        }
         let (mut count, mut found) = (0, false);
-        for (from, to, messages) in links {
-            count += messages * self.ways(laws, rep, from, to).count();
-        }
-        let mut each = |enabled| {
+        let mut see = |enabled| {
             count += 1;
             found |= enabled == *choice;
         };
-        for seat in laws.seating.seats() {
-            self.enabled_at(seat, laws, rep, &mut each);
+        if self.enabled_start(laws, rep, &mut see) {
+            return (count, found);
         }
         if laws.environment.cuts.is_some() || !self.rest.budgets.partitions.any() {
-            self.enabled_partitions(laws, &mut each);
+            self.enabled_beside(laws, rep, &mut see);
         } else {
+            self.enabled_at_seats(laws, rep, &mut see);
             if !self.rest.severed.is_empty() {
-                each(Choice::Heal);
+                see(Choice::Heal);
             }
             count += crate::partitions::count(self.seats.len(), &self.rest.severed);
+        }
+        for (from, to, messages) in links {
+            count += messages * self.ways(laws, rep, from, to).count();
         }
         let may = |from: SeatId, to: SeatId| self.ways(laws, rep, from, to);
         let found = match choice {
@@ -330,6 +413,8 @@ impl<S> World<S> {
         let state = &self.seats[seat.index()];
         let budgets = &self.rest.budgets;
         match rep.status(state) {
+            // what is asked of the adversary is nobody's business
+            Status::Lying => return,
             Status::New | Status::Stopped => {}
             Status::Down => each(Choice::Recover { seat }),
             Status::Up => {
@@ -381,7 +466,9 @@ impl<S> World<S> {
                 Some(When::After(_)) => Fairness::Timed,
                 _ => Fairness::Fair,
             },
-            Choice::Request { .. }
+            Choice::Corrupt { .. }
+            | Choice::Lie { .. }
+            | Choice::Request { .. }
             | Choice::Duplicate { .. }
             | Choice::Lose { .. }
             | Choice::Output { .. }
@@ -417,9 +504,27 @@ impl Budgets {
         }
     }
 
+    /// One of the two was spent, and with it one of f, the larger of both.
+    fn spend_faulty(&mut self, f: Budget) {
+        let left = f.spent();
+        self.stops = self.stops.min(left);
+        self.lies = self.lies.min(left);
+    }
+
     fn spend_crash(&mut self, forever: bool) {
-        let budget = if forever { &mut self.stops } else { &mut self.restarts };
-        *budget = budget.spent();
+        if forever {
+            let f = self.stops.max(self.lies);
+            self.stops = self.stops.spent();
+            self.spend_faulty(f);
+        } else {
+            self.restarts = self.restarts.spent();
+        }
+    }
+
+    fn spend_lie(&mut self) {
+        let f = self.stops.max(self.lies);
+        self.lies = self.lies.spent();
+        self.spend_faulty(f);
     }
 }
 
@@ -471,6 +576,8 @@ pub fn step<R: Rep, G: Ground<R>>(
     let mut at = At { world, laws, rep, ground, cut };
     match choice {
         Choice::Init { seat } => _ = at.react(seat, Event::Init),
+        Choice::Corrupt { seat } => at.corrupt(seat),
+        Choice::Lie { from, to, message } => at.lie(from, to, message),
         Choice::Request { seat } => at.request(seat),
         Choice::Deliver { from, to, message } => at.deliver(from, to, message),
         Choice::Duplicate { from, to, message } => at.duplicate(from, to, message),
@@ -502,16 +609,40 @@ impl<R: Rep, G: Ground<R>> At<'_, R, G> {
         if !matches!(event, Event::Init | Event::Recover) && self.rep.status(state) != Status::Up {
             return false;
         }
-        let (laws, ground, stopped) = (self.laws, &mut *self.ground, &self.world.rest.stopped);
-        let mut said = false;
+        let (laws, ground, rest) = (self.laws, &mut *self.ground, &self.world.rest);
+        let (mut said, mut overheard) = (false, Vec::new());
         self.rep.react(seat, state, event, self.cut, &mut |released| {
             said = true;
-            release(laws, stopped, ground, seat, released);
+            release(laws, rest, ground, &mut overheard, seat, released);
         });
+        self.overhear(&overheard);
         if let Some(cut) = self.cut {
             self.crashed(seat, cut.forever);
         }
         said
+    }
+
+    fn corrupt(&mut self, seat: SeatId) {
+        self.world.rest.budgets.spend_lie();
+        self.rep.corrupt(&mut self.world.seats[seat.index()]);
+        self.world.rest.lying.insert(seat);
+        self.ground.observe(Observed::Corrupt(self.laws.seating.identity(seat)));
+    }
+
+    fn lie(&mut self, from: SeatId, to: SeatId, message: R::Message) {
+        self.react(to, Event::Message(self.laws.seating.identity(from), message));
+    }
+
+    /// The adversary keeps the signatures of what was sent to those who lie, and forgets the rest.
+    fn overhear(&mut self, messages: &[R::Message]) {
+        for message in messages {
+            let seen = &mut self.world.rest.seen;
+            self.rep.signatures(message, |signature| {
+                if !seen.contains(signature) {
+                    seen.insert(signature.clone());
+                }
+            });
+        }
     }
 
     fn request(&mut self, seat: SeatId) {
@@ -576,10 +707,12 @@ impl<R: Rep, G: Ground<R>> At<'_, R, G> {
     }
 
     fn sync(&mut self, seat: SeatId) {
-        let (laws, ground, stopped) = (self.laws, &mut *self.ground, &self.world.rest.stopped);
+        let (laws, ground, rest) = (self.laws, &mut *self.ground, &self.world.rest);
+        let mut overheard = Vec::new();
         self.rep.sync(&mut self.world.seats[seat.index()], &mut |released| {
-            release(laws, stopped, ground, seat, released);
+            release(laws, rest, ground, &mut overheard, seat, released);
         });
+        self.overhear(&overheard);
     }
 
     fn crash(&mut self, seat: SeatId, forever: bool, kept: u32, torn: bool) {
@@ -626,14 +759,17 @@ fn when<R: Rep>(rep: &R, state: &R::Seat, timer: &R::Timer) -> Option<When> {
 #[inline]
 fn release<R: Rep, G: Ground<R>>(
     laws: Laws<'_>,
-    stopped: &BTreeSet<SeatId>,
+    rest: &Rest,
     ground: &mut G,
+    overheard: &mut Vec<R::Message>,
     from: SeatId,
     released: Released<R::Message, R::Indication, R::Timer>,
 ) {
     match released {
         Released::Send(to, message) => laws.seating.receivers(from, to, |seat| {
-            if stopped.is_empty() || !stopped.contains(&seat) {
+            if !rest.lying.is_empty() && rest.lying.contains(&seat) {
+                overheard.push(message.clone());
+            } else if rest.stopped.is_empty() || !rest.stopped.contains(&seat) {
                 ground.send(from, seat, message.clone());
             }
         }),
@@ -643,100 +779,5 @@ fn release<R: Rep, G: Ground<R>>(
         Released::Armed(timer, when) => ground.armed(from, timer, when),
         Released::Disarmed(timer) => ground.disarmed(from, timer),
         Released::Stored => ground.stored(from),
-    }
-}
-
-/// Values in place: what the simulator, the reference checker, replay and the real runtime use.
-pub struct InPlace<'a, P: Process, D> {
-    setting: &'a Setting<P>,
-    /// Where the outcomes of draws come from.
-    pub draws: D,
-    /// The effects of the last handler, while it runs.
-    scratch: Vec<EffectOf<P>>,
-    /// Where the effects of every handler are copied to, if anyone asks.
-    pub record: Option<Vec<EffectOf<P>>>,
-}
-
-impl<'a, P: Process, D: Draws> InPlace<'a, P, D> {
-    /// The representation of a run in this setting.
-    pub fn new(setting: &'a Setting<P>, draws: D) -> Self {
-        Self { setting, draws, scratch: Vec::new(), record: None }
-    }
-}
-
-impl<P: Process, D: Draws> Rep for InPlace<'_, P, D> {
-    type Seat = Seat<P>;
-    type Message = P::Message;
-    type Timer = P::Timer;
-    type Request = P::Request;
-    type Indication = P::Indication;
-
-    #[inline]
-    fn react(
-        &mut self,
-        seat: SeatId,
-        state: &mut Seat<P>,
-        event: Event<P::Message, P::Timer, P::Request>,
-        cut: Option<Cut>,
-        release: &mut impl FnMut(Released<P::Message, P::Indication, P::Timer>),
-    ) {
-        let view = View {
-            me: self.setting.seating.identity(seat),
-            group: self.setting.group(),
-            parameters: &self.setting.parameters,
-            bounds: self.setting.environment.timing.bounds,
-        };
-        state.handle(view, event, &mut self.draws, &mut self.scratch);
-        if let Some(record) = &mut self.record {
-            record.extend(self.scratch.iter().cloned());
-        }
-        let durability = self.setting.environment.storage.durability;
-        state.commit(&mut self.scratch, cut.map(|cut| cut.before as usize), durability, release);
-        if let Some(cut) = cut {
-            state.crash(0, false, !cut.forever);
-        }
-    }
-
-    fn sync(
-        &mut self,
-        state: &mut Seat<P>,
-        release: &mut impl FnMut(Released<P::Message, P::Indication, P::Timer>),
-    ) {
-        state.sync(release);
-    }
-
-    fn crash(&mut self, state: &mut Seat<P>, kept: u32, torn: bool, restarts: bool) {
-        state.crash(kept, torn, restarts);
-    }
-
-    fn hear(&mut self, state: &mut Seat<P>, output: Output) -> Option<P::Timer> {
-        state.hear(output)
-    }
-
-    fn request(&mut self, seat: SeatId, index: u32) -> Option<P::Request> {
-        self.setting.requests[seat.index()].get(index as usize).cloned()
-    }
-
-    fn requests(&self, seat: SeatId) -> u32 {
-        self.setting.requests.get(seat.index()).map_or(0, |r| r.len() as u32)
-    }
-
-    #[inline]
-    fn status(&self, state: &Seat<P>) -> Status {
-        state.status()
-    }
-
-    fn timers(&self, state: &Seat<P>, mut each: impl FnMut(&P::Timer, When)) {
-        for (timer, when) in state.timers() {
-            each(timer, *when);
-        }
-    }
-
-    fn stores_pending(&self, state: &Seat<P>) -> u32 {
-        state.stores_pending() as u32
-    }
-
-    fn outputs(&self, state: &Seat<P>, each: impl FnMut(Output)) {
-        state.outputs(each);
     }
 }

@@ -41,8 +41,8 @@ fn group() -> impl Strategy<Value = Group> {
 }
 
 fn failures() -> impl Strategy<Value = Failures> {
-    (prop::sample::select(FailureKind::ALL.to_vec()), budget(), budget(), option::of(group()))
-        .prop_map(|(kind, stops, restarts, among)| Failures { kind, stops, restarts, among })
+    (prop::sample::select(FailureKind::ALL.to_vec()), budget(), budget(), budget(), option::of(group()))
+        .prop_map(|(kind, stops, lies, restarts, among)| Failures { kind, stops, lies, restarts, among })
 }
 
 fn storage() -> impl Strategy<Value = Storage> {
@@ -156,12 +156,13 @@ fn graft(base: &Environment, donor: &Environment, component: usize) -> Environme
         24 => out.timing.bounds = donor.timing.bounds,
         25 => out.oracles.granted = donor.oracles.granted,
         26 => out.oracles.outputs = donor.oracles.outputs,
+        27 => out.failures.lies = donor.failures.lies,
         _ => out.measure = donor.measure,
     }
     out
 }
 
-const COMPONENTS: usize = 28;
+const COMPONENTS: usize = 29;
 const FAILURE_KIND: usize = 1;
 const TORN_WRITES: usize = 6;
 const ORACLE_OUTPUTS: usize = 26;
@@ -212,7 +213,7 @@ proptest! {
             // (torn writes are the weakest's too wherever the model grants storage)
             let idle = TORN_WRITES == place
                 || (ORACLE_OUTPUTS == place && e.oracles.granted.is_empty())
-                || (FAILURE_KIND == place && !e.failures.stops.any() && !e.failures.restarts.any());
+                || (FAILURE_KIND == place && ![e.failures.stops, e.failures.lies, e.failures.restarts].iter().any(|b| b.any()));
             prop_assert_eq!(outside(&e).is_empty(), e.refines(&weakest) || idle, "{} and {:?}", name, e);
         }
     }

@@ -44,6 +44,11 @@ pub struct Unverified<T> {
 }
 
 impl<T> Unverified<T> {
+    /// A claim, true or not: what a process that lies may send.
+    pub fn claim(signer: ProcessId, value: T, signature: Vec<u8>) -> Self {
+        Self { signer, value, signature }
+    }
+
     /// Who is claimed to have signed it.
     pub fn claimed_signer(&self) -> ProcessId {
         self.signer

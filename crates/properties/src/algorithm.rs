@@ -92,6 +92,13 @@ pub trait Algorithm: Send + Sync + 'static {
     /// By process: what the layer above asks, in order.
     fn requests(scale: &Scale) -> Vec<Vec<<Self::Process as Process>::Request>>;
 
+    /// What a process that lies may say: a finite domain, made of the protocol's own values in the world of this scale.
+    /// Where there is none, those that lie are silent.
+    fn lies(scale: &Scale) -> Vec<<Self::Process as Process>::Message> {
+        let _ = scale;
+        Vec::new()
+    }
+
     /// Its properties.
     fn monitor(scale: &Scale) -> Self::Monitor;
 

@@ -66,6 +66,8 @@ pub struct BroadcastMonitor<M> {
     /// By origin and value.
     fates: BTreeMap<(ProcessId, M), Fate>,
     down: ProcessSet,
+    /// Who lies: what it broadcasts is anyone's guess.
+    lying: ProcessSet,
 }
 
 impl<M: Value> BroadcastMonitor<M> {
@@ -85,7 +87,8 @@ impl<M: Value> BroadcastMonitor<M> {
     }
 
     fn new(grade: Grade, n: u32) -> Self {
-        Self { grade, group: Group::first(n), fates: BTreeMap::new(), down: ProcessSet::new() }
+        let (fates, nobody) = (BTreeMap::new(), ProcessSet::new());
+        Self { grade, group: Group::first(n), fates, down: nobody.clone(), lying: nobody }
     }
 
     fn no_duplication(&self) -> Property {
@@ -113,6 +116,11 @@ impl<M: Value> BroadcastMonitor<M> {
 
     fn on_deliver(&mut self, at: ProcessId, deliver: &BroadcastDeliver<M>) -> Result<(), Violation> {
         let BroadcastDeliver { origin, message } = deliver;
+        if self.lying.contains(*origin) {
+            let fate = self.fates.entry((*origin, message.clone())).or_default();
+            *fate.delivered.entry(at).or_default() += 1;
+            return Ok(());
+        }
         let (no_creation, no_duplication) = (self.no_creation(), self.no_duplication());
         let Some(fate) = self.fates.get_mut(&(*origin, message.clone())) else {
             let what = format!("{at} delivered {message:?} from {origin}, which never broadcast it");
@@ -171,6 +179,9 @@ impl<M: Value> Monitor<Broadcast<M>, BroadcastDeliver<M>> for BroadcastMonitor<M
             Observation::Recover { at } => {
                 self.down.remove(*at);
             }
+            Observation::Corrupt { at } => {
+                self.lying.insert(*at);
+            }
         }
         Ok(())
     }
@@ -214,7 +225,7 @@ fn owe_validity<M: Value>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{crash, indicate, owed, recover, request, verdict};
+    use crate::testing::{corrupt, crash, indicate, owed, recover, request, verdict};
 
     const P: [ProcessId; 3] = [ProcessId(0), ProcessId(1), ProcessId(2)];
     const GRADES: [fn(u32) -> BroadcastMonitor<char>; 3] =
@@ -299,6 +310,18 @@ mod tests {
                 verdict(monitor, &[indicate(P[1], &d)]).is_ok(),
                 "it may have been handled before the crash"
             );
+        }
+    }
+
+    #[test]
+    fn what_a_process_that_lies_broadcast_nobody_knows() {
+        let d = delivery('a');
+        for grade in GRADES {
+            let twice = [corrupt(P[0]), indicate(P[1], &d), indicate(P[1], &d)];
+            let monitor = verdict(grade(3), &twice).expect("it may have broadcast it twice");
+            assert!(debts(&monitor).iter().all(|(id, _)| id.ends_with('4')), "agreement alone is owed");
+            let of_another = [corrupt(P[2]), indicate(P[1], &d)];
+            assert!(verdict(grade(3), &of_another).is_err());
         }
     }
 }

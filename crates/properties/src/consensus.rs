@@ -8,7 +8,7 @@ use synod_model::{Group, ProcessId, ProcessSet, State};
 /// Once some process has proposed and stayed up, every correct process decides: in its current incarnation, since the
 /// layer above forgets with the process. The crash of the proposer voids the debt until it proposes anew.
 pub const TERMINATION: Property = Property::liveness("C1", "termination");
-/// Who decides v: some process had proposed v, at whatever time.
+/// Who decides v: some process had proposed v, at whatever time. Nothing is said where some process lies: it may have.
 pub const VALIDITY: Property = Property::safety("C2", "validity");
 /// No process decides twice, between two restarts of it.
 pub const INTEGRITY: Property = Property::safety("C3", "integrity");
@@ -32,6 +32,8 @@ pub struct Consensus<V> {
     deciders: ProcessSet,
     /// Who is down.
     down: ProcessSet,
+    /// Some process lies: it may have proposed anything.
+    lies: bool,
     /// The first decision of all.
     first: Option<(ProcessId, V)>,
 }
@@ -45,6 +47,7 @@ impl<V: State> Consensus<V> {
             proposers: ProcessSet::new(),
             deciders: ProcessSet::new(),
             down: ProcessSet::new(),
+            lies: false,
             first: None,
         }
     }
@@ -62,7 +65,7 @@ impl<V: State> Consensus<V> {
     }
 
     fn on_decide(&mut self, p: ProcessId, value: &V) -> Result<(), Violation> {
-        if !self.proposed.contains(value) {
+        if !self.lies && !self.proposed.contains(value) {
             let what = format!("{p} decided {value:?}, which nobody had proposed");
             return Err(Violation::new(&VALIDITY, what));
         }
@@ -112,6 +115,7 @@ impl<V: State> Monitor<Propose<V>, Decide<V>> for Consensus<V> {
             Observation::Indication { at, indication: Decide(value) } => self.on_decide(at, value)?,
             Observation::Crash { at } => self.on_crash(at),
             Observation::Recover { at } => self.on_recover(at),
+            Observation::Corrupt { .. } => self.lies = true,
         }
         Ok(())
     }
@@ -173,6 +177,7 @@ impl<V: State> Monitor<ProposeAt<V>, DecideAt<V>> for ConsensusSequence<V> {
             }
             Observation::Crash { at } => self.each().for_each(|instance| instance.on_crash(at)),
             Observation::Recover { at } => self.each().for_each(|instance| instance.on_recover(at)),
+            Observation::Corrupt { .. } => self.each().for_each(|instance| instance.lies = true),
         }
         Ok(())
     }

@@ -61,7 +61,7 @@ impl<Q> Monitor<Q, Trust> for LeaderMonitor {
     fn observe(&mut self, observation: &Observation<'_, Q, Trust>) -> Result<(), Violation> {
         match observation {
             Observation::Indication { at, indication: Trust(leader) } => self.set(*at, Some(*leader)),
-            Observation::Crash { at } => {
+            Observation::Crash { at } | Observation::Corrupt { at } => {
                 self.down.insert(*at);
                 self.set(*at, None); // it must be told anew
             }

@@ -6,6 +6,7 @@
 
 pub mod algorithm;
 pub mod broadcast;
+pub mod byzantine_broadcast;
 pub mod consensus;
 pub mod leader;
 pub mod links;

@@ -67,7 +67,7 @@ impl<M: Value> Monitor<LinkSend<M>, LinkDeliver<M>> for FairLossLinks<M> {
                 }
                 self.delivered = true;
             }
-            Observation::Crash { .. } | Observation::Recover { .. } => {}
+            Observation::Crash { .. } | Observation::Recover { .. } | Observation::Corrupt { .. } => {}
         }
         Ok(())
     }
@@ -149,7 +149,7 @@ impl<M: Value> Monitor<LinkSend<M>, LinkDeliver<M>> for StubbornLinks<M> {
         match observation {
             Observation::Request { at, request } => self.on_send(*at, request),
             Observation::Indication { at, indication } => self.on_deliver(*at, indication)?,
-            Observation::Crash { at } => self.on_crash(*at),
+            Observation::Crash { at } | Observation::Corrupt { at } => self.on_crash(*at),
             Observation::Recover { at } => {
                 self.down.remove(*at);
             }
@@ -280,7 +280,7 @@ impl<M: Value> Monitor<LinkSend<M>, LinkDeliver<M>> for PerfectLinks<M> {
             Observation::Indication { at, indication } => {
                 self.traffic.deliver(*at, indication, |count| count + 1, &PL2, &PL3)?;
             }
-            Observation::Crash { at } => {
+            Observation::Crash { at } | Observation::Corrupt { at } => {
                 self.down.insert(*at);
                 self.traffic.forgive(|from, to| from == *at || to == *at);
             }
@@ -343,7 +343,7 @@ impl<M: Value> Monitor<LinkSend<M>, LogDeliver<M>> for LoggedLinks<M> {
                 self.traffic.send(*at, request, !self.crashed.contains(*at));
             }
             Observation::Indication { at, indication } => self.on_log(*at, indication)?,
-            Observation::Crash { at } => {
+            Observation::Crash { at } | Observation::Corrupt { at } => {
                 self.crashed.insert(*at);
                 self.traffic.forgive(|from, _| from == *at);
             }
@@ -410,7 +410,7 @@ impl<M: Value> Monitor<LinkSend<M>, LinkDeliver<M>> for FifoOrder<M> {
                 queue.push_back(request.message.clone());
             }
             Observation::Indication { at, indication } => self.on_deliver(*at, indication)?,
-            Observation::Crash { .. } | Observation::Recover { .. } => {}
+            Observation::Crash { .. } | Observation::Recover { .. } | Observation::Corrupt { .. } => {}
         }
         Ok(())
     }

@@ -71,6 +71,11 @@ pub enum Observation<'a, Q, I> {
         /// Who.
         at: ProcessId,
     },
+    /// `at` is the adversary's from the start: it lies. Nothing else is observed there, nothing is promised of it.
+    Corrupt {
+        /// Who.
+        at: ProcessId,
+    },
 }
 
 /// A property of safety is broken.

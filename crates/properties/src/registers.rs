@@ -128,7 +128,8 @@ impl<V: State> Monitor<RegisterRequest<V>, Return<V>> for AtomicRegister<V> {
         match *observation {
             Observation::Request { at, request } => self.on_request(at, request),
             Observation::Indication { at, indication } => self.on_return(at, indication)?,
-            Observation::Crash { at } => self.on_crash(at),
+            // what a client that lies asks for, nobody sees
+            Observation::Crash { at } | Observation::Corrupt { at } => self.on_crash(at),
             Observation::Recover { at } => self.on_recover(at),
         }
         Ok(())

@@ -19,6 +19,10 @@ pub(crate) fn recover<'a, Q, I>(at: ProcessId) -> Observation<'a, Q, I> {
     Observation::Recover { at }
 }
 
+pub(crate) fn corrupt<'a, Q, I>(at: ProcessId) -> Observation<'a, Q, I> {
+    Observation::Corrupt { at }
+}
+
 /// The monitor after these observations, or the property that one of them breaks.
 pub(crate) fn verdict<Q, I, M: Monitor<Q, I>>(
     mut monitor: M,

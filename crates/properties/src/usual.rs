@@ -26,9 +26,16 @@ pub fn usual<M: SystemModel>(ground: GroundKind, n: u32) -> Environment {
     // somebody should be left to speak of
     let f = M::Bound::faulty_max(n).min(n.saturating_sub(1));
     environment.failures.stops = may(profile.stop, f);
+    // one that restarts and forgets is correct where anyone may; elsewhere it is one that lies
+    let restart = if profile.restart == Who::Anyone { Who::Anyone } else { Who::Nobody };
     match ground {
         GroundKind::Check => {
-            environment.failures.restarts = may(profile.restart, 1);
+            if profile.lie != Who::Nobody {
+                // one that lies may as well be silent
+                environment.failures.stops = Budget::NONE;
+                environment.failures.lies = may(profile.lie, f);
+            }
+            environment.failures.restarts = may(restart, 1);
             losses(&mut environment, M::Link::KIND, 1);
             // in flight as a set: what is sent again and again is one message
             environment.links.as_set = lossy(M::Link::KIND);
@@ -37,17 +44,17 @@ pub fn usual<M: SystemModel>(ground: GroundKind, n: u32) -> Environment {
             }
         }
         GroundKind::Sim => {
-            environment.failures.restarts = may(profile.restart, 2 * n);
+            environment.failures.restarts = may(restart, 2 * n);
             losses(&mut environment, M::Link::KIND, 1_000);
             environment.partitions = Budget::AtMost(3);
             environment.storage.durability = Durability::Deferred;
             environment.storage.sync_max = Duration::from_millis(5);
-            environment.storage.torn_writes = may(profile.restart, n);
+            environment.storage.torn_writes = may(restart, n);
             environment.oracles.outputs = weakest.oracles.outputs;
         }
         GroundKind::Run => {
             // what TCP gives is at least what fair-loss links promise
-            environment.failures.restarts = may(profile.restart, n);
+            environment.failures.restarts = may(restart, n);
             environment.partitions = Budget::AtMost(2);
             environment.storage.durability = Durability::Deferred;
         }
@@ -89,8 +96,8 @@ mod tests {
     use super::*;
     use synod_kernel::diagnostic::outside;
     use synod_model::{
-        AnyNumber, Asynchronous, CrashRecovery, CrashStop, FairLoss, Majority, Omega, PartiallySynchronous,
-        Perfect, Reliable, Stubborn, With,
+        AnyNumber, Asynchronous, Authenticated, Byzantine, CrashRecovery, CrashStop, FairLoss, Majority,
+        Omega, PartiallySynchronous, Perfect, Reliable, Stubborn, ThirdFaulty, With,
     };
 
     fn within<M: SystemModel>() {
@@ -110,5 +117,6 @@ mod tests {
         within::<(CrashStop, Perfect, With<Asynchronous, Omega>, Majority)>();
         within::<(CrashRecovery, FairLoss, PartiallySynchronous, AnyNumber)>();
         within::<(CrashRecovery, Perfect, PartiallySynchronous, Majority)>();
+        within::<(Byzantine, Authenticated<Perfect>, Asynchronous, ThirdFaulty)>();
     }
 }

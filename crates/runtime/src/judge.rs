@@ -72,7 +72,7 @@ pub fn judge_observations<Q, I, M: Monitor<Q, I>>(observed: &[Observed<Q, I>], m
     monitor.reached(&mut |goal| _ = reached.insert(goal));
     for (number, observation) in observed.iter().enumerate() {
         match observation {
-            Observed::Crash(p) => _ = crashed.insert(*p),
+            Observed::Crash(p) | Observed::Corrupt(p) => _ = crashed.insert(*p),
             Observed::Recover(p) => _ = crashed.remove(p),
             Observed::Request(..) | Observed::Indication(..) => {}
         }
@@ -101,6 +101,7 @@ fn view<Q, I>(observed: &Observed<Q, I>) -> Observation<'_, Q, I> {
         Observed::Indication(at, indication) => Observation::Indication { at: *at, indication },
         Observed::Crash(at) => Observation::Crash { at: *at },
         Observed::Recover(at) => Observation::Recover { at: *at },
+        Observed::Corrupt(at) => Observation::Corrupt { at: *at },
     }
 }
 

@@ -114,7 +114,7 @@ mod tests {
     fn environment(kind: FailureKind, stops: u32, restarts: u32) -> Environment {
         let mut environment = Environment::benign(5);
         let (stops, restarts) = (Budget::AtMost(stops), Budget::AtMost(restarts));
-        environment.failures = Failures { kind, stops, restarts, among: None };
+        environment.failures = Failures { kind, stops, restarts, ..Failures::NONE };
         environment.partitions = Budget::AtMost(2);
         environment
     }

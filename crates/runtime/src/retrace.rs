@@ -161,7 +161,8 @@ fn failures<P: Process>(execution: &Execution<P>) -> Failures {
         stops += u32::from(incarnations.last().is_some_and(|last| !last.stopped()));
     }
     let kind = <FailuresOf<P> as FailureModel>::KIND;
-    Failures { kind, stops: Budget::AtMost(stops), restarts: Budget::AtMost(restarts), among: None }
+    let (stops, restarts) = (Budget::AtMost(stops), Budget::AtMost(restarts));
+    Failures { kind, stops, restarts, ..Failures::NONE }
 }
 
 /// A run being retold.

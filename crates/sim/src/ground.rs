@@ -307,6 +307,7 @@ where
             Observed::Indication(at, indication) => Observation::Indication { at: *at, indication },
             Observed::Crash(at) => Observation::Crash { at: *at },
             Observed::Recover(at) => Observation::Recover { at: *at },
+            Observed::Corrupt(at) => Observation::Corrupt { at: *at },
         };
         match self.monitor.observe(&observation) {
             Ok(()) => self.note_goals(),

@@ -1,13 +1,17 @@
-//! Broadcast (CGR11 ch. 3): from best effort to uniform agreement.
+//! Broadcast (CGR11 ch. 3): from best effort to uniform agreement, and among processes that may lie.
 //!
 //! All of them take ⟨Broadcast⟩ as [`Broadcast`] and tell ⟨Deliver⟩ as [`BroadcastDeliver`].
 
 pub mod best_effort;
+pub mod double_echo;
 pub mod eager_reliable;
+pub mod echo;
 pub mod majority_ack;
 
 pub use best_effort::BestEffortBroadcast;
+pub use double_echo::DoubleEchoBroadcast;
 pub use eager_reliable::EagerReliableBroadcast;
+pub use echo::EchoBroadcast;
 pub use majority_ack::MajorityAckBroadcast;
 pub use synod_model::interface::{Broadcast, BroadcastDeliver};
 

@@ -24,7 +24,6 @@ pub use interval::Interval;
 pub use model::{Explored, Scope};
 pub use qualitative::{AlmostSurely, Escape};
 pub use values::{Answer, Precision};
-pub(crate) use world::judge;
 pub use world::{CutOff, Taken, WorldState, Worlds};
 
 use crate::system::{Justice, Plain};

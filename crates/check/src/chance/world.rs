@@ -5,13 +5,14 @@ use super::{Distribution, Game};
 use crate::fingerprint::print_of;
 use crate::system::Justice;
 use std::hash::Hash;
+use crate::worlds::judge;
 use synod_kernel::seat::cuts;
 use synod_kernel::{
     Budget, Choice, Cut, Ground, InPlace, Laws, Move, Network, Observed, Script, Seat, SeatId, Setting,
     Status, World, step,
 };
 use synod_model::{DrawKind, Process};
-use synod_properties::{Monitor, Observation, Violation};
+use synod_properties::{Monitor, Violation};
 
 /// The runs of a setting under every adversary, as a game.
 pub struct Worlds<'a, P: Process, M> {
@@ -160,19 +161,6 @@ impl<P: Process> Ground<Scripted<'_, P>> for Landing<'_, P> {
     fn discard_to(&mut self, seat: SeatId) {
         self.network.discard_to(seat);
     }
-}
-
-/// Feeds what was observed to a monitor.
-pub(crate) fn judge<Q, I, M: Monitor<Q, I>>(
-    monitor: &mut M,
-    observed: &Observed<Q, I>,
-) -> Result<(), Violation> {
-    monitor.observe(&match observed {
-        Observed::Request(at, request) => Observation::Request { at: *at, request },
-        Observed::Indication(at, indication) => Observation::Indication { at: *at, indication },
-        Observed::Crash(at) => Observation::Crash { at: *at },
-        Observed::Recover(at) => Observation::Recover { at: *at },
-    })
 }
 
 /// The crashes inside the handler of a choice that budgets allow, before effects at these places.

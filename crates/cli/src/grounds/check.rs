@@ -41,12 +41,20 @@ pub fn check<A: Algorithm>(world: &World, options: &Options, watch: &Watch) -> R
         number(&mut report.numbers, name, value);
     }
     number(&mut report.numbers, "complete", found.complete);
+    let lies = lies(&setting);
+    if let Some(lies) = &lies {
+        number(&mut report.numbers, "lies", lies.clone());
+    }
     report.scope = scope(&setting, &found);
     let bounds = limits(&world.environment, A::MEASURE);
     if !bounds.is_empty() {
         report.world = format!("{}; {}", report.world, bounds.join(", "));
     }
     report.notes = not_explored::<A>(&world.environment, options);
+    report.notes.extend(lies.map(|lies| match &lies[..] {
+        [] => "who lies is silent: the algorithm names nothing that it may say".to_owned(),
+        lies => format!("who lies says to anyone, at any time, and nothing else: {}", lies.join(", ")),
+    }));
     report.notes.extend(found.stopped.iter().filter(|_| found.counterexample.is_none()).cloned());
     if let Some(counterexample) = &found.counterexample {
         confirm::<A>(&mut report, counterexample.trace(A::NAME, &setting), None);
@@ -70,6 +78,12 @@ fn scope<P: synod_model::Process>(setting: &Setting<P>, found: &synod_check::Rep
         (None, false) => format!("not complete beyond depth {}", found.depth),
     };
     format!("{}: {how}, {}", within.join(", "), count(found.states, "state", "states"))
+}
+
+/// The domain of what those who lie may say, where any may.
+fn lies<P: synod_model::Process>(setting: &Setting<P>) -> Option<Vec<String>> {
+    let any = setting.environment.failures.lies.any();
+    any.then(|| setting.lies.iter().map(|message| format!("{message:?}")).collect())
 }
 
 /// What lies beyond the bounds.

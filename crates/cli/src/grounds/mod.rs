@@ -45,7 +45,9 @@ fn setting<A: Algorithm>(world: &World) -> Result<Setting<A::Process>, Error> {
         let what = format!("it asks {} processes, there are {}", requests.len(), world.environment.processes);
         return Err(Error::Scale { what, hint: "raise --n".to_owned() });
     }
-    Ok(Setting::new(world.environment.clone(), parameters, requests))
+    let setting = Setting::new(world.environment.clone(), parameters, requests);
+    let lies = if world.environment.failures.lies.any() { A::lies(&world.scale) } else { Vec::new() };
+    Ok(setting.with_lies(lies))
 }
 
 /// The algorithm's name with its broken twin.

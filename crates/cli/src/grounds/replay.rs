@@ -105,13 +105,14 @@ fn observation<Q, I>(observed: &Observed<Q, I>) -> Observation<'_, Q, I> {
         Observed::Indication(at, indication) => Observation::Indication { at: *at, indication },
         Observed::Crash(at) => Observation::Crash { at: *at },
         Observed::Recover(at) => Observation::Recover { at: *at },
+        Observed::Corrupt(at) => Observation::Corrupt { at: *at },
     }
 }
 
-/// Who stops for ever in this step. The seats of these worlds are their processes.
+/// Who stops for ever in this step, or lies from it on. The seats of these worlds are their processes.
 fn stops<P: Process>(line: &Line<P>) -> Option<ProcessId> {
     let seat = match line.choice {
-        Choice::Crash { seat, forever: true, .. } => Some(seat),
+        Choice::Crash { seat, forever: true, .. } | Choice::Corrupt { seat } => Some(seat),
         _ => line.cut.filter(|cut| cut.forever).and_then(|_| line.choice.handler_seat()),
     };
     seat.map(|seat| ProcessId(seat.0))

@@ -1,6 +1,7 @@
 //! The algorithms of the library as the grounds take them: what is asked of them, what judges them, and in which worlds.
 
 mod broadcast;
+mod byzantine;
 mod consensus;
 mod detectors;
 mod links;
@@ -13,7 +14,7 @@ use synod_properties::Scale;
 
 /// All of them; the first is what is verified where nothing is said.
 pub(crate) fn all() -> Vec<Entry> {
-    [consensus::all(), registers::all(), broadcast::all(), links::all(), detectors::all()]
+    [consensus::all(), registers::all(), broadcast::all(), byzantine::all(), links::all(), detectors::all()]
         .into_iter()
         .flatten()
         .collect()

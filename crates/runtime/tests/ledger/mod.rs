@@ -174,7 +174,7 @@ impl Monitor<u64, Told> for LedgerMonitor {
                 }
             }
             Observation::Crash { at } => self.owed.retain(|_, by| by != at),
-            Observation::Recover { .. } => {}
+            Observation::Recover { .. } | Observation::Corrupt { .. } => {}
         }
         Ok(())
     }

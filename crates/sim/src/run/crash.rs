@@ -61,7 +61,7 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
                 let later = self.ground.now.saturating_add(self.calendar.unit);
                 return self.plan_fault(later, Fault::Crash { process, recover_after, kept, torn });
             }
-            Status::New | Status::Down | Status::Stopped => return,
+            Status::New | Status::Down | Status::Stopped | Status::Lying => return,
         }
         let pending = self.ground.desks[seat.index()].syncs.len() as u32;
         let kept = if forever { 0 } else { kept.min(pending) };

@@ -157,7 +157,7 @@ impl Monitor<u8, u8> for Spread {
                 }
                 self.told.push((at, *indication));
             }
-            Observation::Crash { .. } | Observation::Recover { .. } => {}
+            Observation::Crash { .. } | Observation::Recover { .. } | Observation::Corrupt { .. } => {}
         }
         Ok(())
     }

@@ -8,9 +8,8 @@ mod chunk;
 mod deep;
 mod kept;
 
-use crate::report::{Control, Options, Order, Progress, Store};
-use crate::space::{BrokenStart, Edge, Exact, Rows, Space, StateOf};
-use crate::visited::Prints;
+use crate::report::{Control, Options, Order, Progress};
+use crate::space::{BrokenStart, Edge, Rows, Space, StateOf};
 use chunk::{CHUNK, Chunk, look_up_exact, look_up_prints};
 pub(crate) use kept::Steps;
 use kept::{Parents, Visited};
@@ -117,13 +116,11 @@ pub(crate) fn search<S: Space>(
     progress: &mut dyn FnMut(&Progress) -> Control,
 ) -> Found<S> {
     let properties = space.properties();
-    let live = properties.iter().any(|p| p.kind == Kind::Liveness);
-    let visited = match (live, options.store) {
-        (true, _) => Visited::Exact(S::Exact::default(), Some(Steps::default())),
-        (false, Store::Exact) => Visited::Exact(S::Exact::default(), None),
-        (false, Store::Fingerprint64) => Visited::Short(Prints::new()),
-        (false, Store::Fingerprint128) => Visited::Long(Prints::new()),
-    };
+    // what happens for ever is judged on the steps between all states, in the order in which they are found first
+    let live = options.order == Order::BreadthFirst
+        && space.keeps_runs()
+        && properties.iter().any(|p| p.kind == Kind::Liveness);
+    let visited = Visited::new(options.store, live);
     let pool = (options.threads > 1).then(|| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(options.threads as usize).build();
         pool.expect("an operating system gives a few threads")
@@ -149,7 +146,7 @@ pub(crate) fn search<S: Space>(
         told: 0,
         spare: Vec::new(),
     };
-    let ended = search.run(live).err();
+    let ended = search.run().err();
     search.weigh(0);
     let complete = ended.is_none();
     Found {
@@ -173,11 +170,13 @@ pub(crate) fn search<S: Space>(
 }
 
 impl<S: Space> Search<'_, S> {
-    fn run(&mut self, live: bool) -> Result<(), Ended<S::Name>> {
+    fn run(&mut self) -> Result<(), Ended<S::Name>> {
         self.begin()?;
         match self.options.order {
-            Order::DepthFirst if !live => self.depth_first(),
-            _ => self.breadth_first(),
+            Order::BreadthFirst => self.breadth_first(),
+            Order::DepthFirst => self.depth_first(),
+            Order::Deepening => self.deepening(),
+            Order::Walks { seed, walks, length } => self.walks(seed, walks, length),
         }
     }
 
@@ -190,12 +189,7 @@ impl<S: Space> Search<'_, S> {
         for (at, names) in names.into_iter().enumerate() {
             let state = rows.at(at);
             let print = self.space.print(state);
-            let new = match &mut self.visited {
-                Visited::Short(prints) => prints.insert(print),
-                Visited::Long(prints) => prints.insert(print),
-                Visited::Exact(exact, _) => exact.insert(print, state).1,
-            };
-            if new {
+            if self.visited.insert(print, state) {
                 self.start.add(state);
                 self.roots.push(names);
                 self.parents.push(u32::MAX, 0);

@@ -65,9 +65,16 @@ where
         }
     }
     let mut judged = Judged::default();
-    if let (None, Some((exact, mut steps))) = (&stopped, found.kept.take()) {
-        judged = judge_liveness(&mut found, &exact, &mut steps, setting);
-        counterexample = judged.counterexample.take();
+    match found.kept.take() {
+        Some((exact, mut steps)) => {
+            judged = judge_liveness(&mut found, &exact, &mut steps, setting);
+            counterexample = judged.counterexample.take();
+        }
+        None => {
+            let why = "not judged: only breadth-first is what happens for ever judged";
+            let properties = found.space.properties();
+            judged.unjudged.extend(properties.iter().map(|p| (p.id.to_owned(), why.to_owned())));
+        }
     }
     let complete = stopped.is_none();
     if let (None, Some(c)) = (&stopped, &counterexample)

@@ -1,7 +1,9 @@
 //! What a search keeps of what it has seen: the states, how each was found, and, where liveness asks, the steps.
 
 use crate::fair::Graph;
-use crate::space::{Exact, Space};
+use crate::fingerprint::Print;
+use crate::report::Store;
+use crate::space::{Exact, Space, StateOf};
 use crate::visited::Prints;
 use std::collections::BTreeMap;
 
@@ -38,6 +40,25 @@ pub(super) enum Visited<S: Space> {
 }
 
 impl<S: Space> Visited<S> {
+    /// Nothing seen yet. With `steps`, states are kept in full, with the steps between them.
+    pub(super) fn new(store: Store, steps: bool) -> Self {
+        match store {
+            _ if steps => Self::Exact(S::Exact::default(), Some(Steps::default())),
+            Store::Exact => Self::Exact(S::Exact::default(), None),
+            Store::Fingerprint64 => Self::Short(Prints::new()),
+            Store::Fingerprint128 => Self::Long(Prints::new()),
+        }
+    }
+
+    /// Adds a state; whether it is new.
+    pub(super) fn insert(&mut self, print: Print, state: &StateOf<S>) -> bool {
+        match self {
+            Self::Short(prints) => prints.insert(print),
+            Self::Long(prints) => prints.insert(print),
+            Self::Exact(exact, _) => exact.insert(print, state).1,
+        }
+    }
+
     pub(super) fn len(&self) -> usize {
         match self {
             Self::Short(prints) => prints.len(),

@@ -14,6 +14,7 @@ mod reference;
 mod report;
 pub mod rounds;
 mod search;
+mod shape;
 mod space;
 pub mod system;
 mod table;
@@ -25,6 +26,7 @@ mod worlds;
 
 pub use plain::{SystemReport, SystemRun, check_system};
 pub use report::{Control, Counterexample, Engine, Options, Order, Progress, Report, Store};
+pub use shape::Part;
 
 use synod_kernel::Setting;
 use synod_model::Process;

@@ -1,5 +1,6 @@
 //! What a check is asked, and what it answers.
 
+use crate::shape::Part;
 use std::fmt;
 use synod_kernel::trace::{Broken, Header, Recorder, Writer};
 use synod_kernel::{Move, Setting};
@@ -145,6 +146,8 @@ pub struct Report<P: Process> {
     pub handler_calls: u64,
     /// Bytes used for states.
     pub memory: u64,
+    /// Which parts of the world took how many values, most first: why there are so many states.
+    pub parts: Vec<Part>,
     /// A run that breaks a property.
     pub counterexample: Option<Counterexample<P>>,
 }

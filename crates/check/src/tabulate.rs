@@ -14,6 +14,7 @@ mod tables;
 use crate::fingerprint::{Print, print_of};
 use crate::intern::{Interner, Tree};
 use crate::reference::{Concrete, initial};
+use crate::shape::Shape;
 use crate::space::{BrokenStart, Edge, Exact, Missing, Space, Words};
 use crate::table::Table;
 use crate::worlds::{Worlds, goals};
@@ -550,6 +551,30 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Worlds<P, M> for Tabulat
             words[HEAD..HEAD + self.seats].iter().map(|&s| self.tables.seats.get(s)).collect();
         let rest = self.rests.get(words[HEAD + self.seats]);
         see(&seats, self.monitors.get(words[HEAD + self.seats + 1]), rest)
+    }
+
+    fn shape(&self) -> Shape {
+        /// How many values of a kind are looked at: the ranking needs no more.
+        const MOST: usize = 20_000;
+        let mut shape = Shape::default();
+        let stances = self.first_stance.iter().enumerate().filter(|(_, stance)| stance.0 != NONE);
+        for (place, _) in stances.take(MOST) {
+            let (state, seat) = (place / self.seats, place % self.seats);
+            let of = format!("{}'s", self.tables.setting.seating.identity(SeatId(seat as u32)));
+            if let Some(local) = self.tables.seats.get(state as u32).local() {
+                shape.add_fields(&of, local);
+            }
+        }
+        for message in 0..self.tables.messages.len().min(MOST) as u32 {
+            shape.add_kind("messages", self.tables.messages.get(message));
+        }
+        for rest in 0..self.rests.len().min(MOST) as u32 {
+            shape.add_fields("the world's", self.rests.get(rest));
+        }
+        for monitor in 0..self.monitors.len().min(MOST) as u32 {
+            shape.add_kind("what is judged by", self.monitors.get(monitor));
+        }
+        shape
     }
 
     fn monitor_number(&self, words: &[u32]) -> Option<u32> {

@@ -3,6 +3,7 @@
 use crate::fair::{Answer, Bits, Class, Fairness, Graph, Lasso, Question, find};
 use crate::report::{Counterexample, Options, Report};
 use crate::search::{Ended, Found, Steps};
+use crate::shape::Shape;
 use crate::space::{Exact, Space, StateOf};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -17,6 +18,10 @@ use synod_properties::{Kind, Monitor, Obligation, Observation, Property, Verdict
 pub(crate) trait Worlds<P: Process, M>: Space<Name = Move<P::Message, P::Timer>> {
     /// Calls `see` with the seats of a state, its monitor, and the rest of its world.
     fn view<T>(&self, state: &StateOf<Self>, see: impl FnOnce(&[&Seat<P>], &M, &Rest) -> T) -> T;
+    /// Which parts of the world took which values, where that is known.
+    fn shape(&self) -> Shape {
+        Shape::default()
+    }
     /// A number of a state's monitor, equal for equal ones, where monitors have numbers.
     fn monitor_number(&self, state: &StateOf<Self>) -> Option<u32> {
         let _ = state;
@@ -99,6 +104,7 @@ where
         store: options.store,
         handler_calls: found.space.handler_calls(),
         memory: found.memory,
+        parts: found.space.shape().ranked(),
         counterexample,
     }
 }

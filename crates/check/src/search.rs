@@ -58,7 +58,7 @@ fn path<S: Space>(
 ) -> (Vec<S::Name>, S::Rows) {
     let mut way = vec![state];
     while way[way.len() - 1] as usize >= roots.len() {
-        way.push(parents.parents[way[way.len() - 1] as usize]);
+        way.push(parents.of[way[way.len() - 1] as usize]);
     }
     let root = way.pop().expect("a run starts at an initial state") as usize;
     let (mut names, mut here) = (roots[root].clone(), S::Rows::default());
@@ -337,15 +337,14 @@ impl<S: Space> Search<'_, S> {
             }
         }
         for (chunk, parents) in chunks.iter_mut().zip(found) {
-            for at in 0..chunk.built.len() {
+            for (at, (row, place)) in parents.into_iter().enumerate() {
                 let state = chunk.built.at(at);
-                let (row, place) = parents[at];
                 self.parents.push(number + row, place);
                 if self.reached & self.goals != self.goals {
                     self.reached |= self.space.reached(state);
                 }
                 if let Some(violation) = self.space.broken(state) {
-                    let state = self.parents.parents.len() as u32 - 1;
+                    let state = self.parents.len() as u32 - 1;
                     self.depth += 1;
                     let (names, _) = path(&mut self.space, &self.roots, &self.start, &self.parents, state);
                     return Err(Ended::Broken(violation, names));

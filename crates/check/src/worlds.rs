@@ -70,16 +70,13 @@ where
         }
     }
     let mut judged = Judged::default();
-    match found.kept.take() {
-        Some((exact, mut steps)) => {
-            judged = judge_liveness(&mut found, &exact, &mut steps, setting);
-            counterexample = judged.counterexample.take();
-        }
-        None => {
-            let why = "not judged: only breadth-first is what happens for ever judged";
-            let properties = found.space.properties();
-            judged.unjudged.extend(properties.iter().map(|p| (p.id.to_owned(), why.to_owned())));
-        }
+    if let Some((exact, mut steps)) = found.kept.take() {
+        judged = judge_liveness(&mut found, &exact, &mut steps, setting);
+        counterexample = judged.counterexample.take();
+    } else {
+        let why = "not judged: only breadth-first is what happens for ever judged";
+        let properties = found.space.properties();
+        judged.unjudged.extend(properties.iter().map(|p| (p.id.to_owned(), why.to_owned())));
     }
     let complete = stopped.is_none();
     if let (None, Some(c)) = (&stopped, &counterexample)
@@ -246,7 +243,7 @@ fn why_open(reason: u8) -> &'static str {
 
 /// The debts of a space: for each, the states in which it stands.
 struct Debts<M> {
-    debts: Vec<(Obligation, Bits)>,
+    standing: Vec<(Obligation, Bits)>,
     /// The states in which what the oracles said last is within their axioms.
     kept: Bits,
     /// By monitor, or by its number where it has one: its debts.
@@ -264,7 +261,7 @@ impl<M: State> Debts<M> {
     {
         let states = exact.len() as u32;
         let mut all = Self {
-            debts: Vec::new(),
+            standing: Vec::new(),
             kept: Bits::none(states),
             known: BTreeMap::new(),
             known_by_value: BTreeMap::new(),
@@ -281,8 +278,8 @@ impl<M: State> Debts<M> {
                     }
                     all.kept.insert(number);
                     for &debt in all.of::<P>(monitor_number, monitor, states).iter() {
-                        if all.debts[debt].0.among.is_disjoint(&faulty) {
-                            all.debts[debt].1.insert(number);
+                        if all.standing[debt].0.among.is_disjoint(&faulty) {
+                            all.standing[debt].1.insert(number);
                         }
                     }
                 });
@@ -306,10 +303,10 @@ impl<M: State> Debts<M> {
         }
         let mut owed = Vec::new();
         monitor.owed(&mut |obligation| {
-            let next = self.debts.len();
+            let next = self.standing.len();
             let at = *self.numbers.entry(obligation.clone()).or_insert(next);
             if at == next {
-                self.debts.push((obligation, Bits::none(states)));
+                self.standing.push((obligation, Bits::none(states)));
             }
             owed.push(at);
         });
@@ -352,7 +349,7 @@ where
         let classes = classes(steps, &looping, setting);
         let stays = find(&steps.graph, &question(&debts.kept, &classes, steps));
         judged.vacuous &= matches!(stays, Answer::None);
-        for (obligation, region) in debts.debts {
+        for (obligation, region) in debts.standing {
             match find(&steps.graph, &question(&region, &classes, steps)) {
                 Answer::None => {}
                 Answer::Open { reason, .. } => {

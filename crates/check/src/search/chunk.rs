@@ -178,7 +178,9 @@ pub(super) fn look_up_prints<S: Space, W: Word>(
         parts.map(look).collect()
     });
     for (at, chunk) in chunks.iter_mut().enumerate() {
-        found.iter().for_each(|part| chunk.fresh.extend(&part[at]));
+        for part in &found {
+            chunk.fresh.extend(&part[at]);
+        }
         chunk.fresh.sort_unstable();
     }
 }

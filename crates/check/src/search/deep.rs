@@ -157,7 +157,7 @@ impl<S: Space> Search<'_, S> {
                 stack.truncate(before);
                 continue;
             }
-            let found = self.parents.parents.len() as u32;
+            let found = self.parents.len() as u32;
             self.parents.push(number, place);
             self.reached |= self.space.reached(stack.at(before));
             numbers.push((found, depth + 1));

@@ -79,7 +79,7 @@ impl<S: Space> Visited<S> {
 /// The step by which each state was found first.
 #[derive(Default)]
 pub(super) struct Parents {
-    pub(super) parents: Vec<u32>,
+    pub(super) of: Vec<u32>,
     /// The place among its parent's steps; what does not fit stands in `far`.
     pub(super) places: Vec<u16>,
     pub(super) far: BTreeMap<u32, u32>,
@@ -88,9 +88,9 @@ pub(super) struct Parents {
 impl Parents {
     pub(super) fn push(&mut self, parent: u32, place: u32) {
         if place >= u32::from(u16::MAX) {
-            self.far.insert(self.parents.len() as u32, place);
+            self.far.insert(self.of.len() as u32, place);
         }
-        self.parents.push(parent);
+        self.of.push(parent);
         self.places.push(u16::try_from(place).unwrap_or(u16::MAX));
     }
 
@@ -101,7 +101,12 @@ impl Parents {
         }
     }
 
+    /// How many states there are.
+    pub(super) fn len(&self) -> usize {
+        self.of.len()
+    }
+
     pub(super) fn memory(&self) -> u64 {
-        (self.parents.capacity() * 4 + self.places.capacity() * 2) as u64
+        (self.of.capacity() * 4 + self.places.capacity() * 2) as u64
     }
 }

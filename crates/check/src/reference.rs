@@ -7,8 +7,8 @@ use crate::worlds::{Owed, Scripted, Worlds, goals, judge, laws};
 use std::sync::atomic::{AtomicU64, Ordering};
 use synod_kernel::seat::cuts;
 use synod_kernel::{
-    Budget, Choice, Cut, Fairness, Ground, Move, Network, Observed, Rest, Script, Seat, SeatId, Setting, Status,
-    World, step,
+    Budget, Choice, Cut, Fairness, Ground, Move, Network, Observed, Rest, Script, Seat, SeatId, Setting,
+    Status, World, step,
 };
 use synod_model::{EffectOf, Process};
 use synod_properties::{Monitor, Property, Violation};

@@ -3,10 +3,10 @@
 
 use super::{Distribution, Game};
 use crate::fingerprint::print_of;
-use crate::system::Justice;
-use std::hash::Hash;
 use crate::reference::{Landing, crashes_inside, is_beyond, take};
+use crate::system::Justice;
 use crate::worlds::{Scripted, judge, laws};
+use std::hash::Hash;
 use synod_kernel::{Choice, Cut, Move, Network, Script, Seat, Setting, Status, World};
 use synod_model::{DrawKind, Process};
 use synod_properties::{Monitor, Violation};

@@ -143,7 +143,10 @@ mod tests {
         let clocks = Clocks::new(200_000).unwrap();
         assert_eq!(clocks.per_nanosecond, 12);
         let ten = Duration::from_nanos(10);
-        assert_eq!(clocks.rates().iter().map(|&r| clocks.local(ten, r).0).collect::<Vec<_>>(), [150, 120, 100]);
+        assert_eq!(
+            clocks.rates().iter().map(|&r| clocks.local(ten, r).0).collect::<Vec<_>>(),
+            [150, 120, 100]
+        );
         assert_eq!(format!("{:?}", clocks.show(clocks.local(ten, Rate::Slow))), "12ns + 6/12 ns");
     }
 }

@@ -32,11 +32,12 @@ use crate::system::{Claim, Justice, Says, System};
 use crate::worlds::{Scripted, judge, laws};
 use clock::greatest_common_divisor;
 use moment::{Landing, Letters};
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use synod_kernel::{Choice, Move, Script, Seat, Setting, Status, World};
-use synod_model::link::LinkBase;
 use synod_model::Process;
+use synod_model::link::LinkBase;
 use synod_properties::{Kind, Monitor, Obligation, Property, Violation};
 
 /// A step of such a world.
@@ -46,6 +47,18 @@ pub enum Passage<M, T> {
     Wait(Elapsed),
     /// Something happens, in no time.
     Do(Move<M, T>),
+}
+
+impl<M: fmt::Debug, T: fmt::Debug> fmt::Display for Passage<M, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Wait(elapsed) => write!(f, "{elapsed:?} pass"),
+            Self::Do(Move { choice, cut: None, .. }) => write!(f, "{choice}"),
+            Self::Do(Move { choice, cut: Some(cut), .. }) => {
+                write!(f, "{choice}; it crashes before effect {}", cut.before)
+            }
+        }
+    }
 }
 
 /// A world of processes in time.
@@ -84,7 +97,9 @@ where
             return Err("in discrete time messages are a bag, each delivered once, in any order".to_owned());
         }
         if environment.partitions.any() {
-            return Err("a message that meets a cut is late: partitions are outside the synchronous model".to_owned());
+            return Err(
+                "a message that meets a cut is late: partitions are outside the synchronous model".to_owned()
+            );
         }
         if links.delay_min > links.delay_max {
             return Err(format!("delays from {:?} to {:?}", links.delay_min, links.delay_max));
@@ -163,7 +178,8 @@ where
                 }
             }
             Choice::Lose { from, to, message } => {
-                choices.extend(letters.copies(*from, *to, message).map(|place| (choice.clone(), Some(place))));
+                choices
+                    .extend(letters.copies(*from, *to, message).map(|place| (choice.clone(), Some(place))));
             }
             Choice::Fire { seat, timer } => {
                 if state.may_fire(*seat, timer) {
@@ -324,15 +340,15 @@ where
         !is_beyond(self.setting, &state.world, self.measure)
     }
 
-    /// Time goes on for ever where it can, and what takes a finite time is done. Messages and timers need no more: time
-    /// does not go on without them.
+    /// Time goes on for ever where it can, and what is due is done: time does not go on without it.
     fn fairness(&self, action: &Self::Action) -> Justice {
         match action {
             Passage::Wait(_) => Justice::Strong(0),
             Passage::Do(Move { choice, cut: None, .. }) => match choice {
-                Choice::Recover { .. } | Choice::Sync { .. } | Choice::Fire { .. } => {
-                    Justice::Weak(print_of(choice) as u64 >> 2 | 1)
-                }
+                Choice::Deliver { .. }
+                | Choice::Recover { .. }
+                | Choice::Sync { .. }
+                | Choice::Fire { .. } => Justice::Weak(print_of(choice) as u64 >> 2 | 1),
                 _ => Justice::None,
             },
             Passage::Do(_) => Justice::None,

@@ -111,7 +111,8 @@ impl<P: Process, M: Clone> Moment<P, M> {
     /// Drops what is left of timers that crashed processes had set.
     pub(super) fn forget_timers(&mut self) {
         let seats = &self.world.seats;
-        self.timers.retain(|due| seats[due.seat.index()].timers().iter().any(|(timer, _)| *timer == due.timer));
+        self.timers
+            .retain(|due| seats[due.seat.index()].timers().iter().any(|(timer, _)| *timer == due.timer));
     }
 
     /// Whether a debt does not count, since a process that it speaks of is faulty.

@@ -9,6 +9,7 @@ pub mod chance;
 pub mod fair;
 mod fingerprint;
 mod intern;
+mod judged;
 mod plain;
 mod reference;
 mod report;
@@ -21,6 +22,7 @@ mod table;
 mod tabulate;
 #[cfg(test)]
 mod tests;
+pub mod time;
 mod visited;
 mod worlds;
 

@@ -7,8 +7,8 @@ use crate::worlds::{Owed, Scripted, Worlds, goals, judge, laws};
 use std::sync::atomic::{AtomicU64, Ordering};
 use synod_kernel::seat::cuts;
 use synod_kernel::{
-    Budget, Choice, Cut, Fairness, Ground, Move, Network, Observed, Rest, Script, Seat, SeatId, Setting,
-    Status, World, step,
+    Budget, Choice, Cut, Fairness, Ground, Keeping, Move, Network, Observed, Rest, Script, Seat, SeatId,
+    Setting, Status, World, step,
 };
 use synod_model::{EffectOf, Process};
 use synod_properties::{Monitor, Property, Violation};
@@ -175,7 +175,7 @@ where
 {
     let blank = Concrete {
         world: World::new(laws(setting), Seat::default()),
-        network: Network::new(setting.environment.links.as_set),
+        network: Network::new(Keeping::of(&setting.environment.links)),
         monitor: monitor.clone(),
     };
     let (mut ready, mut starting) = (Vec::new(), vec![(Ok(blank), Vec::new())]);

@@ -65,6 +65,10 @@ pub struct Options {
     /// that steps and claims do not tell them apart. A claim that is seen to do so is refused; nothing is judged of what
     /// happens for ever.
     pub symmetry: bool,
+    /// Whether steps are left out that a reduction by partial order shows to be needless, in worlds of processes on FIFO
+    /// links without faults: where nobody else can send to a process anything that comes before what is in its queues,
+    /// and nothing that it does next is observed, it alone moves. Nothing is judged of what happens for ever.
+    pub partial_order: bool,
     /// How many distinct states it may visit.
     pub states_max: u64,
     /// How many bytes it may use for them.
@@ -81,6 +85,7 @@ impl Default for Options {
             store: Store::default(),
             threads: 1,
             symmetry: false,
+            partial_order: false,
             states_max: u64::from(u32::MAX),
             memory_max: 8 << 30,
             depth_max: None,

@@ -15,6 +15,7 @@ mod reference;
 mod report;
 pub mod rounds;
 mod search;
+mod shape;
 mod space;
 pub mod system;
 mod table;
@@ -27,6 +28,7 @@ mod worlds;
 
 pub use plain::{SystemReport, SystemRun, check_system};
 pub use report::{Control, Counterexample, Engine, Options, Order, Progress, Report, Store};
+pub use shape::Part;
 
 use synod_kernel::Setting;
 use synod_model::Process;

@@ -62,9 +62,10 @@ impl Monitor<Acquire, LeaseEvent> for LeaseMonitor {
                 }
             }
             Observation::Indication { at, indication: LeaseEvent::Acquired } => return self.acquire(at),
-            Observation::Indication { at, indication: LeaseEvent::Expired } => self.leave(at),
-            // who is down uses nothing
-            Observation::Crash { at } | Observation::Corrupt { at } => self.leave(at),
+            // who is down uses nothing either
+            Observation::Indication { at, indication: LeaseEvent::Expired }
+            | Observation::Crash { at }
+            | Observation::Corrupt { at } => self.leave(at),
             Observation::Recover { .. } => {}
         }
         Ok(())

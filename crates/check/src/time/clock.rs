@@ -83,11 +83,6 @@ impl Clocks {
         Span(duration.as_nanos().saturating_mul(self.per_nanosecond * MILLION / self.parts(rate)))
     }
 
-    /// A duration in which a clock of any rate makes whole ticks of `granule / self.parts()`: one such tick.
-    pub(crate) fn tick(self, granule: Duration) -> Span {
-        Span(granule.as_nanos())
-    }
-
     /// What `span` is, for a reader.
     pub fn show(self, span: Span) -> Elapsed {
         Elapsed { units: span.0, per_nanosecond: self.per_nanosecond }

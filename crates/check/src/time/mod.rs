@@ -35,7 +35,7 @@ use moment::{Landing, Letters};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use synod_kernel::{Choice, Move, Script, Seat, Setting, Status, World};
+use synod_kernel::{Choice, Move, Script, Seat, Setting, World};
 use synod_model::Process;
 use synod_model::link::LinkBase;
 use synod_properties::{Kind, Monitor, Obligation, Property, Violation};
@@ -121,7 +121,9 @@ where
             deadlines: Vec::new(),
             grain: AtomicU64::new(0),
         };
-        [links.delay_min, links.delay_max, bounds.step].into_iter().for_each(|d| this.meet(d));
+        for duration in [links.delay_min, links.delay_max, bounds.step] {
+            this.meet(duration);
+        }
         Ok(this)
     }
 
@@ -216,7 +218,9 @@ where
         };
         let ran = take(self.setting, &mut state.world, &mut landing, script, chosen);
         let (observed, durations) = (landing.observed, landing.durations);
-        durations.into_iter().for_each(|duration| self.meet(duration));
+        for duration in durations {
+            self.meet(duration);
+        }
         state.broken = observed.iter().try_for_each(|o| judge(&mut state.monitor, o)).err();
         state.forget_timers();
         self.note_debts(&mut state);
@@ -242,7 +246,8 @@ where
     /// Time passes, where it may: to the next instant at which something comes to be possible or due, or, where something
     /// may happen before that, by a tick at most.
     fn wait(&self, state: &Moment<P, M>, something_else: bool) -> Option<(Elapsed, Moment<P, M>)> {
-        let tick = self.granule.map(|granule| self.clocks.tick(granule));
+        // a unit for each nanosecond of the granule: all that any clock makes of whole granules is a multiple of it
+        let tick = self.granule.map(|granule| Span(granule.as_nanos()));
         if state.is_late_next() || state.is_timeless() {
             return None;
         }
@@ -274,10 +279,6 @@ where
             broken: None,
         }
     }
-
-    fn is_starting(&self, state: &Moment<P, M>) -> bool {
-        state.broken.is_none() && state.world.seats.iter().any(|seat| seat.status() == Status::New)
-    }
 }
 
 impl<P, M> System for Timed<'_, P, M>
@@ -294,7 +295,7 @@ where
         let rates = crate::rounds::every_input(seats, self.clocks.rates());
         let mut states: Vec<_> = rates.into_iter().rev().map(|rates| self.blank(rates)).collect();
         while let Some(state) = states.pop() {
-            if !self.is_starting(&state) {
+            if !state.is_starting() {
                 each(state);
                 continue;
             }
@@ -316,7 +317,7 @@ where
                 true
             });
         }
-        if !self.is_starting(state)
+        if !state.is_starting()
             && let Some((elapsed, next)) = self.wait(state, !choices.is_empty())
         {
             each(Passage::Wait(elapsed), next);

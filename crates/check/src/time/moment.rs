@@ -4,7 +4,7 @@ use super::clock::{Clocks, Rate, Span};
 use crate::worlds::Scripted;
 use std::time::Duration;
 use synod_kernel::network::InFlight;
-use synod_kernel::{Ground, Observed, Seat, SeatId, Setting, World};
+use synod_kernel::{Ground, Observed, Seat, SeatId, Setting, Status, World};
 use synod_model::{Process, When};
 use synod_properties::{Obligation, Violation};
 
@@ -72,6 +72,11 @@ pub struct Moment<P: Process, M> {
 }
 
 impl<P: Process, M: Clone> Moment<P, M> {
+    /// Whether some have yet to start: time has not begun.
+    pub(super) fn is_starting(&self) -> bool {
+        self.broken.is_none() && self.world.seats.iter().any(|seat| seat.status() == Status::New)
+    }
+
     fn windows(&self) -> impl Iterator<Item = Window> {
         self.in_flight.iter().map(|f| f.window).chain(self.timers.iter().map(|d| d.window))
     }

@@ -2,8 +2,10 @@
 
 use crate::fingerprint::{Print, print_of};
 use crate::intern::Kept;
+use crate::report::NO_PANIC;
 use crate::space::{BrokenStart, Edge, Exact, Missing, Space};
-use crate::worlds::{Owed, Scripted, Worlds, goals, judge, laws};
+use crate::worlds::{Owed, Scripted, Worlds, goals, judge, laws, panic_message};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use synod_kernel::seat::cuts;
 use synod_kernel::{
@@ -52,7 +54,26 @@ struct Ran<P: Process, M> {
     effects: Vec<EffectOf<P>>,
 }
 
+/// A handler that panics is a violation. What it drew until then is not known: as many zeros as it takes.
 fn run<P, M>(
+    setting: &Setting<P>,
+    from: &Concrete<P, M>,
+    script: Script,
+    chosen: Move<P::Message, P::Timer>,
+) -> Ran<P, M>
+where
+    P: Process,
+    M: Monitor<P::Request, P::Indication>,
+{
+    let given = script.clone();
+    let ran = catch_unwind(AssertUnwindSafe(|| run_unguarded(setting, from, script, chosen)));
+    ran.unwrap_or_else(|payload| {
+        let what = format!("the handler panics: {}", panic_message(payload.as_ref()));
+        Ran { state: Err(Violation::new(&NO_PANIC, what)), script: given, effects: Vec::new() }
+    })
+}
+
+fn run_unguarded<P, M>(
     setting: &Setting<P>,
     from: &Concrete<P, M>,
     script: Script,

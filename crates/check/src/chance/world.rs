@@ -4,8 +4,8 @@
 use super::{Distribution, Game};
 use crate::fingerprint::print_of;
 use crate::system::Justice;
-use std::hash::Hash;
 use crate::worlds::judge;
+use std::hash::Hash;
 use synod_kernel::seat::cuts;
 use synod_kernel::{
     Budget, Choice, Cut, Ground, InPlace, Laws, Move, Network, Observed, Script, Seat, SeatId, Setting,

@@ -1,90 +1,177 @@
-//! Synod's checker beside stateright's, on the Paxos world of servers and clients: same world, same count, one thread,
-//! breadth-first, exact linearizability check in every state, A B A B. Prints CPU seconds and ratios.
+//! Synod's checker beside its peers, in one run: same world, same count, A B A B, each run in a process of its own.
+//! Breadth-first against breadth-first beside stateright; SPIN searches depth first, its fastest. No reductions, but for
+//! the ring election's. Prints CPU seconds, elapsed seconds, peak memory, and the medians of the rounds' ratios.
 //!
-//! `cargo run --release -p bench-check -- [--clients 3] [--rounds 3] [--at-least RATIO]`
+//! `cargo run --release -p bench-check -- --help`
 
+mod arguments;
 #[path = "../../../crates/check/tests/paxos_world/mod.rs"]
 mod paxos_world;
 mod peer;
+mod race;
+mod sample;
+mod sides;
+mod spin;
 
-use std::process::{Command, ExitCode};
-use synod_check::{Control, Options, check};
-
-fn synod(clients: u32) -> u64 {
-    let setting = paxos_world::setting(clients);
-    let monitor = paxos_world::History::default();
-    check(&setting, &monitor, |_| 0, &Options::default(), &mut |_| Control::Continue).states
-}
-
-/// CPU seconds of this process, user and system, and its peak memory in MB.
-fn usage() -> (f64, u64) {
-    let stat = std::fs::read_to_string("/proc/self/stat").expect("a Linux system");
-    let after = stat.rsplit(')').next().expect("a process has a name");
-    let ticks = |field: usize| -> f64 {
-        after.split_whitespace().nth(field).expect("a field").parse().expect("a number")
-    };
-    let status = std::fs::read_to_string("/proc/self/status").expect("a Linux system");
-    let peak = status.lines().find_map(|l| l.strip_prefix("VmHWM:")).expect("a peak");
-    let kilobytes: u64 = peak.trim().trim_end_matches(" kB").parse().expect("a number");
-    ((ticks(11) + ticks(12)) / 100.0, kilobytes / 1024)
-}
-
-/// One side alone, in this process: "states seconds megabytes".
-fn side(name: &str, clients: u32) {
-    let states = if name == "synod" { synod(clients) } else { peer::explore(u64::from(clients)) as u64 };
-    let (seconds, megabytes) = usage();
-    println!("{states} {seconds} {megabytes}");
-}
-
-fn run(name: &str, clients: u32) -> (u64, f64, u64) {
-    let this = std::env::current_exe().expect("this program has a path");
-    let output = Command::new(this)
-        .args(["--side", name, "--clients", &clients.to_string()])
-        .output()
-        .expect("it runs");
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let mut fields = text.split_whitespace();
-    let mut next = || fields.next().unwrap_or_else(|| panic!("{name} printed no result")).to_owned();
-    (next().parse().expect("states"), next().parse().expect("seconds"), next().parse().expect("megabytes"))
-}
-
-fn median(values: &mut [f64]) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
+use arguments::{Arguments, Scenario, USAGE};
+use race::{Medians, Outcome, Race, races};
+use sample::Sample;
+use serde::Serialize;
+use sides::Who;
+use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().collect();
-    let option = |name: &str| arguments.windows(2).find(|pair| pair[0] == name).map(|pair| pair[1].clone());
-    let clients = option("--clients").map_or(3, |c| c.parse().expect("--clients takes a number"));
-    if let Some(name) = option("--side") {
-        side(&name, clients);
+    if std::env::args().any(|argument| argument == "--help") {
+        println!("{USAGE}");
         return ExitCode::SUCCESS;
     }
-    let rounds = option("--rounds").map_or(3, |r| r.parse().expect("--rounds takes a number"));
-    let (mut ratios, mut memory) = (Vec::new(), Vec::new());
-    for round in 1..=rounds {
-        let (ours, peers) = (run("synod", clients), run("stateright", clients));
-        assert_eq!(ours.0, peers.0, "both explore the same world");
-        for (name, (states, seconds, megabytes)) in [("synod", ours), ("stateright", peers)] {
-            let rate = states as f64 / seconds / 1000.0;
-            println!(
-                "round {round}  {name:<10}  {states} states  {seconds:6.2} CPU s  {rate:7.0} k states/s  {megabytes} MB"
-            );
+    match Arguments::parse(std::env::args().skip(1)).and_then(|asked| answer(&asked)) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(why) => {
+            eprintln!("bench-check: {why}");
+            ExitCode::from(2)
         }
-        ratios.push(peers.1 / ours.1);
-        memory.push(peers.2 as f64 / ours.2 as f64);
     }
-    let ratio = median(&mut ratios);
+}
+
+/// Whether all bars are met.
+fn answer(asked: &Arguments) -> Result<bool, String> {
+    if let Some(side) = &asked.side {
+        println!("{}", line(&Sample::measure(side, asked.threads[0])?));
+        return Ok(true);
+    }
+    let mut outcomes = Vec::new();
+    with_races(asked, |races| {
+        for race in races {
+            outcomes.push(run(race, asked)?);
+        }
+        Ok(())
+    })?;
+    if asked.json {
+        outcomes.iter().for_each(|outcome| println!("{}", line(outcome)));
+    } else {
+        table(&outcomes);
+    }
+    for bar in asked.bars.iter().filter_map(|bar| bar.race.as_ref()) {
+        if outcomes.iter().all(|outcome| outcome.race != *bar) {
+            eprintln!("not judged: no race {bar} was run");
+        }
+    }
+    Ok(outcomes.iter().all(Outcome::passes))
+}
+
+/// The races, without SPIN's where it cannot be had; its programs live as long as they are used.
+fn with_races(asked: &Arguments, go: impl FnOnce(&[Race]) -> Result<(), String>) -> Result<(), String> {
+    let needs = |scenario| asked.scenario.has(scenario);
+    if !needs(Scenario::Spin) && !needs(Scenario::Ring) {
+        return go(&races(asked, |_| Ok(None))?);
+    }
+    let workshop = spin::Workshop::open();
+    let built = races(asked, |world| match spin::program(&workshop, world) {
+        Ok(program) => program.map(Some),
+        Err(missing) => {
+            eprintln!("skipped: spin on {world}: {missing} (Debian's packages spin and gcc have it)");
+            Ok(None)
+        }
+    })?;
+    go(&built)
+}
+
+fn line(of: &impl Serialize) -> String {
+    serde_json::to_string(of).expect("numbers and names have a JSON form")
+}
+
+#[derive(Serialize)]
+struct Run<'a> {
+    race: &'a str,
+    round: usize,
+    side: String,
+    #[serde(flatten)]
+    sample: Sample,
+}
+
+fn run(race: &Race, asked: &Arguments) -> Result<Outcome, String> {
+    let name = race.name();
+    let mut rounds = Vec::new();
+    for round in 1..=asked.rounds {
+        let (ours, peer) = race.round()?;
+        for (who, sample) in ours.map(|ours| (Who::Synod, ours)).into_iter().chain([(race.peer, peer)]) {
+            if asked.json {
+                println!("{}", line(&Run { race: &name, round, side: who.to_string(), sample }));
+            } else {
+                show(&name, round, who, &sample);
+            }
+        }
+        rounds.push((ours, peer));
+    }
+    Ok(Outcome::of(race, &rounds, asked.bar(&name)))
+}
+
+fn show(race: &str, round: usize, who: Who, sample: &Sample) {
     println!(
-        "median: {ratio:.1} times stateright's states per CPU second, 1/{:.1} of its memory",
-        median(&mut memory)
+        "{race:<18} round {round}  {who:<10} {:>9} states  {:7.3} CPU s  {:7.3} s  {:6.0} k states/s  {:5} MB",
+        sample.states,
+        sample.cpu,
+        sample.wall,
+        sample.rate(),
+        sample.peak >> 20
     );
-    match option("--at-least").map(|r| r.parse::<f64>().expect("--at-least takes a number")) {
-        Some(bar) if ratio < bar => {
-            println!("below the bar of {bar}");
-            ExitCode::FAILURE
+}
+
+fn table(outcomes: &[Outcome]) {
+    println!(
+        "\nmedians; rates in thousands of states per CPU second, memory at its peak and by its growth\n"
+    );
+    println!("| race | side | CPU s | s | k states/s | MB | bytes a state | ratio | memory |");
+    println!("|---|---|---|---|---|---|---|---|---|");
+    for outcome in outcomes {
+        let ratios = match (outcome.ratio, outcome.memory) {
+            (Some(ratio), Some(memory)) => format!("{ratio:.1}{} | 1/{memory:.1} |", judged(outcome)),
+            _ => " | |".to_owned(),
+        };
+        if let Some(ours) = &outcome.ours {
+            println!("{} {ratios}", row(&outcome.race, ours));
         }
-        _ => ExitCode::SUCCESS,
+        println!("{} | |", row(&outcome.race, &outcome.peer));
     }
+    for (one, more) in pairs(outcomes) {
+        speedup(one, more);
+    }
+}
+
+fn judged(outcome: &Outcome) -> String {
+    outcome.bar.map_or_else(String::new, |bar| {
+        let word = if outcome.passes() { "at least" } else { "below the bar of" };
+        format!(" ({word} {bar})")
+    })
+}
+
+fn row(race: &str, side: &Medians) -> String {
+    let account =
+        side.account_a_state.map_or_else(String::new, |bytes| format!(" ({bytes:.1} by its own account)"));
+    format!(
+        "| {race} | {} | {:.2} | {:.2} | {:.0} | {:.0} | {:.1}{account} |",
+        side.side,
+        side.cpu,
+        side.wall,
+        side.thousands_a_second,
+        side.peak / f64::from(1 << 20),
+        side.bytes_a_state
+    )
+}
+
+/// Each race on one thread, with the same on more.
+fn pairs(outcomes: &[Outcome]) -> impl Iterator<Item = (&Outcome, &Outcome)> {
+    outcomes.iter().filter(|one| one.threads == 1).flat_map(move |one| {
+        let same = move |more: &&Outcome| more.race == format!("{}/{}", one.race, more.threads);
+        outcomes.iter().filter(same).map(move |more| (one, more))
+    })
+}
+
+fn speedup(one: &Outcome, more: &Outcome) {
+    let of = |one: &Medians, more: &Medians| format!("{} {:.2}", one.side, one.wall / more.wall);
+    let ours = one.ours.as_ref().zip(more.ours.as_ref()).map(|(one, more)| of(one, more));
+    let both: Vec<String> = ours.into_iter().chain([of(&one.peer, &more.peer)]).collect();
+    println!("elapsed time on one thread to that on {}, {}: {}", more.threads, one.race, both.join(", "));
 }

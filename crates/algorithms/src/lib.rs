@@ -9,6 +9,7 @@
 
 pub mod broadcast;
 pub mod consensus;
+pub mod coordination;
 pub mod detectors;
 pub mod links;
 pub mod registers;

@@ -9,17 +9,20 @@ pub mod chance;
 pub mod fair;
 mod fingerprint;
 mod intern;
+mod judged;
 mod plain;
 mod reference;
 mod report;
 pub mod rounds;
 mod search;
+mod shape;
 mod space;
 pub mod system;
 mod table;
 mod tabulate;
 #[cfg(test)]
 mod tests;
+pub mod time;
 mod visited;
 mod worlds;
 
@@ -27,6 +30,7 @@ pub use plain::{SystemReport, SystemRun, check_system};
 pub use report::{
     Control, Counterexample, DETERMINISM, Engine, NO_PANIC, Options, Order, Progress, Report, Store,
 };
+pub use shape::Part;
 
 use synod_kernel::Setting;
 use synod_model::Process;

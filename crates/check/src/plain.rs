@@ -79,12 +79,16 @@ impl<S: System> SystemReport<S> {
 /// A system as a space.
 struct Plain<'a, S: System> {
     system: &'a S,
+    symmetric: bool,
     /// Claims on states, by their place.
     always: Vec<(usize, Predicate<S>)>,
     ends: Vec<(usize, Predicate<S>)>,
     goals: Vec<(usize, Predicate<S>)>,
     properties: Vec<Property>,
 }
+
+/// A claim must not tell states apart that the reduction takes for one.
+const SYMMETRY: Property = Property::safety("symmetry", "no claim tells symmetric states apart");
 
 /// What a step of a system is called: how it started, or an action and the state after it.
 enum Name<S: System> {
@@ -102,7 +106,7 @@ impl<S: System> Clone for Name<S> {
 }
 
 impl<'a, S: System> Plain<'a, S> {
-    fn new(system: &'a S) -> Self {
+    fn new(system: &'a S, symmetric: bool) -> Self {
         let claims = system.claims();
         let (mut always, mut ends, mut goals) = (Vec::new(), Vec::new(), Vec::new());
         for (at, claim) in claims.iter().enumerate() {
@@ -114,7 +118,31 @@ impl<'a, S: System> Plain<'a, S> {
             }
         }
         let properties = claims.iter().map(|c| c.property).collect();
-        Self { system, always, ends, goals, properties }
+        Self { system, symmetric, always, ends, goals, properties }
+    }
+
+    /// The state that stands for those that symmetry makes equal to it.
+    #[inline]
+    fn canonical(&self, state: S::State) -> S::State {
+        if !self.symmetric {
+            return state;
+        }
+        self.system.representative(&state).unwrap_or(state)
+    }
+
+    /// A claim that tells a state from its representative: then the symmetry would hide what it sees.
+    fn told_apart(&self, state: &S::State, representative: &S::State) -> Option<Violation> {
+        if !self.symmetric || state == representative {
+            return None;
+        }
+        let all = self.always.iter().chain(&self.ends).chain(&self.goals);
+        let differ = |(_, holds): &&(usize, Predicate<S>)| {
+            holds(self.system, state) != holds(self.system, representative)
+        };
+        let (at, _) = all.into_iter().find(differ)?;
+        let id = self.properties[*at].id;
+        let what = format!("{id} tells {state:?} from {representative:?}, which the symmetry takes for one");
+        Some(Violation::new(&SYMMETRY, what))
     }
 
     fn first_broken(&self, claims: &[(usize, Predicate<S>)], state: &S::State) -> Option<Violation> {
@@ -136,7 +164,7 @@ impl<S: System> Space for Plain<'_, S> {
     fn initial(&mut self, rows: &mut Vec<S::State>) -> Result<Vec<Vec<Name<S>>>, BrokenStart<Name<S>>> {
         self.system.initial(&mut |state| {
             if self.system.within(&state) {
-                rows.push(state);
+                rows.push(self.canonical(state));
             }
         });
         Ok(rows.iter().map(|state| vec![Name::Start(state.clone())]).collect())
@@ -157,10 +185,16 @@ impl<S: System> Space for Plain<'_, S> {
                 Justice::Weak(class) => class << 2 | 1,
                 Justice::Strong(class) => class << 2 | 2,
             };
-            each(if self.system.within(&next) {
-                Edge::To { print: print_of(&next), step: (next, class) }
-            } else {
-                Edge::Outside(class)
+            if !self.system.within(&next) {
+                return each(Edge::Outside(class));
+            }
+            if !self.symmetric {
+                return each(Edge::To { print: print_of(&next), step: (next, class) });
+            }
+            let representative = self.canonical(next.clone());
+            each(match self.told_apart(&next, &representative) {
+                Some(violation) => Edge::Broken(violation),
+                None => Edge::To { print: print_of(&representative), step: (representative, class) },
             });
         });
         Ok(())
@@ -201,7 +235,7 @@ impl<S: System> Space for Plain<'_, S> {
         let (mut at, mut found) = (0, None);
         self.system.steps(from, &mut |action, next| {
             if at == place {
-                found = Some(Name::Step(action, next));
+                found = Some(Name::Step(action, self.canonical(next)));
             }
             at += 1;
         });
@@ -210,6 +244,10 @@ impl<S: System> Space for Plain<'_, S> {
 
     fn class(&self, step: &(S::State, u64)) -> u64 {
         step.1
+    }
+
+    fn keeps_runs(&self) -> bool {
+        !self.symmetric
     }
 
     fn memory(&self) -> u64 {
@@ -223,14 +261,15 @@ pub fn check_system<S: System>(
     options: &Options,
     progress: &mut dyn FnMut(&Progress) -> Control,
 ) -> SystemReport<S> {
-    let mut found = search(Plain::new(system), options, progress);
+    let mut found = search(Plain::new(system, options.symmetry), options, progress);
     let (mut stopped, mut counterexamples) = (None, Vec::new());
     match found.ended.take() {
         None => {}
         Some(Ended::Limit(why)) => stopped = Some(why),
         Some(Ended::Broken(violation, names)) => {
             stopped = Some("stopped at the violation".to_owned());
-            counterexamples.push(run(violation, names, None));
+            let run = run(violation, names, None);
+            counterexamples.push(if options.symmetry { unfold(system, run) } else { run });
         }
     }
     let judged = found.kept.take().map(|(states, steps)| judge_all(&mut found, system, &states, &steps));
@@ -264,6 +303,33 @@ fn run<S: System>(violation: Violation, names: Vec<Name<S>>, cycle_from: Option<
         steps: steps.collect(),
         cycle_from,
     }
+}
+
+/// A run of the system itself along a run of representatives.
+fn unfold<S: System>(system: &S, mut run: SystemRun<S>) -> SystemRun<S> {
+    let representative = |state: &S::State| system.representative(state).unwrap_or_else(|| state.clone());
+    let mut start = None;
+    system.initial(&mut |state| {
+        if start.is_none() && representative(&state) == run.start {
+            start = Some(state);
+        }
+    });
+    run.start = start.expect("a representative stands for an initial state");
+    let mut here = run.start.clone();
+    for (action, state) in &mut run.steps {
+        let mut found = None;
+        system.steps(&here, &mut |a, next| {
+            if found.is_none() && representative(&next) == *state {
+                found = Some((a, next));
+            }
+        });
+        // the last step may break a property, and lead to a state that was not kept
+        if let Some((a, next)) = found {
+            (*action, *state) = (a, next.clone());
+            here = next;
+        }
+    }
+    run
 }
 
 /// Judges what is claimed of all fair runs: each such claim by its place, and a run for each that is broken.
@@ -358,7 +424,8 @@ fn verdicts<S: System>(
         (_, Kind::Reachable, _) => unknown("never reached: what it stands for was not exercised"),
         (_, Kind::Liveness, _) => {
             let found = judged.iter().find(|(place, _)| *place == at);
-            found.map_or_else(|| unknown("not judged"), |(_, verdict)| verdict.clone())
+            let why = "not judged: only breadth-first and without symmetry is what happens for ever judged";
+            found.map_or_else(|| unknown(why), |(_, verdict)| verdict.clone())
         }
         (_, Kind::Safety, _) => Verdict::Holds,
     };

@@ -9,8 +9,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use synod_kernel::seat::cuts;
 use synod_kernel::{
-    Choice, Cut, Fairness, Ground, Move, Network, Observed, Rest, Script, Seat, SeatId, Setting, Status,
-    World, step,
+    Budget, Choice, Cut, Fairness, Ground, Move, Network, Observed, Rest, Script, Seat, SeatId, Setting,
+    Status, World, step,
 };
 use synod_model::{EffectOf, Process};
 use synod_properties::{Monitor, Property, Violation};
@@ -24,9 +24,16 @@ pub(crate) struct Concrete<P: Process, M> {
 }
 
 /// Where the effects of one step go.
-struct Landing<'a, P: Process> {
+pub(crate) struct Landing<'a, P: Process> {
     network: &'a mut Network<P::Message>,
-    observed: Vec<Observed<P::Request, P::Indication>>,
+    pub(crate) observed: Vec<Observed<P::Request, P::Indication>>,
+}
+
+impl<'a, P: Process> Landing<'a, P> {
+    /// Messages go to this network.
+    pub(crate) fn on(network: &'a mut Network<P::Message>) -> Self {
+        Self { network, observed: Vec::new() }
+    }
 }
 
 impl<P: Process> Ground<Scripted<'_, P>> for Landing<'_, P> {
@@ -47,53 +54,90 @@ impl<P: Process> Ground<Scripted<'_, P>> for Landing<'_, P> {
     }
 }
 
-/// What one run of a handler was: what came of it, the draws it made, the effects it had.
-struct Ran<P: Process, M> {
-    state: Result<Concrete<P, M>, Violation>,
-    script: Script,
+/// What one run of a handler was: the draws it made, the effects it had.
+pub(crate) struct Ran<P: Process> {
+    pub(crate) script: Script,
     effects: Vec<EffectOf<P>>,
 }
 
-/// A handler that panics is a violation. What it drew until then is not known: as many zeros as it takes.
-fn run<P, M>(
-    setting: &Setting<P>,
-    from: &Concrete<P, M>,
-    script: Script,
-    chosen: Move<P::Message, P::Timer>,
-) -> Ran<P, M>
-where
-    P: Process,
-    M: Monitor<P::Request, P::Indication>,
-{
-    let given = script.clone();
-    let ran = catch_unwind(AssertUnwindSafe(|| run_unguarded(setting, from, script, chosen)));
-    ran.unwrap_or_else(|payload| {
-        let what = format!("the handler panics: {}", panic_message(payload.as_ref()));
-        Ran { state: Err(Violation::new(&NO_PANIC, what)), script: given, effects: Vec::new() }
-    })
+impl<P: Process> Ran<P> {
+    /// The places before which a crash inside the handler makes a difference.
+    pub(crate) fn cuts(&self) -> Vec<u32> {
+        cuts(&self.effects).collect()
+    }
 }
 
-fn run_unguarded<P, M>(
+/// Takes a step in place.
+pub(crate) fn take<'a, P: Process>(
+    setting: &'a Setting<P>,
+    world: &mut World<Seat<P>>,
+    ground: &mut impl Ground<Scripted<'a, P>>,
+    script: Script,
+    chosen: Move<P::Message, P::Timer>,
+) -> Ran<P> {
+    let mut rep = Scripted::new(setting, script);
+    rep.record = Some(Vec::new());
+    step(world, laws(setting), &mut rep, ground, chosen);
+    Ran { script: rep.draws, effects: rep.record.unwrap_or_default() }
+}
+
+/// Calls `visit` with every move of a choice: every outcome of its draws, every crash inside its handler that matters;
+/// with what `run` says comes of it, and with how many handlers ran anew. Stops where `visit` says so.
+pub(crate) fn every_move<P: Process, T>(
+    setting: &Setting<P>,
+    world: &World<Seat<P>>,
+    choice: &Choice<P::Message, P::Timer>,
+    mut run: impl FnMut(Script, Move<P::Message, P::Timer>) -> (T, Ran<P>),
+    mut visit: impl FnMut(Move<P::Message, P::Timer>, T, u64) -> bool,
+) -> bool {
+    let mut script = Some(Script::default());
+    while let Some(given) = script {
+        let (came, ran) = run(given, Move::plain(choice.clone()));
+        let positions = ran.cuts();
+        let draws = ran.script.drawn();
+        script = ran.script.successor();
+        if !visit(Move { choice: choice.clone(), draws: draws.clone(), cut: None }, came, 1) {
+            return false;
+        }
+        for cut in crashes_inside(setting, world, choice, &positions) {
+            let chosen = Move { choice: choice.clone(), draws: draws.clone(), cut: Some(cut) };
+            let (came, _) = run(Script::new(draws.clone()), chosen.clone());
+            if !visit(chosen, came, 0) {
+                return false;
+            }
+        }
+    }
+    true
+}
+
+/// What comes of a move, judged. A handler that panics is a violation; what it drew until then is not known.
+fn after<P, M>(
     setting: &Setting<P>,
     from: &Concrete<P, M>,
     script: Script,
     chosen: Move<P::Message, P::Timer>,
-) -> Ran<P, M>
+) -> (Result<Concrete<P, M>, Violation>, Ran<P>)
 where
     P: Process,
     M: Monitor<P::Request, P::Indication>,
 {
     let mut state = from.clone();
-    let mut rep = Scripted::new(setting, script);
-    rep.record = Some(Vec::new());
-    let mut landing = Landing { network: &mut state.network, observed: Vec::new() };
-    step(&mut state.world, laws(setting), &mut rep, &mut landing, chosen);
+    let mut landing = Landing::on(&mut state.network);
+    let (world, given) = (&mut state.world, script.clone());
+    let taken = catch_unwind(AssertUnwindSafe(|| take(setting, world, &mut landing, script, chosen)));
+    let ran = match taken {
+        Ok(ran) => ran,
+        Err(payload) => {
+            let what = format!("the handler panics: {}", panic_message(payload.as_ref()));
+            let ran = Ran { script: given, effects: Vec::new() };
+            return (Err(Violation::new(&NO_PANIC, what)), ran);
+        }
+    };
     let observed = landing.observed;
     let judged = observed.iter().try_for_each(|o| judge(&mut state.monitor, o));
-    Ran { state: judged.map(|()| state), script: rep.draws, effects: rep.record.unwrap_or_default() }
+    (judged.map(|()| state), ran)
 }
 
-/// Calls `visit` with every move of a choice: every outcome of its draws, every crash inside its handler that matters.
 fn moves<P, M>(
     setting: &Setting<P>,
     from: &Concrete<P, M>,
@@ -104,28 +148,12 @@ where
     P: Process,
     M: Monitor<P::Request, P::Indication>,
 {
-    let mut script = Some(Script::default());
-    while let Some(given) = script {
-        let ran = run(setting, from, given, Move::plain(choice.clone()));
-        let draws = ran.script.drawn();
-        script = ran.script.successor();
-        let positions: Vec<u32> = cuts(&ran.effects).collect();
-        if !visit(Move { choice: choice.clone(), draws: draws.clone(), cut: None }, ran.state, 1) {
-            return false;
-        }
-        for cut in crashes_inside(setting, &from.world, choice, &positions) {
-            let chosen = Move { choice: choice.clone(), draws: draws.clone(), cut: Some(cut) };
-            let ran = run(setting, from, Script::new(draws.clone()), chosen.clone());
-            if !visit(chosen, ran.state, 0) {
-                return false;
-            }
-        }
-    }
-    true
+    let run = |script, chosen| after(setting, from, script, chosen);
+    every_move(setting, &from.world, choice, run, visit)
 }
 
 /// The crashes inside the handler of a choice that budgets allow, before effects at these places.
-fn crashes_inside<P: Process>(
+pub(crate) fn crashes_inside<P: Process>(
     setting: &Setting<P>,
     world: &World<Seat<P>>,
     choice: &Choice<P::Message, P::Timer>,
@@ -238,13 +266,20 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Reference<'a, P, M> 
     }
 
     fn is_beyond(&self, state: &Concrete<P, M>) -> bool {
-        let measure = |seat: &Seat<P>| seat.local().map_or(0, self.measure);
-        match self.setting.environment.measure {
-            synod_kernel::Budget::AtMost(max) => {
-                state.world.seats.iter().any(|s| measure(s) > u64::from(max))
-            }
-            synod_kernel::Budget::Unlimited => false,
-        }
+        is_beyond(self.setting, &state.world, self.measure)
+    }
+}
+
+/// Whether a process is beyond the environment's bound on the algorithm's measure.
+pub(crate) fn is_beyond<P: Process>(
+    setting: &Setting<P>,
+    world: &World<Seat<P>>,
+    measure: fn(&P) -> u64,
+) -> bool {
+    let measure = |seat: &Seat<P>| seat.local().map_or(0, measure);
+    match setting.environment.measure {
+        Budget::AtMost(max) => world.seats.iter().any(|seat| measure(seat) > u64::from(max)),
+        Budget::Unlimited => false,
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a check is asked, and what it answers.
 
+use crate::shape::Part;
 use std::fmt;
 use synod_kernel::trace::{Broken, Header, Recorder, Writer};
 use synod_kernel::{Move, Setting};
@@ -41,6 +42,17 @@ pub enum Order {
     BreadthFirst,
     /// The newest state first.
     DepthFirst,
+    /// The newest state first within a bound on the depth that grows: a shortest counterexample, with a short frontier.
+    Deepening,
+    /// Random walks from an initial state: never complete, but soon deep.
+    Walks {
+        /// The seed: the same walks for the same seed.
+        seed: u64,
+        /// How many walks.
+        walks: u64,
+        /// The most steps of each.
+        length: u32,
+    },
 }
 
 /// What a check is asked.
@@ -54,6 +66,10 @@ pub struct Options {
     pub store: Store,
     /// How many threads search. The answer is the same for any number.
     pub threads: u32,
+    /// Whether states that a system's symmetry makes equal are taken for one (`System::representative`): its author vouches
+    /// that steps and claims do not tell them apart. A claim that is seen to do so is refused; nothing is judged of what
+    /// happens for ever.
+    pub symmetry: bool,
     /// How many distinct states it may visit.
     pub states_max: u64,
     /// How many bytes it may use for them.
@@ -69,6 +85,7 @@ impl Default for Options {
             order: Order::default(),
             store: Store::default(),
             threads: 1,
+            symmetry: false,
             states_max: u64::from(u32::MAX),
             memory_max: 8 << 30,
             depth_max: None,
@@ -141,6 +158,8 @@ pub struct Report<P: Process> {
     pub handler_calls: u64,
     /// Bytes used for states.
     pub memory: u64,
+    /// Which parts of the world took how many values, most first: why there are so many states.
+    pub parts: Vec<Part>,
     /// A run that breaks a property.
     pub counterexample: Option<Counterexample<P>>,
 }

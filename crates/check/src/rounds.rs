@@ -8,7 +8,8 @@
 //! The same monitors judge that judge the other grounds: in each round the crashes are observed first, then what the
 //! processes indicate, in the order of their identities.
 
-use crate::system::{Claim, Predicate, Says, System};
+use crate::judged::{self, Judged, PROPERTIES_MAX, has_reached};
+use crate::system::{Claim, Says, System};
 use synod_kernel::{Draws, Observed, Script};
 use synod_model::{
     Draw, Granted, Group, Inbox, ProcessId, ProcessSet, Round, RoundEffect, RoundEffectOf, RoundProcess,
@@ -484,16 +485,6 @@ where
         });
         paid
     }
-
-    fn is_unbroken(&self, state: &Between<A, M>, at: usize) -> bool {
-        state.broken.as_ref().is_none_or(|violation| violation.property != self.properties[at].id)
-    }
-
-    fn is_reached(&self, state: &Between<A, M>, at: usize) -> bool {
-        let mut reached = false;
-        state.monitor.reached(&mut |goal| reached |= goal == self.properties[at].id);
-        reached
-    }
 }
 
 impl<A: RoundProcess, M: Monitor<A::Request, A::Indication>> Between<A, M> {
@@ -586,9 +577,9 @@ where
     fn claims(&self) -> Vec<Claim<Self>> {
         let claim = |(at, property): (usize, &Property)| {
             let says = match property.kind {
-                Kind::Safety => Says::Always(Self::unbroken()[at]),
-                Kind::Liveness => Says::Always(Self::paid()[at]),
-                Kind::Reachable => Says::Sometimes(Self::reached()[at]),
+                Kind::Safety => Says::Always(judged::unbroken()[at]),
+                Kind::Liveness => Says::Always(judged::paid()[at]),
+                Kind::Reachable => Says::Sometimes(judged::reached()[at]),
             };
             Claim::new(property.id, property.name, says)
         };
@@ -596,34 +587,23 @@ where
     }
 }
 
-/// How many properties a monitor may have here.
-const PROPERTIES_MAX: usize = 32;
+impl<A, M> Judged for LockStep<A, M>
+where
+    A: RoundProcess,
+    M: Monitor<A::Request, A::Indication>,
+{
+    fn is_unbroken(&self, state: &Self::State, at: usize) -> bool {
+        state.broken.as_ref().is_none_or(|violation| violation.property != self.properties[at].id)
+    }
 
-/// A predicate is a function without a state of its own: one for each place in the list of properties.
-macro_rules! one_each {
-    ($($at:literal)*) => {
-        impl<A, M> LockStep<A, M>
-        where
-            A: RoundProcess,
-            M: Monitor<A::Request, A::Indication>,
-        {
-            fn unbroken() -> [Predicate<Self>; PROPERTIES_MAX] {
-                [$(|world, state| world.is_unbroken(state, $at)),*]
-            }
+    fn is_paid(&self, state: &Self::State, at: usize) -> bool {
+        state.broken.is_some() || !self.is_over(state) || self.nothing_owed(state, at)
+    }
 
-            fn paid() -> [Predicate<Self>; PROPERTIES_MAX] {
-                [$(|world, state| {
-                    state.broken.is_some() || !world.is_over(state) || world.nothing_owed(state, $at)
-                }),*]
-            }
-
-            fn reached() -> [Predicate<Self>; PROPERTIES_MAX] {
-                [$(|world, state| world.is_reached(state, $at)),*]
-            }
-        }
-    };
+    fn is_reached(&self, state: &Self::State, at: usize) -> bool {
+        has_reached(&state.monitor, &self.properties[at])
+    }
 }
-one_each!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30 31);
 
 /// Calls `each` with every subset, the empty one first, each in the order of `all`.
 fn subsets<T: Clone>(all: &[T], mut each: impl FnMut(&[T])) {

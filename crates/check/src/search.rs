@@ -4,236 +4,18 @@
 //! ones built. Nothing is built for a state that was seen before, and many lookups overlap. The order of what is found
 //! depends on the space alone, never on the number of threads.
 
-use crate::fair::Graph;
-use crate::fingerprint::Print;
-use crate::report::{Control, Options, Order, Progress, Store};
-use crate::space::{BrokenStart, Edge, Exact, Missing, Rows, Space, StateOf};
-use crate::visited::{Prints, SHARDS, Word, shard_of};
+mod chunk;
+mod deep;
+mod kept;
+
+use crate::report::{Control, Options, Order, Progress};
+use crate::space::{BrokenStart, Edge, Rows, Space, StateOf};
+use chunk::{CHUNK, Chunk, look_up_exact, look_up_prints};
+pub(crate) use kept::Steps;
+use kept::{Parents, Visited};
 use rayon::prelude::*;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use synod_properties::{Kind, Violation};
-
-/// The steps between states, by number, for judging what happens for ever. The position of an edge is the place of its
-/// step.
-#[derive(Default)]
-pub(crate) struct Steps {
-    pub(crate) graph: Graph,
-    /// By label, from 1 on: what [`Space::class`] calls it.
-    pub(crate) classes: Vec<u64>,
-    labels: BTreeMap<u64, u32>,
-    /// The first state of each level.
-    pub(crate) levels: Vec<u32>,
-}
-
-impl Steps {
-    fn label(&mut self, class: u64) -> u32 {
-        if class == 0 {
-            return 0;
-        }
-        *self.labels.entry(class).or_insert_with(|| {
-            self.classes.push(class);
-            self.classes.len() as u32
-        })
-    }
-}
-
-/// What was seen.
-enum Visited<S: Space> {
-    Short(Prints<u64>),
-    Long(Prints<u128>),
-    /// In full, with the steps between them where they are asked for.
-    Exact(S::Exact, Option<Steps>),
-}
-
-impl<S: Space> Visited<S> {
-    fn len(&self) -> usize {
-        match self {
-            Self::Short(prints) => prints.len(),
-            Self::Long(prints) => prints.len(),
-            Self::Exact(exact, _) => exact.len(),
-        }
-    }
-
-    fn memory(&self) -> u64 {
-        match self {
-            Self::Short(prints) => prints.memory(),
-            Self::Long(prints) => prints.memory(),
-            Self::Exact(exact, steps) => exact.memory() + steps.as_ref().map_or(0, |s| s.graph.memory()),
-        }
-    }
-}
-
-/// The step by which each state was found first.
-#[derive(Default)]
-struct Parents {
-    parents: Vec<u32>,
-    /// The place among its parent's steps; what does not fit stands in `far`.
-    places: Vec<u16>,
-    far: BTreeMap<u32, u32>,
-}
-
-impl Parents {
-    fn push(&mut self, parent: u32, place: u32) {
-        if place >= u32::from(u16::MAX) {
-            self.far.insert(self.parents.len() as u32, place);
-        }
-        self.parents.push(parent);
-        self.places.push(u16::try_from(place).unwrap_or(u16::MAX));
-    }
-
-    fn place(&self, state: u32) -> u32 {
-        match self.places[state as usize] {
-            u16::MAX => self.far[&state],
-            place => u32::from(place),
-        }
-    }
-
-    fn memory(&self) -> u64 {
-        (self.parents.capacity() * 4 + self.places.capacity() * 2) as u64
-    }
-}
-
-/// A successor that was found.
-struct Candidate<T> {
-    print: Print,
-    row: u32,
-    place: u32,
-    step: T,
-}
-
-/// How many states are expanded together.
-const CHUNK: usize = 512;
-
-/// The work on a chunk of states.
-struct Chunk<S: Space> {
-    candidates: Vec<Candidate<S::Step>>,
-    /// The first of its states.
-    first: usize,
-    /// The first state that was not expanded, since a table lacked an entry or a property broke.
-    next: usize,
-    broken: Option<(usize, u32, Violation)>,
-    generated: u64,
-    transitions: u64,
-    /// The steps that lead to states that are not kept: the state, the place, the class.
-    outside: Vec<(u32, u32, u64)>,
-    ended: Option<(usize, Violation)>,
-    /// The candidates that are new.
-    fresh: Vec<u32>,
-    built: S::Rows,
-}
-
-impl<S: Space> Default for Chunk<S> {
-    fn default() -> Self {
-        Self {
-            candidates: Vec::new(),
-            first: 0,
-            next: 0,
-            broken: None,
-            generated: 0,
-            transitions: 0,
-            outside: Vec::new(),
-            ended: None,
-            fresh: Vec::new(),
-            built: S::Rows::default(),
-        }
-    }
-}
-
-impl<S: Space> Chunk<S> {
-    fn is_stopped(&self) -> bool {
-        self.broken.is_some() || self.ended.is_some()
-    }
-
-    /// Expands the states from `next` on until a table lacks an entry or something is broken.
-    fn expand(&mut self, space: &S, rows: &S::Rows, end: usize) {
-        while self.next < end && !self.is_stopped() {
-            if self.expand_one(space, rows).is_err() {
-                return;
-            }
-            self.next += 1;
-        }
-    }
-
-    fn expand_one(&mut self, space: &S, rows: &S::Rows) -> Result<(), Missing> {
-        let (row, before) = (self.next, self.candidates.len());
-        let state = rows.at(row);
-        let own = space.print(state);
-        let (mut place, mut generated, mut changed) = (0, 0, 0);
-        let (mut broken, outside_before) = (None, self.outside.len());
-        let (candidates, outside) = (&mut self.candidates, &mut self.outside);
-        let found = space.expand(state, &mut |edge| {
-            match edge {
-                Edge::To { print, step } => {
-                    changed += u64::from(print != own);
-                    candidates.push(Candidate { print, row: row as u32, place, step });
-                }
-                Edge::Outside(class) => outside.push((row as u32, place, class)),
-                Edge::Broken(violation) => {
-                    if broken.is_none() {
-                        broken = Some((row, place, violation));
-                    }
-                }
-            }
-            place += 1;
-            generated += 1;
-        });
-        if let Err(missing) = found {
-            self.candidates.truncate(before);
-            self.outside.truncate(outside_before);
-            return Err(missing);
-        }
-        self.generated += generated;
-        self.transitions += changed;
-        self.broken = broken;
-        if changed == 0 && self.outside.len() == outside_before && self.broken.is_none() {
-            self.ended = space.broken_end(state).map(|violation| (row, violation));
-        }
-        Ok(())
-    }
-
-    /// Looks up which candidates are new, those of the shards that `ours` takes.
-    fn look_up<W: Word>(&self, shards: &mut [crate::visited::Shard<W>], first: usize, fresh: &mut Vec<u32>) {
-        const ABREAST: usize = 16;
-        let range = first..first + shards.len();
-        let all = range.len() == SHARDS;
-        let mut waiting = [(0_usize, 0_u32, W::default()); ABREAST];
-        let mut count = 0;
-        let mut flush = |waiting: &mut [(usize, u32, W)]| {
-            let touched = waiting.iter().fold(0, |sum, &(s, _, w)| sum ^ shards[s].touch(w).high());
-            std::hint::black_box(touched);
-            for &(shard, at, word) in waiting.iter() {
-                if shards[shard].insert(word) {
-                    fresh.push(at);
-                }
-            }
-        };
-        for (at, candidate) in self.candidates.iter().enumerate() {
-            let word = W::of(candidate.print);
-            let shard = shard_of(word);
-            if all || range.contains(&shard) {
-                waiting[count] = (shard - first, at as u32, word);
-                count += 1;
-                if count == ABREAST {
-                    flush(&mut waiting);
-                    count = 0;
-                }
-            }
-        }
-        flush(&mut waiting[..count]);
-    }
-
-    /// Builds what is new.
-    fn build(&mut self, space: &S, rows: &S::Rows, parents: &mut Vec<(u32, u32)>) {
-        let mut fresh = self.fresh.iter().copied().peekable();
-        for (at, candidate) in self.candidates.drain(..).enumerate() {
-            if fresh.next_if(|&f| f as usize == at).is_some() {
-                space.build(rows.at(candidate.row as usize), candidate.step, &mut self.built);
-                parents.push((candidate.row, candidate.place));
-            }
-        }
-        self.fresh.clear();
-    }
-}
 
 /// Why a search ended before all was explored.
 pub(crate) enum Ended<N> {
@@ -276,7 +58,7 @@ fn path<S: Space>(
 ) -> (Vec<S::Name>, S::Rows) {
     let mut way = vec![state];
     while way[way.len() - 1] as usize >= roots.len() {
-        way.push(parents.parents[way[way.len() - 1] as usize]);
+        way.push(parents.of[way[way.len() - 1] as usize]);
     }
     let root = way.pop().expect("a run starts at an initial state") as usize;
     let (mut names, mut here) = (roots[root].clone(), S::Rows::default());
@@ -334,13 +116,11 @@ pub(crate) fn search<S: Space>(
     progress: &mut dyn FnMut(&Progress) -> Control,
 ) -> Found<S> {
     let properties = space.properties();
-    let live = properties.iter().any(|p| p.kind == Kind::Liveness);
-    let visited = match (live, options.store) {
-        (true, _) => Visited::Exact(S::Exact::default(), Some(Steps::default())),
-        (false, Store::Exact) => Visited::Exact(S::Exact::default(), None),
-        (false, Store::Fingerprint64) => Visited::Short(Prints::new()),
-        (false, Store::Fingerprint128) => Visited::Long(Prints::new()),
-    };
+    // what happens for ever is judged on the steps between all states, in the order in which they are found first
+    let live = options.order == Order::BreadthFirst
+        && space.keeps_runs()
+        && properties.iter().any(|p| p.kind == Kind::Liveness);
+    let visited = Visited::new(options.store, live);
     let pool = (options.threads > 1).then(|| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(options.threads as usize).build();
         pool.expect("an operating system gives a few threads")
@@ -366,7 +146,7 @@ pub(crate) fn search<S: Space>(
         told: 0,
         spare: Vec::new(),
     };
-    let ended = search.run(live).err();
+    let ended = search.run().err();
     search.weigh(0);
     let complete = ended.is_none();
     Found {
@@ -390,11 +170,13 @@ pub(crate) fn search<S: Space>(
 }
 
 impl<S: Space> Search<'_, S> {
-    fn run(&mut self, live: bool) -> Result<(), Ended<S::Name>> {
+    fn run(&mut self) -> Result<(), Ended<S::Name>> {
         self.begin()?;
         match self.options.order {
-            Order::DepthFirst if !live => self.depth_first(),
-            _ => self.breadth_first(),
+            Order::BreadthFirst => self.breadth_first(),
+            Order::DepthFirst => self.depth_first(),
+            Order::Deepening => self.deepening(),
+            Order::Walks { seed, walks, length } => self.walks(seed, walks, length),
         }
     }
 
@@ -407,12 +189,7 @@ impl<S: Space> Search<'_, S> {
         for (at, names) in names.into_iter().enumerate() {
             let state = rows.at(at);
             let print = self.space.print(state);
-            let new = match &mut self.visited {
-                Visited::Short(prints) => prints.insert(print),
-                Visited::Long(prints) => prints.insert(print),
-                Visited::Exact(exact, _) => exact.insert(print, state).1,
-            };
-            if new {
+            if self.visited.insert(print, state) {
                 self.start.add(state);
                 self.roots.push(names);
                 self.parents.push(u32::MAX, 0);
@@ -560,15 +337,14 @@ impl<S: Space> Search<'_, S> {
             }
         }
         for (chunk, parents) in chunks.iter_mut().zip(found) {
-            for at in 0..chunk.built.len() {
+            for (at, (row, place)) in parents.into_iter().enumerate() {
                 let state = chunk.built.at(at);
-                let (row, place) = parents[at];
                 self.parents.push(number + row, place);
                 if self.reached & self.goals != self.goals {
                     self.reached |= self.space.reached(state);
                 }
                 if let Some(violation) = self.space.broken(state) {
-                    let state = self.parents.parents.len() as u32 - 1;
+                    let state = self.parents.len() as u32 - 1;
                     self.depth += 1;
                     let (names, _) = path(&mut self.space, &self.roots, &self.start, &self.parents, state);
                     return Err(Ended::Broken(violation, names));
@@ -597,100 +373,6 @@ impl<S: Space> Search<'_, S> {
         if let Some(place) = place {
             self.depth += 1;
             names.push(self.space.name(rows.at(row), place as usize));
-        }
-        Ended::Broken(violation, names)
-    }
-
-    /// The newest state first.
-    fn depth_first(&mut self) -> Result<(), Ended<S::Name>> {
-        let mut stack = S::Rows::default();
-        let mut numbers: Vec<(u32, u32)> = Vec::new();
-        for at in 0..self.start.len() {
-            stack.add(self.start.at(at));
-            numbers.push((at as u32, 0));
-        }
-        let mut depths = self.options.depth_max.map(|_| BTreeMap::<Print, u32>::new());
-        let (mut one, mut shallow) = (S::Rows::default(), false);
-        while let Some((number, depth)) = numbers.pop() {
-            self.depth = self.depth.max(depth);
-            one.truncate(0);
-            one.add(stack.at(numbers.len()));
-            stack.truncate(numbers.len());
-            if self.options.depth_max.is_some_and(|max| depth >= max) {
-                shallow = true;
-                continue;
-            }
-            self.expand_deep(&one, (number, depth), &mut stack, &mut numbers, depths.as_mut())?;
-            if self.expanded.is_multiple_of(4096) {
-                self.check_limits(numbers.len(), stack.memory())?;
-            }
-        }
-        match self.options.depth_max {
-            Some(max) if shallow => Err(Ended::Limit(format!("the depth limit of {max} steps"))),
-            _ => Ok(()),
-        }
-    }
-
-    fn expand_deep(
-        &mut self,
-        one: &S::Rows,
-        (number, depth): (u32, u32),
-        stack: &mut S::Rows,
-        numbers: &mut Vec<(u32, u32)>,
-        mut depths: Option<&mut BTreeMap<Print, u32>>,
-    ) -> Result<(), Ended<S::Name>> {
-        let mut chunk = Chunk::<S>::default();
-        let broken = self.expand_chunks(std::slice::from_mut(&mut chunk), one, &[1]);
-        let broken = broken.map(|(_, place, violation)| (place, violation));
-        for candidate in chunk.candidates.drain(..) {
-            let Candidate { print, place, step, .. } = candidate;
-            let before = stack.len();
-            self.space.build(one.at(0), step, stack);
-            let new = match &mut self.visited {
-                Visited::Short(prints) => prints.insert(print),
-                Visited::Long(prints) => prints.insert(print),
-                Visited::Exact(exact, _) => exact.insert(print, stack.at(before)).1,
-            };
-            // under a bound on the depth, a state that was found deeper before is opened again
-            let sooner = depths.as_mut().is_some_and(|depths| {
-                let known = depths.entry(print).or_insert(u32::MAX);
-                let sooner = depth + 1 < *known;
-                *known = depth.saturating_add(1).min(*known);
-                sooner
-            });
-            if !new && !sooner {
-                stack.truncate(before);
-                continue;
-            }
-            let found = self.parents.parents.len() as u32;
-            self.parents.push(number, place);
-            self.reached |= self.space.reached(stack.at(before));
-            numbers.push((found, depth + 1));
-            if let Some(violation) = self.space.broken(stack.at(before)) {
-                self.depth = self.depth.max(depth + 1);
-                let (names, _) = path(&mut self.space, &self.roots, &self.start, &self.parents, found);
-                return Err(Ended::Broken(violation, names));
-            }
-        }
-        match broken {
-            None => Ok(()),
-            Some((place, violation)) => {
-                self.depth = self.depth.max(depth);
-                Err(self.broken_deep(one, number, place, violation))
-            }
-        }
-    }
-
-    fn broken_deep(
-        &mut self,
-        one: &S::Rows,
-        number: u32,
-        place: Option<u32>,
-        violation: Violation,
-    ) -> Ended<S::Name> {
-        let (mut names, _) = path(&mut self.space, &self.roots, &self.start, &self.parents, number);
-        if let Some(place) = place {
-            names.push(self.space.name(one.at(0), place as usize));
         }
         Ended::Broken(violation, names)
     }
@@ -724,94 +406,5 @@ impl<S: Space> Search<'_, S> {
             return Err(Ended::Limit("stopped on request".to_owned()));
         }
         Ok(())
-    }
-}
-
-fn look_up_prints<S: Space, W: Word>(
-    prints: &mut Prints<W>,
-    chunks: &mut [Chunk<S>],
-    pool: Option<&rayon::ThreadPool>,
-) {
-    let Some(pool) = pool else {
-        for chunk in chunks {
-            let mut fresh = std::mem::take(&mut chunk.fresh);
-            chunk.look_up(&mut prints.shards, 0, &mut fresh);
-            chunk.fresh = fresh;
-        }
-        return;
-    };
-    // each thread looks at all candidates and heeds those of its own shards: their order is that of the candidates
-    let part = SHARDS.div_ceil(pool.current_num_threads());
-    let shared: &[Chunk<S>] = chunks;
-    let found: Vec<Vec<Vec<u32>>> = pool.install(|| {
-        let parts = prints.shards.par_chunks_mut(part).enumerate();
-        let look = |(at, shards): (usize, &mut [crate::visited::Shard<W>])| {
-            let of = |chunk: &Chunk<S>| {
-                let mut fresh = Vec::new();
-                chunk.look_up(shards, at * part, &mut fresh);
-                fresh
-            };
-            shared.iter().map(of).collect()
-        };
-        parts.map(look).collect()
-    });
-    for (at, chunk) in chunks.iter_mut().enumerate() {
-        found.iter().for_each(|part| chunk.fresh.extend(&part[at]));
-        chunk.fresh.sort_unstable();
-    }
-}
-
-/// Builds every candidate, since it is compared in full; notes the steps, where they are asked for.
-fn look_up_exact<S: Space>(
-    space: &S,
-    exact: &mut S::Exact,
-    mut steps: Option<&mut Steps>,
-    chunk: &mut Chunk<S>,
-    rows: &S::Rows,
-    number: u32,
-) {
-    let mut one = S::Rows::default();
-    let mut outside = chunk.outside.drain(..).peekable();
-    let mut row_open = chunk.first;
-    let mut open_to = |steps: &mut Option<&mut Steps>, row: usize| {
-        while row_open <= row {
-            if let Some(steps) = steps {
-                steps.graph.open(number + row_open as u32);
-            }
-            row_open += 1;
-        }
-    };
-    for (at, candidate) in chunk.candidates.iter().enumerate() {
-        let row = candidate.row as usize;
-        while let Some((r, _, class)) =
-            outside.next_if(|&(r, place, _)| (r, place) < (candidate.row, candidate.place))
-        {
-            open_to(&mut steps, r as usize);
-            if let Some(steps) = steps.as_deref_mut() {
-                let label = steps.label(class);
-                steps.graph.beyond(label);
-            }
-        }
-        open_to(&mut steps, row);
-        let class = space.class(&candidate.step);
-        let step = (candidate.print, &candidate.step);
-        let (to, new) = space.keep(exact, rows.at(row), step, &mut one);
-        if new {
-            chunk.fresh.push(at as u32);
-        }
-        if let Some(steps) = steps.as_deref_mut() {
-            let label = steps.label(class);
-            steps.graph.edge(to, label);
-        }
-    }
-    for (r, _, class) in outside {
-        open_to(&mut steps, r as usize);
-        if let Some(steps) = steps.as_deref_mut() {
-            let label = steps.label(class);
-            steps.graph.beyond(label);
-        }
-    }
-    if chunk.next > chunk.first {
-        open_to(&mut steps, chunk.next - 1);
     }
 }

@@ -152,6 +152,10 @@ pub(crate) trait Space: Sync {
     fn name(&mut self, from: &StateOf<Self>, place: usize) -> Self::Name;
     /// The class of fairness of a step: 0 for none.
     fn class(&self, step: &Self::Step) -> u64;
+    /// Whether the steps between states are those of single runs, so that what happens for ever can be judged.
+    fn keeps_runs(&self) -> bool {
+        true
+    }
     /// Bytes in use for tables.
     fn memory(&self) -> u64;
     /// How often a handler ran.

@@ -398,3 +398,12 @@ fn every_outcome_of_a_draw_is_explored_also_at_the_start() {
     let monitor = Done([0, 1].into_iter().map(ProcessId).collect());
     assert_eq!(explore(&setting, &monitor, &Options::default()).states, 4);
 }
+
+#[test]
+fn what_multiplies_the_states_is_told_by_field_and_message() {
+    let report = explore(&adders(Durability::Immediate, 1), &Blind, &Options::default());
+    let values = |what: &str| report.parts.iter().find(|p| p.what.contains(what)).map(|p| p.values);
+    assert_eq!(values("p0's `sum`"), Some(8), "every sum of 1, 2 and 4: {:?}", report.parts);
+    assert_eq!(values("messages `Add`"), Some(3));
+    assert!(report.parts.windows(2).all(|pair| pair[0].values >= pair[1].values), "most first");
+}

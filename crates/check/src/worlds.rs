@@ -3,6 +3,7 @@
 use crate::fair::{Answer, Bits, Class, Fairness, Graph, Lasso, Question, find};
 use crate::report::{Counterexample, DETERMINISM, NO_PANIC, Options, Report};
 use crate::search::{Ended, Found, Steps};
+use crate::shape::Shape;
 use crate::space::{Exact, Space, StateOf};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -17,6 +18,10 @@ use synod_properties::{Kind, Monitor, Obligation, Observation, Property, Verdict
 pub(crate) trait Worlds<P: Process, M>: Space<Name = Move<P::Message, P::Timer>> {
     /// Calls `see` with the seats of a state, its monitor, and the rest of its world.
     fn view<T>(&self, state: &StateOf<Self>, see: impl FnOnce(&[&Seat<P>], &M, &Rest) -> T) -> T;
+    /// Which parts of the world took which values, where that is known.
+    fn shape(&self) -> Shape {
+        Shape::default()
+    }
     /// A number of a state's monitor, equal for equal ones, where monitors have numbers.
     fn monitor_number(&self, state: &StateOf<Self>) -> Option<u32> {
         let _ = state;
@@ -65,9 +70,13 @@ where
         }
     }
     let mut judged = Judged::default();
-    if let (None, Some((exact, mut steps))) = (&stopped, found.kept.take()) {
+    if let Some((exact, mut steps)) = found.kept.take() {
         judged = judge_liveness(&mut found, &exact, &mut steps, setting);
         counterexample = judged.counterexample.take();
+    } else {
+        let why = "not judged: only breadth-first is what happens for ever judged";
+        let properties = found.space.properties();
+        judged.unjudged.extend(properties.iter().map(|p| (p.id.to_owned(), why.to_owned())));
     }
     let complete = stopped.is_none();
     if let (None, Some(c)) = (&stopped, &counterexample)
@@ -92,6 +101,7 @@ where
         store: options.store.judging(&found.space.properties()),
         handler_calls: found.space.handler_calls(),
         memory: found.memory,
+        parts: found.space.shape().ranked(),
         counterexample,
     }
 }
@@ -240,7 +250,7 @@ fn why_open(reason: u8) -> &'static str {
 
 /// The debts of a space: for each, the states in which it stands.
 struct Debts<M> {
-    debts: Vec<(Obligation, Bits)>,
+    standing: Vec<(Obligation, Bits)>,
     /// The states in which what the oracles said last is within their axioms.
     kept: Bits,
     /// By monitor, or by its number where it has one: its debts.
@@ -258,7 +268,7 @@ impl<M: State> Debts<M> {
     {
         let states = exact.len() as u32;
         let mut all = Self {
-            debts: Vec::new(),
+            standing: Vec::new(),
             kept: Bits::none(states),
             known: BTreeMap::new(),
             known_by_value: BTreeMap::new(),
@@ -275,8 +285,8 @@ impl<M: State> Debts<M> {
                     }
                     all.kept.insert(number);
                     for &debt in all.of::<P>(monitor_number, monitor, states).iter() {
-                        if all.debts[debt].0.among.is_disjoint(&faulty) {
-                            all.debts[debt].1.insert(number);
+                        if all.standing[debt].0.among.is_disjoint(&faulty) {
+                            all.standing[debt].1.insert(number);
                         }
                     }
                 });
@@ -300,10 +310,10 @@ impl<M: State> Debts<M> {
         }
         let mut owed = Vec::new();
         monitor.owed(&mut |obligation| {
-            let next = self.debts.len();
+            let next = self.standing.len();
             let at = *self.numbers.entry(obligation.clone()).or_insert(next);
             if at == next {
-                self.debts.push((obligation, Bits::none(states)));
+                self.standing.push((obligation, Bits::none(states)));
             }
             owed.push(at);
         });
@@ -346,7 +356,7 @@ where
         let classes = classes(steps, &looping, setting);
         let stays = find(&steps.graph, &question(&debts.kept, &classes, steps));
         judged.vacuous &= matches!(stays, Answer::None);
-        for (obligation, region) in debts.debts {
+        for (obligation, region) in debts.standing {
             match find(&steps.graph, &question(&region, &classes, steps)) {
                 Answer::None => {}
                 Answer::Open { reason, .. } => {

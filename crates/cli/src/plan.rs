@@ -221,5 +221,6 @@ pub(crate) fn check_options(
         states_max: args.states_max.or(file.states_max).unwrap_or(usual.states_max),
         memory_max: mebibytes.map_or(usual.memory_max, |mib| mib.saturating_mul(1 << 20)),
         depth_max: args.depth_max.or(file.depth_max),
+        ..usual
     })
 }

@@ -9,8 +9,10 @@ pub mod broadcast;
 pub mod byzantine_broadcast;
 pub mod consensus;
 pub mod leader;
+pub mod lease;
 pub mod links;
 pub mod monitor;
+pub mod perfect_detector;
 pub mod registers;
 #[cfg(test)]
 mod testing;

@@ -2,11 +2,14 @@
 
 pub mod elect_lower_epoch;
 pub mod eventually_perfect;
+pub mod exclude_on_timeout;
 pub mod omega;
 
 pub use elect_lower_epoch::{ElectLowerEpoch, Epoch};
 pub use eventually_perfect::{EventuallyPerfectLeader, EventuallyPerfectOracle, Suspicion};
+pub use exclude_on_timeout::ExcludeOnTimeout;
 pub use omega::OmegaOracle;
+pub use synod_model::interface::Crashed;
 pub use synod_model::interface::Trust;
 
 use synod_model::prelude::*;

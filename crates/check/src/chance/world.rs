@@ -3,14 +3,11 @@
 
 use super::{Distribution, Game};
 use crate::fingerprint::print_of;
+use crate::reference::{Landing, crashes_inside, is_beyond, take};
 use crate::system::Justice;
-use crate::worlds::judge;
+use crate::worlds::{Scripted, judge, laws};
 use std::hash::Hash;
-use synod_kernel::seat::cuts;
-use synod_kernel::{
-    Budget, Choice, Cut, Ground, InPlace, Laws, Move, Network, Observed, Script, Seat, SeatId, Setting,
-    Status, World, step,
-};
+use synod_kernel::{Choice, Cut, Move, Network, Script, Seat, Setting, Status, World};
 use synod_model::{DrawKind, Process};
 use synod_properties::{Monitor, Violation};
 
@@ -108,77 +105,18 @@ where
         cut: Option<Cut>,
     ) -> Ran<P, M> {
         let mut state = from.clone();
-        let mut rep = Scripted::new(self.setting, Script::new(draws.to_vec()));
-        rep.record = Some(Vec::new());
-        let mut landing = Landing { network: &mut state.network, observed: Vec::new() };
+        let mut landing = Landing::on(&mut state.network);
         let chosen = Move { choice: choice.clone(), draws: draws.to_vec(), cut };
-        step(&mut state.world, laws(self.setting), &mut rep, &mut landing, chosen);
+        let script = Script::new(draws.to_vec());
+        let ran = take(self.setting, &mut state.world, &mut landing, script, chosen);
         let observed = landing.observed;
         let judged = observed.iter().try_for_each(|o| judge(&mut state.monitor, o));
         state.cut_off = match judged {
             Err(violation) => Some(CutOff::Broken(violation)),
-            Ok(()) => self.is_beyond(&state.world).then_some(CutOff::Beyond),
+            Ok(()) => is_beyond(self.setting, &state.world, self.measure).then_some(CutOff::Beyond),
         };
-        let positions = cuts(rep.record.as_deref().unwrap_or_default()).collect();
-        Ran { state, asked: rep.draws.asked().to_vec(), cuts: positions }
+        Ran { state, asked: ran.script.asked().to_vec(), cuts: ran.cuts() }
     }
-
-    fn is_beyond(&self, world: &World<Seat<P>>) -> bool {
-        let measure = |seat: &Seat<P>| seat.local().map_or(0, self.measure);
-        match self.setting.environment.measure {
-            Budget::AtMost(max) => world.seats.iter().any(|seat| measure(seat) > u64::from(max)),
-            Budget::Unlimited => false,
-        }
-    }
-}
-
-/// A representation for running one step with a script.
-type Scripted<'a, P> = InPlace<'a, P, Script>;
-
-fn laws<P: Process>(setting: &Setting<P>) -> Laws<'_> {
-    Laws::from(setting)
-}
-
-/// Where the effects of one step go.
-struct Landing<'a, P: Process> {
-    network: &'a mut Network<P::Message>,
-    observed: Vec<Observed<P::Request, P::Indication>>,
-}
-
-impl<P: Process> Ground<Scripted<'_, P>> for Landing<'_, P> {
-    fn send(&mut self, from: SeatId, to: SeatId, message: P::Message) {
-        self.network.send(from, to, message);
-    }
-
-    fn take(&mut self, from: SeatId, to: SeatId, message: &P::Message) {
-        self.network.take(from, to, message);
-    }
-
-    fn observe(&mut self, observed: Observed<P::Request, P::Indication>) {
-        self.observed.push(observed);
-    }
-
-    fn discard_to(&mut self, seat: SeatId) {
-        self.network.discard_to(seat);
-    }
-}
-
-/// The crashes inside the handler of a choice that budgets allow, before effects at these places.
-fn crashes_inside<P: Process>(
-    setting: &Setting<P>,
-    world: &World<Seat<P>>,
-    choice: &Choice<P::Message, P::Timer>,
-    positions: &[u32],
-) -> Vec<Cut> {
-    let Some(seat) = choice.handler_seat() else { return Vec::new() };
-    if !setting.environment.failures.may_fail(setting.seating.identity(seat)) {
-        return Vec::new();
-    }
-    let budgets = &world.rest.budgets;
-    let ways = [(false, budgets.restarts), (true, budgets.stops)];
-    let allowed = ways.into_iter().filter(|(_, budget)| budget.any());
-    let at = |(forever, _)| positions.iter().map(move |&before| Cut { before, forever });
-    allowed.flat_map(at).collect()
 }
 
 /// One run of a handler.

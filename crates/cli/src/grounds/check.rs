@@ -80,7 +80,10 @@ pub fn check<A: Algorithm>(world: &World, options: &Options, watch: &Watch) -> R
         [] => "who lies is silent: the algorithm names nothing that it may say".to_owned(),
         lies => format!("who lies says to anyone, at any time, and nothing else: {}", lies.join(", ")),
     }));
-    report.notes.extend(found.stopped.iter().filter(|_| found.counterexample.is_none()).cloned());
+    if found.counterexample.is_none() && !found.complete {
+        report.notes.extend(found.stopped.clone());
+        report.notes.extend(why_so_many(&found.parts));
+    }
     if let Some(counterexample) = &found.counterexample {
         if counterexample.property == synod_check::DETERMINISM.id {
             // its trace is the run of another process
@@ -89,6 +92,11 @@ pub fn check<A: Algorithm>(world: &World, options: &Options, watch: &Watch) -> R
             return Ok(report);
         }
         confirm::<A>(&mut report, counterexample.trace(A::NAME, &setting), None);
+        let loops = counterexample.cycle_from.filter(|&from| from < counterexample.moves.len());
+        if let (Some(from), Some(failure)) = (loops, report.failures.first_mut()) {
+            let last = counterexample.moves.len() - 1;
+            failure.what += &format!(", while steps {from} to {last} happen again and again");
+        }
     }
     Ok(report)
 }
@@ -115,6 +123,17 @@ fn scope<P: synod_model::Process>(setting: &Setting<P>, found: &synod_check::Rep
 fn lies<P: synod_model::Process>(setting: &Setting<P>) -> Option<Vec<String>> {
     let any = setting.environment.failures.lies.any();
     any.then(|| setting.lies.iter().map(|message| format!("{message:?}")).collect())
+}
+
+/// What takes the most values, where there are too many states.
+fn why_so_many(parts: &[synod_check::Part]) -> Option<String> {
+    const SHOWN: usize = 5;
+    let most: Vec<_> = parts
+        .iter()
+        .take(SHOWN)
+        .map(|part| format!("{} ({})", part.what, count(part.values, "value", "values")))
+        .collect();
+    (!most.is_empty()).then(|| format!("what makes states many: {}", most.join(", ")))
 }
 
 /// What lies beyond the bounds.

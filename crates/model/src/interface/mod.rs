@@ -5,12 +5,16 @@
 
 mod broadcast;
 mod consensus;
+mod failures;
 mod leader;
+mod lease;
 mod links;
 mod registers;
 
 pub use broadcast::{Broadcast, BroadcastDeliver};
 pub use consensus::{Decide, DecideAt, Propose, ProposeAt};
+pub use failures::Crashed;
 pub use leader::Trust;
+pub use lease::{Acquire, LeaseEvent};
 pub use links::{LinkDeliver, LinkSend, LogDeliver};
 pub use registers::{RegisterRequest, RegisterReturn};

@@ -191,8 +191,8 @@ fn returned((): &(), history: &History, got: Envelope<&Msg>) -> Option<History> 
     Some(history)
 }
 
-/// Explores breadth-first on one thread: distinct states.
-pub fn explore(clients: u64) -> usize {
+/// Explores breadth-first: distinct states.
+pub fn explore(clients: u64, threads: usize) -> usize {
     ActorModel::new((), LinearizabilityTester::new(Register('?')))
         .actors((0..SERVERS + clients).map(|_| Node))
         .init_network(Network::new_unordered_nonduplicating([]))
@@ -205,7 +205,7 @@ pub fn explore(clients: u64) -> usize {
         .record_msg_out(invoked)
         .record_msg_in(returned)
         .checker()
-        .threads(1)
+        .threads(threads)
         .spawn_bfs()
         .join()
         .unique_state_count()

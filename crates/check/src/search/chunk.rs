@@ -1,0 +1,241 @@
+//! The work on a chunk of states: expand all, look up all successors, build the new ones.
+
+use super::kept::Steps;
+use crate::fingerprint::Print;
+use crate::space::{Edge, Missing, Rows, Space};
+use crate::visited::{Prints, SHARDS, Shard, Word, shard_of};
+use rayon::prelude::*;
+use synod_properties::Violation;
+
+/// A successor that was found.
+pub(super) struct Candidate<T> {
+    pub(super) print: Print,
+    pub(super) row: u32,
+    pub(super) place: u32,
+    pub(super) step: T,
+}
+
+/// How many states are expanded together.
+pub(super) const CHUNK: usize = 512;
+
+/// The work on a chunk of states.
+pub(super) struct Chunk<S: Space> {
+    pub(super) candidates: Vec<Candidate<S::Step>>,
+    /// The first of its states.
+    pub(super) first: usize,
+    /// The first state that was not expanded, since a table lacked an entry or a property broke.
+    pub(super) next: usize,
+    pub(super) broken: Option<(usize, u32, Violation)>,
+    pub(super) generated: u64,
+    pub(super) transitions: u64,
+    /// The steps that lead to states that are not kept: the state, the place, the class.
+    pub(super) outside: Vec<(u32, u32, u64)>,
+    pub(super) ended: Option<(usize, Violation)>,
+    /// The candidates that are new.
+    pub(super) fresh: Vec<u32>,
+    pub(super) built: S::Rows,
+}
+
+impl<S: Space> Default for Chunk<S> {
+    fn default() -> Self {
+        Self {
+            candidates: Vec::new(),
+            first: 0,
+            next: 0,
+            broken: None,
+            generated: 0,
+            transitions: 0,
+            outside: Vec::new(),
+            ended: None,
+            fresh: Vec::new(),
+            built: S::Rows::default(),
+        }
+    }
+}
+
+impl<S: Space> Chunk<S> {
+    pub(super) fn is_stopped(&self) -> bool {
+        self.broken.is_some() || self.ended.is_some()
+    }
+
+    /// Expands the states from `next` on until a table lacks an entry or something is broken.
+    pub(super) fn expand(&mut self, space: &S, rows: &S::Rows, end: usize) {
+        while self.next < end && !self.is_stopped() {
+            if self.expand_one(space, rows).is_err() {
+                return;
+            }
+            self.next += 1;
+        }
+    }
+
+    pub(super) fn expand_one(&mut self, space: &S, rows: &S::Rows) -> Result<(), Missing> {
+        let (row, before) = (self.next, self.candidates.len());
+        let state = rows.at(row);
+        let own = space.print(state);
+        let (mut place, mut generated, mut changed) = (0, 0, 0);
+        let (mut broken, outside_before) = (None, self.outside.len());
+        let (candidates, outside) = (&mut self.candidates, &mut self.outside);
+        let found = space.expand(state, &mut |edge| {
+            match edge {
+                Edge::To { print, step } => {
+                    changed += u64::from(print != own);
+                    candidates.push(Candidate { print, row: row as u32, place, step });
+                }
+                Edge::Outside(class) => outside.push((row as u32, place, class)),
+                Edge::Broken(violation) => {
+                    if broken.is_none() {
+                        broken = Some((row, place, violation));
+                    }
+                }
+            }
+            place += 1;
+            generated += 1;
+        });
+        if let Err(missing) = found {
+            self.candidates.truncate(before);
+            self.outside.truncate(outside_before);
+            return Err(missing);
+        }
+        self.generated += generated;
+        self.transitions += changed;
+        self.broken = broken;
+        if changed == 0 && self.outside.len() == outside_before && self.broken.is_none() {
+            self.ended = space.broken_end(state).map(|violation| (row, violation));
+        }
+        Ok(())
+    }
+
+    /// Looks up which candidates are new, those of the shards that `ours` takes.
+    pub(super) fn look_up<W: Word>(&self, shards: &mut [Shard<W>], first: usize, fresh: &mut Vec<u32>) {
+        const ABREAST: usize = 16;
+        let range = first..first + shards.len();
+        let all = range.len() == SHARDS;
+        let mut waiting = [(0_usize, 0_u32, W::default()); ABREAST];
+        let mut count = 0;
+        let mut flush = |waiting: &mut [(usize, u32, W)]| {
+            let touched = waiting.iter().fold(0, |sum, &(s, _, w)| sum ^ shards[s].touch(w).high());
+            std::hint::black_box(touched);
+            for &(shard, at, word) in waiting.iter() {
+                if shards[shard].insert(word) {
+                    fresh.push(at);
+                }
+            }
+        };
+        for (at, candidate) in self.candidates.iter().enumerate() {
+            let word = W::of(candidate.print);
+            let shard = shard_of(word);
+            if all || range.contains(&shard) {
+                waiting[count] = (shard - first, at as u32, word);
+                count += 1;
+                if count == ABREAST {
+                    flush(&mut waiting);
+                    count = 0;
+                }
+            }
+        }
+        flush(&mut waiting[..count]);
+    }
+
+    /// Builds what is new.
+    pub(super) fn build(&mut self, space: &S, rows: &S::Rows, parents: &mut Vec<(u32, u32)>) {
+        let mut fresh = self.fresh.iter().copied().peekable();
+        for (at, candidate) in self.candidates.drain(..).enumerate() {
+            if fresh.next_if(|&f| f as usize == at).is_some() {
+                space.build(rows.at(candidate.row as usize), candidate.step, &mut self.built);
+                parents.push((candidate.row, candidate.place));
+            }
+        }
+        self.fresh.clear();
+    }
+}
+
+pub(super) fn look_up_prints<S: Space, W: Word>(
+    prints: &mut Prints<W>,
+    chunks: &mut [Chunk<S>],
+    pool: Option<&rayon::ThreadPool>,
+) {
+    let Some(pool) = pool else {
+        for chunk in chunks {
+            let mut fresh = std::mem::take(&mut chunk.fresh);
+            chunk.look_up(&mut prints.shards, 0, &mut fresh);
+            chunk.fresh = fresh;
+        }
+        return;
+    };
+    // each thread looks at all candidates and heeds those of its own shards: their order is that of the candidates
+    let part = SHARDS.div_ceil(pool.current_num_threads());
+    let shared: &[Chunk<S>] = chunks;
+    let found: Vec<Vec<Vec<u32>>> = pool.install(|| {
+        let parts = prints.shards.par_chunks_mut(part).enumerate();
+        let look = |(at, shards): (usize, &mut [Shard<W>])| {
+            let of = |chunk: &Chunk<S>| {
+                let mut fresh = Vec::new();
+                chunk.look_up(shards, at * part, &mut fresh);
+                fresh
+            };
+            shared.iter().map(of).collect()
+        };
+        parts.map(look).collect()
+    });
+    for (at, chunk) in chunks.iter_mut().enumerate() {
+        for part in &found {
+            chunk.fresh.extend(&part[at]);
+        }
+        chunk.fresh.sort_unstable();
+    }
+}
+
+/// Builds every candidate, since it is compared in full; notes the steps, where they are asked for.
+pub(super) fn look_up_exact<S: Space>(
+    space: &S,
+    exact: &mut S::Exact,
+    mut steps: Option<&mut Steps>,
+    chunk: &mut Chunk<S>,
+    rows: &S::Rows,
+    number: u32,
+) {
+    let mut one = S::Rows::default();
+    let mut outside = chunk.outside.drain(..).peekable();
+    let mut row_open = chunk.first;
+    let mut open_to = |steps: &mut Option<&mut Steps>, row: usize| {
+        while row_open <= row {
+            if let Some(steps) = steps {
+                steps.graph.open(number + row_open as u32);
+            }
+            row_open += 1;
+        }
+    };
+    for (at, candidate) in chunk.candidates.iter().enumerate() {
+        let row = candidate.row as usize;
+        while let Some((r, _, class)) =
+            outside.next_if(|&(r, place, _)| (r, place) < (candidate.row, candidate.place))
+        {
+            open_to(&mut steps, r as usize);
+            if let Some(steps) = steps.as_deref_mut() {
+                let label = steps.label(class);
+                steps.graph.beyond(label);
+            }
+        }
+        open_to(&mut steps, row);
+        let class = space.class(&candidate.step);
+        let step = (candidate.print, &candidate.step);
+        let (to, new) = space.keep(exact, rows.at(row), step, &mut one);
+        if new {
+            chunk.fresh.push(at as u32);
+        }
+        if let Some(steps) = steps.as_deref_mut() {
+            let label = steps.label(class);
+            steps.graph.edge(to, label);
+        }
+    }
+    for (r, _, class) in outside {
+        open_to(&mut steps, r as usize);
+        if let Some(steps) = steps.as_deref_mut() {
+            let label = steps.label(class);
+            steps.graph.beyond(label);
+        }
+    }
+    if chunk.next > chunk.first {
+        open_to(&mut steps, chunk.next - 1);
+    }
+}

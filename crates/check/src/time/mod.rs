@@ -1,0 +1,379 @@
+//! Discrete time: a world of processes in the synchronous model, as a transition system.
+//!
+//! A message is delivered and handled no sooner than `links.delay_min` and no later than `links.delay_max` and a step
+//! after it was sent; a timer fires when its duration has passed by the clock of its process, or within a step after that.
+//! Each clock runs at one rate, an extreme of the drift or exactly, picked by the adversary at the start. Time goes on only
+//! where nothing that must happen would be late; what may happen at one instant happens in any order. Processes start at
+//! one instant. The step and the drift are those of `timing.bounds`, which is also what processes read: delays beyond
+//! `bounds.delay` are a world outside the model.
+//!
+//! A state holds what is left of each time, and no instant: runs that differ in the date alone meet. Units of time are
+//! parts of a nanosecond in which no clock's rate makes a fraction. Without a granule time passes to the next instant at
+//! which something comes to be possible or due ([`Timed::new`]); with one it passes a tick at a time wherever something
+//! may happen in between ([`Timed::ticking`]). All bounds being inclusive, whole ticks show every order of events that
+//! real time does, if every duration in play is a whole number of granules (Henzinger, Manna, Pnueli 1992):
+//! [`Timed::is_exact`].
+//!
+//! The same monitors judge that judge the other grounds. Of a debt it is claimed that, while time goes on for ever, it is
+//! paid again and again; with [`Timed::due`], that it is paid within a given time.
+
+mod clock;
+mod moment;
+#[cfg(test)]
+mod tests;
+
+pub use clock::{Clocks, Elapsed, Rate, Span};
+pub use moment::{Due, Flight, Moment, Window};
+
+use crate::fingerprint::print_of;
+use crate::judged::{self, Judged, PROPERTIES_MAX, has_reached};
+use crate::reference::{Ran, every_move, is_beyond, take};
+use crate::system::{Claim, Justice, Says, System};
+use crate::worlds::{Scripted, judge, laws};
+use clock::greatest_common_divisor;
+use moment::{Landing, Letters};
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use synod_kernel::{Choice, Move, Script, Seat, Setting, Status, World};
+use synod_model::Process;
+use synod_model::link::LinkBase;
+use synod_properties::{Kind, Monitor, Obligation, Property, Violation};
+
+/// A step of such a world.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Passage<M, T> {
+    /// Time passes.
+    Wait(Elapsed),
+    /// Something happens, in no time.
+    Do(Move<M, T>),
+}
+
+impl<M: fmt::Debug, T: fmt::Debug> fmt::Display for Passage<M, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Wait(elapsed) => write!(f, "{elapsed:?} pass"),
+            Self::Do(Move { choice, cut: None, .. }) => write!(f, "{choice}"),
+            Self::Do(Move { choice, cut: Some(cut), .. }) => {
+                write!(f, "{choice}; it crashes before effect {}", cut.before)
+            }
+        }
+    }
+}
+
+/// A world of processes in time.
+pub struct Timed<'a, P: Process, M> {
+    setting: &'a Setting<P>,
+    monitor: M,
+    measure: fn(&P) -> u64,
+    properties: Vec<Property>,
+    clocks: Clocks,
+    /// From when until when after it was sent a message is handled.
+    delay: Window,
+    /// For how long after it is due a timer may be late.
+    step: Span,
+    granule: Option<Duration>,
+    deadlines: Vec<(Property, Duration)>,
+    /// The greatest duration of which all in play are multiples, in nanoseconds.
+    grain: AtomicU64,
+}
+
+impl<'a, P, M> Timed<'a, P, M>
+where
+    P: Process,
+    M: Monitor<P::Request, P::Indication>,
+{
+    /// The runs of `setting`, observed by `monitor`. `measure` is the algorithm's own measure of its growth.
+    ///
+    /// # Errors
+    /// If the environment states no bounds, or has what has no meaning here: why.
+    pub fn new(setting: &'a Setting<P>, monitor: M, measure: fn(&P) -> u64) -> Result<Self, String> {
+        let environment = &setting.environment;
+        let links = &environment.links;
+        let Some(bounds) = environment.timing.bounds else {
+            return Err("discrete time needs `timing.bounds`: the delay, the step and the drift".to_owned());
+        };
+        if links.as_set || links.ignored_stay || links.kind.base == LinkBase::Stubborn || links.kind.fifo {
+            return Err("in discrete time messages are a bag, each delivered once, in any order".to_owned());
+        }
+        if environment.partitions.any() {
+            return Err(
+                "a message that meets a cut is late: partitions are outside the synchronous model".to_owned()
+            );
+        }
+        if links.delay_min > links.delay_max {
+            return Err(format!("delays from {:?} to {:?}", links.delay_min, links.delay_max));
+        }
+        let clocks = Clocks::new(bounds.drift_ppm)?;
+        let properties = monitor.properties();
+        assert!(properties.len() <= PROPERTIES_MAX, "at most {PROPERTIES_MAX} properties");
+        let (opens, step) = (clocks.real(links.delay_min), clocks.real(bounds.step));
+        let closes = clocks.real(links.delay_max.saturating_add(bounds.step));
+        let this = Self {
+            setting,
+            monitor,
+            measure,
+            properties,
+            clocks,
+            delay: Window { opens, closes },
+            step,
+            granule: None,
+            deadlines: Vec::new(),
+            grain: AtomicU64::new(0),
+        };
+        [links.delay_min, links.delay_max, bounds.step].into_iter().for_each(|d| this.meet(d));
+        Ok(this)
+    }
+
+    /// The same, where time passes in ticks, as many to a granule as it has parts that every clock's rate keeps whole.
+    ///
+    /// # Errors
+    /// If the granule is nothing.
+    pub fn ticking(mut self, granule: Duration) -> Result<Self, String> {
+        if granule.is_zero() {
+            return Err("a tick that takes no time".to_owned());
+        }
+        self.granule = Some(granule);
+        Ok(self)
+    }
+
+    /// The same, where what is owed under `property` is to be paid within this time.
+    #[must_use]
+    pub fn due(mut self, property: Property, within: Duration) -> Self {
+        self.meet(within);
+        self.deadlines.push((property, within));
+        self
+    }
+
+    /// Whether what was explored shows every order of events that real time does, at these rates: each duration met so far
+    /// is a whole number of granules. (Otherwise what is shown happens, but more may.)
+    pub fn is_exact(&self) -> bool {
+        let grain = u128::from(self.grain.load(Ordering::Relaxed));
+        self.granule.is_some_and(|granule| grain.is_multiple_of(granule.as_nanos()))
+    }
+
+    /// The units of its time.
+    pub fn clocks(&self) -> Clocks {
+        self.clocks
+    }
+
+    /// Takes note of a duration in play.
+    fn meet(&self, duration: Duration) {
+        let common = |grain| greatest_common_divisor(u128::from(grain), duration.as_nanos()) as u64;
+        // the order in which threads meet durations makes no difference to what they have in common
+        let _ = self.grain.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |grain| Some(common(grain)));
+    }
+
+    /// The choices that are enabled now, each with the place of the message that it takes, if any.
+    fn choices(&self, state: &Moment<P, M>) -> Vec<(Choice<P::Message, P::Timer>, Option<usize>)> {
+        let rep = Scripted::new(self.setting, Script::default());
+        let mut choices = Vec::new();
+        let letters = Letters(&state.in_flight);
+        state.world.enabled(laws(self.setting), &rep, &letters, |choice| match &choice {
+            Choice::Deliver { from, to, message } | Choice::Duplicate { from, to, message } => {
+                // of equal copies the oldest: whatever can be made of the younger one, can be made of it
+                let oldest = letters.copies(*from, *to, message).next();
+                if let Some(place) = oldest.filter(|&place| state.in_flight[place].window.is_open()) {
+                    choices.push((choice, Some(place)));
+                }
+            }
+            Choice::Lose { from, to, message } => {
+                choices
+                    .extend(letters.copies(*from, *to, message).map(|place| (choice.clone(), Some(place))));
+            }
+            Choice::Fire { seat, timer } => {
+                if state.may_fire(*seat, timer) {
+                    choices.push((choice, None));
+                }
+            }
+            _ => choices.push((choice, None)),
+        });
+        choices
+    }
+
+    /// What comes of a move.
+    fn after(
+        &self,
+        from: &Moment<P, M>,
+        copy: Option<usize>,
+        script: Script,
+        chosen: Move<P::Message, P::Timer>,
+    ) -> (Moment<P, M>, Ran<P>) {
+        let mut state = from.clone();
+        if let Choice::Fire { seat, timer } = &chosen.choice {
+            state.timers.retain(|due| (due.seat, &due.timer) != (*seat, timer));
+        }
+        let mut landing = Landing {
+            clocks: self.clocks,
+            rates: &state.rates,
+            delay: self.delay,
+            step: self.step,
+            copy,
+            in_flight: &mut state.in_flight,
+            timers: &mut state.timers,
+            observed: Vec::new(),
+            durations: Vec::new(),
+        };
+        let ran = take(self.setting, &mut state.world, &mut landing, script, chosen);
+        let (observed, durations) = (landing.observed, landing.durations);
+        durations.into_iter().for_each(|duration| self.meet(duration));
+        state.broken = observed.iter().try_for_each(|o| judge(&mut state.monitor, o)).err();
+        state.forget_timers();
+        self.note_debts(&mut state);
+        (state, ran)
+    }
+
+    /// What is newly owed within a time is noted with it, what is paid or void is dropped.
+    fn note_debts(&self, state: &mut Moment<P, M>) {
+        let mut debts = Vec::new();
+        state.monitor.owed(&mut |debt| {
+            let deadline = self.deadlines.iter().find(|(property, _)| property.id == debt.property);
+            let Some((_, within)) = deadline else { return };
+            if !state.is_void(self.setting, &debt) {
+                let noted = state.debts.iter().find(|(_, noted)| *noted == debt);
+                let left = noted.map_or(self.clocks.real(*within), |(left, _)| *left);
+                debts.push((left, debt));
+            }
+        });
+        debts.sort_unstable();
+        state.debts = debts;
+    }
+
+    /// Time passes, where it may: to the next instant at which something comes to be possible or due, or, where something
+    /// may happen before that, by a tick at most.
+    fn wait(&self, state: &Moment<P, M>, something_else: bool) -> Option<(Elapsed, Moment<P, M>)> {
+        let tick = self.granule.map(|granule| self.clocks.tick(granule));
+        if state.is_late_next() || state.is_timeless() {
+            return None;
+        }
+        if let Some((_, debt)) = state.debts.iter().find(|(left, _)| *left == Span::ZERO) {
+            let mut next = state.clone();
+            next.broken = Some(self.overdue(debt));
+            return Some((self.clocks.show(tick.unwrap_or(Span(1))), next));
+        }
+        let next_instant = state.next_instant()?;
+        let passed = tick.filter(|_| something_else).map_or(next_instant, |tick| tick.min(next_instant));
+        Some((self.clocks.show(passed), state.later(passed)))
+    }
+
+    fn overdue(&self, debt: &Obligation) -> Violation {
+        let deadline = self.deadlines.iter().find(|(property, _)| property.id == debt.property);
+        let (property, within) = deadline.expect("what is noted has a deadline");
+        Violation::new(property, format!("{}, more than {within:?} after it came to be owed", debt.what))
+    }
+
+    /// The world before anybody has started, with clocks at these rates.
+    fn blank(&self, rates: Vec<Rate>) -> Moment<P, M> {
+        Moment {
+            world: World::new(laws(self.setting), Seat::default()),
+            rates,
+            in_flight: Vec::new(),
+            timers: Vec::new(),
+            debts: Vec::new(),
+            monitor: self.monitor.clone(),
+            broken: None,
+        }
+    }
+
+    fn is_starting(&self, state: &Moment<P, M>) -> bool {
+        state.broken.is_none() && state.world.seats.iter().any(|seat| seat.status() == Status::New)
+    }
+}
+
+impl<P, M> System for Timed<'_, P, M>
+where
+    P: Process,
+    M: Monitor<P::Request, P::Indication>,
+{
+    type State = Moment<P, M>;
+    type Action = Passage<P::Message, P::Timer>;
+
+    /// The worlds in which all have started, with clocks at every combination of rates.
+    fn initial(&self, each: &mut impl FnMut(Self::State)) {
+        let seats = self.setting.seating.len() as u32;
+        let rates = crate::rounds::every_input(seats, self.clocks.rates());
+        let mut states: Vec<_> = rates.into_iter().rev().map(|rates| self.blank(rates)).collect();
+        while let Some(state) = states.pop() {
+            if !self.is_starting(&state) {
+                each(state);
+                continue;
+            }
+            let first = states.len();
+            self.steps(&state, &mut |_, next| states.push(next));
+            states[first..].reverse();
+        }
+    }
+
+    fn steps(&self, state: &Self::State, each: &mut impl FnMut(Self::Action, Self::State)) {
+        if state.broken.is_some() {
+            return;
+        }
+        let choices = self.choices(state);
+        for (choice, copy) in &choices {
+            let run = |script, chosen| self.after(state, *copy, script, chosen);
+            every_move(self.setting, &state.world, choice, run, |chosen, next, _| {
+                each(Passage::Do(chosen), next);
+                true
+            });
+        }
+        if !self.is_starting(state)
+            && let Some((elapsed, next)) = self.wait(state, !choices.is_empty())
+        {
+            each(Passage::Wait(elapsed), next);
+        }
+    }
+
+    fn claims(&self) -> Vec<Claim<Self>> {
+        let claim = |(at, property): (usize, &Property)| {
+            let has_deadline = self.deadlines.iter().any(|(due, _)| due.id == property.id);
+            let says = match property.kind {
+                Kind::Liveness if !has_deadline => Says::InfinitelyOften(judged::paid()[at]),
+                Kind::Safety | Kind::Liveness => Says::Always(judged::unbroken()[at]),
+                Kind::Reachable => Says::Sometimes(judged::reached()[at]),
+            };
+            Claim::new(property.id, property.name, says)
+        };
+        self.properties.iter().enumerate().map(claim).collect()
+    }
+
+    fn within(&self, state: &Self::State) -> bool {
+        !is_beyond(self.setting, &state.world, self.measure)
+    }
+
+    /// Time goes on for ever where it can, and what is due is done: time does not go on without it.
+    fn fairness(&self, action: &Self::Action) -> Justice {
+        match action {
+            Passage::Wait(_) => Justice::Strong(0),
+            Passage::Do(Move { choice, cut: None, .. }) => match choice {
+                Choice::Deliver { .. }
+                | Choice::Recover { .. }
+                | Choice::Sync { .. }
+                | Choice::Fire { .. } => Justice::Weak(print_of(choice) as u64 >> 2 | 1),
+                _ => Justice::None,
+            },
+            Passage::Do(_) => Justice::None,
+        }
+    }
+}
+
+impl<P, M> Judged for Timed<'_, P, M>
+where
+    P: Process,
+    M: Monitor<P::Request, P::Indication>,
+{
+    fn is_unbroken(&self, state: &Self::State, at: usize) -> bool {
+        state.broken.as_ref().is_none_or(|violation| violation.property != self.properties[at].id)
+    }
+
+    fn is_paid(&self, state: &Self::State, at: usize) -> bool {
+        let mut paid = true;
+        state.monitor.owed(&mut |debt| {
+            paid &= debt.property != self.properties[at].id || state.is_void(self.setting, &debt);
+        });
+        paid || state.broken.is_some()
+    }
+
+    fn is_reached(&self, state: &Self::State, at: usize) -> bool {
+        has_reached(&state.monitor, &self.properties[at])
+    }
+}

@@ -1,0 +1,150 @@
+//! Orders, stores and numbers of threads: the same space, the same answer.
+
+use synod_check::system::{Claim, Predicate, Says, System};
+use synod_check::{Control, Options, Order, Store, SystemReport, check_system};
+use synod_properties::Verdict;
+
+/// Counters modulo `top`, each raised on its own; a pair of neighbours may swap.
+struct Counters {
+    top: u8,
+    /// What must not be reached, if anything.
+    never: Option<[u8; 4]>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Act {
+    Raise(usize),
+    Swap(usize),
+}
+
+const NEVER: Predicate<Counters> = |system, state| system.never != Some(*state);
+const FULL: Predicate<Counters> = |system, state: &[u8; 4]| state.iter().all(|&c| c + 1 == system.top);
+const FIRST: Predicate<Counters> = |_, state: &[u8; 4]| state[0] < 200;
+
+impl System for Counters {
+    type State = [u8; 4];
+    type Action = Act;
+    fn initial(&self, each: &mut impl FnMut([u8; 4])) {
+        each([0; 4]);
+    }
+    fn steps(&self, state: &[u8; 4], each: &mut impl FnMut(Act, [u8; 4])) {
+        for i in 0..4 {
+            let mut next = *state;
+            next[i] = (next[i] + 1) % self.top;
+            each(Act::Raise(i), next);
+        }
+        for i in 0..3 {
+            let mut next = *state;
+            next.swap(i, i + 1);
+            each(Act::Swap(i), next);
+        }
+    }
+    fn claims(&self) -> Vec<Claim<Self>> {
+        vec![
+            Claim::new("NEVER", "what must not be is not", Says::Always(NEVER)),
+            Claim::new("FULL", "all may be full", Says::Sometimes(FULL)),
+            Claim::new("SMALL", "the first stays small", Says::Always(FIRST)),
+        ]
+    }
+    fn representative(&self, state: &[u8; 4]) -> Option<[u8; 4]> {
+        let mut sorted = *state;
+        sorted.sort_unstable();
+        Some(sorted)
+    }
+}
+
+fn run(never: Option<[u8; 4]>, options: &Options) -> SystemReport<Counters> {
+    check_system(&Counters { top: 14, never }, options, &mut |_| Control::Continue)
+}
+
+fn length(report: &SystemReport<Counters>) -> usize {
+    report.counterexample().expect("it is refuted").steps.len()
+}
+
+#[test]
+fn every_order_store_and_number_of_threads_finds_the_same_states() {
+    let breadth_first = run(None, &Options::default());
+    assert_eq!((breadth_first.states, breadth_first.complete), (14_u64.pow(4), true));
+    for store in [Store::Fingerprint64, Store::Fingerprint128, Store::Exact] {
+        for threads in 1..=3 {
+            let options = Options { store, threads, ..Options::default() };
+            let report = run(None, &options);
+            let of = |r: &SystemReport<Counters>| (r.states, r.generated, r.depth, r.verdicts.clone());
+            assert_eq!(of(&report), of(&breadth_first), "{store:?}, {threads} threads");
+        }
+        let deep = run(None, &Options { store, order: Order::DepthFirst, ..Options::default() });
+        assert_eq!(
+            (deep.states, deep.generated),
+            (breadth_first.states, breadth_first.generated),
+            "{store:?}"
+        );
+    }
+}
+
+#[test]
+fn a_counterexample_is_the_same_with_any_number_of_threads_and_shortest_by_depth_and_by_deepening() {
+    let never = Some([0, 3, 2, 1]);
+    let breadth_first = run(never, &Options::default());
+    for threads in 2..=3 {
+        let report = run(never, &Options { threads, ..Options::default() });
+        let steps = |r: &SystemReport<Counters>| r.counterexample().expect("it is refuted").steps.clone();
+        assert_eq!(steps(&report), steps(&breadth_first), "{threads} threads");
+        assert_eq!((report.states, report.generated), (breadth_first.states, breadth_first.generated));
+    }
+    assert_eq!(length(&breadth_first), 6, "six raises");
+    assert_eq!(length(&run(never, &Options { order: Order::Deepening, ..Options::default() })), 6);
+}
+
+#[test]
+fn a_bound_on_the_depth_opens_again_what_was_first_found_deeper() {
+    // within five steps, whatever the order: a state that a deep way finds first is not lost
+    let within = |order| run(None, &Options { order, depth_max: Some(5), ..Options::default() });
+    let (broad, deep) = (within(Order::BreadthFirst), within(Order::DepthFirst));
+    assert!(!broad.complete && !deep.complete);
+    assert_eq!(broad.states, deep.states);
+    let never = Some([0, 0, 0, 5]);
+    let deep = run(never, &Options { order: Order::DepthFirst, depth_max: Some(5), ..Options::default() });
+    assert_eq!(length(&deep), 5, "it takes all five");
+}
+
+#[test]
+fn random_walks_find_what_is_near_and_never_claim_to_be_complete() {
+    let walks = Order::Walks { seed: 7, walks: 500, length: 40 };
+    let report = run(None, &Options { order: walks, ..Options::default() });
+    assert!(!report.complete && report.stopped.as_deref().is_some_and(|s| s.contains("seed 7")));
+    assert!(matches!(report.verdict("NEVER"), Verdict::Unknown { .. }));
+    let found = run(Some([1, 1, 0, 0]), &Options { order: walks, ..Options::default() });
+    let steps = &found.counterexample().expect("it is refuted").steps;
+    assert_eq!(steps[steps.len() - 1].1, [1, 1, 0, 0]);
+    let again = run(Some([1, 1, 0, 0]), &Options { order: walks, ..Options::default() });
+    assert_eq!(again.counterexample().map(|c| c.steps.clone()), Some(steps.clone()), "same seed, same walks");
+}
+
+#[test]
+fn symmetry_keeps_one_state_of_each_class_and_its_counterexample_is_a_run_of_the_system() {
+    let options = Options { symmetry: true, ..Options::default() };
+    let report = run(None, &options);
+    // multisets of four out of fourteen
+    assert_eq!((report.states, report.holds()), (14 * 15 * 16 * 17 / 24, true));
+    let refuted = run(Some([2, 2, 2, 2]), &options);
+    let run_found = refuted.counterexample().expect("it is refuted");
+    assert_eq!(run_found.steps.len(), 8);
+    let system = Counters { top: 14, never: None };
+    let mut here = run_found.start;
+    for (action, state) in &run_found.steps {
+        let mut is_step = false;
+        system.steps(&here, &mut |a, next| is_step |= (a, next) == (*action, *state));
+        assert!(is_step, "{action:?} leads from {here:?} to {state:?}");
+        here = *state;
+    }
+    assert_eq!(here, [2, 2, 2, 2]);
+}
+
+#[test]
+fn a_claim_that_is_seen_to_tell_symmetric_states_apart_is_refused() {
+    let report = run(Some([0, 0, 3, 0]), &Options { symmetry: true, ..Options::default() });
+    let found = report.counterexample().expect("it is refused");
+    assert_eq!(found.property, "symmetry");
+    assert!(found.what.contains("NEVER"), "{}", found.what);
+    assert!(matches!(report.verdict("NEVER"), Verdict::Unknown { .. }));
+}

@@ -1,0 +1,8 @@
+//! Failure detection (CGR11 §2.6).
+
+use crate::ProcessId;
+use serde::{Deserialize, Serialize};
+
+/// ⟨Crash | process⟩, of the perfect failure detector: the process has crashed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Crashed(pub ProcessId);

@@ -49,7 +49,7 @@ fn world(ground: GroundKind, scale: &Scale) -> Environment {
     let mut environment = usual::<<BenOr as Process>::Model>(ground, scale.n);
     if ground == GroundKind::Check {
         environment.links.ignored_stay = true;
-        // they give up when the second begins: with it, the falls of the coins make hundreds of times as many states
+        // they give up when the second begins: a second round of coins has too many states for a breath
         environment.measure = Budget::AtMost(2);
     }
     environment

@@ -115,7 +115,7 @@ fn a_refuted_system_tells_its_run_and_how_to_find_it_again() {
     for (line, property, tells) in [
         ("check two-phase-commit --set broken=1", "TC1", "     Commit"),
         ("check flood-set --n 3 --f 1 --set rounds=1", "UC4", "round 1: p0 crashes; p0>p1 {0} is lost"),
-        ("check phase-king --n 4 --f 1", "violated", "round 1: p0 tells"),
+        ("check phase-king --n 4 --f 1", "violated", "round 2: p0 tells p1 1"),
         ("check herman --set broken=1", "stable", "from here on it stays among these"),
     ] {
         let ran = synod_in(&place, line).exits(1).says(property).says(tells);

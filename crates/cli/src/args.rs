@@ -256,6 +256,18 @@ pub struct Check {
     /// How a state is known again.
     #[arg(long, value_name = "NAME")]
     pub store: Option<StoreName>,
+    /// Take states that a system's symmetry makes equal for one.
+    #[arg(long)]
+    pub symmetry: bool,
+    /// Leave out steps that a reduction by partial order shows to be needless.
+    #[arg(long)]
+    pub partial_order: bool,
+    /// With `--order walks`: how many.
+    #[arg(long, value_name = "NUMBER")]
+    pub walks: Option<u64>,
+    /// With `--order walks`: the seed.
+    #[arg(long, value_name = "NUMBER")]
+    pub seed: Option<u64>,
     /// A constant of a published system, or of an algorithm in rounds; may be given for each.
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = constant)]
     pub constants: Vec<(String, u64)>,

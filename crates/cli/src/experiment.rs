@@ -55,6 +55,14 @@ pub struct Check {
     pub threads: Option<u32>,
     /// How a state is known again.
     pub store: Option<StoreName>,
+    /// Whether states that a symmetry makes equal are taken for one.
+    pub symmetry: Option<bool>,
+    /// Whether steps that a reduction by partial order shows to be needless are left out.
+    pub partial_order: Option<bool>,
+    /// How many random walks.
+    pub walks: Option<u64>,
+    /// The seed of random walks.
+    pub seed: Option<u64>,
     /// The constants of a published system, or of an algorithm in rounds.
     pub set: BTreeMap<String, u64>,
     /// What changes in the environment.
@@ -120,6 +128,10 @@ pub enum OrderName {
     BreadthFirst,
     /// The newest state first.
     DepthFirst,
+    /// The newest state first, within a bound on the depth that grows.
+    Deepening,
+    /// Random walks.
+    Walks,
 }
 
 /// How the checker knows a state again.

@@ -190,6 +190,9 @@ pub(crate) fn check_options(
     args: &args::Check,
 ) -> Result<check::Options, Error> {
     const THREADS_MAX: u32 = 64;
+    /// How many random walks there are, and how long they are, where nothing is said.
+    const WALKS: u64 = 10_000;
+    const WALK_LENGTH: u32 = 1_000;
     let file = experiment.map(|e| e.check.clone()).unwrap_or_default();
     let usual = check::Options::default();
     let engine = args.engine.or(file.engine).map_or(usual.engine, |name| match name {
@@ -199,6 +202,12 @@ pub(crate) fn check_options(
     let order = args.order.or(file.order).map_or(usual.order, |name| match name {
         OrderName::BreadthFirst => synod_check::Order::BreadthFirst,
         OrderName::DepthFirst => synod_check::Order::DepthFirst,
+        OrderName::Deepening => synod_check::Order::Deepening,
+        OrderName::Walks => synod_check::Order::Walks {
+            seed: args.seed.or(file.seed).unwrap_or(0),
+            walks: args.walks.or(file.walks).unwrap_or(WALKS),
+            length: args.depth_max.or(file.depth_max).unwrap_or(WALK_LENGTH),
+        },
     });
     let store = args.store.or(file.store).map_or(usual.store, |name| match name {
         StoreName::Fingerprint64 => synod_check::Store::Fingerprint64,
@@ -221,6 +230,7 @@ pub(crate) fn check_options(
         states_max: args.states_max.or(file.states_max).unwrap_or(usual.states_max),
         memory_max: mebibytes.map_or(usual.memory_max, |mib| mib.saturating_mul(1 << 20)),
         depth_max: args.depth_max.or(file.depth_max),
-        ..usual
+        symmetry: args.symmetry || file.symmetry.unwrap_or(usual.symmetry),
+        partial_order: args.partial_order || file.partial_order.unwrap_or(usual.partial_order),
     })
 }

@@ -102,7 +102,7 @@ impl Options {
     /// How a state is known again where these properties are judged: liveness is a matter of cycles, and those are of states
     /// compared in full.
     pub(crate) fn store_for(&self, properties: &[Property]) -> Store {
-        let live = self.order == Order::BreadthFirst && !self.symmetry;
+        let live = self.order == Order::BreadthFirst && !self.symmetry && !self.partial_order;
         if live && properties.iter().any(|p| p.kind == Kind::Liveness) { Store::Exact } else { self.store }
     }
 }

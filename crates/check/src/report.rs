@@ -98,14 +98,16 @@ impl Default for Options {
     }
 }
 
-impl Store {
-    /// What is in use where these properties are judged: liveness is a matter of cycles, and those are of states compared
-    /// in full.
-    #[must_use]
-    pub(crate) fn judging(self, properties: &[Property]) -> Self {
-        if properties.iter().any(|p| p.kind == Kind::Liveness) { Self::Exact } else { self }
+impl Options {
+    /// How a state is known again where these properties are judged: liveness is a matter of cycles, and those are of states
+    /// compared in full.
+    pub(crate) fn store_for(&self, properties: &[Property]) -> Store {
+        let live = self.order == Order::BreadthFirst && !self.symmetry && !self.partial_order;
+        if live && properties.iter().any(|p| p.kind == Kind::Liveness) { Store::Exact } else { self.store }
     }
+}
 
+impl Store {
     /// The probability that at least one of so many states was taken for another and omitted, at most: the birthday
     /// bound for a random function.
     pub fn omission(self, states: u64) -> f64 {

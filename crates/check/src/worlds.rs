@@ -98,7 +98,7 @@ where
         depth: found.depth,
         complete,
         stopped,
-        store: options.store.judging(&found.space.properties()),
+        store: options.store_for(&found.space.properties()),
         handler_calls: found.space.handler_calls(),
         memory: found.memory,
         parts: found.space.shape().ranked(),

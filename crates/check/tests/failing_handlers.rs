@@ -11,10 +11,10 @@ use synod_properties::{Monitor, Obligation, Observation, Property, Verdict, Viol
 /// Where a process panics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 enum Where {
-    OnInit,
-    OnMessage,
+    Start,
+    Message,
     /// When its coin falls to one side.
-    OnACoin,
+    Coin,
 }
 
 /// Hands numbers on, each one less; panics where it is told to.
@@ -29,7 +29,7 @@ impl Process for Bomb {
     type Message = u8;
 
     fn on_init(&place: &Where, ctx: &mut impl Context<Self>) -> Self {
-        assert!(place != Where::OnInit || ctx.me() != ProcessId(1), "no start");
+        assert!(place != Where::Start || ctx.me() != ProcessId(1), "no start");
         Self(place)
     }
     fn on_request(&mut self, number: u8, ctx: &mut impl Context<Self>) {
@@ -37,7 +37,7 @@ impl Process for Bomb {
     }
     fn on_message(&mut self, from: ProcessId, number: u8, ctx: &mut impl Context<Self>) {
         match self.0 {
-            Where::OnACoin => assert!(!ctx.coin() || !ctx.coin(), "heads twice"),
+            Where::Coin => assert!(!ctx.coin() || !ctx.coin(), "heads twice"),
             _ => assert!(number > 0, "nothing is left of {number}"),
         }
         if let Some(less) = number.checked_sub(1) {
@@ -109,7 +109,7 @@ where
 fn a_panic_is_a_violation_whose_trace_ends_before_it() {
     for order in [Order::BreadthFirst, Order::DepthFirst] {
         for engine in [Engine::Tabulating, Engine::Reference] {
-            let setting = setting::<Bomb>(Where::OnMessage);
+            let setting = setting::<Bomb>(Where::Message);
             let report = checked(&setting, engine, order);
             let what = "p0 -> p1  0: the handler panics: nothing is left of 0".to_owned();
             let violated = Verdict::Violated { what: what.clone() };
@@ -129,7 +129,7 @@ fn a_panic_is_a_violation_whose_trace_ends_before_it() {
 
 #[test]
 fn a_panic_for_some_outcomes_of_draws_is_found() {
-    let report = checked(&setting::<Bomb>(Where::OnACoin), Engine::Tabulating, Order::BreadthFirst);
+    let report = checked(&setting::<Bomb>(Where::Coin), Engine::Tabulating, Order::BreadthFirst);
     let Verdict::Violated { what } = report.verdict(NO_PANIC.id) else { panic!("{:?}", report.verdicts) };
     assert!(what.ends_with("heads twice"), "{what}");
 }
@@ -137,7 +137,7 @@ fn a_panic_for_some_outcomes_of_draws_is_found() {
 #[test]
 fn a_panic_at_the_start_is_a_violation_too() {
     for engine in [Engine::Tabulating, Engine::Reference] {
-        let setting = setting::<Bomb>(Where::OnInit);
+        let setting = setting::<Bomb>(Where::Start);
         let report = checked(&setting, engine, Order::BreadthFirst);
         let violated = Verdict::Violated { what: "p1 starts: the handler panics: no start".to_owned() };
         assert_eq!(*report.verdict(NO_PANIC.id), violated);
@@ -164,7 +164,7 @@ fn a_handler_that_is_no_function_of_its_input_is_named_with_both_outcomes() {
 
 #[test]
 fn a_process_that_behaves_has_no_such_rows() {
-    let mut calm = setting::<Bomb>(Where::OnMessage);
+    let mut calm = setting::<Bomb>(Where::Message);
     calm.requests = vec![Vec::new(), Vec::new()];
     let report = checked(&calm, Engine::Tabulating, Order::BreadthFirst);
     assert_eq!(report.verdicts, [(TOLD, Verdict::Holds)]);

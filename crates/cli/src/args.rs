@@ -3,6 +3,7 @@
 use crate::environment::Flags;
 use crate::experiment::{EngineName, OrderName, StoreName};
 use clap::{Args, ColorChoice, Parser, Subcommand};
+use std::fmt::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 use synod_kernel::Budget;
@@ -278,10 +279,10 @@ impl Check {
     pub fn line(&self) -> String {
         let mut line = self.subject.line();
         for (name, value) in &self.constants {
-            line += &format!(" --set {}", quote(&format!("{name}={value}")));
+            let _ = write!(line, " --set {}", quote(&format!("{name}={value}")));
         }
         if let Some(depth) = self.depth_max {
-            line += &format!(" --depth-max {depth}");
+            let _ = write!(line, " --depth-max {depth}");
         }
         line
     }

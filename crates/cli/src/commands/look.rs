@@ -31,7 +31,9 @@ pub(super) fn list(desk: &Desk<'_>) -> Exit {
         table.add_row([entry.name().to_owned(), entry.page().line(), model, ids]);
     }
     desk.printer.say(table.to_string());
-    Section::ALL.into_iter().for_each(|section| list_section(desk, section));
+    for section in Section::ALL {
+        list_section(desk, section);
+    }
     desk.printer.talk(format!("{} explain NAME shows the page of one", program()));
     Exit::Holds
 }

@@ -5,6 +5,7 @@ use crate::environment::{faults, limits};
 use crate::error::Error;
 use crate::report::{Report, count, grouped};
 use crate::watch::Watch;
+use std::fmt::Write;
 use std::time::Instant;
 pub use synod_check::Options;
 use synod_check::{Control, Engine, Progress, Store};
@@ -95,7 +96,7 @@ pub fn check<A: Algorithm>(world: &World, options: &Options, watch: &Watch) -> R
         let loops = counterexample.cycle_from.filter(|&from| from < counterexample.moves.len());
         if let (Some(from), Some(failure)) = (loops, report.failures.first_mut()) {
             let last = counterexample.moves.len() - 1;
-            failure.what += &format!(", while steps {from} to {last} happen again and again");
+            let _ = write!(failure.what, ", while steps {from} to {last} happen again and again");
         }
     }
     Ok(report)

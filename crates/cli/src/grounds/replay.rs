@@ -111,7 +111,9 @@ fn judge<P: Process, M: Monitor<P::Request, P::Indication>>(
 fn panics<P: Process>(setting: &Setting<P>, lines: &[Line<P>], recorded: &Broken) -> bool {
     let after_them = || {
         let mut recorder = Recorder::new(setting);
-        lines.iter().for_each(|line| _ = recorder.step(None, line.chosen()));
+        for line in lines {
+            recorder.step(None, line.chosen());
+        }
         recorder
     };
     let named = |choice: &Choice<P::Message, P::Timer>| recorded.what.starts_with(&format!("{choice}: "));

@@ -76,7 +76,7 @@ impl Game {
             count(choices, "choice", "choices"),
             count(branches, "branch", "branches")
         );
-        report.known = "states compared in full; every adversary, bounds from both sides".to_owned();
+        "states compared in full; every adversary, bounds from both sides".clone_into(&mut report.known);
         report.numbers = numbers(&[
             ("states", states.into()),
             ("choices", choices.into()),

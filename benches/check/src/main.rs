@@ -49,7 +49,9 @@ fn answer(asked: &Arguments) -> Result<bool, String> {
         Ok(())
     })?;
     if asked.json {
-        outcomes.iter().for_each(|outcome| println!("{}", line(outcome)));
+        for outcome in &outcomes {
+            println!("{}", line(outcome));
+        }
     } else {
         table(&outcomes);
     }

@@ -51,23 +51,21 @@ struct TwoPhaseCommit {
     managers: usize,
 }
 
-impl TwoPhaseCommit {
-    fn actions_of(&self, state: &State, i: usize, actions: &mut Vec<Action>) {
-        let resource = state.resources[i];
-        if resource == Resource::Working {
-            actions.push(Action::Prepare(i));
-            actions.push(Action::ChooseToAbort(i));
-        }
-        let open = state.decision == Decision::Open;
-        if open && !state.heard[i] && state.sent.contains(&Message::Prepared(i)) {
-            actions.push(Action::HearPrepared(i));
-        }
-        if state.sent.contains(&Message::Commit) && resource != Resource::Committed {
-            actions.push(Action::FollowCommit(i));
-        }
-        if state.sent.contains(&Message::Abort) && resource != Resource::Aborted {
-            actions.push(Action::FollowAbort(i));
-        }
+fn actions_of(state: &State, i: usize, actions: &mut Vec<Action>) {
+    let resource = state.resources[i];
+    if resource == Resource::Working {
+        actions.push(Action::Prepare(i));
+        actions.push(Action::ChooseToAbort(i));
+    }
+    let open = state.decision == Decision::Open;
+    if open && !state.heard[i] && state.sent.contains(&Message::Prepared(i)) {
+        actions.push(Action::HearPrepared(i));
+    }
+    if state.sent.contains(&Message::Commit) && resource != Resource::Committed {
+        actions.push(Action::FollowCommit(i));
+    }
+    if state.sent.contains(&Message::Abort) && resource != Resource::Aborted {
+        actions.push(Action::FollowAbort(i));
     }
 }
 
@@ -92,7 +90,7 @@ impl Model for TwoPhaseCommit {
             actions.push(Action::Abort);
         }
         for i in 0..self.managers {
-            self.actions_of(state, i, actions);
+            actions_of(state, i, actions);
         }
     }
 

@@ -5,12 +5,13 @@ use std::str::FromStr;
 
 pub const USAGE: &str = "\
 bench-check [--scenario paxos|two-phase|abd|spin|ring|all] [--rounds 3] [--threads 1[,2]]
-            [--small] [--json] [--at-least RATIO] [--at-least NAME=RATIO]..
+            [--exact] [--small] [--json] [--at-least RATIO] [--at-least NAME=RATIO]..
 
 Races Synod's checker against its peers: A B A B, each run in a process of its own.
   --scenario  which races; paxos if none is given
   --rounds    how often each is run; medians are compared
   --threads   on how many threads, one number after the other (SPIN searches on one)
+  --exact     our side compares states in full, as SPIN does; else it knows them by 64 bits, as stateright does
   --small     the same races on small worlds: tells in seconds whether all is well
   --json      a JSON line for each run and each race, in place of the tables
   --at-least  fails where the ratio of states per CPU second is less: of the race of this name, or of each";
@@ -21,6 +22,7 @@ pub struct Arguments {
     pub scenario: Scenario,
     pub rounds: usize,
     pub threads: Vec<u32>,
+    pub exact: bool,
     pub small: bool,
     pub json: bool,
     pub bars: Vec<Bar>,
@@ -96,6 +98,7 @@ impl Arguments {
             scenario: Scenario::Paxos,
             rounds: 3,
             threads: vec![1],
+            exact: false,
             small: false,
             json: false,
             bars: Vec::new(),
@@ -109,6 +112,7 @@ impl Arguments {
                 "--threads" => {
                     arguments.threads = value()?.split(',').map(number).collect::<Result<_, _>>()?
                 }
+                "--exact" => arguments.exact = true,
                 "--small" => arguments.small = true,
                 "--json" => arguments.json = true,
                 "--at-least" => arguments.bars.push(value()?.parse()?),

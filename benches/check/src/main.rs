@@ -93,24 +93,26 @@ struct Run<'a> {
 
 fn run(race: &Race, asked: &Arguments) -> Result<Outcome, String> {
     let name = race.name();
-    let mut rounds = Vec::new();
+    let (mut ours, mut peer) = (Vec::new(), Vec::new());
     for round in 1..=asked.rounds {
-        let (ours, peer) = race.round()?;
-        for (who, sample) in ours.map(|ours| (Who::Synod, ours)).into_iter().chain([(race.peer, peer)]) {
+        let take = |who: Who| -> Result<Sample, String> {
+            let sample = race.sample(who)?;
             if asked.json {
                 println!("{}", line(&Run { race: &name, round, side: who.to_string(), sample }));
             } else {
                 show(&name, round, who, &sample);
             }
-        }
-        rounds.push((ours, peer));
+            Ok(sample)
+        };
+        ours.extend(race.ours.map(take).transpose()?);
+        peer.push(take(race.peer)?);
     }
-    Ok(Outcome::of(race, &rounds, asked.bar(&name)))
+    Ok(Outcome::of(race, &ours, &peer, asked.bar(&name)))
 }
 
 fn show(race: &str, round: usize, who: Who, sample: &Sample) {
     println!(
-        "{race:<18} round {round}  {who:<10} {:>9} states  {:7.3} CPU s  {:7.3} s  {:6.0} k states/s  {:5} MB",
+        "{race:<19} round {round}  {who:<11} {:>9} states  {:7.3} CPU s  {:7.3} s  {:6.0} k states/s  {:5} MB",
         sample.states,
         sample.cpu,
         sample.wall,
@@ -131,9 +133,9 @@ fn table(outcomes: &[Outcome]) {
             _ => " | |".to_owned(),
         };
         if let Some(ours) = &outcome.ours {
-            println!("{} {ratios}", row(&outcome.race, ours));
+            println!("{} {ratios}", row(outcome, ours));
         }
-        println!("{} | |", row(&outcome.race, &outcome.peer));
+        println!("{} | |", row(outcome, &outcome.peer));
     }
     for (one, more) in pairs(outcomes) {
         speedup(one, more);
@@ -147,18 +149,26 @@ fn judged(outcome: &Outcome) -> String {
     })
 }
 
-fn row(race: &str, side: &Medians) -> String {
-    let account =
-        side.account_a_state.map_or_else(String::new, |bytes| format!(" ({bytes:.1} by its own account)"));
+fn row(outcome: &Outcome, side: &Medians) -> String {
     format!(
-        "| {race} | {} | {:.2} | {:.2} | {:.0} | {:.0} | {:.1}{account} |",
+        "| {} | {} | {:.2} | {:.2} | {:.0} | {:.0} | {} |",
+        outcome.race,
         side.side,
         side.cpu,
         side.wall,
         side.thousands_a_second,
         side.peak / f64::from(1 << 20),
-        side.bytes_a_state
+        bytes_a_state(outcome.states, side)
     )
+}
+
+/// Nothing of a small space: what a program needs for itself outweighs its states.
+fn bytes_a_state(states: u64, side: &Medians) -> String {
+    match side.account_a_state {
+        _ if states < 100_000 => String::new(),
+        Some(account) => format!("{:.1} (its own account: {account:.1})", side.bytes_a_state),
+        None => format!("{:.1}", side.bytes_a_state),
+    }
 }
 
 /// Each race on one thread, with the same on more.

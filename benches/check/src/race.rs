@@ -27,13 +27,7 @@ impl Race {
         format!("{peer}{}{threads}", self.world)
     }
 
-    /// One round: ours, if there is one, and the peer's.
-    pub fn round(&self) -> Result<(Option<Sample>, Sample), String> {
-        let ours = self.ours.map(|who| self.sample(who)).transpose()?;
-        Ok((ours, self.sample(self.peer)?))
-    }
-
-    fn sample(&self, who: Who) -> Result<Sample, String> {
+    pub fn sample(&self, who: Who) -> Result<Sample, String> {
         let sample = Sample::take(who, self.world, self.threads, &self.program)?;
         if sample.states == self.states {
             return Ok(sample);
@@ -70,10 +64,11 @@ pub fn races(
     build: impl Fn(World) -> Result<Option<PathBuf>, String>,
 ) -> Result<Vec<Race>, String> {
     let mut races = Vec::new();
+    let us = if asked.exact { Who::SynodExact } else { Who::Synod };
     let of = |scenario| if asked.scenario.has(scenario) { worlds(scenario, asked.small) } else { Vec::new() };
     for scenario in [Scenario::Paxos, Scenario::TwoPhase, Scenario::Abd] {
         // what our kernel has no links for yet is run for the peer's numbers alone
-        let ours = (scenario != Scenario::Abd).then_some(Who::Synod);
+        let ours = (scenario != Scenario::Abd).then_some(us);
         for (world, states) in of(scenario) {
             races.extend(asked.threads.iter().map(|&threads| {
                 let (peer, program) = (Who::Stateright, PathBuf::new());
@@ -82,7 +77,7 @@ pub fn races(
         }
     }
     for scenario in [Scenario::Spin, Scenario::Ring] {
-        let ours = (scenario != Scenario::Ring).then_some(Who::Synod);
+        let ours = (scenario != Scenario::Ring).then_some(us);
         for (world, states) in of(scenario) {
             let Some(program) = build(world)? else { continue };
             races.push(Race { world, threads: 1, states, ours, peer: Who::Spin, program });
@@ -136,19 +131,17 @@ impl Medians {
 }
 
 impl Outcome {
-    pub fn of(race: &Race, rounds: &[(Option<Sample>, Sample)], bar: Option<f64>) -> Self {
-        let both: Vec<_> = rounds.iter().filter_map(|(ours, peer)| Some(((*ours)?, *peer))).collect();
-        let [ours, peer] =
-            [both.iter().map(|b| b.0).collect::<Vec<_>>(), rounds.iter().map(|r| r.1).collect()];
+    /// `ours` is empty where nobody races the peer.
+    pub fn of(race: &Race, ours: &[Sample], peer: &[Sample], bar: Option<f64>) -> Self {
         let ratio_of = |figure: fn(&Sample) -> f64| {
-            (!both.is_empty()).then(|| median(both.iter().map(|(ours, peer)| figure(peer) / figure(ours))))
+            race.ours.map(|_| median(ours.iter().zip(peer).map(|(ours, peer)| figure(peer) / figure(ours))))
         };
         Self {
             race: race.name(),
             threads: race.threads,
             states: race.states,
-            ours: race.ours.map(|who| Medians::of(who, &ours)),
-            peer: Medians::of(race.peer, &peer),
+            ours: race.ours.map(|who| Medians::of(who, ours)),
+            peer: Medians::of(race.peer, peer),
             ratio: ratio_of(|s| s.cpu),
             memory: ratio_of(|s| s.peak as f64),
             bar,
@@ -164,5 +157,6 @@ impl Outcome {
 fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
+    let middle = values.len() / 2;
+    if values.len() % 2 == 1 { values[middle] } else { f64::midpoint(values[middle - 1], values[middle]) }
 }

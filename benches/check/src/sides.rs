@@ -5,7 +5,7 @@ use crate::peer;
 use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
-use synod_check::{Control, Options, check, check_system};
+use synod_check::{Control, Options, Store, check, check_system};
 use synod_gallery::Constants;
 use synod_gallery::Published;
 use synod_gallery::two_phase_commit::TwoPhaseCommit;
@@ -13,7 +13,10 @@ use synod_gallery::two_phase_commit::TwoPhaseCommit;
 /// Who explores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Who {
+    /// States known again by 64 bits of a fingerprint, as stateright does.
     Synod,
+    /// States compared in full, as SPIN does.
+    SynodExact,
     Stateright,
     Spin,
 }
@@ -22,6 +25,7 @@ impl fmt::Display for Who {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Synod => "synod",
+            Self::SynodExact => "synod-exact",
             Self::Stateright => "stateright",
             Self::Spin => "spin",
         })
@@ -32,7 +36,7 @@ impl FromStr for Who {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        [Self::Synod, Self::Stateright, Self::Spin]
+        [Self::Synod, Self::SynodExact, Self::Stateright, Self::Spin]
             .into_iter()
             .find(|who| who.to_string() == text)
             .ok_or_else(|| format!("no side {text}"))
@@ -99,8 +103,8 @@ impl Explored {
 /// All of a world, explored in this process; by `program` where the side is a program of its own.
 pub fn explore(who: Who, world: World, threads: u32, program: &Path) -> Result<Explored, String> {
     match (who, world) {
-        (Who::Synod, World::Paxos { clients }) => Ok(paxos(clients, threads)),
-        (Who::Synod, World::TwoPhase { managers }) => two_phase(managers, threads),
+        (Who::Synod, _) => ours(world, &Options { threads, ..Options::default() }),
+        (Who::SynodExact, _) => ours(world, &Options { threads, store: Store::Exact, ..Options::default() }),
         (Who::Stateright, World::Paxos { clients }) => {
             Ok(Explored::of(peer::paxos::explore(clients.into(), threads as usize)))
         }
@@ -115,21 +119,25 @@ pub fn explore(who: Who, world: World, threads: u32, program: &Path) -> Result<E
     }
 }
 
-fn options(threads: u32) -> Options {
-    Options { threads, ..Options::default() }
+fn ours(world: World, options: &Options) -> Result<Explored, String> {
+    match world {
+        World::Paxos { clients } => Ok(paxos(clients, options)),
+        World::TwoPhase { managers } => two_phase(managers, options),
+        World::Abd { .. } | World::Ring { .. } => Err(format!("synod has no {world}")),
+    }
 }
 
-fn paxos(clients: u32, threads: u32) -> Explored {
+fn paxos(clients: u32, options: &Options) -> Explored {
     let setting = paxos_world::setting(clients);
     let monitor = paxos_world::History::default();
-    let report = check(&setting, &monitor, |_| 0, &options(threads), &mut |_| Control::Continue);
+    let report = check(&setting, &monitor, |_| 0, options, &mut |_| Control::Continue);
     Explored { states: report.states, memory: Some(report.memory) }
 }
 
-fn two_phase(managers: u32, threads: u32) -> Result<Explored, String> {
+fn two_phase(managers: u32, options: &Options) -> Result<Explored, String> {
     let constants =
         Constants::of::<TwoPhaseCommit>(&[("n", managers.into())]).map_err(|refused| refused.to_string())?;
     let system = TwoPhaseCommit::new(&constants).map_err(|refused| refused.to_string())?;
-    let report = check_system(&system, &options(threads), &mut |_| Control::Continue);
+    let report = check_system(&system, options, &mut |_| Control::Continue);
     Ok(Explored { states: report.states, memory: Some(report.memory) })
 }

@@ -47,7 +47,7 @@ impl Workshop {
         written.map_err(|e| format!("{}: {e}", folder.display()))?;
         run(Command::new("spin").args([&format!("-DN={size}"), "-a", "model.pml"]).current_dir(&folder))?;
         let mut compile = Command::new("gcc");
-        compile.args(["-O2", "-w", "-DSAFETY", "-DNOFAIR", "-o", "pan", "pan.c"]);
+        compile.args(["-O2", "-w", "-DSAFETY", "-DNOFAIR", "-DMEMLIM=4096", "-o", "pan", "pan.c"]);
         run(compile.args((!reduced).then_some("-DNOREDUCE")).current_dir(&folder))?;
         Ok(folder.join("pan"))
     }

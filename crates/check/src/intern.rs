@@ -61,7 +61,7 @@ impl<T: Hash + Eq> Default for Kept<T> {
     }
 }
 
-impl<T: Hash + Eq + Clone> Exact<T> for Kept<T> {
+impl<T: Hash + Eq + Clone + Send + Sync> Exact<T> for Kept<T> {
     fn insert(&mut self, print: Print, state: &T) -> (u32, bool) {
         let Interner { values, prints, table } = &mut self.0;
         let same = |&id: &u32| prints[id as usize] == print && values[id as usize] == *state;

@@ -27,7 +27,9 @@ mod visited;
 mod worlds;
 
 pub use plain::{SystemReport, SystemRun, check_system};
-pub use report::{Control, Counterexample, Engine, Options, Order, Progress, Report, Store};
+pub use report::{
+    Control, Counterexample, DETERMINISM, Engine, NO_PANIC, Options, Order, Progress, Report, Store,
+};
 pub use shape::Part;
 
 use synod_kernel::Setting;

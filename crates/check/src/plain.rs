@@ -283,7 +283,7 @@ pub fn check_system<S: System>(
         depth: found.depth,
         complete: stopped.is_none(),
         stopped,
-        store: options.store,
+        store: options.store.judging(&found.space.properties()),
         memory: found.memory,
         counterexamples,
     }

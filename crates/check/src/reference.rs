@@ -2,13 +2,15 @@
 
 use crate::fingerprint::{Print, print_of};
 use crate::intern::Kept;
+use crate::report::NO_PANIC;
 use crate::space::{BrokenStart, Edge, Exact, Missing, Space};
-use crate::worlds::{Owed, Scripted, Worlds, goals, judge, laws};
+use crate::worlds::{Owed, Scripted, Worlds, goals, judge, laws, panic_message};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use synod_kernel::seat::cuts;
 use synod_kernel::{
-    Budget, Choice, Cut, Fairness, Ground, Move, Network, Observed, Rest, Script, Seat, SeatId, Setting,
-    Status, World, step,
+    Budget, Choice, Cut, Fairness, Ground, Keeping, Move, Network, Observed, Rest, Script, Seat, SeatId,
+    Setting, Status, World, step,
 };
 use synod_model::{EffectOf, Process};
 use synod_properties::{Monitor, Property, Violation};
@@ -108,7 +110,7 @@ pub(crate) fn every_move<P: Process, T>(
     true
 }
 
-/// What comes of a move, judged.
+/// What comes of a move, judged. A handler that panics is a violation; what it drew until then is not known.
 fn after<P, M>(
     setting: &Setting<P>,
     from: &Concrete<P, M>,
@@ -121,7 +123,16 @@ where
 {
     let mut state = from.clone();
     let mut landing = Landing::on(&mut state.network);
-    let ran = take(setting, &mut state.world, &mut landing, script, chosen);
+    let (world, given) = (&mut state.world, script.clone());
+    let taken = catch_unwind(AssertUnwindSafe(|| take(setting, world, &mut landing, script, chosen)));
+    let ran = match taken {
+        Ok(ran) => ran,
+        Err(payload) => {
+            let what = format!("the handler panics: {}", panic_message(payload.as_ref()));
+            let ran = Ran { script: given, effects: Vec::new() };
+            return (Err(Violation::new(&NO_PANIC, what)), ran);
+        }
+    };
     let observed = landing.observed;
     let judged = observed.iter().try_for_each(|o| judge(&mut state.monitor, o));
     (judged.map(|()| state), ran)
@@ -175,7 +186,7 @@ where
 {
     let blank = Concrete {
         world: World::new(laws(setting), Seat::default()),
-        network: Network::new(setting.environment.links.as_set),
+        network: Network::new(Keeping::of(&setting.environment.links)),
         monitor: monitor.clone(),
     };
     let (mut ready, mut starting) = (Vec::new(), vec![(Ok(blank), Vec::new())]);

@@ -5,7 +5,12 @@ use std::fmt;
 use synod_kernel::trace::{Broken, Header, Recorder, Writer};
 use synod_kernel::{Move, Setting};
 use synod_model::Process;
-use synod_properties::{Property, Verdict};
+use synod_properties::{Kind, Property, Verdict};
+
+/// A handler must not panic: one that does is a violation, of whatever algorithm.
+pub const NO_PANIC: Property = Property::safety("no panic", "no handler panics");
+/// A handler must do the same on the same input: where one does not, no verdict means anything.
+pub const DETERMINISM: Property = Property::safety("determinism", "a handler is a function of its input");
 
 /// How states are represented.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -65,6 +70,10 @@ pub struct Options {
     /// that steps and claims do not tell them apart. A claim that is seen to do so is refused; nothing is judged of what
     /// happens for ever.
     pub symmetry: bool,
+    /// Whether steps are left out that a reduction by partial order shows to be needless, in worlds of processes on FIFO
+    /// links without faults: where nobody else can send to a process anything that comes before what is in its queues,
+    /// and nothing that it does next is observed, it alone moves. Nothing is judged of what happens for ever.
+    pub partial_order: bool,
     /// How many distinct states it may visit.
     pub states_max: u64,
     /// How many bytes it may use for them.
@@ -81,6 +90,7 @@ impl Default for Options {
             store: Store::default(),
             threads: 1,
             symmetry: false,
+            partial_order: false,
             states_max: u64::from(u32::MAX),
             memory_max: 8 << 30,
             depth_max: None,
@@ -89,6 +99,13 @@ impl Default for Options {
 }
 
 impl Store {
+    /// What is in use where these properties are judged: liveness is a matter of cycles, and those are of states compared
+    /// in full.
+    #[must_use]
+    pub(crate) fn judging(self, properties: &[Property]) -> Self {
+        if properties.iter().any(|p| p.kind == Kind::Liveness) { Self::Exact } else { self }
+    }
+
     /// The probability that at least one of so many states was taken for another and omitted, at most: the birthday
     /// bound for a random function.
     pub fn omission(self, states: u64) -> f64 {
@@ -195,16 +212,20 @@ pub struct Counterexample<P: Process> {
 }
 
 impl<P: Process> Counterexample<P> {
-    /// The run as a trace.
-    ///
-    /// # Panics
-    /// If the run is not one of `setting`.
+    /// Whether the last step is one that cannot be taken: its handler panics, or is no function of its input.
+    fn fails_in_a_handler(&self) -> bool {
+        !self.moves.is_empty() && [NO_PANIC, DETERMINISM].iter().any(|p| p.id == self.property)
+    }
+
+    /// The run as a trace. A step whose handler panics has no line: the trace ends before it, and what is broken names it.
+    /// So does the trace of a process that is not deterministic end where it is no run.
     pub fn trace(&self, algorithm: &str, setting: &Setting<P>) -> String {
         let mut writer = Writer::new(&Header::new(algorithm, "check", None, setting));
         let mut recorder = Recorder::new(setting);
-        for chosen in &self.moves {
-            let line = recorder.step(None, chosen.clone());
-            writer.step(&line.unwrap_or_else(|| panic!("a counterexample is a run: {}", chosen.choice)));
+        let last = self.moves.len() - usize::from(self.fails_in_a_handler());
+        for chosen in &self.moves[..last] {
+            let Some(line) = recorder.step(None, chosen.clone()) else { break };
+            writer.step(&line);
         }
         writer.finish(Some(Broken { property: self.property.clone(), what: self.what.clone() }))
     }

@@ -78,7 +78,7 @@ pub(crate) fn successor<S: Space>(space: &S, from: &StateOf<S>, place: u32) -> S
     let told = space.expand(from, &mut |edge| {
         match edge {
             Edge::To { step, .. } if at == place => found = Some(step),
-            Edge::To { .. } | Edge::Outside(_) | Edge::Broken(_) => {}
+            Edge::To { .. } | Edge::Outside(_) | Edge::Broken(_) | Edge::LeftOut => {}
         }
         at += 1;
     });
@@ -119,6 +119,7 @@ pub(crate) fn search<S: Space>(
     // what happens for ever is judged on the steps between all states, in the order in which they are found first
     let live = options.order == Order::BreadthFirst
         && space.keeps_runs()
+        && !options.partial_order
         && properties.iter().any(|p| p.kind == Kind::Liveness);
     let visited = Visited::new(options.store, live);
     let pool = (options.threads > 1).then(|| {
@@ -244,7 +245,13 @@ impl<S: Space> Search<'_, S> {
         number: u32,
         next: &mut VecDeque<S::Rows>,
     ) -> Result<(), Ended<S::Name>> {
-        let abreast = self.pool.as_ref().map_or(1, |pool| 8 * pool.current_num_threads());
+        let threads = self.pool.as_ref().map(rayon::ThreadPool::current_num_threads);
+        let abreast = match threads {
+            // a reduction looks at what was seen before: always after the same states
+            _ if self.options.partial_order => 16,
+            None => 1,
+            Some(threads) => 8 * threads,
+        };
         let mut chunks: Vec<Chunk<S>> = Vec::new();
         chunks.resize_with(abreast, Chunk::default);
         for first in (0..rows.len()).step_by(CHUNK * abreast) {
@@ -273,10 +280,12 @@ impl<S: Space> Search<'_, S> {
         rows: &S::Rows,
         ends: &[usize],
     ) -> Option<(usize, Option<u32>, Violation)> {
+        let visited = self.options.partial_order.then_some(&self.visited);
         if let Some(pool) = &self.pool {
             let space = &self.space;
             pool.install(|| {
-                chunks.par_iter_mut().zip(ends).for_each(|(chunk, &end)| chunk.expand(space, rows, end));
+                let pairs = chunks.par_iter_mut().zip(ends);
+                pairs.for_each(|(chunk, &end)| chunk.expand(space, visited, rows, end));
             });
         }
         let mut broken = None;
@@ -287,10 +296,10 @@ impl<S: Space> Search<'_, S> {
                 (chunk.generated, chunk.transitions) = (0, 0);
                 continue;
             }
-            chunk.expand(&self.space, rows, end);
+            chunk.expand(&self.space, visited, rows, end);
             while chunk.next < end && !chunk.is_stopped() {
                 self.space.fill(rows.at(chunk.next));
-                chunk.expand(&self.space, rows, end);
+                chunk.expand(&self.space, visited, rows, end);
             }
             self.generated += std::mem::take(&mut chunk.generated);
             self.transitions += std::mem::take(&mut chunk.transitions);

@@ -99,6 +99,8 @@ pub(crate) enum Edge<T> {
     Outside(u64),
     /// It breaks a property.
     Broken(Violation),
+    /// A step that a reduction leaves out: it has a place, and nothing else.
+    LeftOut,
 }
 
 /// A table lacks an entry: [`Space::fill`] makes it.
@@ -126,6 +128,17 @@ pub(crate) trait Space: Sync {
     /// Calls `each` with every step out of a state, in an order that depends on the state alone. Where a table lacks an
     /// entry, what was told until then is void.
     fn expand(&self, state: &StateOf<Self>, each: &mut impl FnMut(Edge<Self::Step>)) -> Result<(), Missing>;
+    /// As [`Space::expand`], leaving out steps that a reduction by partial order shows to be needless; `is_seen` tells
+    /// whether a state was seen before.
+    fn expand_reduced(
+        &self,
+        state: &StateOf<Self>,
+        is_seen: &dyn Fn(Print) -> bool,
+        each: &mut impl FnMut(Edge<Self::Step>),
+    ) -> Result<(), Missing> {
+        let _ = is_seen;
+        self.expand(state, each)
+    }
     /// Makes all entries that the expansion of a state needs.
     fn fill(&mut self, state: &StateOf<Self>);
     /// Adds the state to which `step` leads from `from`.
@@ -165,7 +178,7 @@ pub(crate) trait Space: Sync {
 }
 
 /// States that are kept in full, each with a number.
-pub(crate) trait Exact<State: ?Sized>: Default {
+pub(crate) trait Exact<State: ?Sized>: Default + Send + Sync {
     /// The number of a state, and whether it is new.
     fn insert(&mut self, print: Print, state: &State) -> (u32, bool);
     /// Calls `see` with the state of this number.

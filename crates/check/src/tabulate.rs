@@ -20,7 +20,9 @@ use crate::table::Table;
 use crate::worlds::{Worlds, goals};
 use change::{Bits, Called, Change, Entry, NONE, Told};
 use flight::{Envelope, Envelopes};
-use synod_kernel::{Choice, Move, Network, Observed, Rest, Seat, SeatId, Setting, World};
+use synod_kernel::{
+    Budget, Budgets, Choice, Durability, Keeping, Move, Network, Observed, Rest, Seat, SeatId, Setting, World,
+};
 use synod_model::Process;
 use synod_properties::{Monitor, Property, Violation};
 use tables::Tables;
@@ -39,9 +41,11 @@ pub(crate) struct Tabulated<'a, P: Process, M> {
     monitor: &'a M,
     properties: Vec<Property>,
     seats: usize,
-    as_set: bool,
+    keeping: Keeping,
     /// Whether losing a message may depend on its sender's being down.
     may_crash: bool,
+    /// By seat, where a reduction by partial order is possible: the other seats that may ever send to it.
+    senders: Option<Vec<Vec<u16>>>,
     /// Whether moves that change nothing are kept, since they serve a class of fairness.
     idle_too: bool,
     rests: Interner<Rest>,
@@ -103,8 +107,9 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Tabulated<'a, P, M> 
             monitor,
             properties,
             seats: setting.seating.len(),
-            as_set: setting.environment.links.as_set,
+            keeping: Keeping::of(&setting.environment.links),
             may_crash: failures.stops.any() || failures.restarts.any(),
+            senders: senders(setting),
             idle_too: live,
             rests: Interner::new(),
             rest_parts: Vec::new(),
@@ -242,34 +247,75 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Tabulated<'a, P, M> 
 
     /// What is added to a fingerprint for what a move does to the messages in flight, where that depends on them.
     fn delta_in_flight(&self, words: &[u32], c: &Change) -> Print {
-        let mut after = Vec::new();
         let before = self.in_flight(words);
-        after.extend_from_slice(before);
+        let mut after = before.to_vec();
         self.edit_in_flight(&mut after, 0, c);
-        let sum =
-            |all: &[u32]| all.iter().fold(0, |s: Print, &e| s.wrapping_add(self.envelopes.parts[e as usize]));
-        sum(&after).wrapping_sub(sum(before))
+        self.print_in_flight(&after).wrapping_sub(self.print_in_flight(before))
+    }
+
+    /// The part of a fingerprint that is that of the messages in flight: in a queue, their places count.
+    fn print_in_flight(&self, envelopes: &[u32]) -> Print {
+        let parts = &self.envelopes.parts;
+        if self.keeping != Keeping::Queues {
+            return envelopes.iter().fold(0, |sum: Print, &e| sum.wrapping_add(parts[e as usize]));
+        }
+        let queues = envelopes.chunk_by(|&a, &b| self.envelopes.link(a) == self.envelopes.link(b));
+        queues.fold(0, |sum: Print, queue| {
+            let prints: Vec<Print> = queue.iter().map(|&e| parts[e as usize]).collect();
+            sum.wrapping_add(print_of(&prints))
+        })
     }
 
     /// Does to the messages in flight, which begin at `from`, what a move does to them.
     #[inline]
     fn edit_in_flight(&self, words: &mut Vec<u32>, from: usize, c: &Change) {
+        if self.keeping == Keeping::Queues {
+            return self.edit_queues(words, from, c);
+        }
         if c.taken != NONE {
             let at = words[from..].binary_search(&c.taken).expect("what is taken is in flight");
             words.remove(from + at);
         }
         for &envelope in &self.sent[c.sent.0 as usize..c.sent.1 as usize] {
             match words[from..].binary_search(&envelope) {
-                Ok(_) if self.as_set => {}
+                Ok(_) if self.keeping == Keeping::Set => {}
                 Ok(at) | Err(at) => words.insert(from + at, envelope),
             }
         }
-        if c.discarded != NONE {
+        self.discard(words, from, c.discarded);
+    }
+
+    /// The same where links are queues: in order of receiver and sender, the oldest first.
+    fn edit_queues(&self, words: &mut Vec<u32>, from: usize, c: &Change) {
+        if c.taken != NONE {
+            let oldest = words[from..].iter().position(|&e| e == c.taken);
+            words.remove(from + oldest.expect("what is taken is in flight"));
+        }
+        for &envelope in &self.sent[c.sent.0 as usize..c.sent.1 as usize] {
+            let link = self.envelopes.link(envelope);
+            let behind = words[from..].partition_point(|&e| self.envelopes.link(e) <= link);
+            words.insert(from + behind, envelope);
+        }
+        self.discard(words, from, c.discarded);
+    }
+
+    fn discard(&self, words: &mut Vec<u32>, from: usize, seat: u32) {
+        if seat != NONE {
             let mut at = 0;
             words.retain(|&envelope| {
                 at += 1;
-                at <= from || u32::from(self.envelopes.ends[envelope as usize].0) != c.discarded
+                at <= from || u32::from(self.envelopes.ends[envelope as usize].0) != seat
             });
+        }
+    }
+
+    /// Whether two messages side by side in a state's words are one to a reader of what may arrive next: equal copies,
+    /// or two of the same queue.
+    #[inline]
+    fn is_behind(&self, first: u32, second: u32) -> bool {
+        match self.keeping {
+            Keeping::Queues => first != NONE && self.envelopes.link(first) == self.envelopes.link(second),
+            Keeping::Bag | Keeping::Set => first == second,
         }
     }
 
@@ -292,23 +338,45 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Tabulated<'a, P, M> 
         for seat in 0..self.seats {
             print = print.wrapping_add(self.seat_part(seat, words[HEAD + seat]));
         }
-        for &envelope in self.in_flight(&words) {
-            print = print.wrapping_add(self.envelopes.parts[envelope as usize]);
-        }
+        print = print.wrapping_add(self.print_in_flight(self.in_flight(&words)));
         write_print(&mut words, print);
         words
     }
 
-    /// What is in flight in a plain network, as numbers in ascending order.
+    /// What is in flight in a plain network, as numbers in the order in which a state has them.
     fn numbers(&mut self, network: &Network<P::Message>) -> Vec<u32> {
         let mut numbers = Vec::new();
         for envelope in network.copies() {
             let message = self.tables.messages.intern(envelope.message.clone()).0;
             numbers.push(self.envelope((envelope.to, envelope.from, message)));
         }
-        numbers.sort_unstable();
+        if self.keeping != Keeping::Queues {
+            numbers.sort_unstable();
+        }
         numbers
     }
+}
+
+/// By seat: the other seats that may ever send to it; none where faults, oracles or disks may change what a process does
+/// next, or where what arrives next is not what was sent first.
+fn senders<P: Process>(setting: &Setting<P>) -> Option<Vec<Vec<u16>>> {
+    let budgets = Budgets::of(&setting.environment);
+    let Budgets { stops, lies, restarts, losses, duplications, partitions, torn_writes, outputs, .. } =
+        budgets;
+    let faults = [stops, lies, restarts, losses, duplications, partitions, torn_writes, outputs];
+    let counted = [budgets.firings, budgets.pulses].iter().any(|budget| *budget != Budget::Unlimited);
+    let quiet = faults.iter().all(|budget| !budget.any())
+        && !counted
+        && setting.environment.storage.durability == Durability::Immediate
+        && Keeping::of(&setting.environment.links) == Keeping::Queues;
+    let seating = &setting.seating;
+    let sends = |from: SeatId, to: SeatId| {
+        let mut reaches = false;
+        seating.receivers(from, seating.identity(to), |seat| reaches |= seat == to);
+        reaches && from != to
+    };
+    let of = |to: SeatId| seating.seats().filter(|&from| sends(from, to)).map(|from| from.0 as u16).collect();
+    quiet.then(|| seating.seats().map(of).collect())
 }
 
 /// States in full: their words without the fingerprint, collapsed.
@@ -365,42 +433,19 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Space for Tabulated<'_, 
 
     #[inline]
     fn expand(&self, words: &[u32], each: &mut impl FnMut(Edge<Taken>)) -> Result<(), Missing> {
-        let rest = words[HEAD + self.seats];
-        let (mut few, mut many) = ([0; 16], Vec::new());
-        let stances: &mut [u32] = if self.seats <= few.len() {
-            &mut few[..self.seats]
-        } else {
-            many.resize(self.seats, 0);
-            &mut many
-        };
-        for (seat, stance) in stances.iter_mut().enumerate() {
-            *stance = self.stance(rest, seat, words[HEAD + seat]).ok_or(Missing)?;
+        self.expand_but(words, None, each)
+    }
+
+    fn expand_reduced(
+        &self,
+        words: &[u32],
+        is_seen: &dyn Fn(Print) -> bool,
+        each: &mut impl FnMut(Edge<Taken>),
+    ) -> Result<(), Missing> {
+        match &self.senders {
+            None => self.expand_but(words, None, each),
+            Some(senders) => self.expand_but(words, self.alone(words, senders, is_seen)?, each),
         }
-        let mut last = NONE;
-        for &envelope in self.in_flight(words) {
-            if envelope == std::mem::replace(&mut last, envelope) {
-                continue;
-            }
-            let to = self.envelopes.ends[envelope as usize].0;
-            let (from, to) = self.heard_at(words, stances[to as usize], envelope)?;
-            for change in from..to {
-                self.tell(words, change, each)?;
-            }
-        }
-        for &stance in stances.iter() {
-            let (from, to) = self.own[stance as usize];
-            for change in from..to {
-                self.tell(words, change, each)?;
-            }
-        }
-        let (from, to) = self.global[rest as usize];
-        if from == NONE {
-            return Err(Missing);
-        }
-        for change in from..to {
-            self.tell(words, change, each)?;
-        }
-        Ok(())
     }
 
     fn fill(&mut self, words: &[u32]) {
@@ -417,7 +462,11 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Space for Tabulated<'_, 
             self.global[rest as usize] = range;
         }
         self.judge_all(monitor, self.global[rest as usize]);
+        let mut last = NONE;
         for &envelope in self.in_flight(words) {
+            if self.is_behind(std::mem::replace(&mut last, envelope), envelope) {
+                continue;
+            }
             let range = self.heard(words, rest, envelope);
             let range = range.unwrap_or_else(|_| self.make_heard(&world, rest, envelope, words));
             self.judge_all(monitor, range);
@@ -498,6 +547,108 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Space for Tabulated<'_, 
 }
 
 impl<P: Process, M: Monitor<P::Request, P::Indication>> Tabulated<'_, P, M> {
+    /// Tells every move out of a state; only those of one seat, if one is given.
+    #[inline]
+    fn expand_but(
+        &self,
+        words: &[u32],
+        alone: Option<u32>,
+        each: &mut impl FnMut(Edge<Taken>),
+    ) -> Result<(), Missing> {
+        let rest = words[HEAD + self.seats];
+        let (mut few, mut many) = ([0; 16], Vec::new());
+        let stances: &mut [u32] = if self.seats <= few.len() {
+            &mut few[..self.seats]
+        } else {
+            many.resize(self.seats, 0);
+            &mut many
+        };
+        for (seat, stance) in stances.iter_mut().enumerate() {
+            *stance = self.stance(rest, seat, words[HEAD + seat]).ok_or(Missing)?;
+        }
+        let mut last = NONE;
+        for &envelope in self.in_flight(words) {
+            if self.is_behind(std::mem::replace(&mut last, envelope), envelope) {
+                continue;
+            }
+            let to = self.envelopes.ends[envelope as usize].0;
+            let left_out = alone.is_some_and(|seat| seat != u32::from(to));
+            let range = self.heard_at(words, stances[to as usize], envelope)?;
+            self.tell_range(words, range, left_out, each)?;
+        }
+        for (seat, &stance) in stances.iter().enumerate() {
+            let left_out = alone.is_some_and(|alone| alone != seat as u32);
+            self.tell_range(words, self.own[stance as usize], left_out, each)?;
+        }
+        let (from, to) = self.global[rest as usize];
+        if from == NONE {
+            return Err(Missing);
+        }
+        self.tell_range(words, (from, to), alone.is_some(), each)
+    }
+
+    #[inline]
+    fn tell_range(
+        &self,
+        words: &[u32],
+        (from, to): (u32, u32),
+        left_out: bool,
+        each: &mut impl FnMut(Edge<Taken>),
+    ) -> Result<(), Missing> {
+        for change in from..to {
+            if left_out {
+                each(Edge::LeftOut);
+            } else {
+                self.tell(words, change, each)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A seat that may move alone, if there is one (a persistent set; Godefroid 1996): each other seat that may ever send
+    /// to it has a message in its queue there, so whatever the others do, these moves stay what they are and no further one
+    /// comes up before them; none of them is observed; and all lead to states that were not seen, so that no other step is
+    /// put off for ever.
+    fn alone(
+        &self,
+        words: &[u32],
+        senders: &[Vec<u16>],
+        is_seen: &dyn Fn(Print) -> bool,
+    ) -> Result<Option<u32>, Missing> {
+        let rest = words[HEAD + self.seats];
+        for (seat, senders) in senders.iter().enumerate() {
+            let arriving = |from: u16| {
+                let link = (seat as u16, from);
+                self.in_flight(words).iter().any(|&envelope| self.envelopes.link(envelope) == link)
+            };
+            if !senders.iter().all(|&from| arriving(from)) {
+                continue;
+            }
+            let stance = self.stance(rest, seat, words[HEAD + seat]).ok_or(Missing)?;
+            let mut ranges = vec![self.own[stance as usize]];
+            let mut last = NONE;
+            for &envelope in self.in_flight(words) {
+                let behind = self.is_behind(std::mem::replace(&mut last, envelope), envelope);
+                if !behind && usize::from(self.envelopes.ends[envelope as usize].0) == seat {
+                    ranges.push(self.heard_at(words, stance, envelope)?);
+                }
+            }
+            let (mut moves, mut fit) = (0, true);
+            for change in ranges.into_iter().flat_map(|(from, to)| from..to) {
+                moves += 1;
+                let told = &self.told[change as usize];
+                fit &= told.observed == 0 && self.changes[change as usize].rest == NONE;
+                self.tell(words, change, &mut |edge| {
+                    fit &= matches!(edge, Edge::To { print, .. } if !is_seen(print));
+                })?;
+            }
+            if fit && moves > 0 {
+                return Ok(Some(seat as u32));
+            }
+        }
+        Ok(None)
+    }
+
     /// A seat in a state and a rest in which it was not seen yet.
     fn make_stance(&mut self, world: &World<u32>, rest: u32, seat: usize) -> u32 {
         let state = world.seats[seat];
@@ -533,7 +684,7 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Tabulated<'_, P, M> {
     /// The moves out of a state, in the order in which `expand` tells them.
     fn each_change(&self, words: &[u32], each: &mut impl FnMut(u32)) {
         let rest = words[HEAD + self.seats];
-        let heard = self.in_flight(words).chunk_by(|a, b| a == b);
+        let heard = self.in_flight(words).chunk_by(|&a, &b| self.is_behind(a, b));
         let heard = heard.map(|same| self.heard(words, rest, same[0]).expect("a state that was filled"));
         let own = (0..self.seats).map(|seat| {
             let stance = self.stance(rest, seat, words[HEAD + seat]);

@@ -84,6 +84,11 @@ impl<W: Word> Shard<W> {
         true
     }
 
+    fn has(&self, word: W) -> bool {
+        let from = self.home(word);
+        self.places[from..].iter().take_while(|&&w| w != W::default()).any(|&w| w == word)
+    }
+
     fn grow(&mut self) {
         let mut larger = Self::with_homes(self.homes * 3 / 2);
         for word in self.words() {
@@ -131,6 +136,11 @@ impl<W: Word> Prints<W> {
         self.shards[shard_of(word)].insert(word)
     }
 
+    pub(crate) fn has(&self, print: Print) -> bool {
+        let word = W::of(print);
+        self.shards[shard_of(word)].has(word)
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.shards.iter().map(|s| s.len).sum()
     }
@@ -153,6 +163,7 @@ mod tests {
             }
         }
         assert_eq!(set.len(), 60_000);
+        assert!((0..120_000_u32).all(|k| set.has(print_of(&k)) == (k < 60_000)));
         assert!((60_000..120_000_u32).all(|k| set.insert(print_of(&k))));
     }
 

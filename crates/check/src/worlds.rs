@@ -1,7 +1,7 @@
 //! Worlds of processes: what both representations of them share, and what is judged of what was found.
 
 use crate::fair::{Answer, Bits, Class, Fairness, Graph, Lasso, Question, find};
-use crate::report::{Counterexample, Options, Report};
+use crate::report::{Counterexample, DETERMINISM, NO_PANIC, Options, Report};
 use crate::search::{Ended, Found, Steps};
 use crate::shape::Shape;
 use crate::space::{Exact, Space, StateOf};
@@ -98,7 +98,7 @@ where
         depth: found.depth,
         complete,
         stopped,
-        store: options.store,
+        store: options.store.judging(&found.space.properties()),
         handler_calls: found.space.handler_calls(),
         memory: found.memory,
         parts: found.space.shape().ranked(),
@@ -150,7 +150,14 @@ fn verdicts<P: Process>(
             _ => unknown(&format!("not complete: {}", stopped.unwrap_or("stopped"))),
         }
     };
-    properties.iter().enumerate().map(|(at, p)| (*p, verdict(at, p))).collect()
+    let mut all: Vec<_> = properties.iter().enumerate().map(|(at, p)| (*p, verdict(at, p))).collect();
+    // what every process must keep to, whatever is asked of it, has a row where it is broken
+    let of_all = [NO_PANIC, DETERMINISM].into_iter();
+    all.extend(of_all.filter_map(|p| {
+        let broken = counterexample.filter(|c| c.property == p.id)?;
+        Some((p, Verdict::Violated { what: broken.what.clone() }))
+    }));
+    all
 }
 
 /// What a run owes to a step of a world, and whom it concerns; packed into a class's name.
@@ -453,7 +460,11 @@ where
 }
 
 fn broken<P: Process>(violation: Violation, moves: Vec<Move<P::Message, P::Timer>>) -> Counterexample<P> {
-    Counterexample { property: violation.property, what: violation.what, moves, cycle_from: None }
+    let Violation { property, mut what } = violation;
+    if let (Some(last), true) = (moves.last(), [NO_PANIC, DETERMINISM].iter().any(|p| p.id == property)) {
+        what = format!("{}: {what}", last.choice);
+    }
+    Counterexample { property, what, moves, cycle_from: None }
 }
 
 /// The processes that stopped for ever, or lie.
@@ -498,4 +509,11 @@ pub(crate) type Scripted<'a, P> = InPlace<'a, P, Script>;
 /// What holds throughout.
 pub(crate) fn laws<P: Process>(setting: &Setting<P>) -> Laws<'_> {
     Laws::from(setting)
+}
+
+/// What a panic said.
+pub(crate) fn panic_message(payload: &(dyn std::any::Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().map(|s| (*s).to_owned());
+    text.or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "without a message".to_owned())
 }

@@ -1,7 +1,7 @@
 //! The command line's grammar.
 
 use crate::environment::Flags;
-use crate::experiment::{EngineName, OrderName};
+use crate::experiment::{EngineName, OrderName, StoreName};
 use clap::{Args, ColorChoice, Parser, Subcommand};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -45,9 +45,9 @@ pub struct Output {
 /// The commands.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
-    /// The algorithms, with their models and properties.
+    /// The algorithms, with their models and properties; and what else can be checked.
     List,
-    /// The page of an algorithm, a property, or a code such as S0102.
+    /// The page of an algorithm, a published system, a property, or a code such as S0102.
     Explain {
         /// What to explain.
         name: String,
@@ -250,6 +250,29 @@ pub struct Check {
     /// Up to which depth it goes, in steps.
     #[arg(long, value_name = "STEPS")]
     pub depth_max: Option<u32>,
+    /// How many threads search; the answer is the same for any number.
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub threads: Option<u32>,
+    /// How a state is known again.
+    #[arg(long, value_name = "NAME")]
+    pub store: Option<StoreName>,
+    /// A constant of a published system, or of an algorithm in rounds; may be given for each.
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = constant)]
+    pub constants: Vec<(String, u64)>,
+}
+
+impl Check {
+    /// The same as a command line, after the command's name: what decides which runs there are.
+    pub fn line(&self) -> String {
+        let mut line = self.subject.line();
+        for (name, value) in &self.constants {
+            line += &format!(" --set {}", quote(&format!("{name}={value}")));
+        }
+        if let Some(depth) = self.depth_max {
+            line += &format!(" --depth-max {depth}");
+        }
+        line
+    }
 }
 
 /// `run`.
@@ -274,6 +297,13 @@ fn budget(text: &str) -> Result<Budget, String> {
         return Ok(Budget::Unlimited);
     }
     text.parse().map(Budget::AtMost).map_err(|_| "a budget is a number from 0 on, or `unlimited`".to_owned())
+}
+
+/// A constant with its value.
+fn constant(text: &str) -> Result<(String, u64), String> {
+    let wrong = || "write NAME=VALUE, the value a number from 0 on".to_owned();
+    let (name, value) = text.split_once('=').ok_or_else(wrong)?;
+    Ok((name.trim().to_owned(), value.trim().parse().map_err(|_| wrong())?))
 }
 
 /// A seed, decimal or hexadecimal.
@@ -304,6 +334,14 @@ mod tests {
         let parsed = Arguments::parse_from(words.into_iter().chain(more));
         let Some(Command::Sim(sim)) = parsed.command else { panic!("a sim") };
         assert_eq!(format!("sim {}", sim.subject.line()), line);
+    }
+
+    #[test]
+    fn a_constant_is_a_name_and_a_number() {
+        assert_eq!(constant("n=7"), Ok(("n".to_owned(), 7)));
+        for wrong in ["n", "n=", "n=-1", "n=many"] {
+            assert!(constant(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -89,6 +89,14 @@ pub enum Error {
         /// Why.
         source: TraceError,
     },
+    /// There is nothing with such a constant.
+    #[error("{what}")]
+    Constant {
+        /// What is wrong.
+        what: String,
+        /// What to do.
+        hint: String,
+    },
     /// A file cannot be read.
     #[error("cannot read {}: {source}", path.display())]
     Unreadable {
@@ -133,6 +141,7 @@ impl Error {
             Self::Unsupported { .. } => "S0206",
             Self::Arguments { .. } => "S0207",
             Self::Script { .. } => "S0208",
+            Self::Constant { .. } => "S0209",
             Self::Trace { source: TraceError::NotEnabled { .. } | TraceError::Differs { .. }, .. } => "S0302",
             Self::Trace { .. } => "S0301",
             Self::Unreadable { .. } => "S0501",
@@ -160,6 +169,7 @@ impl Error {
             | Self::Unsupported { hint, .. }
             | Self::Arguments { hint, .. }
             | Self::Script { hint, .. }
+            | Self::Constant { hint, .. }
             | Self::Cluster { hint, .. } => hint.clone(),
             Self::NoPage { nearest, .. } => did_you_mean(
                 nearest,
@@ -186,7 +196,7 @@ impl Error {
     }
 
     /// The codes that only this crate gives, explained.
-    pub const EXPLANATIONS: [(&'static str, &'static str); 13] = [
+    pub const EXPLANATIONS: [(&'static str, &'static str); 14] = [
         ("S0201", "No algorithm is registered under that name. `list` shows the names."),
         (
             "S0202",
@@ -214,6 +224,11 @@ impl Error {
             "S0208",
             "A script of faults has one that cannot happen: at a process that there is not, after the end of the run, or\n\
              beyond the environment's budgets. The runs would show less than they seem to, so it is refused.",
+        ),
+        (
+            "S0209",
+            "What is checked by its constants alone, a published system or an algorithm in rounds, has no such constant, or not\n\
+             with this value. `explain NAME` lists them with their ranges.",
         ),
         (
             "S0301",

@@ -7,6 +7,7 @@ use crate::nearest::nearest;
 use crate::script::Scripted;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// An experiment. What it does not say is the algorithm's own.
@@ -50,6 +51,12 @@ pub struct Check {
     pub memory_max_mib: Option<u64>,
     /// Up to which depth it goes, in steps.
     pub depth_max: Option<u32>,
+    /// How many threads search.
+    pub threads: Option<u32>,
+    /// How a state is known again.
+    pub store: Option<StoreName>,
+    /// The constants of a published system, or of an algorithm in rounds.
+    pub set: BTreeMap<String, u64>,
     /// What changes in the environment.
     pub environment: Overrides,
 }
@@ -113,6 +120,18 @@ pub enum OrderName {
     BreadthFirst,
     /// The newest state first.
     DepthFirst,
+}
+
+/// How the checker knows a state again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum StoreName {
+    /// By 64 bits of its fingerprint.
+    Fingerprint64,
+    /// By 128 bits.
+    Fingerprint128,
+    /// By comparing all of it.
+    Exact,
 }
 
 /// Reads an experiment.
@@ -194,6 +213,8 @@ mod tests {
     fn values_that_do_not_exist_are_refused_with_the_nearest() {
         let (_, hint) = refused("algorithm = \"paxos\"\n[check]\nengine = \"tabulatin\"\n");
         assert_eq!(hint, "did you mean `tabulating`?");
+        let (_, hint) = refused("algorithm = \"paxos\"\n[check]\nstore = \"fingerprint46\"\n");
+        assert_eq!(hint, "did you mean `fingerprint64`?");
         let (_, hint) = refused("algorithm = \"paxos\"\n[check.environment.links]\nkind = \"fairloss\"\n");
         assert_eq!(hint, "did you mean `fair-loss`?");
         let (_, hint) = refused("algorithm = \"paxos\"\n[check.environment.failures]\nstops = -1\n");

@@ -7,6 +7,7 @@
 //! ([`exit::Exit`]) are a contract.
 
 pub mod args;
+pub mod checkable;
 mod commands;
 pub mod environment;
 pub mod error;
@@ -25,6 +26,7 @@ pub mod script;
 mod story;
 pub mod watch;
 
+pub use checkable::Checkable;
 pub use registry::{Entry, Registry};
 
 use clap::Parser;
@@ -33,6 +35,11 @@ use std::process::ExitCode;
 
 /// Does what the process's arguments ask, with these algorithms.
 pub fn main(entries: Vec<Entry>) -> ExitCode {
+    main_with(entries, Vec::new())
+}
+
+/// The same, with what is checked by its constants alone beside them.
+pub fn main_with(entries: Vec<Entry>, checkables: Vec<Box<dyn Checkable>>) -> ExitCode {
     internal::reporting(|| {
         let arguments = match args::Arguments::try_parse() {
             Ok(arguments) => arguments,
@@ -44,7 +51,7 @@ pub fn main(entries: Vec<Entry>) -> ExitCode {
             clap::ColorChoice::Never => anstream::ColorChoice::Never,
         }
         .write_global();
-        commands::run(&Registry::new(entries), &arguments)
+        commands::run(&Registry::new(entries).with(checkables), &arguments)
     })
     .into()
 }

@@ -1,9 +1,9 @@
-//! `synod`: the algorithms of the library, simulated, checked and run.
+//! `synod`: the algorithms of the library, simulated, checked and run; the gallery, checked.
 
 mod subjects;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    synod_cli::main(subjects::all())
+    synod_cli::main_with(subjects::all(), subjects::checkables())
 }

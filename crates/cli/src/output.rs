@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::report::{Failure, Report, StoryLine, ground_name, seconds};
+use crate::report::{Answer, Failure, Report, StoryLine, ground_name, seconds};
 use crate::story;
 use anstyle::{AnsiColor, Style};
 use comfy_table::{ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle};
@@ -77,10 +77,12 @@ impl Printer {
         if !self.quiet {
             heading(report);
             verdicts(report);
+            report.answers.iter().for_each(answer);
             scope(report);
         }
-        if let Some(failure) = &report.failure {
-            failure_block(report, failure, commands, self.quiet);
+        for (at, failure) in report.failures.iter().enumerate() {
+            // the first one's commands find the others too
+            failure_block(report, failure, if at == 0 { commands } else { &[] }, self.quiet);
         }
         conclusion(report);
     }
@@ -172,8 +174,20 @@ fn verdicts(report: &Report) {
     }
 }
 
+/// A number, and whether it is the one that is known.
+fn answer(answer: &Answer) {
+    let Answer { name, found, precision, published, .. } = answer;
+    let published = match published {
+        None => String::new(),
+        Some(known) if known.equal => format!("  published: {}: {GOOD}equal{GOOD:#}", known.number),
+        Some(known) => format!("  published: {}: {BAD}different{BAD:#}, {found} found", known.number),
+    };
+    out(&format!("  = {found:<9} {name}{precision}{published}"));
+}
+
 fn scope(report: &Report) {
-    out(&format!("  {BOLD}scope{BOLD:#}  {} {DIM}({}){DIM:#}", report.scope, seconds(report.elapsed)));
+    let known = if report.known.is_empty() { String::new() } else { format!("; {}", report.known) };
+    out(&format!("  {BOLD}scope{BOLD:#}  {}{known} {DIM}({}){DIM:#}", report.scope, seconds(report.elapsed)));
     for note in &report.notes {
         out(&format!("  {DIM}{note}{DIM:#}"));
     }
@@ -183,6 +197,13 @@ fn conclusion(report: &Report) {
     let name = format!("{} {}", ground_name(report.ground), report.algorithm);
     match report.exit() {
         Exit::Holds => out(&format!("{GOOD}✓ {name}: holds{GOOD:#}  {}", report.scope)),
+        Exit::Violation if report.differs() => {
+            out(&format!("{BAD}✗ {name}: not what is published{BAD:#}  {}", report.scope));
+            let differing = report.answers.iter().filter_map(|a| Some((a, a.published.as_ref()?)));
+            for (answer, published) in differing.filter(|(_, published)| !published.equal) {
+                out(&format!("  {}: {} found, {} published", answer.name, answer.found, published.number));
+            }
+        }
         Exit::Violation => {}
         Exit::Nondeterminism => {
             let what = report.nondeterminism.as_deref().unwrap_or_default();
@@ -201,8 +222,8 @@ fn conclusion(report: &Report) {
 fn failure_block(report: &Report, failure: &Failure, commands: &[CommandLine], quiet: bool) {
     if !quiet {
         out("");
-        for line in story::render(&failure.story, false) {
-            out(&line);
+        for line in story::render(&failure.story, false).iter().chain(&failure.text) {
+            out(line);
         }
     }
     out(&format!(
@@ -278,7 +299,18 @@ fn json_report(report: &Report, commands: &[CommandLine]) {
         }
         out(&event.to_string());
     }
-    if let Some(failure) = &report.failure {
+    for answer in &report.answers {
+        let mut event = json!({
+            "event": "answer", "algorithm": report.algorithm, "ground": ground, "name": answer.name,
+            "found": answer.found, "value": answer.value,
+        });
+        if let Some(published) = &answer.published {
+            event["published"] = json!(published.number);
+            event["equal"] = json!(published.equal);
+        }
+        out(&event.to_string());
+    }
+    for (at, failure) in report.failures.iter().enumerate() {
         let mut event = json!({
             "event": "failure", "algorithm": report.algorithm, "ground": ground, "property": failure.property,
             "name": failure.name, "what": failure.what, "step": failure.step,
@@ -289,14 +321,17 @@ fn json_report(report: &Report, commands: &[CommandLine]) {
         if let Some(seed) = failure.seed {
             event["seed"] = json!(format!("{seed:#x}"));
         }
-        for CommandLine { label, command, .. } in commands {
+        if !failure.text.is_empty() {
+            event["run"] = json!(failure.text);
+        }
+        for CommandLine { label, command, .. } in commands.iter().filter(|_| at == 0) {
             event["commands"][*label] = json!(command);
         }
         out(&event.to_string());
     }
     let event = json!({
         "event": "ground", "algorithm": report.algorithm, "ground": ground, "world": report.world,
-        "scope": report.scope, "numbers": report.numbers, "notes": report.notes,
+        "scope": report.scope, "known": report.known, "numbers": report.numbers, "notes": report.notes,
         "inconclusive": report.why_inconclusive(), "outside": report.outside,
         "nondeterminism": report.nondeterminism, "elapsed_ms": report.elapsed.as_millis() as u64,
         "result": report.exit(), "exit": report.exit().code(),

@@ -3,7 +3,7 @@
 use crate::args;
 use crate::environment::{Flags, Overrides, validate};
 use crate::error::Error;
-use crate::experiment::{self, EngineName, Experiment, OrderName};
+use crate::experiment::{self, EngineName, Experiment, OrderName, StoreName};
 use crate::grounds::{World, check, run, sim};
 use crate::registry::{Entry, Registry, Subject};
 use crate::script;
@@ -135,26 +135,8 @@ impl Request {
     }
 
     /// What the checker is asked.
-    pub(crate) fn check(&self, args: &args::Check) -> check::Options {
-        let file = self.experiment.as_ref().map(|e| e.check.clone()).unwrap_or_default();
-        let usual = check::Options::default();
-        let engine = args.engine.or(file.engine).map_or(usual.engine, |name| match name {
-            EngineName::Reference => synod_check::Engine::Reference,
-            EngineName::Tabulating => synod_check::Engine::Tabulating,
-        });
-        let order = args.order.or(file.order).map_or(usual.order, |name| match name {
-            OrderName::BreadthFirst => synod_check::Order::BreadthFirst,
-            OrderName::DepthFirst => synod_check::Order::DepthFirst,
-        });
-        let mebibytes = args.memory_max_mib.or(file.memory_max_mib);
-        check::Options {
-            engine,
-            order,
-            states_max: args.states_max.or(file.states_max).unwrap_or(usual.states_max),
-            memory_max: mebibytes.map_or(usual.memory_max, |mib| mib.saturating_mul(1 << 20)),
-            depth_max: args.depth_max.or(file.depth_max),
-            ..usual
-        }
+    pub(crate) fn check(&self, args: &args::Check) -> Result<check::Options, Error> {
+        check_options(self.experiment.as_ref(), args)
     }
 
     /// What the simulator is asked.
@@ -200,4 +182,45 @@ impl Request {
             directory,
         }
     }
+}
+
+/// What the checker is asked: by the command line, else by the experiment.
+pub(crate) fn check_options(
+    experiment: Option<&Experiment>,
+    args: &args::Check,
+) -> Result<check::Options, Error> {
+    const THREADS_MAX: u32 = 64;
+    let file = experiment.map(|e| e.check.clone()).unwrap_or_default();
+    let usual = check::Options::default();
+    let engine = args.engine.or(file.engine).map_or(usual.engine, |name| match name {
+        EngineName::Reference => synod_check::Engine::Reference,
+        EngineName::Tabulating => synod_check::Engine::Tabulating,
+    });
+    let order = args.order.or(file.order).map_or(usual.order, |name| match name {
+        OrderName::BreadthFirst => synod_check::Order::BreadthFirst,
+        OrderName::DepthFirst => synod_check::Order::DepthFirst,
+    });
+    let store = args.store.or(file.store).map_or(usual.store, |name| match name {
+        StoreName::Fingerprint64 => synod_check::Store::Fingerprint64,
+        StoreName::Fingerprint128 => synod_check::Store::Fingerprint128,
+        StoreName::Exact => synod_check::Store::Exact,
+    });
+    let threads = args.threads.or(file.threads).unwrap_or(usual.threads);
+    if !(1..=THREADS_MAX).contains(&threads) {
+        return Err(Error::Arguments {
+            what: format!("threads = {threads} is out of bounds"),
+            hint: format!("threads lie between 1 and {THREADS_MAX}"),
+        });
+    }
+    let mebibytes = args.memory_max_mib.or(file.memory_max_mib);
+    Ok(check::Options {
+        engine,
+        order,
+        store,
+        threads,
+        states_max: args.states_max.or(file.states_max).unwrap_or(usual.states_max),
+        memory_max: mebibytes.map_or(usual.memory_max, |mib| mib.saturating_mul(1 << 20)),
+        depth_max: args.depth_max.or(file.depth_max),
+        ..usual
+    })
 }

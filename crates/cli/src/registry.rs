@@ -1,5 +1,6 @@
 //! The algorithms that a binary knows, without their types.
 
+use crate::checkable::{Checkable, Section};
 use crate::error::Error;
 use crate::grounds::{Checked, Ran, Replayed, Simulated};
 use crate::nearest::nearest;
@@ -168,6 +169,16 @@ impl Entry {
 /// All that a binary knows.
 pub struct Registry {
     entries: Vec<Entry>,
+    checkables: Vec<Box<dyn Checkable>>,
+}
+
+/// What a check can be asked of.
+#[derive(Clone, Copy)]
+pub enum Found<'a> {
+    /// An algorithm, in an environment.
+    Algorithm(&'a Entry),
+    /// What is checked by its constants alone.
+    Checkable(&'a dyn Checkable),
 }
 
 impl Registry {
@@ -184,7 +195,14 @@ impl Registry {
                 entry.name()
             );
         }
-        Self { entries }
+        Self { entries, checkables: Vec::new() }
+    }
+
+    /// Beside them, what is checked by its constants alone. Where one has the name of an algorithm it is called by its
+    /// section.
+    #[must_use]
+    pub fn with(self, checkables: Vec<Box<dyn Checkable>>) -> Self {
+        Self { checkables, ..self }
     }
 
     /// All of them.
@@ -192,17 +210,53 @@ impl Registry {
         &self.entries
     }
 
+    /// What is checked by its constants alone.
+    pub fn checkables(&self, section: Section) -> impl Iterator<Item = &dyn Checkable> {
+        self.checkables.iter().map(Box::as_ref).filter(move |c| c.section() == section)
+    }
+
+    /// What one of them is called here.
+    pub fn title(&self, checkable: &dyn Checkable) -> String {
+        let taken = self.entries.iter().any(|e| e.name() == checkable.name());
+        format!("{}{}", if taken { Section::GALLERY } else { "" }, checkable.name())
+    }
+
+    /// The one of this name that is checked by its constants alone.
+    fn find_checkable(&self, name: &str) -> Option<&dyn Checkable> {
+        let short = name.strip_prefix(Section::GALLERY).unwrap_or(name);
+        self.checkables.iter().map(Box::as_ref).find(|c| c.name() == short)
+    }
+
     /// The one that is verified where nothing is said.
     pub fn first(&self) -> &Entry {
         &self.entries[0]
     }
 
-    /// The one of this name.
+    /// The algorithm of this name.
     pub fn find(&self, name: &str) -> Result<&Entry, Error> {
-        self.entries.iter().find(|e| e.name() == name).ok_or_else(|| Error::UnknownAlgorithm {
+        match self.find_checked(name)? {
+            Found::Algorithm(entry) => Ok(entry),
+            Found::Checkable(_) => Err(Error::Unsupported {
+                what: format!("`{name}` has a check alone: no other ground plays it"),
+                hint: format!("`check {name}` explores it"),
+            }),
+        }
+    }
+
+    /// What a check can be asked of, by this name: an algorithm before all else.
+    pub fn find_checked(&self, name: &str) -> Result<Found<'_>, Error> {
+        let algorithm = self.entries.iter().find(|e| e.name() == name).map(Found::Algorithm);
+        let found = algorithm.or_else(|| self.find_checkable(name).map(Found::Checkable));
+        found.ok_or_else(|| Error::UnknownAlgorithm {
             name: name.to_owned(),
-            nearest: nearest(name, self.entries.iter().map(Entry::name)).map(str::to_owned),
+            nearest: nearest(name, self.names().iter().map(String::as_str)).map(str::to_owned),
         })
+    }
+
+    /// All names.
+    pub fn names(&self) -> Vec<String> {
+        let algorithms = self.entries.iter().map(|e| e.name().to_owned());
+        algorithms.chain(self.checkables.iter().map(|c| self.title(c.as_ref()))).collect()
     }
 
     /// The one of this name, or the only one where none is given.

@@ -27,8 +27,12 @@ pub struct Report {
     pub outside: Vec<Diagnostic>,
     /// Why it is inconclusive, if it is.
     pub inconclusive: Vec<String>,
-    /// A property that is broken, with the run that breaks it.
-    pub failure: Option<Failure>,
+    /// How a state was known again, and at which expense, where states were.
+    pub known: String,
+    /// What was asked besides, and what is known of it from elsewhere.
+    pub answers: Vec<Answer>,
+    /// The properties that are broken, each with a run that breaks it.
+    pub failures: Vec<Failure>,
     /// The trace of a run that was asked for.
     pub record: Option<String>,
     /// Whether the user interrupted it.
@@ -37,6 +41,30 @@ pub struct Report {
     pub nondeterminism: Option<String>,
     /// How long it took.
     pub elapsed: Duration,
+}
+
+/// A number that was found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    /// What of: "states".
+    pub name: String,
+    /// It, for people: "296,448".
+    pub found: String,
+    /// It, for programs.
+    pub value: Value,
+    /// How far it may be off, where it is not exact.
+    pub precision: String,
+    /// What is known of it from elsewhere.
+    pub published: Option<Published>,
+}
+
+/// What is known of a number from elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// It, with its noun: "296,448 states".
+    pub number: String,
+    /// Whether what was found is equal to it.
+    pub equal: bool,
 }
 
 /// A property that is broken, with the run that breaks it.
@@ -54,6 +82,8 @@ pub struct Failure {
     pub at: Option<Duration>,
     /// The run, a line a step.
     pub story: Vec<StoryLine>,
+    /// The run as text, where it is not one of processes that take steps.
+    pub text: Vec<String>,
     /// The trace.
     pub trace: Trace,
     /// The seed that makes the run again.
@@ -67,6 +97,8 @@ pub enum Trace {
     Content(String),
     /// A file with it, and how it is looked at: the command to type.
     File(String),
+    /// None: the same command finds the same run again.
+    Again,
 }
 
 /// One step of a run.
@@ -96,7 +128,7 @@ impl Report {
         });
         if self.nondeterminism.is_some() {
             Exit::Nondeterminism
-        } else if violated || self.failure.is_some() {
+        } else if violated || !self.failures.is_empty() || self.differs() {
             Exit::Violation
         } else if self.interrupted {
             Exit::Interrupted
@@ -105,6 +137,11 @@ impl Report {
         } else {
             Exit::Holds
         }
+    }
+
+    /// Whether a number is not the one that is known from elsewhere.
+    pub fn differs(&self) -> bool {
+        self.answers.iter().any(|a| a.published.as_ref().is_some_and(|known| !known.equal))
     }
 
     /// What two explorations of one algorithm, in different worlds, say together.
@@ -132,7 +169,10 @@ impl Report {
         }
         self.notes.extend(other.notes);
         self.inconclusive.extend(other.inconclusive);
-        self.failure = self.failure.or(other.failure);
+        if self.known != other.known {
+            self.known = format!("{}; and {}", self.known, other.known);
+        }
+        self.failures.extend(other.failures);
         self.interrupted |= other.interrupted;
         self.nondeterminism = self.nondeterminism.or(other.nondeterminism);
         self.elapsed += other.elapsed;
@@ -236,7 +276,9 @@ pub(crate) mod tests {
             notes: Vec::new(),
             outside: Vec::new(),
             inconclusive: Vec::new(),
-            failure: None,
+            known: String::new(),
+            answers: Vec::new(),
+            failures: Vec::new(),
             record: None,
             interrupted: false,
             nondeterminism: None,
@@ -281,6 +323,24 @@ pub(crate) mod tests {
         assert_eq!(both.verdicts, [(safety, violated()), (goal, Verdict::Holds)]);
         assert_eq!(both.numbers["states"], 7);
         assert_eq!(both.numbers["complete"], false);
+    }
+
+    #[test]
+    fn a_number_that_is_not_the_published_one_is_a_violation() {
+        let mut found = report(vec![(Property::safety("S", "safety"), Verdict::Holds)]);
+        let published = |equal| Some(Published { number: "7 states".to_owned(), equal });
+        let (found_, precision) = ("7".to_owned(), String::new());
+        let answer = Answer {
+            name: "states".to_owned(),
+            found: found_,
+            value: 7.into(),
+            precision,
+            published: published(true),
+        };
+        found.answers = vec![answer.clone()];
+        assert_eq!(found.exit(), Exit::Holds);
+        found.answers.push(Answer { published: published(false), ..answer });
+        assert_eq!(found.exit(), Exit::Violation);
     }
 
     #[test]

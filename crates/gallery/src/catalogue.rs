@@ -2,7 +2,7 @@
 
 use std::fmt;
 use synod_check::system::System;
-use synod_check::{Control, Options, Progress, SystemRun, check_system};
+use synod_check::{Control, Options, Progress, Store, SystemRun, check_system};
 use synod_properties::{Property, Verdict};
 
 /// A published system.
@@ -206,6 +206,16 @@ impl Row {
     }
 }
 
+impl fmt::Display for Provenance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Published => "published with the specification",
+            Self::TwoTools => "found by TLC and by another search",
+            Self::OneTool => "found by one other tool",
+        })
+    }
+}
+
 /// A claim that does not hold with some constants: of a broken twin, or beyond a bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refuted {
@@ -234,6 +244,10 @@ pub struct Findings {
     pub complete: bool,
     /// Why not, if not.
     pub stopped: Option<String>,
+    /// How a state was known again.
+    pub store: Store,
+    /// Bytes used.
+    pub memory: u64,
     /// A run for each claim that is broken: of safety, the first one found; of liveness, each.
     pub counterexamples: Vec<Run>,
 }
@@ -319,6 +333,7 @@ pub struct Entry {
     pub rows: &'static [Row],
     /// Which constants break which of its claims.
     pub refuted: &'static [Refuted],
+    claims: fn() -> Vec<Property>,
     check: Check,
 }
 
@@ -331,6 +346,7 @@ impl Entry {
             constants: S::CONSTANTS,
             rows: S::ROWS,
             refuted: S::REFUTED,
+            claims: claims::<S>,
             check: check::<S>,
         }
     }
@@ -339,6 +355,11 @@ impl Entry {
     pub fn page_lines(&self) -> impl Iterator<Item = &'static str> {
         let head = self.page.lines().map_while(|line| line.strip_prefix("//!"));
         head.map(|line| line.strip_prefix(' ').unwrap_or(line))
+    }
+
+    /// What its source claims of it.
+    pub fn claims(&self) -> Vec<Property> {
+        (self.claims)()
     }
 
     /// The given constants, and the others by default.
@@ -363,6 +384,11 @@ impl Entry {
     }
 }
 
+fn claims<S: Published>() -> Vec<Property> {
+    let usual = Constants::of::<S>(&[]).and_then(|constants| S::new(&constants));
+    usual.map_or_else(|_| Vec::new(), |system| system.claims().iter().map(|claim| claim.property).collect())
+}
+
 fn check<S: Published>(
     constants: &Constants,
     options: &Options,
@@ -378,6 +404,8 @@ fn check<S: Published>(
         complete: report.complete,
         counterexamples: report.counterexamples.iter().map(Run::of).collect(),
         stopped: report.stopped,
+        store: report.store,
+        memory: report.memory,
         verdicts: report.verdicts,
     })
 }

@@ -27,7 +27,7 @@ pub use environment::{
     Budget, Durability, Environment, Failures, Links, Oracles, Partition, Probability, Storage, Timing,
 };
 pub use in_place::InPlace;
-pub use network::Network;
+pub use network::{Keeping, Network};
 pub use seat::{Released, Seat, SeatId, Status, View};
 pub use setting::{Seating, Setting};
 pub use world::{Budgets, Ground, Laws, Observed, Rep, Rest, World, step};

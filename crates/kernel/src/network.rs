@@ -1,10 +1,11 @@
-//! Messages in flight, as values: a bag, or a set.
+//! Messages in flight, as values: a bag, a set, or a queue on each link.
 
+use crate::environment::Links;
 use crate::seat::SeatId;
 
 /// What is in flight, for the rules that say what may happen to it.
 pub trait InFlight<M> {
-    /// Calls `each` with every distinct message in flight, in ascending order.
+    /// Calls `each` with every distinct message in flight that may arrive next, in ascending order.
     fn each(&self, each: impl FnMut(SeatId, SeatId, &M));
 }
 
@@ -19,39 +20,69 @@ pub struct Envelope<M> {
     pub message: M,
 }
 
-/// A bag of messages, or a set of them.
+/// How messages in flight are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Keeping {
+    /// Every copy, in no order.
+    Bag,
+    /// One of each: sending one that is in flight changes nothing.
+    Set,
+    /// A queue on each link: only the oldest may arrive, or be lost (FIFO links).
+    Queues,
+}
+
+impl Keeping {
+    /// How links of an environment keep what is in flight.
+    pub fn of(links: &Links) -> Self {
+        match (links.kind.fifo, links.as_set) {
+            (true, _) => Self::Queues,
+            (false, true) => Self::Set,
+            (false, false) => Self::Bag,
+        }
+    }
+}
+
+/// The messages in flight.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Network<M> {
-    as_set: bool,
-    /// In ascending order.
+    keeping: Keeping,
+    /// By receiver and sender; then in ascending order, or the oldest first.
     in_flight: Vec<Envelope<M>>,
 }
 
 impl<M: Ord> Network<M> {
-    /// Nothing in flight. As a set, sending a message that is in flight changes nothing.
-    pub fn new(as_set: bool) -> Self {
-        Self { as_set, in_flight: Vec::new() }
+    /// Nothing in flight.
+    pub fn new(keeping: Keeping) -> Self {
+        Self { keeping, in_flight: Vec::new() }
     }
 
     /// Puts a message in flight.
     pub fn send(&mut self, from: SeatId, to: SeatId, message: M) {
         let envelope = Envelope { to, from, message };
+        if self.keeping == Keeping::Queues {
+            let behind = self.in_flight.partition_point(|e| (e.to, e.from) <= (to, from));
+            return self.in_flight.insert(behind, envelope);
+        }
         match self.in_flight.binary_search(&envelope) {
-            Ok(_) if self.as_set => {}
+            Ok(_) if self.keeping == Keeping::Set => {}
             Ok(place) | Err(place) => self.in_flight.insert(place, envelope),
         }
     }
 
-    /// Takes one copy of a message out of flight.
+    /// Takes one copy of a message out of flight; of a queue the oldest message.
     ///
     /// # Panics
-    /// If it is not in flight.
+    /// If it is not in flight, or not the oldest of its queue.
     pub fn take(&mut self, from: SeatId, to: SeatId, message: &M) {
-        let place = self
-            .in_flight
-            .binary_search_by(|e| (e.to, e.from, &e.message).cmp(&(to, from, message)))
-            .unwrap_or_else(|_| panic!("what is delivered or lost is in flight"));
-        self.in_flight.remove(place);
+        let place = if self.keeping == Keeping::Queues {
+            let oldest = self.in_flight.partition_point(|e| (e.to, e.from) < (to, from));
+            let is_it = |e: &Envelope<M>| (e.to, e.from, &e.message) == (to, from, message);
+            self.in_flight.get(oldest).is_some_and(is_it).then_some(oldest)
+        } else {
+            let find = |e: &Envelope<M>| (e.to, e.from, &e.message).cmp(&(to, from, message));
+            self.in_flight.binary_search_by(find).ok()
+        };
+        self.in_flight.remove(place.expect("what is delivered or lost is in flight"));
     }
 
     /// Nothing arrives at `seat` any more.
@@ -77,7 +108,10 @@ impl<M: Ord> Network<M> {
 
 impl<M: Ord> InFlight<M> for Network<M> {
     fn each(&self, mut each: impl FnMut(SeatId, SeatId, &M)) {
-        for same in self.in_flight.chunk_by(|a, b| a == b) {
+        let queues = self.keeping == Keeping::Queues;
+        let same =
+            |a: &Envelope<M>, b: &Envelope<M>| if queues { (a.to, a.from) == (b.to, b.from) } else { a == b };
+        for same in self.in_flight.chunk_by(same) {
             each(same[0].from, same[0].to, &same[0].message);
         }
     }

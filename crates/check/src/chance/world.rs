@@ -7,7 +7,7 @@ use crate::reference::{Landing, crashes_inside, is_beyond, take};
 use crate::system::Justice;
 use crate::worlds::{Scripted, judge, laws};
 use std::hash::Hash;
-use synod_kernel::{Choice, Cut, Move, Network, Script, Seat, Setting, Status, World};
+use synod_kernel::{Choice, Cut, Keeping, Move, Network, Script, Seat, Setting, Status, World};
 use synod_model::{DrawKind, Process};
 use synod_properties::{Monitor, Violation};
 
@@ -160,7 +160,7 @@ where
     fn initial(&self, each: &mut impl FnMut(Self::State)) {
         let blank = WorldState {
             world: World::new(laws(self.setting), Seat::default()),
-            network: Network::new(self.setting.environment.links.as_set),
+            network: Network::new(Keeping::of(&self.setting.environment.links)),
             monitor: self.monitor.clone(),
             cut_off: None,
         };

@@ -1,6 +1,6 @@
 //! The work on a chunk of states: expand all, look up all successors, build the new ones.
 
-use super::kept::Steps;
+use super::kept::{Steps, Visited};
 use crate::fingerprint::Print;
 use crate::space::{Edge, Missing, Rows, Space};
 use crate::visited::{Prints, SHARDS, Shard, Word, shard_of};
@@ -59,24 +59,32 @@ impl<S: Space> Chunk<S> {
     }
 
     /// Expands the states from `next` on until a table lacks an entry or something is broken.
-    pub(super) fn expand(&mut self, space: &S, rows: &S::Rows, end: usize) {
+    ///
+    /// With `visited`, steps that a reduction by partial order shows to be needless are left out.
+    pub(super) fn expand(&mut self, space: &S, visited: Option<&Visited<S>>, rows: &S::Rows, end: usize) {
         while self.next < end && !self.is_stopped() {
-            if self.expand_one(space, rows).is_err() {
+            if self.expand_one(space, visited, rows).is_err() {
                 return;
             }
             self.next += 1;
         }
     }
 
-    pub(super) fn expand_one(&mut self, space: &S, rows: &S::Rows) -> Result<(), Missing> {
+    pub(super) fn expand_one(
+        &mut self,
+        space: &S,
+        visited: Option<&Visited<S>>,
+        rows: &S::Rows,
+    ) -> Result<(), Missing> {
         let (row, before) = (self.next, self.candidates.len());
         let state = rows.at(row);
         let own = space.print(state);
         let (mut place, mut generated, mut changed) = (0, 0, 0);
-        let (mut broken, outside_before) = (None, self.outside.len());
+        let (mut broken, mut left_out, outside_before) = (None, false, self.outside.len());
         let (candidates, outside) = (&mut self.candidates, &mut self.outside);
-        let found = space.expand(state, &mut |edge| {
+        let mut see = |edge| {
             match edge {
+                Edge::LeftOut => left_out = true,
                 Edge::To { print, step } => {
                     changed += u64::from(print != own);
                     candidates.push(Candidate { print, row: row as u32, place, step });
@@ -90,7 +98,11 @@ impl<S: Space> Chunk<S> {
             }
             place += 1;
             generated += 1;
-        });
+        };
+        let found = match visited {
+            None => space.expand(state, &mut see),
+            Some(visited) => space.expand_reduced(state, &|print| visited.has(print), &mut see),
+        };
         if let Err(missing) = found {
             self.candidates.truncate(before);
             self.outside.truncate(outside_before);
@@ -99,7 +111,7 @@ impl<S: Space> Chunk<S> {
         self.generated += generated;
         self.transitions += changed;
         self.broken = broken;
-        if changed == 0 && self.outside.len() == outside_before && self.broken.is_none() {
+        if changed == 0 && !left_out && self.outside.len() == outside_before && self.broken.is_none() {
             self.ended = space.broken_end(state).map(|violation| (row, violation));
         }
         Ok(())

@@ -50,6 +50,15 @@ impl<S: Space> Visited<S> {
         }
     }
 
+    /// Whether a state with this fingerprint was seen. Where states are kept in full, any may have been.
+    pub(super) fn has(&self, print: Print) -> bool {
+        match self {
+            Self::Short(prints) => prints.has(print),
+            Self::Long(prints) => prints.has(print),
+            Self::Exact(..) => true,
+        }
+    }
+
     /// Adds a state; whether it is new.
     pub(super) fn insert(&mut self, print: Print, state: &StateOf<S>) -> bool {
         match self {

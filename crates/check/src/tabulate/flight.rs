@@ -23,6 +23,13 @@ pub(super) struct Envelopes {
 }
 
 impl Envelopes {
+    /// The link that an envelope is on: where it goes, then where it comes from.
+    #[inline]
+    pub(super) fn link(&self, number: u32) -> (u16, u16) {
+        let (to, from, _) = self.ends[number as usize];
+        (to, from)
+    }
+
     /// The number of an envelope, whose message has this fingerprint.
     pub(super) fn number(&mut self, envelope: Envelope, print: Print) -> u32 {
         if let Some(&number) = self.numbers.get(&envelope) {

@@ -5,7 +5,7 @@ use super::flight::{Flying, Landing};
 use super::tables::Asked;
 use super::{BROKEN, Tabulated};
 use crate::worlds::{Owed, judge, laws};
-use synod_kernel::{Budget, Choice, Cut, Fairness, Move, Observed, Rep, Status, World, step};
+use synod_kernel::{Budget, Choice, Cut, Fairness, Keeping, Move, Observed, Rep, Status, World, step};
 use synod_model::Process;
 use synod_properties::{Monitor, Violation};
 
@@ -149,6 +149,7 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Tabulated<'_, P, M> {
         }
         let (mut taken, mut sent) = (landing.taken, landing.sent);
         if let Some(envelope) = taken
+            && self.keeping != Keeping::Queues
             && let Some(at) = sent.iter().position(|s| *s == envelope)
         {
             // taken and put back
@@ -164,7 +165,7 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Tabulated<'_, P, M> {
         change.taken = taken.map_or(NONE, |envelope| self.envelope(envelope));
         change.discarded = landing.discarded.map_or(NONE, |seat| seat.0);
         told.observed = self.observations.intern(landing.observed).0;
-        told.depends = self.as_set || change.discarded != NONE;
+        told.depends = self.keeping != Keeping::Bag || change.discarded != NONE;
         if !told.depends {
             let parts = &self.envelopes.parts;
             let sent = &self.sent[first as usize..];

@@ -1,14 +1,16 @@
 //! The grounds, one by one and all together.
 
 use crate::args;
+use crate::checkable::Checkable;
 use crate::commands::{Desk, failures};
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::experiment;
 use crate::grounds::World;
 use crate::grounds::check::Options;
 use crate::grounds::run::scratch_directory;
-use crate::plan::Request;
-use crate::registry::Entry;
+use crate::plan::{Request, check_options};
+use crate::registry::{Entry, Found};
 use crate::report::{Report, ground_name};
 use crate::watch::Watch;
 use std::fmt::Write;
@@ -16,14 +18,14 @@ use synod_kernel::environment::duration;
 use synod_properties::GroundKind;
 
 impl Desk<'_> {
-    fn watch(&self, entry: &Entry, ground: GroundKind) -> Watch {
-        let title = format!("{} {}", ground_name(ground), entry.name());
+    fn watch(&self, name: &str, ground: GroundKind) -> Watch {
+        let title = format!("{} {name}", ground_name(ground));
         Watch::new(title, self.printer.quiet || self.printer.json, self.interrupt.clone())
     }
 
     /// Writes and prints what a ground found.
-    fn tell(&self, report: &mut Report, seed: impl FnOnce(u64) -> String) -> Exit {
-        match failures::keep(report, seed) {
+    fn tell(&self, report: &mut Report, again: impl Fn(Option<u64>) -> String) -> Exit {
+        match failures::keep(report, again) {
             Ok(commands) => {
                 self.printer.report(report, &commands);
                 report.exit()
@@ -55,13 +57,45 @@ fn expected(exit: Exit, violation_expected: bool, desk: &Desk<'_>) -> Exit {
 
 /// `check`.
 pub(super) fn check(desk: &Desk<'_>, args: &args::Check) -> Result<Exit, Error> {
+    let experiment = args.subject.experiment.as_deref().map(experiment::load).transpose()?;
+    let named = experiment.as_ref().map(|e| &e.algorithm).or(args.subject.algorithm.as_ref());
+    if let Some(name) = named
+        && let Found::Checkable(found) = desk.registry.find_checked(name)?
+    {
+        return check_by_constants(desk, found, experiment.as_ref(), args);
+    }
     let (entry, request) = Request::new(desk.registry, &args.subject)?;
+    if let Some((name, _)) = args.constants.first() {
+        return Err(Error::Constant {
+            what: format!("`{}` has no constant `{name}`: it is checked in an environment", entry.name()),
+            hint: "--n, --requests and the budgets of faults say how large it is".to_owned(),
+        });
+    }
     let worlds = request.check_worlds(entry)?;
     let mut report = {
-        let watch = desk.watch(entry, GroundKind::Check);
-        explore(entry, &worlds, &request.check(args), &watch)?
+        let watch = desk.watch(entry.name(), GroundKind::Check);
+        explore(entry, &worlds, &request.check(args)?, &watch)?
     };
-    let exit = desk.tell(&mut report, |_| String::new());
+    let exit = desk.tell(&mut report, |_| format!("check {}", args.line()));
+    Ok(expected(exit, args.subject.expect_violation, desk))
+}
+
+/// `check`, of what is checked by its constants alone.
+fn check_by_constants(
+    desk: &Desk<'_>,
+    checkable: &dyn Checkable,
+    experiment: Option<&experiment::Experiment>,
+    args: &args::Check,
+) -> Result<Exit, Error> {
+    let asked = checkable.asked(experiment, args)?;
+    let options = check_options(experiment, args)?;
+    let title = desk.registry.title(checkable);
+    let mut report = {
+        let watch = desk.watch(&title, GroundKind::Check);
+        checkable.check(&asked, &options, &watch)?
+    };
+    report.algorithm = asked.defect.map_or(title.clone(), |defect| format!("{title}/{defect}"));
+    let exit = desk.tell(&mut report, |_| format!("check {}", args.line()));
     Ok(expected(exit, args.subject.expect_violation, desk))
 }
 
@@ -83,10 +117,10 @@ pub(super) fn sim(desk: &Desk<'_>, args: &args::Sim) -> Result<Exit, Error> {
     let (entry, request) = Request::new(desk.registry, &args.subject)?;
     let world = request.world(&entry.subject, GroundKind::Sim)?;
     let mut report = {
-        let watch = desk.watch(entry, GroundKind::Sim);
+        let watch = desk.watch(entry.name(), GroundKind::Sim);
         (entry.sim)(&world, &request.sim(args, &world)?, &watch)?
     };
-    let exit = desk.tell(&mut report, |seed| seed_line(args, seed));
+    let exit = desk.tell(&mut report, |seed| seed_line(args, seed.unwrap_or_default()));
     if let (Some(path), Some(content)) = (&args.trace, &report.record) {
         failures::save(path, content)?;
     }
@@ -112,7 +146,7 @@ pub(super) fn run(desk: &Desk<'_>, args: &args::Run) -> Result<Exit, Error> {
     let directory = args.directory.clone().map_or_else(|| scratch_directory(entry.name()), Ok)?;
     let options = request.run(args, directory.clone());
     let mut report = {
-        let watch = desk.watch(entry, GroundKind::Run);
+        let watch = desk.watch(entry.name(), GroundKind::Run);
         (entry.run)(&world, &options, &watch)?
     };
     if args.directory.is_none() {
@@ -159,9 +193,9 @@ pub(super) fn verify(desk: &Desk<'_>, args: &args::Verify) -> Result<Exit, Error
         if desk.interrupt.is_set() {
             break;
         }
-        let watch = desk.watch(entry, *ground);
+        let watch = desk.watch(entry.name(), *ground);
         let mut report = match ground {
-            GroundKind::Check => explore(entry, worlds, &request.check(&check), &watch)?,
+            GroundKind::Check => explore(entry, worlds, &request.check(&check)?, &watch)?,
             GroundKind::Sim => (entry.sim)(&worlds[0], &request.sim(&sim, &worlds[0])?, &watch)?,
             GroundKind::Run => {
                 let directory = scratch_directory(entry.name())?;
@@ -172,7 +206,7 @@ pub(super) fn verify(desk: &Desk<'_>, args: &args::Verify) -> Result<Exit, Error
             }
         };
         drop(watch);
-        exit = exit.and(desk.tell(&mut report, |seed| seed_line(&sim, seed)));
+        exit = exit.and(desk.tell(&mut report, |seed| seed_line(&sim, seed.unwrap_or_default())));
         desk.printer.say("");
         reports.push(report);
     }

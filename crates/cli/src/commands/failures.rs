@@ -11,13 +11,21 @@ use synod_kernel::trace;
 /// Where counterexamples are written, in the current directory.
 const DIRECTORY: &str = ".synod/failures";
 
-/// Writes a report's counterexample: the commands that its failure block prints. `seed` makes the command that makes
-/// the run again from a seed.
-pub(super) fn keep(report: &mut Report, seed: impl FnOnce(u64) -> String) -> Result<Vec<CommandLine>, Error> {
-    let Some(failure) = &mut report.failure else { return Ok(Vec::new()) };
+/// Writes a report's counterexamples: the commands that its failure block prints. `again` is the command that makes a run
+/// again, from its seed where it has one.
+pub(super) fn keep(
+    report: &mut Report,
+    again: impl Fn(Option<u64>) -> String,
+) -> Result<Vec<CommandLine>, Error> {
+    let Some(failure) = report.failures.first_mut() else { return Ok(Vec::new()) };
+    let line = |label, seed, remark| {
+        let command = format!("{} {}", program(), again(seed));
+        CommandLine { label, command, remark }
+    };
     let path = match &failure.trace {
         Trace::Content(content) => write(content)?.display().to_string(),
         Trace::File(path) => path.clone(),
+        Trace::Again => return Ok(vec![line("again", None, "")]),
     };
     failure.trace = Trace::File(path.clone());
     let mut commands = vec![CommandLine {
@@ -25,9 +33,8 @@ pub(super) fn keep(report: &mut Report, seed: impl FnOnce(u64) -> String) -> Res
         command: format!("{} replay {}", program(), crate::args::quote(&path)),
         remark: "",
     }];
-    if let Some(number) = failure.seed {
-        let command = format!("{} {}", program(), seed(number));
-        commands.push(CommandLine { label: "seed", command, remark: "  # the same build only" });
+    if failure.seed.is_some() {
+        commands.push(line("seed", failure.seed, "  # the same build only"));
     }
     Ok(commands)
 }

@@ -3,31 +3,54 @@
 use super::{World, confirm, number, report, setting};
 use crate::environment::{faults, limits};
 use crate::error::Error;
-use crate::report::{Report, count};
+use crate::report::{Report, count, grouped};
 use crate::watch::Watch;
 use std::time::Instant;
 pub use synod_check::Options;
-use synod_check::{Control, Engine, Progress};
+use synod_check::{Control, Engine, Progress, Store};
 use synod_kernel::{Environment, Setting};
 use synod_properties::{Algorithm, GroundKind};
+
+/// Tells a watch how far a check has come, and asks it whether to go on.
+pub fn telling(watch: &Watch) -> impl FnMut(&Progress) -> Control + '_ {
+    let started = Instant::now();
+    move |progress| {
+        watch.tell(|| {
+            let elapsed = started.elapsed().as_secs_f64().max(1e-3);
+            format!(
+                "{}, depth {}, {} states/s, {} to expand, {} MiB",
+                count(progress.states, "state", "states"),
+                progress.depth,
+                grouped((progress.states as f64 / elapsed) as u64),
+                grouped(progress.frontier),
+                grouped(progress.memory >> 20)
+            )
+        });
+        if watch.interrupted() { Control::Stop } else { Control::Continue }
+    }
+}
+
+/// How states were known again, and what each took: the strength of a verdict.
+pub fn known(store: Store, states: u64, memory: u64) -> String {
+    let each = memory.checked_div(states).unwrap_or_default();
+    let each = count(each, "byte a state", "bytes a state");
+    let bits = match store {
+        Store::Exact => return format!("states compared in full, {each}"),
+        Store::Fingerprint64 => 64,
+        Store::Fingerprint128 => 128,
+    };
+    let omission = store.omission(states);
+    format!(
+        "states known by {bits}-bit fingerprints: an omission has probability at most {omission:.1e}; {each}"
+    )
+}
 
 /// Checks the algorithm `A`.
 pub fn check<A: Algorithm>(world: &World, options: &Options, watch: &Watch) -> Result<Report, Error> {
     let setting = setting::<A>(world)?;
     let monitor = A::monitor(&world.scale);
     let started = Instant::now();
-    let mut tell = |progress: &Progress| {
-        watch.tell(|| {
-            format!(
-                "{}, depth {}, {} to expand",
-                count(progress.states, "state", "states"),
-                progress.depth,
-                progress.frontier
-            )
-        });
-        if watch.interrupted() { Control::Stop } else { Control::Continue }
-    };
-    let found = synod_check::check(&setting, &monitor, A::measure, options, &mut tell);
+    let found = synod_check::check(&setting, &monitor, A::measure, options, &mut telling(watch));
     let mut report = report::<A>(GroundKind::Check, world, found.verdicts.clone());
     report.elapsed = started.elapsed();
     report.interrupted = watch.interrupted();
@@ -41,6 +64,8 @@ pub fn check<A: Algorithm>(world: &World, options: &Options, watch: &Watch) -> R
         number(&mut report.numbers, name, value);
     }
     number(&mut report.numbers, "complete", found.complete);
+    number(&mut report.numbers, "omission_probability_max", found.store.omission(found.states));
+    report.known = known(found.store, found.states, found.memory);
     let lies = lies(&setting);
     if let Some(lies) = &lies {
         number(&mut report.numbers, "lies", lies.clone());
@@ -55,9 +80,23 @@ pub fn check<A: Algorithm>(world: &World, options: &Options, watch: &Watch) -> R
         [] => "who lies is silent: the algorithm names nothing that it may say".to_owned(),
         lies => format!("who lies says to anyone, at any time, and nothing else: {}", lies.join(", ")),
     }));
-    report.notes.extend(found.stopped.iter().filter(|_| found.counterexample.is_none()).cloned());
+    if found.counterexample.is_none() && !found.complete {
+        report.notes.extend(found.stopped.clone());
+        report.notes.extend(why_so_many(&found.parts));
+    }
     if let Some(counterexample) = &found.counterexample {
+        if counterexample.property == synod_check::DETERMINISM.id {
+            // its trace is the run of another process
+            let before = count(counterexample.moves.len().saturating_sub(1) as u64, "step", "steps");
+            report.nondeterminism = Some(format!("after {before}, {}", counterexample.what));
+            return Ok(report);
+        }
         confirm::<A>(&mut report, counterexample.trace(A::NAME, &setting), None);
+        let loops = counterexample.cycle_from.filter(|&from| from < counterexample.moves.len());
+        if let (Some(from), Some(failure)) = (loops, report.failures.first_mut()) {
+            let last = counterexample.moves.len() - 1;
+            failure.what += &format!(", while steps {from} to {last} happen again and again");
+        }
     }
     Ok(report)
 }
@@ -86,6 +125,17 @@ fn lies<P: synod_model::Process>(setting: &Setting<P>) -> Option<Vec<String>> {
     any.then(|| setting.lies.iter().map(|message| format!("{message:?}")).collect())
 }
 
+/// What takes the most values, where there are too many states.
+fn why_so_many(parts: &[synod_check::Part]) -> Option<String> {
+    const SHOWN: usize = 5;
+    let most: Vec<_> = parts
+        .iter()
+        .take(SHOWN)
+        .map(|part| format!("{} ({})", part.what, count(part.values, "value", "values")))
+        .collect();
+    (!most.is_empty()).then(|| format!("what makes states many: {}", most.join(", ")))
+}
+
 /// What lies beyond the bounds.
 fn not_explored<A: Algorithm>(environment: &Environment, options: &Options) -> Vec<String> {
     let mut beyond = vec![format!("other sizes than n = {}", environment.processes)];
@@ -99,4 +149,19 @@ fn not_explored<A: Algorithm>(environment: &Environment, options: &Options) -> V
         notes.push("by the reference engine: plain values".to_owned());
     }
     notes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_states_were_known_is_said_with_its_strength() {
+        assert_eq!(
+            known(Store::Fingerprint64, 1_194_428, 23_888_560),
+            "states known by 64-bit fingerprints: an omission has probability at most 3.9e-8; 20 bytes a state"
+        );
+        assert_eq!(known(Store::Exact, 10, 10), "states compared in full, 1 byte a state");
+        assert!(known(Store::Fingerprint128, 1_194_428, 0).contains("128-bit"));
+    }
 }

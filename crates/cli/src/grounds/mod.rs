@@ -67,7 +67,9 @@ fn report<A: Algorithm>(ground: GroundKind, world: &World, verdicts: Vec<(Proper
         notes: Vec::new(),
         outside: world.outside.clone(),
         inconclusive: Vec::new(),
-        failure: None,
+        known: String::new(),
+        answers: Vec::new(),
+        failures: Vec::new(),
         record: None,
         interrupted: false,
         nondeterminism: None,
@@ -84,16 +86,26 @@ fn confirm<A: Algorithm>(report: &mut Report, content: String, seed: Option<u64>
             return;
         }
     };
+    if !replayed.confirmed() {
+        report.nondeterminism = Some(
+            "the counterexample does not replay: what it broke is not broken when its steps are taken again"
+                .to_owned(),
+        );
+        return;
+    }
     let Some(broken) = replayed.recorded else { return };
     let name = report.verdicts.iter().find(|(p, _)| p.id == broken.property).map_or("", |(p, _)| p.name);
     let last = replayed.story.last();
-    report.failure = Some(Failure {
+    let broken_in_a_handler = broken.property == synod_check::NO_PANIC.id;
+    report.failures.push(Failure {
         name: name.to_owned(),
         property: broken.property,
         what: broken.what,
-        step: last.map_or(0, |line| line.step),
+        // a step whose handler panics has no line: it comes after the last one
+        step: last.map_or(0, |line| line.step) + u64::from(broken_in_a_handler),
         at: last.and_then(|line| line.at),
         story: replayed.story,
+        text: Vec::new(),
         trace: Trace::Content(content),
         seed,
     });

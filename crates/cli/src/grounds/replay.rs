@@ -2,8 +2,10 @@
 
 use crate::report::StoryLine;
 use crate::story;
-use synod_kernel::trace::{self, Broken, Line, TraceError};
-use synod_kernel::{Choice, Observed, Setting};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use synod_check::NO_PANIC;
+use synod_kernel::trace::{self, Broken, Line, Recorder, TraceError};
+use synod_kernel::{Choice, Move, Observed, Setting};
 use synod_model::{Process, ProcessId, ProcessSet};
 use synod_properties::{Algorithm, GroundKind, Monitor, Observation, Scale, Violation};
 
@@ -37,7 +39,12 @@ impl Replay {
 pub fn replay<A: Algorithm>(content: &str) -> Result<Replay, TraceError> {
     let replayed = trace::replay::<A::Process>(content)?;
     let scale = scale_of::<A>(&replayed.setting);
-    let judged = judge(A::monitor(&scale), &replayed.lines, replayed.end.violation.as_ref());
+    let judged = match &replayed.end.violation {
+        Some(recorded) if recorded.property == NO_PANIC.id => {
+            panics(&replayed.setting, &replayed.lines, recorded).then(|| recorded.clone())
+        }
+        recorded => judge(A::monitor(&scale), &replayed.lines, recorded.as_ref()),
+    };
     Ok(Replay {
         scale,
         world: crate::environment::describe(&replayed.setting.environment),
@@ -97,6 +104,34 @@ fn judge<P: Process, M: Monitor<P::Request, P::Indication>>(
         }
     });
     owed
+}
+
+/// Whether, after these steps, the handler of the step that `recorded` names panics, for some outcomes of its draws. Such a
+/// step has no line: it does not end.
+fn panics<P: Process>(setting: &Setting<P>, lines: &[Line<P>], recorded: &Broken) -> bool {
+    let after_them = || {
+        let mut recorder = Recorder::new(setting);
+        lines.iter().for_each(|line| _ = recorder.step(None, line.chosen()));
+        recorder
+    };
+    let named = |choice: &Choice<P::Message, P::Timer>| recorded.what.starts_with(&format!("{choice}: "));
+    let Some(choice) = after_them().enabled().into_iter().find(named) else { return false };
+    let mut outcomes = Vec::new();
+    loop {
+        let mut recorder = after_them();
+        let chosen = Move { choice: choice.clone(), draws: outcomes.clone(), cut: None };
+        // what a panic leaves behind is not looked at again
+        match catch_unwind(AssertUnwindSafe(|| recorder.step(None, chosen))) {
+            Err(_) => return true,
+            Ok(Some(line)) => outcomes = line.draws,
+            // the last outcome is beyond its bound: the one before it goes up
+            Ok(None) => _ = outcomes.pop(),
+        }
+        match outcomes.last_mut() {
+            Some(last) => *last += 1,
+            None => return false,
+        }
+    }
 }
 
 fn observation<Q, I>(observed: &Observed<Q, I>) -> Observation<'_, Q, I> {

@@ -1,23 +1,39 @@
 //! The algorithms of the library as the grounds take them: what is asked of them, what judges them, and in which worlds.
+//! And what is checked by its constants alone.
 
+mod ben_or;
 mod broadcast;
 mod byzantine;
 mod consensus;
 mod detectors;
+mod gallery;
+mod games;
 mod links;
 mod registers;
+mod rounds;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use synod_cli::Entry;
+use synod_cli::{Checkable, Entry};
 use synod_properties::Scale;
 
 /// All of them; the first is what is verified where nothing is said.
 pub(crate) fn all() -> Vec<Entry> {
-    [consensus::all(), registers::all(), broadcast::all(), byzantine::all(), links::all(), detectors::all()]
-        .into_iter()
-        .flatten()
-        .collect()
+    let all = [
+        consensus::all(),
+        ben_or::all(),
+        registers::all(),
+        broadcast::all(),
+        byzantine::all(),
+        links::all(),
+        detectors::all(),
+    ];
+    all.into_iter().flatten().collect()
+}
+
+/// What is checked by its constants alone.
+pub(crate) fn checkables() -> Vec<Box<dyn Checkable>> {
+    [rounds::all(), gallery::all(), games::all()].into_iter().flatten().collect()
 }
 
 /// The defect that a scale names, as the algorithm's own enum spells it.

@@ -4,6 +4,7 @@ use crate::catalogue::{Constant, Constants, Refused};
 use std::fmt;
 use synod_check::chance::{AlmostSurely, Explored, Extreme, Game, Interval, Precision, Scope};
 use synod_check::{Control, Progress};
+use synod_properties::Property;
 
 /// A published game.
 pub trait PublishedGame: Game + 'static {
@@ -142,13 +143,31 @@ pub struct Entry {
     pub constants: &'static [Constant],
     /// The answers that are known.
     pub known: &'static [Known],
+    claims: fn() -> Vec<Property>,
     analyse: Analyse,
 }
 
 impl Entry {
     /// The entry of a game.
     pub const fn of<G: PublishedGame>() -> Self {
-        Self { name: G::NAME, page: G::PAGE, constants: G::CONSTANTS, known: G::KNOWN, analyse: analyse::<G> }
+        Self {
+            name: G::NAME,
+            page: G::PAGE,
+            constants: G::CONSTANTS,
+            known: G::KNOWN,
+            claims: claims::<G>,
+            analyse: analyse::<G>,
+        }
+    }
+
+    /// What is asked to be sure, as properties: each is claimed with probability 1.
+    pub fn claims(&self) -> Vec<Property> {
+        (self.claims)()
+    }
+
+    /// What is known of it with these constants.
+    pub fn known(&self, constants: &Constants) -> Option<&'static Known> {
+        self.known.iter().find(|k| Constants::resolve(self.constants, k.constants).as_ref() == Ok(constants))
     }
 
     /// Explores it and answers its questions.
@@ -165,6 +184,11 @@ impl Entry {
         let constants = Constants::resolve(self.constants, given)?;
         (self.analyse)(&constants, states_max, precision, progress)
     }
+}
+
+fn claims<G: PublishedGame>() -> Vec<Property> {
+    let sure = G::QUESTIONS.iter().filter(|q| matches!(q.asks, Asks::Surely(_)));
+    sure.map(|q| Property::liveness(q.name, "with probability 1")).collect()
 }
 
 fn analyse<G: PublishedGame>(

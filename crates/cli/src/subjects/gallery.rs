@@ -1,0 +1,188 @@
+//! The gallery's systems: each is checked by its constants, and its size compared with the one that is known.
+
+use serde_json::{Map, Value};
+use std::time::{Duration, Instant};
+use synod_cli::Checkable;
+use synod_cli::checkable::{Asked, Constant, Section};
+use synod_cli::error::Error;
+use synod_cli::grounds::check::{Options, known, telling};
+use synod_cli::report::{Answer, Failure, Published, Report, Trace, count, grouped};
+use synod_cli::watch::Watch;
+use synod_gallery::{Entry, Findings, Refused, Row, Run};
+use synod_properties::{GroundKind, Property, Verdict};
+
+pub(super) fn all() -> Vec<Box<dyn Checkable>> {
+    synod_gallery::all().iter().map(|entry| Box::new(System(entry)) as Box<dyn Checkable>).collect()
+}
+
+/// A system of the gallery.
+struct System(&'static Entry);
+
+impl Checkable for System {
+    fn section(&self) -> Section {
+        Section::Gallery
+    }
+
+    fn name(&self) -> &'static str {
+        self.0.name
+    }
+
+    fn source(&self) -> &'static str {
+        self.0.page
+    }
+
+    fn constants(&self) -> Vec<Constant> {
+        constants(self.0.constants)
+    }
+
+    fn properties(&self) -> Vec<Property> {
+        self.0.claims()
+    }
+
+    fn known(&self) -> Vec<String> {
+        let rows = self.0.rows.iter().map(row_line);
+        let refuted =
+            self.0.refuted.iter().map(|r| format!("{}: {} is refuted", given(r.constants), r.property));
+        rows.chain(refuted).collect()
+    }
+
+    fn check(&self, asked: &Asked, options: &Options, watch: &Watch) -> Result<Report, Error> {
+        let started = Instant::now();
+        let found = self.0.check(&asked.constants, options, &mut telling(watch));
+        let found = found.map_err(|refused| refusal(self.0.name, &refused))?;
+        let mut report = blank(self.0.name, found.constants.to_string(), found.verdicts.clone());
+        report.elapsed = started.elapsed();
+        report.interrupted = watch.interrupted();
+        self.describe(&mut report, &found);
+        report.failures = found.counterexamples.iter().map(|run| failure(run, &found.verdicts)).collect();
+        Ok(report)
+    }
+}
+
+impl System {
+    fn describe(&self, report: &mut Report, found: &Findings) {
+        let row = self.0.known(&found.constants).filter(|_| found.complete);
+        report.answers = sizes(found, row);
+        report.known = known(found.store, found.states, found.memory);
+        let how = match (found.complete, found.counterexamples.first()) {
+            (true, _) => format!("complete in {}", count(u64::from(found.levels()), "level", "levels")),
+            (false, Some(run)) => {
+                format!("refuted in {}", count(run.steps.len() as u64, "step", "steps"))
+            }
+            (false, None) => format!("not complete beyond level {}", found.levels()),
+        };
+        report.scope = format!("{}: {how}, {}", found.constants, count(found.states, "state", "states"));
+        report.numbers = numbers(&[
+            ("initial", found.initial.into()),
+            ("states", found.states.into()),
+            ("generated", found.generated.into()),
+            ("depth", found.depth.into()),
+            ("levels", found.levels().into()),
+            ("memory", found.memory.into()),
+            ("complete", found.complete.into()),
+            ("omission_probability_max", found.store.omission(found.states).into()),
+        ]);
+        report.notes.push("not explored: other constants than these".to_owned());
+        if let Some(row) = row {
+            report.notes.push(format!("what is published was {}", row.provenance));
+        }
+        report.notes.extend(found.stopped.iter().filter(|_| found.counterexamples.is_empty()).cloned());
+    }
+}
+
+/// How large it is, and what is known of that.
+fn sizes(found: &Findings, row: Option<&Row>) -> Vec<Answer> {
+    let size = |name: &str, [one, many]: [&str; 2], value: u64, known: Option<u64>| Answer {
+        name: name.to_owned(),
+        found: grouped(value),
+        value: value.into(),
+        precision: String::new(),
+        published: known.map(|known| Published { number: count(known, one, many), equal: known == value }),
+    };
+    let mut all = vec![
+        size("initial states", ["initial state", "initial states"], found.initial, row.map(|r| r.initial)),
+        size("distinct states", ["state", "states"], found.states, row.map(|r| r.states)),
+        size("levels", ["level", "levels"], found.levels().into(), row.map(|r| r.levels.into())),
+    ];
+    if let Some(generated) = row.and_then(|r| r.generated) {
+        all.push(size("successors computed", ["successor", "successors"], found.generated, Some(generated)));
+    }
+    all
+}
+
+fn row_line(row: &Row) -> String {
+    let initial = count(row.initial, "initial state", "initial states");
+    let states = count(row.states, "state", "states");
+    let symmetric = if row.symmetric { ", those that the symmetry makes equal counted once" } else { "" };
+    let levels = count(row.levels.into(), "level", "levels");
+    format!("{}: {initial}, {states}, {levels}; {}{symmetric}", given(row.constants), row.provenance)
+}
+
+/// Constants that are not the usual ones, in one line.
+pub(super) fn given(constants: &[(&str, u64)]) -> String {
+    let all: Vec<_> = constants.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    if all.is_empty() { "unless set".to_owned() } else { all.join(" ") }
+}
+
+pub(super) fn constants(all: &[synod_gallery::Constant]) -> Vec<Constant> {
+    let constant = |c: &synod_gallery::Constant| Constant {
+        name: c.name,
+        is: c.is,
+        usual: c.default.to_string(),
+        least: c.least,
+        most: c.most,
+    };
+    all.iter().map(constant).collect()
+}
+
+/// Why there is no such system: each constant is in its range, so they do not go together.
+pub(super) fn refusal(name: &str, refused: &Refused) -> Error {
+    let hint = format!("`explain {name}` tells its constants");
+    Error::Constant { what: refused.to_string(), hint }
+}
+
+pub(super) fn numbers(all: &[(&str, Value)]) -> Map<String, Value> {
+    all.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
+}
+
+/// A report that says nothing but its verdicts yet.
+pub(super) fn blank(name: &str, world: String, verdicts: Vec<(Property, Verdict)>) -> Report {
+    Report {
+        algorithm: name.to_owned(),
+        ground: GroundKind::Check,
+        world,
+        verdicts,
+        scope: String::new(),
+        known: String::new(),
+        numbers: Map::new(),
+        notes: Vec::new(),
+        outside: Vec::new(),
+        inconclusive: Vec::new(),
+        answers: Vec::new(),
+        failures: Vec::new(),
+        record: None,
+        interrupted: false,
+        nondeterminism: None,
+        elapsed: Duration::ZERO,
+    }
+}
+
+fn failure(run: &Run, verdicts: &[(Property, Verdict)]) -> Failure {
+    let name = verdicts.iter().find(|(p, _)| p.id == run.property).map_or("", |(p, _)| p.name);
+    broken(&run.property, name, &run.what, run.steps.len(), run.lines())
+}
+
+/// What is broken by a run that is told as text.
+pub(super) fn broken(property: &str, name: &str, what: &str, steps: usize, text: Vec<String>) -> Failure {
+    Failure {
+        property: property.to_owned(),
+        name: name.to_owned(),
+        what: what.to_owned(),
+        step: steps as u64,
+        at: None,
+        story: Vec::new(),
+        text,
+        trace: Trace::Again,
+        seed: None,
+    }
+}

@@ -1,0 +1,385 @@
+//! Algorithms in lock-step rounds: each is checked in a world of rounds, in which the faults are the only choices.
+
+use super::defect;
+use super::gallery::{blank, broken, numbers};
+use std::fmt::{Debug, Write};
+use std::marker::PhantomData;
+use std::time::Instant;
+use synod_algorithms::consensus::{FloodSet, PhaseKing, flood_set, phase_king};
+use synod_check::rounds::{Between, Faults, InRound, LockStep, Seat, every_input};
+use synod_check::{SystemReport, SystemRun, check_system};
+use synod_cli::Checkable;
+use synod_cli::checkable::{Asked, Constant, Section};
+use synod_cli::error::Error;
+use synod_cli::grounds::check::{Options, known, telling};
+use synod_cli::registry::ModelCard;
+use synod_cli::report::{Failure, Report, count};
+use synod_cli::watch::Watch;
+use synod_model::bound::Bound;
+use synod_model::interface::Propose;
+use synod_model::{Group, ProcessId, QuarterFaulty, Round, RoundProcess};
+use synod_properties::{Consensus, Monitor, Property, Scale, Twin, Verdict};
+
+pub(super) fn all() -> Vec<Box<dyn Checkable>> {
+    vec![Box::new(InRounds::<Flood>(PhantomData)), Box::new(InRounds::<King>(PhantomData))]
+}
+
+/// A value that a process proposes: of two, since an algorithm that agrees on these agrees on any.
+type Value = u8;
+const VALUES: [Value; 2] = [0, 1];
+
+/// An algorithm in rounds as a check takes it.
+trait RoundAlgorithm: 'static {
+    type Process: RoundProcess;
+    type Monitor: Monitor<<Self::Process as RoundProcess>::Request, <Self::Process as RoundProcess>::Indication>;
+
+    const NAME: &'static str;
+    const PAGE: &'static str;
+    const TWINS: &'static [Twin];
+
+    fn constants() -> Vec<Constant>;
+    fn monitor(n: u32) -> Self::Monitor;
+    /// What is explored with these constants.
+    fn plan(asked: &Asked) -> Result<Plan<Self::Process, Self::Monitor>, Error>;
+}
+
+/// Worlds to explore, one after the other, up to one that refutes something.
+struct Plan<A: RoundProcess, M> {
+    worlds: Vec<LockStep<A, M>>,
+    /// In words.
+    world: String,
+    notes: Vec<String>,
+}
+
+fn constant(name: &'static str, is: &'static str, usual: &str, least: u64, most: u64) -> Constant {
+    Constant { name, is, usual: usual.to_owned(), least, most }
+}
+
+/// The value of a constant that is the number of something.
+fn number(asked: &Asked, name: &str, usual: u32) -> u32 {
+    asked.get(name).and_then(|value| u32::try_from(value).ok()).unwrap_or(usual)
+}
+
+fn twin<D: serde::de::DeserializeOwned>(asked: &Asked) -> Result<Option<D>, Error> {
+    let scale = Scale { defect: asked.defect.clone(), ..Scale::new(0, 0) };
+    let hint = "`explain NAME` lists the twins".to_owned();
+    defect(&scale).map_err(|what| Error::Constant { what, hint })
+}
+
+fn together(what: String, name: &str) -> Error {
+    Error::Constant { what, hint: format!("`explain {name}` tells its constants") }
+}
+
+/// FloodSet.
+struct Flood;
+
+impl RoundAlgorithm for Flood {
+    type Process = FloodSet<Value>;
+    type Monitor = Consensus<Value>;
+
+    const NAME: &'static str = "flood-set";
+    const PAGE: &'static str = include_str!("../../../algorithms/src/consensus/flood_set.rs");
+    const TWINS: &'static [Twin] = &[
+        Twin::new("one-round-fewer", "UC4", "it decides after f rounds: there may have been a crash in each"),
+        Twin::new("no-flooding", "UC4", "it tells its own value in every round, not all that it knows"),
+    ];
+
+    fn constants() -> Vec<Constant> {
+        vec![
+            constant("n", "processes", "3", 1, 5),
+            constant("f", "how many may crash, fewer than n", "1", 0, 4),
+            constant("rounds", "after how many rounds they decide", "f + 1", 1, 6),
+        ]
+    }
+
+    fn monitor(n: u32) -> Consensus<Value> {
+        Consensus::new(Group::first(n))
+    }
+
+    fn plan(asked: &Asked) -> Result<Plan<FloodSet<Value>, Consensus<Value>>, Error> {
+        let n = number(asked, "n", 3);
+        let f = number(asked, "f", 1.min(n - 1));
+        if f >= n {
+            return Err(together(format!("f = {f} of n = {n}: somebody must be left"), Self::NAME));
+        }
+        let rounds = number(asked, "rounds", f + 1);
+        let parameters = flood_set::Parameters { faulty_max: rounds - 1, defect: twin(asked)? };
+        let inputs = every_input(n, &VALUES).into_iter().map(|input| propose(input, None)).collect();
+        let faults = Faults::crashes(f);
+        let world = LockStep::new(n, parameters, inputs, faults, Round(rounds + 1), Self::monitor(n));
+        Ok(Plan {
+            worlds: vec![world],
+            world: format!(
+                "n = {n}, at most {}, decided after {}",
+                count(f.into(), "crash", "crashes"),
+                count(rounds.into(), "round", "rounds")
+            ),
+            notes: vec![
+                "who crashes in a round reaches any subset of those it sends to; every input of 0 and 1"
+                    .to_owned(),
+            ],
+        })
+    }
+}
+
+/// Phase King.
+struct King;
+
+impl RoundAlgorithm for King {
+    type Process = PhaseKing<Value>;
+    type Monitor = Consensus<Value>;
+
+    const NAME: &'static str = "phase-king";
+    const PAGE: &'static str = include_str!("../../../algorithms/src/consensus/phase_king.rs");
+    const TWINS: &'static [Twin] = &[
+        Twin::new(
+            "trusts-the-last-king",
+            "UC4",
+            "in the last phase the king's word is taken, whatever was heard",
+        ),
+        Twin::new("low-threshold", "UC4", "a value is kept that more than n/2 have sent, instead of n/2 + f"),
+        Twin::new("one-phase-fewer", "UC4", "it decides after f phases: every king may have lied"),
+    ];
+
+    fn constants() -> Vec<Constant> {
+        vec![
+            constant("n", "processes", "5", 2, 6),
+            constant("f", "how many lie, and are reckoned with", "the most below n/4, at least 1", 0, 1),
+        ]
+    }
+
+    fn monitor(n: u32) -> Consensus<Value> {
+        Consensus::new(Group::first(n))
+    }
+
+    fn plan(asked: &Asked) -> Result<Plan<PhaseKing<Value>, Consensus<Value>>, Error> {
+        let n = number(asked, "n", 5);
+        let f = number(asked, "f", QuarterFaulty::faulty_max(n).max(1));
+        let defect = twin(asked)?;
+        let liars: Vec<Option<ProcessId>> =
+            if f == 0 { vec![None] } else { (0..n).map(|p| Some(ProcessId(p))).collect() };
+        let world = |liar: Option<ProcessId>| {
+            let of = every_input(n, &VALUES).into_iter();
+            // nothing is asked of the liar: one input stands for those that differ there alone
+            let of = of.filter(|input| liar.is_none_or(|p| input[p.index()] == VALUES[0]));
+            let inputs = of.map(|input| propose(input, liar)).collect();
+            let lies = Faults::lies(liar.into_iter().collect(), VALUES.to_vec());
+            let parameters = phase_king::Parameters { faulty_max: f, defect };
+            let rounds = Round(2 * (f + 1) + 1);
+            LockStep::new(n, parameters, inputs, lies, rounds, Self::monitor(n))
+        };
+        let who = if f == 0 { "no liar".to_owned() } else { format!("a liar in each of {n} places") };
+        Ok(Plan {
+            worlds: liars.into_iter().map(world).collect(),
+            world: format!("n = {n}, f = {f}, {who}"),
+            notes: vec![
+                "who lies says to each process in each round, and nothing else: 0, 1, or nothing".to_owned(),
+                "every input of 0 and 1".to_owned(),
+            ],
+        })
+    }
+}
+
+/// Every process proposes its value, but for the liar.
+fn propose(input: Vec<Value>, liar: Option<ProcessId>) -> Vec<Vec<Propose<Value>>> {
+    let of = |(p, value)| if liar.is_some_and(|l| l.index() == p) { vec![] } else { vec![Propose(value)] };
+    input.into_iter().enumerate().map(of).collect()
+}
+
+/// Nothing here is of the shape that one algorithm has: any in rounds is checked so.
+struct InRounds<T>(PhantomData<fn() -> T>);
+
+impl<T: RoundAlgorithm> Checkable for InRounds<T> {
+    fn section(&self) -> Section {
+        Section::Rounds
+    }
+
+    fn name(&self) -> &'static str {
+        T::NAME
+    }
+
+    fn source(&self) -> &'static str {
+        T::PAGE
+    }
+
+    fn constants(&self) -> Vec<Constant> {
+        T::constants()
+    }
+
+    fn properties(&self) -> Vec<Property> {
+        T::monitor(1).properties()
+    }
+
+    fn known(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn model(&self) -> Option<ModelCard> {
+        Some(ModelCard::of::<<T::Process as RoundProcess>::Model>())
+    }
+
+    fn twins(&self) -> &'static [Twin] {
+        T::TWINS
+    }
+
+    fn check(&self, asked: &Asked, options: &Options, watch: &Watch) -> Result<Report, Error> {
+        let started = Instant::now();
+        let Plan { worlds, world, notes } = T::plan(asked)?;
+        let mut total = Total::default();
+        let mut report = blank(T::NAME, world.clone(), Vec::new());
+        for world in &worlds {
+            let found = check_system(world, options, &mut telling(watch));
+            total.add(&found);
+            report.verdicts = verdicts(&found, world);
+            report.failures = found.counterexamples.iter().map(|run| failure(run, world)).collect();
+            if !report.failures.is_empty() || !found.complete {
+                break;
+            }
+        }
+        report.elapsed = started.elapsed();
+        report.interrupted = watch.interrupted();
+        total.describe(&mut report, &world, options);
+        report.notes.extend(notes);
+        Ok(report)
+    }
+}
+
+/// What all worlds came to.
+#[derive(Default)]
+struct Total {
+    initial: u64,
+    states: u64,
+    generated: u64,
+    depth: u32,
+    memory: u64,
+    store: synod_check::Store,
+    stopped: Option<String>,
+    refuted_in: Option<usize>,
+}
+
+impl Total {
+    fn add<A, M>(&mut self, found: &SystemReport<LockStep<A, M>>)
+    where
+        A: RoundProcess,
+        M: Monitor<A::Request, A::Indication>,
+    {
+        self.initial += found.initial;
+        self.states += found.states;
+        self.generated += found.generated;
+        self.depth = self.depth.max(found.depth);
+        self.memory += found.memory;
+        self.store = found.store;
+        self.stopped.clone_from(&found.stopped);
+        self.refuted_in = found.counterexample().map(|run| run.steps.len());
+    }
+
+    fn describe(&self, report: &mut Report, world: &str, options: &Options) {
+        let how = match (&self.stopped, self.refuted_in) {
+            (_, Some(rounds)) => format!("refuted in {}", count(rounds as u64, "round", "rounds")),
+            (None, None) => format!("complete in {}", count(self.depth.into(), "round", "rounds")),
+            (Some(_), None) => format!("not complete beyond round {}", self.depth),
+        };
+        report.scope = format!("{world}: {how}, {}", count(self.states, "state", "states"));
+        report.known = known(self.store, self.states, self.memory);
+        report.numbers = numbers(&[
+            ("initial", self.initial.into()),
+            ("states", self.states.into()),
+            ("generated", self.generated.into()),
+            ("depth", self.depth.into()),
+            ("memory", self.memory.into()),
+            ("complete", self.stopped.is_none().into()),
+            ("omission_probability_max", self.store.omission(self.states).into()),
+        ]);
+        report.notes.push("not explored: other constants than these".to_owned());
+        report.notes.extend(self.stopped.iter().filter(|_| self.refuted_in.is_none()).cloned());
+        if options.depth_max.is_some() {
+            report.notes.push("a step is a round".to_owned());
+        }
+    }
+}
+
+/// The verdicts, what is broken told by the monitor and not by the whole state.
+fn verdicts<A, M>(found: &SystemReport<LockStep<A, M>>, world: &LockStep<A, M>) -> Vec<(Property, Verdict)>
+where
+    A: RoundProcess,
+    M: Monitor<A::Request, A::Indication>,
+{
+    let told = |(property, verdict): &(Property, Verdict)| match found.counterexample_to(property.id) {
+        Some(run) => (*property, Verdict::Violated { what: what(run, world) }),
+        None => (*property, verdict.clone()),
+    };
+    found.verdicts.iter().map(told).collect()
+}
+
+/// How a run breaks its property: by what was seen, or by what is owed at its end.
+fn what<A, M>(run: &SystemRun<LockStep<A, M>>, _: &LockStep<A, M>) -> String
+where
+    A: RoundProcess,
+    M: Monitor<A::Request, A::Indication>,
+{
+    let last = run.steps.last().map_or(&run.start, |(_, state)| state);
+    if let Some(broken) = &last.broken {
+        return broken.what.clone();
+    }
+    let mut owed = None;
+    last.monitor.owed(&mut |debt| {
+        if owed.is_none() && debt.property == run.property && debt.among.is_disjoint(&last.faulty) {
+            owed = Some(format!("{}, and the last round is over", debt.what));
+        }
+    });
+    owed.unwrap_or_else(|| run.what.clone())
+}
+
+fn failure<A, M>(run: &SystemRun<LockStep<A, M>>, world: &LockStep<A, M>) -> Failure
+where
+    A: RoundProcess,
+    M: Monitor<A::Request, A::Indication>,
+{
+    let properties = run.start.monitor.properties();
+    let name = properties.iter().find(|p| p.id == run.property).map_or("", |p| p.name);
+    broken(&run.property, name, &what(run, world), run.steps.len(), lines(run))
+}
+
+/// A run as lines: each round's faults above the processes as they are after it.
+fn lines<A, M>(run: &SystemRun<LockStep<A, M>>) -> Vec<String>
+where
+    A: RoundProcess,
+    M: Monitor<A::Request, A::Indication>,
+{
+    let mut lines = vec!["     0  all start, and are asked".to_owned()];
+    lines.extend(seats(&run.start));
+    for (round, state) in &run.steps {
+        lines.push(format!("{:>6}  {}", round.round.0, faults(round)));
+        lines.extend(seats(state));
+    }
+    lines
+}
+
+fn seats<A: RoundProcess, M>(state: &Between<A, M>) -> impl Iterator<Item = String> {
+    state.seats.iter().enumerate().map(|(p, seat)| match seat {
+        Seat::Up { local, .. } => format!("          p{p}  {local:?}"),
+        Seat::Stopped => format!("          p{p}  stopped"),
+        Seat::Liar => format!("          p{p}  a liar"),
+    })
+}
+
+/// What goes wrong in a round, and what was drawn.
+fn faults<M: Debug>(round: &InRound<M>) -> String {
+    let mut text = format!("{}:", round.round);
+    for p in &round.crashed {
+        let _ = write!(text, " {p} crashes;");
+    }
+    for (from, to, message) in &round.lost {
+        let _ = write!(text, " {from}>{to} {message:?} is lost;");
+    }
+    for (liar, to, message) in &round.lies {
+        let _ = write!(text, " {liar} tells {to} {message:?};");
+    }
+    for (p, outcomes) in &round.draws {
+        let _ = write!(text, " {p} draws {outcomes:?};");
+    }
+    if text.ends_with(':') {
+        text += " no fault";
+    }
+    text.trim_end_matches(';').to_owned()
+}

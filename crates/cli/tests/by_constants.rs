@@ -1,0 +1,227 @@
+//! What is checked by its constants alone, from outside: the gallery, games, algorithms in rounds; and how states are known.
+
+use serde_json::Value;
+use std::process::Command;
+use tempfile::TempDir;
+
+struct Ran {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+impl Ran {
+    #[track_caller]
+    fn exits(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "\n--- out\n{}\n--- err\n{}", self.out, self.err);
+        self
+    }
+
+    #[track_caller]
+    fn says(self, what: &str) -> Self {
+        assert!(self.out.contains(what), "{what:?} is not in\n{}", self.out);
+        self
+    }
+
+    #[track_caller]
+    fn complains(self, what: &str) -> Self {
+        assert!(self.err.contains(what), "{what:?} is not in\n{}", self.err);
+        self
+    }
+
+    fn events(&self, kind: &str) -> Vec<Value> {
+        let all = self.out.lines().map(|line| serde_json::from_str::<Value>(line).expect("an object a line"));
+        all.filter(|event| event["event"] == kind).collect()
+    }
+}
+
+fn run(program: &str, arguments: &[&str], place: &TempDir) -> Ran {
+    let output = Command::new(program).args(arguments).current_dir(place.path()).output().expect("it starts");
+    Ran {
+        code: output.status.code().expect("it exits"),
+        out: String::from_utf8(output.stdout).expect("text"),
+        err: String::from_utf8(output.stderr).expect("text"),
+    }
+}
+
+fn place() -> TempDir {
+    tempfile::tempdir().expect("a directory")
+}
+
+fn synod_in(place: &TempDir, arguments: &str) -> Ran {
+    run(env!("CARGO_BIN_EXE_synod"), &arguments.split_whitespace().collect::<Vec<_>>(), place)
+}
+
+fn synod(arguments: &str) -> Ran {
+    synod_in(&place(), arguments)
+}
+
+#[test]
+fn the_list_has_the_gallery_the_games_and_the_rounds() {
+    let listed = synod("list").exits(0);
+    let listed = listed.says("published systems").says("two-phase-commit").says("gallery/paxos");
+    listed.says("shared-coin").says("lock-step rounds").says("flood-set").says("phase-king").says("ben-or");
+    let listed = synod("list --json").exits(0);
+    let (systems, games) = (listed.events("system"), listed.events("game"));
+    assert_eq!((systems.len(), games.len()), (25, 3));
+    for event in systems.iter().chain(&games) {
+        let name = &event["name"];
+        for list in ["properties", "constants", "known"] {
+            assert!(!event[list].as_array().expect("a list").is_empty(), "{name} has no {list}");
+        }
+        assert!(!event["summary"].as_str().expect("text").is_empty(), "{name}");
+    }
+}
+
+#[test]
+fn every_page_has_its_constants_and_what_is_published() {
+    let place = place();
+    let listed = synod_in(&place, "list --json");
+    for event in [listed.events("system"), listed.events("game")].concat() {
+        let name = event["name"].as_str().expect("a name");
+        let page = synod_in(&place, &format!("explain {name}")).exits(0);
+        page.says("SOURCE").says("--set ").says("PUBLISHED").says(&format!("check {name}"));
+    }
+    synod("explain two-phase-commit")
+        .exits(0)
+        .says("--set n = 3")
+        .says("1 to 15")
+        .says("n=7: 1 initial state, 296,448 states, 23 levels")
+        .says("broken=1: TC1 is refuted");
+    synod("explain paxos").exits(0).says("explain gallery/paxos");
+    synod("explain TC1").exits(0).says("consistency").says("two-phase-commit");
+    synod("explain flood-set").exits(0).says("SOURCE").says("rounds = f + 1").says("--defect no-flooding");
+    synod("explain S0209").exits(0).says("constant");
+}
+
+#[test]
+fn a_system_is_checked_and_its_size_is_the_published_one() {
+    let first = synod("check two-phase-commit --set n=6 --threads 2").exits(0);
+    let first = first
+        .says("holds     TC1")
+        .says("published: 50,816 states: equal")
+        .says("published: 20 levels: equal");
+    first.says("by 64-bit fingerprints: an omission has probability at most 7.0e-11").says("bytes a state");
+    synod("check two-phase-commit --n 6").exits(0).says("50,816");
+    synod("check gallery/paxos").exits(0).says("published: 3,921 states: equal");
+    let events = synod("check two-phase-commit --set n=4 --json").exits(0).events("answer");
+    let states = events.iter().find(|e| e["name"] == "distinct states").expect("the states");
+    assert_eq!((&states["value"], &states["equal"]), (&Value::from(1568), &Value::from(true)));
+}
+
+#[test]
+fn a_refuted_system_tells_its_run_and_how_to_find_it_again() {
+    let place = place();
+    for (line, property, tells) in [
+        ("check two-phase-commit --set broken=1", "TC1", "     Commit"),
+        ("check flood-set --n 3 --f 1 --set rounds=1", "UC4", "round 1: p0 crashes; p0>p1 {0} is lost"),
+        ("check phase-king --n 4 --f 1", "violated", "round 2: p0 tells p1 1"),
+        ("check herman --set broken=1", "stable", "from here on it stays among these"),
+    ] {
+        let ran = synod_in(&place, line).exits(1).says(property).says(tells);
+        let again = ran.out.lines().find_map(|l| l.trim().strip_prefix("again:")).expect("a command").trim();
+        let same = run("sh", &["-c", again], &place).exits(1);
+        let story = |ran: &Ran| {
+            ran.out.lines().filter(|l| !l.contains("scope")).map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(story(&same), story(&ran), "{line}");
+        synod_in(&place, &format!("{line} --expect-violation")).exits(0);
+        let events = synod_in(&place, &format!("{line} --json")).exits(1).events("failure");
+        assert!(!events[0]["run"].as_array().expect("the run").is_empty());
+        assert!(events[0]["commands"]["again"].as_str().expect("a command").contains("check"));
+    }
+}
+
+#[test]
+fn a_broken_promise_is_told_as_a_stem_and_a_loop() {
+    let ran = synod("check ewd426 --set n=4 --set m=2").exits(1).says("violated  SS2").says("SS2 one alone");
+    ran.says("     from here on again and again:").says("the run repeats its last 8 steps for ever");
+    let ran = synod("check atomic-commitment --set n=2 --set forward=0").exits(1).says("violated  AC5");
+    ran.says("complete in 15 levels").says("     and nothing more happens");
+    synod("check ewd840").exits(0).says("holds     TD3").says("states compared in full");
+}
+
+#[test]
+fn a_game_is_analysed_and_its_numbers_are_the_published_ones() {
+    synod("check shared-coin --set k=4")
+        .exits(0)
+        .says("holds     done")
+        .says("published: 528 states: equal")
+        .says("0.43774414 all-see-1-least, its bounds")
+        .says("192.000000 steps-least")
+        .says("published: 192: equal");
+    let answers = synod("check herman --set n=5 --json").exits(0).events("answer");
+    let steps = answers.iter().find(|e| e["name"] == "steps").expect("the steps");
+    let (low, high) = (steps["value"]["low"].as_f64(), steps["value"]["high"].as_f64());
+    assert!(low.is_some_and(|low| low <= 3.2) && high.is_some_and(|high| high >= 3.2), "{steps}");
+    synod("check shared-coin --set k=4 --states-max 100").exits(3).says("more than 100 states");
+}
+
+#[test]
+fn rounds_are_checked_at_the_bound_and_refuted_below_it() {
+    synod("check flood-set").exits(0).says("holds     UC4").says("complete in 2 rounds, 56 states");
+    synod("check flood-set --n 4 --f 2").exits(0).says("decided after 3 rounds");
+    synod("check flood-set --n 4 --f 2 --set rounds=2").exits(1).says("UC4");
+    synod("check phase-king")
+        .exits(0)
+        .says("a liar in each of 5 places")
+        .says("and nothing else: 0, 1, or nothing");
+    synod("check flood-set --n 3 --f 3").exits(2).complains("S0209").complains("somebody must be left");
+    synod("check flood-set --defect no-floodin").exits(2).complains("S0202").complains("no-flooding");
+}
+
+#[test]
+fn what_is_wrong_with_constants_is_said() {
+    synod("check two-phase-commti").exits(2).complains("S0201").complains("did you mean `two-phase-commit`?");
+    synod("check two-phase-commit --set m=3").exits(2).complains("S0209").complains("it has n, broken");
+    synod("check two-phase-commit --set brokn=1").exits(2).complains("did you mean `broken`?");
+    synod("check two-phase-commit --set n=99").exits(2).complains("n lies between 1 and 15");
+    synod("check two-phase-commit --set n").exits(2).complains("NAME=VALUE");
+    synod("check herman --set n=4").exits(2).complains("n must be odd");
+    synod("check two-phase-commit --losses 1").exits(2).complains("S0207").complains("--set NAME=VALUE");
+    synod("check two-phase-commit --engine reference").exits(2).complains("S0207");
+    synod("check paxos --set n=3").exits(2).complains("S0209").complains("--n");
+    let refused = synod("sim two-phase-commit").exits(2).complains("S0206");
+    refused.complains("`check two-phase-commit` explores it");
+    synod("verify flood-set").exits(2).complains("S0206");
+    synod("check paxos --threads 0").exits(2);
+    synod("check paxos --threads 65").exits(2).complains("64");
+}
+
+#[test]
+fn an_experiment_sets_constants_threads_and_the_store() {
+    let place = place();
+    let check = |text: &str| {
+        std::fs::write(place.path().join("e.toml"), text).expect("a file");
+        synod_in(&place, "check --experiment e.toml")
+    };
+    let full = "algorithm = \"two-phase-commit\"\n[check]\nthreads = 2\nstore = \"exact\"\nset = { n = 4 }\n";
+    check(full).exits(0).says("1,568 states").says("states compared in full");
+    check(&full.replace("exact", "fingerprint128")).exits(0).says("128-bit fingerprints");
+    check(&full.replace("exact", "exat")).exits(2).complains("did you mean `exact`?");
+    check(&full.replace("threads", "treads")).exits(2).complains("did you mean `threads`?");
+    check(&full.replace("threads = 2", "threads = 65")).exits(2).complains("between 1 and 64");
+    check(&full.replace("n = 4", "m = 4")).exits(2).complains("S0209");
+    check("algorithm = \"flood-set\"\nrequests = 3\n")
+        .exits(2)
+        .complains("a number of requests has no effect");
+}
+
+#[test]
+fn stores_and_threads_change_no_count() {
+    for options in ["", "--threads 2", "--store fingerprint128", "--store exact", "--store exact --threads 2"]
+    {
+        synod(&format!("check ben-or {options}"))
+            .exits(0)
+            .says("complete, 66,267 states")
+            .says("holds     UC4");
+    }
+    // liveness is a matter of cycles: of states compared in full
+    let strong = synod("check majority-ack-broadcast --store fingerprint64").exits(0);
+    strong.says("735 states; states compared in full");
+}
+
+#[test]
+fn many_states_are_explained() {
+    synod("check paxos --states-max 3000").exits(3).says("what makes states many: ");
+}

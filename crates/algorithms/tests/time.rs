@@ -239,7 +239,7 @@ fn a_crash_is_detected_within_two_periods_by_a_slow_clock_and_no_sooner() {
         let bound = 2 * (ns(longest) + bounds.step);
         let report = check(&detecting(&setting).due(PFD1, bound));
         assert!(report.holds(), "{bounds:?}: {:?}", report.verdicts);
-        let report = check(&detecting(&setting).due(PFD1, bound - ns(1)));
+        let report = check(&detecting(&setting).due(PFD1, bound.saturating_sub(ns(1))));
         assert!(is_violated(&report, "PFD1"), "{bounds:?}");
     }
 }

@@ -30,7 +30,8 @@
 //!   bound on delays after GST together: from then on a leader that is up is heard in every delay.
 //!
 //! # Bounds
-//! n = 2, 1 restart, 1 loss, 3 firings: a common leader is reached. ELD1-2 need fairness in time: not judged yet.
+//! n = 2, 1 restart, 1 loss, 3 firings: a common leader is reached. ELD1-2 covered whole, in discrete time from GST on:
+//! n = 2, f = 1, delays below a tick, a period of a tick, timeouts of up to two; refuted where they stay at one.
 
 use super::{DetectorParameters, Trust};
 use std::collections::BTreeMap;

@@ -13,6 +13,12 @@ impl Span {
     /// No time.
     pub const ZERO: Self = Self(0);
 
+    /// Both, one after the other.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+
     /// What is left of it after `elapsed`.
     #[must_use]
     pub fn after(self, elapsed: Self) -> Self {

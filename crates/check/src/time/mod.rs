@@ -1,4 +1,4 @@
-//! Discrete time: a world of processes in the synchronous model, as a transition system.
+//! Discrete time: a world of processes in the synchronous model, or the partially synchronous one, as a transition system.
 //!
 //! A message is delivered and handled no sooner than `links.delay_min` and no later than `links.delay_max` and a step
 //! after it was sent; a timer fires when its duration has passed by the clock of its process, or within a step after that.
@@ -6,6 +6,10 @@
 //! where nothing that must happen would be late; what may happen at one instant happens in any order. Processes start at
 //! one instant. The step and the drift are those of `timing.bounds`, which is also what processes read: delays beyond
 //! `bounds.delay` are a world outside the model.
+//!
+//! Under partial synchrony there are no times at first: what is sent arrives and what is set fires whenever the adversary
+//! likes. At the instant GST, of its choice too, delays come to be bounded by `links.delay_max`, also those of messages in
+//! flight, and clocks to measure time: a timer that is set may have any part of its duration left.
 //!
 //! A state holds what is left of each time, and no instant: runs that differ in the date alone meet. Units of time are
 //! parts of a nanosecond in which no clock's rate makes a fraction. Without a granule time passes to the next instant at
@@ -15,7 +19,8 @@
 //! [`Timed::is_exact`].
 //!
 //! The same monitors judge that judge the other grounds. Of a debt it is claimed that, while time goes on for ever, it is
-//! paid again and again; with [`Timed::due`], that it is paid within a given time.
+//! paid again and again; with [`Timed::for_good`], that from some time on there is none; with [`Timed::due`], that it is
+//! paid within a given time.
 
 mod clock;
 mod moment;
@@ -35,9 +40,10 @@ use moment::{Landing, Letters};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use synod_kernel::{Choice, Move, Script, Seat, Setting, World};
-use synod_model::Process;
+use synod_kernel::{Budget, Choice, Move, Script, Seat, Setting, World};
 use synod_model::link::LinkBase;
+use synod_model::timing::TimingKind;
+use synod_model::{Bounds, Process};
 use synod_properties::{Kind, Monitor, Obligation, Property, Violation};
 
 /// A step of such a world.
@@ -45,6 +51,8 @@ use synod_properties::{Kind, Monitor, Obligation, Property, Violation};
 pub enum Passage<M, T> {
     /// Time passes.
     Wait(Elapsed),
+    /// GST: from now on bounds hold.
+    Stabilise,
     /// Something happens, in no time.
     Do(Move<M, T>),
 }
@@ -53,6 +61,7 @@ impl<M: fmt::Debug, T: fmt::Debug> fmt::Display for Passage<M, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Wait(elapsed) => write!(f, "{elapsed:?} pass"),
+            Self::Stabilise => write!(f, "bounds hold from now on"),
             Self::Do(Move { choice, cut: None, .. }) => write!(f, "{choice}"),
             Self::Do(Move { choice, cut: Some(cut), .. }) => {
                 write!(f, "{choice}; it crashes before effect {}", cut.before)
@@ -74,6 +83,8 @@ pub struct Timed<'a, P: Process, M> {
     step: Span,
     granule: Option<Duration>,
     deadlines: Vec<(Property, Duration)>,
+    /// The properties of which nothing is to be owed from some time on.
+    for_good: Vec<Property>,
     /// The greatest duration of which all in play are multiples, in nanoseconds.
     grain: AtomicU64,
 }
@@ -90,11 +101,29 @@ where
     pub fn new(setting: &'a Setting<P>, monitor: M, measure: fn(&P) -> u64) -> Result<Self, String> {
         let environment = &setting.environment;
         let links = &environment.links;
-        let Some(bounds) = environment.timing.bounds else {
-            return Err("discrete time needs `timing.bounds`: the delay, the step and the drift".to_owned());
+        let bounds = match (environment.timing.kind, environment.timing.bounds) {
+            (TimingKind::Synchronous | TimingKind::PartiallySynchronous, Some(bounds)) => bounds,
+            (TimingKind::PartiallySynchronous, None) => {
+                Bounds { delay: links.delay_max, step: Duration::ZERO, drift_ppm: 0 }
+            }
+            (TimingKind::Synchronous, None) => {
+                return Err(
+                    "discrete time needs `timing.bounds`: the delay, the step and the drift".to_owned()
+                );
+            }
+            (TimingKind::Asynchronous, _) => {
+                return Err("nothing bounds the time that an asynchronous world takes".to_owned());
+            }
         };
-        if links.as_set || links.ignored_stay || links.kind.base == LinkBase::Stubborn || links.kind.fifo {
+        let has_set = links.as_set && environment.timing.kind == TimingKind::Synchronous;
+        if has_set || links.ignored_stay || links.kind.base == LinkBase::Stubborn || links.kind.fifo {
             return Err("in discrete time messages are a bag, each delivered once, in any order".to_owned());
+        }
+        if environment.timing.firings != Budget::Unlimited {
+            return Err("a budget of firings would stop time: a timer that is due fires".to_owned());
+        }
+        if links.losses == Budget::Unlimited {
+            return Err("links that may lose everything bound no delay: give losses a budget".to_owned());
         }
         if environment.partitions.any() {
             return Err(
@@ -119,6 +148,7 @@ where
             step,
             granule: None,
             deadlines: Vec::new(),
+            for_good: Vec::new(),
             grain: AtomicU64::new(0),
         };
         for duration in [links.delay_min, links.delay_max, bounds.step] {
@@ -144,6 +174,14 @@ where
     pub fn due(mut self, property: Property, within: Duration) -> Self {
         self.meet(within);
         self.deadlines.push((property, within));
+        self
+    }
+
+    /// The same, where from some time on nothing is to be owed under `property`: what it says of that time is more than
+    /// that each debt is paid.
+    #[must_use]
+    pub fn for_good(mut self, property: Property) -> Self {
+        self.for_good.push(property);
         self
     }
 
@@ -208,8 +246,10 @@ where
         let mut landing = Landing {
             clocks: self.clocks,
             rates: &state.rates,
-            delay: self.delay,
+            delay: if state.stable { self.delay } else { Window::ANY },
             step: self.step,
+            stable: state.stable,
+            as_set: self.setting.environment.links.as_set,
             copy,
             in_flight: &mut state.in_flight,
             timers: &mut state.timers,
@@ -261,6 +301,22 @@ where
         Some((self.clocks.show(passed), state.later(passed)))
     }
 
+    /// The same world from GST on.
+    fn stabilised(&self, state: &Moment<P, M>) -> Moment<P, M> {
+        let mut next = state.clone();
+        next.stable = true;
+        for flight in &mut next.in_flight {
+            // it may have been on its way for long: it arrives at once, or as late as one that is sent now
+            flight.window = Window { opens: Span::ZERO, closes: self.delay.closes };
+        }
+        for due in &mut next.timers {
+            let whole = state.duration(due).map(|d| self.clocks.local(d, state.rates[due.seat.index()]));
+            let closes = whole.map_or(Span::ZERO, |whole| whole.and(self.step));
+            due.window = Window { opens: Span::ZERO, closes };
+        }
+        next
+    }
+
     fn overdue(&self, debt: &Obligation) -> Violation {
         let deadline = self.deadlines.iter().find(|(property, _)| property.id == debt.property);
         let (property, within) = deadline.expect("what is noted has a deadline");
@@ -272,6 +328,7 @@ where
         Moment {
             world: World::new(laws(self.setting), Seat::default()),
             rates,
+            stable: self.setting.environment.timing.kind == TimingKind::Synchronous,
             in_flight: Vec::new(),
             timers: Vec::new(),
             debts: Vec::new(),
@@ -317,9 +374,12 @@ where
                 true
             });
         }
-        if !state.is_starting()
-            && let Some((elapsed, next)) = self.wait(state, !choices.is_empty())
-        {
+        if state.is_starting() {
+            return;
+        }
+        if !state.stable {
+            each(Passage::Stabilise, self.stabilised(state));
+        } else if let Some((elapsed, next)) = self.wait(state, !choices.is_empty()) {
             each(Passage::Wait(elapsed), next);
         }
     }
@@ -327,7 +387,9 @@ where
     fn claims(&self) -> Vec<Claim<Self>> {
         let claim = |(at, property): (usize, &Property)| {
             let has_deadline = self.deadlines.iter().any(|(due, _)| due.id == property.id);
+            let for_good = self.for_good.iter().any(|lasting| lasting.id == property.id);
             let says = match property.kind {
+                Kind::Liveness if for_good => Says::EventuallyAlways(judged::paid()[at]),
                 Kind::Liveness if !has_deadline => Says::InfinitelyOften(judged::paid()[at]),
                 Kind::Safety | Kind::Liveness => Says::Always(judged::unbroken()[at]),
                 Kind::Reachable => Says::Sometimes(judged::reached()[at]),
@@ -341,15 +403,16 @@ where
         !is_beyond(self.setting, &state.world, self.measure)
     }
 
-    /// Time goes on for ever where it can, and what is due is done: time does not go on without it.
+    /// Bounds come to hold, time goes on for ever where it can, and what is due is done: time does not go on without it.
     fn fairness(&self, action: &Self::Action) -> Justice {
         match action {
             Passage::Wait(_) => Justice::Strong(0),
+            Passage::Stabilise => Justice::Weak(0),
             Passage::Do(Move { choice, cut: None, .. }) => match choice {
                 Choice::Deliver { .. }
                 | Choice::Recover { .. }
                 | Choice::Sync { .. }
-                | Choice::Fire { .. } => Justice::Weak(print_of(choice) as u64 >> 2 | 1),
+                | Choice::Fire { .. } => Justice::Weak(print_of(choice) as u64 >> 3 | 1),
                 _ => Justice::None,
             },
             Passage::Do(_) => Justice::None,

@@ -18,6 +18,9 @@ pub struct Window {
 }
 
 impl Window {
+    /// At any time.
+    pub const ANY: Self = Self { opens: Span::ZERO, closes: Span(u128::MAX) };
+
     /// Whether it may happen now.
     pub fn is_open(self) -> bool {
         self.opens == Span::ZERO
@@ -59,6 +62,8 @@ pub struct Moment<P: Process, M> {
     pub world: World<Seat<P>>,
     /// By seat: how its clock runs.
     pub rates: Vec<Rate>,
+    /// Whether bounds hold: under partial synchrony from GST on.
+    pub stable: bool,
     /// What is in flight, in ascending order.
     pub in_flight: Vec<Flight<P::Message>>,
     /// The timers with a duration, in ascending order.
@@ -113,6 +118,15 @@ impl<P: Process, M: Clone> Moment<P, M> {
         due.is_none_or(|due| due.window.is_open())
     }
 
+    /// What a timer was set to.
+    pub(super) fn duration(&self, due: &Due<P::Timer>) -> Option<Duration> {
+        let timers = self.world.seats[due.seat.index()].timers();
+        timers.iter().find_map(|(timer, when)| match when {
+            When::After(duration) if *timer == due.timer => Some(*duration),
+            _ => None,
+        })
+    }
+
     /// Drops what is left of timers that crashed processes had set.
     pub(super) fn forget_timers(&mut self) {
         let seats = &self.world.seats;
@@ -154,6 +168,9 @@ pub(super) struct Landing<'a, P: Process> {
     pub(super) rates: &'a [Rate],
     pub(super) delay: Window,
     pub(super) step: Span,
+    pub(super) stable: bool,
+    /// Before bounds hold: sending what is in flight changes nothing.
+    pub(super) as_set: bool,
     /// The place of the message that the step takes, if any.
     pub(super) copy: Option<usize>,
     pub(super) in_flight: &'a mut Vec<Flight<P::Message>>,
@@ -166,6 +183,9 @@ pub(super) struct Landing<'a, P: Process> {
 impl<P: Process> Ground<Scripted<'_, P>> for Landing<'_, P> {
     fn send(&mut self, from: SeatId, to: SeatId, message: P::Message) {
         let flight = Flight { to, from, message, window: self.delay };
+        if self.as_set && !self.stable && self.in_flight.contains(&flight) {
+            return;
+        }
         let place = self.in_flight.partition_point(|f| *f <= flight);
         self.in_flight.insert(place, flight);
     }
@@ -188,7 +208,7 @@ impl<P: Process> Ground<Scripted<'_, P>> for Landing<'_, P> {
         let When::After(duration) = when else { return };
         self.durations.push(duration);
         let opens = self.clocks.local(duration, self.rates[seat.index()]);
-        let window = Window { opens, closes: Span(opens.0.saturating_add(self.step.0)) };
+        let window = if self.stable { Window { opens, closes: opens.and(self.step) } } else { Window::ANY };
         let due = Due { seat, timer, window };
         let place = self.timers.partition_point(|d| *d <= due);
         self.timers.insert(place, due);

@@ -233,3 +233,35 @@ fn what_has_no_meaning_in_discrete_time_is_refused() {
     let setting = race(environment((0, 1), 0, 0), 1, 1);
     assert!(timed(&setting).ticking(ns(0)).is_err());
 }
+
+#[test]
+fn before_bounds_hold_there_are_no_times_and_afterwards_all_is_done() {
+    let mut environment = environment((1, 3), 0, 0);
+    environment.timing.kind = TimingKind::PartiallySynchronous;
+    environment.timing.bounds = None;
+    for (first, second) in [(1, 9), (9, 1)] {
+        let setting = race(environment.clone(), first, second);
+        assert_eq!(firsts(&timed(&setting).ticking(ns(1)).unwrap()), (true, true), "{first} {second}");
+    }
+    let setting = race(environment.clone(), 1, 9);
+    let report = check(&timed(&setting).ticking(ns(1)).unwrap().for_good(BOTH));
+    assert_eq!(*report.verdict("both"), Verdict::Holds);
+    // by hand: before GST the message is in flight, or the second timer set, or it has rung; the first is set, or has rung
+    let unbounded = report.states - stable_states(&setting);
+    assert_eq!(unbounded, 2 + 2 + 2 + 1, "of both having rung the order is remembered");
+    environment.timing.kind = TimingKind::Asynchronous;
+    let setting = race(environment, 1, 1);
+    assert!(Timed::new(&setting, Order::default(), |_| 0).err().expect("refused").contains("asynchronous"));
+}
+
+fn stable_states(setting: &Setting<Race>) -> u64 {
+    let world = timed(setting).ticking(ns(1)).unwrap();
+    let (mut seen, mut todo) = (std::collections::BTreeSet::new(), Vec::new());
+    world.initial(&mut |state| todo.push(state));
+    while let Some(state) = todo.pop() {
+        if seen.insert(state.clone()) {
+            world.steps(&state, &mut |_, next| todo.push(next));
+        }
+    }
+    seen.iter().filter(|state| state.stable).count() as u64
+}

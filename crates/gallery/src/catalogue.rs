@@ -369,7 +369,14 @@ impl Entry {
 
     /// What is known of its size with these constants, symmetry aside.
     pub fn known(&self, constants: &Constants) -> Option<&'static Row> {
-        let same = |row: &&Row| !row.symmetric && self.constants(row.constants).as_ref() == Ok(constants);
+        self.row(constants, false)
+    }
+
+    /// What is known at these constants, of all states, or of one of each that the symmetry makes equal.
+    pub fn row(&self, constants: &Constants, symmetric: bool) -> Option<&'static Row> {
+        let same = |row: &&Row| {
+            row.symmetric == symmetric && self.constants(row.constants).as_ref() == Ok(constants)
+        };
         self.rows.iter().find(same)
     }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use synod_cli::Checkable;
 use synod_cli::checkable::{Asked, Constant, Section};
 use synod_cli::error::Error;
-use synod_cli::grounds::check::{Options, known, telling};
+use synod_cli::grounds::check::{Options, known, reductions, telling};
 use synod_cli::report::{Answer, Failure, Published, Report, Trace, count, grouped};
 use synod_cli::watch::Watch;
 use synod_gallery::{Entry, Findings, Refused, Row, Run};
@@ -53,15 +53,16 @@ impl Checkable for System {
         let mut report = blank(self.0.name, found.constants.to_string(), found.verdicts.clone());
         report.elapsed = started.elapsed();
         report.interrupted = watch.interrupted();
-        self.describe(&mut report, &found);
+        self.describe(&mut report, &found, options);
         report.failures = found.counterexamples.iter().map(|run| failure(run, &found.verdicts)).collect();
         Ok(report)
     }
 }
 
 impl System {
-    fn describe(&self, report: &mut Report, found: &Findings) {
-        let row = self.0.known(&found.constants).filter(|_| found.complete);
+    fn describe(&self, report: &mut Report, found: &Findings, options: &Options) {
+        let row = self.0.row(&found.constants, options.symmetry).filter(|_| found.complete);
+        report.notes.extend(reductions(options));
         report.answers = sizes(found, row);
         report.known = known(found.store, found.states, found.memory);
         let how = match (found.complete, found.counterexamples.first()) {

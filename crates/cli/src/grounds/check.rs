@@ -49,9 +49,9 @@ pub fn known(store: Store, states: u64, memory: u64) -> String {
 /// What was left out by the reductions that were asked for.
 pub fn reductions(options: &Options) -> Vec<String> {
     let symmetry =
-        options.symmetry.then(|| "reduced by symmetry: of states that it makes equal, one is counted");
+        options.symmetry.then_some("reduced by symmetry: of states that it makes equal, one is counted");
     let order =
-        options.partial_order.then(|| "reduced by partial order, where links are FIFO and nothing fails");
+        options.partial_order.then_some("reduced by partial order, where links are FIFO and nothing fails");
     symmetry.into_iter().chain(order).map(str::to_owned).collect()
 }
 

@@ -120,7 +120,8 @@ fn echo_broadcast_below_its_bound_that_waits_for_no_liar_is_inconsistent() {
         "p0 -> p2  Echo('b') (a lie)",
     ];
     // among the shortest runs that differ in their order alone, any will do
-    (run.sort(), expected.sort_unstable());
+    run.sort();
+    expected.sort_unstable();
     assert_eq!(run, expected, "the sender tells each of the others what the other does not hear");
 }
 

@@ -1,14 +1,15 @@
 //! All that holds algorithm values: seats, messages and the rest as numbers, and what each handler does, run once.
 
 use crate::intern::Interner;
-use crate::worlds::Scripted;
+use crate::report::{DETERMINISM, NO_PANIC};
+use crate::worlds::{Scripted, panic_message};
 use hashbrown::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use synod_kernel::seat::cuts;
 use synod_kernel::signature::Signature;
 use synod_kernel::{Choice, Cut, Released, Rep, Script, Seat, SeatId, Setting, Status};
 use synod_model::{Event, Output, Process, ProcessId, When};
-use synod_properties::{Property, Violation};
+use synod_properties::Violation;
 
 pub(super) type Map<K, V> = HashMap<K, V, std::hash::BuildHasherDefault<crate::fingerprint::Printer>>;
 
@@ -196,7 +197,11 @@ impl<'a, P: Process> Tables<'a, P> {
         let first = first.map_err(|payload| {
             Violation::new(&NO_PANIC, format!("the handler panics: {}", panic_message(payload.as_ref())))
         })?;
-        let again = self.run(seat, state, asked, script.clone(), None);
+        let again = catch_unwind(AssertUnwindSafe(|| self.run(seat, state, asked, script.clone(), None)));
+        let Ok(again) = again else {
+            let what = "the same handler on the same input first goes through, then panics";
+            return Err(Violation::new(&DETERMINISM, what));
+        };
         if first == again {
             return Ok(first);
         }
@@ -368,16 +373,4 @@ impl<P: Process> Rep for Tables<'_, P> {
     fn signatures(&self, message: &u32, each: impl FnMut(&Signature)) {
         Scripted::new(self.setting, Script::default()).signatures(self.messages.get(*message), each);
     }
-}
-
-/// A handler must not panic.
-pub(super) const NO_PANIC: Property = Property::safety("no panic", "no handler panics");
-/// A handler must do the same on the same input.
-pub(super) const DETERMINISM: Property =
-    Property::safety("determinism", "a handler is a function of its input");
-
-pub(super) fn panic_message(payload: &(dyn std::any::Any + Send)) -> String {
-    let text = payload.downcast_ref::<&str>().map(|s| (*s).to_owned());
-    text.or_else(|| payload.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "without a message".to_owned())
 }

@@ -393,9 +393,11 @@ impl<S: Space> Search<'_, S> {
 
     fn check_limits(&mut self, waiting: usize, frontier: u64) -> Result<(), Ended<S::Name>> {
         self.weigh(frontier);
-        let states = self.visited.len() as u64;
-        if states > self.options.states_max {
-            return Err(Ended::Limit(format!("the limit of {} states", self.options.states_max)));
+        /// States have numbers of 32 bits; a segment of them may be in hand when the limit is met.
+        const STATES_MAX: u64 = (1 << 32) - (1 << 26);
+        let (states, most) = (self.visited.len() as u64, self.options.states_max.min(STATES_MAX));
+        if states > most {
+            return Err(Ended::Limit(format!("the limit of {most} states")));
         }
         if self.memory > self.options.memory_max {
             return Err(Ended::Limit(format!("the memory limit of {} MB", self.options.memory_max >> 20)));

@@ -4,13 +4,13 @@
 //! Leslie Lamport, *Teaching concurrency*, ACM SIGACT News 40(1), 2009; the specification SimpleRegular.
 //!
 //! # States and steps
-//! Process i writes 1 into x[i]: while it writes, a reader may get 0 or 1. Then it reads x[i - 1] into y[i], and ends.
+//! Process i writes 1 into `x[i]`: while it writes, a reader may get 0 or 1. Then it reads `x[i - 1]` into `y[i]`, and ends.
 //!
 //! # Claims
-//! SR1 when all have ended, some y[i] is 1. SR2 all end, if all keep moving.
+//! SR1 when all have ended, some `y[i]` is 1. SR2 all end, if all keep moving.
 //!
 //! # Departures from the source
-//! What a reader of x[i] may get follows from how far process i is, and has no variable of its own.
+//! What a reader of `x[i]` may get follows from how far process i is, and has no variable of its own.
 
 use crate::catalogue::{Constant, Constants, Published, Refused, Refuted, Row, broken, constant};
 use crate::set::Set;

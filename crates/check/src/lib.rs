@@ -1,9 +1,10 @@
 //! The exhaustive checker: every run of a small instance.
 //!
 //! [`check`] explores all that the kernel's `step` can do within an environment's budgets, and judges safety in every
-//! state, reachability over all of them, and obligations in the strongly connected components that no fair choice leaves.
-//! Two engines share the search and differ in how they represent a state: [`Engine::Reference`] keeps plain values and is
-//! what [`Engine::Tabulating`], which interns them and runs each handler once per distinct input, is tested against.
+//! state, reachability over all of them, and obligations on every [`fair`] run. [`check_system`] does the same for plain
+//! transition systems ([`system`]). One search explores both; for worlds of processes there are two representations of a
+//! state: [`Engine::Reference`] keeps plain values and is what [`Engine::Tabulating`], which interns them and tabulates the
+//! kernel's step, is tested against.
 
 pub mod chance;
 pub mod fair;

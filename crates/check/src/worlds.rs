@@ -109,9 +109,9 @@ where
 /// What was judged of liveness.
 struct Judged<P: Process> {
     counterexample: Option<Counterexample<P>>,
-    /// The properties that were not judged in some component, and why.
+    /// The properties that some runs leave open, and why.
     unjudged: BTreeSet<(String, String)>,
-    /// In no component that a run may stay in for ever do the oracles keep their axioms: nothing is ever owed.
+    /// In no fair run do the oracles keep their axioms for ever: nothing is ever owed.
     vacuous: bool,
 }
 

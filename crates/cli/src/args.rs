@@ -257,12 +257,9 @@ pub struct Check {
     /// How a state is known again.
     #[arg(long, value_name = "NAME")]
     pub store: Option<StoreName>,
-    /// Take states that a system's symmetry makes equal for one.
+    /// Take states that a published system's symmetry makes equal for one.
     #[arg(long)]
     pub symmetry: bool,
-    /// Leave out steps that a reduction by partial order shows to be needless.
-    #[arg(long)]
-    pub partial_order: bool,
     /// With `--order walks`: how many.
     #[arg(long, value_name = "NUMBER")]
     pub walks: Option<u64>,

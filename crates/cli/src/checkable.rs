@@ -104,6 +104,10 @@ pub trait Checkable: Sync {
     fn properties(&self) -> Vec<Property>;
     /// What is known of it from elsewhere, a line each.
     fn known(&self) -> Vec<String>;
+    /// Whether a reduction by symmetry may be asked for.
+    fn may_be_reduced(&self) -> bool {
+        false
+    }
     /// Its model, where it is an algorithm.
     fn model(&self) -> Option<ModelCard> {
         None
@@ -184,6 +188,10 @@ impl dyn Checkable + '_ {
             (subject.stops == Some(Budget::Unlimited), "--f unlimited"),
             (subject.outside_model, "--outside-model"),
             (subject.requests.is_some(), "--requests"),
+            (
+                !self.may_be_reduced() && (args.symmetry || file.is_some_and(|f| f.symmetry == Some(true))),
+                "--symmetry",
+            ),
             (args.engine.is_some() || file.is_some_and(|f| f.engine.is_some()), "an engine"),
             (file.is_some_and(|f| f.environment != Overrides::default()), "an environment"),
             (experiment.is_some_and(|e| e.requests.or(e.check.requests).is_some()), "a number of requests"),

@@ -57,8 +57,6 @@ pub struct Check {
     pub store: Option<StoreName>,
     /// Whether states that a symmetry makes equal are taken for one.
     pub symmetry: Option<bool>,
-    /// Whether steps that a reduction by partial order shows to be needless are left out.
-    pub partial_order: Option<bool>,
     /// How many random walks.
     pub walks: Option<u64>,
     /// The seed of random walks.

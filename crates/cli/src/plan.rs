@@ -136,7 +136,14 @@ impl Request {
 
     /// What the checker is asked.
     pub(crate) fn check(&self, args: &args::Check) -> Result<check::Options, Error> {
-        check_options(self.experiment.as_ref(), args)
+        let options = check_options(self.experiment.as_ref(), args)?;
+        if options.symmetry {
+            return Err(Error::Arguments {
+                what: "--symmetry has no effect on an algorithm's processes".to_owned(),
+                hint: "leave it out: only published systems are reduced by symmetry".to_owned(),
+            });
+        }
+        Ok(options)
     }
 
     /// What the simulator is asked.
@@ -231,6 +238,6 @@ pub(crate) fn check_options(
         memory_max: mebibytes.map_or(usual.memory_max, |mib| mib.saturating_mul(1 << 20)),
         depth_max: args.depth_max.or(file.depth_max),
         symmetry: args.symmetry || file.symmetry.unwrap_or(usual.symmetry),
-        partial_order: args.partial_order || file.partial_order.unwrap_or(usual.partial_order),
+        partial_order: usual.partial_order,
     })
 }

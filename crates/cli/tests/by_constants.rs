@@ -1,47 +1,19 @@
 //! What is checked by its constants alone, from outside: the gallery, games, algorithms in rounds; and how states are known.
 
+mod support;
+
 use serde_json::Value;
 use std::process::Command;
+use support::Ran;
 use tempfile::TempDir;
 
-struct Ran {
-    code: i32,
-    out: String,
-    err: String,
-}
-
-impl Ran {
-    #[track_caller]
-    fn exits(self, code: i32) -> Self {
-        assert_eq!(self.code, code, "\n--- out\n{}\n--- err\n{}", self.out, self.err);
-        self
-    }
-
-    #[track_caller]
-    fn says(self, what: &str) -> Self {
-        assert!(self.out.contains(what), "{what:?} is not in\n{}", self.out);
-        self
-    }
-
-    #[track_caller]
-    fn complains(self, what: &str) -> Self {
-        assert!(self.err.contains(what), "{what:?} is not in\n{}", self.err);
-        self
-    }
-
-    fn events(&self, kind: &str) -> Vec<Value> {
-        let all = self.out.lines().map(|line| serde_json::from_str::<Value>(line).expect("an object a line"));
-        all.filter(|event| event["event"] == kind).collect()
-    }
-}
-
 fn run(program: &str, arguments: &[&str], place: &TempDir) -> Ran {
-    let output = Command::new(program).args(arguments).current_dir(place.path()).output().expect("it starts");
-    Ran {
-        code: output.status.code().expect("it exits"),
-        out: String::from_utf8(output.stdout).expect("text"),
-        err: String::from_utf8(output.stderr).expect("text"),
-    }
+    Command::new(program).args(arguments).current_dir(place.path()).output().expect("it starts").into()
+}
+
+/// The objects of one kind that it printed.
+fn events(ran: &Ran, kind: &str) -> Vec<Value> {
+    ran.events().into_iter().filter(|event| event["event"] == kind).collect()
 }
 
 fn place() -> TempDir {
@@ -62,7 +34,7 @@ fn the_list_has_the_gallery_the_games_and_the_rounds() {
     let listed = listed.says("published systems").says("two-phase-commit").says("gallery/paxos");
     listed.says("shared-coin").says("lock-step rounds").says("flood-set").says("phase-king").says("ben-or");
     let listed = synod("list --json").exits(0);
-    let (systems, games) = (listed.events("system"), listed.events("game"));
+    let (systems, games) = (events(&listed, "system"), events(&listed, "game"));
     assert_eq!((systems.len(), games.len()), (25, 3));
     for event in systems.iter().chain(&games) {
         let name = &event["name"];
@@ -77,7 +49,7 @@ fn the_list_has_the_gallery_the_games_and_the_rounds() {
 fn every_page_has_its_constants_and_what_is_published() {
     let place = place();
     let listed = synod_in(&place, "list --json");
-    for event in [listed.events("system"), listed.events("game")].concat() {
+    for event in [events(&listed, "system"), events(&listed, "game")].concat() {
         let name = event["name"].as_str().expect("a name");
         let page = synod_in(&place, &format!("explain {name}")).exits(0);
         page.says("SOURCE").says("--set ").says("PUBLISHED").says(&format!("check {name}"));
@@ -104,7 +76,7 @@ fn a_system_is_checked_and_its_size_is_the_published_one() {
     first.says("by 64-bit fingerprints: an omission has probability at most 7.0e-11").says("bytes a state");
     synod("check two-phase-commit --n 6").exits(0).says("50,816");
     synod("check gallery/paxos").exits(0).says("published: 3,921 states: equal");
-    let events = synod("check two-phase-commit --set n=4 --json").exits(0).events("answer");
+    let events = events(&synod("check two-phase-commit --set n=4 --json").exits(0), "answer");
     let states = events.iter().find(|e| e["name"] == "distinct states").expect("the states");
     assert_eq!((&states["value"], &states["equal"]), (&Value::from(1568), &Value::from(true)));
 }
@@ -126,7 +98,7 @@ fn a_refuted_system_tells_its_run_and_how_to_find_it_again() {
         };
         assert_eq!(story(&same), story(&ran), "{line}");
         synod_in(&place, &format!("{line} --expect-violation")).exits(0);
-        let events = synod_in(&place, &format!("{line} --json")).exits(1).events("failure");
+        let events = events(&synod_in(&place, &format!("{line} --json")).exits(1), "failure");
         assert!(!events[0]["run"].as_array().expect("the run").is_empty());
         assert!(events[0]["commands"]["again"].as_str().expect("a command").contains("check"));
     }
@@ -150,7 +122,7 @@ fn a_game_is_analysed_and_its_numbers_are_the_published_ones() {
         .says("0.43774414 all-see-1-least, its bounds")
         .says("192.000000 steps-least")
         .says("published: 192: equal");
-    let answers = synod("check herman --set n=5 --json").exits(0).events("answer");
+    let answers = events(&synod("check herman --set n=5 --json").exits(0), "answer");
     let steps = answers.iter().find(|e| e["name"] == "steps").expect("the steps");
     let (low, high) = (steps["value"]["low"].as_f64(), steps["value"]["high"].as_f64());
     assert!(low.is_some_and(|low| low <= 3.2) && high.is_some_and(|high| high >= 3.2), "{steps}");
@@ -224,4 +196,14 @@ fn stores_and_threads_change_no_count() {
 #[test]
 fn many_states_are_explained() {
     synod("check paxos --states-max 3000").exits(3).says("what makes states many: ");
+}
+
+#[test]
+fn a_symmetry_is_asked_for_where_there_is_one_and_refused_elsewhere() {
+    let reduced = synod("check two-phase-commit --set n=4 --symmetry").exits(0);
+    reduced.says("published: 166 states: equal").says("reduced by symmetry");
+    synod("check ewd840 --symmetry").exits(2).complains("no symmetry to reduce by");
+    for name in ["flood-set", "shared-coin", "eager-reliable-broadcast"] {
+        synod(&format!("check {name} --symmetry")).exits(2).complains("--symmetry has no effect on");
+    }
 }

@@ -1,54 +1,14 @@
 //! The binary from outside: exit codes, bad input, and every command line that it prints.
 
+mod support;
+
 use serde_json::Value;
 use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
+use support::Ran;
 use tempfile::TempDir;
-
-/// What a run of the binary came to.
-struct Ran {
-    code: i32,
-    out: String,
-    err: String,
-}
-
-impl From<Output> for Ran {
-    fn from(output: Output) -> Self {
-        Self {
-            code: output.status.code().expect("it exits"),
-            out: String::from_utf8(output.stdout).expect("text"),
-            err: String::from_utf8(output.stderr).expect("text"),
-        }
-    }
-}
-
-impl Ran {
-    /// Asserts how it ended.
-    #[track_caller]
-    fn exits(self, code: i32) -> Self {
-        assert_eq!(self.code, code, "\n--- out\n{}\n--- err\n{}", self.out, self.err);
-        self
-    }
-
-    #[track_caller]
-    fn says(self, what: &str) -> Self {
-        assert!(self.out.contains(what), "{what:?} is not in\n{}", self.out);
-        self
-    }
-
-    #[track_caller]
-    fn complains(self, what: &str) -> Self {
-        assert!(self.err.contains(what), "{what:?} is not in\n{}", self.err);
-        self
-    }
-
-    /// The objects that it printed.
-    fn events(&self) -> Vec<Value> {
-        self.out.lines().map(|line| serde_json::from_str(line).expect("an object a line")).collect()
-    }
-}
 
 /// A directory to work in, with the binary.
 struct Place(TempDir);

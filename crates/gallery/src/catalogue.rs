@@ -135,6 +135,9 @@ pub enum Refused {
     /// Constants that do not go together.
     #[error("these constants do not go together: {0}")]
     Together(&'static str),
+    /// A reduction by symmetry of a system that has none.
+    #[error("it has no symmetry to reduce by")]
+    NoSymmetry,
 }
 
 /// The size of a system's state space, as it is known.
@@ -396,12 +399,23 @@ fn claims<S: Published>() -> Vec<Property> {
     usual.map_or_else(|_| Vec::new(), |system| system.claims().iter().map(|claim| claim.property).collect())
 }
 
+/// Whether its states have representatives.
+fn is_symmetric<S: Published>(system: &S) -> bool {
+    let mut symmetric = false;
+    system.initial(&mut |state| symmetric |= system.representative(&state).is_some());
+    symmetric
+}
+
 fn check<S: Published>(
     constants: &Constants,
     options: &Options,
     progress: &mut dyn FnMut(&Progress) -> Control,
 ) -> Result<Findings, Refused> {
-    let report = check_system(&S::new(constants)?, options, progress);
+    let system = S::new(constants)?;
+    if options.symmetry && !is_symmetric(&system) {
+        return Err(Refused::NoSymmetry);
+    }
+    let report = check_system(&system, options, progress);
     Ok(Findings {
         constants: constants.clone(),
         initial: report.initial,

@@ -46,15 +46,6 @@ pub fn known(store: Store, states: u64, memory: u64) -> String {
     )
 }
 
-/// What was left out by the reductions that were asked for.
-pub fn reductions(options: &Options) -> Vec<String> {
-    let symmetry =
-        options.symmetry.then_some("reduced by symmetry: of states that it makes equal, one is counted");
-    let order =
-        options.partial_order.then_some("reduced by partial order, where links are FIFO and nothing fails");
-    symmetry.into_iter().chain(order).map(str::to_owned).collect()
-}
-
 /// Checks the algorithm `A`.
 pub fn check<A: Algorithm>(world: &World, options: &Options, watch: &Watch) -> Result<Report, Error> {
     let setting = setting::<A>(world)?;
@@ -155,7 +146,6 @@ fn not_explored<A: Algorithm>(environment: &Environment, options: &Options) -> V
         beyond.push(format!("more than: {}", bounds.join(", ")));
     }
     let mut notes = vec![format!("not explored: {}", beyond.join("; "))];
-    notes.extend(reductions(options));
     if options.engine == Engine::Reference {
         notes.push("by the reference engine: plain values".to_owned());
     }

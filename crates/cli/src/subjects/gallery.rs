@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use synod_cli::Checkable;
 use synod_cli::checkable::{Asked, Constant, Section};
 use synod_cli::error::Error;
-use synod_cli::grounds::check::{Options, known, reductions, telling};
+use synod_cli::grounds::check::{Options, known, telling};
 use synod_cli::report::{Answer, Failure, Published, Report, Trace, count, grouped};
 use synod_cli::watch::Watch;
 use synod_gallery::{Entry, Findings, Refused, Row, Run};
@@ -39,6 +39,10 @@ impl Checkable for System {
         self.0.claims()
     }
 
+    fn may_be_reduced(&self) -> bool {
+        true
+    }
+
     fn known(&self) -> Vec<String> {
         let rows = self.0.rows.iter().map(row_line);
         let refuted =
@@ -62,7 +66,8 @@ impl Checkable for System {
 impl System {
     fn describe(&self, report: &mut Report, found: &Findings, options: &Options) {
         let row = self.0.row(&found.constants, options.symmetry).filter(|_| found.complete);
-        report.notes.extend(reductions(options));
+        let reduced = "reduced by symmetry: of states that it makes equal, one is counted";
+        report.notes.extend(options.symmetry.then(|| reduced.to_owned()));
         report.answers = sizes(found, row);
         report.known = known(found.store, found.states, found.memory);
         let how = match (found.complete, found.counterexamples.first()) {

@@ -367,7 +367,8 @@ where
                     judged.unjudged.insert((obligation.property, why_open(OPEN_TIMED).to_owned()));
                 }
                 Answer::Found(lasso) => {
-                    let length = lasso.stem.len() + lasso.cycle.len() + lasso.start as usize;
+                    let depth = steps.levels.partition_point(|&first| first <= lasso.start) - 1;
+                    let length = depth + lasso.stem.len() + lasso.cycle.len();
                     if shortest.as_ref().is_none_or(|(least, _, _)| length < *least) {
                         shortest = Some((length, obligation, lasso));
                     }

@@ -121,6 +121,26 @@ fn random_walks_find_what_is_near_and_never_claim_to_be_complete() {
 }
 
 #[test]
+fn a_system_without_a_state_is_explored_by_every_order() {
+    struct Empty;
+    impl System for Empty {
+        type State = u8;
+        type Action = u8;
+        fn initial(&self, _: &mut impl FnMut(u8)) {}
+        fn steps(&self, _: &u8, _: &mut impl FnMut(u8, u8)) {}
+        fn claims(&self) -> Vec<Claim<Self>> {
+            Vec::new()
+        }
+    }
+    let walks = Order::Walks { seed: 0, walks: 3, length: 3 };
+    for order in [Order::BreadthFirst, Order::DepthFirst, Order::Deepening, walks] {
+        let options = Options { order, ..Options::default() };
+        let report = check_system(&Empty, &options, &mut |_| Control::Continue);
+        assert_eq!((report.states, report.complete), (0, true), "{order:?}");
+    }
+}
+
+#[test]
 fn symmetry_keeps_one_state_of_each_class_and_its_counterexample_is_a_run_of_the_system() {
     let options = Options { symmetry: true, ..Options::default() };
     let report = run(None, &options);

@@ -73,7 +73,10 @@ impl<S: Space> Search<'_, S> {
             }
             self.expand_deep(&one, (number, depth), &mut stack, &mut numbers, depths.as_mut())?;
             if self.expanded.is_multiple_of(4096) {
-                self.check_limits(numbers.len(), stack.memory())?;
+                /// What a place of the table of depths takes.
+                const PLACE: usize = size_of::<(Print, u32)>() + 1;
+                let depths = depths.as_ref().map_or(0, |depths| depths.capacity() * PLACE);
+                self.check_limits(numbers.len(), stack.memory() + depths as u64)?;
             }
         }
         Ok(more)
@@ -81,6 +84,9 @@ impl<S: Space> Search<'_, S> {
 
     /// Walks at random from an initial state until nothing more happens or the walk is long enough.
     pub(super) fn walks(&mut self, seed: u64, walks: u64, length: u32) -> Result<(), Ended<S::Name>> {
+        if self.start.len() == 0 {
+            return Ok(());
+        }
         let mut random = Random::new(seed);
         for walk in 0..walks {
             let root = random.below(self.start.len() as u64) as usize;

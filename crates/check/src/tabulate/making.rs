@@ -40,7 +40,7 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Tabulated<'_, P, M> {
     /// Adds every move of a choice: every outcome of its handler's draws, every crash inside it that matters.
     fn moves(&mut self, world: &World<u32>, choice: &Choice<u32, u32>) {
         let Some(list) = self.ways(world, choice) else {
-            return self.take(world, choice, (0, 0), None);
+            return self.take(world, choice, None, None);
         };
         let budgets = &world.rest.budgets;
         let crashes = [(false, budgets.restarts.any()), (true, budgets.stops.any())];
@@ -52,10 +52,10 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Tabulated<'_, P, M> {
                 continue;
             }
             let places: Vec<u32> = outcome.cuts.iter().map(|(before, _)| *before).collect();
-            self.take(world, choice, (list, pick), None);
+            self.take(world, choice, Some((list, pick)), None);
             for before in places {
                 for (forever, _) in crashes.into_iter().filter(|(_, any)| *any) {
-                    self.take(world, choice, (list, pick), Some(Cut { before, forever }));
+                    self.take(world, choice, Some((list, pick)), Some(Cut { before, forever }));
                 }
             }
         }
@@ -77,9 +77,16 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Tabulated<'_, P, M> {
         Some(self.tables.outcomes(seat, state, asked))
     }
 
-    /// Adds one move, which the kernel takes here, once for all states in which it is the same.
-    fn take(&mut self, world: &World<u32>, choice: &Choice<u32, u32>, next: (u32, usize), cut: Option<Cut>) {
-        self.tables.next = next;
+    /// Adds one move, which the kernel takes here, once for all states in which it is the same; `outcome` is that of its
+    /// handler, if one runs.
+    fn take(
+        &mut self,
+        world: &World<u32>,
+        choice: &Choice<u32, u32>,
+        outcome: Option<(u32, usize)>,
+        cut: Option<Cut>,
+    ) {
+        self.tables.next = outcome.unwrap_or_default();
         let (mut after, mut landing) = (world.clone(), Landing::default());
         let laws = laws(self.tables.setting);
         let chosen = Move { choice: choice.clone(), draws: Vec::new(), cut };
@@ -104,12 +111,9 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Tabulated<'_, P, M> {
         }
         self.told.push(told);
         self.changes.push(change);
-        let draws = match choice.handler_seat() {
-            Some(_) if next != (0, 0) || self.ways(world, choice).is_some() => {
-                self.tables.outcome_lists[next.0 as usize][next.1].draws.clone()
-            }
-            _ => Vec::new(),
-        };
+        let draws = outcome.map_or_else(Vec::new, |(list, pick)| {
+            self.tables.outcome_lists[list as usize][pick].draws.clone()
+        });
         self.called.push(Called { choice: choice.clone(), draws, cut });
     }
 

@@ -8,7 +8,7 @@
 use crate::choice::{Choice, Cut, Move};
 use crate::draws::Script;
 use crate::in_place::InPlace;
-use crate::network::InFlight;
+use crate::network::{InFlight, Keeping};
 use crate::seat::{Seat, SeatId};
 use crate::setting::Setting;
 use crate::world::{Ground, Laws, Observed, World, step};
@@ -237,30 +237,37 @@ pub fn header(content: &str) -> Result<Header, TraceError> {
     serde_json::from_value(value).map_err(|e| TraceError::Damaged { line: 1, what: e.to_string() })
 }
 
-/// The messages in flight, each copy with the step that sent it. Also where links are queues, all of them may be next here:
-/// a run over queues is one over a bag.
+/// The messages in flight, each copy with the step that sent it.
 #[derive(Clone, Debug)]
 struct NamedNetwork<M> {
-    as_set: bool,
+    keeping: Keeping,
     /// By (to, from, message): the copies in flight, oldest first.
     in_flight: BTreeMap<(SeatId, SeatId, M), VecDeque<Cause>>,
+    /// By (to, from): the messages in flight, oldest first, where links are queues.
+    queues: BTreeMap<(SeatId, SeatId), VecDeque<M>>,
     /// By (from, to): how many distinct messages that is. Long runs lose many, and count at every step.
     distinct: BTreeMap<(SeatId, SeatId), u64>,
 }
 
-impl<M: Ord> NamedNetwork<M> {
+impl<M: Ord + Clone> NamedNetwork<M> {
     fn put(&mut self, from: SeatId, to: SeatId, message: M, cause: Cause) {
+        if self.keeping == Keeping::Queues {
+            self.queues.entry((to, from)).or_default().push_back(message.clone());
+        }
         let copies = self.in_flight.entry((to, from, message)).or_default();
         if copies.is_empty() {
             *self.distinct.entry((from, to)).or_default() += 1;
         }
-        if copies.is_empty() || !self.as_set {
+        if copies.is_empty() || self.keeping != Keeping::Set {
             copies.push_back(cause);
         }
     }
 
     /// The oldest copy leaves.
     fn take(&mut self, from: SeatId, to: SeatId, message: M) -> Option<Cause> {
+        if let Some(queue) = self.queues.get_mut(&(to, from)) {
+            queue.pop_front();
+        }
         let Entry::Occupied(mut copies) = self.in_flight.entry((to, from, message)) else { return None };
         let taken = copies.get_mut().pop_front();
         if copies.get().is_empty() {
@@ -272,16 +279,35 @@ impl<M: Ord> NamedNetwork<M> {
 
     fn discard_to(&mut self, seat: SeatId) {
         self.in_flight.retain(|(to, _, _), _| *to != seat);
+        self.queues.retain(|(to, _), _| *to != seat);
         self.distinct.retain(|(_, to), _| *to != seat);
     }
 
+    /// By link: how many distinct messages may arrive next.
     fn links(&self) -> impl Iterator<Item = (SeatId, SeatId, u64)> {
-        self.distinct.iter().map(|(&(from, to), &messages)| (from, to, messages))
+        let most = if self.keeping == Keeping::Queues { 1 } else { u64::MAX };
+        self.distinct.iter().map(move |(&(from, to), &messages)| (from, to, messages.min(most)))
+    }
+
+    /// Whether a message may arrive next.
+    fn has(&self, from: SeatId, to: SeatId, message: &M) -> bool {
+        if self.keeping == Keeping::Queues {
+            return self.queues.get(&(to, from)).and_then(VecDeque::front) == Some(message);
+        }
+        self.in_flight.contains_key(&(to, from, message.clone()))
     }
 }
 
-impl<M: Ord> InFlight<M> for NamedNetwork<M> {
+impl<M: Ord + Clone> InFlight<M> for NamedNetwork<M> {
     fn each(&self, mut each: impl FnMut(SeatId, SeatId, &M)) {
+        for ((to, from), queue) in &self.queues {
+            if let Some(oldest) = queue.front() {
+                each(*from, *to, oldest);
+            }
+        }
+        if self.keeping == Keeping::Queues {
+            return;
+        }
         for (to, from, message) in self.in_flight.keys() {
             each(*from, *to, message);
         }
@@ -348,7 +374,8 @@ impl<'a, P: Process> Recorder<'a, P> {
             rep,
             kept: Recorded {
                 network: NamedNetwork {
-                    as_set: setting.environment.links.as_set,
+                    keeping: Keeping::of(&setting.environment.links),
+                    queues: BTreeMap::new(),
                     in_flight: BTreeMap::new(),
                     distinct: BTreeMap::new(),
                 },
@@ -418,8 +445,7 @@ impl<'a, P: Process> Recorder<'a, P> {
     /// How many choices are enabled, and whether this one is.
     fn count_enabled(&self, choice: &Choice<P::Message, P::Timer>) -> (u64, bool) {
         let network = &self.kept.network;
-        let has =
-            |from, to, message: &P::Message| network.in_flight.contains_key(&(to, from, message.clone()));
+        let has = |from, to, message: &P::Message| network.has(from, to, message);
         self.world.count_enabled(self.setting.into(), &self.rep, network.links(), has, choice)
     }
 

@@ -75,8 +75,13 @@ impl<E> Agenda<E> {
     /// Gives a parked entry its time. A cancelled one is forgotten when that comes.
     #[inline]
     pub fn enqueue(&mut self, time: u64, slot: Slot) {
-        let order = self.number << SLOT_BITS | u64::from(slot);
+        self.enqueue_as(time, self.number, slot);
         self.number += 1;
+    }
+
+    /// The same for one that was due already under this number: it keeps its place among those of its new instant.
+    pub fn enqueue_as(&mut self, time: u64, number: u64, slot: Slot) {
+        let order = number << SLOT_BITS | u64::from(slot);
         self.heap.push(Reverse(u128::from(time) << 64 | u128::from(order)));
     }
 

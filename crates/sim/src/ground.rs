@@ -126,6 +126,13 @@ pub(crate) fn between(min: u64, max: u64, random: &mut Random) -> u64 {
     min + random.below((max - min).saturating_add(1))
 }
 
+/// A message that was due and could not arrive: its place in the agenda, and the number under which it was there.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Parked {
+    pub(crate) slot: Slot,
+    pub(crate) number: u64,
+}
+
 /// One seat's part of the ground.
 #[derive(Debug)]
 pub(crate) struct Desk<T> {
@@ -136,7 +143,7 @@ pub(crate) struct Desk<T> {
     /// When the youngest of these comes.
     last_sync: u64,
     /// Messages that arrived while it was down and wait until it is up.
-    pub(crate) waiting: Vec<Slot>,
+    pub(crate) waiting: Vec<Parked>,
     /// Whether an oracle's output is on the agenda.
     pub(crate) oracle_called: bool,
 }
@@ -219,14 +226,16 @@ impl<P: Process, Mon: Monitor<P::Request, P::Indication>> Simulated<P, Mon> {
         arrival
     }
 
-    /// Puts a message that was parked on its way, again or for the first time.
-    pub(crate) fn send_parked(&mut self, slot: Slot) {
+    /// Puts a message that was parked on its way again.
+    pub(crate) fn send_parked(&mut self, Parked { slot, number }: Parked) {
         let arrival = match self.agenda.get(slot) {
+            // on a queue, before anything that was sent after it and is under way already
+            Some(Entry::Deliver { .. }) if self.last_arrival.is_some() => self.now,
             Some(&Entry::Deliver { from, to, .. }) => self.arrival(from, to),
             // it was lost while it waited: its place is freed when the agenda meets it
             _ => self.now,
         };
-        self.agenda.enqueue(arrival, slot);
+        self.agenda.enqueue_as(arrival, number, slot);
     }
 
     /// The instant after which delays keep to their bound.

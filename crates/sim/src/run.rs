@@ -7,9 +7,9 @@ mod partition;
 
 use self::ambush::Ambush;
 use self::partition::Severed;
-use crate::agenda::{Due, Slot};
+use crate::agenda::Due;
 use crate::fault::{Fault, FaultKind};
-use crate::ground::{Drawn, Entry, Simulated, between};
+use crate::ground::{Drawn, Entry, Parked, Simulated, between};
 use crate::outcome::{ASSERTION, Ended, Outcome};
 use crate::plan::{Calendar, Options, plan};
 use std::any::Any;
@@ -116,7 +116,7 @@ struct Run<'a, P: Process, M> {
     looping: ProcessSet,
     severed: Vec<Severed>,
     /// The messages that cuts hold.
-    held: Vec<Slot>,
+    held: Vec<Parked>,
     /// By sender and receiver: the number of the youngest message that arrived.
     youngest: Vec<u64>,
     /// Scripted losses and duplications: (from, to, whether it is a loss).
@@ -287,10 +287,10 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
     #[inline]
     fn arrive(&mut self, number: u64, from: SeatId, to: SeatId, message: P::Message) {
         if self.world.is_severed(from, to) {
-            return self.meet_cut(from, to, message);
+            return self.meet_cut(number, from, to, message);
         }
         if self.status(to) != Status::Up {
-            return self.arrive_at_the_down(from, to, message);
+            return self.arrive_at_the_down(number, from, to, message);
         }
         let links = &self.setting.environment.links;
         let budgets = &self.world.rest.budgets;
@@ -302,7 +302,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             return self.take(Choice::Lose { from, to, message });
         }
         if may_duplicate && self.is_hit(from, to, false, links.duplication_probability.parts_per_million()) {
-            return self.duplicate(from, to, message);
+            return self.duplicate(number, from, to, message);
         }
         self.note_order(number, from, to);
         self.deliver(from, to, message);
@@ -330,17 +330,18 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         self.take(Choice::Deliver { from, to, message });
     }
 
-    fn duplicate(&mut self, from: SeatId, to: SeatId, message: P::Message) {
+    fn duplicate(&mut self, number: u64, from: SeatId, to: SeatId, message: P::Message) {
         self.count(FaultKind::Duplication, 1);
         self.delivered += 1;
         let copy = Entry::Deliver { from, to, message: message.clone() };
-        let arrival = if self.setting.environment.links.kind.fifo {
+        if self.setting.environment.links.kind.fifo {
             // before anything that was sent after it
-            self.ground.now
+            let slot = self.ground.agenda.park(copy);
+            self.ground.agenda.enqueue_as(self.ground.now, number, slot);
         } else {
-            self.ground.arrival(from, to)
-        };
-        self.ground.agenda.push(arrival, copy);
+            let arrival = self.ground.arrival(from, to);
+            self.ground.agenda.push(arrival, copy);
+        }
         self.take(Choice::Duplicate { from, to, message });
     }
 
@@ -355,11 +356,11 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
     }
 
     /// A message for a process that is down is lost, or waits until it is up.
-    fn arrive_at_the_down(&mut self, from: SeatId, to: SeatId, message: P::Message) {
+    fn arrive_at_the_down(&mut self, number: u64, from: SeatId, to: SeatId, message: P::Message) {
         let logged = self.setting.environment.links.kind.guarantees().has(Guarantee::LoggedDelivery);
         if logged || self.ground.random.below(2) == 0 {
             let slot = self.ground.agenda.park(Entry::Deliver { from, to, message });
-            self.ground.desks[to.index()].waiting.push(slot);
+            self.ground.desks[to.index()].waiting.push(Parked { slot, number });
         } else {
             self.count_at(to, FaultKind::LossAtReceiver, 1);
             self.take(Choice::Deliver { from, to, message });

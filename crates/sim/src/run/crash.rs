@@ -124,8 +124,8 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
             self.count_at(seat, FaultKind::Amnesia, 1);
         }
         self.take(Choice::Recover { seat });
-        for slot in std::mem::take(&mut self.ground.desks[seat.index()].waiting) {
-            self.ground.send_parked(slot);
+        for parked in std::mem::take(&mut self.ground.desks[seat.index()].waiting) {
+            self.ground.send_parked(parked);
         }
     }
 }

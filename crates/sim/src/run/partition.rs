@@ -2,7 +2,7 @@
 
 use super::Run;
 use crate::fault::FaultKind;
-use crate::ground::Entry;
+use crate::ground::{Entry, Parked};
 use synod_kernel::world::links;
 use synod_kernel::{Choice, Partition, SeatId};
 use synod_model::link::Guarantee;
@@ -44,13 +44,13 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
         let healed = std::mem::take(&mut self.severed).iter().filter(|cut| cut.effective).count();
         self.count(FaultKind::Heal, healed as u64);
         self.take(Choice::Heal);
-        for slot in std::mem::take(&mut self.held) {
-            self.ground.send_parked(slot);
+        for parked in std::mem::take(&mut self.held) {
+            self.ground.send_parked(parked);
         }
     }
 
     /// A reliable link holds a message until the cut heals; another loses it.
-    pub(super) fn meet_cut(&mut self, from: SeatId, to: SeatId, message: P::Message) {
+    pub(super) fn meet_cut(&mut self, number: u64, from: SeatId, to: SeatId, message: P::Message) {
         let mut kinds = Vec::new();
         for cut in self.severed.iter_mut().filter(|cut| cut.links.contains(&(from, to))) {
             if !std::mem::replace(&mut cut.effective, true) {
@@ -62,7 +62,7 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
         }
         if self.setting.environment.links.kind.guarantees().has(Guarantee::AtLeastOnce) {
             let slot = self.ground.agenda.park(Entry::Deliver { from, to, message });
-            self.held.push(slot);
+            self.held.push(Parked { slot, number });
         } else {
             self.take(Choice::Lose { from, to, message });
         }

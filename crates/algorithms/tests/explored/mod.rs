@@ -1,0 +1,103 @@
+//! What known answers have in common: exploring a small world in full, by both engines.
+#![allow(dead_code, reason = "each file of tests uses some of it")]
+
+use synod_check::{Control, Engine, Options, Report, check};
+use synod_kernel::trace::replay;
+use synod_kernel::{Budget, Durability, Environment, Links, Setting};
+use synod_model::Process;
+use synod_model::failure::FailureKind;
+use synod_model::link::{LinkBase, LinkKind};
+use synod_properties::{Monitor, Verdict};
+
+pub(crate) fn explore_with<P, M>(engine: Engine, setting: &Setting<P>, monitor: &M) -> Report<P>
+where
+    P: Process,
+    M: Monitor<P::Request, P::Indication>,
+{
+    let options = Options { engine, states_max: 3_000_000, ..Options::default() };
+    check(setting, monitor, |_| 0, &options, &mut |_| Control::Continue)
+}
+
+/// Explores on both engines; they must agree.
+pub(crate) fn explore<P, M>(setting: &Setting<P>, monitor: &M) -> Report<P>
+where
+    P: Process,
+    M: Monitor<P::Request, P::Indication>,
+{
+    let [reference, report] =
+        [Engine::Reference, Engine::Tabulating].map(|e| explore_with(e, setting, monitor));
+    let counts = |r: &Report<P>| (r.states, r.transitions, r.depth, r.complete, r.verdicts.clone());
+    assert_eq!(counts(&reference), counts(&report));
+    report
+}
+
+/// The length of the counterexample, which must replay.
+pub(crate) fn replays<P: Process>(setting: &Setting<P>, report: &Report<P>) -> usize {
+    let counterexample = report.counterexample.as_ref().expect("what is violated has a counterexample");
+    let replayed = replay::<P>(&counterexample.trace("test", setting)).expect("a counterexample replays");
+    assert_eq!(replayed.lines.len(), counterexample.moves.len());
+    replayed.lines.len()
+}
+
+/// The number of states of a complete exploration in which everything holds.
+#[track_caller]
+pub(crate) fn holds<P, M>(setting: &Setting<P>, monitor: &M) -> u64
+where
+    P: Process,
+    M: Monitor<P::Request, P::Indication>,
+{
+    let report = explore(setting, monitor);
+    assert!(report.complete && report.holds(), "{report}\n{}", story(&report));
+    report.states
+}
+
+/// The length of a counterexample to the property `id`.
+#[track_caller]
+pub(crate) fn refuted<P, M>(setting: &Setting<P>, monitor: &M, id: &str) -> usize
+where
+    P: Process,
+    M: Monitor<P::Request, P::Indication>,
+{
+    let report = explore(setting, monitor);
+    assert!(matches!(report.verdict(id), Verdict::Violated { .. }), "{report}\n{}", story(&report));
+    replays(setting, &report)
+}
+
+pub(crate) fn story<P: Process>(report: &Report<P>) -> String {
+    let Some(c) = &report.counterexample else { return String::new() };
+    let lines = c.moves.iter().map(|m| match m.cut {
+        Some(cut) => format!("  {} (crash before effect {})\n", m.choice, cut.before),
+        None => format!("  {}\n", m.choice),
+    });
+    format!("{}: {}\n{}", c.property, c.what, lines.collect::<String>())
+}
+
+/// `n` crash-stop processes of which `f` may stop, over perfect links, asynchronous.
+pub(crate) fn crash_stop(n: u32, f: u32) -> Environment {
+    let mut environment = Environment::benign(n);
+    environment.failures.kind = FailureKind::CrashStop;
+    environment.failures.stops = Budget::AtMost(f);
+    environment
+}
+
+/// Two processes over links that lose and duplicate.
+pub(crate) fn fair_loss(losses: u32, duplications: u32) -> Environment {
+    let mut environment = Environment::benign(2);
+    environment.links = Links::of(LinkKind::plain(LinkBase::FairLoss));
+    environment.links.as_set = true;
+    environment.links.losses = Budget::AtMost(losses);
+    environment.links.duplications = Budget::AtMost(duplications);
+    environment
+}
+
+/// The same where anyone may restart, so often in all.
+pub(crate) fn restarts(mut environment: Environment, times: u32) -> Environment {
+    environment.failures.kind = FailureKind::CrashRecovery;
+    environment.failures.restarts = Budget::AtMost(times);
+    environment
+}
+
+pub(crate) fn deferred(mut environment: Environment) -> Environment {
+    environment.storage.durability = Durability::Deferred;
+    environment
+}

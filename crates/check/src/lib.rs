@@ -11,6 +11,7 @@ pub mod fair;
 mod fingerprint;
 mod intern;
 mod judged;
+mod parallel;
 mod plain;
 mod reference;
 mod report;
@@ -55,11 +56,16 @@ where
     match options.engine {
         Engine::Reference => {
             let space = reference::Reference::new(setting, monitor, measure);
-            worlds::report(search::search(space, options, progress), setting, options)
+            let (start, reader) = space.start();
+            let found = search::search(space, start, &mut |_, _| {}, options, progress);
+            worlds::report(found, &reader, setting, options)
         }
         Engine::Tabulating => {
-            let space = tabulate::Tabulated::new(setting, monitor, measure);
-            worlds::report(search::search(space, options, progress), setting, options)
+            let (mut maker, mut space) = tabulate::tables(setting, monitor, measure);
+            let start = maker.start(&mut space);
+            let mut fill = |space: &mut tabulate::Tabulated, state: &[u32]| maker.fill(space, state);
+            let found = tabulate::explore(space, start, &mut fill, options, progress);
+            worlds::report(found, &maker, setting, options)
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::fingerprint::{Print, print_of};
 use crate::intern::Kept;
 use crate::report::{Control, Options, Progress, Store};
 use crate::search::{Ended, Found, Steps, search};
-use crate::space::{BrokenStart, Edge, Exact, Missing, Space};
+use crate::space::{Edge, Exact, Missing, Run, Space, Start};
 use crate::system::{Justice, Predicate, Says, System};
 use synod_properties::{Kind, Property, Verdict, Violation};
 
@@ -90,21 +90,6 @@ struct Plain<'a, S: System> {
 /// A claim must not tell states apart that the reduction takes for one.
 const SYMMETRY: Property = Property::safety("symmetry", "no claim tells symmetric states apart");
 
-/// What a step of a system is called: how it started, or an action and the state after it.
-enum Name<S: System> {
-    Start(S::State),
-    Step(S::Action, S::State),
-}
-
-impl<S: System> Clone for Name<S> {
-    fn clone(&self) -> Self {
-        match self {
-            Self::Start(state) => Self::Start(state.clone()),
-            Self::Step(action, state) => Self::Step(action.clone(), state.clone()),
-        }
-    }
-}
-
 impl<'a, S: System> Plain<'a, S> {
     fn new(system: &'a S, symmetric: bool) -> Self {
         let claims = system.claims();
@@ -145,6 +130,29 @@ impl<'a, S: System> Plain<'a, S> {
         Some(Violation::new(&SYMMETRY, what))
     }
 
+    /// The initial states that are kept.
+    fn start(&self) -> Start<Vec<S::State>> {
+        let mut rows = Vec::new();
+        self.system.initial(&mut |state| {
+            if self.system.within(&state) {
+                rows.push(self.canonical(state));
+            }
+        });
+        Start { rows, broken: None }
+    }
+
+    /// The step of this place out of a state.
+    fn step(&self, from: &S::State, place: u32) -> (S::Action, S::State) {
+        let (mut at, mut found) = (0, None);
+        self.system.steps(from, &mut |action, next| {
+            if at == place {
+                found = Some((action, self.canonical(next)));
+            }
+            at += 1;
+        });
+        found.expect("a state has this many steps")
+    }
+
     fn first_broken(&self, claims: &[(usize, Predicate<S>)], state: &S::State) -> Option<Violation> {
         let (at, _) = claims.iter().find(|(_, holds)| !holds(self.system, state))?;
         Some(Violation::new(&self.properties[*at], format!("{state:?}")))
@@ -154,20 +162,10 @@ impl<'a, S: System> Plain<'a, S> {
 impl<S: System> Space for Plain<'_, S> {
     type Rows = Vec<S::State>;
     type Step = (S::State, u64);
-    type Name = Name<S>;
     type Exact = Kept<S::State>;
 
     fn properties(&self) -> Vec<Property> {
         self.properties.clone()
-    }
-
-    fn initial(&mut self, rows: &mut Vec<S::State>) -> Result<Vec<Vec<Name<S>>>, BrokenStart<Name<S>>> {
-        self.system.initial(&mut |state| {
-            if self.system.within(&state) {
-                rows.push(self.canonical(state));
-            }
-        });
-        Ok(rows.iter().map(|state| vec![Name::Start(state.clone())]).collect())
     }
 
     #[inline]
@@ -200,8 +198,6 @@ impl<S: System> Space for Plain<'_, S> {
         Ok(())
     }
 
-    fn fill(&mut self, _: &S::State) {}
-
     #[inline]
     fn build(&self, _: &S::State, (next, _): (S::State, u64), rows: &mut Vec<S::State>) {
         rows.push(next);
@@ -231,17 +227,6 @@ impl<S: System> Space for Plain<'_, S> {
         self.first_broken(&self.ends, state)
     }
 
-    fn name(&mut self, from: &S::State, place: usize) -> Name<S> {
-        let (mut at, mut found) = (0, None);
-        self.system.steps(from, &mut |action, next| {
-            if at == place {
-                found = Some(Name::Step(action, self.canonical(next)));
-            }
-            at += 1;
-        });
-        found.expect("a state has this many steps")
-    }
-
     fn class(&self, step: &(S::State, u64)) -> u64 {
         step.1
     }
@@ -261,18 +246,21 @@ pub fn check_system<S: System>(
     options: &Options,
     progress: &mut dyn FnMut(&Progress) -> Control,
 ) -> SystemReport<S> {
-    let mut found = search(Plain::new(system, options.symmetry), options, progress);
+    let space = Plain::new(system, options.symmetry);
+    let start = space.start();
+    let starts = start.rows.clone();
+    let mut found = search(space, start, &mut |_, _| {}, options, progress);
     let (mut stopped, mut counterexamples) = (None, Vec::new());
     match found.ended.take() {
         None => {}
         Some(Ended::Limit(why)) => stopped = Some(why),
-        Some(Ended::Broken(violation, names)) => {
+        Some(Ended::Broken(violation, run)) => {
             stopped = Some("stopped at the violation".to_owned());
-            let run = run(violation, names, None);
+            let run = told(&found, &starts, violation, &run);
             counterexamples.push(if options.symmetry { unfold(system, run) } else { run });
         }
     }
-    let judged = found.kept.take().map(|(states, steps)| judge_all(&mut found, system, &states, &steps));
+    let judged = found.kept.take().map(|(states, steps)| judge_all(&found, &starts, &states, &steps));
     let (judged, lassos) = judged.unwrap_or_default();
     counterexamples.extend(lassos);
     SystemReport {
@@ -289,20 +277,16 @@ pub fn check_system<S: System>(
     }
 }
 
-fn run<S: System>(violation: Violation, names: Vec<Name<S>>, cycle_from: Option<usize>) -> SystemRun<S> {
-    let mut names = names.into_iter();
-    let Some(Name::Start(start)) = names.next() else { unreachable!("a run starts at an initial state") };
-    let steps = names.map(|name| match name {
-        Name::Step(action, state) => (action, state),
-        Name::Start(_) => unreachable!("a run starts once"),
-    });
-    SystemRun {
-        property: violation.property,
-        what: violation.what,
-        start,
-        steps: steps.collect(),
-        cycle_from,
-    }
+/// A run with its actions and states, and what it breaks.
+fn told<S: System>(
+    found: &Found<Plain<'_, S>>,
+    starts: &[S::State],
+    Violation { property, what }: Violation,
+    run: &Run,
+) -> SystemRun<S> {
+    let mut steps = Vec::new();
+    found.walk(run, |state, place| steps.push(found.space.step(state, place)));
+    SystemRun { property, what, start: starts[run.start].clone(), steps, cycle_from: None }
 }
 
 /// A run of the system itself along a run of representatives.
@@ -334,12 +318,12 @@ fn unfold<S: System>(system: &S, mut run: SystemRun<S>) -> SystemRun<S> {
 
 /// Judges what is claimed of all fair runs: each such claim by its place, and a run for each that is broken.
 fn judge_all<S: System>(
-    found: &mut Found<Plain<'_, S>>,
-    system: &S,
+    found: &Found<Plain<'_, S>>,
+    starts: &[S::State],
     states: &Kept<S::State>,
     steps: &Steps,
 ) -> (Vec<(usize, Verdict)>, Vec<SystemRun<S>>) {
-    let (mut verdicts, mut lassos) = (Vec::new(), Vec::new());
+    let (system, mut verdicts, mut lassos) = (found.space.system, Vec::new(), Vec::new());
     for (at, claim) in system.claims().iter().enumerate() {
         let Some((answer, exercised)) = judge(found.initial, system, states, steps, claim.says) else {
             continue;
@@ -361,15 +345,13 @@ fn judge_all<S: System>(
                     1 => "the run repeats its last step for ever".to_owned(),
                     n => format!("the run repeats its last {n} steps for ever"),
                 };
-                let mut names = found.path(lasso.start);
-                for step in &lasso.stem {
-                    names.push(states.with(step.state, |s| found.space.name(s, step.edge as usize)));
-                }
-                let cycle_from = Some(names.len() - 1);
-                for step in &lasso.cycle {
-                    names.push(states.with(step.state, |s| found.space.name(s, step.edge as usize)));
-                }
-                lassos.push(run(Violation::new(&claim.property, what.clone()), names, cycle_from));
+                let violation = Violation::new(&claim.property, what.clone());
+                let mut run = told(found, starts, violation, &found.run_to(lasso.start));
+                run.cycle_from = Some(run.steps.len() + lasso.stem.len());
+                let steps = lasso.stem.iter().chain(&lasso.cycle);
+                run.steps
+                    .extend(steps.map(|step| states.with(step.state, |s| found.space.step(s, step.edge))));
+                lassos.push(run);
                 Verdict::Violated { what }
             }
         };

@@ -3,8 +3,8 @@
 use crate::fingerprint::{Print, print_of};
 use crate::intern::Kept;
 use crate::report::NO_PANIC;
-use crate::space::{BrokenStart, Edge, Exact, Missing, Space};
-use crate::worlds::{Owed, Scripted, Worlds, goals, judge, laws, panic_message};
+use crate::space::{Edge, Exact, Missing, Space, Start};
+use crate::worlds::{Owed, Reader, Scripted, goals, judge, laws, panic_message};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use synod_kernel::seat::cuts;
@@ -175,8 +175,32 @@ pub(crate) fn crashes_inside<P: Process>(
         .collect()
 }
 
-/// Every choice of who lies and every outcome of every other process's start, with the moves that lead there.
-pub(crate) fn initial<P, M>(
+/// How runs begin, with the moves of each beginning.
+pub(crate) type Starts<P, M> =
+    (Start<Vec<Concrete<P, M>>>, Vec<Vec<Move<<P as Process>::Message, <P as Process>::Timer>>>);
+
+/// How runs begin: every choice of who lies and every outcome of every other process's start, up to the first that breaks
+/// a property.
+pub(crate) fn starts<P, M>(setting: &Setting<P>, monitor: &M) -> Starts<P, M>
+where
+    P: Process,
+    M: Monitor<P::Request, P::Indication>,
+{
+    let (mut start, mut names) = (Start { rows: Vec::new(), broken: None }, Vec::new());
+    for (state, moves) in initial(setting, monitor) {
+        names.push(moves);
+        match state {
+            Ok(state) => start.rows.push(state),
+            Err(violation) => {
+                start.broken = Some(violation);
+                break;
+            }
+        }
+    }
+    (start, names)
+}
+
+fn initial<P, M>(
     setting: &Setting<P>,
     monitor: &M,
 ) -> Vec<(Result<Concrete<P, M>, Violation>, Vec<Move<P::Message, P::Timer>>)>
@@ -192,7 +216,7 @@ where
     let (mut ready, mut starting) = (Vec::new(), vec![(Ok(blank), Vec::new())]);
     while let Some((state, so_far)) = starting.pop() {
         let (choices, state) = match state {
-            Ok(state) => (starts(setting, &state), state),
+            Ok(state) => (beginnings(setting, &state), state),
             broken => {
                 ready.push((broken, so_far));
                 continue;
@@ -216,7 +240,10 @@ where
 }
 
 /// How the next process may start, while some have yet to.
-fn starts<P: Process, M>(setting: &Setting<P>, state: &Concrete<P, M>) -> Vec<Choice<P::Message, P::Timer>> {
+fn beginnings<P: Process, M>(
+    setting: &Setting<P>,
+    state: &Concrete<P, M>,
+) -> Vec<Choice<P::Message, P::Timer>> {
     let rep = Scripted::new(setting, Script::default());
     let mut choices = Vec::new();
     if state.world.seats.iter().any(|seat| seat.status() == Status::New) {
@@ -237,6 +264,12 @@ pub(crate) struct Reference<'a, P: Process, M> {
 impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Reference<'a, P, M> {
     pub(crate) fn new(setting: &'a Setting<P>, monitor: &'a M, measure: fn(&P) -> u64) -> Self {
         Self { setting, monitor, measure, properties: monitor.properties(), handler_calls: AtomicU64::new(0) }
+    }
+
+    /// How runs begin, and what reads their states.
+    pub(crate) fn start(&self) -> (Start<Vec<Concrete<P, M>>>, AsIs<P>) {
+        let (start, starts) = starts(self.setting, self.monitor);
+        (start, AsIs { starts })
     }
 
     fn all_moves(
@@ -286,23 +319,10 @@ pub(crate) fn is_beyond<P: Process>(
 impl<P: Process, M: Monitor<P::Request, P::Indication>> Space for Reference<'_, P, M> {
     type Rows = Vec<Concrete<P, M>>;
     type Step = (Concrete<P, M>, u64);
-    type Name = Move<P::Message, P::Timer>;
     type Exact = Kept<Concrete<P, M>>;
 
     fn properties(&self) -> Vec<Property> {
         self.properties.clone()
-    }
-
-    fn initial(&mut self, rows: &mut Self::Rows) -> Result<Vec<Vec<Self::Name>>, BrokenStart<Self::Name>> {
-        let mut names = Vec::new();
-        for (state, moves) in initial(self.setting, self.monitor) {
-            match state {
-                Ok(state) => rows.push(state),
-                Err(violation) => return Err((violation, moves)),
-            }
-            names.push(moves);
-        }
-        Ok(names)
     }
 
     fn print(&self, state: &Concrete<P, M>) -> Print {
@@ -324,8 +344,6 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Space for Reference<'_, 
         self.handler_calls.fetch_add(all_calls, Ordering::Relaxed);
         Ok(())
     }
-
-    fn fill(&mut self, _: &Concrete<P, M>) {}
 
     fn build(&self, _: &Concrete<P, M>, (state, _): Self::Step, rows: &mut Self::Rows) {
         rows.push(state);
@@ -353,9 +371,43 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Space for Reference<'_, 
         None
     }
 
-    fn name(&mut self, from: &Concrete<P, M>, place: usize) -> Self::Name {
+    fn class(&self, step: &Self::Step) -> u64 {
+        step.1
+    }
+
+    fn memory(&self) -> u64 {
+        0
+    }
+}
+
+/// States that are read as they are.
+pub(crate) struct AsIs<P: Process> {
+    starts: Vec<Vec<Move<P::Message, P::Timer>>>,
+}
+
+impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Reader<P, M, Reference<'a, P, M>> for AsIs<P> {
+    fn view<T>(
+        &self,
+        _: &Reference<'a, P, M>,
+        state: &Concrete<P, M>,
+        see: impl FnOnce(&[&Seat<P>], &M, &Rest) -> T,
+    ) -> T {
+        let seats: Vec<_> = state.world.seats.iter().collect();
+        see(&seats, &state.monitor, &state.world.rest)
+    }
+
+    fn start(&self, place: usize) -> Vec<Move<P::Message, P::Timer>> {
+        self.starts[place].clone()
+    }
+
+    fn step(
+        &self,
+        space: &Reference<'a, P, M>,
+        from: &Concrete<P, M>,
+        place: u32,
+    ) -> Move<P::Message, P::Timer> {
         let (mut at, mut found) = (0, None);
-        self.all_moves(from, &mut |chosen, _, _, _| {
+        space.all_moves(from, &mut |chosen, _, _, _| {
             if at == place {
                 found = Some(chosen);
             }
@@ -365,22 +417,7 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Space for Reference<'_, 
         found.expect("a state has this many steps")
     }
 
-    fn class(&self, step: &Self::Step) -> u64 {
-        step.1
-    }
-
-    fn memory(&self) -> u64 {
-        0
-    }
-
-    fn handler_calls(&self) -> u64 {
-        self.handler_calls.load(Ordering::Relaxed)
-    }
-}
-
-impl<P: Process, M: Monitor<P::Request, P::Indication>> Worlds<P, M> for Reference<'_, P, M> {
-    fn view<T>(&self, state: &Concrete<P, M>, see: impl FnOnce(&[&Seat<P>], &M, &Rest) -> T) -> T {
-        let seats: Vec<_> = state.world.seats.iter().collect();
-        see(&seats, &state.monitor, &state.world.rest)
+    fn handler_calls(&self, space: &Reference<'a, P, M>) -> u64 {
+        space.handler_calls.load(Ordering::Relaxed)
     }
 }

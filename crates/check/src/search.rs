@@ -8,18 +8,18 @@ mod chunk;
 mod deep;
 mod kept;
 
+use crate::parallel::{Threads, job};
 use crate::report::{Control, Options, Order, Progress};
-use crate::space::{BrokenStart, Edge, Rows, Space, StateOf};
+use crate::space::{Edge, Rows, Run, Space, Start, StateOf};
 use chunk::{CHUNK, Chunk, look_up_exact, look_up_prints};
 pub(crate) use kept::Steps;
 use kept::{Parents, Visited};
-use rayon::prelude::*;
 use std::collections::VecDeque;
 use synod_properties::{Kind, Violation};
 
 /// Why a search ended before all was explored.
-pub(crate) enum Ended<N> {
-    Broken(Violation, Vec<N>),
+pub(crate) enum Ended {
+    Broken(Violation, Run),
     Limit(String),
 }
 
@@ -33,46 +33,54 @@ pub(crate) struct Found<S: Space> {
     pub(crate) depth: u32,
     pub(crate) memory: u64,
     pub(crate) reached: u64,
-    pub(crate) ended: Option<Ended<S::Name>>,
+    pub(crate) ended: Option<Ended>,
     /// The states in full and the steps between them, where liveness is to be judged.
     pub(crate) kept: Option<(S::Exact, Steps)>,
-    roots: Vec<Vec<S::Name>>,
-    start: S::Rows,
+    roots: Roots<S>,
     parents: Parents,
+}
+
+/// The initial states, the first to be numbered.
+struct Roots<S: Space> {
+    rows: S::Rows,
+    /// By state: its place among all starts.
+    places: Vec<usize>,
 }
 
 impl<S: Space> Found<S> {
     /// How the state of this number came to be.
-    pub(crate) fn path(&mut self, state: u32) -> Vec<S::Name> {
-        path(&mut self.space, &self.roots, &self.start, &self.parents, state).0
+    pub(crate) fn run_to(&self, state: u32) -> Run {
+        run_to(&self.roots.places, &self.parents, state)
+    }
+
+    /// Calls `see` with every state of a run that a step of it leaves, and the place of that step.
+    pub(crate) fn walk(&self, run: &Run, mut see: impl FnMut(&StateOf<S>, u32)) {
+        let Some(root) = self.roots.places.iter().position(|&place| place == run.start) else { return };
+        let mut here = S::Rows::default();
+        here.add(self.roots.rows.at(root));
+        for (at, &place) in run.places.iter().enumerate() {
+            see(here.at(0), place);
+            // the last step may break a property, and lead nowhere
+            if at + 1 < run.places.len() {
+                here = successor(&self.space, here.at(0), place);
+            }
+        }
     }
 }
 
-/// The names of the steps to a state, and the state itself.
-fn path<S: Space>(
-    space: &mut S,
-    roots: &[Vec<S::Name>],
-    start: &S::Rows,
-    parents: &Parents,
-    state: u32,
-) -> (Vec<S::Name>, S::Rows) {
-    let mut way = vec![state];
-    while way[way.len() - 1] as usize >= roots.len() {
-        way.push(parents.of[way[way.len() - 1] as usize]);
+/// How a state came to be.
+fn run_to(roots: &[usize], parents: &Parents, state: u32) -> Run {
+    let (mut here, mut places) = (state, Vec::new());
+    while here as usize >= roots.len() {
+        places.push(parents.place(here));
+        here = parents.of[here as usize];
     }
-    let root = way.pop().expect("a run starts at an initial state") as usize;
-    let (mut names, mut here) = (roots[root].clone(), S::Rows::default());
-    here.add(start.at(root));
-    for &next in way.iter().rev() {
-        let place = parents.place(next);
-        names.push(space.name(here.at(0), place as usize));
-        here = successor(space, here.at(0), place);
-    }
-    (names, here)
+    places.reverse();
+    Run { start: roots[here as usize], places }
 }
 
 /// The state to which the step of this place leads, alone.
-pub(crate) fn successor<S: Space>(space: &S, from: &StateOf<S>, place: u32) -> S::Rows {
+fn successor<S: Space>(space: &S, from: &StateOf<S>, place: u32) -> S::Rows {
     let mut rows = S::Rows::default();
     let (mut at, mut found) = (0, None);
     let told = space.expand(from, &mut |edge| {
@@ -91,12 +99,13 @@ pub(crate) fn successor<S: Space>(space: &S, from: &StateOf<S>, place: u32) -> S
 struct Search<'a, S: Space> {
     space: S,
     options: &'a Options,
+    /// Makes all entries that the expansion of a state needs.
+    fill: &'a mut dyn FnMut(&mut S, &StateOf<S>),
     progress: &'a mut dyn FnMut(&Progress) -> Control,
-    pool: Option<rayon::ThreadPool>,
+    threads: Option<Threads>,
     visited: Visited<S>,
     parents: Parents,
-    roots: Vec<Vec<S::Name>>,
-    start: S::Rows,
+    roots: Roots<S>,
     reached: u64,
     goals: u64,
     transitions: u64,
@@ -109,9 +118,11 @@ struct Search<'a, S: Space> {
     spare: Vec<S::Rows>,
 }
 
-/// Explores a space.
+/// Explores a space; `fill` makes all entries of its tables that the expansion of a state needs.
 pub(crate) fn search<S: Space>(
     space: S,
+    start: Start<S::Rows>,
+    fill: &mut dyn FnMut(&mut S, &StateOf<S>),
     options: &Options,
     progress: &mut dyn FnMut(&Progress) -> Control,
 ) -> Found<S> {
@@ -122,21 +133,17 @@ pub(crate) fn search<S: Space>(
         && !options.partial_order
         && properties.iter().any(|p| p.kind == Kind::Liveness);
     let visited = Visited::new(options.store, live);
-    let pool = (options.threads > 1).then(|| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(options.threads as usize).build();
-        pool.expect("an operating system gives a few threads")
-    });
     let goals = properties.iter().enumerate().filter(|(_, p)| p.kind == Kind::Reachable);
     let goals = goals.map(|(i, _)| 1 << i).sum();
     let mut search = Search {
         space,
         options,
+        fill,
         progress,
-        pool,
+        threads: Threads::new(options.threads),
         visited,
         parents: Parents::default(),
-        roots: Vec::new(),
-        start: S::Rows::default(),
+        roots: Roots { rows: S::Rows::default(), places: Vec::new() },
         reached: 0,
         goals,
         transitions: 0,
@@ -147,11 +154,11 @@ pub(crate) fn search<S: Space>(
         told: 0,
         spare: Vec::new(),
     };
-    let ended = search.run().err();
+    let ended = search.run(start).err();
     search.weigh(0);
     let complete = ended.is_none();
     Found {
-        initial: search.roots.len() as u64,
+        initial: search.roots.places.len() as u64,
         states: search.visited.len() as u64,
         transitions: search.transitions,
         generated: search.generated,
@@ -165,14 +172,13 @@ pub(crate) fn search<S: Space>(
         },
         space: search.space,
         roots: search.roots,
-        start: search.start,
         parents: search.parents,
     }
 }
 
 impl<S: Space> Search<'_, S> {
-    fn run(&mut self) -> Result<(), Ended<S::Name>> {
-        self.begin()?;
+    fn run(&mut self, start: Start<S::Rows>) -> Result<(), Ended> {
+        self.begin(start)?;
         match self.options.order {
             Order::BreadthFirst => self.breadth_first(),
             Order::DepthFirst => self.depth_first(),
@@ -182,34 +188,37 @@ impl<S: Space> Search<'_, S> {
     }
 
     /// The initial states.
-    fn begin(&mut self) -> Result<(), Ended<S::Name>> {
-        let mut rows = S::Rows::default();
-        let broken = |(violation, names): BrokenStart<S::Name>| Ended::Broken(violation, names);
-        let names = self.space.initial(&mut rows).map_err(broken)?;
+    fn begin(&mut self, Start { rows, broken }: Start<S::Rows>) -> Result<(), Ended> {
+        if let Some(violation) = broken {
+            return Err(Ended::Broken(violation, Run { start: rows.len(), places: Vec::new() }));
+        }
         self.generated += rows.len() as u64;
-        for (at, names) in names.into_iter().enumerate() {
+        for at in 0..rows.len() {
             let state = rows.at(at);
-            let print = self.space.print(state);
-            if self.visited.insert(print, state) {
-                self.start.add(state);
-                self.roots.push(names);
+            if self.visited.insert(self.space.print(state), state) {
+                self.roots.rows.add(state);
+                self.roots.places.push(at);
                 self.parents.push(u32::MAX, 0);
             }
         }
-        for at in 0..self.start.len() {
-            let state = self.start.at(at);
+        for at in 0..self.roots.rows.len() {
+            let state = self.roots.rows.at(at);
             self.reached |= self.space.reached(state);
             if let Some(violation) = self.space.broken(state) {
-                return Err(Ended::Broken(violation, self.roots[at].clone()));
+                return Err(Ended::Broken(violation, self.run_to(at as u32)));
             }
         }
         Ok(())
     }
 
-    fn breadth_first(&mut self) -> Result<(), Ended<S::Name>> {
+    fn run_to(&self, state: u32) -> Run {
+        run_to(&self.roots.places, &self.parents, state)
+    }
+
+    fn breadth_first(&mut self) -> Result<(), Ended> {
         let mut level: VecDeque<S::Rows> = VecDeque::new();
         let mut first = S::Rows::default();
-        (0..self.start.len()).for_each(|at| first.add(self.start.at(at)));
+        (0..self.roots.rows.len()).for_each(|at| first.add(self.roots.rows.at(at)));
         level.push_back(first);
         let mut number = 0;
         while level.iter().any(|rows| rows.len() > 0) {
@@ -244,13 +253,12 @@ impl<S: Space> Search<'_, S> {
         rows: &S::Rows,
         number: u32,
         next: &mut VecDeque<S::Rows>,
-    ) -> Result<(), Ended<S::Name>> {
-        let threads = self.pool.as_ref().map(rayon::ThreadPool::current_num_threads);
-        let abreast = match threads {
+    ) -> Result<(), Ended> {
+        let abreast = match &self.threads {
             // a reduction looks at what was seen before: always after the same states
             _ if self.options.partial_order => 16,
             None => 1,
-            Some(threads) => 8 * threads,
+            Some(threads) => 8 * threads.count(),
         };
         let mut chunks: Vec<Chunk<S>> = Vec::new();
         chunks.resize_with(abreast, Chunk::default);
@@ -267,7 +275,7 @@ impl<S: Space> Search<'_, S> {
             self.look_up(chunks, rows, number);
             self.build(chunks, rows, number, next)?;
             if let Some(broken) = broken {
-                return Err(self.broken(rows, number, broken));
+                return Err(self.broken(number, broken));
             }
         }
         Ok(())
@@ -281,12 +289,10 @@ impl<S: Space> Search<'_, S> {
         ends: &[usize],
     ) -> Option<(usize, Option<u32>, Violation)> {
         let visited = self.options.partial_order.then_some(&self.visited);
-        if let Some(pool) = &self.pool {
-            let space = &self.space;
-            pool.install(|| {
-                let pairs = chunks.par_iter_mut().zip(ends);
-                pairs.for_each(|(chunk, &end)| chunk.expand(space, visited, rows, end));
-            });
+        if let Some(threads) = &self.threads {
+            let (space, pairs) = (&self.space, chunks.iter_mut().zip(ends));
+            let jobs = pairs.map(|(chunk, &end)| job(move || chunk.expand(space, visited, rows, end)));
+            threads.run(jobs.collect());
         }
         let mut broken = None;
         for (chunk, &end) in chunks.iter_mut().zip(ends) {
@@ -298,7 +304,7 @@ impl<S: Space> Search<'_, S> {
             }
             chunk.expand(&self.space, visited, rows, end);
             while chunk.next < end && !chunk.is_stopped() {
-                self.space.fill(rows.at(chunk.next));
+                (self.fill)(&mut self.space, rows.at(chunk.next));
                 chunk.expand(&self.space, visited, rows, end);
             }
             self.generated += std::mem::take(&mut chunk.generated);
@@ -313,8 +319,8 @@ impl<S: Space> Search<'_, S> {
     /// Finds out which candidates are new.
     fn look_up(&mut self, chunks: &mut [Chunk<S>], rows: &S::Rows, number: u32) {
         match &mut self.visited {
-            Visited::Short(prints) => look_up_prints(prints, chunks, self.pool.as_ref()),
-            Visited::Long(prints) => look_up_prints(prints, chunks, self.pool.as_ref()),
+            Visited::Short(prints) => look_up_prints(prints, chunks, self.threads.as_ref()),
+            Visited::Long(prints) => look_up_prints(prints, chunks, self.threads.as_ref()),
             Visited::Exact(exact, steps) => {
                 for chunk in chunks {
                     look_up_exact(&self.space, exact, steps.as_mut(), chunk, rows, number);
@@ -329,21 +335,18 @@ impl<S: Space> Search<'_, S> {
         rows: &S::Rows,
         number: u32,
         next: &mut VecDeque<S::Rows>,
-    ) -> Result<(), Ended<S::Name>> {
+    ) -> Result<(), Ended> {
         /// How many states a segment of the frontier has.
         const SEGMENT: usize = 1 << 14;
         let space = &self.space;
         let mut found: Vec<Vec<(u32, u32)>> = vec![Vec::new(); chunks.len()];
-        match &self.pool {
-            Some(pool) => pool.install(|| {
-                let pairs = chunks.par_iter_mut().zip(&mut found);
-                pairs.for_each(|(chunk, parents)| chunk.build(space, rows, parents));
-            }),
-            None => {
-                for (chunk, parents) in chunks.iter_mut().zip(&mut found) {
-                    chunk.build(space, rows, parents);
-                }
+        let pairs = chunks.iter_mut().zip(&mut found);
+        match &self.threads {
+            Some(threads) => {
+                let jobs = pairs.map(|(chunk, parents)| job(move || chunk.build(space, rows, parents)));
+                threads.run(jobs.collect());
             }
+            None => pairs.for_each(|(chunk, parents)| chunk.build(space, rows, parents)),
         }
         for (chunk, parents) in chunks.iter_mut().zip(found) {
             for (at, (row, place)) in parents.into_iter().enumerate() {
@@ -355,8 +358,7 @@ impl<S: Space> Search<'_, S> {
                 if let Some(violation) = self.space.broken(state) {
                     let state = self.parents.len() as u32 - 1;
                     self.depth += 1;
-                    let (names, _) = path(&mut self.space, &self.roots, &self.start, &self.parents, state);
-                    return Err(Ended::Broken(violation, names));
+                    return Err(Ended::Broken(violation, self.run_to(state)));
                 }
             }
             match next.back_mut() {
@@ -371,19 +373,11 @@ impl<S: Space> Search<'_, S> {
         Ok(())
     }
 
-    fn broken(
-        &mut self,
-        rows: &S::Rows,
-        number: u32,
-        (row, place, violation): (usize, Option<u32>, Violation),
-    ) -> Ended<S::Name> {
-        let state = number + row as u32;
-        let (mut names, _) = path(&mut self.space, &self.roots, &self.start, &self.parents, state);
-        if let Some(place) = place {
-            self.depth += 1;
-            names.push(self.space.name(rows.at(row), place as usize));
-        }
-        Ended::Broken(violation, names)
+    fn broken(&mut self, number: u32, (row, place, violation): (usize, Option<u32>, Violation)) -> Ended {
+        let mut run = self.run_to(number + row as u32);
+        self.depth += u32::from(place.is_some());
+        run.places.extend(place);
+        Ended::Broken(violation, run)
     }
 
     fn weigh(&mut self, frontier: u64) {
@@ -391,7 +385,7 @@ impl<S: Space> Search<'_, S> {
         self.memory = self.memory.max(now);
     }
 
-    fn check_limits(&mut self, waiting: usize, frontier: u64) -> Result<(), Ended<S::Name>> {
+    fn check_limits(&mut self, waiting: usize, frontier: u64) -> Result<(), Ended> {
         self.weigh(frontier);
         /// States have numbers of 32 bits; a segment of them may be in hand when the limit is met.
         const STATES_MAX: u64 = (1 << 32) - (1 << 26);

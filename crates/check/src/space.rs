@@ -103,12 +103,23 @@ pub(crate) enum Edge<T> {
     LeftOut,
 }
 
-/// A table lacks an entry: [`Space::fill`] makes it.
+/// A table lacks an entry: whoever searches makes it.
 #[derive(Debug)]
 pub(crate) struct Missing;
 
-/// A run that broke a property before anything was explored: what, and how it came to be.
-pub(crate) type BrokenStart<N> = (Violation, Vec<N>);
+/// Where the runs of a space begin.
+pub(crate) struct Start<R> {
+    pub(crate) rows: R,
+    /// What one more run breaks before it has a state.
+    pub(crate) broken: Option<Violation>,
+}
+
+/// A run, as places: those of its start and of each step among all of the state that it leaves.
+#[derive(Clone, Debug)]
+pub(crate) struct Run {
+    pub(crate) start: usize,
+    pub(crate) places: Vec<u32>,
+}
 
 /// States, and the steps between them. Everything here depends on the state alone, so that a search is the same with any
 /// number of threads.
@@ -116,14 +127,10 @@ pub(crate) trait Space: Sync {
     type Rows: Rows;
     /// What makes a successor out of a state.
     type Step: Clone + Send + Sync;
-    /// What a step is called in a counterexample.
-    type Name: Clone;
     /// Where states are kept that are to be compared value by value.
     type Exact: Exact<StateOf<Self>>;
 
     fn properties(&self) -> Vec<Property>;
-    /// Adds the initial states to `rows`; by each, how it came to be.
-    fn initial(&mut self, rows: &mut Self::Rows) -> Result<Vec<Vec<Self::Name>>, BrokenStart<Self::Name>>;
     fn print(&self, state: &StateOf<Self>) -> Print;
     /// Calls `each` with every step out of a state, in an order that depends on the state alone. Where a table lacks an
     /// entry, what was told until then is void.
@@ -139,8 +146,6 @@ pub(crate) trait Space: Sync {
         let _ = is_seen;
         self.expand(state, each)
     }
-    /// Makes all entries that the expansion of a state needs.
-    fn fill(&mut self, state: &StateOf<Self>);
     /// Adds the state to which `step` leads from `from`.
     fn build(&self, from: &StateOf<Self>, step: Self::Step, rows: &mut Self::Rows);
     /// Keeps the state to which `step` leads from `from` in full: its number, and whether it is new. `one` is working space.
@@ -161,8 +166,6 @@ pub(crate) trait Space: Sync {
     fn broken(&self, state: &StateOf<Self>) -> Option<Violation>;
     /// What is broken by a state that no step leaves.
     fn broken_end(&self, state: &StateOf<Self>) -> Option<Violation>;
-    /// What the step of this place out of a state is called; places count all that [`Space::expand`] tells.
-    fn name(&mut self, from: &StateOf<Self>, place: usize) -> Self::Name;
     /// The class of fairness of a step: 0 for none.
     fn class(&self, step: &Self::Step) -> u64;
     /// Whether the steps between states are those of single runs, so that what happens for ever can be judged.
@@ -171,10 +174,6 @@ pub(crate) trait Space: Sync {
     }
     /// Bytes in use for tables.
     fn memory(&self) -> u64;
-    /// How often a handler ran.
-    fn handler_calls(&self) -> u64 {
-        0
-    }
 }
 
 /// States that are kept in full, each with a number.

@@ -9,23 +9,32 @@
 mod change;
 mod flight;
 mod making;
+mod reading;
 mod tables;
 
 use crate::fingerprint::{Print, print_of};
 use crate::intern::{Interner, Tree};
-use crate::reference::{Concrete, initial};
-use crate::shape::Shape;
-use crate::space::{BrokenStart, Edge, Exact, Missing, Space, Words};
+use crate::report::{Control, Options, Progress};
+use crate::search::{Found, search};
+use crate::space::{Edge, Exact, Missing, Space, Start, Words};
 use crate::table::Table;
-use crate::worlds::{Worlds, goals};
-use change::{Bits, Called, Change, Entry, NONE, Told};
-use flight::{Envelope, Envelopes};
-use synod_kernel::{
-    Budget, Budgets, Choice, Durability, Keeping, Move, Network, Observed, Rest, Seat, SeatId, Setting, World,
-};
+use change::{Bits, Called, Change, NONE, Told};
+use flight::Envelopes;
+pub(crate) use making::tables;
+use synod_kernel::{Budget, Budgets, Durability, Keeping, Rest, SeatId, Setting, World};
 use synod_model::Process;
-use synod_properties::{Monitor, Property, Violation};
-use tables::Tables;
+use synod_properties::{Property, Violation};
+
+/// Explores tabulated states. This is the one place where the search is made for them, whatever the algorithm.
+pub(crate) fn explore(
+    space: Tabulated,
+    start: Start<Words>,
+    fill: &mut dyn FnMut(&mut Tabulated, &[u32]),
+    options: &Options,
+    progress: &mut dyn FnMut(&Progress) -> Control,
+) -> Found<Tabulated> {
+    search(space, start, fill, options, progress)
+}
 
 /// A move of the table, on a message in flight or on none, and the monitor after it.
 #[derive(Clone, Copy)]
@@ -35,10 +44,8 @@ pub(crate) struct Taken {
 }
 
 /// States as vectors of numbers: the fingerprint, the seats, the rest, the monitor, then what is in flight in ascending
-/// order.
-pub(crate) struct Tabulated<'a, P: Process, M> {
-    tables: Tables<'a, P>,
-    monitor: &'a M,
+/// order. It knows numbers alone, so that there is one search for all algorithms; what they stand for is [`Maker`]'s.
+pub(crate) struct Tabulated {
     properties: Vec<Property>,
     seats: usize,
     keeping: Keeping,
@@ -46,11 +53,11 @@ pub(crate) struct Tabulated<'a, P: Process, M> {
     may_crash: bool,
     /// By seat, where a reduction by partial order is possible: the other seats that may ever send to it.
     senders: Option<Vec<Vec<u16>>>,
-    /// Whether moves that change nothing are kept, since they serve a class of fairness.
-    idle_too: bool,
+    /// By state of a seat: whether messages that it sent may be lost.
+    down: Vec<bool>,
     rests: Interner<Rest>,
     rest_parts: Vec<Print>,
-    monitors: Interner<M>,
+    /// By monitor: its part of a fingerprint, and the goals that it has reached.
     monitor_parts: Vec<Print>,
     goals: Vec<u64>,
     envelopes: Envelopes,
@@ -58,9 +65,7 @@ pub(crate) struct Tabulated<'a, P: Process, M> {
     changes: Vec<Change>,
     called: Vec<Called>,
     sent: Vec<u32>,
-    observations: Interner<Vec<Observed<u32, u32>>>,
     failures: Vec<Violation>,
-    classes: Interner<Choice<u32, u32>>,
     /// A seat in a rest: (rest, seat, state) to its number.
     stances: Table,
     /// By state of a seat: the first stance that was made of it, and its rest.
@@ -75,6 +80,8 @@ pub(crate) struct Tabulated<'a, P: Process, M> {
     global: Vec<(u32, u32)>,
     /// By (monitor, observations): the monitor after them, or from `BROKEN` on a failure.
     judged: Table,
+    /// Bytes in use for what the numbers stand for.
+    values: u64,
 }
 
 /// From here on, what the table of judgements holds is a failure.
@@ -95,25 +102,18 @@ fn read_print(words: &[u32]) -> Print {
     word(0) | word(1) | word(2) | word(3)
 }
 
-impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Tabulated<'a, P, M> {
-    pub(crate) fn new(setting: &'a Setting<P>, monitor: &'a M, measure: fn(&P) -> u64) -> Self {
-        let properties = monitor.properties();
-        let live = properties.iter().any(|p| p.kind == synod_properties::Kind::Liveness);
-        let mut observations = Interner::new();
-        observations.intern(Vec::new());
+impl Tabulated {
+    fn new<P: Process>(setting: &Setting<P>, properties: Vec<Property>) -> Self {
         let failures = &setting.environment.failures;
         Self {
-            tables: Tables::new(setting, measure),
-            monitor,
             properties,
             seats: setting.seating.len(),
             keeping: Keeping::of(&setting.environment.links),
             may_crash: failures.stops.any() || failures.restarts.any(),
             senders: senders(setting),
-            idle_too: live,
+            down: Vec::new(),
             rests: Interner::new(),
             rest_parts: Vec::new(),
-            monitors: Interner::new(),
             monitor_parts: Vec::new(),
             goals: Vec::new(),
             envelopes: Envelopes::default(),
@@ -121,9 +121,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Tabulated<'a, P, M> 
             changes: Vec::new(),
             called: Vec::new(),
             sent: Vec::new(),
-            observations,
             failures: Vec::new(),
-            classes: Interner::new(),
             stances: Table::new(),
             first_stance: Vec::new(),
             own: Vec::new(),
@@ -131,11 +129,8 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Tabulated<'a, P, M> 
             heard: Table::new(),
             global: Vec::new(),
             judged: Table::new(),
+            values: 0,
         }
-    }
-
-    fn seat_part(&self, seat: usize, state: u32) -> Print {
-        print_of(&("seat", seat as u32, self.tables.seats.print(state)))
     }
 
     fn rest(&mut self, rest: Rest) -> u32 {
@@ -145,20 +140,6 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Tabulated<'a, P, M> 
             self.global.push((NONE, 0));
         }
         id
-    }
-
-    fn monitor(&mut self, monitor: M) -> u32 {
-        let (id, new) = self.monitors.intern(monitor);
-        if new {
-            self.monitor_parts.push(print_of(&("monitor", self.monitors.print(id))));
-            self.goals.push(goals(&self.properties, self.monitors.get(id)));
-        }
-        id
-    }
-
-    fn envelope(&mut self, envelope: Envelope) -> u32 {
-        let print = self.tables.messages.print(envelope.2);
-        self.envelopes.number(envelope, print)
     }
 
     #[inline]
@@ -178,7 +159,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Tabulated<'a, P, M> 
     /// Whether the sender of an envelope is down, and whether that may matter.
     #[inline]
     fn is_from_down(&self, from: u16, words: &[u32]) -> bool {
-        self.may_crash && self.tables.facts[words[HEAD + from as usize] as usize].down
+        self.may_crash && self.down[words[HEAD + from as usize] as usize]
     }
 
     #[inline]
@@ -324,37 +305,6 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Tabulated<'a, P, M> 
         let seats = words[HEAD..HEAD + self.seats].to_vec();
         World { seats, rest: self.rests.get(words[HEAD + self.seats]).clone() }
     }
-
-    /// A state of plain values as words.
-    fn words(&mut self, state: Concrete<P, M>) -> Vec<u32> {
-        let Concrete { world, network, monitor } = state;
-        let mut words = vec![0; HEAD];
-        words.extend(world.seats.into_iter().map(|seat| self.tables.seat(seat)));
-        words.push(self.rest(world.rest));
-        words.push(self.monitor(monitor));
-        words.extend(self.numbers(&network));
-        let mut print = self.rest_parts[words[HEAD + self.seats] as usize];
-        print = print.wrapping_add(self.monitor_parts[words[HEAD + self.seats + 1] as usize]);
-        for seat in 0..self.seats {
-            print = print.wrapping_add(self.seat_part(seat, words[HEAD + seat]));
-        }
-        print = print.wrapping_add(self.print_in_flight(self.in_flight(&words)));
-        write_print(&mut words, print);
-        words
-    }
-
-    /// What is in flight in a plain network, as numbers in the order in which a state has them.
-    fn numbers(&mut self, network: &Network<P::Message>) -> Vec<u32> {
-        let mut numbers = Vec::new();
-        for envelope in network.copies() {
-            let message = self.tables.messages.intern(envelope.message.clone()).0;
-            numbers.push(self.envelope((envelope.to, envelope.from, message)));
-        }
-        if self.keeping != Keeping::Queues {
-            numbers.sort_unstable();
-        }
-        numbers
-    }
 }
 
 /// By seat: the other seats that may ever send to it; none where faults, oracles or disks may change what a process does
@@ -401,29 +351,13 @@ impl Exact<[u32]> for Collapsed {
     }
 }
 
-impl<P: Process, M: Monitor<P::Request, P::Indication>> Space for Tabulated<'_, P, M> {
+impl Space for Tabulated {
     type Rows = Words;
     type Step = Taken;
-    type Name = Move<P::Message, P::Timer>;
     type Exact = Collapsed;
 
     fn properties(&self) -> Vec<Property> {
         self.properties.clone()
-    }
-
-    fn initial(&mut self, rows: &mut Words) -> Result<Vec<Vec<Self::Name>>, BrokenStart<Self::Name>> {
-        let mut names = Vec::new();
-        for (state, moves) in initial(self.tables.setting, self.monitor) {
-            match state {
-                Ok(state) => {
-                    let words = self.words(state);
-                    rows.write(|all| all.extend(words));
-                }
-                Err(violation) => return Err((violation, moves)),
-            }
-            names.push(moves);
-        }
-        Ok(names)
     }
 
     #[inline]
@@ -445,31 +379,6 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Space for Tabulated<'_, 
         match &self.senders {
             None => self.expand_but(words, None, each),
             Some(senders) => self.expand_but(words, self.alone(words, senders, is_seen)?, each),
-        }
-    }
-
-    fn fill(&mut self, words: &[u32]) {
-        let (rest, monitor) = (words[HEAD + self.seats], words[HEAD + self.seats + 1]);
-        let world = self.world(words);
-        for seat in 0..self.seats {
-            let state = words[HEAD + seat];
-            let stance =
-                self.stance(rest, seat, state).unwrap_or_else(|| self.make_stance(&world, rest, seat));
-            self.judge_all(monitor, self.own[stance as usize]);
-        }
-        if self.global[rest as usize].0 == NONE {
-            let range = self.entry(&world, Entry::Global);
-            self.global[rest as usize] = range;
-        }
-        self.judge_all(monitor, self.global[rest as usize]);
-        let mut last = NONE;
-        for &envelope in self.in_flight(words) {
-            if self.is_behind(std::mem::replace(&mut last, envelope), envelope) {
-                continue;
-            }
-            let range = self.heard(words, rest, envelope);
-            let range = range.unwrap_or_else(|_| self.make_heard(&world, rest, envelope, words));
-            self.judge_all(monitor, range);
         }
     }
 
@@ -513,18 +422,6 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Space for Tabulated<'_, 
         None
     }
 
-    fn name(&mut self, from: &[u32], place: usize) -> Self::Name {
-        let mut places = Vec::new();
-        self.fill(from);
-        self.each_change(from, &mut |change| places.push(change));
-        let called = &self.called[places[place] as usize];
-        let choice = called
-            .choice
-            .clone()
-            .map(|m| self.tables.messages.get(m).clone(), |t| self.tables.timers.get(t).clone());
-        Move { choice, draws: called.draws.clone(), cut: called.cut }
-    }
-
     #[inline]
     fn class(&self, taken: &Taken) -> u64 {
         self.changes[taken.change as usize].class
@@ -535,18 +432,11 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Space for Tabulated<'_, 
         let tables = self.stances.memory() + self.heard.memory() + self.judged.memory();
         let ignored = (self.ignored.words.capacity() + self.ignored.sets.capacity()) * 8;
         let stances = self.own.capacity() * 8 + self.first_stance.capacity() * 8 + ignored;
-        (self.changes.capacity() * one + self.sent.capacity() * 4 + stances) as u64
-            + tables
-            + self.tables.seats.memory()
-            + self.monitors.memory()
-    }
-
-    fn handler_calls(&self) -> u64 {
-        self.tables.handler_calls
+        (self.changes.capacity() * one + self.sent.capacity() * 4 + stances) as u64 + tables + self.values
     }
 }
 
-impl<P: Process, M: Monitor<P::Request, P::Indication>> Tabulated<'_, P, M> {
+impl Tabulated {
     /// Tells every move out of a state; only those of one seat, if one is given.
     #[inline]
     fn expand_but(
@@ -649,12 +539,10 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Tabulated<'_, P, M> {
         Ok(None)
     }
 
-    /// A seat in a state and a rest in which it was not seen yet.
-    fn make_stance(&mut self, world: &World<u32>, rest: u32, seat: usize) -> u32 {
-        let state = world.seats[seat];
+    /// Adds a seat in a state and a rest, and the moves there that take no message: its number.
+    fn add_stance(&mut self, (rest, seat, state): (u32, usize, u32), own: (u32, u32)) -> u32 {
         let stance = self.own.len() as u32;
-        self.own.push((0, 0));
-        self.own[stance as usize] = self.entry(world, Entry::Own(SeatId(seat as u32)));
+        self.own.push(own);
         self.ignored.add_set();
         self.stances.insert(self.stance_key(rest, seat, state), (stance, 0));
         let place = state as usize * self.seats + seat;
@@ -667,18 +555,23 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Tabulated<'_, P, M> {
         stance
     }
 
-    /// What comes of a message in flight that was not tried on this stance yet.
-    fn make_heard(&mut self, world: &World<u32>, rest: u32, envelope: u32, words: &[u32]) -> (u32, u32) {
+    /// Adds the moves on a message in flight.
+    fn add_heard(&mut self, (rest, envelope): (u32, u32), words: &[u32], range: (u32, u32)) {
         let (to, from, place) = self.envelopes.ends[envelope as usize];
         let stance = self.stance(rest, to as usize, words[HEAD + to as usize]).expect("made before");
         let down = self.is_from_down(from, words);
-        let range = self.entry(world, Entry::Heard(self.envelopes.values[envelope as usize]));
         if range.0 == range.1 {
             self.ignored.add(stance, place << 1 | u32::from(down));
-            return (0, 0);
+        } else {
+            self.heard.insert(Self::heard_key(stance, envelope, down), range);
         }
-        self.heard.insert(Self::heard_key(stance, envelope, down), range);
-        range
+    }
+
+    /// The move of this place out of a state that was expanded.
+    fn called(&self, from: &[u32], place: u32) -> &Called {
+        let mut places = Vec::new();
+        self.each_change(from, &mut |change| places.push(change));
+        &self.called[places[place as usize] as usize]
     }
 
     /// The moves out of a state, in the order in which `expand` tells them.
@@ -693,42 +586,5 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Tabulated<'_, P, M> {
         for (from, to) in heard.chain(own).chain([self.global[rest as usize]]) {
             (from..to).for_each(&mut *each);
         }
-    }
-}
-
-impl<P: Process, M: Monitor<P::Request, P::Indication>> Worlds<P, M> for Tabulated<'_, P, M> {
-    fn view<T>(&self, words: &[u32], see: impl FnOnce(&[&Seat<P>], &M, &Rest) -> T) -> T {
-        let seats: Vec<_> =
-            words[HEAD..HEAD + self.seats].iter().map(|&s| self.tables.seats.get(s)).collect();
-        let rest = self.rests.get(words[HEAD + self.seats]);
-        see(&seats, self.monitors.get(words[HEAD + self.seats + 1]), rest)
-    }
-
-    fn shape(&self) -> Shape {
-        /// How many values of a kind are looked at: the ranking needs no more.
-        const MOST: usize = 20_000;
-        let mut shape = Shape::default();
-        let stances = self.first_stance.iter().enumerate().filter(|(_, stance)| stance.0 != NONE);
-        for (place, _) in stances.take(MOST) {
-            let (state, seat) = (place / self.seats, place % self.seats);
-            let of = format!("{}'s", self.tables.setting.seating.identity(SeatId(seat as u32)));
-            if let Some(local) = self.tables.seats.get(state as u32).local() {
-                shape.add_fields(&of, local);
-            }
-        }
-        for message in 0..self.tables.messages.len().min(MOST) as u32 {
-            shape.add_kind("messages", self.tables.messages.get(message));
-        }
-        for rest in 0..self.rests.len().min(MOST) as u32 {
-            shape.add_fields("the world's", self.rests.get(rest));
-        }
-        for monitor in 0..self.monitors.len().min(MOST) as u32 {
-            shape.add_kind("what is judged by", self.monitors.get(monitor));
-        }
-        shape
-    }
-
-    fn monitor_number(&self, words: &[u32]) -> Option<u32> {
-        Some(words[HEAD + self.seats + 1])
     }
 }

@@ -88,9 +88,8 @@ fn adders(durability: Durability, restarts: u32) -> Setting<Adder> {
 
 /// The reachable states in which no effect is held back, without their budgets, as text.
 fn settled(setting: &Setting<Adder>) -> BTreeSet<String> {
-    let mut space = Reference::<Adder, Blind>::new(setting, &Blind, |_| 0);
-    let mut rows = Vec::new();
-    space.initial(&mut rows).expect("nothing is judged");
+    let space = Reference::<Adder, Blind>::new(setting, &Blind, |_| 0);
+    let mut rows = space.start().0.rows;
     let mut seen: BTreeSet<_> = rows.iter().map(|state| format!("{state:?}")).collect();
     let mut settled = BTreeSet::new();
     while let Some(state) = rows.pop() {

@@ -4,7 +4,7 @@ use crate::fair::{Answer, Bits, Class, Fairness, Graph, Lasso, Question, find};
 use crate::report::{Counterexample, DETERMINISM, NO_PANIC, Options, Report};
 use crate::search::{Ended, Found, Steps};
 use crate::shape::Shape;
-use crate::space::{Exact, Space, StateOf};
+use crate::space::{Exact, Run, Space, StateOf};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use synod_kernel::{
@@ -14,18 +14,31 @@ use synod_kernel::{
 use synod_model::{Output, Process, ProcessId, ProcessSet, State, When};
 use synod_properties::{Kind, Monitor, Obligation, Observation, Property, Verdict, Violation};
 
-/// A space whose states are worlds of processes.
-pub(crate) trait Worlds<P: Process, M>: Space<Name = Move<P::Message, P::Timer>> {
+/// What reads the states of a space as worlds of processes.
+pub(crate) trait Reader<P: Process, M, S: Space> {
     /// Calls `see` with the seats of a state, its monitor, and the rest of its world.
-    fn view<T>(&self, state: &StateOf<Self>, see: impl FnOnce(&[&Seat<P>], &M, &Rest) -> T) -> T;
+    fn view<T>(&self, space: &S, state: &StateOf<S>, see: impl FnOnce(&[&Seat<P>], &M, &Rest) -> T) -> T;
+    /// The moves by which the start of this place came to be.
+    fn start(&self, place: usize) -> Vec<Move<P::Message, P::Timer>>;
+    /// The step of this place out of a state that was explored.
+    fn step(&self, space: &S, from: &StateOf<S>, place: u32) -> Move<P::Message, P::Timer>;
+    /// How often a handler ran.
+    fn handler_calls(&self, space: &S) -> u64;
     /// Which parts of the world took which values, where that is known.
-    fn shape(&self) -> Shape {
+    fn shape(&self, space: &S) -> Shape {
+        let _ = space;
         Shape::default()
     }
     /// A number of a state's monitor, equal for equal ones, where monitors have numbers.
-    fn monitor_number(&self, state: &StateOf<Self>) -> Option<u32> {
-        let _ = state;
+    fn monitor_number(&self, space: &S, state: &StateOf<S>) -> Option<u32> {
+        let _ = (space, state);
         None
+    }
+    /// The moves of a run.
+    fn moves(&self, found: &Found<S>, run: &Run) -> Vec<Move<P::Message, P::Timer>> {
+        let mut moves = self.start(run.start);
+        found.walk(run, |state, place| moves.push(self.step(&found.space, state, place)));
+        moves
     }
 }
 
@@ -54,24 +67,30 @@ pub(crate) fn goals<Q, I, M: Monitor<Q, I>>(properties: &[Property], monitor: &M
 }
 
 /// What came out, judged.
-pub(crate) fn report<P, M, S>(mut found: Found<S>, setting: &Setting<P>, options: &Options) -> Report<P>
+pub(crate) fn report<P, M, S, R>(
+    mut found: Found<S>,
+    reader: &R,
+    setting: &Setting<P>,
+    options: &Options,
+) -> Report<P>
 where
     P: Process,
     M: Monitor<P::Request, P::Indication>,
-    S: Worlds<P, M>,
+    S: Space,
+    R: Reader<P, M, S>,
 {
     let (mut stopped, mut counterexample) = (None, None);
     match found.ended.take() {
         None => {}
         Some(Ended::Limit(why)) => stopped = Some(why),
-        Some(Ended::Broken(violation, moves)) => {
+        Some(Ended::Broken(violation, run)) => {
             stopped = Some("stopped at the violation".to_owned());
-            counterexample = Some(broken(violation, moves));
+            counterexample = Some(broken(violation, reader.moves(&found, &run)));
         }
     }
     let mut judged = Judged::default();
     if let Some((exact, mut steps)) = found.kept.take() {
-        judged = judge_liveness(&mut found, &exact, &mut steps, setting);
+        judged = judge_liveness(&found, reader, &exact, &mut steps, setting);
         counterexample = judged.counterexample.take();
     } else {
         let why = "not judged: only breadth-first is what happens for ever judged";
@@ -99,9 +118,9 @@ where
         complete,
         stopped,
         store: options.store_for(&found.space.properties()),
-        handler_calls: found.space.handler_calls(),
+        handler_calls: reader.handler_calls(&found.space),
         memory: found.memory,
-        parts: found.space.shape().ranked(),
+        parts: reader.shape(&found.space).ranked(),
         counterexample,
     }
 }
@@ -260,11 +279,17 @@ struct Debts<M> {
 }
 
 impl<M: State> Debts<M> {
-    fn gather<P, S>(space: &S, exact: &S::Exact, setting: &Setting<P>, looping: &ProcessSet) -> Self
+    fn gather<P, S, R>(
+        (space, reader): (&S, &R),
+        exact: &S::Exact,
+        setting: &Setting<P>,
+        looping: &ProcessSet,
+    ) -> Self
     where
         P: Process,
         M: Monitor<P::Request, P::Indication>,
-        S: Worlds<P, M>,
+        S: Space,
+        R: Reader<P, M, S>,
     {
         let states = exact.len() as u32;
         let mut all = Self {
@@ -276,8 +301,8 @@ impl<M: State> Debts<M> {
         };
         for number in 0..states {
             exact.with(number, |state| {
-                let monitor_number = space.monitor_number(state);
-                space.view(state, |seats, monitor, _| {
+                let monitor_number = reader.monitor_number(space, state);
+                reader.view(space, state, |seats, monitor, _| {
                     let mut faulty = stopped(setting, seats);
                     looping.iter().for_each(|p| _ = faulty.insert(p));
                     if !axioms_hold(setting, seats, &faulty) {
@@ -327,8 +352,9 @@ impl<M: State> Debts<M> {
 }
 
 /// Looks, for every debt, for a fair run in which it stands for ever: the shortest one found breaks its property.
-fn judge_liveness<P, M, S>(
-    found: &mut Found<S>,
+fn judge_liveness<P, M, S, R>(
+    found: &Found<S>,
+    reader: &R,
     exact: &S::Exact,
     steps: &mut Steps,
     setting: &Setting<P>,
@@ -336,7 +362,8 @@ fn judge_liveness<P, M, S>(
 where
     P: Process,
     M: Monitor<P::Request, P::Indication>,
-    S: Worlds<P, M>,
+    S: Space,
+    R: Reader<P, M, S>,
 {
     let mut judged = Judged::default();
     if setting.environment.links.ignored_stay {
@@ -348,11 +375,11 @@ where
         );
         return judged;
     }
-    mark_open(found, exact, &mut steps.graph);
+    mark_open((&found.space, reader), exact, &mut steps.graph);
     let mut shortest: Option<(usize, Obligation, Lasso)> = None;
     judged.vacuous = true;
     for looping in crash_loops(setting) {
-        let debts = Debts::gather(&found.space, exact, setting, &looping);
+        let debts = Debts::gather((&found.space, reader), exact, setting, &looping);
         let classes = classes(steps, &looping, setting);
         let stays = find(&steps.graph, &question(&debts.kept, &classes, steps));
         judged.vacuous &= matches!(stays, Answer::None);
@@ -377,14 +404,10 @@ where
         }
     }
     let Some((_, obligation, lasso)) = shortest else { return judged };
-    let mut moves = found.path(lasso.start);
-    for step in &lasso.stem {
-        moves.push(exact.with(step.state, |s| found.space.name(s, step.edge as usize)));
-    }
-    let cycle_from = moves.len();
-    for step in &lasso.cycle {
-        moves.push(exact.with(step.state, |s| found.space.name(s, step.edge as usize)));
-    }
+    let mut moves = reader.moves(found, &found.run_to(lasso.start));
+    let cycle_from = moves.len() + lasso.stem.len();
+    let steps = lasso.stem.iter().chain(&lasso.cycle);
+    moves.extend(steps.map(|step| exact.with(step.state, |s| reader.step(&found.space, s, step.edge))));
     let Obligation { property, what, .. } = obligation;
     let what = format!("{what}, for ever");
     judged.counterexample = Some(Counterexample { property, what, moves, cycle_from: Some(cycle_from) });
@@ -435,15 +458,15 @@ fn crash_loops<P: Process>(setting: &Setting<P>) -> Vec<ProcessSet> {
 }
 
 /// Marks the states from which runs go on in a way that the budgets cut off.
-fn mark_open<P, M, S>(found: &Found<S>, exact: &S::Exact, graph: &mut Graph)
+fn mark_open<P, M, S, R>((space, reader): (&S, &R), exact: &S::Exact, graph: &mut Graph)
 where
     P: Process,
-    M: Monitor<P::Request, P::Indication>,
-    S: Worlds<P, M>,
+    S: Space,
+    R: Reader<P, M, S>,
 {
     for number in 0..exact.len() as u32 {
         let reason = exact.with(number, |s| {
-            found.space.view(s, |seats, _, rest| {
+            reader.view(space, s, |seats, _, rest| {
                 let (pulses, firings) = (rest.budgets.pulses.any(), rest.budgets.firings.any());
                 let timers = seats.iter().flat_map(|seat| seat.timers());
                 let reasons = timers.filter_map(|(_, when)| match when {

@@ -2,9 +2,9 @@
 
 use super::kept::{Steps, Visited};
 use crate::fingerprint::Print;
+use crate::parallel::{Threads, job};
 use crate::space::{Edge, Missing, Rows, Space};
 use crate::visited::{Prints, SHARDS, Shard, Word, shard_of};
-use rayon::prelude::*;
 use synod_properties::Violation;
 
 /// A successor that was found.
@@ -164,9 +164,9 @@ impl<S: Space> Chunk<S> {
 pub(super) fn look_up_prints<S: Space, W: Word>(
     prints: &mut Prints<W>,
     chunks: &mut [Chunk<S>],
-    pool: Option<&rayon::ThreadPool>,
+    threads: Option<&Threads>,
 ) {
-    let Some(pool) = pool else {
+    let Some(threads) = threads else {
         for chunk in chunks {
             let mut fresh = std::mem::take(&mut chunk.fresh);
             chunk.look_up(&mut prints.shards, 0, &mut fresh);
@@ -175,20 +175,18 @@ pub(super) fn look_up_prints<S: Space, W: Word>(
         return;
     };
     // each thread looks at all candidates and heeds those of its own shards: their order is that of the candidates
-    let part = SHARDS.div_ceil(pool.current_num_threads());
+    let part = SHARDS.div_ceil(threads.count());
     let shared: &[Chunk<S>] = chunks;
-    let found: Vec<Vec<Vec<u32>>> = pool.install(|| {
-        let parts = prints.shards.par_chunks_mut(part).enumerate();
-        let look = |(at, shards): (usize, &mut [Shard<W>])| {
-            let of = |chunk: &Chunk<S>| {
-                let mut fresh = Vec::new();
-                chunk.look_up(shards, at * part, &mut fresh);
-                fresh
-            };
-            shared.iter().map(of).collect()
-        };
-        parts.map(look).collect()
+    let mut found: Vec<Vec<Vec<u32>>> = vec![vec![Vec::new(); shared.len()]; SHARDS.div_ceil(part)];
+    let parts = prints.shards.chunks_mut(part).zip(&mut found).enumerate();
+    let jobs = parts.map(|(at, (shards, found))| {
+        job(move || {
+            for (chunk, fresh) in shared.iter().zip(found) {
+                chunk.look_up(shards, at * part, fresh);
+            }
+        })
     });
+    threads.run(jobs.collect());
     for (at, chunk) in chunks.iter_mut().enumerate() {
         for part in &found {
             chunk.fresh.extend(&part[at]);

@@ -2,20 +2,19 @@
 
 use super::chunk::{Candidate, Chunk};
 use super::kept::{Parents, Visited};
-use super::{Ended, Search, path, successor};
+use super::{Ended, Search};
 use crate::fingerprint::{Print, Printer};
-use crate::space::{Rows, Space};
+use crate::space::{Rows, Run, Space};
 use hashbrown::HashMap;
 use std::hash::BuildHasherDefault;
 use synod_kernel::Random;
-use synod_properties::Violation;
 
 /// The least depth at which each state was found.
 type Depths = HashMap<Print, u32, BuildHasherDefault<Printer>>;
 
 impl<S: Space> Search<'_, S> {
     /// The newest state first.
-    pub(super) fn depth_first(&mut self) -> Result<(), Ended<S::Name>> {
+    pub(super) fn depth_first(&mut self) -> Result<(), Ended> {
         let bound = self.options.depth_max;
         match (self.dive(bound)?, bound) {
             (true, Some(max)) => Err(Ended::Limit(format!("the depth limit of {max} steps"))),
@@ -24,7 +23,7 @@ impl<S: Space> Search<'_, S> {
     }
 
     /// The newest state first, within a bound that grows by one whenever it was met.
-    pub(super) fn deepening(&mut self) -> Result<(), Ended<S::Name>> {
+    pub(super) fn deepening(&mut self) -> Result<(), Ended> {
         for bound in 0.. {
             if self.options.depth_max.is_some_and(|max| bound > max) {
                 return Err(Ended::Limit(format!("the depth limit of {} steps", bound - 1)));
@@ -41,24 +40,24 @@ impl<S: Space> Search<'_, S> {
     fn forget(&mut self) {
         self.visited = Visited::new(self.options.store, false);
         self.parents = Parents::default();
-        (self.transitions, self.generated) = (0, self.start.len() as u64);
-        for at in 0..self.start.len() {
-            let state = self.start.at(at);
+        (self.transitions, self.generated) = (0, self.roots.rows.len() as u64);
+        for at in 0..self.roots.rows.len() {
+            let state = self.roots.rows.at(at);
             self.visited.insert(self.space.print(state), state);
             self.parents.push(u32::MAX, 0);
         }
     }
 
     /// Explores as deep as the bound allows; whether there is more beyond it.
-    fn dive(&mut self, bound: Option<u32>) -> Result<bool, Ended<S::Name>> {
+    fn dive(&mut self, bound: Option<u32>) -> Result<bool, Ended> {
         let mut stack = S::Rows::default();
         let mut numbers: Vec<(u32, u32)> = Vec::new();
         let mut depths = bound.map(|_| Depths::default());
-        for at in 0..self.start.len() {
-            stack.add(self.start.at(at));
+        for at in 0..self.roots.rows.len() {
+            stack.add(self.roots.rows.at(at));
             numbers.push((at as u32, 0));
             if let Some(depths) = &mut depths {
-                depths.insert(self.space.print(self.start.at(at)), 0);
+                depths.insert(self.space.print(self.roots.rows.at(at)), 0);
             }
         }
         let (mut one, mut more) = (S::Rows::default(), false);
@@ -83,22 +82,22 @@ impl<S: Space> Search<'_, S> {
     }
 
     /// Walks at random from an initial state until nothing more happens or the walk is long enough.
-    pub(super) fn walks(&mut self, seed: u64, walks: u64, length: u32) -> Result<(), Ended<S::Name>> {
-        if self.start.len() == 0 {
+    pub(super) fn walks(&mut self, seed: u64, walks: u64, length: u32) -> Result<(), Ended> {
+        if self.roots.rows.len() == 0 {
             return Ok(());
         }
         let mut random = Random::new(seed);
         for walk in 0..walks {
-            let root = random.below(self.start.len() as u64) as usize;
+            let root = random.below(self.roots.rows.len() as u64) as usize;
             let mut here = S::Rows::default();
-            here.add(self.start.at(root));
-            let mut way = Vec::new();
+            here.add(self.roots.rows.at(root));
+            let mut run = Run { start: self.roots.places[root], places: Vec::new() };
             for depth in 0..length {
                 let mut chunk = Chunk::<S>::default();
                 let broken = self.expand_chunks(std::slice::from_mut(&mut chunk), &here, &[1]);
                 if let Some((_, place, violation)) = broken {
-                    way.extend(place);
-                    return Err(self.broken_walk(root, &way, violation));
+                    run.places.extend(place);
+                    return Err(Ended::Broken(violation, run));
                 }
                 if chunk.candidates.is_empty() {
                     break;
@@ -107,13 +106,13 @@ impl<S: Space> Search<'_, S> {
                 let Candidate { print, place, step, .. } = chunk.candidates.swap_remove(pick);
                 let mut next = S::Rows::default();
                 self.space.build(here.at(0), step, &mut next);
-                way.push(place);
+                run.places.push(place);
                 here = next;
                 self.visited.insert(print, here.at(0));
                 self.reached |= self.space.reached(here.at(0));
                 self.depth = self.depth.max(depth + 1);
                 if let Some(violation) = self.space.broken(here.at(0)) {
-                    return Err(self.broken_walk(root, &way, violation));
+                    return Err(Ended::Broken(violation, run));
                 }
             }
             if walk.is_multiple_of(64) {
@@ -123,19 +122,6 @@ impl<S: Space> Search<'_, S> {
         Err(Ended::Limit(format!("{walks} random walks of at most {length} steps (seed {seed})")))
     }
 
-    /// The run of a walk, by the places of its steps.
-    fn broken_walk(&mut self, root: usize, way: &[u32], violation: Violation) -> Ended<S::Name> {
-        let (mut names, mut here) = (self.roots[root].clone(), S::Rows::default());
-        here.add(self.start.at(root));
-        for (at, &place) in way.iter().enumerate() {
-            names.push(self.space.name(here.at(0), place as usize));
-            if at + 1 < way.len() {
-                here = successor(&self.space, here.at(0), place);
-            }
-        }
-        Ended::Broken(violation, names)
-    }
-
     fn expand_deep(
         &mut self,
         one: &S::Rows,
@@ -143,7 +129,7 @@ impl<S: Space> Search<'_, S> {
         stack: &mut S::Rows,
         numbers: &mut Vec<(u32, u32)>,
         mut depths: Option<&mut Depths>,
-    ) -> Result<(), Ended<S::Name>> {
+    ) -> Result<(), Ended> {
         let mut chunk = Chunk::<S>::default();
         let broken = self.expand_chunks(std::slice::from_mut(&mut chunk), one, &[1]);
         let broken = broken.map(|(_, place, violation)| (place, violation));
@@ -169,30 +155,17 @@ impl<S: Space> Search<'_, S> {
             numbers.push((found, depth + 1));
             if let Some(violation) = self.space.broken(stack.at(before)) {
                 self.depth = self.depth.max(depth + 1);
-                let (names, _) = path(&mut self.space, &self.roots, &self.start, &self.parents, found);
-                return Err(Ended::Broken(violation, names));
+                return Err(Ended::Broken(violation, self.run_to(found)));
             }
         }
         match broken {
             None => Ok(()),
             Some((place, violation)) => {
                 self.depth = self.depth.max(depth);
-                Err(self.broken_deep(one, number, place, violation))
+                let mut run = self.run_to(number);
+                run.places.extend(place);
+                Err(Ended::Broken(violation, run))
             }
         }
-    }
-
-    fn broken_deep(
-        &mut self,
-        one: &S::Rows,
-        number: u32,
-        place: Option<u32>,
-        violation: Violation,
-    ) -> Ended<S::Name> {
-        let (mut names, _) = path(&mut self.space, &self.roots, &self.start, &self.parents, number);
-        if let Some(place) = place {
-            names.push(self.space.name(one.at(0), place as usize));
-        }
-        Ended::Broken(violation, names)
     }
 }

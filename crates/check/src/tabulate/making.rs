@@ -1,17 +1,171 @@
-//! How the entries of the table are made: by the kernel's `enabled` and `step`.
+//! How the entries of the tables are made: by the kernel's `enabled` and `step`, from the values that the numbers stand for.
 
 use super::change::{Called, Change, Entry, NONE, Told, Whose, whose};
-use super::flight::{Flying, Landing};
-use super::tables::Asked;
-use super::{BROKEN, Tabulated};
-use crate::worlds::{Owed, judge, laws};
-use synod_kernel::{Budget, Choice, Cut, Fairness, Keeping, Move, Observed, Rep, Status, World, step};
+use super::flight::{Envelope, Flying, Landing};
+use super::tables::{Asked, Tables};
+use super::{BROKEN, HEAD, Tabulated, write_print};
+use crate::fingerprint::{Print, print_of};
+use crate::intern::Interner;
+use crate::reference::{Concrete, starts};
+use crate::space::{Rows, Start, Words};
+use crate::worlds::{Owed, goals, judge, laws};
+use synod_kernel::{
+    Budget, Choice, Cut, Fairness, Keeping, Move, Network, Observed, Rep, SeatId, Setting, Status, World,
+    step,
+};
 use synod_model::Process;
-use synod_properties::{Monitor, Violation};
+use synod_properties::{Kind, Monitor, Violation};
 
-impl<P: Process, M: Monitor<P::Request, P::Indication>> Tabulated<'_, P, M> {
+/// What makes the tables of a [`Tabulated`]: all that holds an algorithm's values.
+pub(crate) struct Maker<'a, P: Process, M> {
+    pub(super) tables: Tables<'a, P>,
+    pub(super) monitor: &'a M,
+    /// How runs begin.
+    pub(super) starts: Vec<Vec<Move<P::Message, P::Timer>>>,
+    /// Whether moves that change nothing are kept, since they serve a class of fairness.
+    idle_too: bool,
+    pub(super) monitors: Interner<M>,
+    observations: Interner<Vec<Observed<u32, u32>>>,
+    classes: Interner<Choice<u32, u32>>,
+}
+
+/// Empty tables, and what makes their entries.
+pub(crate) fn tables<'a, P: Process, M: Monitor<P::Request, P::Indication>>(
+    setting: &'a Setting<P>,
+    monitor: &'a M,
+    measure: fn(&P) -> u64,
+) -> (Maker<'a, P, M>, Tabulated) {
+    let properties = monitor.properties();
+    let live = properties.iter().any(|p| p.kind == Kind::Liveness);
+    let mut observations = Interner::new();
+    observations.intern(Vec::new());
+    let maker = Maker {
+        tables: Tables::new(setting, measure),
+        monitor,
+        starts: Vec::new(),
+        idle_too: live,
+        monitors: Interner::new(),
+        observations,
+        classes: Interner::new(),
+    };
+    (maker, Tabulated::new(setting, properties))
+}
+
+impl<P: Process, M: Monitor<P::Request, P::Indication>> Maker<'_, P, M> {
+    /// How runs begin.
+    pub(crate) fn start(&mut self, space: &mut Tabulated) -> Start<Words> {
+        let (start, moves) = starts(self.tables.setting, self.monitor);
+        self.starts = moves;
+        let mut rows = Words::default();
+        for state in start.rows {
+            let words = self.words(space, state);
+            rows.add(&words);
+        }
+        self.note_values(space);
+        Start { rows, broken: start.broken }
+    }
+
+    /// Makes all entries that the expansion of a state needs.
+    pub(crate) fn fill(&mut self, space: &mut Tabulated, words: &[u32]) {
+        let (rest, monitor) = (words[HEAD + space.seats], words[HEAD + space.seats + 1]);
+        let world = space.world(words);
+        for seat in 0..space.seats {
+            let state = words[HEAD + seat];
+            let known = space.stance(rest, seat, state);
+            let stance = known.unwrap_or_else(|| self.make_stance(space, &world, rest, seat));
+            self.judge_all(space, monitor, space.own[stance as usize]);
+        }
+        if space.global[rest as usize].0 == NONE {
+            let range = self.entry(space, &world, Entry::Global);
+            space.global[rest as usize] = range;
+        }
+        self.judge_all(space, monitor, space.global[rest as usize]);
+        let mut last = NONE;
+        for &envelope in &words[HEAD + space.seats + 2..] {
+            if space.is_behind(std::mem::replace(&mut last, envelope), envelope) {
+                continue;
+            }
+            let range = space.heard(words, rest, envelope);
+            let range = range.unwrap_or_else(|_| self.make_heard(space, &world, (rest, envelope), words));
+            self.judge_all(space, monitor, range);
+        }
+        self.note_values(space);
+    }
+
+    /// Tells the space what it knows of values beside their numbers.
+    fn note_values(&self, space: &mut Tabulated) {
+        space.down.extend(self.tables.facts[space.down.len()..].iter().map(|facts| facts.down));
+        space.values = self.tables.seats.memory() + self.monitors.memory();
+    }
+
+    fn seat_part(&self, seat: usize, state: u32) -> Print {
+        print_of(&("seat", seat as u32, self.tables.seats.print(state)))
+    }
+
+    fn monitor(&mut self, space: &mut Tabulated, monitor: M) -> u32 {
+        let (id, new) = self.monitors.intern(monitor);
+        if new {
+            space.monitor_parts.push(print_of(&("monitor", self.monitors.print(id))));
+            space.goals.push(goals(&space.properties, self.monitors.get(id)));
+        }
+        id
+    }
+
+    fn envelope(&self, space: &mut Tabulated, envelope: Envelope) -> u32 {
+        space.envelopes.number(envelope, self.tables.messages.print(envelope.2))
+    }
+
+    /// A state of plain values as words.
+    fn words(&mut self, space: &mut Tabulated, state: Concrete<P, M>) -> Vec<u32> {
+        let Concrete { world, network, monitor } = state;
+        let mut words = vec![0; HEAD];
+        words.extend(world.seats.into_iter().map(|seat| self.tables.seat(seat)));
+        let (rest, monitor) = (space.rest(world.rest), self.monitor(space, monitor));
+        words.extend([rest, monitor]);
+        words.extend(self.numbers(space, &network));
+        let mut print = space.rest_parts[rest as usize].wrapping_add(space.monitor_parts[monitor as usize]);
+        for seat in 0..space.seats {
+            print = print.wrapping_add(self.seat_part(seat, words[HEAD + seat]));
+        }
+        print = print.wrapping_add(space.print_in_flight(space.in_flight(&words)));
+        write_print(&mut words, print);
+        words
+    }
+
+    /// What is in flight in a plain network, as numbers in the order in which a state has them.
+    fn numbers(&mut self, space: &mut Tabulated, network: &Network<P::Message>) -> Vec<u32> {
+        let mut numbers = Vec::new();
+        for envelope in network.copies() {
+            let message = self.tables.messages.intern(envelope.message.clone()).0;
+            numbers.push(self.envelope(space, (envelope.to, envelope.from, message)));
+        }
+        if space.keeping != Keeping::Queues {
+            numbers.sort_unstable();
+        }
+        numbers
+    }
+
+    /// A seat in a state and a rest in which it was not seen yet.
+    fn make_stance(&mut self, space: &mut Tabulated, world: &World<u32>, rest: u32, seat: usize) -> u32 {
+        let own = self.entry(space, world, Entry::Own(SeatId(seat as u32)));
+        space.add_stance((rest, seat, world.seats[seat]), own)
+    }
+
+    /// What comes of a message in flight that was not tried on this stance yet.
+    fn make_heard(
+        &mut self,
+        space: &mut Tabulated,
+        world: &World<u32>,
+        (rest, envelope): (u32, u32),
+        words: &[u32],
+    ) -> (u32, u32) {
+        let range = self.entry(space, world, Entry::Heard(space.envelopes.values[envelope as usize]));
+        space.add_heard((rest, envelope), words, range);
+        range
+    }
+
     /// Makes an entry of the table: all moves of one kind out of a world, by the kernel's `enabled` and `step`.
-    pub(super) fn entry(&mut self, world: &World<u32>, entry: Entry) -> (u32, u32) {
+    fn entry(&mut self, space: &mut Tabulated, world: &World<u32>, entry: Entry) -> (u32, u32) {
         let laws = laws(self.tables.setting);
         let flying = match entry {
             Entry::Heard(envelope) => Flying(Some(envelope)),
@@ -30,17 +184,17 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Tabulated<'_, P, M> {
                 choices.push(choice);
             }
         });
-        let first = self.changes.len() as u32;
+        let first = space.changes.len() as u32;
         for choice in choices {
-            self.moves(world, &choice);
+            self.moves(space, world, &choice);
         }
-        (first, self.changes.len() as u32)
+        (first, space.changes.len() as u32)
     }
 
     /// Adds every move of a choice: every outcome of its handler's draws, every crash inside it that matters.
-    fn moves(&mut self, world: &World<u32>, choice: &Choice<u32, u32>) {
+    fn moves(&mut self, space: &mut Tabulated, world: &World<u32>, choice: &Choice<u32, u32>) {
         let Some(list) = self.ways(world, choice) else {
-            return self.take(world, choice, None, None);
+            return self.take(space, world, choice, None, None);
         };
         let budgets = &world.rest.budgets;
         let crashes = [(false, budgets.restarts.any()), (true, budgets.stops.any())];
@@ -48,14 +202,14 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Tabulated<'_, P, M> {
             let outcome = &self.tables.outcome_lists[list as usize][pick];
             if let Err(violation) = &outcome.then {
                 let violation = violation.clone();
-                self.fail(choice, (list, pick), violation);
+                self.fail(space, choice, (list, pick), violation);
                 continue;
             }
             let places: Vec<u32> = outcome.cuts.iter().map(|(before, _)| *before).collect();
-            self.take(world, choice, Some((list, pick)), None);
+            self.take(space, world, choice, Some((list, pick)), None);
             for before in places {
                 for (forever, _) in crashes.into_iter().filter(|(_, any)| *any) {
-                    self.take(world, choice, Some((list, pick)), Some(Cut { before, forever }));
+                    self.take(space, world, choice, Some((list, pick)), Some(Cut { before, forever }));
                 }
             }
         }
@@ -81,6 +235,7 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Tabulated<'_, P, M> {
     /// handler, if one runs.
     fn take(
         &mut self,
+        space: &mut Tabulated,
         world: &World<u32>,
         choice: &Choice<u32, u32>,
         outcome: Option<(u32, usize)>,
@@ -99,7 +254,7 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Tabulated<'_, P, M> {
         let number = self.classes.intern(choice.clone()).0;
         let called = Move { choice: choice.clone(), draws: Vec::new(), cut };
         let class = Owed::of(&called, fairness).class(u64::from(number));
-        let (told, change) = self.change(world, after, landing, class);
+        let (told, change) = self.change(space, (world, after), landing, class);
         let idle = change.seat == NONE
             && change.rest == NONE
             && told.observed == 0
@@ -109,33 +264,39 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Tabulated<'_, P, M> {
         if idle && !(self.idle_too && class != 0) {
             return;
         }
-        self.told.push(told);
-        self.changes.push(change);
+        space.told.push(told);
+        space.changes.push(change);
         let draws = outcome.map_or_else(Vec::new, |(list, pick)| {
             self.tables.outcome_lists[list as usize][pick].draws.clone()
         });
-        self.called.push(Called { choice: choice.clone(), draws, cut });
+        space.called.push(Called { choice: choice.clone(), draws, cut });
     }
 
     /// Adds a move whose handler fails.
-    fn fail(&mut self, choice: &Choice<u32, u32>, next: (u32, usize), violation: Violation) {
-        let failure = self.failures.len() as u32;
-        self.failures.push(violation);
-        self.told.push(Told { failure, ..Told::NOTHING });
-        self.changes.push(Change::NOTHING);
+    fn fail(
+        &mut self,
+        space: &mut Tabulated,
+        choice: &Choice<u32, u32>,
+        next: (u32, usize),
+        violation: Violation,
+    ) {
+        let failure = space.failures.len() as u32;
+        space.failures.push(violation);
+        space.told.push(Told { failure, ..Told::NOTHING });
+        space.changes.push(Change::NOTHING);
         let draws = self.tables.outcome_lists[next.0 as usize][next.1].draws.clone();
-        self.called.push(Called { choice: choice.clone(), draws, cut: None });
+        space.called.push(Called { choice: choice.clone(), draws, cut: None });
     }
 
     fn change(
         &mut self,
-        before: &World<u32>,
-        after: World<u32>,
+        space: &mut Tabulated,
+        (before, after): (&World<u32>, World<u32>),
         landing: Landing,
         class: u64,
     ) -> (Told, Change) {
         let (mut told, mut change) = (Told::NOTHING, Change { class, ..Change::NOTHING });
-        let mut changed = (0..self.seats).filter(|&s| before.seats[s] != after.seats[s]);
+        let mut changed = (0..space.seats).filter(|&s| before.seats[s] != after.seats[s]);
         if let Some(seat) = changed.next() {
             assert!(changed.next().is_none(), "a step changes one seat");
             (change.seat, change.after) = (seat as u32, after.seats[seat]);
@@ -146,33 +307,33 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Tabulated<'_, P, M> {
             }
         }
         if before.rest != after.rest {
-            let (old, new) = (self.rest(before.rest.clone()), self.rest(after.rest));
+            let (old, new) = (space.rest(before.rest.clone()), space.rest(after.rest));
             change.rest = new;
-            let parts = (self.rest_parts[new as usize], self.rest_parts[old as usize]);
+            let parts = (space.rest_parts[new as usize], space.rest_parts[old as usize]);
             told.delta = told.delta.wrapping_add(parts.0).wrapping_sub(parts.1);
         }
         let (mut taken, mut sent) = (landing.taken, landing.sent);
         if let Some(envelope) = taken
-            && self.keeping != Keeping::Queues
+            && space.keeping != Keeping::Queues
             && let Some(at) = sent.iter().position(|s| *s == envelope)
         {
             // taken and put back
             sent.remove(at);
             taken = None;
         }
-        let first = self.sent.len() as u32;
+        let first = space.sent.len() as u32;
         for envelope in sent {
-            let number = self.envelope(envelope);
-            self.sent.push(number);
+            let number = self.envelope(space, envelope);
+            space.sent.push(number);
         }
-        change.sent = (first, self.sent.len() as u32);
-        change.taken = taken.map_or(NONE, |envelope| self.envelope(envelope));
+        change.sent = (first, space.sent.len() as u32);
+        change.taken = taken.map_or(NONE, |envelope| self.envelope(space, envelope));
         change.discarded = landing.discarded.map_or(NONE, |seat| seat.0);
         told.observed = self.observations.intern(landing.observed).0;
-        told.depends = self.keeping != Keeping::Bag || change.discarded != NONE;
+        told.depends = space.keeping != Keeping::Bag || change.discarded != NONE;
         if !told.depends {
-            let parts = &self.envelopes.parts;
-            let sent = &self.sent[first as usize..];
+            let parts = &space.envelopes.parts;
+            let sent = &space.sent[first as usize..];
             let sum = sent.iter().fold(told.delta, |sum, &e| sum.wrapping_add(parts[e as usize]));
             let taken = if change.taken == NONE { 0 } else { parts[change.taken as usize] };
             told.delta = sum.wrapping_sub(taken);
@@ -181,25 +342,25 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Tabulated<'_, P, M> {
     }
 
     /// Makes what the moves of a range need to be judged by a monitor.
-    pub(super) fn judge_all(&mut self, monitor: u32, (from, to): (u32, u32)) {
+    fn judge_all(&mut self, space: &mut Tabulated, monitor: u32, (from, to): (u32, u32)) {
         for change in from..to {
-            let observed = self.told[change as usize].observed;
+            let observed = space.told[change as usize].observed;
             let key = u64::from(monitor) << 32 | u64::from(observed);
-            if observed == 0 || self.judged.get(key).is_some() {
+            if observed == 0 || space.judged.get(key).is_some() {
                 continue;
             }
-            let after = match self.judge(monitor, observed) {
+            let after = match self.judge(space, monitor, observed) {
                 Ok(after) => after,
                 Err(violation) => {
-                    self.failures.push(violation);
-                    BROKEN + self.failures.len() as u32 - 1
+                    space.failures.push(violation);
+                    BROKEN + space.failures.len() as u32 - 1
                 }
             };
-            self.judged.insert(key, (after, 0));
+            space.judged.insert(key, (after, 0));
         }
     }
 
-    fn judge(&mut self, monitor: u32, observed: u32) -> Result<u32, Violation> {
+    fn judge(&mut self, space: &mut Tabulated, monitor: u32, observed: u32) -> Result<u32, Violation> {
         let mut after = self.monitors.get(monitor).clone();
         let tables = &self.tables;
         for observed in self.observations.get(observed) {
@@ -212,6 +373,6 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Tabulated<'_, P, M> {
             };
             judge(&mut after, &observed)?;
         }
-        Ok(self.monitor(after))
+        Ok(self.monitor(space, after))
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::seat::SeatId;
 use serde::{Deserialize, Serialize};
+use std::convert::Infallible;
 use std::fmt;
 use synod_model::Output;
 
@@ -180,22 +181,32 @@ impl<M, T> Choice<M, T> {
 
     /// The same choice over other representations.
     pub fn map<M2, T2>(self, message: impl FnOnce(M) -> M2, timer: impl FnOnce(T) -> T2) -> Choice<M2, T2> {
-        match self {
+        let Ok(mapped) = self.try_map(|m| Ok::<_, Infallible>(message(m)), |t| Ok(timer(t)));
+        mapped
+    }
+
+    /// The same choice over other representations, if there is one.
+    pub fn try_map<M2, T2, E>(
+        self,
+        message: impl FnOnce(M) -> Result<M2, E>,
+        timer: impl FnOnce(T) -> Result<T2, E>,
+    ) -> Result<Choice<M2, T2>, E> {
+        Ok(match self {
             Self::Init { seat } => Choice::Init { seat },
             Self::Corrupt { seat } => Choice::Corrupt { seat },
-            Self::Lie { from, to, message: m } => Choice::Lie { from, to, message: message(m) },
+            Self::Lie { from, to, message: m } => Choice::Lie { from, to, message: message(m)? },
             Self::Request { seat } => Choice::Request { seat },
-            Self::Deliver { from, to, message: m } => Choice::Deliver { from, to, message: message(m) },
-            Self::Duplicate { from, to, message: m } => Choice::Duplicate { from, to, message: message(m) },
-            Self::Lose { from, to, message: m } => Choice::Lose { from, to, message: message(m) },
-            Self::Fire { seat, timer: t } => Choice::Fire { seat, timer: timer(t) },
+            Self::Deliver { from, to, message: m } => Choice::Deliver { from, to, message: message(m)? },
+            Self::Duplicate { from, to, message: m } => Choice::Duplicate { from, to, message: message(m)? },
+            Self::Lose { from, to, message: m } => Choice::Lose { from, to, message: message(m)? },
+            Self::Fire { seat, timer: t } => Choice::Fire { seat, timer: timer(t)? },
             Self::Output { seat, output } => Choice::Output { seat, output },
             Self::Sync { seat } => Choice::Sync { seat },
             Self::Crash { seat, forever, kept, torn } => Choice::Crash { seat, forever, kept, torn },
             Self::Recover { seat } => Choice::Recover { seat },
             Self::Sever { links } => Choice::Sever { links },
             Self::Heal => Choice::Heal,
-        }
+        })
     }
 }
 

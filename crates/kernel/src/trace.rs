@@ -13,6 +13,7 @@ use crate::seat::{Seat, SeatId};
 use crate::setting::Setting;
 use crate::world::{Ground, Laws, Observed, World, step};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
@@ -104,6 +105,32 @@ impl<P: Process> Line<P> {
     /// The move that the step takes.
     pub fn chosen(&self) -> Move<P::Message, P::Timer> {
         Move { choice: self.choice.clone(), draws: self.draws.clone(), cut: self.cut }
+    }
+}
+
+/// What a line asks of a replay: all else of it follows, and is compared as text. Only here do an algorithm's own values
+/// matter, so that a line is read in one way for all algorithms.
+#[derive(Deserialize)]
+struct Asked<'a> {
+    #[serde(default)]
+    at: Option<u64>,
+    #[serde(rename = "do", borrow)]
+    choice: Choice<&'a RawValue, &'a RawValue>,
+    #[serde(default)]
+    draws: Vec<u32>,
+    #[serde(default)]
+    cut: Option<Cut>,
+}
+
+impl<'a> Asked<'a> {
+    fn of(line: &'a str) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(line)
+    }
+
+    fn chosen<P: Process>(self) -> Result<Move<P::Message, P::Timer>, serde_json::Error> {
+        let message = |m: &RawValue| serde_json::from_str(m.get());
+        let timer = |t: &RawValue| serde_json::from_str(t.get());
+        Ok(Move { choice: self.choice.try_map(message, timer)?, draws: self.draws, cut: self.cut })
     }
 }
 
@@ -553,7 +580,7 @@ pub struct Replayed<P: Process> {
 /// Replays a trace: takes its choices again and compares every line.
 pub fn replay<P: Process>(content: &str) -> Result<Replayed<P>, TraceError> {
     let header = header(content)?;
-    let (steps, end) = whole::<P>(content)?;
+    let (steps, end) = whole(content)?;
     let setting: Setting<P> = serde_json::from_value(header.setting)
         .map_err(|e| TraceError::Damaged { line: 1, what: format!("its setting: {e}") })?;
     setting.fits().map_err(|what| TraceError::Damaged { line: 1, what: format!("its setting: {what}") })?;
@@ -561,21 +588,20 @@ pub fn replay<P: Process>(content: &str) -> Result<Replayed<P>, TraceError> {
 }
 
 /// The step lines and the end of a trace that is as it was written.
-fn whole<P: Process>(content: &str) -> Result<(Vec<&str>, End), TraceError> {
+fn whole(content: &str) -> Result<(Vec<&str>, End), TraceError> {
     let lines: Vec<&str> = content.split_terminator('\n').collect();
     if !content.ends_with('\n') {
         return Err(TraceError::Truncated { line: lines.len() - 1 });
     }
     let (last, before) = lines.split_last().expect("a trace has a header");
     let steps = before.get(1..).unwrap_or_default();
-    let written: EndLine =
-        serde_json::from_str(last).map_err(|e| match serde_json::from_str::<Line<P>>(last) {
-            Err(_) if !before.is_empty() => TraceError::Damaged { line: lines.len(), what: e.to_string() },
-            _ => TraceError::Truncated { line: lines.len() },
-        })?;
+    let written: EndLine = serde_json::from_str(last).map_err(|e| match Asked::of(last) {
+        Err(_) if !before.is_empty() => TraceError::Damaged { line: lines.len(), what: e.to_string() },
+        _ => TraceError::Truncated { line: lines.len() },
+    })?;
     let expected = EndLine::new(&content[..content.len() - last.len() - 1], written.end);
     if expected.digest != written.digest {
-        return Err(damage::<P>(steps));
+        return Err(damage(steps));
     }
     if serde_json::to_string(&expected).expect("a trace is plain data") != **last {
         let what = "it is not written as this format writes it".to_owned();
@@ -589,9 +615,9 @@ fn whole<P: Process>(content: &str) -> Result<(Vec<&str>, End), TraceError> {
 }
 
 /// Where a trace whose digest does not fit is damaged, as far as one line alone shows it.
-fn damage<P: Process>(steps: &[&str]) -> TraceError {
+fn damage(steps: &[&str]) -> TraceError {
     let unreadable = steps.iter().enumerate().find_map(|(i, step)| {
-        let error = serde_json::from_str::<Line<P>>(step).err()?;
+        let error = Asked::of(step).err()?;
         Some(TraceError::Damaged { line: i + 2, what: error.to_string() })
     });
     unreadable.unwrap_or_else(|| TraceError::Damaged {
@@ -605,14 +631,13 @@ fn replay_lines<P: Process>(setting: &Setting<P>, lines: &[&str]) -> Result<Vec<
     let mut steps = Vec::with_capacity(lines.len());
     for (i, recorded) in lines.iter().enumerate() {
         let line = i + 2;
-        let parsed: Line<P> =
-            serde_json::from_str(recorded).map_err(|e| TraceError::Damaged { line, what: e.to_string() })?;
+        let damaged = |e: serde_json::Error| TraceError::Damaged { line, what: e.to_string() };
+        let asked = Asked::of(recorded).map_err(damaged)?;
+        let (at, chosen) = (asked.at, asked.chosen::<P>().map_err(damaged)?);
         let step = recorder.steps();
-        let replayed = recorder.step(parsed.at, parsed.chosen()).ok_or_else(|| TraceError::NotEnabled {
-            line,
-            step,
-            choice: parsed.choice.to_string(),
-        })?;
+        let choice = chosen.choice.clone();
+        let refused = || TraceError::NotEnabled { line, step, choice: choice.to_string() };
+        let replayed = recorder.step(at, chosen).ok_or_else(refused)?;
         let text = serde_json::to_string(&replayed).expect("a trace is plain data");
         if text != **recorded {
             return Err(TraceError::Differs { line, step, recorded: (*recorded).to_owned(), replayed: text });

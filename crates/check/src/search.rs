@@ -353,13 +353,16 @@ impl<S: Space> Search<'_, S> {
         number: u32,
         next: &mut Frontier<S::Rows>,
     ) -> Result<(), Ended> {
-        /// How many chunks are expanded before what they found is looked up; the same for any number of threads, since
-        /// tables are filled, and what was seen before is looked at, from one such batch to the next.
-        const ABREAST: usize = 8;
+        let abreast = match &self.threads {
+            // a reduction looks at what was seen before: always after the same states
+            _ if self.options.partial_order => 16,
+            None => 1,
+            Some(threads) => 8 * threads.count(),
+        };
         let mut chunks: Vec<Chunk<S>> = Vec::new();
-        chunks.resize_with(ABREAST, Chunk::default);
-        for first in (0..rows.len()).step_by(CHUNK * ABREAST) {
-            let count = (rows.len() - first).div_ceil(CHUNK).min(ABREAST);
+        chunks.resize_with(abreast, Chunk::default);
+        for first in (0..rows.len()).step_by(CHUNK * abreast) {
+            let count = (rows.len() - first).div_ceil(CHUNK).min(abreast);
             let ends: Vec<usize> = (1..=count).map(|i| rows.len().min(first + i * CHUNK)).collect();
             let chunks = &mut chunks[..count];
             for (i, chunk) in chunks.iter_mut().enumerate() {
@@ -385,22 +388,14 @@ impl<S: Space> Search<'_, S> {
         (rows, number): (&S::Rows, u32),
         ends: &[usize],
     ) -> Option<(usize, Option<u32>, Violation)> {
-        while self.expand_known(chunks, rows, ends) {
-            // each chunk goes on where it lacked an entry: all get theirs, in order, and then go on side by side
-            let blocked = chunks.iter().zip(ends).filter(|(chunk, end)| chunk.is_blocked(**end));
-            for chunk in blocked.map(|(chunk, _)| chunk) {
-                (self.fill)(&mut self.space, rows.at(chunk.next));
-                self.filled.push(number + chunk.next as u32);
-            }
-        }
+        self.expand_known(chunks, rows, ends);
         let mut broken = None;
-        for chunk in chunks {
+        for (chunk, &end) in chunks.iter_mut().zip(ends) {
             if broken.is_some() {
-                chunk.candidates.clear();
-                chunk.outside.clear();
-                (chunk.generated, chunk.transitions, chunk.sum) = (0, 0, 0);
+                chunk.forget();
                 continue;
             }
+            self.expand_rest(chunk, (rows, number), end);
             self.generated += std::mem::take(&mut chunk.generated);
             self.transitions += std::mem::take(&mut chunk.transitions);
             self.sum = self.sum.wrapping_add(std::mem::take(&mut chunk.sum));
@@ -411,19 +406,47 @@ impl<S: Space> Search<'_, S> {
         broken
     }
 
-    /// Expands what the tables suffice for; whether a chunk lacks an entry.
-    fn expand_known(&self, chunks: &mut [Chunk<S>], rows: &S::Rows, ends: &[usize]) -> bool {
+    /// On several threads, expands all that the tables suffice for.
+    fn expand_known(&self, chunks: &mut [Chunk<S>], rows: &S::Rows, ends: &[usize]) {
+        let Some(threads) = self.threads.as_ref().filter(|_| chunks.len() > 1) else { return };
         let visited = self.options.partial_order.then_some(&self.visited);
         let (space, pairs) = (&self.space, chunks.iter_mut().zip(ends));
-        match &self.threads {
-            Some(threads) if ends.len() > 1 => {
-                let open = pairs.filter(|(chunk, end)| chunk.is_blocked(**end));
-                let jobs = open.map(|(chunk, &end)| job(move || chunk.expand(space, visited, rows, end)));
-                threads.run(jobs.collect());
+        let jobs = pairs.map(|(chunk, &end)| job(move || chunk.expand_known(space, visited, rows, end)));
+        threads.run(jobs.collect());
+    }
+
+    /// Expands what lacked an entry, in order: the tables are filled at the same states on any number of threads.
+    fn expand_rest(&mut self, chunk: &mut Chunk<S>, (rows, number): (&S::Rows, u32), end: usize) {
+        let blocked = std::mem::take(&mut chunk.blocked);
+        for &row in &blocked {
+            if chunk.is_stopped() {
+                break;
             }
-            _ => pairs.for_each(|(chunk, &end)| chunk.expand(space, visited, rows, end)),
+            self.expand_filling(chunk, (rows, number), row as usize);
         }
-        chunks.iter().zip(ends).any(|(chunk, &end)| chunk.is_blocked(end))
+        if !blocked.is_empty() && chunk.is_stopped() {
+            // which one is the first to stop at is told by taking them in order
+            chunk.forget();
+        } else if !blocked.is_empty() {
+            chunk.sort();
+            chunk.next = end;
+        }
+        while chunk.next < end && !chunk.is_stopped() {
+            self.expand_filling(chunk, (rows, number), chunk.next);
+        }
+    }
+
+    /// Expands one state, and makes the entries that this needs.
+    fn expand_filling(&mut self, chunk: &mut Chunk<S>, (rows, number): (&S::Rows, u32), row: usize) {
+        let visited = self.options.partial_order.then_some(&self.visited);
+        chunk.next = row;
+        if chunk.expand_one(&self.space, visited, rows).is_err() {
+            (self.fill)(&mut self.space, rows.at(row));
+            self.filled.push(number + row as u32);
+            let visited = self.options.partial_order.then_some(&self.visited);
+            chunk.expand_one(&self.space, visited, rows).expect("what was filled lacks nothing");
+        }
+        chunk.next += 1;
     }
 
     /// Finds out which candidates are new.

@@ -25,9 +25,11 @@ pub(super) struct Chunk<S: Space> {
     pub(super) candidates: Vec<Candidate<S::Step>>,
     /// The first of its states.
     pub(super) first: usize,
-    /// The first state that was not expanded, since a table lacked an entry or a property broke.
+    /// The next state to expand.
     pub(super) next: usize,
     pub(super) broken: Option<(usize, u32, Violation)>,
+    /// The states that were passed by, since a table lacked an entry.
+    pub(super) blocked: Vec<u32>,
     pub(super) generated: u64,
     pub(super) transitions: u64,
     /// The sum of the fingerprints of those that were expanded.
@@ -47,6 +49,7 @@ impl<S: Space> Default for Chunk<S> {
             first: 0,
             next: 0,
             broken: None,
+            blocked: Vec::new(),
             generated: 0,
             transitions: 0,
             sum: 0,
@@ -63,23 +66,41 @@ impl<S: Space> Chunk<S> {
         self.broken.is_some() || self.ended.is_some()
     }
 
-    /// Whether it lacks an entry of a table.
-    pub(super) fn is_blocked(&self, end: usize) -> bool {
-        self.next < end && !self.is_stopped()
-    }
-
-    /// Expands the states from `next` on until a table lacks an entry or something is broken.
+    /// Expands the states from `next` on for which the tables suffice, up to one at which something is broken.
     ///
     /// With `visited`, steps that a reduction by partial order shows to be needless are left out.
-    pub(super) fn expand(&mut self, space: &S, visited: Option<&Visited<S>>, rows: &S::Rows, end: usize) {
+    pub(super) fn expand_known(
+        &mut self,
+        space: &S,
+        visited: Option<&Visited<S>>,
+        rows: &S::Rows,
+        end: usize,
+    ) {
         while self.next < end && !self.is_stopped() {
             if self.expand_one(space, visited, rows).is_err() {
-                return;
+                self.blocked.push(self.next as u32);
             }
             self.next += 1;
         }
     }
 
+    /// Back to its first state.
+    pub(super) fn forget(&mut self) {
+        self.next = self.first;
+        self.candidates.clear();
+        self.outside.clear();
+        self.blocked.clear();
+        (self.broken, self.ended) = (None, None);
+        (self.generated, self.transitions, self.sum) = (0, 0, 0);
+    }
+
+    /// Puts what was found in the order of states: two runs that are in order, which a stable sort merges.
+    pub(super) fn sort(&mut self) {
+        self.candidates.sort_by_key(|candidate| candidate.row);
+        self.outside.sort_by_key(|&(row, _, _)| row);
+    }
+
+    /// Expands the state at `next`.
     pub(super) fn expand_one(
         &mut self,
         space: &S,

@@ -67,6 +67,9 @@ fn tmp() {
     for n in 2..=9 {
         let a = explore(n, None, &Options::default());
         let b = explore(n, None, &Options { partial_order: true, ..Options::default() });
-        eprintln!("{n} {} {} {} | {} {} {}", a.states, a.transitions, a.depth, b.states, b.transitions, b.depth);
+        eprintln!(
+            "{n} {} {} {} | {} {} {}",
+            a.states, a.transitions, a.depth, b.states, b.transitions, b.depth
+        );
     }
 }

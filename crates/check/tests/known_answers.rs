@@ -41,7 +41,9 @@ fn abd((servers, clients): (u32, u32), fifo: bool, options: &Options) -> Report<
 
 #[test]
 fn small_abd_registers_have_the_same_states_on_both_engines() {
-    for (size, fifo, states) in [((2, 2), false, 544), ((2, 1), true, 0), ((2, 2), true, 0), ((3, 1), true, 0)] {
+    for (size, fifo, states) in
+        [((2, 2), false, 544), ((2, 1), true, 0), ((2, 2), true, 0), ((3, 1), true, 0)]
+    {
         let of = |engine, store| {
             let report = abd(size, fifo, &Options { engine, store, ..Options::default() });
             (report.states, report.transitions, report.depth)

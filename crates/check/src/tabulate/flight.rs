@@ -16,8 +16,8 @@ pub(super) struct Envelopes {
     pub(super) numbers: Map<Envelope, u32>,
     /// By number: the seats it goes to and comes from, and its place among those that go there.
     pub(super) ends: Vec<(u16, u16, u32)>,
-    /// By number: its part in a fingerprint.
-    pub(super) parts: Vec<Print>,
+    /// By number: its part in a fingerprint, where it is the first of its queue, or where there are no queues.
+    parts: Vec<Print>,
     /// By seat: how many go there.
     pub(super) arriving: Vec<u32>,
 }
@@ -28,6 +28,13 @@ impl Envelopes {
     pub(super) fn link(&self, number: u32) -> (u16, u16) {
         let (to, from, _) = self.ends[number as usize];
         (to, from)
+    }
+
+    /// Its part in a fingerprint, at this place of its queue.
+    #[inline]
+    pub(super) fn part(&self, number: u32, place: usize) -> Print {
+        let first = self.parts[number as usize];
+        if place == 0 { first } else { print_of(&(first, place)) }
     }
 
     /// The number of an envelope, whose message has this fingerprint.

@@ -247,8 +247,11 @@ impl Tabulated {
         if c.taken != NONE {
             let link = envelopes.link(c.taken);
             shortened = Some(link);
-            let queue = in_flight.iter().filter(|&&e| envelopes.link(e) == link);
-            for (place, &next) in queue.skip(1).enumerate() {
+            let oldest = in_flight.iter().position(|&e| e == c.taken).expect("what is taken is in flight");
+            for (place, &next) in in_flight[oldest + 1..].iter().enumerate() {
+                if envelopes.link(next) != link {
+                    break;
+                }
                 let (old, new) = (envelopes.part(next, place + 1), envelopes.part(next, place));
                 delta = delta.wrapping_add(new).wrapping_sub(old);
             }
@@ -256,8 +259,9 @@ impl Tabulated {
         let sent = &self.sent[c.sent.0 as usize..c.sent.1 as usize];
         for (at, &envelope) in sent.iter().enumerate() {
             let link = envelopes.link(envelope);
-            let queue = in_flight.iter().chain(&sent[..at]).filter(|&&e| envelopes.link(e) == link);
-            let place = queue.count() - usize::from(shortened == Some(link));
+            let queued =
+                |some: &[u32]| some.iter().map(|&e| usize::from(envelopes.link(e) == link)).sum::<usize>();
+            let place = queued(in_flight) + queued(&sent[..at]) - usize::from(shortened == Some(link));
             if place > 0 {
                 let (alone, behind) = (envelopes.part(envelope, 0), envelopes.part(envelope, place));
                 delta = delta.wrapping_add(behind).wrapping_sub(alone);

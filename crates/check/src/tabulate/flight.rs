@@ -9,6 +9,14 @@ use synod_model::Process;
 /// A message on its way: (to, from, message).
 pub(super) type Envelope = (SeatId, SeatId, u32);
 
+/// How many places of queues are known beforehand: most queues are short.
+const PLACES: usize = 4;
+
+/// The part in a fingerprint of an envelope at this place of its queue.
+fn placed(first: Print, place: usize) -> Print {
+    if place == 0 { first } else { print_of(&(first, place)) }
+}
+
 /// Envelopes as numbers, with what is looked up of each.
 #[derive(Default)]
 pub(super) struct Envelopes {
@@ -16,8 +24,8 @@ pub(super) struct Envelopes {
     pub(super) numbers: Map<Envelope, u32>,
     /// By number: the seats it goes to and comes from, and its place among those that go there.
     pub(super) ends: Vec<(u16, u16, u32)>,
-    /// By number: its part in a fingerprint, where it is the first of its queue, or where there are no queues.
-    parts: Vec<Print>,
+    /// By number: its part in a fingerprint at each of the first places of its queue; the first if there are no queues.
+    parts: Vec<[Print; PLACES]>,
     /// By seat: how many go there.
     pub(super) arriving: Vec<u32>,
 }
@@ -33,8 +41,8 @@ impl Envelopes {
     /// Its part in a fingerprint, at this place of its queue.
     #[inline]
     pub(super) fn part(&self, number: u32, place: usize) -> Print {
-        let first = self.parts[number as usize];
-        if place == 0 { first } else { print_of(&(first, place)) }
+        let parts = &self.parts[number as usize];
+        parts.get(place).copied().unwrap_or_else(|| placed(parts[0], place))
     }
 
     /// The number of an envelope, whose message has this fingerprint.
@@ -51,7 +59,8 @@ impl Envelopes {
         let short = |seat: SeatId| u16::try_from(seat.0).expect("a world to explore has few seats");
         self.ends.push((short(to), short(from), self.arriving[to.index()]));
         self.arriving[to.index()] += 1;
-        self.parts.push(print_of(&("in flight", to.0, from.0, print)));
+        let first = print_of(&("in flight", to.0, from.0, print));
+        self.parts.push(std::array::from_fn(|place| placed(first, place)));
         self.numbers.insert(envelope, number);
         number
     }

@@ -30,11 +30,12 @@ fn both_engines_count_the_same_states_of_queues() {
 #[test]
 fn the_reduction_keeps_a_verdict_and_little_more_than_one_run() {
     let reduced = Options { partial_order: true, ..Options::default() };
-    for (n, of_a_peer) in [(3, 61), (5, 97), (6, 115), (7, 133)] {
+    // SPIN has 399, 15,779, 106,435 and 723,053 states of these, and 61, 97, 115 and 133 with its reduction
+    for (n, unreduced, least) in [(3, 25, 13), (5, 150, 21), (6, 384, 25), (7, 995, 29)] {
         let whole = explore(n, None, &Options::default());
         let report = explore(n, None, &reduced);
         assert!(report.complete && report.holds() && whole.holds(), "{report}");
-        assert!(report.states <= of_a_peer && report.states < whole.states, "n = {n}: {report}");
+        assert_eq!((whole.states, report.states), (unreduced, least), "n = {n}");
         // what can be refuted still is, by a run that replays
         let leader = number_of_the_greatest(n);
         let refuted = explore(n, Some(leader), &reduced);
@@ -61,15 +62,4 @@ fn the_reduction_gives_the_same_with_any_number_of_threads() {
         (report.states, report.transitions, report.depth)
     };
     assert_eq!(of(1), of(2));
-}
-#[test]
-fn tmp() {
-    for n in 2..=9 {
-        let a = explore(n, None, &Options::default());
-        let b = explore(n, None, &Options { partial_order: true, ..Options::default() });
-        eprintln!(
-            "{n} {} {} {} | {} {} {}",
-            a.states, a.transitions, a.depth, b.states, b.transitions, b.depth
-        );
-    }
 }

@@ -1,7 +1,7 @@
 //! What is in flight, as numbers, and where the effects of a step land.
 
 use super::tables::{Map, Tables};
-use crate::fingerprint::{Print, print_of};
+use crate::fingerprint::{Print, placed, print_of};
 use synod_kernel::network::InFlight;
 use synod_kernel::{Ground, Observed, SeatId};
 use synod_model::Process;
@@ -11,11 +11,6 @@ pub(super) type Envelope = (SeatId, SeatId, u32);
 
 /// How many places of queues are known beforehand: most queues are short.
 const PLACES: usize = 4;
-
-/// The part in a fingerprint of an envelope at this place of its queue.
-fn placed(first: Print, place: usize) -> Print {
-    if place == 0 { first } else { print_of(&(first, place)) }
-}
 
 /// Envelopes as numbers, with what is looked up of each.
 #[derive(Default)]
@@ -93,6 +88,10 @@ impl<P: Process> Ground<Tables<'_, P>> for Landing {
 
     fn take(&mut self, from: SeatId, to: SeatId, message: &u32) {
         self.taken = Some((to, from, *message));
+    }
+
+    fn put_back(&mut self, _: SeatId, _: SeatId, _: u32) {
+        self.taken = None;
     }
 
     fn observe(&mut self, observed: Observed<u32, u32>) {

@@ -317,7 +317,7 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Maker<'_, P, M> {
             && space.keeping != Keeping::Queues
             && let Some(at) = sent.iter().position(|s| *s == envelope)
         {
-            // taken and put back
+            // taken and sent again
             sent.remove(at);
             taken = None;
         }

@@ -6,11 +6,17 @@
 //! state: [`Engine::Reference`] keeps plain values and is what [`Engine::Tabulating`], which interns them and tabulates the
 //! kernel's step, is tested against.
 
+// the disk of the tests is written for those outside of this crate
+#[cfg(test)]
+extern crate self as synod_check;
+
 pub mod chance;
+pub mod disk;
 pub mod fair;
 mod fingerprint;
 mod intern;
 mod judged;
+mod older;
 mod parallel;
 mod plain;
 mod reference;
@@ -22,6 +28,9 @@ mod space;
 pub mod system;
 mod table;
 mod tabulate;
+#[cfg(test)]
+#[path = "../tests/disk/mod.rs"]
+mod test_disk;
 #[cfg(test)]
 mod tests;
 pub mod time;

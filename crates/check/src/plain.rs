@@ -264,7 +264,7 @@ pub fn check_system<S: System>(
     let (judged, lassos) = judged.unwrap_or_default();
     counterexamples.extend(lassos);
     SystemReport {
-        verdicts: verdicts(&found, stopped.as_deref(), &counterexamples, &judged),
+        verdicts: options.asked(verdicts(&found, stopped.as_deref(), &counterexamples, &judged)),
         initial: found.initial,
         states: found.states,
         generated: found.generated,

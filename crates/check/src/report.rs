@@ -1,5 +1,6 @@
 //! What a check is asked, and what it answers.
 
+use crate::disk::{Disk, Notebook, Outside};
 use crate::shape::Part;
 use std::fmt;
 use synod_kernel::trace::{Broken, Header, Recorder, Writer};
@@ -74,12 +75,22 @@ pub struct Options {
     /// links without faults: where nobody else can send to a process anything that comes before what is in its queues,
     /// and nothing that it does next is observed, it alone moves. Nothing is judged of what happens for ever.
     pub partial_order: bool,
+    /// Whether safety and goals alone are judged: states are then known by fingerprints whatever is claimed to happen for
+    /// ever, and such claims have no verdict.
+    pub safety: bool,
     /// How many distinct states it may visit.
     pub states_max: u64,
     /// How many bytes it may use for them.
     pub memory_max: u64,
     /// Up to which depth it goes, in steps from the initial state; every state counted has been judged.
     pub depth_max: Option<u32>,
+    /// Where a breadth-first search by fingerprints puts what these bytes have no room for. Without it, it stops there.
+    pub disk: Option<Outside<dyn Disk>>,
+    /// Which check this is: what was saved of another is not gone on with.
+    pub subject: String,
+    /// Where such a search writes down how far it has come, when it is told to and before it stops short of the end; and
+    /// where it goes on from what was written there.
+    pub notebook: Option<Outside<dyn Notebook>>,
 }
 
 impl Default for Options {
@@ -91,9 +102,13 @@ impl Default for Options {
             threads: 1,
             symmetry: false,
             partial_order: false,
+            safety: false,
             states_max: u64::from(u32::MAX),
             memory_max: 8 << 30,
             depth_max: None,
+            disk: None,
+            subject: String::new(),
+            notebook: None,
         }
     }
 }
@@ -102,8 +117,25 @@ impl Options {
     /// How a state is known again where these properties are judged: liveness is a matter of cycles, and those are of states
     /// compared in full.
     pub(crate) fn store_for(&self, properties: &[Property]) -> Store {
-        let live = self.order == Order::BreadthFirst && !self.symmetry && !self.partial_order;
+        let live = self.judges_liveness();
         if live && properties.iter().any(|p| p.kind == Kind::Liveness) { Store::Exact } else { self.store }
+    }
+
+    /// Whether what happens for ever is judged: on the steps between all states, in the order in which they are found first.
+    pub(crate) fn judges_liveness(&self) -> bool {
+        self.order == Order::BreadthFirst && !self.symmetry && !self.partial_order && !self.safety
+    }
+
+    /// The verdicts that were asked for.
+    pub(crate) fn asked(&self, mut verdicts: Vec<(Property, Verdict)>) -> Vec<(Property, Verdict)> {
+        verdicts.retain(|(property, _)| !(self.safety && property.kind == Kind::Liveness));
+        verdicts
+    }
+
+    /// Whether a search for these properties can use a disk and a notebook: breadth-first, by fingerprints, without a
+    /// reduction that looks at what was seen.
+    pub fn can_be_put_on_disk(&self, properties: &[Property]) -> bool {
+        self.order == Order::BreadthFirst && !self.partial_order && self.store_for(properties) != Store::Exact
     }
 }
 
@@ -140,6 +172,8 @@ pub struct Progress {
 pub enum Control {
     /// Yes.
     Continue,
+    /// Yes, and write down how far it has come, where there is a notebook.
+    Save,
     /// No: report what is known so far.
     Stop,
 }

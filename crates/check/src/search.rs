@@ -6,15 +6,18 @@
 
 mod chunk;
 mod deep;
+mod frontier;
 mod kept;
+mod notes;
 
 use crate::parallel::{Threads, job};
 use crate::report::{Control, Options, Order, Progress};
 use crate::space::{Edge, Rows, Run, Space, Start, StateOf};
 use chunk::{CHUNK, Chunk, look_up_exact, look_up_prints};
+use frontier::Frontier;
 pub(crate) use kept::Steps;
 use kept::{Parents, Visited};
-use std::collections::VecDeque;
+use std::io;
 use synod_properties::{Kind, Violation};
 
 /// Why a search ended before all was explored.
@@ -48,9 +51,10 @@ struct Roots<S: Space> {
 }
 
 impl<S: Space> Found<S> {
-    /// How the state of this number came to be.
+    /// How the state of this number came to be, where states are kept in full.
     pub(crate) fn run_to(&self, state: u32) -> Run {
         run_to(&self.roots.places, &self.parents, state)
+            .expect("the steps of states kept in full are in memory")
     }
 
     /// Calls `see` with every state of a run that a step of it leaves, and the place of that step.
@@ -69,14 +73,30 @@ impl<S: Space> Found<S> {
 }
 
 /// How a state came to be.
-fn run_to(roots: &[usize], parents: &Parents, state: u32) -> Run {
+fn run_to(roots: &[usize], parents: &Parents, state: u32) -> io::Result<Run> {
     let (mut here, mut places) = (state, Vec::new());
     while here as usize >= roots.len() {
-        places.push(parents.place(here));
-        here = parents.of[here as usize];
+        let (parent, place) = parents.get(here)?;
+        places.push(place);
+        here = parent;
     }
     places.reverse();
-    Run { start: roots[here as usize], places }
+    Ok(Run { start: roots[here as usize], places })
+}
+
+/// Why a search ends that cannot use its disk.
+fn no_disk(error: &io::Error) -> Ended {
+    Ended::Limit(format!("the disk: {error}"))
+}
+
+/// How far a breadth-first search has come.
+struct Wave<R> {
+    /// The number of the first state that was not expanded.
+    number: u32,
+    /// The states of its depth that were not expanded.
+    level: Frontier<R>,
+    /// Those one step further that were found.
+    next: Frontier<R>,
 }
 
 /// The state to which the step of this place leads, alone.
@@ -114,6 +134,10 @@ struct Search<'a, S: Space> {
     memory: u64,
     expanded: u64,
     told: u64,
+    /// The sum of the fingerprints of all that was expanded.
+    sum: u64,
+    /// The states at which tables lacked an entry, breadth-first.
+    filled: Vec<u32>,
     /// Segments that were expanded, for new states to be built in.
     spare: Vec<S::Rows>,
 }
@@ -127,10 +151,8 @@ pub(crate) fn search<S: Space>(
     progress: &mut dyn FnMut(&Progress) -> Control,
 ) -> Found<S> {
     let properties = space.properties();
-    // what happens for ever is judged on the steps between all states, in the order in which they are found first
-    let live = options.order == Order::BreadthFirst
+    let live = options.judges_liveness()
         && space.keeps_runs()
-        && !options.partial_order
         && properties.iter().any(|p| p.kind == Kind::Liveness);
     let visited = Visited::new(options.store, live);
     let goals = properties.iter().enumerate().filter(|(_, p)| p.kind == Kind::Reachable);
@@ -152,6 +174,8 @@ pub(crate) fn search<S: Space>(
         memory: 0,
         expanded: 0,
         told: 0,
+        sum: 0,
+        filled: Vec::new(),
         spare: Vec::new(),
     };
     let ended = search.run(start).err();
@@ -180,7 +204,10 @@ impl<S: Space> Search<'_, S> {
     fn run(&mut self, start: Start<S::Rows>) -> Result<(), Ended> {
         self.begin(start)?;
         match self.options.order {
-            Order::BreadthFirst => self.breadth_first(),
+            Order::BreadthFirst => {
+                let wave = self.first_wave()?;
+                self.breadth_first(wave)
+            }
             Order::DepthFirst => self.depth_first(),
             Order::Deepening => self.deepening(),
             Order::Walks { seed, walks, length } => self.walks(seed, walks, length),
@@ -205,45 +232,117 @@ impl<S: Space> Search<'_, S> {
             let state = self.roots.rows.at(at);
             self.reached |= self.space.reached(state);
             if let Some(violation) = self.space.broken(state) {
-                return Err(Ended::Broken(violation, self.run_to(at as u32)));
+                return Err(self.broken((at as u32, None), violation));
             }
         }
         Ok(())
     }
 
-    fn run_to(&self, state: u32) -> Run {
-        run_to(&self.roots.places, &self.parents, state)
+    /// The end of a search that broke a property in this state, or by the step of this place out of it.
+    fn broken(&self, (state, place): (u32, Option<u32>), violation: Violation) -> Ended {
+        match run_to(&self.roots.places, &self.parents, state) {
+            Ok(mut run) => {
+                run.places.extend(place);
+                Ended::Broken(violation, run)
+            }
+            Err(error) => Ended::Limit(format!(
+                "{} is broken: {}; but the run to it cannot be read back from the disk: {error}",
+                violation.property, violation.what
+            )),
+        }
     }
 
-    fn breadth_first(&mut self) -> Result<(), Ended> {
-        let mut level: VecDeque<S::Rows> = VecDeque::new();
-        let mut first = S::Rows::default();
-        (0..self.roots.rows.len()).for_each(|at| first.add(self.roots.rows.at(at)));
-        level.push_back(first);
-        let mut number = 0;
-        while level.iter().any(|rows| rows.len() > 0) {
-            if self.options.depth_max.is_some_and(|max| self.depth >= max) {
-                return Err(Ended::Limit(format!("the depth limit of {} steps", self.depth)));
-            }
-            if let Visited::Exact(_, Some(steps)) = &mut self.visited {
-                steps.levels.push(number);
-            }
-            let mut next = VecDeque::new();
-            while let Some(mut rows) = level.pop_front() {
-                self.expand_rows(&rows, number, &mut next)?;
-                number += rows.len() as u32;
-                let frontier = level.iter().chain(&next).map(Rows::memory).sum::<u64>() + rows.memory();
-                let waiting: usize = level.iter().chain(&next).map(Rows::len).sum();
-                self.check_limits(waiting, frontier)?;
+    /// Where it begins: at the initial states, or where an earlier one wrote down that it was.
+    fn first_wave(&mut self) -> Result<Wave<S::Rows>, Ended> {
+        if let Some(wave) = self.resume()? {
+            return Ok(wave);
+        }
+        let mut wave = self.wave();
+        (0..self.roots.rows.len()).for_each(|at| wave.level.add(self.roots.rows.at(at)));
+        if wave.level.len() > 0 {
+            self.open_level(&wave)?;
+        }
+        Ok(wave)
+    }
+
+    /// A level is about to be expanded.
+    fn open_level(&mut self, wave: &Wave<S::Rows>) -> Result<(), Ended> {
+        if self.options.depth_max.is_some_and(|max| self.depth >= max) {
+            return Err(Ended::Limit(format!("the depth limit of {} steps", self.depth)));
+        }
+        if let Visited::Exact(_, Some(steps)) = &mut self.visited {
+            steps.levels.push(wave.number);
+        }
+        Ok(())
+    }
+
+    fn breadth_first(&mut self, mut wave: Wave<S::Rows>) -> Result<(), Ended> {
+        loop {
+            while let Some(mut rows) = wave.level.pop().map_err(|error| no_disk(&error))? {
+                self.expand_rows(&rows, wave.number, &mut wave.next)?;
+                wave.number += rows.len() as u32;
                 rows.truncate(0);
                 self.spare.push(rows);
                 self.spare.truncate(8);
+                self.rest(&mut wave)?;
             }
-            if next.iter().any(|rows: &S::Rows| rows.len() > 0) {
-                self.depth += 1;
+            if wave.next.len() == 0 {
+                return Ok(());
             }
-            level = next;
+            self.depth += 1;
+            let next = self.frontier();
+            wave.level = std::mem::replace(&mut wave.next, next);
+            self.open_level(&wave)?;
         }
+    }
+
+    /// No states; with a disk, in segments that are small beside the budget of memory.
+    fn frontier(&self) -> Frontier<S::Rows> {
+        /// How many states a segment has at most.
+        const SEGMENT: u64 = 1 << 14;
+        /// What a new state may take, amply; and how many segments' worth of them the budget must hold.
+        const SHARE: u64 = 256 * 16;
+        let most = (self.options.memory_max / SHARE).clamp(512, SEGMENT);
+        Frontier::of_segments(if self.options.disk.is_some() { most } else { SEGMENT } as usize)
+    }
+
+    /// No states.
+    fn wave(&self) -> Wave<S::Rows> {
+        Wave { number: 0, level: self.frontier(), next: self.frontier() }
+    }
+
+    /// Between two segments: is there room, is it time to write down how far it has come, or to stop?
+    fn rest(&mut self, wave: &mut Wave<S::Rows>) -> Result<(), Ended> {
+        self.make_room(wave).map_err(|error| no_disk(&error))?;
+        let frontier = wave.level.memory() + wave.next.memory();
+        let saves = match self.check_limits(wave.level.len() + wave.next.len(), frontier) {
+            Ok(saves) => saves,
+            Err(ended) => {
+                self.save(wave)?;
+                return Err(ended);
+            }
+        };
+        if saves { self.save(wave) } else { Ok(()) }
+    }
+
+    /// Puts on disk what can be, where there is one, before memory runs out.
+    fn make_room(&mut self, wave: &mut Wave<S::Rows>) -> io::Result<()> {
+        let Some(disk) = &self.options.disk else { return Ok(()) };
+        if !self.options.can_be_put_on_disk(&self.space.properties()) {
+            return Ok(());
+        }
+        let frontier = wave.level.memory() + wave.next.memory();
+        let movable = self.visited.recent_memory() + self.parents.memory() + frontier;
+        let max = self.options.memory_max;
+        // what cannot be moved may take most of the room: then little is moved, and often; but not next to nothing
+        if self.weigh(frontier) * 4 < max * 3 || movable * 8 < max {
+            return Ok(());
+        }
+        self.visited.put_on(&*disk.0)?;
+        self.parents.put_on(&*disk.0)?;
+        wave.level.put_on(&*disk.0)?;
+        wave.next.put_on(&*disk.0)?;
+        self.spare.clear();
         Ok(())
     }
 
@@ -252,7 +351,7 @@ impl<S: Space> Search<'_, S> {
         &mut self,
         rows: &S::Rows,
         number: u32,
-        next: &mut VecDeque<S::Rows>,
+        next: &mut Frontier<S::Rows>,
     ) -> Result<(), Ended> {
         let abreast = match &self.threads {
             // a reduction looks at what was seen before: always after the same states
@@ -271,21 +370,22 @@ impl<S: Space> Search<'_, S> {
                 chunk.next = chunk.first;
                 chunk.outside.clear();
             }
-            let broken = self.expand_chunks(chunks, rows, &ends);
-            self.look_up(chunks, rows, number);
+            let broken = self.expand_chunks(chunks, (rows, number), &ends);
+            self.look_up(chunks, rows, number).map_err(|error| no_disk(&error))?;
             self.build(chunks, rows, number, next)?;
-            if let Some(broken) = broken {
-                return Err(self.broken(number, broken));
+            if let Some((row, place, violation)) = broken {
+                self.depth += u32::from(place.is_some());
+                return Err(self.broken((number + row as u32, place), violation));
             }
         }
         Ok(())
     }
 
-    /// Expands chunks of states; the first thing that is broken, by its row.
+    /// Expands chunks of states, the first row of which has this number; the first thing that is broken, by its row.
     fn expand_chunks(
         &mut self,
         chunks: &mut [Chunk<S>],
-        rows: &S::Rows,
+        (rows, number): (&S::Rows, u32),
         ends: &[usize],
     ) -> Option<(usize, Option<u32>, Violation)> {
         let visited = self.options.partial_order.then_some(&self.visited);
@@ -299,16 +399,18 @@ impl<S: Space> Search<'_, S> {
             if broken.is_some() {
                 chunk.candidates.clear();
                 chunk.outside.clear();
-                (chunk.generated, chunk.transitions) = (0, 0);
+                (chunk.generated, chunk.transitions, chunk.sum) = (0, 0, 0);
                 continue;
             }
             chunk.expand(&self.space, visited, rows, end);
             while chunk.next < end && !chunk.is_stopped() {
                 (self.fill)(&mut self.space, rows.at(chunk.next));
+                self.filled.push(number + chunk.next as u32);
                 chunk.expand(&self.space, visited, rows, end);
             }
             self.generated += std::mem::take(&mut chunk.generated);
             self.transitions += std::mem::take(&mut chunk.transitions);
+            self.sum = self.sum.wrapping_add(std::mem::take(&mut chunk.sum));
             self.expanded += (chunk.next - chunk.first) as u64;
             broken = chunk.broken.take().map(|(row, place, v)| (row, Some(place), v));
             broken = broken.or(chunk.ended.take().map(|(row, v)| (row, None, v)));
@@ -317,7 +419,7 @@ impl<S: Space> Search<'_, S> {
     }
 
     /// Finds out which candidates are new.
-    fn look_up(&mut self, chunks: &mut [Chunk<S>], rows: &S::Rows, number: u32) {
+    fn look_up(&mut self, chunks: &mut [Chunk<S>], rows: &S::Rows, number: u32) -> io::Result<()> {
         match &mut self.visited {
             Visited::Short(prints) => look_up_prints(prints, chunks, self.threads.as_ref()),
             Visited::Long(prints) => look_up_prints(prints, chunks, self.threads.as_ref()),
@@ -325,6 +427,7 @@ impl<S: Space> Search<'_, S> {
                 for chunk in chunks {
                     look_up_exact(&self.space, exact, steps.as_mut(), chunk, rows, number);
                 }
+                Ok(())
             }
         }
     }
@@ -334,10 +437,8 @@ impl<S: Space> Search<'_, S> {
         chunks: &mut [Chunk<S>],
         rows: &S::Rows,
         number: u32,
-        next: &mut VecDeque<S::Rows>,
+        next: &mut Frontier<S::Rows>,
     ) -> Result<(), Ended> {
-        /// How many states a segment of the frontier has.
-        const SEGMENT: usize = 1 << 14;
         let space = &self.space;
         let mut found: Vec<Vec<(u32, u32)>> = vec![Vec::new(); chunks.len()];
         let pairs = chunks.iter_mut().zip(&mut found);
@@ -356,48 +457,36 @@ impl<S: Space> Search<'_, S> {
                     self.reached |= self.space.reached(state);
                 }
                 if let Some(violation) = self.space.broken(state) {
-                    let state = self.parents.len() as u32 - 1;
                     self.depth += 1;
-                    return Err(Ended::Broken(violation, self.run_to(state)));
+                    return Err(self.broken((self.parents.len() as u32 - 1, None), violation));
                 }
             }
-            match next.back_mut() {
-                Some(last) if last.len() < SEGMENT => last.append(&mut chunk.built),
-                _ => {
-                    let mut last = self.spare.pop().unwrap_or_default();
-                    last.append(&mut chunk.built);
-                    next.push_back(last);
-                }
-            }
+            next.append(&mut chunk.built, &mut self.spare);
         }
         Ok(())
     }
 
-    fn broken(&mut self, number: u32, (row, place, violation): (usize, Option<u32>, Violation)) -> Ended {
-        let mut run = self.run_to(number + row as u32);
-        self.depth += u32::from(place.is_some());
-        run.places.extend(place);
-        Ended::Broken(violation, run)
-    }
-
-    fn weigh(&mut self, frontier: u64) {
+    /// Bytes in use.
+    fn weigh(&mut self, frontier: u64) -> u64 {
         let now = self.visited.memory() + self.parents.memory() + self.space.memory() + frontier;
         self.memory = self.memory.max(now);
+        now
     }
 
-    fn check_limits(&mut self, waiting: usize, frontier: u64) -> Result<(), Ended> {
-        self.weigh(frontier);
+    /// Whether it may go on; and whether to write down how far it has come.
+    fn check_limits(&mut self, waiting: usize, frontier: u64) -> Result<bool, Ended> {
+        let memory = self.weigh(frontier);
         /// States have numbers of 32 bits; a segment of them may be in hand when the limit is met.
         const STATES_MAX: u64 = (1 << 32) - (1 << 26);
         let (states, most) = (self.visited.len() as u64, self.options.states_max.min(STATES_MAX));
         if states > most {
             return Err(Ended::Limit(format!("the limit of {most} states")));
         }
-        if self.memory > self.options.memory_max {
+        if memory > self.options.memory_max {
             return Err(Ended::Limit(format!("the memory limit of {} MB", self.options.memory_max >> 20)));
         }
         if self.expanded - self.told < 4096 {
-            return Ok(());
+            return Ok(false);
         }
         self.told = self.expanded;
         let now = Progress {
@@ -407,9 +496,10 @@ impl<S: Space> Search<'_, S> {
             frontier: waiting as u64,
             memory: self.memory,
         };
-        if (self.progress)(&now) == Control::Stop {
-            return Err(Ended::Limit("stopped on request".to_owned()));
+        match (self.progress)(&now) {
+            Control::Continue => Ok(false),
+            Control::Save => Ok(true),
+            Control::Stop => Err(Ended::Limit("stopped on request".to_owned())),
         }
-        Ok(())
     }
 }

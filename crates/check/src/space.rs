@@ -17,6 +17,15 @@ pub(crate) trait Rows: Default + Send + Sync {
     fn truncate(&mut self, len: usize);
     /// Bytes in use.
     fn memory(&self) -> u64;
+    /// All of them as bytes, where they can be written.
+    fn pack(&self) -> Option<Vec<u8>> {
+        None
+    }
+    /// What was packed.
+    fn unpack(bytes: &[u8]) -> Option<Self> {
+        let _ = bytes;
+        None
+    }
 }
 
 impl<T: Clone + Send + Sync> Rows for Vec<T> {
@@ -84,6 +93,18 @@ impl Rows for Words {
     }
     fn memory(&self) -> u64 {
         (self.words.capacity() * 4 + self.ends.capacity() * 4) as u64
+    }
+    fn pack(&self) -> Option<Vec<u8>> {
+        let words = std::iter::once(self.ends.len() as u32).chain(self.ends.iter().copied());
+        Some(words.chain(self.words.iter().copied()).flat_map(u32::to_le_bytes).collect())
+    }
+    fn unpack(bytes: &[u8]) -> Option<Self> {
+        let mut words = bytes.chunks_exact(4).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]));
+        let count = words.next()? as usize;
+        let ends: Vec<u32> = words.by_ref().take(count).collect();
+        let words: Vec<u32> = words.collect();
+        let whole = ends.len() == count && ends.last().map_or(0, |&end| end as usize) == words.len();
+        (whole && ends.is_sorted()).then_some(Self { words, ends })
     }
 }
 

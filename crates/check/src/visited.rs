@@ -1,16 +1,31 @@
 //! The states that were seen, by their fingerprints.
 
+use crate::disk::Disk;
 use crate::fingerprint::Print;
+use crate::older::Older;
+use std::io;
 
 /// The part of a fingerprint that a set keeps. Zero marks a free place.
-pub(crate) trait Word: Copy + Eq + Send + Sync + Default {
+pub(crate) trait Word: Copy + Ord + Send + Sync + Default + 'static {
+    /// How many bytes it has.
+    const BYTES: usize = size_of::<Self>();
+    /// Appends its bytes.
+    fn put(self, bytes: &mut Vec<u8>);
+    /// What has these bytes, [`Self::BYTES`] of them.
+    fn get(bytes: &[u8]) -> Self;
     /// Of a print; never zero.
     fn of(print: Print) -> Self;
-    /// 64 bits that order the places in the set.
+    /// Its 64 highest bits.
     fn high(self) -> u64;
 }
 
 impl Word for u64 {
+    fn put(self, bytes: &mut Vec<u8>) {
+        bytes.extend(self.to_le_bytes());
+    }
+    fn get(bytes: &[u8]) -> Self {
+        Self::from_le_bytes(bytes.try_into().expect("as many bytes as a word has"))
+    }
     #[inline]
     fn of(print: Print) -> Self {
         (print as Self).max(1)
@@ -22,13 +37,19 @@ impl Word for u64 {
 }
 
 impl Word for u128 {
+    fn put(self, bytes: &mut Vec<u8>) {
+        bytes.extend(self.to_le_bytes());
+    }
+    fn get(bytes: &[u8]) -> Self {
+        Self::from_le_bytes(bytes.try_into().expect("as many bytes as a word has"))
+    }
     #[inline]
     fn of(print: Print) -> Self {
         print.max(1)
     }
     #[inline]
     fn high(self) -> u64 {
-        self as u64
+        (self >> 64) as u64
     }
 }
 
@@ -119,34 +140,82 @@ pub(crate) fn shard_of<W: Word>(word: W) -> usize {
     (word.high() >> (64 - SHARD_BITS)) as usize
 }
 
-/// A set of words.
+/// A set of words. What has no room in memory is on disk, and may be in memory again.
 pub(crate) struct Prints<W> {
     pub(crate) shards: Vec<Shard<W>>,
+    pub(crate) older: Older<W>,
+    /// How many there are.
+    pub(crate) len: usize,
+}
+
+/// Empty shards, of different sizes, so that they do not all grow at once.
+fn shards<W: Word>() -> Vec<Shard<W>> {
+    (0..SHARDS).map(|i| Shard::with_homes(128 + 64 * i / SHARDS)).collect()
 }
 
 impl<W: Word> Prints<W> {
     pub(crate) fn new() -> Self {
-        // of different sizes, so that they do not all grow at once
-        let shards = (0..SHARDS).map(|i| Shard::with_homes(128 + 64 * i / SHARDS)).collect();
-        Self { shards }
+        Self { shards: shards(), older: Older::default(), len: 0 }
     }
 
+    /// Adds a word while all of them are in memory; whether it is new.
     pub(crate) fn insert(&mut self, print: Print) -> bool {
-        let word = W::of(print);
-        self.shards[shard_of(word)].insert(word)
+        debug_assert!(self.older.is_empty(), "what is on disk is looked up by the chunk");
+        self.insert_recent(W::of(print))
     }
 
+    /// Adds a word that is not on disk; whether it is new.
+    pub(crate) fn insert_recent(&mut self, word: W) -> bool {
+        let new = self.shards[shard_of(word)].insert(word);
+        self.len += usize::from(new);
+        new
+    }
+
+    /// Whether a word is in memory or on disk.
+    pub(crate) fn has_seen(&self, print: Print) -> io::Result<bool> {
+        Ok(self.has(print) || self.older.has(W::of(print))?)
+    }
+
+    /// Puts all that is in memory on disk.
+    pub(crate) fn put_on(&mut self, disk: &dyn Disk) -> io::Result<()> {
+        let most = self.shards.iter().map(|shard| shard.len as u64).sum();
+        // a word's shard is chosen by its highest bits: the shards one after the other are in order
+        let mut words = self.shards.iter().flat_map(|shard| {
+            let mut words: Vec<W> = shard.words().collect();
+            words.sort_unstable();
+            words
+        });
+        self.older.add(disk, most, &mut words)?;
+        self.shards = shards();
+        Ok(())
+    }
+
+    /// Calls `each` with every word.
+    pub(crate) fn each(&self, each: &mut dyn FnMut(W) -> io::Result<()>) -> io::Result<()> {
+        for word in self.older.words() {
+            each(word?)?;
+        }
+        for word in self.shards.iter().flat_map(Shard::words) {
+            if !self.older.has(word)? {
+                each(word)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Bytes in use for what could be on disk.
+    pub(crate) fn recent_memory(&self) -> u64 {
+        self.shards.iter().map(|s| (s.places.capacity() * size_of::<W>()) as u64).sum()
+    }
+
+    /// Whether a word is in memory.
     pub(crate) fn has(&self, print: Print) -> bool {
         let word = W::of(print);
         self.shards[shard_of(word)].has(word)
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.shards.iter().map(|s| s.len).sum()
-    }
-
     pub(crate) fn memory(&self) -> u64 {
-        self.shards.iter().map(|s| (s.places.capacity() * size_of::<W>()) as u64).sum()
+        self.recent_memory() + self.older.memory()
     }
 }
 
@@ -162,7 +231,7 @@ mod tests {
                 assert_eq!(set.insert(print_of(&k)), round == 0, "{k}");
             }
         }
-        assert_eq!(set.len(), 60_000);
+        assert_eq!(set.len, 60_000);
         assert!((0..120_000_u32).all(|k| set.has(print_of(&k)) == (k < 60_000)));
         assert!((60_000..120_000_u32).all(|k| set.insert(print_of(&k))));
     }

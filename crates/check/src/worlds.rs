@@ -111,7 +111,7 @@ where
         &judged,
     );
     Report {
-        verdicts,
+        verdicts: options.asked(verdicts),
         states: found.states,
         transitions: found.transitions,
         depth: found.depth,

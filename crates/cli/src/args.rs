@@ -1,5 +1,6 @@
 //! The command line's grammar.
 
+use crate::disk::bytes;
 use crate::environment::Flags;
 use crate::experiment::{EngineName, OrderName, StoreName};
 use clap::{Args, ColorChoice, Parser, Subcommand};
@@ -245,9 +246,24 @@ pub struct Check {
     /// How many distinct states it may visit.
     #[arg(long, value_name = "NUMBER")]
     pub states_max: Option<u64>,
-    /// How many mebibytes it may use for them.
-    #[arg(long, value_name = "NUMBER")]
-    pub memory_max_mib: Option<u64>,
+    /// How much memory it may use for them, as in 512MiB or 2GiB.
+    #[arg(long, value_name = "SIZE", value_parser = bytes)]
+    pub memory: Option<u64>,
+    /// Put into this directory what has no room in memory, and go on.
+    #[arg(long, value_name = "DIRECTORY")]
+    pub spill: Option<PathBuf>,
+    /// Judge safety and goals alone: states are known by fingerprints, and nothing of what happens for ever is judged.
+    #[arg(long)]
+    pub safety: bool,
+    /// Write down there how far it has come, now and then and when it is interrupted.
+    #[arg(long, value_name = "FILE")]
+    pub save: Option<PathBuf>,
+    /// How long it searches between two times that it writes this down; at least ten times as long as writing takes.
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
+    pub save_every: Option<Duration>,
+    /// Go on from what was written down there, and write there again.
+    #[arg(long, value_name = "FILE", conflicts_with = "save")]
+    pub resume: Option<PathBuf>,
     /// Up to which depth it goes, in steps.
     #[arg(long, value_name = "STEPS")]
     pub depth_max: Option<u32>,
@@ -280,6 +296,9 @@ impl Check {
         }
         if let Some(depth) = self.depth_max {
             let _ = write!(line, " --depth-max {depth}");
+        }
+        if self.safety {
+            line.push_str(" --safety");
         }
         line
     }

@@ -108,6 +108,10 @@ pub trait Checkable: Sync {
     fn may_be_reduced(&self) -> bool {
         false
     }
+    /// Whether it may be searched with a disk: `--spill`, `--save`, `--resume`.
+    fn may_use_disk(&self) -> bool {
+        false
+    }
     /// Its model, where it is an algorithm.
     fn model(&self) -> Option<ModelCard> {
         None
@@ -191,6 +195,11 @@ impl dyn Checkable + '_ {
             (
                 !self.may_be_reduced() && (args.symmetry || file.is_some_and(|f| f.symmetry == Some(true))),
                 "--symmetry",
+            ),
+            (
+                !self.may_use_disk()
+                    && (args.spill.is_some() || args.save.is_some() || args.resume.is_some()),
+                "a disk",
             ),
             (args.engine.is_some() || file.is_some_and(|f| f.engine.is_some()), "an engine"),
             (file.is_some_and(|f| f.environment != Overrides::default()), "an environment"),

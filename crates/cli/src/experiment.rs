@@ -49,6 +49,8 @@ pub struct Check {
     pub states_max: Option<u64>,
     /// How many mebibytes it may use for them.
     pub memory_max_mib: Option<u64>,
+    /// Whether safety and goals alone are judged.
+    pub safety: Option<bool>,
     /// Up to which depth it goes, in steps.
     pub depth_max: Option<u32>,
     /// How many threads search.

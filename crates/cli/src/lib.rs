@@ -9,6 +9,7 @@
 pub mod args;
 pub mod checkable;
 mod commands;
+pub mod disk;
 pub mod environment;
 pub mod error;
 pub mod exit;

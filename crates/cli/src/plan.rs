@@ -1,6 +1,7 @@
 //! From the command line, an experiment and an algorithm's own values to what a ground is asked.
 
 use crate::args;
+use crate::disk::{Directory, Note, nth};
 use crate::environment::{Flags, Overrides, validate};
 use crate::error::Error;
 use crate::experiment::{self, EngineName, Experiment, OrderName, StoreName};
@@ -8,7 +9,9 @@ use crate::grounds::{World, check, run, sim};
 use crate::registry::{Entry, Registry, Subject};
 use crate::script;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
+use synod_check::disk::{Notebook, Outside};
 use synod_model::timing::TimingKind;
 use synod_properties::{GroundKind, Scale};
 
@@ -228,16 +231,42 @@ pub(crate) fn check_options(
             hint: format!("threads lie between 1 and {THREADS_MAX}"),
         });
     }
-    let mebibytes = args.memory_max_mib.or(file.memory_max_mib);
+    let memory = args.memory.or(file.memory_max_mib.map(|mib| mib.saturating_mul(1 << 20)));
     Ok(check::Options {
         engine,
         order,
         store,
         threads,
         states_max: args.states_max.or(file.states_max).unwrap_or(usual.states_max),
-        memory_max: mebibytes.map_or(usual.memory_max, |mib| mib.saturating_mul(1 << 20)),
+        memory_max: memory.unwrap_or(usual.memory_max),
         depth_max: args.depth_max.or(file.depth_max),
         symmetry: args.symmetry || file.symmetry.unwrap_or(usual.symmetry),
         partial_order: usual.partial_order,
+        safety: args.safety || file.safety.unwrap_or(usual.safety),
+        disk: args.spill.clone().map(|directory| Outside(Arc::new(Directory(directory)) as _)),
+        subject: usual.subject,
+        notebook: notebook(args, 0)?,
     })
+}
+
+/// Where the check of the world of this number writes down how far it has come, if anywhere.
+pub(crate) fn notebook(args: &args::Check, number: usize) -> Result<Option<Outside<dyn Notebook>>, Error> {
+    let (path, resumes) = match (&args.resume, &args.save) {
+        (Some(path), _) if number == 0 && !path.exists() => {
+            return Err(Error::Arguments {
+                what: format!("there is no {} to go on from", path.display()),
+                hint: "--save FILE begins such a file".to_owned(),
+            });
+        }
+        (Some(path), _) => (path, true),
+        (None, Some(path)) => (path, false),
+        (None, None) if args.save_every.is_some() => {
+            return Err(Error::Arguments {
+                what: "--save-every has no effect without --save or --resume".to_owned(),
+                hint: "--save FILE says where".to_owned(),
+            });
+        }
+        (None, None) => return Ok(None),
+    };
+    Ok(Some(Outside(Arc::new(Note { path: nth(path, number), resumes }))))
 }

@@ -11,6 +11,8 @@ use std::time::Duration;
 pub struct Watch {
     bar: ProgressBar,
     interrupted: Interrupt,
+    /// How long to work between two times that it is written down how far it has come.
+    pub save_every: Duration,
 }
 
 impl Watch {
@@ -24,7 +26,13 @@ impl Watch {
         if !bar.is_hidden() {
             bar.enable_steady_tick(Duration::from_millis(120));
         }
-        Self { bar, interrupted }
+        Self { bar, interrupted, save_every: Duration::from_mins(1) }
+    }
+
+    /// The same, with another time between two times that it is written down how far it has come, if one is given.
+    pub fn saving(mut self, every: Option<Duration>) -> Self {
+        self.save_every = every.unwrap_or(self.save_every);
+        self
     }
 
     /// Tells how far it is.

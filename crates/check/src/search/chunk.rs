@@ -2,9 +2,11 @@
 
 use super::kept::{Steps, Visited};
 use crate::fingerprint::Print;
+use crate::older::Older;
 use crate::parallel::{Threads, job};
 use crate::space::{Edge, Missing, Rows, Space};
 use crate::visited::{Prints, SHARDS, Shard, Word, shard_of};
+use std::io;
 use synod_properties::Violation;
 
 /// A successor that was found.
@@ -28,6 +30,8 @@ pub(super) struct Chunk<S: Space> {
     pub(super) broken: Option<(usize, u32, Violation)>,
     pub(super) generated: u64,
     pub(super) transitions: u64,
+    /// The sum of the fingerprints of those that were expanded.
+    pub(super) sum: u64,
     /// The steps that lead to states that are not kept: the state, the place, the class.
     pub(super) outside: Vec<(u32, u32, u64)>,
     pub(super) ended: Option<(usize, Violation)>,
@@ -45,6 +49,7 @@ impl<S: Space> Default for Chunk<S> {
             broken: None,
             generated: 0,
             transitions: 0,
+            sum: 0,
             outside: Vec::new(),
             ended: None,
             fresh: Vec::new(),
@@ -110,6 +115,7 @@ impl<S: Space> Chunk<S> {
         }
         self.generated += generated;
         self.transitions += changed;
+        self.sum = self.sum.wrapping_add(own as u64);
         self.broken = broken;
         if changed == 0 && !left_out && self.outside.len() == outside_before && self.broken.is_none() {
             self.ended = space.broken_end(state).map(|violation| (row, violation));
@@ -148,6 +154,21 @@ impl<S: Space> Chunk<S> {
         flush(&mut waiting[..count]);
     }
 
+    /// Of the candidates that seem new, forgets those that were seen long ago.
+    fn forget_older<W: Word>(&mut self, older: &Older<W>) -> io::Result<()> {
+        if older.is_empty() {
+            return Ok(());
+        }
+        let mut fresh = Vec::with_capacity(self.fresh.len());
+        for &at in &self.fresh {
+            if !older.has(W::of(self.candidates[at as usize].print))? {
+                fresh.push(at);
+            }
+        }
+        self.fresh = fresh;
+        Ok(())
+    }
+
     /// Builds what is new.
     pub(super) fn build(&mut self, space: &S, rows: &S::Rows, parents: &mut Vec<(u32, u32)>) {
         let mut fresh = self.fresh.iter().copied().peekable();
@@ -162,6 +183,20 @@ impl<S: Space> Chunk<S> {
 }
 
 pub(super) fn look_up_prints<S: Space, W: Word>(
+    prints: &mut Prints<W>,
+    chunks: &mut [Chunk<S>],
+    threads: Option<&Threads>,
+) -> io::Result<()> {
+    look_up_recent(prints, chunks, threads);
+    for chunk in chunks {
+        chunk.forget_older(&prints.older)?;
+        prints.len += chunk.fresh.len();
+    }
+    Ok(())
+}
+
+/// Adds what is not in memory to what is.
+fn look_up_recent<S: Space, W: Word>(
     prints: &mut Prints<W>,
     chunks: &mut [Chunk<S>],
     threads: Option<&Threads>,

@@ -94,7 +94,7 @@ impl<S: Space> Search<'_, S> {
             let mut run = Run { start: self.roots.places[root], places: Vec::new() };
             for depth in 0..length {
                 let mut chunk = Chunk::<S>::default();
-                let broken = self.expand_chunks(std::slice::from_mut(&mut chunk), &here, &[1]);
+                let broken = self.expand_chunks(std::slice::from_mut(&mut chunk), (&here, 0), &[1]);
                 if let Some((_, place, violation)) = broken {
                     run.places.extend(place);
                     return Err(Ended::Broken(violation, run));
@@ -131,7 +131,7 @@ impl<S: Space> Search<'_, S> {
         mut depths: Option<&mut Depths>,
     ) -> Result<(), Ended> {
         let mut chunk = Chunk::<S>::default();
-        let broken = self.expand_chunks(std::slice::from_mut(&mut chunk), one, &[1]);
+        let broken = self.expand_chunks(std::slice::from_mut(&mut chunk), (one, 0), &[1]);
         let broken = broken.map(|(_, place, violation)| (place, violation));
         for candidate in chunk.candidates.drain(..) {
             let Candidate { print, place, step, .. } = candidate;
@@ -155,16 +155,14 @@ impl<S: Space> Search<'_, S> {
             numbers.push((found, depth + 1));
             if let Some(violation) = self.space.broken(stack.at(before)) {
                 self.depth = self.depth.max(depth + 1);
-                return Err(Ended::Broken(violation, self.run_to(found)));
+                return Err(self.broken((found, None), violation));
             }
         }
         match broken {
             None => Ok(()),
             Some((place, violation)) => {
                 self.depth = self.depth.max(depth);
-                let mut run = self.run_to(number);
-                run.places.extend(place);
-                Err(Ended::Broken(violation, run))
+                Err(self.broken((number, place), violation))
             }
         }
     }

@@ -9,7 +9,7 @@ use crate::experiment;
 use crate::grounds::World;
 use crate::grounds::check::Options;
 use crate::grounds::run::scratch_directory;
-use crate::plan::{Request, check_options};
+use crate::plan::{Request, check_options, notebook};
 use crate::registry::{Entry, Found};
 use crate::report::{Report, ground_name};
 use crate::watch::Watch;
@@ -73,8 +73,8 @@ pub(super) fn check(desk: &Desk<'_>, args: &args::Check) -> Result<Exit, Error> 
     }
     let worlds = request.check_worlds(entry)?;
     let mut report = {
-        let watch = desk.watch(entry.name(), GroundKind::Check);
-        explore(entry, &worlds, &request.check(args)?, &watch)?
+        let watch = desk.watch(entry.name(), GroundKind::Check).saving(args.save_every);
+        explore(entry, &worlds, (args, &request.check(args)?), &watch)?
     };
     let exit = desk.tell(&mut report, |_| format!("check {}", args.line()));
     Ok(expected(exit, args.subject.expect_violation, desk))
@@ -91,7 +91,7 @@ fn check_by_constants(
     let options = check_options(experiment, args)?;
     let title = desk.registry.title(checkable);
     let mut report = {
-        let watch = desk.watch(&title, GroundKind::Check);
+        let watch = desk.watch(&title, GroundKind::Check).saving(args.save_every);
         checkable.check(&asked, &options, &watch)?
     };
     report.algorithm = asked.defect.map_or(title.clone(), |defect| format!("{title}/{defect}"));
@@ -100,14 +100,20 @@ fn check_by_constants(
 }
 
 /// Explores these worlds, up to one that refutes something.
-fn explore(entry: &Entry, worlds: &[World], options: &Options, watch: &Watch) -> Result<Report, Error> {
+fn explore(
+    entry: &Entry,
+    worlds: &[World],
+    (args, options): (&args::Check, &Options),
+    watch: &Watch,
+) -> Result<Report, Error> {
     let (first, others) = worlds.split_first().expect("a check has a world");
     let mut report = (entry.check)(first, options, watch)?;
-    for world in others {
+    for (number, world) in others.iter().enumerate() {
         if report.exit() == Exit::Violation || watch.interrupted() {
             break;
         }
-        report = report.with((entry.check)(world, options, watch)?);
+        let options = Options { notebook: notebook(args, number + 1)?, ..options.clone() };
+        report = report.with((entry.check)(world, &options, watch)?);
     }
     Ok(report)
 }
@@ -195,7 +201,7 @@ pub(super) fn verify(desk: &Desk<'_>, args: &args::Verify) -> Result<Exit, Error
         }
         let watch = desk.watch(entry.name(), *ground);
         let mut report = match ground {
-            GroundKind::Check => explore(entry, worlds, &request.check(&check)?, &watch)?,
+            GroundKind::Check => explore(entry, worlds, (&check, &request.check(&check)?), &watch)?,
             GroundKind::Sim => (entry.sim)(&worlds[0], &request.sim(&sim, &worlds[0])?, &watch)?,
             GroundKind::Run => {
                 let directory = scratch_directory(entry.name())?;

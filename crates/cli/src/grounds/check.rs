@@ -1,20 +1,22 @@
 //! Every run of a small instance.
 
-use super::{World, confirm, number, report, setting};
+use super::{World, confirm, number, report, setting, title};
 use crate::environment::{faults, limits};
 use crate::error::Error;
 use crate::report::{Report, count, grouped};
 use crate::watch::Watch;
 use std::fmt::Write;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 pub use synod_check::Options;
 use synod_check::{Control, Engine, Progress, Store};
+use synod_kernel::trace::digest;
 use synod_kernel::{Environment, Setting};
-use synod_properties::{Algorithm, GroundKind};
+use synod_properties::{Algorithm, GroundKind, Monitor, Property};
 
 /// Tells a watch how far a check has come, and asks it whether to go on.
 pub fn telling(watch: &Watch) -> impl FnMut(&Progress) -> Control + '_ {
     let started = Instant::now();
+    let mut saves = Saves { last: started, every: watch.save_every, asked: false };
     move |progress| {
         watch.tell(|| {
             let elapsed = started.elapsed().as_secs_f64().max(1e-3);
@@ -27,8 +29,56 @@ pub fn telling(watch: &Watch) -> impl FnMut(&Progress) -> Control + '_ {
                 grouped(progress.memory >> 20)
             )
         });
-        if watch.interrupted() { Control::Stop } else { Control::Continue }
+        match watch.interrupted() {
+            true => Control::Stop,
+            false if saves.is_due(Instant::now()) => Control::Save,
+            false => Control::Continue,
+        }
     }
+}
+
+/// When it is time to write down how far a check has come.
+struct Saves {
+    last: Instant,
+    every: Duration,
+    /// Whether it was, when it was last asked: what has passed since is what writing took.
+    asked: bool,
+}
+
+impl Saves {
+    fn is_due(&mut self, now: Instant) -> bool {
+        if std::mem::take(&mut self.asked) {
+            self.every = self.every.max((now - self.last) * 10).min(Duration::from_hours(1));
+            self.last = now;
+        }
+        self.asked = now - self.last >= self.every;
+        if self.asked {
+            self.last = now;
+        }
+        self.asked
+    }
+}
+
+/// Why a check stopped, and what to do about it.
+pub fn with_advice(why: &str, options: &Options) -> String {
+    if why.contains("memory limit") && options.disk.is_none() {
+        return format!("{why}: --memory gives it more, --spill DIRECTORY a disk");
+    }
+    why.to_owned()
+}
+
+/// A search that cannot use a disk is not told of one.
+pub fn may_use_disk(options: &Options, properties: &[Property]) -> Result<(), Error> {
+    let asked = options.disk.is_some() || options.notebook.is_some();
+    if !asked || options.can_be_put_on_disk(properties) {
+        return Ok(());
+    }
+    Err(Error::Arguments {
+        what: "--spill, --save and --resume are for a breadth-first search by fingerprints".to_owned(),
+        hint: "what happens for ever is judged on states kept in memory: --safety leaves that out, and \
+               --order and --store must be the usual ones"
+            .to_owned(),
+    })
 }
 
 /// How states were known again, and what each took: the strength of a verdict.
@@ -50,6 +100,8 @@ pub fn known(store: Store, states: u64, memory: u64) -> String {
 pub fn check<A: Algorithm>(world: &World, options: &Options, watch: &Watch) -> Result<Report, Error> {
     let setting = setting::<A>(world)?;
     let monitor = A::monitor(&world.scale);
+    may_use_disk(options, &monitor.properties())?;
+    let options = &Options { subject: subject::<A>(world, &setting), ..options.clone() };
     let started = Instant::now();
     let found = synod_check::check(&setting, &monitor, A::measure, options, &mut telling(watch));
     let mut report = report::<A>(GroundKind::Check, world, found.verdicts.clone());
@@ -82,7 +134,7 @@ pub fn check<A: Algorithm>(world: &World, options: &Options, watch: &Watch) -> R
         lies => format!("who lies says to anyone, at any time, and nothing else: {}", lies.join(", ")),
     }));
     if found.counterexample.is_none() && !found.complete {
-        report.notes.extend(found.stopped.clone());
+        report.notes.extend(found.stopped.as_deref().map(|why| with_advice(why, options)));
         report.notes.extend(why_so_many(&found.parts));
     }
     if let Some(counterexample) = &found.counterexample {
@@ -100,6 +152,12 @@ pub fn check<A: Algorithm>(world: &World, options: &Options, watch: &Watch) -> R
         }
     }
     Ok(report)
+}
+
+/// Which check this is, for those who want to go on with it.
+fn subject<A: Algorithm>(world: &World, setting: &Setting<A::Process>) -> String {
+    let setting = serde_json::to_string(setting).expect("a setting is plain data");
+    format!("{} in the setting {}", title::<A>(&world.scale), digest(setting.as_bytes()))
 }
 
 /// "n = 3, at most 1 restart: complete, 16,668 states".
@@ -146,6 +204,11 @@ fn not_explored<A: Algorithm>(environment: &Environment, options: &Options) -> V
         beyond.push(format!("more than: {}", bounds.join(", ")));
     }
     let mut notes = vec![format!("not explored: {}", beyond.join("; "))];
+    if options.safety {
+        notes.push(
+            "safety and goals alone were judged, as was asked: nothing of what happens for ever".to_owned(),
+        );
+    }
     if options.engine == Engine::Reference {
         notes.push("by the reference engine: plain values".to_owned());
     }

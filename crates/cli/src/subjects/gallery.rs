@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use synod_cli::Checkable;
 use synod_cli::checkable::{Asked, Constant, Section};
 use synod_cli::error::Error;
-use synod_cli::grounds::check::{Options, known, telling};
+use synod_cli::grounds::check::{Options, known, may_use_disk, telling, with_advice};
 use synod_cli::report::{Answer, Failure, Published, Report, Trace, count, grouped};
 use synod_cli::watch::Watch;
 use synod_gallery::{Entry, Findings, Refused, Row, Run};
@@ -43,6 +43,10 @@ impl Checkable for System {
         true
     }
 
+    fn may_use_disk(&self) -> bool {
+        true
+    }
+
     fn known(&self) -> Vec<String> {
         let rows = self.0.rows.iter().map(row_line);
         let refuted =
@@ -52,6 +56,9 @@ impl Checkable for System {
 
     fn check(&self, asked: &Asked, options: &Options, watch: &Watch) -> Result<Report, Error> {
         let started = Instant::now();
+        may_use_disk(options, &self.properties())?;
+        let subject = format!("{} with {:?}, symmetry {}", self.0.name, asked.constants, options.symmetry);
+        let options = &Options { subject, ..options.clone() };
         let found = self.0.check(&asked.constants, options, &mut telling(watch));
         let found = found.map_err(|refused| refusal(self.0.name, &refused))?;
         let mut report = blank(self.0.name, found.constants.to_string(), found.verdicts.clone());
@@ -92,7 +99,8 @@ impl System {
         if let Some(row) = row {
             report.notes.push(format!("what is published was {}", row.provenance));
         }
-        report.notes.extend(found.stopped.iter().filter(|_| found.counterexamples.is_empty()).cloned());
+        let stopped = found.stopped.iter().filter(|_| found.counterexamples.is_empty());
+        report.notes.extend(stopped.map(|why| with_advice(why, options)));
     }
 }
 

@@ -353,16 +353,13 @@ impl<S: Space> Search<'_, S> {
         number: u32,
         next: &mut Frontier<S::Rows>,
     ) -> Result<(), Ended> {
-        let abreast = match &self.threads {
-            // a reduction looks at what was seen before: always after the same states
-            _ if self.options.partial_order => 16,
-            None => 1,
-            Some(threads) => 8 * threads.count(),
-        };
+        /// How many chunks are expanded before what they found is looked up; the same for any number of threads, since
+        /// tables are filled, and what was seen before is looked at, from one such batch to the next.
+        const ABREAST: usize = 8;
         let mut chunks: Vec<Chunk<S>> = Vec::new();
-        chunks.resize_with(abreast, Chunk::default);
-        for first in (0..rows.len()).step_by(CHUNK * abreast) {
-            let count = (rows.len() - first).div_ceil(CHUNK).min(abreast);
+        chunks.resize_with(ABREAST, Chunk::default);
+        for first in (0..rows.len()).step_by(CHUNK * ABREAST) {
+            let count = (rows.len() - first).div_ceil(CHUNK).min(ABREAST);
             let ends: Vec<usize> = (1..=count).map(|i| rows.len().min(first + i * CHUNK)).collect();
             let chunks = &mut chunks[..count];
             for (i, chunk) in chunks.iter_mut().enumerate() {
@@ -388,25 +385,21 @@ impl<S: Space> Search<'_, S> {
         (rows, number): (&S::Rows, u32),
         ends: &[usize],
     ) -> Option<(usize, Option<u32>, Violation)> {
-        let visited = self.options.partial_order.then_some(&self.visited);
-        if let Some(threads) = &self.threads {
-            let (space, pairs) = (&self.space, chunks.iter_mut().zip(ends));
-            let jobs = pairs.map(|(chunk, &end)| job(move || chunk.expand(space, visited, rows, end)));
-            threads.run(jobs.collect());
+        while self.expand_known(chunks, rows, ends) {
+            // each chunk goes on where it lacked an entry: all get theirs, in order, and then go on side by side
+            let blocked = chunks.iter().zip(ends).filter(|(chunk, end)| chunk.is_blocked(**end));
+            for chunk in blocked.map(|(chunk, _)| chunk) {
+                (self.fill)(&mut self.space, rows.at(chunk.next));
+                self.filled.push(number + chunk.next as u32);
+            }
         }
         let mut broken = None;
-        for (chunk, &end) in chunks.iter_mut().zip(ends) {
+        for chunk in chunks {
             if broken.is_some() {
                 chunk.candidates.clear();
                 chunk.outside.clear();
                 (chunk.generated, chunk.transitions, chunk.sum) = (0, 0, 0);
                 continue;
-            }
-            chunk.expand(&self.space, visited, rows, end);
-            while chunk.next < end && !chunk.is_stopped() {
-                (self.fill)(&mut self.space, rows.at(chunk.next));
-                self.filled.push(number + chunk.next as u32);
-                chunk.expand(&self.space, visited, rows, end);
             }
             self.generated += std::mem::take(&mut chunk.generated);
             self.transitions += std::mem::take(&mut chunk.transitions);
@@ -416,6 +409,21 @@ impl<S: Space> Search<'_, S> {
             broken = broken.or(chunk.ended.take().map(|(row, v)| (row, None, v)));
         }
         broken
+    }
+
+    /// Expands what the tables suffice for; whether a chunk lacks an entry.
+    fn expand_known(&self, chunks: &mut [Chunk<S>], rows: &S::Rows, ends: &[usize]) -> bool {
+        let visited = self.options.partial_order.then_some(&self.visited);
+        let (space, pairs) = (&self.space, chunks.iter_mut().zip(ends));
+        match &self.threads {
+            Some(threads) if ends.len() > 1 => {
+                let open = pairs.filter(|(chunk, end)| chunk.is_blocked(**end));
+                let jobs = open.map(|(chunk, &end)| job(move || chunk.expand(space, visited, rows, end)));
+                threads.run(jobs.collect());
+            }
+            _ => pairs.for_each(|(chunk, &end)| chunk.expand(space, visited, rows, end)),
+        }
+        chunks.iter().zip(ends).any(|(chunk, &end)| chunk.is_blocked(end))
     }
 
     /// Finds out which candidates are new.

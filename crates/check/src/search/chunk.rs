@@ -63,6 +63,11 @@ impl<S: Space> Chunk<S> {
         self.broken.is_some() || self.ended.is_some()
     }
 
+    /// Whether it lacks an entry of a table.
+    pub(super) fn is_blocked(&self, end: usize) -> bool {
+        self.next < end && !self.is_stopped()
+    }
+
     /// Expands the states from `next` on until a table lacks an entry or something is broken.
     ///
     /// With `visited`, steps that a reduction by partial order shows to be needless are left out.
@@ -226,7 +231,8 @@ fn look_up_recent<S: Space, W: Word>(
         for part in &found {
             chunk.fresh.extend(&part[at]);
         }
-        chunk.fresh.sort_unstable();
+        // runs in order, which a stable sort merges
+        chunk.fresh.sort();
     }
 }
 

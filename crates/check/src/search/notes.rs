@@ -12,7 +12,7 @@ use crate::fair::Bits;
 use crate::fingerprint::Print;
 use crate::space::{Edge, Rows, Space};
 use crate::visited::{Prints, Word};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::{self, BufReader, BufWriter, Read, SeekFrom, Write};
 
 /// What a note begins with: the format and its version.
@@ -280,8 +280,7 @@ impl<S: Space> Search<'_, S> {
             self.filled.push(u32::from_le_bytes(bytes));
         }
         let fits = self.filled.len() as u64 == head.filled
-            && self.filled.is_sorted_by(|a, b| a < b)
-            && self.filled.last().is_none_or(|&last| u64::from(last) < head.number);
+            && self.filled.iter().all(|&state| u64::from(state) < head.number);
         if fits { Ok(()) } else { Err(changed()) }
     }
 
@@ -308,15 +307,27 @@ impl<S: Space> Search<'_, S> {
     /// Makes the states that wait, from this number on; the sum of their fingerprints.
     fn make_waiting(&mut self, first: u32, level_end: u32) -> Result<(Wave<S::Rows>, u64), Ended> {
         let needed = self.needed(first)?;
-        let mut filled = std::mem::take(&mut self.filled).into_iter().peekable();
+        let fills = Bits::from_fn(first, {
+            let all: BTreeSet<u32> = self.filled.iter().copied().collect();
+            move |state| all.contains(&state)
+        });
+        // tables are filled in the order in which they were, at states that come in the order of their numbers
+        let mut order = std::mem::take(&mut self.filled).into_iter().peekable();
+        let mut ready: BTreeMap<u32, S::Rows> = BTreeMap::new();
         let (mut wave, mut sum) = (Wave { number: first, ..self.wave() }, 0_u64);
         // those whose children are yet to be made, in order
         let mut open: VecDeque<(u32, S::Rows)> = VecDeque::new();
         for state in (0..self.parents.len() as u32).filter(|&state| needed.get(state)) {
             let rows = self.make_again(state, &mut open)?;
-            if filled.next_if_eq(&state).is_some() {
+            if state < first && fills.get(state) {
+                let mut copy = S::Rows::default();
+                copy.add(rows.at(0));
+                ready.insert(state, copy);
+            }
+            while let Some((state, rows)) = order.peek().and_then(|state| ready.remove_entry(state)) {
                 (self.fill)(&mut self.space, rows.at(0));
                 self.filled.push(state);
+                order.next();
             }
             if state < first {
                 open.push_back((state, rows));
@@ -329,7 +340,7 @@ impl<S: Space> Search<'_, S> {
                 self.make_room(&mut wave).map_err(|error| unreadable(&error))?;
             }
         }
-        Ok((wave, sum))
+        if order.next().is_some() { Err(changed()) } else { Ok((wave, sum)) }
     }
 
     /// Makes a state whose parent is among those that are open, and closes those before its parent.

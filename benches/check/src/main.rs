@@ -4,11 +4,17 @@
 //!
 //! `cargo run --release -p bench-check -- --help`
 
+#[path = "../../../crates/check/tests/abd_world/mod.rs"]
+mod abd_world;
 mod arguments;
 #[path = "../../../crates/check/tests/paxos_world/mod.rs"]
 mod paxos_world;
 mod peer;
 mod race;
+#[path = "../../../crates/check/tests/register_clients/mod.rs"]
+mod register_clients;
+#[path = "../../../crates/check/tests/ring_world/mod.rs"]
+mod ring_world;
 mod sample;
 mod sides;
 mod spin;
@@ -106,7 +112,7 @@ fn run(race: &Race, asked: &Arguments) -> Result<Outcome, String> {
             }
             Ok(sample)
         };
-        ours.extend(race.ours.map(take).transpose()?);
+        ours.push(take(race.ours)?);
         peer.push(take(race.peer)?);
     }
     Ok(Outcome::of(race, &ours, &peer, asked.bar(&name)))
@@ -130,14 +136,9 @@ fn table(outcomes: &[Outcome]) {
     println!("| race | side | CPU s | s | k states/s | MB | bytes a state | ratio | memory |");
     println!("|---|---|---|---|---|---|---|---|---|");
     for outcome in outcomes {
-        let ratios = match (outcome.ratio, outcome.memory) {
-            (Some(ratio), Some(memory)) => format!("{ratio:.1}{} | 1/{memory:.1} |", judged(outcome)),
-            _ => " | |".to_owned(),
-        };
-        if let Some(ours) = &outcome.ours {
-            println!("{} {ratios}", row(outcome, ours));
-        }
-        println!("{} | |", row(outcome, &outcome.peer));
+        let ours = row(&outcome.race, outcome.states.ours, &outcome.ours);
+        println!("{ours} {:.1}{} | 1/{:.1} |", outcome.ratio, judged(outcome), outcome.memory);
+        println!("{} | |", row(&outcome.race, outcome.states.peer, &outcome.peer));
     }
     for (one, more) in pairs(outcomes) {
         speedup(one, more);
@@ -151,16 +152,16 @@ fn judged(outcome: &Outcome) -> String {
     })
 }
 
-fn row(outcome: &Outcome, side: &Medians) -> String {
+fn row(race: &str, states: u64, side: &Medians) -> String {
     format!(
         "| {} | {} | {:.2} | {:.2} | {:.0} | {:.0} | {} |",
-        outcome.race,
+        race,
         side.side,
         side.cpu,
         side.wall,
         side.thousands_a_second,
         side.peak / f64::from(1 << 20),
-        bytes_a_state(outcome.states, side)
+        bytes_a_state(states, side)
     )
 }
 
@@ -183,7 +184,6 @@ fn pairs(outcomes: &[Outcome]) -> impl Iterator<Item = (&Outcome, &Outcome)> {
 
 fn speedup(one: &Outcome, more: &Outcome) {
     let of = |one: &Medians, more: &Medians| format!("{} {:.2}", one.side, one.wall / more.wall);
-    let ours = one.ours.as_ref().zip(more.ours.as_ref()).map(|(one, more)| of(one, more));
-    let both: Vec<String> = ours.into_iter().chain([of(&one.peer, &more.peer)]).collect();
-    println!("elapsed time on one thread to that on {}, {}: {}", more.threads, one.race, both.join(", "));
+    let (ours, peer) = (of(&one.ours, &more.ours), of(&one.peer, &more.peer));
+    println!("elapsed time on one thread to that on {}, {}: {ours}, {peer}", more.threads, one.race);
 }

@@ -1,14 +1,17 @@
 //! The sides of a race: each explores all of a world, and says how many states it found.
 
-use crate::paxos_world;
-use crate::peer;
+use crate::register_clients::History;
+use crate::{abd_world, paxos_world, peer, ring_world};
 use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
-use synod_check::{Control, Options, Store, check, check_system};
+use synod_check::{Control, Options, Report, Store, check, check_system};
 use synod_gallery::Constants;
 use synod_gallery::Published;
 use synod_gallery::two_phase_commit::TwoPhaseCommit;
+use synod_kernel::Setting;
+use synod_model::Process;
+use synod_properties::Monitor;
 
 /// Who explores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,17 +124,31 @@ pub fn explore(who: Who, world: World, threads: u32, program: &Path) -> Result<E
 
 fn ours(world: World, options: &Options) -> Result<Explored, String> {
     match world {
-        World::Paxos { clients } => Ok(paxos(clients, options)),
+        World::Paxos { clients } => {
+            process_world(&paxos_world::setting(clients), &History::default(), options)
+        }
         World::TwoPhase { managers } => two_phase(managers, options),
-        World::Abd { .. } | World::Ring { .. } => Err(format!("synod has no {world}")),
+        World::Abd { clients } => {
+            process_world(&abd_world::setting(3, clients, true), &History::default(), options)
+        }
+        World::Ring { processes, reduced } => {
+            let options = Options { partial_order: reduced, ..options.clone() };
+            process_world(&ring_world::setting(processes), &ring_world::Leader::never(None), &options)
+        }
     }
 }
 
-fn paxos(clients: u32, options: &Options) -> Explored {
-    let setting = paxos_world::setting(clients);
-    let monitor = paxos_world::History::default();
-    let report = check(&setting, &monitor, |_| 0, options, &mut |_| Control::Continue);
-    Explored { states: report.states, memory: Some(report.memory) }
+/// A world of processes, if all of it is explored and nothing is broken in it.
+fn process_world<P, M>(setting: &Setting<P>, monitor: &M, options: &Options) -> Result<Explored, String>
+where
+    P: Process,
+    M: Monitor<P::Request, P::Indication>,
+{
+    let report: Report<P> = check(setting, monitor, |_| 0, options, &mut |_| Control::Continue);
+    if report.complete && report.holds() {
+        return Ok(Explored { states: report.states, memory: Some(report.memory) });
+    }
+    Err(report.to_string())
 }
 
 fn two_phase(managers: u32, options: &Options) -> Result<Explored, String> {

@@ -13,6 +13,11 @@ pub(crate) fn print_of<T: Hash + ?Sized>(value: &T) -> Print {
     hasher.print()
 }
 
+/// The fingerprint of what stands at a place of a sequence, from what it has at the first: one to be summed over places.
+pub(crate) fn placed(first: Print, place: usize) -> Print {
+    if place == 0 { first } else { print_of(&(first, place)) }
+}
+
 /// Scatters a small number over 64 bits.
 #[inline]
 pub(crate) fn scatter(key: u64) -> u64 {
@@ -180,5 +185,21 @@ mod tests {
             }),
             "sums of three envelopes with the same messages",
         );
+    }
+
+    #[test]
+    fn sums_over_places_of_a_queue_do_not_collide_more_than_chance() {
+        let envelope = |message: u32| print_of(&("in flight", 0_u32, 1_u32, message));
+        let queue = |mut digits: u32, base: u32, length: usize| {
+            (0..length).fold(0, |sum: Print, place| {
+                let digit = digits % base;
+                digits /= base;
+                sum.wrapping_add(placed(envelope(digit), place))
+            })
+        };
+        // not out of few: where two of four messages' prints differ by what two others' do, whole families collide
+        is_honest((0..75_u32.pow(3)).map(|k| queue(k, 75, 3)), "queues of three");
+        let short = (0..600).map(|k| queue(k, 600, 1)).chain((0..600_u32.pow(2)).map(|k| queue(k, 600, 2)));
+        is_honest(short, "queues of one and of two");
     }
 }

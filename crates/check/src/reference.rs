@@ -45,6 +45,10 @@ impl<P: Process> Ground<Scripted<'_, P>> for Landing<'_, P> {
         self.network.take(from, to, message);
     }
 
+    fn put_back(&mut self, from: SeatId, to: SeatId, message: P::Message) {
+        self.network.put_back(from, to, message);
+    }
+
     fn observe(&mut self, observed: Observed<P::Request, P::Indication>) {
         self.observed.push(observed);
     }

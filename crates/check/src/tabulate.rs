@@ -227,24 +227,58 @@ impl Tabulated {
     }
 
     /// What is added to a fingerprint for what a move does to the messages in flight, where that depends on them.
+    #[inline]
     fn delta_in_flight(&self, words: &[u32], c: &Change) -> Print {
         let before = self.in_flight(words);
+        if self.keeping == Keeping::Queues && c.discarded == NONE {
+            return self.delta_of_places(before, c);
+        }
         let mut after = before.to_vec();
         self.edit_in_flight(&mut after, 0, c);
         self.print_in_flight(&after).wrapping_sub(self.print_in_flight(before))
     }
 
-    /// The part of a fingerprint that is that of the messages in flight: in a queue, their places count.
-    fn print_in_flight(&self, envelopes: &[u32]) -> Print {
-        let parts = &self.envelopes.parts;
-        if self.keeping != Keeping::Queues {
-            return envelopes.iter().fold(0, |sum: Print, &e| sum.wrapping_add(parts[e as usize]));
+    /// What is added to a fingerprint because not all messages that a move takes and sends are alone in their queues.
+    #[inline]
+    fn delta_of_places(&self, in_flight: &[u32], c: &Change) -> Print {
+        let envelopes = &self.envelopes;
+        let mut delta: Print = 0;
+        let mut shortened = None;
+        if c.taken != NONE {
+            let link = envelopes.link(c.taken);
+            shortened = Some(link);
+            let oldest = in_flight.iter().position(|&e| e == c.taken).expect("what is taken is in flight");
+            for (place, &next) in in_flight[oldest + 1..].iter().enumerate() {
+                if envelopes.link(next) != link {
+                    break;
+                }
+                let (old, new) = (envelopes.part(next, place + 1), envelopes.part(next, place));
+                delta = delta.wrapping_add(new).wrapping_sub(old);
+            }
         }
-        let queues = envelopes.chunk_by(|&a, &b| self.envelopes.link(a) == self.envelopes.link(b));
-        queues.fold(0, |sum: Print, queue| {
-            let prints: Vec<Print> = queue.iter().map(|&e| parts[e as usize]).collect();
-            sum.wrapping_add(print_of(&prints))
-        })
+        let sent = &self.sent[c.sent.0 as usize..c.sent.1 as usize];
+        for (at, &envelope) in sent.iter().enumerate() {
+            let link = envelopes.link(envelope);
+            let queued =
+                |some: &[u32]| some.iter().map(|&e| usize::from(envelopes.link(e) == link)).sum::<usize>();
+            let place = queued(in_flight) + queued(&sent[..at]) - usize::from(shortened == Some(link));
+            if place > 0 {
+                let (alone, behind) = (envelopes.part(envelope, 0), envelopes.part(envelope, place));
+                delta = delta.wrapping_add(behind).wrapping_sub(alone);
+            }
+        }
+        delta
+    }
+
+    /// The part of a fingerprint that is that of the messages in flight: in a queue, their places count.
+    fn print_in_flight(&self, in_flight: &[u32]) -> Print {
+        let envelopes = &self.envelopes;
+        if self.keeping != Keeping::Queues {
+            return in_flight.iter().fold(0, |sum: Print, &e| sum.wrapping_add(envelopes.part(e, 0)));
+        }
+        let queues = in_flight.chunk_by(|&a, &b| envelopes.link(a) == envelopes.link(b));
+        let placed = queues.flat_map(|queue| queue.iter().enumerate());
+        placed.fold(0, |sum: Print, (place, &e)| sum.wrapping_add(envelopes.part(e, place)))
     }
 
     /// Does to the messages in flight, which begin at `from`, what a move does to them.

@@ -1,31 +1,82 @@
 //! State spaces whose exact size is known from elsewhere.
 
+mod abd_world;
 mod paxos_world;
+mod register_clients;
 
-use paxos_world::{History, setting};
-use synod_check::{Control, Engine, Options, Order, Report, check};
+use register_clients::History;
+use synod_check::{Control, Engine, Options, Order, Report, Store, check};
+use synod_kernel::Setting;
 
-fn explore(clients: u32, engine: Engine, order: Order) -> Report<paxos_world::Role> {
+fn paxos(clients: u32, engine: Engine, order: Order) -> Report<paxos_world::Role> {
     let options = Options { engine, order, ..Options::default() };
-    let setting = setting(clients);
+    let setting = paxos_world::setting(clients);
     check(&setting, &History::default(), |_| 0, &options, &mut |_| Control::Continue)
 }
 
 #[test]
 fn paxos_with_two_clients_has_16_668_states_on_both_engines() {
     for engine in [Engine::Reference, Engine::Tabulating] {
-        let report = explore(2, engine, Order::BreadthFirst);
+        let report = paxos(2, engine, Order::BreadthFirst);
         assert!(report.complete && report.holds(), "{engine:?}: {report}");
         // the published depth counts levels, the initial state being at level 1
         assert_eq!((report.states, report.transitions, report.depth + 1), (16_668, 32_970, 21), "{engine:?}");
     }
-    let depth_first = explore(2, Engine::Tabulating, Order::DepthFirst);
+    let depth_first = paxos(2, Engine::Tabulating, Order::DepthFirst);
     assert_eq!((depth_first.states, depth_first.transitions), (16_668, 32_970));
 }
 
 #[test]
 fn paxos_with_three_clients_has_1_194_428_states() {
-    let report = explore(3, Engine::Tabulating, Order::BreadthFirst);
+    let report = paxos(3, Engine::Tabulating, Order::BreadthFirst);
     assert!(report.complete && report.holds(), "{report}");
     assert_eq!((report.states, report.transitions, report.depth + 1), (1_194_428, 2_420_476, 28));
+}
+
+fn abd(setting: &Setting<abd_world::Role>, engine: Engine, store: Store) -> (u64, u64, u32) {
+    let options = Options { engine, store, ..Options::default() };
+    let report = check(setting, &History::default(), |_| 0, &options, &mut |_| Control::Continue);
+    assert!(report.complete && report.holds(), "{engine:?}, {store:?}: {report}");
+    (report.states, report.transitions, report.depth)
+}
+
+#[test]
+fn small_abd_registers_have_known_numbers_of_states_on_both_engines() {
+    // the first is published; the others are those of a model on the other checker, run beside this one
+    for (servers, clients, fifo, states) in
+        [(2, 2, false, 544), (2, 1, true, 13), (2, 2, true, 620), (3, 1, true, 559)]
+    {
+        let setting = abd_world::setting(servers, clients, fifo);
+        let plain = abd(&setting, Engine::Reference, Store::Exact);
+        assert_eq!(plain.0, states, "{servers} servers, {clients} clients");
+        for store in [Store::Fingerprint64, Store::Fingerprint128, Store::Exact] {
+            let tabulated = abd(&setting, Engine::Tabulating, store);
+            assert_eq!(tabulated, plain, "{servers} servers, {clients} clients, {store:?}");
+        }
+    }
+}
+
+#[test]
+fn the_abd_register_on_links_in_order_has_1_212_979_states() {
+    let setting = abd_world::setting(3, 2, true);
+    let found = abd(&setting, Engine::Tabulating, Store::Fingerprint64);
+    assert_eq!(found, (1_212_979, 4_730_933, 40));
+}
+
+#[test]
+fn an_ignored_message_that_stays_blocks_its_queue_on_both_engines() {
+    let of = |stays, engine, store| {
+        let mut setting = abd_world::setting(2, 2, true);
+        setting.environment.links.ignored_stay = stays;
+        let options = Options { engine, store, ..Options::default() };
+        let report = check(&setting, &History::default(), |_| 0, &options, &mut |_| Control::Continue);
+        assert!(report.complete, "{report}");
+        (report.states, report.transitions, report.depth)
+    };
+    let plain = of(true, Engine::Reference, Store::Exact);
+    for store in [Store::Fingerprint64, Store::Exact] {
+        assert_eq!(of(true, Engine::Tabulating, store), plain, "{store:?}");
+    }
+    // nobody gets past what a busy server leaves lying
+    assert!(plain.0 < of(false, Engine::Reference, Store::Exact).0);
 }

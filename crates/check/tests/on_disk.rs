@@ -2,9 +2,11 @@
 
 mod disk;
 mod paxos_world;
+mod register_clients;
 
 use disk::Memory;
-use paxos_world::{History, Role, setting};
+use paxos_world::{Role, setting};
+use register_clients::History;
 use std::io::{self, Cursor};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};

@@ -221,7 +221,8 @@ pub struct Links {
     /// Messages in flight are a set: sending one that is in flight changes nothing. For exploring unreliable links.
     #[serde(default)]
     pub as_set: bool,
-    /// A delivery to which the receiver neither changes nor sends is no step: the message stays in flight.
+    /// A delivery to which the receiver neither changes nor sends is no step: the message stays in flight, and on a FIFO link
+    /// before all that was sent later.
     #[serde(default)]
     pub ignored_stay: bool,
     /// Simulated: the chance that a message is lost, while the budget lasts.

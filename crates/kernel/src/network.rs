@@ -85,6 +85,15 @@ impl<M: Ord> Network<M> {
         self.in_flight.remove(place.expect("what is delivered or lost is in flight"));
     }
 
+    /// Puts what was taken last back where it was: of a queue it is the oldest again.
+    pub fn put_back(&mut self, from: SeatId, to: SeatId, message: M) {
+        if self.keeping != Keeping::Queues {
+            return self.send(from, to, message);
+        }
+        let oldest = self.in_flight.partition_point(|e| (e.to, e.from) < (to, from));
+        self.in_flight.insert(oldest, Envelope { to, from, message });
+    }
+
     /// Nothing arrives at `seat` any more.
     pub fn discard_to(&mut self, seat: SeatId) {
         self.in_flight.retain(|e| e.to != seat);

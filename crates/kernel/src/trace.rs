@@ -304,6 +304,18 @@ impl<M: Ord + Clone> NamedNetwork<M> {
         taken
     }
 
+    /// What was taken last is where it was: the oldest copy.
+    fn put_back(&mut self, from: SeatId, to: SeatId, message: M, cause: Cause) {
+        if self.keeping == Keeping::Queues {
+            self.queues.entry((to, from)).or_default().push_front(message.clone());
+        }
+        let copies = self.in_flight.entry((to, from, message)).or_default();
+        if copies.is_empty() {
+            *self.distinct.entry((from, to)).or_default() += 1;
+        }
+        copies.push_front(cause);
+    }
+
     fn discard_to(&mut self, seat: SeatId) {
         self.in_flight.retain(|(to, _, _), _| *to != seat);
         self.queues.retain(|(to, _), _| *to != seat);
@@ -363,6 +375,11 @@ impl<P: Process> Ground<InPlace<'_, P, Script>> for Recorded<P> {
     fn take(&mut self, from: SeatId, to: SeatId, message: &P::Message) {
         self.taken = self.network.take(from, to, message.clone());
         assert!(self.taken.is_some(), "what is delivered or lost is in flight");
+    }
+
+    fn put_back(&mut self, from: SeatId, to: SeatId, message: P::Message) {
+        let cause = self.taken.expect("what is put back was taken");
+        self.network.put_back(from, to, message, cause);
     }
 
     fn observe(&mut self, observed: Observed<P::Request, P::Indication>) {

@@ -88,6 +88,11 @@ pub trait Ground<R: Rep> {
     fn send(&mut self, from: SeatId, to: SeatId, message: R::Message);
     /// One copy of a message leaves the network, delivered or lost.
     fn take(&mut self, from: SeatId, to: SeatId, message: &R::Message);
+    /// What was taken last stays where it was, since its receiver ignored it. For grounds on which ignored messages stay.
+    fn put_back(&mut self, from: SeatId, to: SeatId, message: R::Message) {
+        let _ = (from, to, message);
+        unreachable!("on this ground every delivery takes its message");
+    }
     /// Something is observed.
     fn observe(&mut self, observed: Observed<R::Request, R::Indication>);
     /// A process stopped for ever: nothing arrives there any more.
@@ -671,7 +676,7 @@ impl<R: Rep, G: Ground<R>> At<'_, R, G> {
         self.ground.take(from, to, &message);
         let said = self.react(to, Event::Message(self.laws.seating.identity(from), message.clone()));
         if !said && before == self.world.seats[to.index()] {
-            self.ground.send(from, to, message);
+            self.ground.put_back(from, to, message);
         }
     }
 

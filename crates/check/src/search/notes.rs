@@ -223,7 +223,7 @@ impl<S: Space> Search<'_, S> {
         self.sum = head.sum;
         let (wave, sum) = self.make_waiting(head.number as u32, head.level_end as u32)?;
         // states that wait now and are not those that waited then: other steps lead elsewhere
-        if sum != all.wrapping_sub(head.sum) { Err(changed()) } else { Ok(Some(wave)) }
+        if sum == all.wrapping_sub(head.sum) { Ok(Some(wave)) } else { Err(changed()) }
     }
 
     /// Reads what was seen, and the steps between; the sum of all fingerprints.

@@ -1,13 +1,16 @@
 //! What is in flight, as numbers, and where the effects of a step land.
 
 use super::tables::{Map, Tables};
-use crate::fingerprint::{Print, print_of};
+use crate::fingerprint::{Print, placed, print_of};
 use synod_kernel::network::InFlight;
 use synod_kernel::{Ground, Observed, SeatId};
 use synod_model::Process;
 
 /// A message on its way: (to, from, message).
 pub(super) type Envelope = (SeatId, SeatId, u32);
+
+/// How many places of queues are known beforehand: most queues are short.
+const PLACES: usize = 4;
 
 /// Envelopes as numbers, with what is looked up of each.
 #[derive(Default)]
@@ -16,8 +19,8 @@ pub(super) struct Envelopes {
     pub(super) numbers: Map<Envelope, u32>,
     /// By number: the seats it goes to and comes from, and its place among those that go there.
     pub(super) ends: Vec<(u16, u16, u32)>,
-    /// By number: its part in a fingerprint.
-    pub(super) parts: Vec<Print>,
+    /// By number: its part in a fingerprint at each of the first places of its queue; the first if there are no queues.
+    parts: Vec<[Print; PLACES]>,
     /// By seat: how many go there.
     pub(super) arriving: Vec<u32>,
 }
@@ -28,6 +31,13 @@ impl Envelopes {
     pub(super) fn link(&self, number: u32) -> (u16, u16) {
         let (to, from, _) = self.ends[number as usize];
         (to, from)
+    }
+
+    /// Its part in a fingerprint, at this place of its queue.
+    #[inline]
+    pub(super) fn part(&self, number: u32, place: usize) -> Print {
+        let parts = &self.parts[number as usize];
+        parts.get(place).copied().unwrap_or_else(|| placed(parts[0], place))
     }
 
     /// The number of an envelope, whose message has this fingerprint.
@@ -44,7 +54,8 @@ impl Envelopes {
         let short = |seat: SeatId| u16::try_from(seat.0).expect("a world to explore has few seats");
         self.ends.push((short(to), short(from), self.arriving[to.index()]));
         self.arriving[to.index()] += 1;
-        self.parts.push(print_of(&("in flight", to.0, from.0, print)));
+        let first = print_of(&("in flight", to.0, from.0, print));
+        self.parts.push(std::array::from_fn(|place| placed(first, place)));
         self.numbers.insert(envelope, number);
         number
     }
@@ -77,6 +88,10 @@ impl<P: Process> Ground<Tables<'_, P>> for Landing {
 
     fn take(&mut self, from: SeatId, to: SeatId, message: &u32) {
         self.taken = Some((to, from, *message));
+    }
+
+    fn put_back(&mut self, _: SeatId, _: SeatId, _: u32) {
+        self.taken = None;
     }
 
     fn observe(&mut self, observed: Observed<u32, u32>) {

@@ -317,7 +317,7 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Maker<'_, P, M> {
             && space.keeping != Keeping::Queues
             && let Some(at) = sent.iter().position(|s| *s == envelope)
         {
-            // taken and put back
+            // taken and sent again
             sent.remove(at);
             taken = None;
         }
@@ -330,13 +330,14 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Maker<'_, P, M> {
         change.taken = taken.map_or(NONE, |envelope| self.envelope(space, envelope));
         change.discarded = landing.discarded.map_or(NONE, |seat| seat.0);
         told.observed = self.observations.intern(landing.observed).0;
-        told.depends = space.keeping != Keeping::Bag || change.discarded != NONE;
-        if !told.depends {
-            let parts = &space.envelopes.parts;
-            let sent = &space.sent[first as usize..];
-            let sum = sent.iter().fold(told.delta, |sum, &e| sum.wrapping_add(parts[e as usize]));
-            let taken = if change.taken == NONE { 0 } else { parts[change.taken as usize] };
-            told.delta = sum.wrapping_sub(taken);
+        let nothing = taken.is_none() && change.sent.0 == change.sent.1;
+        told.depends = change.discarded != NONE || !(nothing || space.keeping == Keeping::Bag);
+        if change.discarded == NONE && space.keeping != Keeping::Set {
+            // of queues as if each message were alone in its own: what their places add is up to the state
+            let part = |&e: &u32| space.envelopes.part(e, 0);
+            let sent = space.sent[first as usize..].iter().map(part);
+            told.delta = sent.fold(told.delta, Print::wrapping_add);
+            told.delta = told.delta.wrapping_sub(taken.map_or(0, |_| part(&change.taken)));
         }
         (told, change)
     }

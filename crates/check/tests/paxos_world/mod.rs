@@ -6,7 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use synod_kernel::{Environment, Setting};
 use synod_model::prelude::*;
-use synod_properties::{Monitor, Obligation, Observation, Property, Violation};
+
+use crate::register_clients::{Ask, Client, Event};
 
 const SERVERS: u32 = 3;
 
@@ -28,15 +29,6 @@ pub(crate) enum Msg {
     Decided(Ballot, Proposal),
 }
 
-/// What a client did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub(crate) enum Event {
-    Writes(char),
-    Wrote,
-    Reads,
-    Read(char),
-}
-
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Server {
     ballot: Ballot,
@@ -47,17 +39,21 @@ pub(crate) struct Server {
     decided: bool,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Client {
-    awaits: Option<u64>,
-    count: u64,
-}
-
 /// Servers and clients in one world.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Role {
     Server(Server),
     Client(Client),
+}
+
+impl Ask for Msg {
+    fn put(request: u64, value: char) -> Self {
+        Self::Put(request, value)
+    }
+
+    fn get(request: u64) -> Self {
+        Self::Get(request)
+    }
 }
 
 fn servers_but(me: ProcessId) -> impl Iterator<Item = ProcessId> {
@@ -82,48 +78,23 @@ impl Process for Role {
                 decided: false,
             });
         }
-        let letter = letter(me);
-        ctx.send(ProcessId(me.0 % SERVERS), Msg::Put(u64::from(me.0), letter));
-        ctx.indicate(Event::Writes(letter));
-        Self::Client(Client { awaits: Some(u64::from(me.0)), count: 1 })
+        Self::Client(Client::start(SERVERS, ctx))
     }
 
     fn on_message(&mut self, from: ProcessId, message: Msg, ctx: &mut impl Context<Self>) {
         match self {
             Self::Server(server) => server.on_message(from, message, ctx),
-            Self::Client(client) => client.on_message(message, ctx),
+            Self::Client(client) => match message {
+                Msg::PutOk(request) => client.on_put_ok(SERVERS, request, ctx),
+                Msg::GetOk(request, value) => client.on_get_ok(request, value, ctx),
+                _ => {}
+            },
         }
     }
 
     no_requests!();
     no_timers!();
     no_storage!();
-}
-
-fn letter(client: ProcessId) -> char {
-    char::from(b'A' + (client.0 - SERVERS) as u8)
-}
-
-impl Client {
-    fn on_message(&mut self, message: Msg, ctx: &mut impl Context<Role>) {
-        let me = u64::from(ctx.me().0);
-        match message {
-            Msg::PutOk(request) if self.awaits == Some(request) => {
-                ctx.indicate(Event::Wrote);
-                let next = (self.count + 1) * me;
-                ctx.send(ProcessId(((me + self.count) % u64::from(SERVERS)) as u32), Msg::Get(next));
-                ctx.indicate(Event::Reads);
-                self.awaits = Some(next);
-                self.count += 1;
-            }
-            Msg::GetOk(request, value) if self.awaits == Some(request) => {
-                ctx.indicate(Event::Read(value));
-                self.awaits = None;
-                self.count += 1;
-            }
-            _ => {}
-        }
-    }
 }
 
 impl Server {
@@ -185,113 +156,6 @@ impl Server {
 fn tell_others(message: &Msg, ctx: &mut impl Context<Role>) {
     for to in servers_but(ctx.me()) {
         ctx.send(to, message.clone());
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-enum Op {
-    Write(char),
-    Read(Option<char>),
-}
-
-/// An operation, with the index of the last operation that each other client had completed when it was invoked.
-type Invoked = (BTreeMap<ProcessId, usize>, Op);
-
-/// The history of all clients, part of the state.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct History {
-    completed: BTreeMap<ProcessId, Vec<Invoked>>,
-    in_flight: BTreeMap<ProcessId, Invoked>,
-}
-
-const LINEARIZABLE: Property = Property::safety("LIN", "linearizable");
-const READ: Property = Property::reachable("READ", "a value is read");
-
-impl History {
-    fn invoke(&mut self, at: ProcessId, op: Op) {
-        let seen = self
-            .completed
-            .iter()
-            .filter(|(c, done)| **c != at && !done.is_empty())
-            .map(|(c, done)| (*c, done.len() - 1))
-            .collect();
-        self.in_flight.insert(at, (seen, op));
-    }
-
-    fn complete(&mut self, at: ProcessId, read: Option<char>) {
-        let (seen, op) = self.in_flight.remove(&at).expect("what returns was invoked");
-        let op = if let Op::Read(_) = op { Op::Read(read) } else { op };
-        self.completed.entry(at).or_default().push((seen, op));
-    }
-
-    /// Whether some order of the operations that respects real time explains all reads; pending ones may be left out.
-    fn is_linearizable(&self) -> bool {
-        let mut queues: BTreeMap<ProcessId, Vec<(Invoked, bool)>> = BTreeMap::new();
-        for (client, done) in &self.completed {
-            queues.entry(*client).or_default().extend(done.iter().cloned().map(|o| (o, true)));
-        }
-        for (client, pending) in &self.in_flight {
-            queues.entry(*client).or_default().push((pending.clone(), false));
-        }
-        let taken: BTreeMap<_, _> = queues.keys().map(|c| (*c, 0)).collect();
-        explains(&queues, &taken, '?')
-    }
-}
-
-fn explains(
-    queues: &BTreeMap<ProcessId, Vec<(Invoked, bool)>>,
-    taken: &BTreeMap<ProcessId, usize>,
-    value: char,
-) -> bool {
-    let left = |c: &ProcessId| queues[c].get(taken[c]);
-    if queues.keys().all(|c| left(c).is_none_or(|(_, completed)| !completed)) {
-        return true;
-    }
-    queues.keys().any(|client| {
-        let Some(((seen, op), completed)) = left(client) else { return false };
-        if seen.iter().any(|(other, last)| taken[other] <= *last) {
-            return false;
-        }
-        let after = match op {
-            Op::Write(v) => *v,
-            Op::Read(Some(v)) if *v != value => return false,
-            Op::Read(None) if *completed => return false,
-            Op::Read(_) => value,
-        };
-        let mut next = taken.clone();
-        *next.get_mut(client).expect("a client") += 1;
-        explains(queues, &next, after)
-    })
-}
-
-impl Monitor<Never, Event> for History {
-    fn properties(&self) -> Vec<Property> {
-        vec![LINEARIZABLE, READ]
-    }
-
-    fn observe(&mut self, observation: &Observation<'_, Never, Event>) -> Result<(), Violation> {
-        let Observation::Indication { at, indication } = *observation else { return Ok(()) };
-        match *indication {
-            Event::Writes(value) => self.invoke(at, Op::Write(value)),
-            Event::Reads => self.invoke(at, Op::Read(None)),
-            Event::Wrote => self.complete(at, None),
-            Event::Read(value) => self.complete(at, Some(value)),
-        }
-        match indication {
-            Event::Wrote | Event::Read(_) if !self.is_linearizable() => {
-                Err(Violation::new(&LINEARIZABLE, format!("no order explains {self:?}")))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn owed(&self, _: &mut impl FnMut(Obligation)) {}
-
-    fn reached(&self, reach: &mut impl FnMut(&'static str)) {
-        let read = |(_, op): &Invoked| matches!(op, Op::Read(Some(_)));
-        if self.completed.values().flatten().any(read) {
-            reach(READ.id);
-        }
     }
 }
 

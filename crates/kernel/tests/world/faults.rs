@@ -146,6 +146,20 @@ fn an_ignored_delivery_is_no_step_where_the_environment_says_so() {
 }
 
 #[test]
+fn an_ignored_message_that_stays_keeps_its_place_on_a_fifo_link() {
+    for stays in [true, false] {
+        let mut e = quiet(2);
+        e.links.kind.fifo = true;
+        e.links.ignored_stay = stays;
+        let setting = setting(e, &[&[&[Act::Send(1, IGNORED), Act::Send(1, 7)]]]);
+        let mut run = Run::started(&setting);
+        run.take_all([ask(0), deliver(0, 1, IGNORED)]);
+        assert_eq!(run.may(&deliver(0, 1, IGNORED)), stays);
+        assert_eq!(run.may(&deliver(0, 1, 7)), !stays, "it is the next as soon as the first is gone");
+    }
+}
+
+#[test]
 fn messages_arrive_in_any_order() {
     let setting = setting(quiet(2), &[&[&[Act::Send(1, 7), Act::Send(1, 8)]]]);
     let mut run = Run::started(&setting);

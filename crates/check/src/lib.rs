@@ -7,6 +7,7 @@
 //! kernel's step, is tested against.
 
 pub mod chance;
+mod coverage;
 pub mod fair;
 mod fingerprint;
 mod intern;
@@ -22,12 +23,14 @@ mod space;
 pub mod system;
 mod table;
 mod tabulate;
+mod tested;
 #[cfg(test)]
 mod tests;
 pub mod time;
 mod visited;
 mod worlds;
 
+pub use coverage::Unreached;
 pub use plain::{SystemReport, SystemRun, check_system};
 pub use report::{
     Control, Counterexample, DETERMINISM, Engine, NO_PANIC, Options, Order, Progress, Report, Store,

@@ -1,5 +1,6 @@
 //! What a check is asked, and what it answers.
 
+use crate::coverage::Unreached;
 use crate::shape::Part;
 use std::fmt;
 use synod_kernel::trace::{Broken, Header, Recorder, Writer};
@@ -169,6 +170,9 @@ pub struct Report<P: Process> {
     pub parts: Vec<Part>,
     /// A run that breaks a property.
     pub counterexample: Option<Counterexample<P>>,
+    /// What of the algorithm and of its environment no explored run came to; nothing is known of it where states are plain
+    /// values.
+    pub unreached: Option<Vec<Unreached>>,
 }
 
 impl<P: Process> Report<P> {

@@ -30,18 +30,18 @@ pub enum Unreached {
 impl fmt::Display for Unreached {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (noun, kind, what) = match self {
-            Self::Request(kind) => ("request", kind, "is ever handled"),
-            Self::Sent(kind) => ("message", kind, "is ever sent"),
-            Self::Handled(kind) => ("message", kind, "that is sent is ever handled"),
-            Self::Set(kind) => ("timer", kind, "is ever set"),
-            Self::Fired(kind) => ("timer", kind, "that is set ever fires"),
-            Self::Indicated(kind) => ("indication", kind, "is ever given"),
-            Self::Recovery => return f.write_str("no recovery is ever handled"),
-            Self::Fault(fault) => return write!(f, "no {fault} ever happens, though one may"),
+            Self::Request(kind) => ("request", kind, "never handled"),
+            Self::Sent(kind) => ("message", kind, "never sent"),
+            Self::Handled(kind) => ("message", kind, "sent, never handled"),
+            Self::Set(kind) => ("timer", kind, "never set"),
+            Self::Fired(kind) => ("timer", kind, "set, never fired"),
+            Self::Indicated(kind) => ("indication", kind, "never given"),
+            Self::Recovery => return f.write_str("recovery never handled"),
+            Self::Fault(fault) => return write!(f, "{fault} granted, never possible"),
         };
         match kind.as_str() {
-            "" => write!(f, "no {noun} {what}"),
-            kind => write!(f, "no {noun} `{kind}` {what}"),
+            "" => write!(f, "any {noun} {what}"),
+            kind => write!(f, "{noun} `{kind}` {what}"),
         }
     }
 }

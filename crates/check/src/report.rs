@@ -170,8 +170,8 @@ pub struct Report<P: Process> {
     pub parts: Vec<Part>,
     /// A run that breaks a property.
     pub counterexample: Option<Counterexample<P>>,
-    /// What of the algorithm and of its environment no explored run came to; nothing is known of it where states are plain
-    /// values.
+    /// What of the algorithm and of its environment no explored run came to; `None` where states are
+    /// plain values: nobody knows.
     pub unreached: Option<Vec<Unreached>>,
 }
 

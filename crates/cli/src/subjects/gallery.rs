@@ -170,6 +170,7 @@ pub(super) fn blank(name: &str, world: String, verdicts: Vec<(Property, Verdict)
         interrupted: false,
         nondeterminism: None,
         elapsed: Duration::ZERO,
+        unreached: None,
     }
 }
 

@@ -26,6 +26,10 @@ pub enum Unreached {
     Recovery,
     /// A fault that the environment grants, and that no run has.
     Fault(&'static str),
+    /// Of a transition system: no action of this kind is ever enabled.
+    Action(String),
+    /// Actions of this kind are enabled, and none ever leads to another state.
+    Idle(String),
 }
 
 impl fmt::Display for Unreached {
@@ -37,6 +41,8 @@ impl fmt::Display for Unreached {
             Self::Set(kind) => ("timer", kind, "never set"),
             Self::Fired(kind) => ("timer", kind, "set, never fired"),
             Self::Indicated(kind) => ("indication", kind, "never given"),
+            Self::Action(kind) => ("action", kind, "never enabled"),
+            Self::Idle(kind) => ("action", kind, "enabled, changes nothing"),
             Self::Recovery => return f.write_str("recovery never handled"),
             Self::Fault(fault) => return write!(f, "{fault} granted, never possible"),
         };

@@ -6,6 +6,7 @@
 //! state: [`Engine::Reference`] keeps plain values and is what [`Engine::Tabulating`], which interns them and tabulates the
 //! kernel's step, is tested against.
 
+mod actions;
 pub mod chance;
 mod coverage;
 pub mod fair;
@@ -30,6 +31,7 @@ pub mod time;
 mod visited;
 mod worlds;
 
+pub use actions::{ActionCount, count_actions};
 pub use coverage::Unreached;
 pub use plain::{SystemReport, SystemRun, check_system};
 pub use report::{

@@ -189,12 +189,13 @@ impl Report {
     pub fn not_covered(&self) -> Option<String> {
         const SHOWN: usize = 8;
         let unreached = self.unreached.as_deref().filter(|unreached| !unreached.is_empty())?;
-        let mut shown = unreached[..unreached.len().min(SHOWN)].join("; ");
-        if unreached.len() > SHOWN {
-            shown.push_str(&format!("; and {} more", unreached.len() - SHOWN));
+        let mut shown = unreached.to_vec();
+        if let Some(more) = unreached.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+            shown.truncate(SHOWN);
+            shown.push(format!("and {more} more"));
         }
         let so_far = if self.numbers.get("complete") == Some(&Value::Bool(false)) { " so far" } else { "" };
-        Some(format!("not covered{so_far}: {shown}"))
+        Some(format!("not covered{so_far}: {}", shown.join("; ")))
     }
 
     /// Why it is neither green nor red, if so.

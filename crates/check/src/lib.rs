@@ -10,7 +10,9 @@
 #[cfg(test)]
 extern crate self as synod_check;
 
+mod actions;
 pub mod chance;
+mod coverage;
 pub mod disk;
 pub mod fair;
 mod fingerprint;
@@ -31,12 +33,15 @@ mod tabulate;
 #[cfg(test)]
 #[path = "../tests/disk/mod.rs"]
 mod test_disk;
+mod tested;
 #[cfg(test)]
 mod tests;
 pub mod time;
 mod visited;
 mod worlds;
 
+pub use actions::{ActionCount, count_actions};
+pub use coverage::Unreached;
 pub use plain::{SystemReport, SystemRun, check_system};
 pub use report::{
     Control, Counterexample, DETERMINISM, Engine, NO_PANIC, Options, Order, Progress, Report, Store,

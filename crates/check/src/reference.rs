@@ -4,7 +4,8 @@ use crate::fingerprint::{Print, print_of};
 use crate::intern::Kept;
 use crate::report::NO_PANIC;
 use crate::space::{Edge, Exact, Missing, Space, Start};
-use crate::worlds::{Owed, Reader, Scripted, goals, judge, laws, panic_message};
+use crate::tested::Tested;
+use crate::worlds::{Owed, Reader, Scripted, goals, laws, panic_message};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use synod_kernel::seat::cuts;
@@ -116,7 +117,7 @@ pub(crate) fn every_move<P: Process, T>(
 
 /// What comes of a move, judged. A handler that panics is a violation; what it drew until then is not known.
 fn after<P, M>(
-    setting: &Setting<P>,
+    (setting, tested): (&Setting<P>, &Tested),
     from: &Concrete<P, M>,
     script: Script,
     chosen: Move<P::Message, P::Timer>,
@@ -138,12 +139,12 @@ where
         }
     };
     let observed = landing.observed;
-    let judged = observed.iter().try_for_each(|o| judge(&mut state.monitor, o));
+    let judged = observed.iter().try_for_each(|o| tested.judge(&mut state.monitor, o));
     (judged.map(|()| state), ran)
 }
 
 fn moves<P, M>(
-    setting: &Setting<P>,
+    (setting, tested): (&Setting<P>, &Tested),
     from: &Concrete<P, M>,
     choice: &Choice<P::Message, P::Timer>,
     visit: &mut dyn FnMut(Move<P::Message, P::Timer>, Result<Concrete<P, M>, Violation>, u64) -> bool,
@@ -152,7 +153,7 @@ where
     P: Process,
     M: Monitor<P::Request, P::Indication>,
 {
-    let run = |script, chosen| after(setting, from, script, chosen);
+    let run = |script, chosen| after((setting, tested), from, script, chosen);
     every_move(setting, &from.world, choice, run, visit)
 }
 
@@ -185,13 +186,13 @@ pub(crate) type Starts<P, M> =
 
 /// How runs begin: every choice of who lies and every outcome of every other process's start, up to the first that breaks
 /// a property.
-pub(crate) fn starts<P, M>(setting: &Setting<P>, monitor: &M) -> Starts<P, M>
+pub(crate) fn starts<P, M>(setting: &Setting<P>, monitor: &M, tested: &Tested) -> Starts<P, M>
 where
     P: Process,
     M: Monitor<P::Request, P::Indication>,
 {
     let (mut start, mut names) = (Start { rows: Vec::new(), broken: None }, Vec::new());
-    for (state, moves) in initial(setting, monitor) {
+    for (state, moves) in initial(setting, monitor, tested) {
         names.push(moves);
         match state {
             Ok(state) => start.rows.push(state),
@@ -207,11 +208,13 @@ where
 fn initial<P, M>(
     setting: &Setting<P>,
     monitor: &M,
+    tested: &Tested,
 ) -> Vec<(Result<Concrete<P, M>, Violation>, Vec<Move<P::Message, P::Timer>>)>
 where
     P: Process,
     M: Monitor<P::Request, P::Indication>,
 {
+    tested.look(monitor);
     let blank = Concrete {
         world: World::new(laws(setting), Seat::default()),
         network: Network::new(Keeping::of(&setting.environment.links)),
@@ -228,7 +231,7 @@ where
         };
         let first = starting.len();
         for choice in &choices {
-            moves(setting, &state, choice, &mut |chosen, result, _| {
+            moves((setting, tested), &state, choice, &mut |chosen, result, _| {
                 let mut run = so_far.clone();
                 run.push(chosen);
                 starting.push((result, run));
@@ -262,17 +265,20 @@ pub(crate) struct Reference<'a, P: Process, M> {
     monitor: &'a M,
     measure: fn(&P) -> u64,
     properties: Vec<Property>,
+    tested: Tested,
     handler_calls: AtomicU64,
 }
 
 impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Reference<'a, P, M> {
     pub(crate) fn new(setting: &'a Setting<P>, monitor: &'a M, measure: fn(&P) -> u64) -> Self {
-        Self { setting, monitor, measure, properties: monitor.properties(), handler_calls: AtomicU64::new(0) }
+        let properties = monitor.properties();
+        let tested = Tested::new(properties.clone());
+        Self { setting, monitor, measure, properties, tested, handler_calls: AtomicU64::new(0) }
     }
 
     /// How runs begin, and what reads their states.
     pub(crate) fn start(&self) -> (Start<Vec<Concrete<P, M>>>, AsIs<P>) {
-        let (start, starts) = starts(self.setting, self.monitor);
+        let (start, starts) = starts(self.setting, self.monitor, &self.tested);
         (start, AsIs { starts })
     }
 
@@ -291,7 +297,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Reference<'a, P, M> 
         from.world.enabled(laws(self.setting), &rep, &from.network, |choice| choices.push(choice));
         for choice in choices {
             let fairness = from.world.fairness(&rep, &choice);
-            let going = moves(self.setting, from, &choice, &mut |chosen, result, calls| {
+            let going = moves((self.setting, &self.tested), from, &choice, &mut |chosen, result, calls| {
                 // a crash is never fair, not even inside the handler of a fair choice
                 let fairness = if chosen.cut.is_some() { Fairness::Unfair } else { fairness };
                 visit(chosen, result, fairness, calls)
@@ -423,5 +429,9 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Reader<P, M, Referen
 
     fn handler_calls(&self, space: &Reference<'a, P, M>) -> u64 {
         space.handler_calls.load(Ordering::Relaxed)
+    }
+
+    fn tested<'s>(&'s self, space: &'s Reference<'a, P, M>) -> &'s Tested {
+        &space.tested
     }
 }

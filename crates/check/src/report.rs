@@ -1,5 +1,6 @@
 //! What a check is asked, and what it answers.
 
+use crate::coverage::Unreached;
 use crate::disk::{Disk, Notebook, Outside};
 use crate::shape::Part;
 use std::fmt;
@@ -133,9 +134,12 @@ impl Options {
     }
 
     /// Whether a search for these properties can use a disk and a notebook: breadth-first, by fingerprints, without a
-    /// reduction that looks at what was seen.
+    /// reduction that looks at what was seen; and not by the reference engine, which has no tables to tell what was tested.
     pub fn can_be_put_on_disk(&self, properties: &[Property]) -> bool {
-        self.order == Order::BreadthFirst && !self.partial_order && self.store_for(properties) != Store::Exact
+        self.order == Order::BreadthFirst
+            && self.engine == Engine::Tabulating
+            && !self.partial_order
+            && self.store_for(properties) != Store::Exact
     }
 }
 
@@ -203,6 +207,9 @@ pub struct Report<P: Process> {
     pub parts: Vec<Part>,
     /// A run that breaks a property.
     pub counterexample: Option<Counterexample<P>>,
+    /// What of the algorithm and of its environment no explored run came to; `None` where states are
+    /// plain values: nobody knows.
+    pub unreached: Option<Vec<Unreached>>,
 }
 
 impl<P: Process> Report<P> {

@@ -1,10 +1,12 @@
 //! Worlds of processes: what both representations of them share, and what is judged of what was found.
 
+use crate::coverage::Unreached;
 use crate::fair::{Answer, Bits, Class, Fairness, Graph, Lasso, Question, find};
 use crate::report::{Counterexample, DETERMINISM, NO_PANIC, Options, Report};
 use crate::search::{Ended, Found, Steps};
 use crate::shape::Shape;
 use crate::space::{Exact, Run, Space, StateOf};
+use crate::tested::Tested;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use synod_kernel::{
@@ -28,6 +30,13 @@ pub(crate) trait Reader<P: Process, M, S: Space> {
     fn shape(&self, space: &S) -> Shape {
         let _ = space;
         Shape::default()
+    }
+    /// What was put to the test.
+    fn tested<'s>(&'s self, space: &'s S) -> &'s Tested;
+    /// What no explored run came to, where that is known.
+    fn unreached(&self, space: &S) -> Option<Vec<Unreached>> {
+        let _ = space;
+        None
     }
     /// A number of a state's monitor, equal for equal ones, where monitors have numbers.
     fn monitor_number(&self, space: &S, state: &StateOf<S>) -> Option<u32> {
@@ -109,6 +118,7 @@ where
         stopped.as_deref(),
         counterexample.as_ref(),
         &judged,
+        reader.tested(&found.space),
     );
     Report {
         verdicts: options.asked(verdicts),
@@ -122,6 +132,7 @@ where
         memory: found.memory,
         parts: reader.shape(&found.space).ranked(),
         counterexample,
+        unreached: reader.unreached(&found.space),
     }
 }
 
@@ -146,6 +157,7 @@ fn verdicts<P: Process>(
     stopped: Option<&str>,
     counterexample: Option<&Counterexample<P>>,
     judged: &Judged<P>,
+    tested: &Tested,
 ) -> Vec<(Property, Verdict)> {
     let verdict = |at: usize, property: &Property| {
         if let Some(c) = counterexample.filter(|c| c.property == property.id) {
@@ -164,7 +176,14 @@ fn verdicts<P: Process>(
                 .unjudged
                 .iter()
                 .find(|(id, _)| id == property.id)
-                .map_or(Verdict::Holds, |(_, why)| unknown(why)),
+                .map(|(_, why)| unknown(why))
+                .or_else(|| {
+                    (!tested.has(at)).then(|| Verdict::vacuous("in no run is anything owed under it"))
+                })
+                .unwrap_or(Verdict::Holds),
+            Kind::Safety if stopped.is_none() && !tested.has(at) => {
+                Verdict::vacuous("in no run is anything indicated that puts it to the test")
+            }
             Kind::Safety if stopped.is_none() => Verdict::Holds,
             _ => unknown(&format!("not complete: {}", stopped.unwrap_or("stopped"))),
         }

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use synod_check::disk::{Notebook, Outside, Saved, WriteTo};
 use synod_check::system::{Claim, Predicate, Says, System};
-use synod_check::{Control, Options, Order, Report, Store, SystemReport, check, check_system};
+use synod_check::{Control, Engine, Options, Order, Report, Store, SystemReport, check, check_system};
 use synod_properties::Verdict;
 
 /// Counters modulo `top`, each raised on its own.
@@ -242,6 +242,7 @@ fn searches_that_cannot_use_a_disk_do_not_pretend_to() {
         Options { order: Order::DepthFirst, ..Options::default() },
         Options { store: Store::Exact, ..Options::default() },
         Options { partial_order: true, ..Options::default() },
+        Options { engine: Engine::Reference, ..Options::default() },
     ] {
         assert!(!options.can_be_put_on_disk(&properties));
         let disk = Memory::default();

@@ -188,7 +188,7 @@ fn answer(answer: &Answer) {
 fn scope(report: &Report) {
     let known = if report.known.is_empty() { String::new() } else { format!("; {}", report.known) };
     out(&format!("  {BOLD}scope{BOLD:#}  {}{known} {DIM}({}){DIM:#}", report.scope, seconds(report.elapsed)));
-    for note in &report.notes {
+    for note in report.notes.iter().chain(&report.not_covered()) {
         out(&format!("  {DIM}{note}{DIM:#}"));
     }
 }
@@ -332,6 +332,7 @@ fn json_report(report: &Report, commands: &[CommandLine]) {
     let event = json!({
         "event": "ground", "algorithm": report.algorithm, "ground": ground, "world": report.world,
         "scope": report.scope, "known": report.known, "numbers": report.numbers, "notes": report.notes,
+        "unreached": report.unreached,
         "inconclusive": report.why_inconclusive(), "outside": report.outside,
         "nondeterminism": report.nondeterminism, "elapsed_ms": report.elapsed.as_millis() as u64,
         "result": report.exit(), "exit": report.exit().code(),

@@ -97,9 +97,10 @@ impl Request {
         let in_file = self.experiment.as_ref().is_some_and(|e| e.check.environment != Overrides::default());
         let changed = in_file || self.environment.is_some() || self.flags != Flags::default();
         let also = entry.also.iter().filter(|_| !changed).map(|change| {
-            let environment = change(first.environment.clone());
+            let (mut scale, mut environment) = (first.scale.clone(), first.environment.clone());
+            change(&mut scale, &mut environment);
             let outside = (entry.checked.outside)(&environment);
-            World { scale: first.scale.clone(), environment, outside }
+            World { scale, environment, outside }
         });
         let also: Vec<_> = also.collect();
         Ok(std::iter::once(first).chain(also).collect())

@@ -106,8 +106,8 @@ pub struct Entry {
     pub subject: Subject,
     /// As it is checked: with oracles in place of detectors, where that differs.
     pub checked: Subject,
-    /// Further environments that a check explores unless it is told of one.
-    pub(crate) also: Vec<fn(Environment) -> Environment>,
+    /// Further worlds that a check explores unless it is told of an environment.
+    pub(crate) also: Vec<fn(&mut Scale, &mut Environment)>,
     pub(crate) check: Checked,
     pub(crate) sim: Simulated,
     pub(crate) run: Ran,
@@ -139,10 +139,10 @@ impl Entry {
         }
     }
 
-    /// Explores also what `change` makes of the environment of its checks: where one world with everything in it would
+    /// Explores also what `change` makes of the scale and the environment of its checks: where one world with everything in it would
     /// be too large, two are not.
     #[must_use]
-    pub fn also_checked_in(mut self, change: fn(Environment) -> Environment) -> Self {
+    pub fn also_checked_in(mut self, change: fn(&mut Scale, &mut Environment)) -> Self {
         self.also.push(change);
         self
     }

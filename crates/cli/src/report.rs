@@ -41,6 +41,8 @@ pub struct Report {
     pub nondeterminism: Option<String>,
     /// How long it took.
     pub elapsed: Duration,
+    /// What of the algorithm and of its environment no run came to, where that is known.
+    pub unreached: Option<Vec<String>>,
 }
 
 /// A number that was found.
@@ -176,7 +178,24 @@ impl Report {
         self.interrupted |= other.interrupted;
         self.nondeterminism = self.nondeterminism.or(other.nondeterminism);
         self.elapsed += other.elapsed;
+        self.unreached = self.unreached.zip(other.unreached).map(|(mut mine, theirs)| {
+            mine.retain(|unreached| theirs.contains(unreached));
+            mine
+        });
         self
+    }
+
+    /// What no run came to, in a line.
+    pub fn not_covered(&self) -> Option<String> {
+        const SHOWN: usize = 8;
+        let unreached = self.unreached.as_deref().filter(|unreached| !unreached.is_empty())?;
+        let mut shown = unreached.to_vec();
+        if let Some(more) = unreached.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+            shown.truncate(SHOWN);
+            shown.push(format!("and {more} more"));
+        }
+        let so_far = if self.numbers.get("complete") == Some(&Value::Bool(false)) { " so far" } else { "" };
+        Some(format!("not covered{so_far}: {}", shown.join("; ")))
     }
 
     /// Why it is neither green nor red, if so.
@@ -283,6 +302,7 @@ pub(crate) mod tests {
             interrupted: false,
             nondeterminism: None,
             elapsed: Duration::ZERO,
+            unreached: None,
         }
     }
 
@@ -323,6 +343,25 @@ pub(crate) mod tests {
         assert_eq!(both.verdicts, [(safety, violated()), (goal, Verdict::Holds)]);
         assert_eq!(both.numbers["states"], 7);
         assert_eq!(both.numbers["complete"], false);
+    }
+
+    #[test]
+    fn what_is_not_covered_is_one_line_and_nothing_where_all_is() {
+        let with = |unreached: &[&str]| {
+            let mut report = report(Vec::new());
+            report.unreached = Some(unreached.iter().map(ToString::to_string).collect());
+            report
+        };
+        assert_eq!(report(Vec::new()).not_covered(), None);
+        assert_eq!(with(&[]).not_covered(), None);
+        let mut dead = with(&["message `Nack` never sent", "timer `Retry` never set"]);
+        let line = "not covered: message `Nack` never sent; timer `Retry` never set";
+        assert_eq!(dead.not_covered().unwrap(), line);
+        dead.numbers.insert("complete".to_owned(), false.into());
+        assert!(dead.not_covered().unwrap().starts_with("not covered so far: message"));
+        assert!(with(&["x"; 10]).not_covered().unwrap().ends_with("x; and 2 more"));
+        let both = dead.with(with(&["timer `Retry` never set", "loss granted, never possible"]));
+        assert_eq!(both.unreached.unwrap(), ["timer `Retry` never set"], "the other came to the rest");
     }
 
     #[test]

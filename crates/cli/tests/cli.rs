@@ -278,6 +278,23 @@ fn a_refuted_simulation_prints_commands_that_work() {
     }
 }
 
+#[test]
+fn what_no_run_comes_to_is_told_and_what_holds_of_nothing_does_not_hold() {
+    let place = Place::new();
+    let empty = "check best-effort-broadcast --n 2 --requests 0";
+    place
+        .synod(empty)
+        .exits(3)
+        .says("BEB2 no duplication: vacuous")
+        .says("not covered: request `Broadcast` never handled; any message never sent");
+    let events = place.synod(&format!("{empty} --json")).exits(3).events();
+    let ground = events.iter().find(|e| e["event"] == "ground").expect("a ground");
+    assert_eq!(ground["unreached"][0], "request `Broadcast` never handled");
+    let events = place.synod("check best-effort-broadcast --n 2 --json").exits(0).events();
+    let ground = events.iter().find(|e| e["event"] == "ground").expect("a ground");
+    assert_eq!(ground["unreached"], serde_json::json!([]));
+}
+
 /// A trace to damage.
 fn trace(place: &Place) -> (PathBuf, String) {
     place.synod("sim eager-reliable-broadcast --seed 7 --trace t.jsonl");

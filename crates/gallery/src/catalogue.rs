@@ -2,7 +2,7 @@
 
 use std::fmt;
 use synod_check::system::System;
-use synod_check::{Control, Options, Progress, Store, SystemRun, check_system};
+use synod_check::{ActionCount, Control, Options, Progress, Store, SystemRun, check_system, count_actions};
 use synod_properties::{Property, Verdict};
 
 /// A published system.
@@ -322,6 +322,7 @@ impl Findings {
 
 /// How an entry is checked.
 type Check = fn(&Constants, &Options, &mut dyn FnMut(&Progress) -> Control) -> Result<Findings, Refused>;
+type CountActions = fn(&Constants, usize) -> Option<Vec<ActionCount>>;
 
 /// A system of the gallery, whatever its states are.
 #[derive(Clone, Copy, Debug)]
@@ -338,6 +339,7 @@ pub struct Entry {
     pub refuted: &'static [Refuted],
     claims: fn() -> Vec<Property>,
     check: Check,
+    count_actions: CountActions,
 }
 
 impl Entry {
@@ -351,6 +353,7 @@ impl Entry {
             refuted: S::REFUTED,
             claims: claims::<S>,
             check: check::<S>,
+            count_actions: |constants, states_max| count_actions(&S::new(constants).ok()?, states_max),
         }
     }
 
@@ -391,6 +394,11 @@ impl Entry {
         progress: &mut dyn FnMut(&Progress) -> Control,
     ) -> Result<Findings, Refused> {
         (self.check)(&self.constants(given)?, options, progress)
+    }
+
+    /// Counts its actions in all states, by kind; nothing if there are more than `states_max` states.
+    pub fn count_actions(&self, constants: &Constants, states_max: usize) -> Option<Vec<ActionCount>> {
+        (self.count_actions)(constants, states_max)
     }
 }
 

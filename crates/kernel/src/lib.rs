@@ -12,6 +12,7 @@ pub mod diagnostic;
 pub mod draws;
 pub mod environment;
 pub mod in_place;
+pub mod kinds;
 pub mod network;
 mod partitions;
 pub mod seat;

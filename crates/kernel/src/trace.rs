@@ -12,6 +12,7 @@ use crate::network::{InFlight, Keeping};
 use crate::seat::{Seat, SeatId};
 use crate::setting::Setting;
 use crate::world::{Ground, Laws, Observed, World, step};
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
@@ -111,7 +112,10 @@ impl<P: Process> Line<P> {
 /// What a line asks of a replay: all else of it follows, and is compared as text. Only here do an algorithm's own values
 /// matter, so that a line is read in one way for all algorithms.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Asked<'a> {
+    #[serde(rename = "step")]
+    _step: IgnoredAny,
     #[serde(default)]
     at: Option<u64>,
     #[serde(rename = "do", borrow)]
@@ -120,6 +124,16 @@ struct Asked<'a> {
     draws: Vec<u32>,
     #[serde(default)]
     cut: Option<Cut>,
+    #[serde(default, rename = "cause")]
+    _cause: IgnoredAny,
+    #[serde(rename = "enabled")]
+    _enabled: IgnoredAny,
+    #[serde(default, rename = "effects")]
+    _effects: IgnoredAny,
+    #[serde(default, rename = "sent")]
+    _sent: IgnoredAny,
+    #[serde(default, rename = "observed")]
+    _observed: IgnoredAny,
 }
 
 impl<'a> Asked<'a> {

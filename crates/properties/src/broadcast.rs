@@ -206,6 +206,14 @@ impl<M: Value> Monitor<Broadcast<M>, BroadcastDeliver<M>> for BroadcastMonitor<M
             reach(DELIVERED.id);
         }
     }
+
+    fn exercised(&self, exercise: &mut impl FnMut(&'static str)) {
+        let honest = |(origin, _): &(ProcessId, M)| !self.lying.contains(*origin);
+        if self.fates.iter().any(|(key, fate)| honest(key) && !fate.delivered.is_empty()) {
+            exercise(self.no_duplication().id);
+            exercise(self.no_creation().id);
+        }
+    }
 }
 
 /// Validity, where the origin owes its broadcast to `p`.

@@ -67,9 +67,12 @@ impl<M: Value> ByzantineBroadcast<M> {
         }
     }
 
+    fn safety(&self) -> [Property; 3] {
+        if self.total { [BRB2, BRB3, BRB4] } else { [BCB2, BCB3, BCB4] }
+    }
+
     fn on_deliver(&mut self, p: ProcessId, deliver: &BroadcastDeliver<M>) -> Result<(), Violation> {
-        let [no_duplication, integrity, consistency] =
-            if self.total { [BRB2, BRB3, BRB4] } else { [BCB2, BCB3, BCB4] };
+        let [no_duplication, integrity, consistency] = self.safety();
         let BroadcastDeliver { origin, message: m } = deliver;
         if *origin != self.sender || !(self.sender_lies || self.broadcast.contains(m)) {
             let what = format!("{p} delivered {m:?} from {origin}, which never broadcast it");
@@ -146,6 +149,16 @@ impl<M: Value> Monitor<Broadcast<M>, BroadcastDeliver<M>> for ByzantineBroadcast
             reach(DELIVERED.id);
         }
     }
+
+    fn exercised(&self, exercise: &mut impl FnMut(&'static str)) {
+        let [no_duplication, integrity, consistency] = self.safety();
+        let tested = [
+            (no_duplication, !self.delivered.is_empty()),
+            (integrity, !self.delivered.is_empty() && !self.sender_lies),
+            (consistency, self.delivered.len() > 1),
+        ];
+        tested.iter().filter(|(_, tested)| *tested).for_each(|(property, _)| exercise(property.id));
+    }
 }
 
 #[cfg(test)]
@@ -198,6 +211,23 @@ mod tests {
             let split = [corrupt(P[0]), indicate(P[1], &a), indicate(P[2], &b)];
             assert_eq!(verdict(grade(3, P[0]), &split), Err(format!("{id}4")));
         }
+    }
+
+    #[test]
+    fn consistency_is_tested_by_two_deliveries_and_integrity_by_a_correct_sender() {
+        let (a, d) = (Broadcast('a'), delivery('a'));
+        let tested = |observations: &[_]| {
+            let mut ids = vec![];
+            verdict(ByzantineBroadcast::reliable(3, P[0]), observations)
+                .unwrap()
+                .exercised(&mut |id| ids.push(id));
+            ids
+        };
+        let seen = [request(P[0], &a), indicate(P[1], &d), indicate(P[2], &d)];
+        assert!(tested(&seen[..1]).is_empty());
+        assert_eq!(tested(&seen[..2]), ["BRB2", "BRB3"]);
+        assert_eq!(tested(&seen), ["BRB2", "BRB3", "BRB4"]);
+        assert_eq!(tested(&[corrupt(P[0]), indicate(P[1], &d), indicate(P[2], &d)]), ["BRB2", "BRB4"]);
     }
 
     #[test]

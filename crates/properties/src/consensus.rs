@@ -94,6 +94,17 @@ impl<V: State> Consensus<V> {
         self.down.remove(p);
     }
 
+    fn exercised_in(&self, exercise: &mut impl FnMut(&'static str)) {
+        let Some((first, _)) = &self.first else { return };
+        exercise(INTEGRITY.id);
+        if !self.lies {
+            exercise(VALIDITY.id);
+        }
+        if self.deciders.iter().any(|p| p != *first) {
+            exercise(UNIFORM_AGREEMENT.id);
+        }
+    }
+
     fn owed_in(&self, instance: &str, owe: &mut impl FnMut(Obligation)) {
         for p in self.proposers.iter() {
             for q in self.group.members().filter(|&q| !self.deciders.contains(q)) {
@@ -128,6 +139,10 @@ impl<V: State> Monitor<Propose<V>, Decide<V>> for Consensus<V> {
         if self.first.is_some() {
             reach(DECIDED.id);
         }
+    }
+
+    fn exercised(&self, exercise: &mut impl FnMut(&'static str)) {
+        self.exercised_in(exercise);
     }
 }
 
@@ -192,6 +207,10 @@ impl<V: State> Monitor<ProposeAt<V>, DecideAt<V>> for ConsensusSequence<V> {
         if self.decided().next().is_some() {
             reach(DECIDED.id);
         }
+    }
+
+    fn exercised(&self, exercise: &mut impl FnMut(&'static str)) {
+        self.instances.values().for_each(|instance| instance.exercised_in(exercise));
     }
 }
 
@@ -305,6 +324,24 @@ mod tests {
         assert!(reached(&monitor).is_empty());
         decide(&mut monitor, P[1], 'a').unwrap();
         assert_eq!(reached(&monitor), ["decided"]);
+    }
+
+    #[test]
+    fn agreement_is_tested_by_a_second_decider_and_validity_where_nobody_lies() {
+        let mut monitor = monitor();
+        let tested = |monitor: &Consensus<char>| {
+            let mut ids = vec![];
+            monitor.exercised(&mut |id| ids.push(id));
+            ids
+        };
+        propose(&mut monitor, P[0], 'a');
+        assert!(tested(&monitor).is_empty());
+        decide(&mut monitor, P[1], 'a').unwrap();
+        assert_eq!(tested(&monitor), ["C3", "C2"]);
+        decide(&mut monitor, P[0], 'a').unwrap();
+        assert_eq!(tested(&monitor), ["C3", "C2", "UC4"]);
+        monitor.observe(&Observation::Corrupt { at: P[2] }).unwrap();
+        assert_eq!(tested(&monitor), ["C3", "UC4"]);
     }
 
     #[test]

@@ -87,6 +87,14 @@ impl Monitor<Acquire, LeaseEvent> for LeaseMonitor {
             reach(HANDED_ON.id);
         }
     }
+
+    fn exercised(&self, exercise: &mut impl FnMut(&'static str)) {
+        let Some(holder) = self.holder else { return };
+        let another_wants = self.wants.iter().enumerate().any(|(p, wants)| p != holder.index() && *wants > 0);
+        if another_wants || self.held.len() > 1 {
+            exercise(LS1.id);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -119,6 +127,21 @@ mod tests {
         assert_eq!(debts[0].among.iter().collect::<Vec<_>>(), [P[0], P[1]]);
         assert_eq!(count(&[ask, got]), 0);
         assert_eq!(count(&[ask, ask, got]), 1);
+    }
+
+    #[test]
+    fn exclusion_is_tested_where_another_wants_what_one_holds() {
+        let tested = |observations: &[_]| {
+            let mut ids = vec![];
+            after(observations).unwrap().exercised(&mut |id| ids.push(id));
+            ids == ["LS1"]
+        };
+        let (mine, theirs) = (request(P[1], &Acquire), request(P[2], &Acquire));
+        let got = indicate(P[1], &Acquired);
+        assert!(!tested(&[mine, got]));
+        assert!(tested(&[mine, theirs, got]));
+        assert!(tested(&[mine, got, indicate(P[1], &Expired), theirs, indicate(P[2], &Acquired)]));
+        assert!(!tested(&[mine, theirs, got, indicate(P[1], &Expired)]), "at the time");
     }
 
     #[test]

@@ -359,6 +359,11 @@ impl<M: Value> Monitor<LinkSend<M>, LogDeliver<M>> for LoggedLinks<M> {
     fn reached(&self, reach: &mut impl FnMut(&'static str)) {
         self.traffic.reached(reach);
     }
+
+    fn exercised(&self, exercise: &mut impl FnMut(&'static str)) {
+        // an empty log tells nothing
+        self.traffic.reached(&mut |_| [LPL2, LPL3].iter().for_each(|property| exercise(property.id)));
+    }
 }
 
 /// FIFO links: those of perfect links, and FPL4.
@@ -418,6 +423,13 @@ impl<M: Value> Monitor<LinkSend<M>, LinkDeliver<M>> for FifoOrder<M> {
     fn owed(&self, _: &mut impl FnMut(Obligation)) {}
 
     fn reached(&self, _: &mut impl FnMut(&'static str)) {}
+
+    fn exercised(&self, exercise: &mut impl FnMut(&'static str)) {
+        // where one is delivered while another waits, it may be the wrong one
+        if self.undelivered.values().any(|waiting| !waiting.is_empty()) {
+            exercise(FPL4.id);
+        }
+    }
 }
 
 fn key<M: Value>(at: ProcessId, deliver: &LinkDeliver<M>) -> Key<M> {
@@ -569,6 +581,26 @@ mod tests {
         for seen in [[request(P, &a), crash(P), recover(P)], [crash(P), recover(P), request(P, &a)]] {
             assert!(owed(&verdict(LoggedLinks::default(), &seen).unwrap()).is_empty());
         }
+    }
+
+    #[test]
+    fn order_is_tested_where_another_message_waits_and_a_log_where_it_holds_something() {
+        let (a, b, da, empty) = (send('a'), send('b'), deliver('a'), LogDeliver::Recovered(vec![]));
+        let fifo = |observations: &[_]| {
+            let mut ids = vec![];
+            verdict(FifoOrder::default(), observations).unwrap().exercised(&mut |id| ids.push(id));
+            ids == ["FPL4"]
+        };
+        assert!(!fifo(&[request(P, &a), indicate(Q, &da)]));
+        assert!(fifo(&[request(P, &a), request(P, &b), indicate(Q, &da)]));
+        let logged_links = |told: &LogDeliver<char>| {
+            let mut ids = vec![];
+            let seen = [request(P, &a), indicate(Q, told)];
+            verdict(LoggedLinks::default(), &seen).unwrap().exercised(&mut |id| ids.push(id));
+            ids
+        };
+        assert!(logged_links(&empty).is_empty());
+        assert_eq!(logged_links(&logged('a')), ["LPL2", "LPL3"]);
     }
 
     #[test]

@@ -132,6 +132,13 @@ pub trait Monitor<Q, I>: State {
 
     /// The goals (ids of properties of kind [`Kind::Reachable`]) that hold now.
     fn reached(&self, reach: &mut impl FnMut(&'static str));
+
+    /// Which properties of safety (their ids) were put to the test by what was indicated until now: agreement is once two
+    /// have decided. Asked after indications alone; unless told otherwise, any of them tests all. A property that no run
+    /// tests holds vacuously.
+    fn exercised(&self, exercise: &mut impl FnMut(&'static str)) {
+        self.properties().iter().for_each(|property| exercise(property.id));
+    }
 }
 
 /// Two monitors side by side.
@@ -155,5 +162,10 @@ impl<Q, I, A: Monitor<Q, I>, B: Monitor<Q, I>> Monitor<Q, I> for (A, B) {
     fn reached(&self, reach: &mut impl FnMut(&'static str)) {
         self.0.reached(reach);
         self.1.reached(reach);
+    }
+
+    fn exercised(&self, exercise: &mut impl FnMut(&'static str)) {
+        self.0.exercised(exercise);
+        self.1.exercised(exercise);
     }
 }

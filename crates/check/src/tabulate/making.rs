@@ -4,11 +4,13 @@ use super::change::{Called, Change, Entry, NONE, Told, Whose, whose};
 use super::flight::{Envelope, Flying, Landing};
 use super::tables::{Asked, Tables};
 use super::{BROKEN, HEAD, Tabulated, write_print};
+use crate::coverage::{Covered, Faults, Seen};
 use crate::fingerprint::{Print, print_of};
 use crate::intern::Interner;
 use crate::reference::{Concrete, starts};
 use crate::space::{Rows, Start, Words};
-use crate::worlds::{Owed, goals, judge, laws};
+use crate::tested::Tested;
+use crate::worlds::{Owed, goals, laws};
 use synod_kernel::{
     Budget, Choice, Cut, Fairness, Keeping, Move, Network, Observed, Rep, SeatId, Setting, Status, World,
     step,
@@ -27,6 +29,8 @@ pub(crate) struct Maker<'a, P: Process, M> {
     pub(super) monitors: Interner<M>,
     observations: Interner<Vec<Observed<u32, u32>>>,
     classes: Interner<Choice<u32, u32>>,
+    pub(super) tested: Tested,
+    faults: Faults,
 }
 
 /// Empty tables, and what makes their entries.
@@ -47,6 +51,8 @@ pub(crate) fn tables<'a, P: Process, M: Monitor<P::Request, P::Indication>>(
         monitors: Interner::new(),
         observations,
         classes: Interner::new(),
+        tested: Tested::new(properties.clone()),
+        faults: Faults::default(),
     };
     (maker, Tabulated::new(setting, properties))
 }
@@ -54,15 +60,44 @@ pub(crate) fn tables<'a, P: Process, M: Monitor<P::Request, P::Indication>>(
 impl<P: Process, M: Monitor<P::Request, P::Indication>> Maker<'_, P, M> {
     /// How runs begin.
     pub(crate) fn start(&mut self, space: &mut Tabulated) -> Start<Words> {
-        let (start, moves) = starts(self.tables.setting, self.monitor);
+        let (start, moves) = starts(self.tables.setting, self.monitor, &self.tested);
         self.starts = moves;
         let mut rows = Words::default();
-        for state in start.rows {
+        for (state, moves) in start.rows.into_iter().zip(0..) {
+            self.note_start(moves);
             let words = self.words(space, state);
             rows.add(&words);
         }
         self.note_values(space);
         Start { rows, broken: start.broken }
+    }
+
+    /// Takes note of what happens in a start.
+    fn note_start(&mut self, place: usize) {
+        for Move { choice, draws, cut } in &self.starts[place] {
+            self.faults.note(choice, *cut);
+            if let Choice::Init { seat } = choice {
+                self.tables.init(*seat, draws);
+            }
+        }
+    }
+
+    /// What explored runs came to.
+    pub(super) fn covered(&self) -> Covered {
+        let Tables { messages, timers, indications, request_values, reached, .. } = &self.tables;
+        let message = |&number: &u32| messages.get(number).clone();
+        let timer = |number: u32| timers.get(number).clone();
+        Covered {
+            requests: Seen::of(reached.requests.iter().map(|&number| request_values.get(number).clone())),
+            sent: Seen::of(reached.sent.iter().map(message)),
+            handled: Seen::of(reached.handled.iter().map(message)),
+            // a timer gets its number when it is set
+            set: Seen::of((0..timers.len() as u32).map(timer)),
+            fired: Seen::of(reached.fired.iter().copied().map(timer)),
+            indicated: Seen::of((0..indications.len() as u32).map(|number| indications.get(number).clone())),
+            recovered: reached.recovered,
+            faults: self.faults,
+        }
     }
 
     /// Makes all entries that the expansion of a state needs.
@@ -241,6 +276,7 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Maker<'_, P, M> {
         outcome: Option<(u32, usize)>,
         cut: Option<Cut>,
     ) {
+        self.faults.note(choice, cut);
         self.tables.next = outcome.unwrap_or_default();
         let (mut after, mut landing) = (world.clone(), Landing::default());
         let laws = laws(self.tables.setting);
@@ -372,7 +408,7 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Maker<'_, P, M> {
                 Observed::Recover(at) => Observed::Recover(at),
                 Observed::Corrupt(at) => Observed::Corrupt(at),
             };
-            judge(&mut after, &observed)?;
+            self.tested.judge(&mut after, &observed)?;
         }
         Ok(self.monitor(space, after))
     }

@@ -3,7 +3,9 @@
 use super::change::NONE;
 use super::making::Maker;
 use super::{HEAD, Tabulated};
+use crate::coverage::Unreached;
 use crate::shape::Shape;
+use crate::tested::Tested;
 use crate::worlds::Reader;
 use synod_kernel::{Move, Rest, Seat, SeatId};
 use synod_model::Process;
@@ -56,6 +58,14 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Reader<P, M, Tabulated> 
             shape.add_kind("what is judged by", self.monitors.get(monitor));
         }
         shape
+    }
+
+    fn tested<'s>(&'s self, _: &'s Tabulated) -> &'s Tested {
+        &self.tested
+    }
+
+    fn unreached(&self, _: &Tabulated) -> Option<Vec<Unreached>> {
+        Some(self.covered().unreached::<P>(&self.tables.setting.environment))
     }
 
     fn monitor_number(&self, space: &Tabulated, words: &[u32]) -> Option<u32> {

@@ -4,6 +4,7 @@ use crate::intern::Interner;
 use crate::report::{DETERMINISM, NO_PANIC};
 use crate::worlds::{Scripted, panic_message};
 use hashbrown::HashMap;
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use synod_kernel::seat::cuts;
 use synod_kernel::signature::Signature;
@@ -49,6 +50,27 @@ pub(super) struct SeatFacts {
     pub(super) measure: u64,
 }
 
+/// What handlers were asked and did, by number: each was run for a state that is reached.
+#[derive(Default)]
+pub(super) struct Reached {
+    pub(super) requests: BTreeSet<u32>,
+    pub(super) sent: BTreeSet<u32>,
+    pub(super) handled: BTreeSet<u32>,
+    pub(super) fired: BTreeSet<u32>,
+    pub(super) recovered: bool,
+}
+
+impl Reached {
+    fn note(&mut self, asked: Asked) {
+        match asked {
+            Asked::Message(_, message) => _ = self.handled.insert(message),
+            Asked::Timer(timer) => _ = self.fired.insert(timer),
+            Asked::Request(request) => _ = self.requests.insert(request),
+            Asked::Recover => self.recovered = true,
+        }
+    }
+}
+
 /// All tables that hold algorithm values.
 pub(super) struct Tables<'a, P: Process> {
     pub(super) setting: &'a Setting<P>,
@@ -71,6 +93,7 @@ pub(super) struct Tables<'a, P: Process> {
     pub(super) handler_calls: u64,
     /// The outcomes of the next handler, looked up already, and which of them it takes.
     pub(super) next: (u32, usize),
+    pub(super) reached: Reached,
 }
 
 impl<'a, P: Process> Tables<'a, P> {
@@ -101,6 +124,7 @@ impl<'a, P: Process> Tables<'a, P> {
             lies,
             handler_calls: 0,
             next: (0, 0),
+            reached: Reached::default(),
         }
     }
 
@@ -133,7 +157,11 @@ impl<'a, P: Process> Tables<'a, P> {
     ) -> Vec<Released<u32, u32, u32>> {
         all.into_iter()
             .filter_map(|released| match released {
-                Released::Send(to, message) => Some(Released::Send(to, self.messages.intern(message).0)),
+                Released::Send(to, message) => {
+                    let number = self.messages.intern(message).0;
+                    self.reached.sent.insert(number);
+                    Some(Released::Send(to, number))
+                }
                 Released::Indicate(i) => Some(Released::Indicate(self.indications.intern(i).0)),
                 // a checker has neither clock nor disk
                 Released::Armed(..) | Released::Disarmed(_) | Released::Stored => None,
@@ -141,11 +169,21 @@ impl<'a, P: Process> Tables<'a, P> {
             .collect()
     }
 
+    /// What a process says when it starts with these draws, in a start that goes through.
+    pub(super) fn init(&mut self, seat: SeatId, draws: &[u32]) {
+        let mut rep = Scripted::new(self.setting, Script::new(draws.to_vec()));
+        let (mut value, mut said) = (Seat::default(), Vec::new());
+        rep.react(seat, &mut value, Event::Init, None, &mut |released| said.push(released));
+        self.seat(value);
+        self.released(said);
+    }
+
     /// The outcomes of a handler: run once per distinct input, looked up ever after.
     pub(super) fn outcomes(&mut self, seat: SeatId, state: u32, asked: Asked) -> u32 {
         if let Some(&list) = self.outcomes.get(&(seat.0, state, asked)) {
             return list;
         }
+        self.reached.note(asked);
         let list = self.tabulate(seat, state, asked);
         let id = self.outcome_lists.len() as u32;
         self.outcome_lists.push(list);

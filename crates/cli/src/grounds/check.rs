@@ -133,6 +133,9 @@ pub fn check<A: Algorithm>(world: &World, options: &Options, watch: &Watch) -> R
         [] => "who lies is silent: the algorithm names nothing that it may say".to_owned(),
         lies => format!("who lies says to anyone, at any time, and nothing else: {}", lies.join(", ")),
     }));
+    // a search that ended at a violation has not tried the rest
+    let covered = found.unreached.as_ref().filter(|_| found.counterexample.is_none());
+    report.unreached = covered.map(|unreached| unreached.iter().map(ToString::to_string).collect());
     if found.counterexample.is_none() && !found.complete {
         report.notes.extend(found.stopped.as_deref().map(|why| with_advice(why, options)));
         report.notes.extend(why_so_many(&found.parts));

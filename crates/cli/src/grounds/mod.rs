@@ -74,6 +74,7 @@ fn report<A: Algorithm>(ground: GroundKind, world: &World, verdicts: Vec<(Proper
         interrupted: false,
         nondeterminism: None,
         elapsed: Duration::ZERO,
+        unreached: None,
     }
 }
 

@@ -126,4 +126,8 @@ impl Monitor<Propose<bool>, Decide<bool>> for ForCertain {
     fn reached(&self, reach: &mut impl FnMut(&'static str)) {
         self.0.reached(reach);
     }
+
+    fn exercised(&self, exercise: &mut impl FnMut(&'static str)) {
+        self.0.exercised(exercise);
+    }
 }

@@ -11,7 +11,13 @@ use synod_properties::byzantine_broadcast::ByzantineBroadcast;
 use synod_properties::{Algorithm, GroundKind, Scale, Twin, usual};
 
 pub(super) fn all() -> Vec<Entry> {
-    vec![Entry::new::<Echo>(), Entry::new::<DoubleEcho>()]
+    vec![Entry::new::<Echo>(), Entry::new::<DoubleEcho>().also_checked_in(believed)]
+}
+
+/// Three of whom nobody may lie, with a sender that is asked to broadcast: validity and integrity speak of it alone.
+fn believed(scale: &mut Scale, environment: &mut Environment) {
+    (scale.n, scale.requests) = (scale.n.min(3), scale.requests.max(1));
+    *environment = DoubleEcho::environment(GroundKind::Check, scale);
 }
 
 /// What is broadcast.

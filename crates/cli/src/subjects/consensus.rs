@@ -68,10 +68,9 @@ fn world<D: PracticalDetector>(ground: GroundKind, scale: &Scale) -> Environment
 
 /// The same with a process that stops in place of one that restarts: with it the oracle's two words make all correct
 /// processes trust the same one, so that termination is owed.
-fn stopping(mut environment: Environment) -> Environment {
+fn stopping(_: &mut Scale, environment: &mut Environment) {
     environment.failures.restarts = Budget::NONE;
     environment.failures.stops = Budget::AtMost(u32::from(environment.processes > 2));
-    environment
 }
 
 macro_rules! decrees {

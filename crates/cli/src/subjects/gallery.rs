@@ -65,10 +65,18 @@ impl Checkable for System {
         report.elapsed = started.elapsed();
         report.interrupted = watch.interrupted();
         self.describe(&mut report, &found, options);
+        if found.complete && found.counterexamples.is_empty() && found.states <= COUNTED_MAX {
+            let counted = self.0.count_actions(&found.constants, COUNTED_MAX as usize);
+            report.unreached = counted
+                .map(|kinds| kinds.iter().filter_map(|kind| Some(kind.unreached()?.to_string())).collect());
+        }
         report.failures = found.counterexamples.iter().map(|run| failure(run, &found.verdicts)).collect();
         Ok(report)
     }
 }
+
+/// Up to how many states actions are counted, in a pass of its own.
+const COUNTED_MAX: u64 = 100_000;
 
 impl System {
     fn describe(&self, report: &mut Report, found: &Findings, options: &Options) {
@@ -178,6 +186,7 @@ pub(super) fn blank(name: &str, world: String, verdicts: Vec<(Property, Verdict)
         interrupted: false,
         nondeterminism: None,
         elapsed: Duration::ZERO,
+        unreached: None,
     }
 }
 

@@ -30,6 +30,7 @@ impl Watch {
     }
 
     /// The same, with another time between two times that it is written down how far it has come, if one is given.
+    #[must_use]
     pub fn saving(mut self, every: Option<Duration>) -> Self {
         self.save_every = every.unwrap_or(self.save_every);
         self

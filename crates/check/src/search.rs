@@ -138,6 +138,8 @@ struct Search<'a, S: Space> {
     sum: u64,
     /// The states at which tables lacked an entry, breadth-first.
     filled: Vec<u32>,
+    /// Working space of one segment, for the next.
+    chunks: Vec<Chunk<S>>,
     /// Segments that were expanded, for new states to be built in.
     spare: Vec<S::Rows>,
 }
@@ -176,6 +178,7 @@ pub(crate) fn search<S: Space>(
         told: 0,
         sum: 0,
         filled: Vec::new(),
+        chunks: Vec::new(),
         spare: Vec::new(),
     };
     let ended = search.run(start).err();
@@ -359,12 +362,12 @@ impl<S: Space> Search<'_, S> {
             None => 1,
             Some(threads) => 8 * threads.count(),
         };
-        let mut chunks: Vec<Chunk<S>> = Vec::new();
-        chunks.resize_with(abreast, Chunk::default);
+        let mut all = std::mem::take(&mut self.chunks);
+        all.resize_with(abreast, Chunk::default);
         for first in (0..rows.len()).step_by(CHUNK * abreast) {
             let count = (rows.len() - first).div_ceil(CHUNK).min(abreast);
             let ends: Vec<usize> = (1..=count).map(|i| rows.len().min(first + i * CHUNK)).collect();
-            let chunks = &mut chunks[..count];
+            let chunks = &mut all[..count];
             for (i, chunk) in chunks.iter_mut().enumerate() {
                 chunk.first = first + i * CHUNK;
                 chunk.next = chunk.first;
@@ -378,6 +381,7 @@ impl<S: Space> Search<'_, S> {
                 return Err(self.broken((number + row as u32, place), violation));
             }
         }
+        self.chunks = all;
         Ok(())
     }
 
@@ -471,17 +475,14 @@ impl<S: Space> Search<'_, S> {
         next: &mut Frontier<S::Rows>,
     ) -> Result<(), Ended> {
         let space = &self.space;
-        let mut found: Vec<Vec<(u32, u32)>> = vec![Vec::new(); chunks.len()];
-        let pairs = chunks.iter_mut().zip(&mut found);
         match &self.threads {
             Some(threads) => {
-                let jobs = pairs.map(|(chunk, parents)| job(move || chunk.build(space, rows, parents)));
-                threads.run(jobs.collect());
+                threads.run(chunks.iter_mut().map(|chunk| job(move || chunk.build(space, rows))).collect());
             }
-            None => pairs.for_each(|(chunk, parents)| chunk.build(space, rows, parents)),
+            None => chunks.iter_mut().for_each(|chunk| chunk.build(space, rows)),
         }
-        for (chunk, parents) in chunks.iter_mut().zip(found) {
-            for (at, (row, place)) in parents.into_iter().enumerate() {
+        for chunk in chunks {
+            for (at, &(row, place)) in chunk.parents.iter().enumerate() {
                 let state = chunk.built.at(at);
                 self.parents.push(number + row, place);
                 if self.reached & self.goals != self.goals {

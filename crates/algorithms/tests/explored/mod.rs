@@ -14,7 +14,8 @@ where
     P: Process,
     M: Monitor<P::Request, P::Indication>,
 {
-    let options = Options { engine, states_max: 3_000_000, ..Options::default() };
+    // the answer is that of one thread, sooner
+    let options = Options { engine, states_max: 3_000_000, threads: 2, ..Options::default() };
     check(setting, monitor, |_| 0, &options, &mut |_| Control::Continue)
 }
 

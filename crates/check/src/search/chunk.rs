@@ -40,6 +40,8 @@ pub(super) struct Chunk<S: Space> {
     /// The candidates that are new.
     pub(super) fresh: Vec<u32>,
     pub(super) built: S::Rows,
+    /// By what was built: the state that it was found from, and the place of the step from there.
+    pub(super) parents: Vec<(u32, u32)>,
 }
 
 impl<S: Space> Default for Chunk<S> {
@@ -57,6 +59,7 @@ impl<S: Space> Default for Chunk<S> {
             ended: None,
             fresh: Vec::new(),
             built: S::Rows::default(),
+            parents: Vec::new(),
         }
     }
 }
@@ -196,12 +199,13 @@ impl<S: Space> Chunk<S> {
     }
 
     /// Builds what is new.
-    pub(super) fn build(&mut self, space: &S, rows: &S::Rows, parents: &mut Vec<(u32, u32)>) {
+    pub(super) fn build(&mut self, space: &S, rows: &S::Rows) {
+        self.parents.clear();
         let mut fresh = self.fresh.iter().copied().peekable();
         for (at, candidate) in self.candidates.drain(..).enumerate() {
             if fresh.next_if(|&f| f as usize == at).is_some() {
                 space.build(rows.at(candidate.row as usize), candidate.step, &mut self.built);
-                parents.push((candidate.row, candidate.place));
+                self.parents.push((candidate.row, candidate.place));
             }
         }
         self.fresh.clear();

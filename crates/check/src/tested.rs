@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use synod_kernel::Observed;
 use synod_properties::{Kind, Monitor, Property, Violation};
 
-/// The properties that what was observed so far has put to the test: safety by what was indicated, liveness by a debt, if
-/// only within a step.
+/// The properties that what was observed so far has put to the test: by what was indicated, liveness also by a debt, if only
+/// within a step.
 pub(crate) struct Tested {
     properties: Vec<Property>,
     /// Those for which nobody has to look any more, as bits by the property's place.
@@ -50,8 +50,9 @@ impl Tested {
     ) -> Result<(), Violation> {
         judge(monitor, observed)?;
         self.look(monitor);
-        if matches!(observed, Observed::Indication(..)) && self.is_looked_for(Kind::Safety) {
-            monitor.exercised(&mut |id| self.note(|p| p.kind == Kind::Safety && p.id == id));
+        let looked_for = self.is_looked_for(Kind::Safety) || self.is_looked_for(Kind::Liveness);
+        if matches!(observed, Observed::Indication(..)) && looked_for {
+            monitor.exercised(&mut |id| self.note(|p| p.id == id));
         }
         Ok(())
     }

@@ -82,6 +82,17 @@ impl<Q> Monitor<Q, Trust> for LeaderMonitor {
         }
     }
 
+    /// Two who trust somebody may agree at once: then nothing was ever owed, and yet they were asked.
+    fn exercised(&self, exercise: &mut impl FnMut(&'static str)) {
+        let trusting = self.trusted.iter().flatten().count();
+        if trusting > 0 {
+            exercise(ELD1.id);
+        }
+        if trusting > 1 {
+            exercise(ELD2.id);
+        }
+    }
+
     fn reached(&self, reach: &mut impl FnMut(&'static str)) {
         let mut leaders =
             self.group.members().filter(|&p| !self.down.contains(p)).map(|p| self.trusted[p.index()]);
@@ -114,6 +125,19 @@ mod tests {
         let trust = Trust(P[1]);
         let monitor = after(&[indicate(P[0], &trust), indicate(P[1], &trust)]);
         assert_eq!(debts(&monitor), [("ELD1".into(), vec![2])]);
+    }
+
+    #[test]
+    fn agreement_is_put_to_the_test_by_two_who_trust() {
+        let trust = Trust(P[1]);
+        let tested = |monitor: &LeaderMonitor| {
+            let mut ids = Vec::new();
+            Monitor::<Never, Trust>::exercised(monitor, &mut |id| ids.push(id));
+            ids
+        };
+        assert!(tested(&after(&[])).is_empty());
+        assert_eq!(tested(&after(&[indicate(P[0], &trust)])), ["ELD1"]);
+        assert_eq!(tested(&after(&[indicate(P[0], &trust), indicate(P[2], &trust)])), ["ELD1", "ELD2"]);
     }
 
     #[test]

@@ -133,11 +133,12 @@ pub trait Monitor<Q, I>: State {
     /// The goals (ids of properties of kind [`Kind::Reachable`]) that hold now.
     fn reached(&self, reach: &mut impl FnMut(&'static str));
 
-    /// Which properties of safety (their ids) were put to the test by what was indicated until now: agreement is once two
-    /// have decided. Asked after indications alone; unless told otherwise, any of them tests all. A property that no run
-    /// tests holds vacuously.
+    /// Which properties (their ids) were put to the test by what was indicated until now: agreement is once two have
+    /// decided. Asked after indications alone; unless told otherwise, any of them tests all of safety. Liveness is also put
+    /// to the test by a debt. A property that no run tests holds vacuously.
     fn exercised(&self, exercise: &mut impl FnMut(&'static str)) {
-        self.properties().iter().for_each(|property| exercise(property.id));
+        let all = self.properties();
+        all.iter().filter(|p| p.kind == Kind::Safety).for_each(|property| exercise(property.id));
     }
 }
 

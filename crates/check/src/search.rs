@@ -89,6 +89,11 @@ fn no_disk(error: &io::Error) -> Ended {
     Ended::Limit(format!("the disk: {error}"))
 }
 
+/// So many bytes, for people.
+fn size(bytes: u64) -> String {
+    if bytes < 1 << 20 { format!("{} KiB", bytes >> 10) } else { format!("{} MiB", bytes >> 20) }
+}
+
 /// How far a breadth-first search has come.
 struct Wave<R> {
     /// The number of the first state that was not expanded.
@@ -262,15 +267,13 @@ impl<S: Space> Search<'_, S> {
         }
         let mut wave = self.wave();
         (0..self.roots.rows.len()).for_each(|at| wave.level.add(self.roots.rows.at(at)));
-        if wave.level.len() > 0 {
-            self.open_level(&wave)?;
-        }
         Ok(wave)
     }
 
-    /// A level is about to be expanded.
+    /// A level, or what is left of it, is about to be expanded.
     fn open_level(&mut self, wave: &Wave<S::Rows>) -> Result<(), Ended> {
         if self.options.depth_max.is_some_and(|max| self.depth >= max) {
+            self.save(wave)?;
             return Err(Ended::Limit(format!("the depth limit of {} steps", self.depth)));
         }
         if let Visited::Exact(_, Some(steps)) = &mut self.visited {
@@ -281,6 +284,9 @@ impl<S: Space> Search<'_, S> {
 
     fn breadth_first(&mut self, mut wave: Wave<S::Rows>) -> Result<(), Ended> {
         loop {
+            if wave.level.len() > 0 {
+                self.open_level(&wave)?;
+            }
             while let Some(mut rows) = wave.level.pop().map_err(|error| no_disk(&error))? {
                 self.expand_rows(&rows, wave.number, &mut wave.next)?;
                 wave.number += rows.len() as u32;
@@ -295,7 +301,6 @@ impl<S: Space> Search<'_, S> {
             self.depth += 1;
             let next = self.frontier();
             wave.level = std::mem::replace(&mut wave.next, next);
-            self.open_level(&wave)?;
         }
     }
 
@@ -515,7 +520,9 @@ impl<S: Space> Search<'_, S> {
             return Err(Ended::Limit(format!("the limit of {most} states")));
         }
         if memory > self.options.memory_max {
-            return Err(Ended::Limit(format!("the memory limit of {} MB", self.options.memory_max >> 20)));
+            let there = if self.options.disk.is_some() { ", with all on disk that can be there" } else { "" };
+            let max = size(self.options.memory_max);
+            return Err(Ended::Limit(format!("the memory limit of {max}{there}")));
         }
         if self.expanded - self.told < 4096 {
             return Ok(false);

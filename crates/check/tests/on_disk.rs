@@ -174,6 +174,20 @@ fn a_search_that_was_stopped_anywhere_goes_on_to_the_same_end() {
 }
 
 #[test]
+fn a_limit_on_the_depth_is_saved_at_and_kept_to_by_whoever_goes_on() {
+    let free = count(&FREE, &Options::default());
+    let page = notebook(None);
+    let shallow = Options { depth_max: Some(12), ..Options::default() };
+    let stopped = count(&FREE, &noting(&page, shallow.clone()));
+    assert!(!stopped.complete && stopped.depth == 12);
+    let saved = page.bytes.lock().unwrap().clone().expect("it is saved at the limit");
+    assert_eq!(figures(&go_on(saved.clone(), &shallow)), figures(&stopped), "there is nothing to do");
+    let deeper = Options { depth_max: Some(20), ..Options::default() };
+    assert_eq!(figures(&go_on(saved.clone(), &deeper)), figures(&count(&FREE, &deeper)));
+    assert_eq!(figures(&go_on(saved, &Options::default())), figures(&free));
+}
+
+#[test]
 fn a_search_on_disk_is_saved_and_gone_on_with_on_disk() {
     let free = count(&FREE, &Options::default());
     let tight = || with_disk(free.memory / 4, &Memory::default());

@@ -255,7 +255,7 @@ pub struct Check {
     /// Judge safety and goals alone: states are known by fingerprints, and nothing of what happens for ever is judged.
     #[arg(long)]
     pub safety: bool,
-    /// Write down there how far it has come, now and then and when it is interrupted.
+    /// Write down there how far it has come: now and then, when it is interrupted and when it meets a limit.
     #[arg(long, value_name = "FILE")]
     pub save: Option<PathBuf>,
     /// How long it searches between two times that it writes this down; at least ten times as long as writing takes.

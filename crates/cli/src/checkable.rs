@@ -201,6 +201,12 @@ impl dyn Checkable + '_ {
                     && (args.spill.is_some() || args.save.is_some() || args.resume.is_some()),
                 "a disk",
             ),
+            (
+                self.section() == Section::Games
+                    && (args.safety || file.is_some_and(|f| f.safety == Some(true))),
+                "--safety",
+            ),
+            (self.section() == Section::Games && args.memory.is_some(), "--memory"),
             (args.engine.is_some() || file.is_some_and(|f| f.engine.is_some()), "an engine"),
             (file.is_some_and(|f| f.environment != Overrides::default()), "an environment"),
             (experiment.is_some_and(|e| e.requests.or(e.check.requests).is_some()), "a number of requests"),

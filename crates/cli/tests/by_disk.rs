@@ -76,7 +76,7 @@ fn an_algorithm_of_several_worlds_is_saved_world_by_world() {
 fn notes_that_are_of_no_use_are_refused() {
     let place = tempfile::tempdir().expect("a directory");
     let place = place.path();
-    ran(place, &format!("{SYSTEM}7 --save note --states-max 100000")).exits(3);
+    ran(place, &format!("{SYSTEM}7 --save note --states-max 100000")).exits(3).says("--resume note");
     ran(place, &format!("{SYSTEM}6 --resume note")).exits(3).says("it is of another check");
     let note = place.join("note");
     let bytes = std::fs::read(&note).expect("a note");
@@ -96,5 +96,7 @@ fn where_a_disk_is_of_no_use_it_is_refused() {
     ran(place, "check phase-king --save note").exits(2).complains("no effect");
     ran(place, "check paxos --safety --save-every 1s").exits(2).complains("--save");
     ran(place, "check paxos --safety --spill nowhere --memory 8MiB").exits(3).says("nowhere");
+    ran(place, "check herman --safety").exits(2).complains("no effect");
+    ran(place, "check herman --memory 1GiB").exits(2).complains("no effect");
     ran(place, "check paxos --memory 12").exits(2).complains("a size needs a unit");
 }

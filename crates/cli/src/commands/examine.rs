@@ -76,8 +76,19 @@ pub(super) fn check(desk: &Desk<'_>, args: &args::Check) -> Result<Exit, Error> 
         let watch = desk.watch(entry.name(), GroundKind::Check).saving(args.save_every);
         explore(entry, &worlds, (args, &request.check(args)?), &watch)?
     };
+    report.notes.extend(note_left(args, &report));
     let exit = desk.tell(&mut report, |_| format!("check {}", args.line()));
     Ok(expected(exit, args.subject.expect_violation, desk))
+}
+
+/// Where a check that stopped short of its end can be gone on with.
+fn note_left(args: &args::Check, report: &Report) -> Option<String> {
+    let path = args.resume.as_ref().or(args.save.as_ref())?;
+    let left = report.numbers.get("complete") == Some(&false.into()) && path.is_file();
+    let path = path.display();
+    left.then(|| {
+        format!("how far it had come is in {path}: --resume {path}, in place of --save, goes on from there")
+    })
 }
 
 /// `check`, of what is checked by its constants alone.
@@ -94,6 +105,7 @@ fn check_by_constants(
         let watch = desk.watch(&title, GroundKind::Check).saving(args.save_every);
         checkable.check(&asked, &options, &watch)?
     };
+    report.notes.extend(note_left(args, &report));
     report.algorithm = asked.defect.map_or(title.clone(), |defect| format!("{title}/{defect}"));
     let exit = desk.tell(&mut report, |_| format!("check {}", args.line()));
     Ok(expected(exit, args.subject.expect_violation, desk))

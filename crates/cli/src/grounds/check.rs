@@ -11,7 +11,7 @@ pub use synod_check::Options;
 use synod_check::{Control, Engine, Progress, Store};
 use synod_kernel::trace::digest;
 use synod_kernel::{Environment, Setting};
-use synod_properties::{Algorithm, GroundKind, Monitor, Property};
+use synod_properties::{Algorithm, GroundKind, Kind, Monitor, Property};
 
 /// Tells a watch how far a check has come, and asks it whether to go on.
 pub fn telling(watch: &Watch) -> impl FnMut(&Progress) -> Control + '_ {
@@ -67,8 +67,20 @@ pub fn with_advice(why: &str, options: &Options) -> String {
     why.to_owned()
 }
 
-/// A search that cannot use a disk is not told of one.
-pub fn may_use_disk(options: &Options, properties: &[Property]) -> Result<(), Error> {
+/// That nothing was judged of what happens for ever, where that was asked.
+pub fn safety_alone(options: &Options) -> Option<String> {
+    let note = "safety and goals alone were judged, as was asked: nothing of what happens for ever";
+    options.safety.then(|| note.to_owned())
+}
+
+/// What would have no effect on a search for these properties, or leave nothing of it, is refused.
+pub fn refuse_unfit(options: &Options, properties: &[Property]) -> Result<(), Error> {
+    if options.safety && properties.iter().all(|property| property.kind == Kind::Liveness) {
+        return Err(Error::Arguments {
+            what: "--safety leaves nothing to judge: all that is claimed happens in the end".to_owned(),
+            hint: "leave it out".to_owned(),
+        });
+    }
     let asked = options.disk.is_some() || options.notebook.is_some();
     if !asked || options.can_be_put_on_disk(properties) {
         return Ok(());
@@ -100,7 +112,7 @@ pub fn known(store: Store, states: u64, memory: u64) -> String {
 pub fn check<A: Algorithm>(world: &World, options: &Options, watch: &Watch) -> Result<Report, Error> {
     let setting = setting::<A>(world)?;
     let monitor = A::monitor(&world.scale);
-    may_use_disk(options, &monitor.properties())?;
+    refuse_unfit(options, &monitor.properties())?;
     let options = &Options { subject: subject::<A>(world, &setting), ..options.clone() };
     let started = Instant::now();
     let found = synod_check::check(&setting, &monitor, A::measure, options, &mut telling(watch));
@@ -207,11 +219,7 @@ fn not_explored<A: Algorithm>(environment: &Environment, options: &Options) -> V
         beyond.push(format!("more than: {}", bounds.join(", ")));
     }
     let mut notes = vec![format!("not explored: {}", beyond.join("; "))];
-    if options.safety {
-        notes.push(
-            "safety and goals alone were judged, as was asked: nothing of what happens for ever".to_owned(),
-        );
-    }
+    notes.extend(safety_alone(options));
     if options.engine == Engine::Reference {
         notes.push("by the reference engine: plain values".to_owned());
     }

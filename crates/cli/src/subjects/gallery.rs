@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use synod_cli::Checkable;
 use synod_cli::checkable::{Asked, Constant, Section};
 use synod_cli::error::Error;
-use synod_cli::grounds::check::{Options, known, may_use_disk, telling, with_advice};
+use synod_cli::grounds::check::{Options, known, refuse_unfit, safety_alone, telling, with_advice};
 use synod_cli::report::{Answer, Failure, Published, Report, Trace, count, grouped};
 use synod_cli::watch::Watch;
 use synod_gallery::{Entry, Findings, Refused, Row, Run};
@@ -56,7 +56,7 @@ impl Checkable for System {
 
     fn check(&self, asked: &Asked, options: &Options, watch: &Watch) -> Result<Report, Error> {
         let started = Instant::now();
-        may_use_disk(options, &self.properties())?;
+        refuse_unfit(options, &self.properties())?;
         let subject = format!("{} with {:?}, symmetry {}", self.0.name, asked.constants, options.symmetry);
         let options = &Options { subject, ..options.clone() };
         let found = self.0.check(&asked.constants, options, &mut telling(watch));
@@ -104,6 +104,7 @@ impl System {
             ("omission_probability_max", found.store.omission(found.states).into()),
         ]);
         report.notes.push("not explored: other constants than these".to_owned());
+        report.notes.extend(safety_alone(options));
         if let Some(row) = row {
             report.notes.push(format!("what is published was {}", row.provenance));
         }

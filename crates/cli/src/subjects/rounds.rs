@@ -11,7 +11,7 @@ use synod_check::{SystemReport, SystemRun, check_system};
 use synod_cli::Checkable;
 use synod_cli::checkable::{Asked, Constant, Section};
 use synod_cli::error::Error;
-use synod_cli::grounds::check::{Options, known, telling};
+use synod_cli::grounds::check::{Options, known, refuse_unfit, safety_alone, telling};
 use synod_cli::registry::ModelCard;
 use synod_cli::report::{Failure, Report, count};
 use synod_cli::watch::Watch;
@@ -223,6 +223,7 @@ impl<T: RoundAlgorithm> Checkable for InRounds<T> {
     }
 
     fn check(&self, asked: &Asked, options: &Options, watch: &Watch) -> Result<Report, Error> {
+        refuse_unfit(options, &self.properties())?;
         let started = Instant::now();
         let Plan { worlds, world, notes } = T::plan(asked)?;
         let mut total = Total::default();
@@ -291,6 +292,7 @@ impl Total {
             ("omission_probability_max", self.store.omission(self.states).into()),
         ]);
         report.notes.push("not explored: other constants than these".to_owned());
+        report.notes.extend(safety_alone(options));
         report.notes.extend(self.stopped.iter().filter(|_| self.refuted_in.is_none()).cloned());
         if options.depth_max.is_some() {
             report.notes.push("a step is a round".to_owned());

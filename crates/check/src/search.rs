@@ -10,6 +10,7 @@ mod frontier;
 mod kept;
 mod notes;
 
+use crate::fingerprint::Print;
 use crate::parallel::{Threads, job};
 use crate::report::{Control, Options, Order, Progress};
 use crate::space::{Edge, Rows, Run, Space, Start, StateOf};
@@ -66,7 +67,8 @@ impl<S: Space> Found<S> {
             see(here.at(0), place);
             // the last step may break a property, and lead nowhere
             if at + 1 < run.places.len() {
-                here = successor(&self.space, here.at(0), place);
+                let next = successor(&self.space, here.at(0), place);
+                here = next.expect("a state that was expanded has the steps that were told").1;
             }
         }
     }
@@ -104,20 +106,22 @@ struct Wave<R> {
     next: Frontier<R>,
 }
 
-/// The state to which the step of this place leads, alone.
-fn successor<S: Space>(space: &S, from: &StateOf<S>, place: u32) -> S::Rows {
-    let mut rows = S::Rows::default();
+/// The state to which the step of this place leads, alone, with its fingerprint; nothing where no such step leads to one
+/// that is kept.
+fn successor<S: Space>(space: &S, from: &StateOf<S>, place: u32) -> Option<(Print, S::Rows)> {
     let (mut at, mut found) = (0, None);
     let told = space.expand(from, &mut |edge| {
-        match edge {
-            Edge::To { step, .. } if at == place => found = Some(step),
-            Edge::To { .. } | Edge::Outside(_) | Edge::Broken(_) | Edge::LeftOut => {}
+        if let Edge::To { print, step } = edge
+            && at == place
+        {
+            found = Some((print, step));
         }
         at += 1;
     });
-    told.expect("a state that was expanded can be expanded again");
-    space.build(from, found.expect("a state has this many steps"), &mut rows);
-    rows
+    let (print, step) = found.filter(|_| told.is_ok())?;
+    let mut rows = S::Rows::default();
+    space.build(from, step, &mut rows);
+    Some((print, rows))
 }
 
 /// A run of the search.

@@ -6,11 +6,10 @@
 //! they are filled again at the same states.
 
 use super::kept::{PARENT_BYTES, Parents, Visited};
-use super::{Ended, Search, Wave};
+use super::{Ended, Search, Wave, successor};
 use crate::disk::{Notebook, Saved};
 use crate::fair::Bits;
-use crate::fingerprint::Print;
-use crate::space::{Edge, Rows, Space};
+use crate::space::{Rows, Space};
 use crate::visited::{Prints, Word};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::{self, BufReader, BufWriter, Read, SeekFrom, Write};
@@ -355,25 +354,8 @@ impl<S: Space> Search<'_, S> {
             open.pop_front();
         }
         let (_, from) = open.front().expect("the parent of a needed state is needed");
-        let (print, rows) = self.step_again(from, place)?;
+        let (print, rows) = successor(&self.space, from.at(0), place).ok_or_else(changed)?;
         let seen = self.visited.has_seen(print).map_err(|error| unreadable(&error))?;
         if seen { Ok(rows) } else { Err(changed()) }
-    }
-
-    /// The state to which the step of this place leads, and its fingerprint.
-    fn step_again(&self, from: &S::Rows, place: u32) -> Result<(Print, S::Rows), Ended> {
-        let (mut at, mut found) = (0, None);
-        let told = self.space.expand(from.at(0), &mut |edge| {
-            if let Edge::To { print, step } = edge
-                && at == place
-            {
-                found = Some((print, step));
-            }
-            at += 1;
-        });
-        let (print, step) = found.filter(|_| told.is_ok()).ok_or_else(changed)?;
-        let mut rows = S::Rows::default();
-        self.space.build(from.at(0), step, &mut rows);
-        Ok((print, rows))
     }
 }

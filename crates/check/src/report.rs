@@ -133,7 +133,7 @@ impl Options {
     }
 
     /// Whether states or steps are left out that are shown to be needless.
-    fn reduces(&self) -> bool {
+    pub(crate) fn reduces(&self) -> bool {
         self.symmetry || self.partial_order || self.forget
     }
 

@@ -276,8 +276,7 @@ pub struct Check {
     /// Take states that a published system's symmetry makes equal for one.
     #[arg(long)]
     pub symmetry: bool,
-    /// Forget messages that their receivers will never heed: states of processes that differ in those alone are one. Nothing
-    /// is judged of what happens for ever.
+    /// Forget messages that their receivers will never heed: states of processes that differ in those alone are one.
     #[arg(long)]
     pub forget: bool,
     /// With `--order walks`: how many.

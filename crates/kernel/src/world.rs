@@ -545,7 +545,7 @@ fn partitions(laws: Laws<'_>) -> Vec<Vec<(SeatId, SeatId)>> {
             .map(|Partition { from, to, one_way }| links(&side(from), &side(to), *one_way))
             .collect(),
         // every split of the seats in two, both ways and one way
-        None => (1..(1_u64 << seats.len().min(16)) - 1)
+        None => (1..(1_u64 << seats.len().min(crate::partitions::SIDED_MAX)) - 1)
             .flat_map(|mask| {
                 let (a, b): (Vec<_>, Vec<_>) =
                     seats.iter().partition(|s| mask.checked_shr(s.0).unwrap_or(0) & 1 == 1);
@@ -661,11 +661,11 @@ impl<R: Rep, G: Ground<R>> At<'_, R, G> {
     #[inline]
     fn deliver(&mut self, from: SeatId, to: SeatId, message: R::Message) {
         let links = &self.laws.environment.links;
-        if links.ignored_stay {
-            return self.deliver_unless_ignored(from, to, message);
-        }
         // a stubborn link delivers again and again
         if links.kind.base != LinkBase::Stubborn {
+            if links.ignored_stay {
+                return self.deliver_unless_ignored(from, to, message);
+            }
             self.ground.take(from, to, &message);
         }
         self.react(to, Event::Message(self.laws.seating.identity(from), message));

@@ -277,7 +277,7 @@ fn a_fair_run_delivers_recovers_heals_and_writes_but_owes_nobody_a_fault() {
     run.take_all([ask(0), crash(1, false, 0, false), Choice::Sever { links: links_of(&[0], &[1], true) }]);
     let rep = synod_kernel::InPlace::new(&setting, synod_kernel::Script::default());
     let world = run.0.world();
-    let of = |c: &PuppetChoice| world.fairness(&rep, c);
+    let of = |c: &PuppetChoice| world.fairness((&setting).into(), &rep, c);
     for fair in [recover(1), Choice::Heal, sync(0), fire(0, 4), deliver(0, 1, 1)] {
         assert_eq!(of(&fair), Fairness::Fair, "{fair}");
     }

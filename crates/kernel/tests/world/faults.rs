@@ -110,13 +110,17 @@ fn losses_and_duplications_are_spent() {
 
 #[test]
 fn a_stubborn_link_delivers_again_and_again() {
-    let setting = setting(with_links(2, LinkBase::Stubborn), &[&[&[Act::Send(1, 7)]]]);
-    let mut run = Run::started(&setting);
-    run.take(ask(0));
-    for _ in 0..3 {
-        assert_eq!(told(&run.take(deliver(0, 1, 7))), [Told::Heard(ProcessId(0), 7)]);
+    for ignored_stay in [false, true] {
+        let mut e = with_links(2, LinkBase::Stubborn);
+        e.links.ignored_stay = ignored_stay;
+        let setting = setting(e, &[&[&[Act::Send(1, 7)]]]);
+        let mut run = Run::started(&setting);
+        run.take(ask(0));
+        for _ in 0..3 {
+            assert_eq!(told(&run.take(deliver(0, 1, 7))), [Told::Heard(ProcessId(0), 7)]);
+        }
+        assert!(!run.may(&lose(0, 1, 7)));
     }
-    assert!(!run.may(&lose(0, 1, 7)));
 }
 
 #[test]

@@ -276,6 +276,10 @@ pub struct Check {
     /// Take states that a published system's symmetry makes equal for one.
     #[arg(long)]
     pub symmetry: bool,
+    /// Forget messages that their receivers will never heed: states of processes that differ in those alone are one. Nothing
+    /// is judged of what happens for ever.
+    #[arg(long)]
+    pub forget: bool,
     /// With `--order walks`: how many.
     #[arg(long, value_name = "NUMBER")]
     pub walks: Option<u64>,
@@ -299,6 +303,9 @@ impl Check {
         }
         if self.safety {
             line.push_str(" --safety");
+        }
+        if self.forget {
+            line.push_str(" --forget");
         }
         line
     }

@@ -46,8 +46,19 @@ fn every_twin_is_refuted_by_its_check() {
         }
         let (code, lines) = synod(place.path(), &["check", algorithm, "--defect", defect]);
         assert_eq!(code, Some(1), "{algorithm} --defect {defect}: {lines:?}");
+        let Some(broken) = broken_safety(&lines) else { continue };
+        let (code, lines) = synod(place.path(), &["check", algorithm, "--defect", defect, "--forget"]);
+        if code != Some(2) {
+            assert_eq!(broken_safety(&lines), Some(broken), "{algorithm} --defect {defect} --forget");
+        }
     }
     every_counterexample_replays(place.path());
+}
+
+/// The property of safety that is broken: what happens for ever is not judged where messages are forgotten.
+fn broken_safety(lines: &[Value]) -> Option<&str> {
+    let verdicts = lines.iter().filter(|line| line["event"] == "verdict" && line["kind"] == "safety");
+    verdicts.filter(|line| line["verdict"] == "violated").find_map(|line| line["property"].as_str())
 }
 
 #[test]

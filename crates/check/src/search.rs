@@ -4,11 +4,13 @@
 //! ones built. Nothing is built for a state that was seen before, and many lookups overlap. The order of what is found
 //! depends on the space alone, never on the number of threads.
 
+mod agenda;
 mod chunk;
 mod deep;
 mod frontier;
 mod kept;
 mod notes;
+mod swarm;
 
 use crate::fingerprint::Print;
 use crate::parallel::{Threads, job};
@@ -38,6 +40,8 @@ pub(crate) struct Found<S: Space> {
     pub(crate) memory: u64,
     pub(crate) reached: u64,
     pub(crate) ended: Option<Ended>,
+    /// Whether no shorter run breaks anything than one that it ended at, as far as this is known.
+    pub(crate) shortest: bool,
     /// The states in full and the steps between them, where liveness is to be judged.
     pub(crate) kept: Option<(S::Exact, Steps)>,
     roots: Roots<S>,
@@ -143,6 +147,8 @@ struct Search<'a, S: Space> {
     memory: u64,
     expanded: u64,
     told: u64,
+    /// How many states searches of their own have visited.
+    elsewhere: u64,
     /// The sum of the fingerprints of all that was expanded.
     sum: u64,
     /// The states at which tables lacked an entry, breadth-first.
@@ -153,8 +159,69 @@ struct Search<'a, S: Space> {
     spare: Vec<S::Rows>,
 }
 
-/// Explores a space; `fill` makes all entries of its tables that the expansion of a state needs.
+/// Explores a space; `fill` makes all entries of its tables that the expansion of a state needs. What is broken by a run that
+/// need not be a shortest one is looked for once more, breadth-first, among as many states.
 pub(crate) fn search<S: Space>(
+    space: S,
+    start: Start<S::Rows>,
+    fill: &mut dyn FnMut(&mut S, &StateOf<S>),
+    options: &Options,
+    progress: &mut dyn FnMut(&Progress) -> Control,
+) -> Found<S> {
+    if options.order.finds_shortest() {
+        return explore(space, start, fill, options, progress);
+    }
+    let mut again = S::Rows::default();
+    (0..start.rows.len()).for_each(|at| again.add(start.rows.at(at)));
+    let found = explore(space, start, fill, options, progress);
+    match &found.ended {
+        Some(Ended::Broken(_, run)) => {
+            let steps = run.places.len() as u32;
+            shorten(found, (again, steps), fill, options, progress)
+        }
+        _ => found,
+    }
+}
+
+/// Looks for a run of fewer steps than so many that breaks anything, in the space that a search ended at one in.
+fn shorten<S: Space>(
+    mut found: Found<S>,
+    (rows, steps): (S::Rows, u32),
+    fill: &mut dyn FnMut(&mut S, &StateOf<S>),
+    options: &Options,
+    progress: &mut dyn FnMut(&Progress) -> Control,
+) -> Found<S> {
+    /// How many states are little, whatever the search visited.
+    const LITTLE: u64 = 10_000;
+    // that no step leaves a state is known when it is expanded
+    let Some(depth) = steps.checked_sub(u32::from(!found.space.judges_ends())) else {
+        return Found { shortest: true, ..found };
+    };
+    let bounded = Options {
+        order: Order::BreadthFirst,
+        safety: true,
+        depth_max: Some(depth),
+        states_max: found.states.max(LITTLE).min(options.states_max),
+        disk: None,
+        notebook: None,
+        ..options.clone()
+    };
+    let again = explore(found.space, Start { rows, broken: None }, fill, &bounded, progress);
+    (found.space, found.memory) = (again.space, found.memory.max(again.memory));
+    match again.ended {
+        Some(Ended::Broken(violation, run)) if run.places.len() < steps as usize => {
+            found.ended = Some(Ended::Broken(violation, run));
+            found.shortest = !options.partial_order;
+        }
+        None => found.shortest = !options.partial_order,
+        Some(Ended::Limit(_)) => found.shortest = again.depth >= depth && !options.partial_order,
+        Some(Ended::Broken(..)) => {}
+    }
+    found
+}
+
+/// Explores a space in the order that was asked for.
+fn explore<S: Space>(
     space: S,
     start: Start<S::Rows>,
     fill: &mut dyn FnMut(&mut S, &StateOf<S>),
@@ -185,6 +252,7 @@ pub(crate) fn search<S: Space>(
         memory: 0,
         expanded: 0,
         told: 0,
+        elsewhere: 0,
         sum: 0,
         filled: Vec::new(),
         chunks: Vec::new(),
@@ -195,13 +263,14 @@ pub(crate) fn search<S: Space>(
     let complete = ended.is_none();
     Found {
         initial: search.roots.places.len() as u64,
-        states: search.visited.len() as u64,
+        states: search.states(),
         transitions: search.transitions,
         generated: search.generated,
         depth: search.depth,
         memory: search.memory,
         reached: search.reached,
         ended,
+        shortest: options.order.finds_shortest() && !options.partial_order,
         kept: match search.visited {
             Visited::Exact(exact, Some(steps)) if complete => Some((exact, steps)),
             _ => None,
@@ -223,6 +292,8 @@ impl<S: Space> Search<'_, S> {
             Order::DepthFirst => self.depth_first(),
             Order::Deepening => self.deepening(),
             Order::Walks { seed, walks, length } => self.walks(seed, walks, length),
+            Order::Guided { by } => self.guided(by),
+            Order::Swarm { seed, searches, states_each } => self.swarm(seed, searches, states_each),
         }
     }
 
@@ -507,6 +578,11 @@ impl<S: Space> Search<'_, S> {
         Ok(())
     }
 
+    /// How many states were visited.
+    fn states(&self) -> u64 {
+        self.visited.len() as u64 + self.elsewhere
+    }
+
     /// Bytes in use.
     fn weigh(&mut self, frontier: u64) -> u64 {
         let now = self.visited.memory() + self.parents.memory() + self.space.memory() + frontier;
@@ -519,7 +595,7 @@ impl<S: Space> Search<'_, S> {
         let memory = self.weigh(frontier);
         /// States have numbers of 32 bits; a segment of them may be in hand when the limit is met.
         const STATES_MAX: u64 = (1 << 32) - (1 << 26);
-        let (states, most) = (self.visited.len() as u64, self.options.states_max.min(STATES_MAX));
+        let (states, most) = (self.states(), self.options.states_max.min(STATES_MAX));
         if states > most {
             return Err(Ended::Limit(format!("the limit of {most} states")));
         }

@@ -132,6 +132,7 @@ where
         memory: found.memory,
         parts: reader.shape(&found.space).ranked(),
         counterexample,
+        shortest: found.shortest,
         unreached: reader.unreached(&found.space),
     }
 }

@@ -110,7 +110,9 @@ impl Hasher for Parts<'_> {
     }
 
     fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|&byte| self.word(u64::from(byte)));
+        for &byte in bytes {
+            self.word(u64::from(byte));
+        }
     }
 
     fn write_u16(&mut self, i: u16) {

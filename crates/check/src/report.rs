@@ -88,6 +88,18 @@ pub enum Measure {
 }
 
 impl Order {
+    /// Its name, in kebab-case.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::BreadthFirst => "breadth-first",
+            Self::DepthFirst => "depth-first",
+            Self::Deepening => "deepening",
+            Self::Walks { .. } => "walks",
+            Self::Guided { .. } => "guided",
+            Self::Swarm { .. } => "swarm",
+        }
+    }
+
     /// Whether the first run found that breaks a property of safety is a shortest one.
     pub fn finds_shortest(self) -> bool {
         matches!(self, Self::BreadthFirst | Self::Deepening)
@@ -97,8 +109,7 @@ impl Order {
 impl fmt::Display for Order {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::BreadthFirst => f.write_str("breadth-first"),
-            Self::DepthFirst => f.write_str("depth-first"),
+            Self::BreadthFirst | Self::DepthFirst => f.write_str(self.name()),
             Self::Deepening => f.write_str("depth-first within a bound on the depth that grows"),
             Self::Walks { seed, walks, length } => {
                 write!(f, "{walks} random walks of at most {length} steps (seed {seed})")

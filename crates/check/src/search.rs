@@ -174,49 +174,52 @@ pub(crate) fn search<S: Space>(
     let mut again = S::Rows::default();
     (0..start.rows.len()).for_each(|at| again.add(start.rows.at(at)));
     let found = explore(space, start, fill, options, progress);
-    match &found.ended {
-        Some(Ended::Broken(_, run)) => {
-            let steps = run.places.len() as u32;
-            shorten(found, (again, steps), fill, options, progress)
-        }
-        _ => found,
+    if matches!(found.ended, Some(Ended::Broken(..))) {
+        return shorten(found, again, fill, options, progress);
     }
+    found
 }
 
-/// Looks for a run of fewer steps than so many that breaks anything, in the space that a search ended at one in.
+/// Looks for a run shorter than the one that a search of this space ended at, which breaks the same.
 fn shorten<S: Space>(
     mut found: Found<S>,
-    (rows, steps): (S::Rows, u32),
+    rows: S::Rows,
     fill: &mut dyn FnMut(&mut S, &StateOf<S>),
     options: &Options,
     progress: &mut dyn FnMut(&Progress) -> Control,
 ) -> Found<S> {
     /// How many states are little, whatever the search visited.
     const LITTLE: u64 = 10_000;
+    let Some(Ended::Broken(long, run)) = &mut found.ended else { return found };
     // that no step leaves a state is known when it is expanded
-    let Some(depth) = steps.checked_sub(u32::from(!found.space.judges_ends())) else {
-        return Found { shortest: true, ..found };
+    let Some(depth) = run.places.len().checked_sub(usize::from(!found.space.judges_ends())) else {
+        found.shortest = true;
+        return found;
     };
     let bounded = Options {
         order: Order::BreadthFirst,
         safety: true,
-        depth_max: Some(depth),
+        depth_max: Some(depth as u32),
         states_max: found.states.max(LITTLE).min(options.states_max),
         disk: None,
         notebook: None,
         ..options.clone()
     };
     let again = explore(found.space, Start { rows, broken: None }, fill, &bounded, progress);
-    (found.space, found.memory) = (again.space, found.memory.max(again.memory));
-    match again.ended {
-        Some(Ended::Broken(violation, run)) if run.places.len() < steps as usize => {
-            found.ended = Some(Ended::Broken(violation, run));
-            found.shortest = !options.partial_order;
+    let known = match again.ended {
+        Some(Ended::Broken(short, shorter)) => {
+            let is_shorter = short.property == long.property && shorter.places.len() < run.places.len();
+            if is_shorter {
+                (*long, *run) = (short, shorter);
+            }
+            is_shorter
         }
-        None => found.shortest = !options.partial_order,
-        Some(Ended::Limit(_)) => found.shortest = again.depth >= depth && !options.partial_order,
-        Some(Ended::Broken(..)) => {}
-    }
+        Some(Ended::Limit(_)) => again.depth as usize >= depth,
+        None => true,
+    };
+    // a reduction keeps some run that breaks it, not the shortest
+    found.shortest = known && !options.partial_order;
+    (found.space, found.memory) = (again.space, found.memory.max(again.memory));
     found
 }
 

@@ -73,9 +73,17 @@ pub fn safety_alone(options: &Options) -> Option<String> {
     options.safety.then(|| note.to_owned())
 }
 
-/// In which order states were visited, where it is not the usual one, and what that means for the answer. `shortest` is
-/// said of a counterexample of safety, where there is one.
-pub fn order(options: &Options, complete: bool, shortest: Option<bool>) -> Vec<String> {
+/// Tells in which order states were visited, and what that means for the answer, where it is not the usual one. `shortest`
+/// is said of a counterexample of safety, where there is one.
+pub fn tell_order(report: &mut Report, options: &Options, complete: bool, shortest: Option<bool>) {
+    number(&mut report.numbers, "order", options.order.name());
+    if let Some(shortest) = shortest {
+        number(&mut report.numbers, "shortest", shortest);
+    }
+    report.notes.extend(order(options, complete, shortest));
+}
+
+fn order(options: &Options, complete: bool, shortest: Option<bool>) -> Vec<String> {
     let order = options.order;
     if order == Order::BreadthFirst {
         return Vec::new();
@@ -166,7 +174,7 @@ pub fn check<A: Algorithm>(world: &World, options: &Options, watch: &Watch) -> R
     }
     report.notes = not_explored::<A>(&world.environment, options);
     let finite = found.counterexample.as_ref().filter(|run| run.cycle_from.is_none());
-    report.notes.extend(order(options, found.complete, finite.map(|_| found.shortest)));
+    tell_order(&mut report, options, found.complete, finite.map(|_| found.shortest));
     report.notes.extend(lies.map(|lies| match &lies[..] {
         [] => "who lies is silent: the algorithm names nothing that it may say".to_owned(),
         lies => format!("who lies says to anyone, at any time, and nothing else: {}", lies.join(", ")),

@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 use synod_cli::Checkable;
 use synod_cli::checkable::{Asked, Constant, Section};
 use synod_cli::error::Error;
-use synod_cli::grounds::check::{Options, known, order, refuse_unfit, safety_alone, telling, with_advice};
+use synod_cli::grounds::check::{
+    Options, known, refuse_unfit, safety_alone, tell_order, telling, with_advice,
+};
 use synod_cli::report::{Answer, Failure, Published, Report, Trace, count, grouped};
 use synod_cli::watch::Watch;
 use synod_gallery::{Entry, Findings, Refused, Row, Run};
@@ -110,7 +112,7 @@ impl System {
         report.notes.push("not explored: other constants than these".to_owned());
         report.notes.extend(safety_alone(options));
         let finite = found.counterexamples.first().filter(|run| run.cycle_from.is_none());
-        report.notes.extend(order(options, found.complete, finite.map(|_| found.shortest)));
+        tell_order(report, options, found.complete, finite.map(|_| found.shortest));
         if let Some(row) = row {
             report.notes.push(format!("what is published was {}", row.provenance));
         }

@@ -219,7 +219,7 @@ fn shorten<S: Space>(
     };
     // a reduction keeps some run that breaks it, not the shortest
     found.shortest = known && !options.partial_order;
-    (found.space, found.memory) = (again.space, found.memory.max(again.memory));
+    found.space = again.space;
     found
 }
 

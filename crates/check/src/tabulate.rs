@@ -16,7 +16,7 @@ use crate::fingerprint::{Print, print_of};
 use crate::intern::{Interner, Tree};
 use crate::report::{Control, Options, Progress};
 use crate::search::{Found, search};
-use crate::space::{Edge, Exact, Missing, Space, Start, Words};
+use crate::space::{Edge, Exact, HEAD, Missing, Space, Start, Words};
 use crate::table::Table;
 use change::{Bits, Called, Change, NONE, Told};
 use flight::Envelopes;
@@ -88,9 +88,6 @@ pub(crate) struct Tabulated {
 
 /// From here on, what the table of judgements holds is a failure.
 const BROKEN: u32 = 1 << 31;
-
-/// How many words of a state its fingerprint takes.
-const HEAD: usize = 4;
 
 fn write_print(words: &mut [u32], print: Print) {
     for (at, word) in words[..HEAD].iter_mut().enumerate() {
@@ -420,16 +417,8 @@ impl Space for Tabulated {
     }
 
     #[inline]
-    fn build(&self, from: &[u32], taken: Taken, rows: &mut Words) {
+    fn build(&self, from: &[u32], (print, taken): (Print, Taken), rows: &mut Words) {
         let c = &self.changes[taken.change as usize];
-        let mut print = read_print(from).wrapping_add(self.told[taken.change as usize].delta);
-        let (before, after) = (from[HEAD + self.seats + 1] as usize, taken.monitor as usize);
-        if before != after {
-            print = print.wrapping_sub(self.monitor_parts[before]).wrapping_add(self.monitor_parts[after]);
-        }
-        if self.told[taken.change as usize].depends {
-            print = print.wrapping_add(self.delta_in_flight(from, c));
-        }
         rows.write(|words| {
             let start = words.len();
             words.extend_from_slice(from);

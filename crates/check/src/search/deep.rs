@@ -27,11 +27,10 @@ pub(super) struct Dive<S: Space> {
     /// Whether a reduction by partial order is asked for.
     reduces: bool,
     /// The state that is being expanded, alone; its number and its depth, until that is done.
-    one: S::Rows,
+    chunk: Chunk<S>,
     open: Option<(u32, u32)>,
     /// Working space.
     built: S::Rows,
-    chunk: Chunk<S>,
     pub(super) tally: Tally,
 }
 
@@ -81,10 +80,9 @@ impl<S: Space> Dive<S> {
             depths: None,
             shuffle: None,
             reduces: false,
-            one: S::Rows::default(),
+            chunk: Chunk::default(),
             open: None,
             built: S::Rows::default(),
-            chunk: Chunk::default(),
             tally: Tally::default(),
         }
     }
@@ -110,7 +108,7 @@ impl<S: Space> Dive<S> {
 
     /// The state that is being expanded.
     pub(super) fn open(&self) -> &StateOf<S> {
-        self.one.at(0)
+        self.chunk.rows.at(0)
     }
 
     /// Whether any state waits.
@@ -133,8 +131,7 @@ impl<S: Space> Dive<S> {
             self.open_next();
         }
         let Some((number, depth)) = self.open else { return Ok(Stepped::Empty) };
-        self.chunk.next = 0;
-        self.chunk.expand_one(space, self.reduces.then_some(&*visited), &self.one)?;
+        self.chunk.expand_one(space, self.reduces.then_some(&*visited), None)?;
         self.open = None;
         self.count();
         let mut candidates = std::mem::take(&mut self.chunk.candidates);
@@ -152,23 +149,20 @@ impl<S: Space> Dive<S> {
 
     /// Opens the next state within the bound.
     fn open_next(&mut self) {
-        self.one.truncate(0);
-        while let Some((number, depth)) = self.agenda.take(&mut self.one) {
+        while let Some((number, depth)) = self.agenda.take(self.chunk.open(0)) {
             self.tally.depth = self.tally.depth.max(depth);
             if self.bound.is_none_or(|max| depth < max) {
                 self.open = Some((number, depth));
                 return;
             }
             self.tally.more = true;
-            self.one.truncate(0);
         }
     }
 
     fn count(&mut self) {
         self.tally.expanded += 1;
-        self.tally.generated += std::mem::take(&mut self.chunk.generated);
-        self.tally.transitions += std::mem::take(&mut self.chunk.transitions);
-        self.chunk.outside.clear();
+        self.tally.generated += self.chunk.generated;
+        self.tally.transitions += self.chunk.transitions;
     }
 
     fn put_in_order(&mut self, candidates: &mut [Candidate<S::Step>]) {
@@ -198,7 +192,7 @@ impl<S: Space> Dive<S> {
             return None;
         }
         self.built.truncate(0);
-        space.build(self.one.at(0), step, &mut self.built);
+        space.build(self.chunk.rows.at(0), (print, step), &mut self.built);
         let state = self.built.at(0);
         if !new.unwrap_or_else(|| visited.insert(print, state)) && !sooner {
             return None;
@@ -309,15 +303,17 @@ impl<S: Space> Search<'_, S> {
             return Ok(());
         }
         let mut random = Random::new(seed);
-        let (mut chunk, mut here, mut next) = (Chunk::default(), S::Rows::default(), S::Rows::default());
+        let mut chunk = Chunk::<S>::default();
+        let (mut here, mut next) = (S::Rows::default(), S::Rows::default());
         for walk in 0..walks {
             let root = random.below(self.roots.rows.len() as u64) as usize;
             here.truncate(0);
             here.add(self.roots.rows.at(root));
             let mut run = Run { start: self.roots.places[root], places: Vec::new() };
             for depth in 0..length {
-                chunk.forget();
-                let broken = self.expand_chunks(std::slice::from_mut(&mut chunk), (&here, 0), &[1]);
+                chunk.open(0).add(here.at(0));
+                let broken = self.expand_chunks(std::slice::from_mut(&mut chunk), false);
+                self.count(&chunk);
                 if let Some((_, place, violation)) = broken {
                     run.places.extend(place);
                     return Err(Ended::Broken(violation, run));
@@ -328,7 +324,7 @@ impl<S: Space> Search<'_, S> {
                 let pick = random.below(chunk.candidates.len() as u64) as usize;
                 let Candidate { print, place, step, .. } = chunk.candidates.swap_remove(pick);
                 next.truncate(0);
-                self.space.build(here.at(0), step, &mut next);
+                self.space.build(here.at(0), (print, step), &mut next);
                 run.places.push(place);
                 std::mem::swap(&mut here, &mut next);
                 self.visited.insert(print, here.at(0));

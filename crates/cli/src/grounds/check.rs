@@ -96,11 +96,10 @@ fn order(options: &Options, complete: bool, shortest: Option<bool>) -> Vec<Strin
         notes.push("in this order one thread searches".to_owned());
     }
     let shortest = shortest.filter(|_| !order.finds_shortest());
-    notes.extend(shortest.map(|shortest| match shortest {
-        true => {
-            "no run is shorter that breaks anything: looked for breadth-first, after one was found".to_owned()
-        }
-        false => "a shorter run may break it too: --order breadth-first finds a shortest one".to_owned(),
+    notes.extend(shortest.map(|shortest| {
+        let none = "no run is shorter that breaks anything: looked for breadth-first, after one was found";
+        let some = "a shorter run may break it too: --order breadth-first finds a shortest one";
+        if shortest { none } else { some }.to_owned()
     }));
     notes
 }

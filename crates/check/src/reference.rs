@@ -282,7 +282,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Reference<'a, P, M> 
         (start, AsIs { starts })
     }
 
-    fn all_moves(
+    pub(crate) fn all_moves(
         &self,
         from: &Concrete<P, M>,
         visit: &mut dyn FnMut(

@@ -8,6 +8,7 @@
 
 mod change;
 mod flight;
+mod forgetting;
 mod making;
 mod reading;
 mod tables;
@@ -20,6 +21,7 @@ use crate::space::{Edge, Exact, HEAD, Missing, Space, Start, Words};
 use crate::table::Table;
 use change::{Bits, Called, Change, NONE, Told};
 use flight::Envelopes;
+use forgetting::Forgotten;
 pub(crate) use making::tables;
 use synod_kernel::{Budget, Budgets, Durability, Keeping, Rest, SeatId, Setting, World};
 use synod_model::Process;
@@ -84,6 +86,8 @@ pub(crate) struct Tabulated {
     judged: Table,
     /// Bytes in use for what the numbers stand for.
     values: u64,
+    /// The messages that are dead, where such are forgotten.
+    forgotten: Option<Forgotten>,
 }
 
 /// From here on, what the table of judgements holds is a failure.
@@ -130,6 +134,7 @@ impl Tabulated {
             global: Vec::new(),
             judged: Table::new(),
             values: 0,
+            forgotten: None,
         }
     }
 
@@ -222,6 +227,7 @@ impl Tabulated {
         if c.depends {
             print = print.wrapping_add(self.delta_in_flight(words, &self.changes[change as usize]));
         }
+        print = print.wrapping_sub(self.print_of_dead(words, &self.changes[change as usize])?);
         each(Edge::To { print, step: Taken { change, monitor } });
         Ok(())
     }
@@ -431,6 +437,7 @@ impl Space for Tabulated {
             }
             words[start + HEAD + self.seats + 1] = taken.monitor;
             self.edit_in_flight(words, start + HEAD + self.seats + 2, c);
+            self.take_out_dead(words, start);
         });
     }
 

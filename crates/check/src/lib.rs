@@ -44,7 +44,7 @@ pub use actions::{ActionCount, count_actions};
 pub use coverage::Unreached;
 pub use plain::{SystemReport, SystemRun, check_system};
 pub use report::{
-    Control, Counterexample, DETERMINISM, Engine, NO_PANIC, Options, Order, Progress, Report, Store,
+    Control, Counterexample, DETERMINISM, Engine, Measure, NO_PANIC, Options, Order, Progress, Report, Store,
 };
 pub use shape::Part;
 

@@ -381,6 +381,21 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Space for Reference<'_, 
         None
     }
 
+    fn distance(&self, state: &Concrete<P, M>) -> u64 {
+        state.monitor.distance()
+    }
+
+    fn parts(&self, state: &Concrete<P, M>, each: &mut dyn FnMut(u64)) {
+        for seat in state.world.seats.iter().enumerate() {
+            each(print_of(&seat) as u64);
+        }
+        for envelope in state.network.copies() {
+            each(print_of(&("in flight", envelope.to, envelope.from, &envelope.message)) as u64);
+        }
+        each(print_of(&state.world.rest) as u64);
+        each(print_of(&state.monitor) as u64);
+    }
+
     fn class(&self, step: &Self::Step) -> u64 {
         step.1
     }

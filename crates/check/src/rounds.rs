@@ -585,6 +585,10 @@ where
         };
         self.properties.iter().enumerate().map(claim).collect()
     }
+
+    fn distance(&self, state: &Self::State) -> Option<u64> {
+        Some(state.monitor.distance())
+    }
 }
 
 impl<A, M> Judged for LockStep<A, M>

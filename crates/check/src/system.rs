@@ -47,6 +47,14 @@ pub trait System: Sized + Sync {
         Justice::None
     }
 
+    /// How far a state is from what one looks for, for a search guided by distance ([`Measure`](crate::Measure)); where
+    /// nobody says, the number of its goals ([`Says::Sometimes`]) that the state does not reach. It guides, and decides
+    /// nothing: a wrong one costs time.
+    fn distance(&self, state: &Self::State) -> Option<u64> {
+        let _ = state;
+        None
+    }
+
     /// The representative of a state among those that a symmetry makes equal, where the system has one: the same for
     /// all of them. Used when the reduction by symmetry is asked for.
     fn representative(&self, state: &Self::State) -> Option<Self::State> {

@@ -62,6 +62,8 @@ pub(crate) struct Tabulated {
     /// By monitor: its part of a fingerprint, and the goals that it has reached.
     monitor_parts: Vec<Print>,
     goals: Vec<u64>,
+    /// By monitor: how far it is from what is looked for.
+    distances: Vec<u64>,
     envelopes: Envelopes,
     told: Vec<Told>,
     changes: Vec<Change>,
@@ -117,6 +119,7 @@ impl Tabulated {
             rest_parts: Vec::new(),
             monitor_parts: Vec::new(),
             goals: Vec::new(),
+            distances: Vec::new(),
             envelopes: Envelopes::default(),
             told: Vec::new(),
             changes: Vec::new(),
@@ -451,6 +454,18 @@ impl Space for Tabulated {
 
     fn broken_end(&self, _: &[u32]) -> Option<Violation> {
         None
+    }
+
+    fn distance(&self, words: &[u32]) -> u64 {
+        self.distances[words[HEAD + self.seats + 1] as usize]
+    }
+
+    fn parts(&self, words: &[u32], each: &mut dyn FnMut(u64)) {
+        // a message is the same part wherever it stands
+        let flying = self.seats + 2;
+        for (at, &number) in words[HEAD..].iter().enumerate() {
+            each((at.min(flying) as u64) << 32 | u64::from(number));
+        }
     }
 
     #[inline]

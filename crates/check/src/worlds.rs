@@ -135,6 +135,7 @@ where
         memory: found.memory,
         parts: reader.shape(&found.space).ranked(),
         counterexample,
+        shortest: found.shortest,
         unreached: reader.unreached(&found.space),
     }
 }

@@ -2,8 +2,8 @@
 
 use crate::disk::bytes;
 use crate::environment::Flags;
-use crate::experiment::{EngineName, OrderName, StoreName};
-use clap::{Args, ColorChoice, Parser, Subcommand};
+use crate::experiment::{EngineName, MeasureName, OrderName, StoreName};
+use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
 use std::fmt::Write;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -173,6 +173,11 @@ pub fn program_name() -> String {
     std::env::args().next().unwrap_or_else(|| "synod".to_owned())
 }
 
+/// A value by the word that a command line has for it.
+fn word(value: impl ValueEnum) -> String {
+    value.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+}
+
 /// A word for a shell.
 pub fn quote(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:,@%".contains(c);
@@ -282,9 +287,18 @@ pub struct Check {
     /// With `--order walks`: how many.
     #[arg(long, value_name = "NUMBER")]
     pub walks: Option<u64>,
-    /// With `--order walks`: the seed.
+    /// With `--order walks` and `--order swarm`: the seed.
     #[arg(long, value_name = "NUMBER")]
     pub seed: Option<u64>,
+    /// With `--order guided`: what it goes by.
+    #[arg(long, value_name = "NAME")]
+    pub by: Option<MeasureName>,
+    /// With `--order swarm`: how many searches.
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
+    pub searches: Option<u64>,
+    /// With `--order swarm`: about how many states each search may visit.
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
+    pub states_each: Option<u64>,
     /// A constant of a published system, or of an algorithm in rounds; may be given for each.
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = constant)]
     pub constants: Vec<(String, u64)>,
@@ -305,6 +319,20 @@ impl Check {
         }
         if self.forget {
             line.push_str(" --forget");
+        }
+        if let Some(order) = self.order {
+            let _ = write!(line, " --order {}", word(order));
+        }
+        if let Some(by) = self.by {
+            let _ = write!(line, " --by {}", word(by));
+        }
+        for (name, value) in [
+            ("walks", self.walks),
+            ("searches", self.searches),
+            ("states-each", self.states_each),
+            ("seed", self.seed),
+        ] {
+            let _ = value.map(|value| write!(line, " --{name} {value}"));
         }
         line
     }
@@ -369,6 +397,19 @@ mod tests {
         let parsed = Arguments::parse_from(words.into_iter().chain(more));
         let Some(Command::Sim(sim)) = parsed.command else { panic!("a sim") };
         assert_eq!(format!("sim {}", sim.subject.line()), line);
+    }
+
+    #[test]
+    fn the_order_of_a_check_is_in_its_line() {
+        let line = "check paxos --n 3 --order swarm --searches 8 --states-each 500 --seed 7";
+        let of =
+            |line: &str| match Arguments::parse_from(["synod"].into_iter().chain(line.split(' '))).command {
+                Some(Command::Check(check)) => format!("check {}", check.line()),
+                other => panic!("{other:?}"),
+            };
+        assert_eq!(of(line), line);
+        let line = "check paxos --depth-max 9 --order guided --by distance";
+        assert_eq!(of(line), line);
     }
 
     #[test]

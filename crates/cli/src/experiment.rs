@@ -63,8 +63,14 @@ pub struct Check {
     pub forget: Option<bool>,
     /// How many random walks.
     pub walks: Option<u64>,
-    /// The seed of random walks.
+    /// The seed of random walks, or of a swarm.
     pub seed: Option<u64>,
+    /// What a guided search goes by.
+    pub by: Option<MeasureName>,
+    /// How many searches a swarm has.
+    pub searches: Option<u64>,
+    /// About how many states each of them may visit.
+    pub states_each: Option<u64>,
     /// The constants of a published system, or of an algorithm in rounds.
     pub set: BTreeMap<String, u64>,
     /// What changes in the environment.
@@ -134,6 +140,20 @@ pub enum OrderName {
     Deepening,
     /// Random walks.
     Walks,
+    /// The state first that a measure puts first.
+    Guided,
+    /// Many small searches that differ.
+    Swarm,
+}
+
+/// What a guided search goes by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum MeasureName {
+    /// What is new first.
+    Coverage,
+    /// What is near first.
+    Distance,
 }
 
 /// How the checker knows a state again.

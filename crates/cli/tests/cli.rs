@@ -220,6 +220,14 @@ fn a_check_says_what_it_covers() {
 }
 
 #[test]
+fn what_is_guided_refutes_a_twin_before_it_has_seen_much() {
+    let twin = "check abd --defect no-write-back --states-max 50000";
+    synod(twin).exits(3).says("not complete: the limit of 50000 states");
+    let guided = format!("{twin} --order guided --by distance");
+    synod(&guided).exits(1).says("violated").says("a shorter run may break it too");
+}
+
+#[test]
 fn what_was_not_exhausted_or_shows_nothing_is_inconclusive() {
     synod("check eager-reliable-broadcast --states-max 100").exits(3).says("inconclusive");
     synod("check eager-reliable-broadcast --depth-max 3").exits(3).says("inconclusive");

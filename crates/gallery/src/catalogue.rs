@@ -253,6 +253,8 @@ pub struct Findings {
     pub memory: u64,
     /// A run for each claim that is broken: of safety, the first one found; of liveness, each.
     pub counterexamples: Vec<Run>,
+    /// Whether no run breaks a claim of safety that is shorter than the one that was found, as far as this is known.
+    pub shortest: bool,
 }
 
 /// A run that breaks a claim, to be printed.
@@ -432,6 +434,7 @@ fn check<S: Published>(
         depth: report.depth,
         complete: report.complete,
         counterexamples: report.counterexamples.iter().map(Run::of).collect(),
+        shortest: report.shortest,
         stopped: report.stopped,
         store: report.store,
         memory: report.memory,

@@ -150,6 +150,7 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Maker<'_, P, M> {
         if new {
             space.monitor_parts.push(print_of(&("monitor", self.monitors.print(id))));
             space.goals.push(goals(&space.properties, self.monitors.get(id)));
+            space.distances.push(self.monitors.get(id).distance());
         }
         id
     }

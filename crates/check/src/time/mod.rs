@@ -399,6 +399,10 @@ where
         self.properties.iter().enumerate().map(claim).collect()
     }
 
+    fn distance(&self, state: &Self::State) -> Option<u64> {
+        Some(state.monitor.distance())
+    }
+
     fn within(&self, state: &Self::State) -> bool {
         !is_beyond(self.setting, &state.world, self.measure)
     }

@@ -8,7 +8,7 @@ use crate::watch::Watch;
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 pub use synod_check::Options;
-use synod_check::{Control, Engine, Progress, Store};
+use synod_check::{Control, Engine, Order, Progress, Store};
 use synod_kernel::trace::digest;
 use synod_kernel::{Environment, Keeping, Setting};
 use synod_properties::{Algorithm, GroundKind, Kind, Monitor, Property};
@@ -71,6 +71,37 @@ pub fn with_advice(why: &str, options: &Options) -> String {
 pub fn safety_alone(options: &Options) -> Option<String> {
     let note = "safety and goals alone were judged, as was asked: nothing of what happens for ever";
     options.safety.then(|| note.to_owned())
+}
+
+/// Tells in which order states were visited, and what that means for the answer, where it is not the usual one. `shortest`
+/// is said of a counterexample of safety, where there is one.
+pub fn tell_order(report: &mut Report, options: &Options, complete: bool, shortest: Option<bool>) {
+    number(&mut report.numbers, "order", options.order.name());
+    if let Some(shortest) = shortest {
+        number(&mut report.numbers, "shortest", shortest);
+    }
+    report.notes.extend(order(options, complete, shortest));
+}
+
+fn order(options: &Options, complete: bool, shortest: Option<bool>) -> Vec<String> {
+    let order = options.order;
+    if order == Order::BreadthFirst {
+        return Vec::new();
+    }
+    let mut notes = vec![format!("order: {order}; what happens for ever is judged breadth-first alone")];
+    if matches!(order, Order::Swarm { .. }) && !complete {
+        let counted = "a state that several searches of the swarm visited is counted for each of them";
+        notes.push(counted.to_owned());
+    } else if options.threads > 1 && !matches!(order, Order::Swarm { .. }) {
+        notes.push("in this order one thread searches".to_owned());
+    }
+    let shortest = shortest.filter(|_| !order.finds_shortest());
+    notes.extend(shortest.map(|shortest| {
+        let none = "no run is shorter that breaks anything: looked for breadth-first, after one was found";
+        let some = "a shorter run may break it too: --order breadth-first finds a shortest one";
+        if shortest { none } else { some }.to_owned()
+    }));
+    notes
 }
 
 /// What would have no effect on a search for these properties, or leave nothing of it, is refused.
@@ -156,6 +187,8 @@ pub fn check<A: Algorithm>(world: &World, options: &Options, watch: &Watch) -> R
         report.world = format!("{}; {}", report.world, bounds.join(", "));
     }
     report.notes = not_explored::<A>(&world.environment, options);
+    let finite = found.counterexample.as_ref().filter(|run| run.cycle_from.is_none());
+    tell_order(&mut report, options, found.complete, finite.map(|_| found.shortest));
     report.notes.extend(lies.map(|lies| match &lies[..] {
         [] => "who lies is silent: the algorithm names nothing that it may say".to_owned(),
         lies => format!("who lies says to anyone, at any time, and nothing else: {}", lies.join(", ")),

@@ -11,7 +11,7 @@ use synod_check::{SystemReport, SystemRun, check_system};
 use synod_cli::Checkable;
 use synod_cli::checkable::{Asked, Constant, Section};
 use synod_cli::error::Error;
-use synod_cli::grounds::check::{Options, known, refuse_unfit, safety_alone, telling};
+use synod_cli::grounds::check::{Options, known, refuse_unfit, safety_alone, tell_order, telling};
 use synod_cli::registry::ModelCard;
 use synod_cli::report::{Failure, Report, count};
 use synod_cli::watch::Watch;
@@ -256,6 +256,7 @@ struct Total {
     store: synod_check::Store,
     stopped: Option<String>,
     refuted_in: Option<usize>,
+    shortest: bool,
 }
 
 impl Total {
@@ -272,6 +273,7 @@ impl Total {
         self.store = found.store;
         self.stopped.clone_from(&found.stopped);
         self.refuted_in = found.counterexample().map(|run| run.steps.len());
+        self.shortest = found.shortest;
     }
 
     fn describe(&self, report: &mut Report, world: &str, options: &Options) {
@@ -293,6 +295,8 @@ impl Total {
         ]);
         report.notes.push("not explored: other constants than these".to_owned());
         report.notes.extend(safety_alone(options));
+        let shortest = self.refuted_in.map(|_| self.shortest);
+        tell_order(report, options, self.stopped.is_none(), shortest);
         report.notes.extend(self.stopped.iter().filter(|_| self.refuted_in.is_none()).cloned());
         if options.depth_max.is_some() {
             report.notes.push("a step is a round".to_owned());

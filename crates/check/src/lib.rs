@@ -20,6 +20,7 @@ mod intern;
 mod judged;
 mod older;
 mod parallel;
+mod pass;
 mod plain;
 mod reference;
 mod report;
@@ -38,6 +39,7 @@ mod tested;
 mod tests;
 pub mod time;
 mod visited;
+mod witness;
 mod worlds;
 
 pub use actions::{ActionCount, count_actions};

@@ -20,6 +20,7 @@ mod intern;
 mod judged;
 mod older;
 mod parallel;
+mod partial_order;
 mod pass;
 mod plain;
 mod reference;
@@ -44,6 +45,7 @@ mod worlds;
 
 pub use actions::{ActionCount, count_actions};
 pub use coverage::Unreached;
+pub use partial_order::no_partial_order;
 pub use plain::{SystemReport, SystemRun, check_system};
 pub use report::{
     Control, Counterexample, DETERMINISM, Engine, NO_PANIC, Options, Order, Progress, Report, Store,

@@ -76,7 +76,9 @@ where
             self.rounds(state, &mut |action, received| {
                 rounds.happened(&action, received);
                 for at in 0..received.inboxes.len() {
-                    every_script(|script| self.step(received, at, script)).iter().for_each(|o| rounds.did(o));
+                    for outcome in every_script(|script| self.step(received, at, script)) {
+                        rounds.did(&outcome);
+                    }
                 }
                 self.finish(received, &mut |_, next| _ = reach(next));
             });
@@ -89,7 +91,9 @@ where
             for p in self.group.members().filter(|p| !self.faults.lies.seats.contains(p)) {
                 let asked = input.get(p.index()).map_or(&[][..], Vec::as_slice);
                 rounds.requests.extend(asked.iter().cloned());
-                self.starts(p, asked).iter().for_each(|outcome| rounds.did(outcome));
+                for outcome in self.starts(p, asked) {
+                    rounds.did(&outcome);
+                }
             }
         }
     }

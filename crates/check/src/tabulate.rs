@@ -8,6 +8,7 @@
 
 mod change;
 mod flight;
+mod forgetting;
 mod making;
 mod reading;
 mod tables;
@@ -17,10 +18,11 @@ use crate::intern::{Interner, Tree};
 use crate::partial_order::no_partial_order;
 use crate::report::{Control, Options, Progress};
 use crate::search::{Found, search};
-use crate::space::{Edge, Exact, Missing, Space, Start, Words};
+use crate::space::{Edge, Exact, HEAD, Missing, Space, Start, Words};
 use crate::table::Table;
 use change::{Bits, Called, Change, NONE, Told};
 use flight::Envelopes;
+use forgetting::Forgotten;
 pub(crate) use making::tables;
 use synod_kernel::{Keeping, Rest, SeatId, Setting, World};
 use synod_model::Process;
@@ -83,13 +85,12 @@ pub(crate) struct Tabulated {
     judged: Table,
     /// Bytes in use for what the numbers stand for.
     values: u64,
+    /// The messages that are dead, where such are forgotten.
+    forgotten: Option<Forgotten>,
 }
 
 /// From here on, what the table of judgements holds is a failure.
 const BROKEN: u32 = 1 << 31;
-
-/// How many words of a state its fingerprint takes.
-const HEAD: usize = 4;
 
 fn write_print(words: &mut [u32], print: Print) {
     for (at, word) in words[..HEAD].iter_mut().enumerate() {
@@ -131,6 +132,7 @@ impl Tabulated {
             global: Vec::new(),
             judged: Table::new(),
             values: 0,
+            forgotten: None,
         }
     }
 
@@ -223,6 +225,7 @@ impl Tabulated {
         if c.depends {
             print = print.wrapping_add(self.delta_in_flight(words, &self.changes[change as usize]));
         }
+        print = print.wrapping_sub(self.print_of_dead(words, &self.changes[change as usize])?);
         each(Edge::To { print, step: Taken { change, monitor } });
         Ok(())
     }
@@ -409,16 +412,8 @@ impl Space for Tabulated {
     }
 
     #[inline]
-    fn build(&self, from: &[u32], taken: Taken, rows: &mut Words) {
+    fn build(&self, from: &[u32], (print, taken): (Print, Taken), rows: &mut Words) {
         let c = &self.changes[taken.change as usize];
-        let mut print = read_print(from).wrapping_add(self.told[taken.change as usize].delta);
-        let (before, after) = (from[HEAD + self.seats + 1] as usize, taken.monitor as usize);
-        if before != after {
-            print = print.wrapping_sub(self.monitor_parts[before]).wrapping_add(self.monitor_parts[after]);
-        }
-        if self.told[taken.change as usize].depends {
-            print = print.wrapping_add(self.delta_in_flight(from, c));
-        }
         rows.write(|words| {
             let start = words.len();
             words.extend_from_slice(from);
@@ -431,6 +426,7 @@ impl Space for Tabulated {
             }
             words[start + HEAD + self.seats + 1] = taken.monitor;
             self.edit_in_flight(words, start + HEAD + self.seats + 2, c);
+            self.take_out_dead(words, start);
         });
     }
 

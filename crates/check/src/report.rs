@@ -133,7 +133,7 @@ impl Options {
     }
 
     /// Whether states or steps are left out that are shown to be needless.
-    fn reduces(&self) -> bool {
+    pub(crate) fn reduces(&self) -> bool {
         self.symmetry || self.partial_order || self.forget
     }
 
@@ -218,8 +218,8 @@ pub struct Report<P: Process> {
     pub parts: Vec<Part>,
     /// A run that breaks a property.
     pub counterexample: Option<Counterexample<P>>,
-    /// What of the algorithm and of its environment no explored run came to; `None` where states are
-    /// plain values: nobody knows.
+    /// What of the algorithm and of its environment no explored run came to; `None` where states are plain values, and
+    /// under a reduction: nobody knows.
     pub unreached: Option<Vec<Unreached>>,
 }
 

@@ -132,7 +132,8 @@ where
         memory: found.memory,
         parts: reader.shape(&found.space).ranked(),
         counterexample,
-        unreached: reader.unreached(&found.space),
+        // what a reduction leaves out may be what came to it
+        unreached: reader.unreached(&found.space).filter(|_| !options.reduces()),
     }
 }
 

@@ -243,6 +243,7 @@ pub(crate) fn check_options(
         depth_max: args.depth_max.or(file.depth_max),
         symmetry: args.symmetry || file.symmetry.unwrap_or(usual.symmetry),
         partial_order: args.partial_order || file.partial_order.unwrap_or(usual.partial_order),
+        forget: usual.forget,
         safety: args.safety || file.safety.unwrap_or(usual.safety),
         disk: args.spill.clone().map(|directory| Outside(Arc::new(Directory(directory)) as _)),
         subject: usual.subject,

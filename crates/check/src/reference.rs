@@ -62,7 +62,7 @@ impl<P: Process> Ground<Scripted<'_, P>> for Landing<'_, P> {
 /// What one run of a handler was: the draws it made, the effects it had.
 pub(crate) struct Ran<P: Process> {
     pub(crate) script: Script,
-    effects: Vec<EffectOf<P>>,
+    pub(crate) effects: Vec<EffectOf<P>>,
 }
 
 impl<P: Process> Ran<P> {

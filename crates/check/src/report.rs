@@ -288,8 +288,8 @@ pub struct Report<P: Process> {
     pub counterexample: Option<Counterexample<P>>,
     /// Whether no shorter run breaks a property of safety, as far as this is known.
     pub shortest: bool,
-    /// What of the algorithm and of its environment no explored run came to; `None` where states are
-    /// plain values: nobody knows.
+    /// What of the algorithm and of its environment no explored run came to; `None` where states are plain values, and
+    /// under a reduction: nobody knows.
     pub unreached: Option<Vec<Unreached>>,
 }
 

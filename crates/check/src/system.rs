@@ -29,12 +29,6 @@ pub trait System: Sized + Sync {
     /// What is claimed of it.
     fn claims(&self) -> Vec<Claim<Self>>;
 
-    /// The kinds of its actions (the first word of the `Debug` text of each), for [`count_actions`](crate::count_actions) to
-    /// tell of those that are never enabled; none where nobody says.
-    fn actions(&self) -> &'static [&'static str] {
-        &[]
-    }
-
     /// Whether a state is kept: one outside is neither counted nor expanded (a constraint that makes a system finite).
     fn within(&self, state: &Self::State) -> bool {
         let _ = state;

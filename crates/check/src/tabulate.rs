@@ -15,6 +15,7 @@ mod tables;
 
 use crate::fingerprint::{Print, print_of};
 use crate::intern::{Interner, Tree};
+use crate::partial_order::no_partial_order;
 use crate::report::{Control, Options, Progress};
 use crate::search::{Found, search};
 use crate::space::{Edge, Exact, HEAD, Missing, Space, Start, Words};
@@ -23,7 +24,7 @@ use change::{Bits, Called, Change, NONE, Told};
 use flight::Envelopes;
 use forgetting::Forgotten;
 pub(crate) use making::tables;
-use synod_kernel::{Budget, Budgets, Durability, Keeping, Rest, SeatId, Setting, World};
+use synod_kernel::{Keeping, Rest, SeatId, Setting, World};
 use synod_model::Process;
 use synod_properties::{Property, Violation};
 
@@ -347,19 +348,9 @@ impl Tabulated {
     }
 }
 
-/// By seat: the other seats that may ever send to it; none where faults, oracles or disks may change what a process does
-/// next, or where what arrives next is not what was sent first.
+/// By seat: the other seats that may ever send to it; none where no reduction by partial order is possible.
 fn senders<P: Process>(setting: &Setting<P>) -> Option<Vec<Vec<u16>>> {
-    let budgets = Budgets::of(&setting.environment);
-    let Budgets { stops, lies, restarts, losses, duplications, partitions, torn_writes, outputs, .. } =
-        budgets;
-    let faults = [stops, lies, restarts, losses, duplications, partitions, torn_writes, outputs];
-    let counted = [budgets.firings, budgets.pulses].iter().any(|budget| *budget != Budget::Unlimited);
-    let quiet = faults.iter().all(|budget| !budget.any())
-        && !counted
-        && !setting.seating.withheld().any()
-        && setting.environment.storage.durability == Durability::Immediate
-        && Keeping::of(&setting.environment.links) == Keeping::Queues;
+    let possible = no_partial_order(&setting.environment).is_none() && !setting.seating.withheld().any();
     let seating = &setting.seating;
     let sends = |from: SeatId, to: SeatId| {
         let mut reaches = false;
@@ -367,7 +358,7 @@ fn senders<P: Process>(setting: &Setting<P>) -> Option<Vec<Vec<u16>>> {
         reaches && from != to
     };
     let of = |to: SeatId| seating.seats().filter(|&from| sends(from, to)).map(|from| from.0 as u16).collect();
-    quiet.then(|| seating.seats().map(of).collect())
+    possible.then(|| seating.seats().map(of).collect())
 }
 
 /// States in full: their words without the fingerprint, collapsed.

@@ -136,7 +136,8 @@ where
         parts: reader.shape(&found.space).ranked(),
         counterexample,
         shortest: found.shortest,
-        unreached: reader.unreached(&found.space),
+        // what a reduction leaves out may be what came to it; and what is tried on a process need not come to it
+        unreached: reader.unreached(&found.space).filter(|_| !options.reduces() && !options.forget),
     }
 }
 

@@ -36,6 +36,10 @@ fn the_reduction_keeps_a_verdict_and_little_more_than_one_run() {
         let report = explore(n, None, &reduced);
         assert!(report.complete && report.holds() && whole.holds(), "{report}");
         assert_eq!((whole.states, report.states), (unreduced, least), "n = {n}");
+        assert!(
+            whole.unreached.is_some() && report.unreached.is_none(),
+            "what is left out may be what came to it"
+        );
         // what can be refuted still is, by a run that replays
         let leader = number_of_the_greatest(n);
         let refuted = explore(n, Some(leader), &reduced);

@@ -8,7 +8,8 @@ use std::fmt::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 use synod_kernel::Budget;
-use synod_kernel::environment::duration;
+use synod_kernel::environment::{duration, parse_link};
+use synod_model::link::{LinkBase, LinkKind};
 
 /// Distributed algorithms, written once: simulated, checked and run.
 #[derive(Clone, Debug, Parser)]
@@ -117,6 +118,9 @@ pub struct Subject {
     /// How often the network may be cut.
     #[arg(long, value_name = "BUDGET", value_parser = budget)]
     pub partitions: Option<Budget>,
+    /// The links, as in perfect, fair-loss, or 'fifo perfect'.
+    #[arg(long, value_name = "KIND", value_parser = links)]
+    pub links: Option<LinkKind>,
     /// Go on although the world is outside of the algorithm's model.
     #[arg(long)]
     pub outside_model: bool,
@@ -135,6 +139,7 @@ impl Subject {
             losses: self.losses,
             duplications: self.duplications,
             partitions: self.partitions,
+            links: self.links,
         }
     }
 
@@ -161,6 +166,7 @@ impl Subject {
         ] {
             option(name, budget.map(|b| b.to_string()));
         }
+        option("links", self.links.map(|links| quote(&links.to_string())));
         if self.outside_model {
             words.push("--outside-model".to_owned());
         }
@@ -284,6 +290,9 @@ pub struct Check {
     /// Forget messages that their receivers will never heed: states of processes that differ in those alone are one.
     #[arg(long)]
     pub forget: bool,
+    /// Leave out steps that commute with all that others do: in worlds on FIFO links without faults.
+    #[arg(long)]
+    pub partial_order: bool,
     /// With `--order walks`: how many.
     #[arg(long, value_name = "NUMBER")]
     pub walks: Option<u64>,
@@ -320,6 +329,9 @@ impl Check {
         if self.forget {
             line.push_str(" --forget");
         }
+        if self.partial_order {
+            line.push_str(" --partial-order");
+        }
         if let Some(order) = self.order {
             let _ = write!(line, " --order {}", word(order));
         }
@@ -353,6 +365,16 @@ pub struct Run {
     /// A new directory for logs and records; kept. Without it they are kept only if something is wrong.
     #[arg(long, value_name = "DIRECTORY")]
     pub directory: Option<PathBuf>,
+}
+
+fn links(text: &str) -> Result<LinkKind, String> {
+    parse_link(text).ok_or_else(|| {
+        let names: Vec<_> = LinkBase::ALL.iter().map(|base| base.name()).collect();
+        format!(
+            "links are one of {}, with `fifo`, `authenticated` or `arbitrary` before it",
+            names.join(", ")
+        )
+    })
 }
 
 fn budget(text: &str) -> Result<Budget, String> {

@@ -61,6 +61,8 @@ pub struct Check {
     pub symmetry: Option<bool>,
     /// Whether messages that their receivers will never heed are forgotten.
     pub forget: Option<bool>,
+    /// Whether steps are left out that commute with all that others do.
+    pub partial_order: Option<bool>,
     /// How many random walks.
     pub walks: Option<u64>,
     /// The seed of random walks, or of a swarm.
@@ -170,18 +172,30 @@ pub enum StoreName {
 
 /// Reads an experiment.
 pub fn load(path: &Path) -> Result<Experiment, Error> {
-    read(path)
+    parse(path, &content(path)?)
 }
 
 /// Reads a file with an environment: the keys of a `[check.environment]` at its top.
 pub fn load_environment(path: &Path) -> Result<Overrides, Error> {
-    read(path)
+    parse_environment(path, &content(path)?)
 }
 
-fn read<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| Error::Unreadable { path: path.to_owned(), source })?;
-    toml::from_str(&text).map_err(|error| Error::File {
+/// The experiment that a text is; `path` is what errors call it.
+pub fn parse(path: &Path, text: &str) -> Result<Experiment, Error> {
+    read(path, text)
+}
+
+/// The environment that a text is; `path` is what errors call it.
+pub fn parse_environment(path: &Path, text: &str) -> Result<Overrides, Error> {
+    read(path, text)
+}
+
+fn content(path: &Path) -> Result<String, Error> {
+    std::fs::read_to_string(path).map_err(|source| Error::Unreadable { path: path.to_owned(), source })
+}
+
+fn read<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T, Error> {
+    toml::from_str(text).map_err(|error| Error::File {
         path: path.to_owned(),
         hint: hint(error.message()),
         what: error.to_string().trim_end().to_owned(),

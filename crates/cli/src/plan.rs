@@ -231,7 +231,7 @@ pub(crate) fn check_options(
         memory_max: memory.unwrap_or(usual.memory_max),
         depth_max: args.depth_max.or(file.depth_max),
         symmetry: args.symmetry || file.symmetry.unwrap_or(usual.symmetry),
-        partial_order: usual.partial_order,
+        partial_order: args.partial_order || file.partial_order.unwrap_or(usual.partial_order),
         forget: args.forget || file.forget.unwrap_or(usual.forget),
         safety: args.safety || file.safety.unwrap_or(usual.safety),
         disk: args.spill.clone().map(|directory| Outside(Arc::new(Directory(directory)) as _)),

@@ -196,6 +196,29 @@ fn rounds_are_checked_at_the_bound_and_refuted_below_it() {
     synod("check flood-set --defect no-floodin").exits(2).complains("S0202").complains("no-flooding");
 }
 
+/// Kinds of actions of a system, messages and faults of rounds, coins of a game: each is told, with the reason where the
+/// catalogue has one.
+#[test]
+fn what_no_run_comes_to_is_told() {
+    let unreached = |arguments: &str| events(&synod(arguments), "ground")[0]["unreached"].clone();
+    synod("check raft")
+        .exits(0)
+        .says("not covered: action `Restart` never enabled (nobody restarts: restarts = 0)");
+    assert_eq!(unreached("check two-phase-commit --json"), serde_json::json!([]));
+    assert_eq!(unreached("check flood-set --json"), serde_json::json!([]));
+    assert_eq!(
+        unreached("check flood-set --n 1 --json"),
+        serde_json::json!(["any message never sent"]),
+        "who is alone has nobody to tell"
+    );
+    assert_eq!(
+        unreached("check phase-king --defect low-threshold --n 4 --json"),
+        Value::Null,
+        "it is refuted"
+    );
+    assert_eq!(unreached("check herman --set n=3 --json"), serde_json::json!([]));
+}
+
 #[test]
 fn what_is_wrong_with_constants_is_said() {
     synod("check two-phase-commti").exits(2).complains("S0201").complains("did you mean `two-phase-commit`?");

@@ -138,6 +138,19 @@ fn refuse_to_forget(options: &Options, environment: &Environment) -> Result<(), 
     })
 }
 
+/// A reduction by partial order that would have no effect in this world is refused.
+fn refuse_partial_order(options: &Options, environment: &Environment) -> Result<(), Error> {
+    let of_tables = (options.engine == Engine::Reference).then_some("the reference engine takes every step");
+    let why = synod_check::no_partial_order(environment).or(of_tables).filter(|_| options.partial_order);
+    let Some(why) = why else { return Ok(()) };
+    Err(Error::Unsupported {
+        what: format!("no reduction by partial order of this world: {why}"),
+        hint:
+            "leave out --partial-order, or ask for links in order and no faults: --links 'fifo perfect' --f 0"
+                .to_owned(),
+    })
+}
+
 /// How states were known again, and what each took: the strength of a verdict.
 pub fn known(store: Store, states: u64, memory: u64) -> String {
     let each = memory.checked_div(states).unwrap_or_default();
@@ -159,6 +172,7 @@ pub fn check<A: Algorithm>(world: &World, options: &Options, watch: &Watch) -> R
     let monitor = A::monitor(&world.scale);
     refuse_unfit(options, &monitor.properties())?;
     refuse_to_forget(options, &setting.environment)?;
+    refuse_partial_order(options, &world.environment)?;
     let options = &Options { subject: subject::<A>(world, &setting), ..options.clone() };
     let started = Instant::now();
     let found = synod_check::check(&setting, &monitor, A::measure, options, &mut telling(watch));
@@ -272,6 +286,10 @@ fn not_explored<A: Algorithm>(environment: &Environment, options: &Options) -> V
         let what = "forgotten: messages that their receivers never heed, in whatever state they may come to; states that \
                     differ in those alone are counted once";
         notes.push(what.to_owned());
+    }
+    if options.partial_order {
+        let left_out = "reduced by partial order: steps that commute with all that others do are left out";
+        notes.push(format!("{left_out}; what happens for ever is not judged"));
     }
     if options.engine == Engine::Reference {
         notes.push("by the reference engine: plain values".to_owned());

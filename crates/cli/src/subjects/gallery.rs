@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 use std::time::{Duration, Instant};
+use synod_check::ActionCount;
 use synod_cli::Checkable;
 use synod_cli::checkable::{Asked, Constant, Section};
 use synod_cli::error::Error;
@@ -10,7 +11,7 @@ use synod_cli::grounds::check::{
 };
 use synod_cli::report::{Answer, Failure, Published, Report, Trace, count, grouped};
 use synod_cli::watch::Watch;
-use synod_gallery::{Entry, Findings, Refused, Row, Run};
+use synod_gallery::{Constants, Entry, Findings, Refused, Row, Run};
 use synod_properties::{GroundKind, Property, Verdict};
 
 pub(super) fn all() -> Vec<Box<dyn Checkable>> {
@@ -69,8 +70,8 @@ impl Checkable for System {
         self.describe(&mut report, &found, options);
         if found.complete && found.counterexamples.is_empty() && found.states <= COUNTED_MAX {
             let counted = self.0.count_actions(&found.constants, COUNTED_MAX as usize);
-            report.unreached = counted
-                .map(|kinds| kinds.iter().filter_map(|kind| Some(kind.unreached()?.to_string())).collect());
+            let told = |kind: &ActionCount| self.unreached(kind, &found.constants);
+            report.unreached = counted.map(|kinds| kinds.iter().filter_map(told).collect());
         }
         report.failures = found.counterexamples.iter().map(|run| failure(run, &found.verdicts)).collect();
         Ok(report)
@@ -78,9 +79,17 @@ impl Checkable for System {
 }
 
 /// Up to how many states actions are counted, in a pass of its own.
-const COUNTED_MAX: u64 = 100_000;
+pub(super) const COUNTED_MAX: u64 = 100_000;
 
 impl System {
+    /// What is amiss with actions of a kind; with the usual constants also why, where that is known.
+    fn unreached(&self, kind: &ActionCount, constants: &Constants) -> Option<String> {
+        let unreached = kind.unreached()?.to_string();
+        let usual = self.0.constants(&[]).as_ref() == Ok(constants);
+        let known = self.0.unreached.iter().find(|known| usual && known.kind == kind.kind);
+        Some(known.map_or(unreached.clone(), |known| format!("{unreached} ({})", known.because)))
+    }
+
     fn describe(&self, report: &mut Report, found: &Findings, options: &Options) {
         let row = self.0.row(&found.constants, options.symmetry).filter(|_| found.complete);
         let reduced = "reduced by symmetry: of states that it makes equal, one is counted";

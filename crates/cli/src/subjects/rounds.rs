@@ -1,7 +1,7 @@
 //! Algorithms in lock-step rounds: each is checked in a world of rounds, in which the faults are the only choices.
 
 use super::defect;
-use super::gallery::{blank, broken, numbers};
+use super::gallery::{COUNTED_MAX, blank, broken, numbers};
 use std::fmt::{Debug, Write};
 use std::marker::PhantomData;
 use std::time::Instant;
@@ -240,9 +240,24 @@ impl<T: RoundAlgorithm> Checkable for InRounds<T> {
         report.elapsed = started.elapsed();
         report.interrupted = watch.interrupted();
         total.describe(&mut report, &world, options);
+        if report.failures.is_empty() && total.stopped.is_none() && total.states <= COUNTED_MAX {
+            report.unreached = unreached(&worlds);
+        }
         report.notes.extend(notes);
         Ok(report)
     }
+}
+
+/// What no run of any of these worlds comes to.
+fn unreached<A, M>(worlds: &[LockStep<A, M>]) -> Option<Vec<String>>
+where
+    A: RoundProcess,
+    M: Monitor<A::Request, A::Indication>,
+{
+    let all = worlds.iter().map(|world| world.unreached(COUNTED_MAX as usize)).collect::<Option<Vec<_>>>()?;
+    let (first, others) = all.split_first()?;
+    let in_none = first.iter().filter(|unreached| others.iter().all(|other| other.contains(unreached)));
+    Some(in_none.map(ToString::to_string).collect())
 }
 
 /// What all worlds came to.

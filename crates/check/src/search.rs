@@ -7,6 +7,7 @@
 mod agenda;
 mod chunk;
 mod deep;
+mod faults;
 mod frontier;
 mod kept;
 mod notes;
@@ -177,13 +178,13 @@ pub(crate) fn search<S: Space>(
     progress: &mut dyn FnMut(&Progress) -> Control,
 ) -> Found<S> {
     if options.order.finds_shortest() {
-        return explore(space, start, fill, options, progress);
+        return explore(space, start, fill, options, progress).with_fewest_faults(fill, options);
     }
     let mut again = S::Rows::default();
     (0..start.rows.len()).for_each(|at| again.add(start.rows.at(at)));
     let found = explore(space, start, fill, options, progress);
     if matches!(found.ended, Some(Ended::Broken(..))) {
-        return shorten(found, again, fill, options, progress);
+        return shorten(found, again, fill, options, progress).with_fewest_faults(fill, options);
     }
     found
 }

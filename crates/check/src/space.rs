@@ -304,6 +304,16 @@ pub(crate) trait Space: Sync {
     fn keeps_runs(&self) -> bool {
         true
     }
+    /// By place: the faults of the steps out of a state that was expanded; where none is told there is none.
+    fn faults(&self, state: &StateOf<Self>) -> Vec<u32> {
+        let _ = state;
+        Vec::new()
+    }
+    /// The faults by which an initial state came to be.
+    fn faults_before(&self, state: &StateOf<Self>) -> u32 {
+        let _ = state;
+        0
+    }
     /// Bytes in use for tables.
     fn memory(&self) -> u64;
 }

@@ -464,6 +464,19 @@ impl Space for Tabulated {
         self.changes[taken.change as usize].class
     }
 
+    fn faults(&self, words: &[u32]) -> Vec<u32> {
+        let mut faults = Vec::new();
+        self.each_change(words, &mut |change| {
+            let called = &self.called[change as usize];
+            faults.push(u32::from(called.choice.is_fault()) + u32::from(called.cut.is_some()));
+        });
+        faults
+    }
+
+    fn faults_before(&self, words: &[u32]) -> u32 {
+        self.rests.get(words[HEAD + self.seats]).lying.len() as u32
+    }
+
     fn memory(&self) -> u64 {
         let one = size_of::<Told>() + size_of::<Change>() + size_of::<Called>();
         let tables = self.stances.memory() + self.heard.memory() + self.judged.memory();

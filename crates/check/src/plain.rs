@@ -3,7 +3,7 @@
 use crate::fair::{Answer, Bits, Class, Fairness, Temporal, refute};
 use crate::fingerprint::{Print, print_of};
 use crate::intern::Kept;
-use crate::report::{Control, Options, Progress, Store};
+use crate::report::{Control, Options, Progress, SYMMETRY, Store};
 use crate::search::{Ended, Found, Steps, search};
 use crate::space::{Edge, Exact, Missing, Run, Space, Start};
 use crate::system::{Justice, Predicate, Says, System};
@@ -86,9 +86,6 @@ struct Plain<'a, S: System> {
     goals: Vec<(usize, Predicate<S>)>,
     properties: Vec<Property>,
 }
-
-/// A claim must not tell states apart that the reduction takes for one.
-const SYMMETRY: Property = Property::safety("symmetry", "no claim tells symmetric states apart");
 
 impl<'a, S: System> Plain<'a, S> {
     fn new(system: &'a S, symmetric: bool) -> Self {

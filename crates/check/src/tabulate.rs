@@ -8,6 +8,9 @@
 
 mod change;
 mod flight;
+mod folded;
+mod folding;
+mod images;
 mod making;
 mod reading;
 mod tables;
@@ -20,10 +23,23 @@ use crate::space::{Edge, Exact, Missing, Space, Start, Words};
 use crate::table::Table;
 use change::{Bits, Called, Change, NONE, Told};
 use flight::Envelopes;
+pub(crate) use folded::Folded;
+pub(crate) use folding::Folding;
 pub(crate) use making::tables;
 use synod_kernel::{Budget, Budgets, Durability, Keeping, Rest, SeatId, Setting, World};
 use synod_model::Process;
 use synod_properties::{Property, Violation};
+
+/// Explores tabulated states, those that a symmetry makes equal as one.
+pub(crate) fn explore_folded(
+    space: Folded,
+    start: Start<Words>,
+    fill: &mut dyn FnMut(&mut Folded, &[u32]),
+    options: &Options,
+    progress: &mut dyn FnMut(&Progress) -> Control,
+) -> Found<Folded> {
+    search(space, start, fill, options, progress)
+}
 
 /// Explores tabulated states. This is the one place where the search is made for them, whatever the algorithm.
 pub(crate) fn explore(
@@ -418,28 +434,8 @@ impl Space for Tabulated {
 
     #[inline]
     fn build(&self, from: &[u32], taken: Taken, rows: &mut Words) {
-        let c = &self.changes[taken.change as usize];
-        let mut print = read_print(from).wrapping_add(self.told[taken.change as usize].delta);
-        let (before, after) = (from[HEAD + self.seats + 1] as usize, taken.monitor as usize);
-        if before != after {
-            print = print.wrapping_sub(self.monitor_parts[before]).wrapping_add(self.monitor_parts[after]);
-        }
-        if self.told[taken.change as usize].depends {
-            print = print.wrapping_add(self.delta_in_flight(from, c));
-        }
-        rows.write(|words| {
-            let start = words.len();
-            words.extend_from_slice(from);
-            write_print(&mut words[start..], print);
-            if c.seat != NONE {
-                words[start + HEAD + c.seat as usize] = c.after;
-            }
-            if c.rest != NONE {
-                words[start + HEAD + self.seats] = c.rest;
-            }
-            words[start + HEAD + self.seats + 1] = taken.monitor;
-            self.edit_in_flight(words, start + HEAD + self.seats + 2, c);
-        });
+        let print = self.print_after(from, taken);
+        rows.write(|words| self.write_after(from, taken, print, words));
     }
 
     #[inline]
@@ -471,6 +467,37 @@ impl Space for Tabulated {
 }
 
 impl Tabulated {
+    /// The fingerprint of the state to which a move leads.
+    #[inline]
+    fn print_after(&self, from: &[u32], taken: Taken) -> Print {
+        let told = &self.told[taken.change as usize];
+        let mut print = read_print(from).wrapping_add(told.delta);
+        let (before, after) = (from[HEAD + self.seats + 1] as usize, taken.monitor as usize);
+        if before != after {
+            print = print.wrapping_sub(self.monitor_parts[before]).wrapping_add(self.monitor_parts[after]);
+        }
+        if told.depends {
+            print = print.wrapping_add(self.delta_in_flight(from, &self.changes[taken.change as usize]));
+        }
+        print
+    }
+
+    /// Appends the words of the state to which a move leads.
+    #[inline]
+    fn write_after(&self, from: &[u32], taken: Taken, print: Print, words: &mut Vec<u32>) {
+        let (c, start) = (&self.changes[taken.change as usize], words.len());
+        words.extend_from_slice(from);
+        write_print(&mut words[start..], print);
+        if c.seat != NONE {
+            words[start + HEAD + c.seat as usize] = c.after;
+        }
+        if c.rest != NONE {
+            words[start + HEAD + self.seats] = c.rest;
+        }
+        words[start + HEAD + self.seats + 1] = taken.monitor;
+        self.edit_in_flight(words, start + HEAD + self.seats + 2, c);
+    }
+
     /// Tells every move out of a state; only those of one seat, if one is given.
     #[inline]
     fn expand_but(

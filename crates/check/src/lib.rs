@@ -27,6 +27,8 @@ pub mod rounds;
 mod search;
 mod shape;
 mod space;
+#[cfg(test)]
+mod symmetry_tests;
 pub mod system;
 mod table;
 mod tabulate;
@@ -34,8 +36,6 @@ mod tabulate;
 #[path = "../tests/disk/mod.rs"]
 mod test_disk;
 mod tested;
-#[cfg(test)]
-mod symmetry_tests;
 #[cfg(test)]
 mod tests;
 pub mod time;
@@ -46,8 +46,7 @@ pub use actions::{ActionCount, count_actions};
 pub use coverage::Unreached;
 pub use plain::{SystemReport, SystemRun, check_system};
 pub use report::{
-    Control, Counterexample, DETERMINISM, Engine, NO_PANIC, Options, Order, Progress, Report, SYMMETRY,
-    Store,
+    Control, Counterexample, DETERMINISM, Engine, NO_PANIC, Options, Order, Progress, Report, SYMMETRY, Store,
 };
 pub use shape::Part;
 

@@ -2,10 +2,11 @@
 
 use crate::reference::{Concrete, Reference};
 use crate::space::{Edge, Rows, Space};
+use crate::tests::{Adder, Blind, adders};
 use crate::{Control, Engine, Options, Order, Report, SYMMETRY, Store, check};
 use std::collections::{BTreeMap, BTreeSet};
 use synod_kernel::trace::replay;
-use synod_kernel::{Budget, Environment, Rest, SeatId, Setting, Status};
+use synod_kernel::{Budget, Durability, Environment, Partition, Rest, SeatId, Setting, Status};
 use synod_model::failure::FailureKind;
 use synod_model::prelude::*;
 use synod_properties::{Monitor, Obligation, Observation, Property, Verdict, Violation};
@@ -28,9 +29,9 @@ enum Twin {
     Elders,
     /// Tells the first process of what it delivers.
     Informer,
-    /// Draws whom to tell of what it delivers.
-    Draws,
-    /// p1 may not be the last but one.
+    /// Delivers what it hears, and relays nothing.
+    Mute,
+    /// p1 panics where it has delivered.
     Panics,
 }
 
@@ -62,8 +63,12 @@ impl Process for Relay {
         let first = !self.relayed.contains_key(&origin);
         let by = self.relayed.entry(origin).or_default();
         by.insert(from);
-        let many = by.len() >= ctx.group().majority() || (self.twin == Twin::Elders && from < ctx.me());
-        if first {
+        let many = match self.twin {
+            Twin::Elders => from < ctx.me() || by.len() >= ctx.group().majority(),
+            Twin::Mute => true,
+            _ => by.len() >= ctx.group().majority(),
+        };
+        if first && self.twin != Twin::Mute {
             ctx.broadcast(&data);
         }
         if many && (self.delivered.insert(origin) || self.twin == Twin::Again) {
@@ -180,7 +185,10 @@ fn renamed(state: &Concrete<Relay, Logs>, names: &[u32], queues: bool) -> ByHand
         rest.asked[names[p] as usize] = world.rest.asked[p];
     }
     rest.stopped = world.rest.stopped.iter().copied().map(seat).collect();
-    let copy = |e: &synod_kernel::network::Envelope<Data>| (seat(e.to), seat(e.from), Data(name(e.message.0)));
+    rest.lying = world.rest.lying.iter().copied().map(seat).collect();
+    rest.severed = world.rest.severed.iter().map(|(a, b)| (seat(*a), seat(*b))).collect();
+    let copy =
+        |e: &synod_kernel::network::Envelope<Data>| (seat(e.to), seat(e.from), Data(name(e.message.0)));
     let mut in_flight: Vec<_> = network.copies().map(copy).collect();
     if queues {
         in_flight.sort_by_key(|(to, from, _)| (*to, *from));
@@ -198,7 +206,8 @@ fn orbits(setting: &Setting<Relay>, monitor: &Logs, group: &[Vec<u32>], queues: 
     let reference = Reference::new(setting, monitor, |_| 0);
     let (start, _) = reference.start();
     let (mut seen, mut orbits) = (BTreeSet::new(), BTreeSet::new());
-    let mut waiting: Vec<Concrete<Relay, Logs>> = (0..start.rows.len()).map(|at| start.rows.at(at).clone()).collect();
+    let mut waiting: Vec<Concrete<Relay, Logs>> =
+        (0..start.rows.len()).map(|at| start.rows.at(at).clone()).collect();
     let identity: Vec<u32> = (0..setting.environment.processes).collect();
     while let Some(state) = waiting.pop() {
         if !seen.insert(renamed(&state, &identity, queues)) {
@@ -221,7 +230,11 @@ fn permuting(n: u32, moved: &[u32]) -> Vec<Vec<u32>> {
     let mut all: Vec<Vec<u32>> = vec![Vec::new()];
     for p in 0..n {
         let next = |begun: &Vec<u32>| -> Vec<Vec<u32>> {
-            let may = |q: &u32| !begun.contains(q) && (moved.contains(&p) == moved.contains(q)) && (moved.contains(&p) || p == *q);
+            let may = |q: &u32| {
+                !begun.contains(q)
+                    && (moved.contains(&p) == moved.contains(q))
+                    && (moved.contains(&p) || p == *q)
+            };
             (0..n).filter(may).map(|q| begun.iter().copied().chain([q]).collect()).collect()
         };
         all = all.iter().flat_map(next).collect();
@@ -229,29 +242,227 @@ fn permuting(n: u32, moved: &[u32]) -> Vec<Vec<u32>> {
     all
 }
 
+/// Whether the reduction keeps one state of each orbit under these permutations, and says what is said without it.
+fn folds(setting: &Setting<Relay>, monitor: &Logs, group: &[Vec<u32>]) -> (u64, u64) {
+    let plain = explored(setting, monitor, &Options::default());
+    let folded = explored(setting, monitor, &reduced());
+    assert_eq!(folded.permutations, group.len() as u64);
+    let by_hand = orbits(setting, monitor, group, setting.environment.links.kind.fifo);
+    assert_eq!((folded.states, plain.states), by_hand);
+    assert!(plain.complete && folded.complete);
+    assert_eq!((plain.depth, &plain.verdicts), (folded.depth, &folded.verdicts));
+    assert_eq!(plain.unreached, folded.unreached);
+    by_hand
+}
+
 #[test]
 fn one_state_is_kept_of_each_orbit_whatever_the_links() {
-    let monitor = logs(&["ONCE", "ALL"], 3);
-    for (n, asked, stops, links, moved) in [
-        (3, 1, 1, Links::Bag, &[1, 2][..]),
-        (3, 1, 1, Links::Set, &[1, 2]),
-        (3, 1, 1, Links::Queues, &[1, 2]),
-        (3, 2, 0, Links::Bag, &[0, 1]),
-        (4, 1, 0, Links::Bag, &[1, 2, 3]),
-        (3, 3, 0, Links::Set, &[0, 1, 2]),
+    for (n, asked, stops, links, twin, moved, states) in [
+        (3, 1, 1, Links::Bag, Twin::Correct, &[1, 2][..], (1_308, 2_548)),
+        (3, 1, 1, Links::Set, Twin::Correct, &[1, 2], (1_265, 2_463)),
+        (3, 1, 1, Links::Queues, Twin::Correct, &[1, 2], (1_308, 2_548)),
+        (2, 2, 1, Links::Bag, Twin::Correct, &[0, 1], (733, 1_436)),
+        (2, 2, 1, Links::Queues, Twin::Correct, &[0, 1], (801, 1_574)),
+        (4, 1, 2, Links::Bag, Twin::Mute, &[1, 2, 3], (0, 0)),
+        (3, 3, 0, Links::Queues, Twin::Mute, &[0, 1, 2], (0, 0)),
     ] {
-        let setting = relays(n, asked, stops, links, Twin::Correct);
-        let monitor = Logs { due: n as usize * asked, ..monitor.clone() };
-        let group = permuting(n, moved);
+        let setting = relays(n, asked, stops, links, twin);
+        let monitor = logs(&["ONCE", "ALL"], n as usize * asked);
+        let found = folds(&setting, &monitor, &permuting(n, moved));
+        eprintln!("{n} {asked} {stops} {links:?} {twin:?} {found:?}");
+        if states.0 > 0 {
+            assert_eq!(found, states, "{n} {asked} {stops} {links:?} {twin:?}");
+        }
+    }
+}
+
+#[test]
+fn cuts_and_lies_are_renamed_too() {
+    let monitor = logs(&["ONCE"], 0);
+    let mut cut = relays(3, 1, 0, Links::Bag, Twin::Mute);
+    cut.environment.partitions = Budget::AtMost(2);
+    let found = folds(&cut, &monitor, &permuting(3, &[1, 2]));
+    eprintln!("{found:?}");
+    // one way of cutting p1 off, and another: p2 is not cut off like this
+    let cuts = |of: &[u32]| of.iter().map(|&p| one_off(p)).collect();
+    cut.environment.cuts = Some(cuts(&[1]));
+    let refused = explored(&cut, &monitor, &reduced());
+    assert!(why_refused(&refused).contains("the cuts would not be the same"));
+    cut.environment.cuts = Some(cuts(&[2, 1]));
+    folds(&cut, &monitor, &permuting(3, &[1, 2]));
+    let mut lying =
+        relays(3, 0, 0, Links::Bag, Twin::Correct).with_lies((0..3).map(|p| Data(ProcessId(p))).collect());
+    lying.environment.failures.kind = FailureKind::Byzantine;
+    lying.environment.failures.lies = Budget::AtMost(1);
+    let found = folds(&lying, &monitor, &permuting(3, &[0, 1, 2]));
+    eprintln!("{found:?}");
+    lying.lies.pop();
+    folds(&lying, &monitor, &permuting(3, &[0, 1]));
+}
+
+fn one_off(p: u32) -> Partition {
+    Partition {
+        from: vec![ProcessId(p)],
+        to: (0..3).filter(|q| *q != p).map(ProcessId).collect(),
+        one_way: true,
+    }
+}
+
+fn why_refused(report: &Report<Relay>) -> &str {
+    let refused = report.counterexample.as_ref().expect("it is refused");
+    assert_eq!((refused.property.as_str(), report.complete), ("symmetry", false), "{}", refused.what);
+    assert!(matches!(report.verdict(SYMMETRY.id), Verdict::Violated { .. }));
+    let of_others = report.verdicts.iter().filter(|(property, _)| property.id != SYMMETRY.id);
+    assert!(of_others.clone().count() > 0, "something else was asked");
+    assert!(
+        of_others.clone().all(|(_, verdict)| matches!(verdict, Verdict::Unknown { .. })),
+        "and is not said"
+    );
+    &refused.what
+}
+
+#[test]
+fn a_step_that_tells_processes_apart_is_named_with_both_outcomes() {
+    let monitor = logs(&["ONCE", "ALL"], 3);
+    let refused = |asked, twin| explored(&relays(3, asked, 1, Links::Bag, twin), &monitor, &reduced());
+    let elders = refused(1, Twin::Elders);
+    let what = why_refused(&elders);
+    eprintln!("{what}");
+    for part in [
+        "p1 -> p2  Data(ProcessId(0))",
+        "p1 and p2 exchanged",
+        "p2 -> p1  Data(ProcessId(0))",
+        "p2 indicates",
+    ] {
+        assert!(what.contains(part), "{part}: {what}");
+    }
+    let trace = elders
+        .counterexample
+        .as_ref()
+        .expect("it is refused")
+        .trace("test", &relays(3, 1, 1, Links::Bag, Twin::Elders));
+    assert!(replay::<Relay>(&trace).is_ok(), "the run to the step is a run");
+    let panics = refused(1, Twin::Panics);
+    assert!(why_refused(&panics).contains("the handler panics: p1 delivered"), "{}", why_refused(&panics));
+    eprintln!("{}", why_refused(&panics));
+    // p0 alone broadcasts, and nobody takes its place: that others tell it of what they deliver tells no others apart
+    let informer = refused(1, Twin::Informer);
+    assert!(informer.complete && informer.holds(), "{informer}");
+    let informers = refused(3, Twin::Informer);
+    eprintln!("{}", why_refused(&informers));
+    assert!(why_refused(&informers).contains("p0"), "{}", why_refused(&informers));
+}
+
+#[test]
+fn what_judges_processes_by_their_names_is_refused() {
+    let setting = relays(3, 1, 0, Links::Bag, Twin::Correct);
+    let refused = explored(&setting, &logs(&["ONCE", "FIRST"], 0), &reduced());
+    assert!(why_refused(&refused).contains("a goal is reached"), "{}", why_refused(&refused));
+    eprintln!("{}", why_refused(&refused));
+}
+
+#[test]
+fn where_nothing_can_be_reduced_or_shown_it_is_refused() {
+    let monitor = logs(&["ONCE"], 0);
+    let with = |n, asked, options: &Options| {
+        let refused = explored(&relays(n, asked, 0, Links::Bag, Twin::Correct), &monitor, options);
+        assert_eq!(refused.states, 0);
+        why_refused(&refused).to_owned()
+    };
+    assert!(with(2, 1, &reduced()).contains("p0 and p1 are not asked as much"), "{}", with(2, 1, &reduced()));
+    assert!(with(9, 1, &reduced()).contains("more than 8 processes"));
+    assert!(with(7, 0, &reduced()).contains("5040 permutations"));
+    assert!(with(3, 1, &Options { engine: Engine::Reference, ..reduced() }).contains("reference"));
+    assert!(with(3, 1, &Options { store: Store::Exact, ..reduced() }).contains("in full"));
+    assert!(with(3, 1, &Options { partial_order: true, ..reduced() }).contains("partial order"));
+    let mut twins = relays(3, 1, 0, Links::Bag, Twin::Correct);
+    twins.seating.add(ProcessId(2));
+    twins.requests.push(Vec::new());
+    assert!(why_refused(&explored(&twins, &monitor, &reduced())).contains("twins"));
+    let mut server = relays(3, 0, 1, Links::Bag, Twin::Correct);
+    server.environment.failures.among = Some(Group::new(1, 1));
+    assert_eq!(explored(&server, &monitor, &reduced()).permutations, 2, "p0 and p2");
+}
+
+#[test]
+fn what_is_broken_is_found_as_soon_by_a_run_of_the_world_itself() {
+    for (setting, monitor, broken) in [
+        (relays(3, 1, 0, Links::Bag, Twin::Again), logs(&["ONCE"], 0), "ONCE"),
+        (relays(3, 1, 1, Links::Queues, Twin::Again), logs(&["ONCE"], 0), "ONCE"),
+        (relays(3, 2, 0, Links::Bag, Twin::Mute), logs(&["ORDER", "ALL"], 6), "ORDER"),
+        (relays(3, 3, 1, Links::Set, Twin::Mute), logs(&["ORDER", "ALL"], 9), "ORDER"),
+    ] {
         let plain = explored(&setting, &monitor, &Options::default());
         let folded = explored(&setting, &monitor, &reduced());
-        let case = format!("{n} {asked} {stops} {links:?}");
-        assert_eq!(folded.permutations, group.len() as u64, "{case}");
-        let by_hand = orbits(&setting, &monitor, &group, matches!(links, Links::Queues));
-        eprintln!("{case}: {} {} {by_hand:?}", plain.states, folded.states);
-        assert_eq!((folded.states, plain.states), by_hand, "{case}");
-        assert!(plain.complete && folded.complete, "{case}");
-        assert_eq!(plain.depth, folded.depth, "{case}");
-        assert_eq!(plain.verdicts, folded.verdicts, "{case}");
+        let run = folded.counterexample.as_ref().expect("it is refuted");
+        assert_eq!(run.property, broken);
+        let replayed = replay::<Relay>(&run.trace("test", &setting)).expect("it replays");
+        assert_eq!(replayed.lines.len(), run.moves.len());
+        assert_eq!(plain.counterexample.map(|c| c.moves.len()), Some(run.moves.len()), "as short");
+        assert!(folded.states < plain.states);
+    }
+}
+
+#[test]
+fn the_reduction_is_the_same_in_every_order_on_any_number_of_threads_and_by_any_fingerprint() {
+    let setting = relays(3, 1, 1, Links::Bag, Twin::Correct);
+    let monitor = logs(&["ONCE", "DEBT"], 0);
+    let broad = explored(&setting, &monitor, &reduced());
+    assert!(matches!(broad.verdict("DEBT"), Verdict::Unknown { why } if why.contains("without symmetry")));
+    for options in [
+        Options { threads: 2, ..reduced() },
+        Options { store: Store::Fingerprint128, ..reduced() },
+        Options { order: Order::DepthFirst, ..reduced() },
+        Options { order: Order::Deepening, ..reduced() },
+    ] {
+        let other = explored(&setting, &monitor, &options);
+        assert_eq!((other.states, other.transitions), (broad.states, broad.transitions), "{options:?}");
+        assert_eq!((other.complete, &other.verdicts), (true, &broad.verdicts));
+    }
+    let walks = Options { order: Order::Walks { seed: 1, walks: 20, length: 10 }, ..reduced() };
+    let walked = explored(&setting, &monitor, &walks);
+    assert!(!walked.complete && walked.states > 10 && walked.states < broad.states);
+}
+
+/// A state of a world of two, as text, with the processes exchanged or not.
+fn exchanged(state: &Concrete<Adder, Blind>, exchange: bool) -> String {
+    let text = |part: String| match exchange {
+        false => part,
+        true => part.replace("Id(0)", "Id(_)").replace("Id(1)", "Id(0)").replace("Id(_)", "Id(1)"),
+    };
+    let mut seats: Vec<_> = state.world.seats.iter().map(|seat| text(format!("{seat:?}"))).collect();
+    let mut rest = state.world.rest.clone();
+    let mut copies: Vec<_> = state.network.copies().map(|copy| text(format!("{copy:?}"))).collect();
+    copies.sort();
+    if exchange {
+        seats.reverse();
+        rest.asked.reverse();
+    }
+    format!("{seats:?} {:?} {:?} {copies:?}", rest.asked, rest.budgets)
+}
+
+#[test]
+fn disks_and_what_is_held_back_have_images_too() {
+    for durability in [Durability::Immediate, Durability::Deferred] {
+        let setting = Setting { requests: vec![vec![1, 2], vec![1, 2]], ..adders(durability, 2) };
+        let reference = Reference::new(&setting, &Blind, |_| 0);
+        let mut waiting = reference.start().0.rows;
+        let (mut seen, mut orbits) = (BTreeSet::new(), BTreeSet::new());
+        while let Some(state) = waiting.pop() {
+            let (here, there) = (exchanged(&state, false), exchanged(&state, true));
+            if seen.insert(here.clone()) {
+                orbits.insert(here.min(there));
+                let expanded = reference.expand(&state, &mut |edge| {
+                    if let Edge::To { step: (next, _), .. } = edge {
+                        waiting.push(next);
+                    }
+                });
+                expanded.expect("plain values need no table");
+            }
+        }
+        let folded = check(&setting, &Blind, |_| 0, &reduced(), &mut |_| Control::Continue);
+        assert_eq!((folded.states, folded.complete), (orbits.len() as u64, true));
+        eprintln!("{} {}", folded.states, seen.len());
+        assert!(folded.states < seen.len() as u64 * 11 / 20);
     }
 }

@@ -268,8 +268,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Folding<'a, P, M> {
             space.plain.envelopes.number((to, from, message), print)
         };
         let list: Vec<u32> = (0..self.permutations.len()).map(image).collect();
-        space.envelopes.add(&self.permutations, &list).expect("seats and messages agree")
-            ;
+        space.envelopes.add(&self.permutations, &list).expect("seats and messages agree");
         Ok(())
     }
 
@@ -368,9 +367,8 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Folding<'a, P, M> {
             }
         }
         for list in &lists {
-            self.note_change(space, list).map_err(|what| {
-                (Some(list[0]), format!("{}: {what}", self.called(space, list[0])))
-            })?;
+            self.note_change(space, list)
+                .map_err(|what| (Some(list[0]), format!("{}: {what}", self.called(space, list[0]))))?;
         }
         Ok(())
     }
@@ -512,11 +510,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Folding<'a, P, M> {
         Ok(())
     }
 
-    fn renamed_choice(
-        &mut self,
-        choice: &Choice<u32, u32>,
-        g: usize,
-    ) -> Result<Choice<u32, u32>, String> {
+    fn renamed_choice(&mut self, choice: &Choice<u32, u32>, g: usize) -> Result<Choice<u32, u32>, String> {
         let tables = &mut self.maker.tables;
         match choice {
             Choice::Deliver { message, .. }
@@ -604,10 +598,8 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Folding<'a, P, M> {
 
     fn text(&self, called: &Called) -> String {
         let tables = &self.maker.tables;
-        let choice = called
-            .choice
-            .clone()
-            .map(|m| tables.messages.get(m).clone(), |t| tables.timers.get(t).clone());
+        let choice =
+            called.choice.clone().map(|m| tables.messages.get(m).clone(), |t| tables.timers.get(t).clone());
         let mut text = choice.to_string();
         if !called.draws.is_empty() {
             text = format!("{text}, drawing {:?}", called.draws);

@@ -1,10 +1,10 @@
 //! Which permutations of the processes a setting does not tell apart, and what each number of the tables becomes under each.
 
+use std::collections::BTreeSet;
 use synod_kernel::renaming::renamed;
-use synod_kernel::{Partition, Rest, Seating, SeatId, Setting};
+use synod_kernel::{Partition, Rest, SeatId, Seating, Setting};
 use synod_model::failure::{FailureKind, FailureModel};
 use synod_model::{FailuresOf, Output, Process, ProcessId};
-use std::collections::BTreeSet;
 
 /// How many processes a world may have that is reduced by symmetry: their permutations are tried one by one.
 pub(super) const PROCESSES_MAX: usize = 8;
@@ -82,9 +82,7 @@ fn all_permutations(count: usize) -> Vec<Names> {
 }
 
 /// The permutations under which a setting stays as it is, with why one does not: or why none is looked for.
-pub(super) fn candidates<P: Process>(
-    setting: &Setting<P>,
-) -> Result<(Vec<Names>, Option<String>), String> {
+pub(super) fn candidates<P: Process>(setting: &Setting<P>) -> Result<(Vec<Names>, Option<String>), String> {
     let n = setting.environment.processes as usize;
     if setting.seating != Seating::plain(setting.environment.processes) {
         return Err("a process has twins, or does not reach everybody".to_owned());

@@ -113,9 +113,10 @@ pub fn check<A: Algorithm>(world: &World, options: &Options, watch: &Watch) -> R
     let setting = setting::<A>(world)?;
     let monitor = A::monitor(&world.scale);
     refuse_unfit(options, &monitor.properties())?;
-    let options = &Options { subject: subject::<A>(world, &setting), ..options.clone() };
+    let options = &Options { subject: subject::<A>(world, &setting, options), ..options.clone() };
     let started = Instant::now();
     let found = synod_check::check(&setting, &monitor, A::measure, options, &mut telling(watch));
+    refuse_asymmetry(&found)?;
     let mut report = report::<A>(GroundKind::Check, world, found.verdicts.clone());
     report.elapsed = started.elapsed();
     report.interrupted = watch.interrupted();
@@ -129,6 +130,9 @@ pub fn check<A: Algorithm>(world: &World, options: &Options, watch: &Watch) -> R
         number(&mut report.numbers, name, value);
     }
     number(&mut report.numbers, "complete", found.complete);
+    if options.symmetry {
+        number(&mut report.numbers, "permutations", found.permutations);
+    }
     number(&mut report.numbers, "omission_probability_max", found.store.omission(found.states));
     report.known = known(found.store, found.states, found.memory);
     let lies = lies(&setting);
@@ -141,6 +145,7 @@ pub fn check<A: Algorithm>(world: &World, options: &Options, watch: &Watch) -> R
         report.world = format!("{}; {}", report.world, bounds.join(", "));
     }
     report.notes = not_explored::<A>(&world.environment, options);
+    report.notes.extend(options.symmetry.then(|| by_symmetry(found.permutations)));
     report.notes.extend(lies.map(|lies| match &lies[..] {
         [] => "who lies is silent: the algorithm names nothing that it may say".to_owned(),
         lies => format!("who lies says to anyone, at any time, and nothing else: {}", lies.join(", ")),
@@ -169,10 +174,32 @@ pub fn check<A: Algorithm>(world: &World, options: &Options, watch: &Watch) -> R
     Ok(report)
 }
 
+/// A reduction by symmetry of what is not alike.
+fn refuse_asymmetry<P: synod_model::Process>(found: &synod_check::Report<P>) -> Result<(), Error> {
+    match &found.counterexample {
+        Some(counterexample) if counterexample.property == synod_check::SYMMETRY.id => {
+            Err(Error::Arguments {
+                what: format!("--symmetry is refused: {}", counterexample.what),
+                hint: "leave it out: every state is then explored".to_owned(),
+            })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What was counted, and what could not be judged.
+fn by_symmetry(permutations: u64) -> String {
+    format!(
+        "reduced by symmetry: states that {permutations} permutations of processes make equal are counted as one; \
+         every step was compared with its images"
+    )
+}
+
 /// Which check this is, for those who want to go on with it.
-fn subject<A: Algorithm>(world: &World, setting: &Setting<A::Process>) -> String {
+fn subject<A: Algorithm>(world: &World, setting: &Setting<A::Process>, options: &Options) -> String {
     let setting = serde_json::to_string(setting).expect("a setting is plain data");
-    format!("{} in the setting {}", title::<A>(&world.scale), digest(setting.as_bytes()))
+    let reduced = if options.symmetry { ", by symmetry" } else { "" };
+    format!("{} in the setting {}{reduced}", title::<A>(&world.scale), digest(setting.as_bytes()))
 }
 
 /// "n = 3, at most 1 restart: complete, 16,668 states".

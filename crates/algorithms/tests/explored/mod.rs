@@ -1,7 +1,7 @@
 //! What known answers have in common: exploring a small world in full, by both engines.
 #![allow(dead_code, reason = "each file of tests uses some of it")]
 
-use synod_check::{Control, Counterexample, Engine, Options, Report, SYMMETRY, check};
+use synod_check::{Control, Engine, Options, Report, SYMMETRY, check};
 use synod_kernel::trace::replay;
 use synod_kernel::{Budget, Durability, Environment, Links, Setting};
 use synod_model::Process;
@@ -67,13 +67,6 @@ where
 {
     let options = Options { symmetry: true, states_max: 3_000_000, ..Options::default() };
     let report = check(setting, monitor, |_| 0, &options, &mut |_| Control::Continue);
-    let told = |c: &Counterexample<P>| eprintln!("{}: {}", c.property, c.what);
-    if std::env::var_os("SYM").is_some() {
-        match &report.counterexample {
-            Some(c) if c.property == SYMMETRY.id => told(c),
-            _ => eprintln!("REDUCED {} {}", report.permutations, report.states),
-        }
-    }
     let refused = report.counterexample.as_ref().is_some_and(|c| c.property == SYMMETRY.id);
     (!refused).then_some(report)
 }

@@ -35,7 +35,7 @@ use crate::tested::Tested;
 use crate::worlds::Reader;
 use std::collections::{BTreeMap, BTreeSet};
 use synod_kernel::renaming::renamed;
-use synod_kernel::{Choice, Keeping, Move, Observed, Rest, Seat, SeatId};
+use synod_kernel::{Choice, Cut, Keeping, Move, Observed, Rest, Seat, SeatId};
 use synod_model::{Process, Value};
 use synod_properties::{Monitor, Violation};
 
@@ -80,7 +80,7 @@ fn values<T: Value>(
 }
 
 /// How a start came to be, as a key.
-type Begun = BTreeSet<(bool, SeatId, Vec<u32>)>;
+type Begun = BTreeSet<(bool, SeatId, Vec<u32>, Option<Cut>)>;
 
 impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Folding<'a, P, M> {
     /// The tables of a space in which states count as one that a permutation of processes makes equal, and how runs begin.
@@ -105,7 +105,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Folding<'a, P, M> {
                 false
             }
         });
-        if all.len() == 1 {
+        if all.len() < 2 {
             let why = why_not.unwrap_or_else(|| "there is one process alone".to_owned());
             return Err(format!("no process can take the place of another: {why}"));
         }
@@ -237,8 +237,11 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Folding<'a, P, M> {
             return Ok(());
         }
         let goals = |monitor: u32| space.plain.goals[monitor as usize];
-        if list.iter().any(|&image| goals(image) != goals(list[0])) {
-            return Err("a goal is reached that is not where processes are renamed".to_owned());
+        if let Some(g) = list.iter().position(|&image| goals(image) != goals(list[0])) {
+            let place = (goals(list[g]) ^ goals(list[0])).trailing_zeros() as usize;
+            let (goal, with) = (space.plain.properties[place].id, self.permutations.describe(g));
+            let (here, there) = (self.maker.monitors.get(list[0]), self.maker.monitors.get(list[g]));
+            return Err(format!("`{goal}` tells {here:?} from {there:?}, which it is with {with}"));
         }
         self.monitors.add(&self.permutations, list).map_err(|monitor| {
             let known = self.maker.monitors.get(monitor);
@@ -497,7 +500,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Folding<'a, P, M> {
             let differs = after.iter().position(|&image| broken(image) != broken(after[0]));
             let told = match differs {
                 Some(g) => {
-                    let broken = |after| broken(after).map_or("nothing".to_owned(), |id| format!("{id}"));
+                    let broken = |after| broken(after).unwrap_or_else(|| "nothing".to_owned());
                     let (here, there) = (broken(after[0]), broken(after[g]));
                     let with = self.permutations.describe(g);
                     Err(format!("{here} is broken; with {with}, {there} is"))
@@ -637,8 +640,8 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Folding<'a, P, M> {
 fn begun<T, U>(moves: &[Move<T, U>], names: Option<&Names>) -> Begun {
     let named = |seat: SeatId| names.map_or(seat, |names| SeatId(names[seat.index()].0));
     let each = moves.iter().filter_map(|chosen| match chosen.choice {
-        Choice::Init { seat } => Some((false, named(seat), chosen.draws.clone())),
-        Choice::Corrupt { seat } => Some((true, named(seat), Vec::new())),
+        Choice::Init { seat } => Some((false, named(seat), chosen.draws.clone(), chosen.cut)),
+        Choice::Corrupt { seat } => Some((true, named(seat), Vec::new(), None)),
         _ => None,
     });
     each.collect()

@@ -417,10 +417,9 @@ fn the_reduction_is_the_same_in_every_order_on_any_number_of_threads_and_by_any_
 
 /// A state of a world of two, as text, with the processes exchanged or not.
 fn exchanged(state: &Concrete<Adder, Blind>, exchange: bool) -> String {
-    let text = |part: String| match exchange {
-        false => part,
-        true => part.replace("Id(0)", "Id(_)").replace("Id(1)", "Id(0)").replace("Id(_)", "Id(1)"),
-    };
+    let other =
+        |part: &str| part.replace("Id(0)", "Id(_)").replace("Id(1)", "Id(0)").replace("Id(_)", "Id(1)");
+    let text = |part: String| if exchange { other(&part) } else { part };
     let mut seats: Vec<_> = state.world.seats.iter().map(|seat| text(format!("{seat:?}"))).collect();
     let mut rest = state.world.rest.clone();
     let mut copies: Vec<_> = state.network.copies().map(|copy| text(format!("{copy:?}"))).collect();

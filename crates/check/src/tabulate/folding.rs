@@ -183,7 +183,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Folding<'a, P, M> {
         self.note_rest(space, words(0)[HEAD + space.plain.seats])?;
         let monitors: Vec<u32> = (0..width).map(|g| words(g)[HEAD + space.plain.seats + 1]).collect();
         self.note_monitors(space, &monitors)?;
-        for &envelope in space.plain.in_flight(words(0)).to_vec().iter() {
+        for envelope in space.plain.in_flight(words(0)).to_vec() {
             self.note_envelope(space, envelope)?;
         }
         Ok(())

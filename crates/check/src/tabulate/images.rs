@@ -28,7 +28,7 @@ impl Permutations {
         let both = |g: &Names, h: &Names| -> Names { h.iter().map(|p| g[p.index()]).collect() };
         let row = |g: &Names| all.iter().map(|h| all.binary_search(&both(g, h)).ok()).collect();
         let after: Option<Vec<Vec<usize>>> = all.iter().map(row).collect();
-        after.map(|after| Self { after, all })
+        after.map(|after| Self { all, after })
     }
 
     /// How many there are.
@@ -59,13 +59,11 @@ impl Permutations {
 pub(super) fn describe(names: &Names) -> String {
     let moved = names.iter().enumerate().filter(|(p, name)| *p != name.index());
     let moved: Vec<_> = moved.map(|(p, name)| (ProcessId(p as u32), *name)).collect();
-    match &moved[..] {
-        [(p, q), _] => format!("{p} and {q} exchanged"),
-        _ => {
-            let each: Vec<_> = moved.iter().map(|(p, q)| format!("{p} named {q}")).collect();
-            each.join(", ")
-        }
+    if let [(p, q), _] = &moved[..] {
+        return format!("{p} and {q} exchanged");
     }
+    let each: Vec<_> = moved.iter().map(|(p, q)| format!("{p} named {q}")).collect();
+    each.join(", ")
 }
 
 /// Every permutation of so many processes, the identity first.

@@ -304,7 +304,7 @@ macro_rules! named {
 }
 named! { SerializeStruct, SerializeStructVariant }
 
-impl<'de> IntoDeserializer<'de, Error> for Token {
+impl IntoDeserializer<'_, Error> for Token {
     type Deserializer = Self;
 
     fn into_deserializer(self) -> Self {

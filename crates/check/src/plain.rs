@@ -196,7 +196,7 @@ impl<S: System> Space for Plain<'_, S> {
     }
 
     #[inline]
-    fn build(&self, _: &S::State, (next, _): (S::State, u64), rows: &mut Vec<S::State>) {
+    fn build(&self, _: &S::State, (_, (next, _)): (Print, Self::Step), rows: &mut Vec<S::State>) {
         rows.push(next);
     }
 

@@ -282,7 +282,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Reference<'a, P, M> 
         (start, AsIs { starts })
     }
 
-    fn all_moves(
+    pub(crate) fn all_moves(
         &self,
         from: &Concrete<P, M>,
         visit: &mut dyn FnMut(
@@ -355,7 +355,7 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Space for Reference<'_, 
         Ok(())
     }
 
-    fn build(&self, _: &Concrete<P, M>, (state, _): Self::Step, rows: &mut Self::Rows) {
+    fn build(&self, _: &Concrete<P, M>, (_, (state, _)): (Print, Self::Step), rows: &mut Self::Rows) {
         rows.push(state);
     }
 

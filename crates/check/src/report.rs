@@ -81,6 +81,10 @@ pub struct Options {
     /// links without faults: where nobody else can send to a process anything that comes before what is in its queues,
     /// and nothing that it does next is observed, it alone moves. Nothing is judged of what happens for ever.
     pub partial_order: bool,
+    /// Whether messages that their receivers will never heed are forgotten, in worlds of processes whose links keep a message
+    /// until it is taken and no order among them: states that differ in those alone are one. Nothing is judged of what happens
+    /// for ever.
+    pub forget: bool,
     /// Whether safety and goals alone are judged: states are then known by fingerprints whatever is claimed to happen for
     /// ever, and such claims have no verdict.
     pub safety: bool,
@@ -108,6 +112,7 @@ impl Default for Options {
             threads: 1,
             symmetry: false,
             partial_order: false,
+            forget: false,
             safety: false,
             states_max: u64::from(u32::MAX),
             memory_max: 8 << 30,
@@ -129,7 +134,12 @@ impl Options {
 
     /// Whether what happens for ever is judged: on the steps between all states, in the order in which they are found first.
     pub(crate) fn judges_liveness(&self) -> bool {
-        self.order == Order::BreadthFirst && !self.symmetry && !self.partial_order && !self.safety
+        self.order == Order::BreadthFirst && !self.reduces() && !self.safety
+    }
+
+    /// Whether states or steps are left out that are shown to be needless.
+    fn reduces(&self) -> bool {
+        self.symmetry || self.partial_order || self.forget
     }
 
     /// The verdicts that were asked for.
@@ -144,6 +154,7 @@ impl Options {
         self.order == Order::BreadthFirst
             && self.engine == Engine::Tabulating
             && !self.partial_order
+            && !self.forget
             && self.store_for(properties) != Store::Exact
     }
 }

@@ -11,10 +11,11 @@ mod kept;
 mod notes;
 
 use crate::fingerprint::Print;
-use crate::parallel::{Threads, job};
+use crate::parallel::Threads;
 use crate::report::{Control, Options, Order, Progress};
-use crate::space::{Edge, Rows, Run, Space, Start, StateOf};
-use chunk::{CHUNK, Chunk, look_up_exact, look_up_prints};
+use crate::space::{Edge, Missing, Packed, Rows, Run, Space, Start, StateOf};
+use crate::visited::Recent;
+use chunk::{Chunk, PartOf, look_up_exact, look_up_prints};
 use frontier::Frontier;
 pub(crate) use kept::Steps;
 use kept::{Parents, Visited};
@@ -97,13 +98,20 @@ fn size(bytes: u64) -> String {
 }
 
 /// How far a breadth-first search has come.
-struct Wave<R> {
+struct Wave<R: Rows> {
     /// The number of the first state that was not expanded.
     number: u32,
     /// The states of its depth that were not expanded.
     level: Frontier<R>,
     /// Those one step further that were found.
     next: Frontier<R>,
+}
+
+impl<R: Rows> Wave<R> {
+    /// No states; the first is to have this number.
+    fn from(number: u32) -> Self {
+        Self { number, level: Frontier::default(), next: Frontier::default() }
+    }
 }
 
 /// The state to which the step of this place leads, alone, with its fingerprint; nothing where no such step leads to one
@@ -120,7 +128,7 @@ fn successor<S: Space>(space: &S, from: &StateOf<S>, place: u32) -> Option<(Prin
     });
     let (print, step) = found.filter(|_| told.is_ok())?;
     let mut rows = S::Rows::default();
-    space.build(from, step, &mut rows);
+    space.build(from, (print, step), &mut rows);
     Some((print, rows))
 }
 
@@ -147,10 +155,10 @@ struct Search<'a, S: Space> {
     sum: u64,
     /// The states at which tables lacked an entry, breadth-first.
     filled: Vec<u32>,
-    /// Working space of one segment, for the next.
+    /// Working space of some segments, for the next.
     chunks: Vec<Chunk<S>>,
-    /// Segments that were expanded, for new states to be built in.
-    spare: Vec<S::Rows>,
+    /// By thread: what it found of late.
+    recent: Vec<Recent>,
 }
 
 /// Explores a space; `fill` makes all entries of its tables that the expansion of a state needs.
@@ -188,14 +196,18 @@ pub(crate) fn search<S: Space>(
         sum: 0,
         filled: Vec::new(),
         chunks: Vec::new(),
-        spare: Vec::new(),
+        recent: (0..options.threads.max(1)).map(|_| Recent::new()).collect(),
     };
     let ended = search.run(start).err();
     search.weigh(0);
     let complete = ended.is_none();
     Found {
         initial: search.roots.places.len() as u64,
-        states: search.visited.len() as u64,
+        // of one that ends at something broken those that were found before it, on any number of threads
+        states: match options.order {
+            Order::BreadthFirst => search.parents.len(),
+            _ => search.visited.len(),
+        } as u64,
         transitions: search.transitions,
         generated: search.generated,
         depth: search.depth,
@@ -269,7 +281,7 @@ impl<S: Space> Search<'_, S> {
         if let Some(wave) = self.resume()? {
             return Ok(wave);
         }
-        let mut wave = self.wave();
+        let mut wave = Wave::from(0);
         (0..self.roots.rows.len()).for_each(|at| wave.level.add(self.roots.rows.at(at)));
         Ok(wave)
     }
@@ -291,36 +303,59 @@ impl<S: Space> Search<'_, S> {
             if wave.level.len() > 0 {
                 self.open_level(&wave)?;
             }
-            while let Some(mut rows) = wave.level.pop().map_err(|error| no_disk(&error))? {
-                self.expand_rows(&rows, wave.number, &mut wave.next)?;
-                wave.number += rows.len() as u32;
-                rows.truncate(0);
-                self.spare.push(rows);
-                self.spare.truncate(8);
+            while wave.level.len() > 0 {
+                self.expand_segments(&mut wave)?;
                 self.rest(&mut wave)?;
             }
             if wave.next.len() == 0 {
                 return Ok(());
             }
             self.depth += 1;
-            let next = self.frontier();
-            wave.level = std::mem::replace(&mut wave.next, next);
+            wave.level = std::mem::take(&mut wave.next);
         }
     }
 
-    /// No states; with a disk, in segments that are small beside the budget of memory.
-    fn frontier(&self) -> Frontier<S::Rows> {
-        /// How many states a segment has at most.
-        const SEGMENT: u64 = 1 << 14;
-        /// What a new state may take, amply; and how many segments' worth of them the budget must hold.
-        const SHARE: u64 = 256 * 16;
-        let most = (self.options.memory_max / SHARE).clamp(512, SEGMENT);
-        Frontier::of_segments(if self.options.disk.is_some() { most } else { SEGMENT } as usize)
+    /// Expands some segments of a level: as many on one thread as on several, so that they rest after the same states.
+    fn expand_segments(&mut self, wave: &mut Wave<S::Rows>) -> Result<(), Ended> {
+        /// How many are expanded before it rests.
+        const SEGMENTS: usize = 16;
+        // a reduction looks at what was seen before: always after the same states
+        let abreast = if self.threads.is_some() || self.options.partial_order { SEGMENTS } else { 1 };
+        let mut chunks = std::mem::take(&mut self.chunks);
+        chunks.resize_with(abreast, Chunk::default);
+        for _ in 0..SEGMENTS / abreast {
+            let mut count = 0;
+            while count < abreast
+                && let Some(packed) = wave.level.pop().map_err(|error| no_disk(&error))?
+            {
+                let states = packed.len() as u32;
+                chunks[count].take(wave.number, packed);
+                wave.number += states;
+                count += 1;
+            }
+            self.expand_and_build(&mut chunks[..count], &mut wave.next)?;
+        }
+        self.chunks = chunks;
+        Ok(())
     }
 
-    /// No states.
-    fn wave(&self) -> Wave<S::Rows> {
-        Wave { number: 0, level: self.frontier(), next: self.frontier() }
+    /// Expands chunks of states, and adds what is new to `next`.
+    fn expand_and_build(
+        &mut self,
+        chunks: &mut [Chunk<S>],
+        next: &mut Frontier<S::Rows>,
+    ) -> Result<(), Ended> {
+        let recent = !matches!(self.visited, Visited::Exact(..));
+        let broken = self.expand_chunks(chunks, recent);
+        self.look_up(chunks).map_err(|error| no_disk(&error))?;
+        self.build(chunks, next)?;
+        match broken {
+            None => Ok(()),
+            Some((state, place, violation)) => {
+                self.depth += u32::from(place.is_some());
+                Err(self.broken((state, place), violation))
+            }
+        }
     }
 
     /// Between two segments: is there room, is it time to write down how far it has come, or to stop?
@@ -353,158 +388,137 @@ impl<S: Space> Search<'_, S> {
         self.visited.put_on(&*disk.0)?;
         self.parents.put_on(&*disk.0)?;
         wave.level.put_on(&*disk.0)?;
-        wave.next.put_on(&*disk.0)?;
-        self.spare.clear();
-        Ok(())
+        wave.next.put_on(&*disk.0)
     }
 
-    /// Expands a segment of states, the first of which has this number.
-    fn expand_rows(
-        &mut self,
-        rows: &S::Rows,
-        number: u32,
-        next: &mut Frontier<S::Rows>,
-    ) -> Result<(), Ended> {
-        let abreast = match &self.threads {
-            // a reduction looks at what was seen before: always after the same states
-            _ if self.options.partial_order => 16,
-            None => 1,
-            Some(threads) => 8 * threads.count(),
-        };
-        let mut all = std::mem::take(&mut self.chunks);
-        all.resize_with(abreast, Chunk::default);
-        for first in (0..rows.len()).step_by(CHUNK * abreast) {
-            let count = (rows.len() - first).div_ceil(CHUNK).min(abreast);
-            let ends: Vec<usize> = (1..=count).map(|i| rows.len().min(first + i * CHUNK)).collect();
-            let chunks = &mut all[..count];
-            for (i, chunk) in chunks.iter_mut().enumerate() {
-                chunk.first = first + i * CHUNK;
-                chunk.next = chunk.first;
-                chunk.outside.clear();
-            }
-            let broken = self.expand_chunks(chunks, (rows, number), &ends);
-            self.look_up(chunks, rows, number).map_err(|error| no_disk(&error))?;
-            self.build(chunks, rows, number, next)?;
-            if let Some((row, place, violation)) = broken {
-                self.depth += u32::from(place.is_some());
-                return Err(self.broken((number + row as u32, place), violation));
-            }
-        }
-        self.chunks = all;
-        Ok(())
-    }
-
-    /// Expands chunks of states, the first row of which has this number; the first thing that is broken, by its row.
+    /// Expands chunks of states; the first thing that is broken, by the number of its state. With `recent`, what was found
+    /// just before is no candidate.
     fn expand_chunks(
         &mut self,
         chunks: &mut [Chunk<S>],
-        (rows, number): (&S::Rows, u32),
-        ends: &[usize],
-    ) -> Option<(usize, Option<u32>, Violation)> {
-        self.expand_known(chunks, rows, ends);
+        recent: bool,
+    ) -> Option<(u32, Option<u32>, Violation)> {
+        self.expand_known(chunks);
+        let part_of = self.threads.as_ref().and_then(|threads| self.visited.part_of(threads.count()));
         let mut broken = None;
-        for (chunk, &end) in chunks.iter_mut().zip(ends) {
+        for chunk in chunks {
             if broken.is_some() {
                 chunk.forget();
                 continue;
             }
-            self.expand_rest(chunk, (rows, number), end);
-            self.generated += std::mem::take(&mut chunk.generated);
-            self.transitions += std::mem::take(&mut chunk.transitions);
-            self.sum = self.sum.wrapping_add(std::mem::take(&mut chunk.sum));
-            self.expanded += (chunk.next - chunk.first) as u64;
-            broken = chunk.broken.take().map(|(row, place, v)| (row, Some(place), v));
-            broken = broken.or(chunk.ended.take().map(|(row, v)| (row, None, v)));
+            self.expand_rest(chunk, recent, part_of);
+            self.expanded += chunk.next as u64;
+            broken = chunk.broken.take().map(|(row, place, v)| (chunk.number + row as u32, Some(place), v));
+            broken = broken.or(chunk.ended.take().map(|(row, v)| (chunk.number + row as u32, None, v)));
         }
         broken
     }
 
     /// On several threads, expands all that the tables suffice for.
-    fn expand_known(&self, chunks: &mut [Chunk<S>], rows: &S::Rows, ends: &[usize]) {
+    fn expand_known(&mut self, chunks: &mut [Chunk<S>]) {
         let Some(threads) = self.threads.as_ref().filter(|_| chunks.len() > 1) else { return };
+        let part_of = self.visited.part_of(threads.count());
         let visited = self.options.partial_order.then_some(&self.visited);
-        let (space, pairs) = (&self.space, chunks.iter_mut().zip(ends));
-        let jobs = pairs.map(|(chunk, &end)| job(move || chunk.expand_known(space, visited, rows, end)));
-        threads.run(jobs.collect());
+        let space = &self.space;
+        threads.each(chunks, &mut self.recent, |chunk, recent| {
+            chunk.expand_known(space, visited, recent, part_of);
+        });
     }
 
     /// Expands what lacked an entry, in order: the tables are filled at the same states on any number of threads.
-    fn expand_rest(&mut self, chunk: &mut Chunk<S>, (rows, number): (&S::Rows, u32), end: usize) {
+    fn expand_rest(&mut self, chunk: &mut Chunk<S>, recent: bool, part_of: Option<PartOf>) {
+        chunk.unpack();
         let blocked = std::mem::take(&mut chunk.blocked);
+        let parted = chunk.next == chunk.rows.len() && blocked.is_empty();
+        // what a thread found in states that come later says nothing of what comes before
+        let recent = recent && chunk.next == 0 && self.threads.is_none();
         for &row in &blocked {
             if chunk.is_stopped() {
                 break;
             }
-            self.expand_filling(chunk, (rows, number), row as usize);
+            self.expand_filling(chunk, row as usize, false);
         }
         if !blocked.is_empty() && chunk.is_stopped() {
             // which one is the first to stop at is told by taking them in order
             chunk.forget();
         } else if !blocked.is_empty() {
             chunk.sort();
-            chunk.next = end;
+            chunk.next = chunk.rows.len();
         }
-        while chunk.next < end && !chunk.is_stopped() {
-            self.expand_filling(chunk, (rows, number), chunk.next);
+        while chunk.next < chunk.rows.len() && !chunk.is_stopped() {
+            self.expand_filling(chunk, chunk.next, recent);
+        }
+        if let Some(part_of) = part_of.filter(|_| !parted) {
+            chunk.part(part_of);
         }
     }
 
     /// Expands one state, and makes the entries that this needs.
-    fn expand_filling(&mut self, chunk: &mut Chunk<S>, (rows, number): (&S::Rows, u32), row: usize) {
-        let visited = self.options.partial_order.then_some(&self.visited);
+    fn expand_filling(&mut self, chunk: &mut Chunk<S>, row: usize, recent: bool) {
         chunk.next = row;
-        if chunk.expand_one(&self.space, visited, rows).is_err() {
-            (self.fill)(&mut self.space, rows.at(row));
-            self.filled.push(number + row as u32);
-            let visited = self.options.partial_order.then_some(&self.visited);
-            chunk.expand_one(&self.space, visited, rows).expect("what was filled lacks nothing");
+        if self.expand_one(chunk, recent).is_err() {
+            (self.fill)(&mut self.space, chunk.rows.at(row));
+            self.filled.push(chunk.number + row as u32);
+            self.expand_one(chunk, recent).expect("what was filled lacks nothing");
         }
         chunk.next += 1;
     }
 
+    fn expand_one(&mut self, chunk: &mut Chunk<S>, recent: bool) -> Result<(), Missing> {
+        let visited = self.options.partial_order.then_some(&self.visited);
+        chunk.expand_one(&self.space, visited, recent.then_some(&mut self.recent[0]))
+    }
+
     /// Finds out which candidates are new.
-    fn look_up(&mut self, chunks: &mut [Chunk<S>], rows: &S::Rows, number: u32) -> io::Result<()> {
+    fn look_up(&mut self, chunks: &mut [Chunk<S>]) -> io::Result<()> {
         match &mut self.visited {
             Visited::Short(prints) => look_up_prints(prints, chunks, self.threads.as_ref()),
             Visited::Long(prints) => look_up_prints(prints, chunks, self.threads.as_ref()),
             Visited::Exact(exact, steps) => {
                 for chunk in chunks {
-                    look_up_exact(&self.space, exact, steps.as_mut(), chunk, rows, number);
+                    look_up_exact(&self.space, exact, steps.as_mut(), chunk);
                 }
                 Ok(())
             }
         }
     }
 
-    fn build(
-        &mut self,
-        chunks: &mut [Chunk<S>],
-        rows: &S::Rows,
-        number: u32,
-        next: &mut Frontier<S::Rows>,
-    ) -> Result<(), Ended> {
-        let space = &self.space;
-        match &self.threads {
+    fn build(&mut self, chunks: &mut [Chunk<S>], next: &mut Frontier<S::Rows>) -> Result<(), Ended> {
+        let (space, judges_goals) = (&self.space, self.reached & self.goals != self.goals);
+        match self.threads.as_ref().filter(|_| chunks.len() > 1) {
             Some(threads) => {
-                threads.run(chunks.iter_mut().map(|chunk| job(move || chunk.build(space, rows))).collect());
+                threads.each(chunks, &mut self.recent, |chunk, _| chunk.build(space, judges_goals));
             }
-            None => chunks.iter_mut().for_each(|chunk| chunk.build(space, rows)),
+            None => chunks.iter_mut().for_each(|chunk| chunk.build(space, judges_goals)),
         }
-        for chunk in chunks {
-            for (at, &(row, place)) in chunk.parents.iter().enumerate() {
-                let state = chunk.built.at(at);
-                self.parents.push(number + row, place);
-                if self.reached & self.goals != self.goals {
-                    self.reached |= self.space.reached(state);
-                }
-                if let Some(violation) = self.space.broken(state) {
-                    self.depth += 1;
-                    return Err(self.broken((self.parents.len() as u32 - 1, None), violation));
-                }
+        chunks.iter_mut().try_for_each(|chunk| self.take(chunk, next))
+    }
+
+    /// Counts the steps that were found.
+    fn count(&mut self, chunk: &Chunk<S>) {
+        self.generated += chunk.generated;
+        self.transitions += chunk.transitions;
+        self.sum = self.sum.wrapping_add(chunk.sum);
+    }
+
+    /// Takes what was built of a chunk.
+    fn take(&mut self, chunk: &mut Chunk<S>, next: &mut Frontier<S::Rows>) -> Result<(), Ended> {
+        self.count(chunk);
+        self.reached |= chunk.reached;
+        for &(row, place) in &chunk.parents {
+            self.parents.push(chunk.number + row, place);
+        }
+        if chunk.segments.is_empty() {
+            next.append(&mut chunk.built);
+        }
+        chunk.segments.drain(..).for_each(|packed| next.append_segment(packed));
+        match chunk.broken_state.take() {
+            None => Ok(()),
+            Some(violation) => {
+                self.depth += 1;
+                Err(self.broken((self.parents.len() as u32 - 1, None), violation))
             }
-            next.append(&mut chunk.built, &mut self.spare);
         }
-        Ok(())
     }
 
     /// Bytes in use.

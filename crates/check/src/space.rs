@@ -1,12 +1,15 @@
 //! What the search needs of the states that it explores, whatever they are made of.
 
 use crate::fingerprint::Print;
+use std::ops::Range;
 use synod_properties::{Property, Violation};
 
 /// States side by side in memory, in the order in which they were found.
 pub(crate) trait Rows: Default + Send + Sync {
     /// One of them.
     type State: ?Sized + Sync;
+    /// All of them while they wait.
+    type Packed: Packed;
     fn len(&self) -> usize;
     fn at(&self, at: usize) -> &Self::State;
     /// Adds a copy of a state.
@@ -17,12 +20,24 @@ pub(crate) trait Rows: Default + Send + Sync {
     fn truncate(&mut self, len: usize);
     /// Bytes in use.
     fn memory(&self) -> u64;
+    /// Copies those of a range, to wait.
+    fn pack(&self, range: Range<usize>) -> Self::Packed;
+    /// Puts what waited behind these.
+    fn unpack(&mut self, packed: Self::Packed);
+}
+
+/// States that wait.
+pub(crate) trait Packed: Sized + Send + Sync {
+    /// How many they are.
+    fn len(&self) -> usize;
+    /// Bytes in use.
+    fn memory(&self) -> u64;
     /// All of them as bytes, where they can be written.
-    fn pack(&self) -> Option<Vec<u8>> {
+    fn bytes(&self) -> Option<Vec<u8>> {
         None
     }
-    /// What was packed.
-    fn unpack(bytes: &[u8]) -> Option<Self> {
+    /// What was written.
+    fn of_bytes(bytes: &[u8]) -> Option<Self> {
         let _ = bytes;
         None
     }
@@ -30,6 +45,7 @@ pub(crate) trait Rows: Default + Send + Sync {
 
 impl<T: Clone + Send + Sync> Rows for Vec<T> {
     type State = T;
+    type Packed = Self;
     fn len(&self) -> usize {
         self.len()
     }
@@ -48,9 +64,27 @@ impl<T: Clone + Send + Sync> Rows for Vec<T> {
     fn memory(&self) -> u64 {
         (self.capacity() * size_of::<T>()) as u64
     }
+    fn pack(&self, range: Range<usize>) -> Self {
+        self[range].to_vec()
+    }
+    fn unpack(&mut self, mut packed: Self) {
+        self.append(&mut packed);
+    }
 }
 
-/// Slices of words, one after the other.
+impl<T: Send + Sync> Packed for Vec<T> {
+    fn len(&self) -> usize {
+        self.len()
+    }
+    fn memory(&self) -> u64 {
+        (self.capacity() * size_of::<T>()) as u64
+    }
+}
+
+/// How many words of a state its fingerprint takes.
+pub(crate) const HEAD: usize = 4;
+
+/// Slices of words, one after the other: each a fingerprint, and numbers.
 #[derive(Default)]
 pub(crate) struct Words {
     words: Vec<u32>,
@@ -72,6 +106,7 @@ impl Words {
 
 impl Rows for Words {
     type State = [u32];
+    type Packed = Halves;
     fn len(&self) -> usize {
         self.ends.len()
     }
@@ -94,17 +129,85 @@ impl Rows for Words {
     fn memory(&self) -> u64 {
         (self.words.capacity() * 4 + self.ends.capacity() * 4) as u64
     }
-    fn pack(&self) -> Option<Vec<u8>> {
-        let words = std::iter::once(self.ends.len() as u32).chain(self.ends.iter().copied());
-        Some(words.chain(self.words.iter().copied()).flat_map(u32::to_le_bytes).collect())
+    fn pack(&self, range: Range<usize>) -> Halves {
+        Halves::of(self, range)
     }
-    fn unpack(bytes: &[u8]) -> Option<Self> {
-        let mut words = bytes.chunks_exact(4).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]]));
-        let count = words.next()? as usize;
-        let ends: Vec<u32> = words.by_ref().take(count).collect();
-        let words: Vec<u32> = words.collect();
-        let whole = ends.len() == count && ends.last().map_or(0, |&end| end as usize) == words.len();
-        (whole && ends.is_sorted()).then_some(Self { words, ends })
+    fn unpack(&mut self, packed: Halves) {
+        packed.read(self);
+    }
+}
+
+/// Slices of words that wait, as halves of words: few numbers need both.
+pub(crate) struct Halves {
+    /// Whether all words are two halves, not those of fingerprints alone.
+    wide: bool,
+    /// By slice: how many words it has.
+    lengths: Vec<u32>,
+    halves: Vec<u16>,
+}
+
+impl Halves {
+    /// The slices of a range.
+    fn of(rows: &Words, range: Range<usize>) -> Self {
+        let words = &rows.words[rows.start(range.start)..rows.start(range.end)];
+        let lengths = range.clone().map(|at| rows.at(at).len() as u32).collect();
+        let both = |&word: &u32| [word as u16, (word >> 16) as u16];
+        let mut halves = Vec::with_capacity(words.len() + range.len() * HEAD);
+        let mut bits = 0;
+        for at in range {
+            let (head, numbers) = rows.at(at).split_at(HEAD);
+            halves.extend(head.iter().flat_map(both));
+            bits = numbers.iter().fold(bits, |all, &word| all | word);
+            halves.extend(numbers.iter().map(|&word| word as u16));
+        }
+        let wide = bits > u32::from(u16::MAX);
+        if wide {
+            halves = words.iter().flat_map(both).collect();
+        }
+        Self { wide, lengths, halves }
+    }
+
+    /// Adds all of them to `rows`.
+    fn read(&self, rows: &mut Words) {
+        let whole = |pair: &[u16]| u32::from(pair[0]) | u32::from(pair[1]) << 16;
+        let mut rest = self.halves.as_slice();
+        for &length in &self.lengths {
+            let doubled = if self.wide { length as usize } else { HEAD };
+            let (pairs, after) = rest.split_at(2 * doubled);
+            let (numbers, after) = after.split_at(length as usize - doubled);
+            rest = after;
+            rows.write(|words| {
+                words.extend(pairs.chunks_exact(2).map(whole));
+                words.extend(numbers.iter().map(|&half| u32::from(half)));
+            });
+        }
+    }
+}
+
+impl Packed for Halves {
+    fn len(&self) -> usize {
+        self.lengths.len()
+    }
+    fn memory(&self) -> u64 {
+        (self.lengths.capacity() * 4 + self.halves.capacity() * 2) as u64
+    }
+    fn bytes(&self) -> Option<Vec<u8>> {
+        let head = [self.lengths.len() as u32, u32::from(self.wide)];
+        let words = head.iter().chain(&self.lengths).flat_map(|word| word.to_le_bytes());
+        Some(words.chain(self.halves.iter().flat_map(|half| half.to_le_bytes())).collect())
+    }
+    fn of_bytes(bytes: &[u8]) -> Option<Self> {
+        let word = |at: usize| Some(u32::from_le_bytes(bytes.get(4 * at..4 * at + 4)?.try_into().ok()?));
+        let (count, wide) = (word(0)? as usize, word(1)? == 1);
+        let lengths = (2..2 + count).map(word).collect::<Option<Vec<u32>>>()?;
+        let halves = bytes[8 + 4 * count..].chunks_exact(2).map(|b| u16::from_le_bytes([b[0], b[1]]));
+        let read = Self { wide, lengths, halves: halves.collect() };
+        let of = |&length: &u32| {
+            let numbers = (length as usize).checked_sub(HEAD)?;
+            Some(2 * HEAD + if wide { 2 * numbers } else { numbers })
+        };
+        let all = read.lengths.iter().map(of).sum::<Option<usize>>()?;
+        (all == read.halves.len()).then_some(read)
     }
 }
 
@@ -167,8 +270,8 @@ pub(crate) trait Space: Sync {
         let _ = is_seen;
         self.expand(state, each)
     }
-    /// Adds the state to which `step` leads from `from`.
-    fn build(&self, from: &StateOf<Self>, step: Self::Step, rows: &mut Self::Rows);
+    /// Adds the state to which `step` leads from `from`, the one with this fingerprint.
+    fn build(&self, from: &StateOf<Self>, step: (Print, Self::Step), rows: &mut Self::Rows);
     /// Keeps the state to which `step` leads from `from` in full: its number, and whether it is new. `one` is working space.
     fn keep(
         &self,
@@ -178,7 +281,7 @@ pub(crate) trait Space: Sync {
         one: &mut Self::Rows,
     ) -> (u32, bool) {
         one.truncate(0);
-        self.build(from, step.clone(), one);
+        self.build(from, (print, step.clone()), one);
         exact.insert(print, one.at(0))
     }
     /// The goals that a state reaches, as bits by the property's place.
@@ -205,4 +308,35 @@ pub(crate) trait Exact<State: ?Sized>: Default + Send + Sync {
     fn with<T>(&self, number: u32, see: impl FnOnce(&State) -> T) -> T;
     fn len(&self) -> usize;
     fn memory(&self) -> u64;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(states: &[&[u32]]) -> Words {
+        let mut rows = Words::default();
+        states.iter().for_each(|state| rows.add(state));
+        rows
+    }
+
+    #[test]
+    fn what_waits_is_what_was_packed() {
+        let narrow: [&[u32]; 3] =
+            [&[u32::MAX, 1, 2, 3, 65_535, 7], &[0, 0, 0, 1 << 20], &[9, 9, 9, 9, 5, 6, 7]];
+        let wide: [&[u32]; 2] = [&[1, 2, 3, 4, 65_536], &[5, 6, 7, 8, 1, u32::MAX]];
+        for states in [&narrow[..], &wide[..], &[]] {
+            let packed = rows(states).pack(0..states.len());
+            let written = packed.bytes().expect("words can be written");
+            for packed in [packed, Halves::of_bytes(&written).expect("it is whole")] {
+                assert_eq!(packed.len(), states.len());
+                let mut read = rows(&[&[1, 1, 1, 1]]);
+                read.unpack(packed);
+                let all: Vec<&[u32]> = (1..read.len()).map(|at| read.at(at)).collect();
+                assert_eq!(all, states);
+            }
+            let cut = |end: usize| Halves::of_bytes(&written[..end]).is_none();
+            assert!((0..written.len() - 1).all(cut), "what is cut short is refused");
+        }
+    }
 }

@@ -10,6 +10,7 @@ mod change;
 mod flight;
 mod folded;
 mod folding;
+mod forgetting;
 mod images;
 mod making;
 mod reading;
@@ -19,12 +20,13 @@ use crate::fingerprint::{Print, print_of};
 use crate::intern::{Interner, Tree};
 use crate::report::{Control, Options, Progress};
 use crate::search::{Found, search};
-use crate::space::{Edge, Exact, Missing, Space, Start, Words};
+use crate::space::{Edge, Exact, HEAD, Missing, Space, Start, Words};
 use crate::table::Table;
 use change::{Bits, Called, Change, NONE, Told};
 use flight::Envelopes;
 pub(crate) use folded::Folded;
 pub(crate) use folding::Folding;
+use forgetting::Forgotten;
 pub(crate) use making::tables;
 use synod_kernel::{Budget, Budgets, Durability, Keeping, Rest, SeatId, Setting, World};
 use synod_model::Process;
@@ -98,13 +100,12 @@ pub(crate) struct Tabulated {
     judged: Table,
     /// Bytes in use for what the numbers stand for.
     values: u64,
+    /// The messages that are dead, where such are forgotten.
+    forgotten: Option<Forgotten>,
 }
 
 /// From here on, what the table of judgements holds is a failure.
 const BROKEN: u32 = 1 << 31;
-
-/// How many words of a state its fingerprint takes.
-const HEAD: usize = 4;
 
 fn write_print(words: &mut [u32], print: Print) {
     for (at, word) in words[..HEAD].iter_mut().enumerate() {
@@ -146,6 +147,7 @@ impl Tabulated {
             global: Vec::new(),
             judged: Table::new(),
             values: 0,
+            forgotten: None,
         }
     }
 
@@ -238,6 +240,7 @@ impl Tabulated {
         if c.depends {
             print = print.wrapping_add(self.delta_in_flight(words, &self.changes[change as usize]));
         }
+        print = print.wrapping_sub(self.print_of_dead(words, &self.changes[change as usize])?);
         each(Edge::To { print, step: Taken { change, monitor } });
         Ok(())
     }
@@ -433,8 +436,7 @@ impl Space for Tabulated {
     }
 
     #[inline]
-    fn build(&self, from: &[u32], taken: Taken, rows: &mut Words) {
-        let print = self.print_after(from, taken);
+    fn build(&self, from: &[u32], (print, taken): (Print, Taken), rows: &mut Words) {
         rows.write(|words| self.write_after(from, taken, print, words));
     }
 
@@ -467,21 +469,6 @@ impl Space for Tabulated {
 }
 
 impl Tabulated {
-    /// The fingerprint of the state to which a move leads.
-    #[inline]
-    fn print_after(&self, from: &[u32], taken: Taken) -> Print {
-        let told = &self.told[taken.change as usize];
-        let mut print = read_print(from).wrapping_add(told.delta);
-        let (before, after) = (from[HEAD + self.seats + 1] as usize, taken.monitor as usize);
-        if before != after {
-            print = print.wrapping_sub(self.monitor_parts[before]).wrapping_add(self.monitor_parts[after]);
-        }
-        if told.depends {
-            print = print.wrapping_add(self.delta_in_flight(from, &self.changes[taken.change as usize]));
-        }
-        print
-    }
-
     /// Appends the words of the state to which a move leads.
     #[inline]
     fn write_after(&self, from: &[u32], taken: Taken, print: Print, words: &mut Vec<u32>) {
@@ -496,6 +483,7 @@ impl Tabulated {
         }
         words[start + HEAD + self.seats + 1] = taken.monitor;
         self.edit_in_flight(words, start + HEAD + self.seats + 2, c);
+        self.take_out_dead(words, start);
     }
 
     /// Tells every move out of a state; only those of one seat, if one is given.

@@ -75,13 +75,13 @@ impl<W: Word> Shard<W> {
 
     /// What stands at the home place: read early, so that many such reads overlap.
     #[inline]
-    pub(crate) fn touch(&self, word: W) -> W {
+    fn touch(&self, word: W) -> W {
         self.places[self.home(word)]
     }
 
     /// Adds a word; whether it is new.
     #[inline]
-    pub(crate) fn insert(&mut self, word: W) -> bool {
+    fn insert(&mut self, word: W) -> bool {
         let from = self.home(word);
         for place in &mut self.places[from..] {
             if *place == word {
@@ -132,17 +132,80 @@ impl<W: Word> Shard<W> {
 const SHARD_BITS: u32 = 6;
 
 /// How many parts a set has: each grows on its own, and each belongs to one thread at a time.
-pub(crate) const SHARDS: usize = 1 << SHARD_BITS;
+const SHARDS: usize = 1 << SHARD_BITS;
 
 /// The part that a word belongs to.
 #[inline]
-pub(crate) fn shard_of<W: Word>(word: W) -> usize {
+fn shard_of<W: Word>(word: W) -> usize {
     (word.high() >> (64 - SHARD_BITS)) as usize
+}
+
+/// Which of so many parts of a set a print's word belongs to.
+pub(crate) fn part_of<W: Word>(print: Print, parts: usize) -> usize {
+    shard_of(W::of(print)) * parts / SHARDS
+}
+
+/// States that were found of late, each in the place that its fingerprint dictates: most of what is found again was found
+/// just before.
+pub(crate) struct Recent(Vec<Print>);
+
+impl Recent {
+    const PLACES: usize = 1 << 11;
+
+    pub(crate) fn new() -> Self {
+        // in no place stands what would belong there
+        Self((0..Self::PLACES).map(|at| at as Print ^ 1).collect())
+    }
+
+    /// Notes a state; whether it was noted before. Nothing is known of one that was not.
+    #[inline]
+    pub(crate) fn note(&mut self, print: Print) -> bool {
+        let place = &mut self.0[print as usize % Self::PLACES];
+        std::mem::replace(place, print) == print
+    }
+}
+
+/// A part of a set, for one thread.
+pub(crate) struct Part<'a, W> {
+    shards: &'a mut [Shard<W>],
+    /// Which of all the first shard is.
+    first: usize,
+}
+
+impl<W: Word> Part<'_, W> {
+    /// Adds words that belong here, in order; tells which are new by what stands beside them.
+    #[inline]
+    pub(crate) fn insert_all(&mut self, words: impl Iterator<Item = (u32, W)>, is_new: &mut impl FnMut(u32)) {
+        const ABREAST: usize = 16;
+        let mut waiting = [(0_usize, 0_u32, W::default()); ABREAST];
+        let mut count = 0;
+        for (at, word) in words {
+            waiting[count] = (shard_of(word) - self.first, at, word);
+            count += 1;
+            if count == ABREAST {
+                self.insert_abreast(&waiting, is_new);
+                count = 0;
+            }
+        }
+        self.insert_abreast(&waiting[..count], is_new);
+    }
+
+    /// Adds words; all their places are read before the first is needed.
+    #[inline]
+    fn insert_abreast(&mut self, waiting: &[(usize, u32, W)], is_new: &mut impl FnMut(u32)) {
+        let touched = waiting.iter().fold(0, |sum, &(s, _, w)| sum ^ self.shards[s].touch(w).high());
+        std::hint::black_box(touched);
+        for &(shard, at, word) in waiting {
+            if self.shards[shard].insert(word) {
+                is_new(at);
+            }
+        }
+    }
 }
 
 /// A set of words. What has no room in memory is on disk, and may be in memory again.
 pub(crate) struct Prints<W> {
-    pub(crate) shards: Vec<Shard<W>>,
+    shards: Vec<Shard<W>>,
     pub(crate) older: Older<W>,
     /// How many there are.
     pub(crate) len: usize,
@@ -156,6 +219,22 @@ fn shards<W: Word>() -> Vec<Shard<W>> {
 impl<W: Word> Prints<W> {
     pub(crate) fn new() -> Self {
         Self { shards: shards(), older: Older::default(), len: 0 }
+    }
+
+    /// All of it as one part, to add words to.
+    pub(crate) fn whole(&mut self) -> Part<'_, W> {
+        self.parts(1).next().expect("there is one")
+    }
+
+    /// So many parts, each of its own, to add words to.
+    pub(crate) fn parts(&mut self, count: usize) -> impl Iterator<Item = Part<'_, W>> {
+        let (mut rest, mut first) = (self.shards.as_mut_slice(), 0);
+        (0..count).map(move |at| {
+            let end = (0..SHARDS).find(|shard| shard * count / SHARDS > at).unwrap_or(SHARDS);
+            let (shards, after) = std::mem::take(&mut rest).split_at_mut(end - first);
+            rest = after;
+            Part { shards, first: std::mem::replace(&mut first, end) }
+        })
     }
 
     /// Adds a word while all of them are in memory; whether it is new.

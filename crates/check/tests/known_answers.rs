@@ -80,3 +80,14 @@ fn an_ignored_message_that_stays_blocks_its_queue_on_both_engines() {
     // nobody gets past what a busy server leaves lying
     assert!(plain.0 < of(false, Engine::Reference, Store::Exact).0);
 }
+
+#[test]
+fn of_paxos_a_quarter_is_left_without_what_nobody_will_heed() {
+    for (clients, threads, left) in [(2, 1, 6_038), (3, 1, 280_499), (3, 2, 280_499)] {
+        let options = Options { forget: true, threads, ..Options::default() };
+        let setting = paxos_world::setting(clients);
+        let report = check(&setting, &History::default(), |_| 0, &options, &mut |_| Control::Continue);
+        assert!(report.complete && report.holds(), "{report}");
+        assert_eq!(report.states, left, "{clients} clients, {threads} threads");
+    }
+}

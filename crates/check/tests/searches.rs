@@ -168,3 +168,15 @@ fn a_claim_that_is_seen_to_tell_symmetric_states_apart_is_refused() {
     assert!(found.what.contains("NEVER"), "{}", found.what);
     assert!(matches!(report.verdict("NEVER"), Verdict::Unknown { .. }));
 }
+
+#[test]
+fn what_is_found_up_to_a_violation_is_the_same_with_any_number_of_threads() {
+    let never = Some([5, 9, 12, 7]);
+    let one = run(never, &Options::default());
+    assert_eq!(length(&one), 33, "as many steps as the counters' sum");
+    let of = |r: &SystemReport<Counters>| (r.states, r.generated, r.depth, r.verdicts.clone());
+    for threads in 2..=3 {
+        let several = run(never, &Options { threads, ..Options::default() });
+        assert_eq!(of(&several), of(&one), "{threads} threads");
+    }
+}

@@ -94,7 +94,9 @@ impl<S: Space> Search<'_, S> {
             let mut run = Run { start: self.roots.places[root], places: Vec::new() };
             for depth in 0..length {
                 let mut chunk = Chunk::<S>::default();
-                let broken = self.expand_chunks(std::slice::from_mut(&mut chunk), (&here, 0), &[1]);
+                chunk.open(0).add(here.at(0));
+                let broken = self.expand_chunks(std::slice::from_mut(&mut chunk), false);
+                self.count(&chunk);
                 if let Some((_, place, violation)) = broken {
                     run.places.extend(place);
                     return Err(Ended::Broken(violation, run));
@@ -105,7 +107,7 @@ impl<S: Space> Search<'_, S> {
                 let pick = random.below(chunk.candidates.len() as u64) as usize;
                 let Candidate { print, place, step, .. } = chunk.candidates.swap_remove(pick);
                 let mut next = S::Rows::default();
-                self.space.build(here.at(0), step, &mut next);
+                self.space.build(here.at(0), (print, step), &mut next);
                 run.places.push(place);
                 here = next;
                 self.visited.insert(print, here.at(0));
@@ -131,12 +133,14 @@ impl<S: Space> Search<'_, S> {
         mut depths: Option<&mut Depths>,
     ) -> Result<(), Ended> {
         let mut chunk = Chunk::<S>::default();
-        let broken = self.expand_chunks(std::slice::from_mut(&mut chunk), (one, 0), &[1]);
+        chunk.open(0).add(one.at(0));
+        let broken = self.expand_chunks(std::slice::from_mut(&mut chunk), false);
+        self.count(&chunk);
         let broken = broken.map(|(_, place, violation)| (place, violation));
         for candidate in chunk.candidates.drain(..) {
             let Candidate { print, place, step, .. } = candidate;
             let before = stack.len();
-            self.space.build(one.at(0), step, stack);
+            self.space.build(one.at(0), (print, step), stack);
             let new = self.visited.insert(print, stack.at(before));
             // under a bound on the depth, a state that was found deeper before is opened again
             let sooner = depths.as_mut().is_some_and(|depths| {

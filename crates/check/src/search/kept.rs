@@ -1,11 +1,12 @@
 //! What a search keeps of what it has seen: the states, how each was found, and, where liveness asks, the steps.
 
+use super::chunk::PartOf;
 use crate::disk::{Disk, Scratch};
 use crate::fair::Graph;
 use crate::fingerprint::Print;
 use crate::report::Store;
 use crate::space::{Exact, Space, StateOf};
-use crate::visited::Prints;
+use crate::visited::{Prints, part_of};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
@@ -67,6 +68,15 @@ impl<S: Space> Visited<S> {
             Self::Short(prints) => prints.has_seen(print),
             Self::Long(prints) => prints.has_seen(print),
             Self::Exact(..) => Ok(true),
+        }
+    }
+
+    /// How candidates are parted among so many threads, where they are looked up by fingerprints.
+    pub(super) fn part_of(&self, parts: usize) -> Option<PartOf> {
+        match self {
+            Self::Short(_) => Some(PartOf { part: part_of::<u64>, parts, wide: false }),
+            Self::Long(_) => Some(PartOf { part: part_of::<u128>, parts, wide: true }),
+            Self::Exact(..) => None,
         }
     }
 

@@ -238,7 +238,7 @@ impl<S: Space> Search<'_, S> {
         }
         // those of the start are among what was saved
         self.visited = Visited::new(self.options.store, false);
-        let (mut no_wave, mut word, mut all) = (self.wave(), vec![0; head.width as usize], 0_u64);
+        let (mut no_wave, mut word, mut all) = (Wave::from(0), vec![0; head.width as usize], 0_u64);
         for read in 1..=head.states {
             from.read_exact(&mut word).map_err(|error| unreadable(&error))?;
             all = all.wrapping_add(u64::from_le_bytes(word[..8].try_into().expect("at least 8 bytes")));
@@ -313,7 +313,7 @@ impl<S: Space> Search<'_, S> {
         // tables are filled in the order in which they were, at states that come in the order of their numbers
         let mut order = std::mem::take(&mut self.filled).into_iter().peekable();
         let mut ready: BTreeMap<u32, S::Rows> = BTreeMap::new();
-        let (mut wave, mut sum) = (Wave { number: first, ..self.wave() }, 0_u64);
+        let (mut wave, mut sum) = (Wave::from(first), 0_u64);
         // those whose children are yet to be made, in order
         let mut open: VecDeque<(u32, S::Rows)> = VecDeque::new();
         for state in (0..self.parents.len() as u32).filter(|&state| needed.get(state)) {

@@ -92,6 +92,23 @@ impl Folded {
         words[..self.others * HEAD].chunks_exact(HEAD).map(read_print)
     }
 
+    /// The fingerprint of the state to which a move leads, as it is.
+    fn print_after(&self, plain: &[u32], taken: Taken) -> Print {
+        let space = &self.plain;
+        let told = &space.told[taken.change as usize];
+        let mut print = read_print(plain).wrapping_add(told.delta);
+        let (before, after) = (plain[HEAD + space.seats + 1] as usize, taken.monitor as usize);
+        if before != after {
+            let parts = &space.monitor_parts;
+            print = print.wrapping_sub(parts[before]).wrapping_add(parts[after]);
+        }
+        if told.depends {
+            let change = &space.changes[taken.change as usize];
+            print = print.wrapping_add(space.delta_in_flight(plain, change));
+        }
+        print
+    }
+
     /// The fingerprints of the images of the state to which a move leads, those of all permutations but the identity.
     #[inline]
     fn heads_after<'w>(&'w self, words: &'w [u32], taken: Taken) -> impl Iterator<Item = Print> + 'w {
@@ -161,9 +178,9 @@ impl Space for Folded {
         })
     }
 
-    fn build(&self, from: &[u32], taken: Taken, rows: &mut Words) {
+    fn build(&self, from: &[u32], (_, taken): (Print, Taken), rows: &mut Words) {
         let plain = self.words(from);
-        let print = self.plain.print_after(plain, taken);
+        let print = self.print_after(plain, taken);
         rows.write(|words| {
             for head in self.heads_after(from, taken) {
                 let start = words.len();

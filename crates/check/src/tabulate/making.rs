@@ -2,12 +2,14 @@
 
 use super::change::{Called, Change, Entry, NONE, Told, Whose, whose};
 use super::flight::{Envelope, Flying, Landing};
+use super::forgetting::Assumptions;
 use super::tables::{Asked, Tables};
 use super::{BROKEN, HEAD, Tabulated, write_print};
 use crate::coverage::{Covered, Faults, Seen};
 use crate::fingerprint::{Print, print_of};
 use crate::intern::Interner;
 use crate::reference::{Concrete, starts};
+use crate::report::Options;
 use crate::space::{Rows, Start, Words};
 use crate::tested::Tested;
 use crate::worlds::{Owed, goals, laws};
@@ -31,6 +33,8 @@ pub(crate) struct Maker<'a, P: Process, M> {
     classes: Interner<Choice<u32, u32>>,
     pub(super) tested: Tested,
     faults: Faults,
+    /// What the messages that are forgotten rest on, where such are.
+    pub(super) assumptions: Option<Assumptions>,
 }
 
 /// Empty tables, and what makes their entries.
@@ -38,9 +42,10 @@ pub(crate) fn tables<'a, P: Process, M: Monitor<P::Request, P::Indication>>(
     setting: &'a Setting<P>,
     monitor: &'a M,
     measure: fn(&P) -> u64,
+    options: &Options,
 ) -> (Maker<'a, P, M>, Tabulated) {
     let properties = monitor.properties();
-    let live = properties.iter().any(|p| p.kind == Kind::Liveness);
+    let live = options.judges_liveness() && properties.iter().any(|p| p.kind == Kind::Liveness);
     let mut observations = Interner::new();
     observations.intern(Vec::new());
     let maker = Maker {
@@ -53,6 +58,7 @@ pub(crate) fn tables<'a, P: Process, M: Monitor<P::Request, P::Indication>>(
         classes: Interner::new(),
         tested: Tested::new(properties.clone()),
         faults: Faults::default(),
+        assumptions: None,
     };
     (maker, Tabulated::new(setting, properties))
 }
@@ -65,7 +71,8 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Maker<'_, P, M> {
         let mut rows = Words::default();
         for (state, moves) in start.rows.into_iter().zip(0..) {
             self.note_start(moves);
-            let words = self.words(space, state);
+            let mut words = self.words(space, state);
+            self.forget_dead(space, &mut words);
             rows.add(&words);
         }
         self.note_values(space);
@@ -124,11 +131,12 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Maker<'_, P, M> {
             let range = range.unwrap_or_else(|_| self.make_heard(space, &world, (rest, envelope), words));
             self.judge_all(space, monitor, range);
         }
+        self.decide(space, words);
         self.note_values(space);
     }
 
     /// Tells the space what it knows of values beside their numbers.
-    fn note_values(&self, space: &mut Tabulated) {
+    pub(super) fn note_values(&self, space: &mut Tabulated) {
         space.down.extend(self.tables.facts[space.down.len()..].iter().map(|facts| facts.down));
         space.values = self.tables.seats.memory() + self.monitors.memory();
     }
@@ -181,13 +189,20 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Maker<'_, P, M> {
     }
 
     /// A seat in a state and a rest in which it was not seen yet.
-    fn make_stance(&mut self, space: &mut Tabulated, world: &World<u32>, rest: u32, seat: usize) -> u32 {
+    pub(super) fn make_stance(
+        &mut self,
+        space: &mut Tabulated,
+        world: &World<u32>,
+        rest: u32,
+        seat: usize,
+    ) -> u32 {
         let own = self.entry(space, world, Entry::Own(SeatId(seat as u32)));
+        self.note_stance(space, seat, (world.seats[seat], rest));
         space.add_stance((rest, seat, world.seats[seat]), own)
     }
 
     /// What comes of a message in flight that was not tried on this stance yet.
-    fn make_heard(
+    pub(super) fn make_heard(
         &mut self,
         space: &mut Tabulated,
         world: &World<u32>,
@@ -336,6 +351,7 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Maker<'_, P, M> {
         if let Some(seat) = changed.next() {
             assert!(changed.next().is_none(), "a step changes one seat");
             (change.seat, change.after) = (seat as u32, after.seats[seat]);
+            self.note_step(space, seat, (before.seats[seat], change.after));
             let (new, old) = (self.seat_part(seat, change.after), self.seat_part(seat, before.seats[seat]));
             told.delta = told.delta.wrapping_add(new).wrapping_sub(old);
             if let Budget::AtMost(max) = self.tables.setting.environment.measure {

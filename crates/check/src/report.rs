@@ -231,6 +231,16 @@ pub struct Report<P: Process> {
 }
 
 impl<P: Process> Report<P> {
+    /// The probability that at least one state was taken for another and omitted, at most.
+    pub fn omission(&self) -> f64 {
+        let one = self.store.omission(self.states);
+        match self.store {
+            // the least of several is less evenly spread, but for its lower half, which is all that 64 bits are of
+            Store::Fingerprint128 => (one * self.permutations as f64).min(1.0),
+            Store::Fingerprint64 | Store::Exact => one,
+        }
+    }
+
     /// The verdict on the property with this identifier.
     ///
     /// # Panics

@@ -95,6 +95,10 @@ pub fn refuse_unfit(options: &Options, properties: &[Property]) -> Result<(), Er
 
 /// How states were known again, and what each took: the strength of a verdict.
 pub fn known(store: Store, states: u64, memory: u64) -> String {
+    known_with(store.omission(states), store, states, memory)
+}
+
+fn known_with(omission: f64, store: Store, states: u64, memory: u64) -> String {
     let each = memory.checked_div(states).unwrap_or_default();
     let each = count(each, "byte a state", "bytes a state");
     let bits = match store {
@@ -102,7 +106,6 @@ pub fn known(store: Store, states: u64, memory: u64) -> String {
         Store::Fingerprint64 => 64,
         Store::Fingerprint128 => 128,
     };
-    let omission = store.omission(states);
     format!(
         "states known by {bits}-bit fingerprints: an omission has probability at most {omission:.1e}; {each}"
     )
@@ -133,8 +136,9 @@ pub fn check<A: Algorithm>(world: &World, options: &Options, watch: &Watch) -> R
     if options.symmetry {
         number(&mut report.numbers, "permutations", found.permutations);
     }
-    number(&mut report.numbers, "omission_probability_max", found.store.omission(found.states));
-    report.known = known(found.store, found.states, found.memory);
+    let omission = found.omission();
+    number(&mut report.numbers, "omission_probability_max", omission);
+    report.known = known_with(omission, found.store, found.states, found.memory);
     let lies = lies(&setting);
     if let Some(lies) = &lies {
         number(&mut report.numbers, "lies", lies.clone());

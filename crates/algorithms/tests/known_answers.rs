@@ -55,6 +55,14 @@ fn abd_without_the_write_back_is_not_linearizable() {
     assert_eq!(replays(&twin, &report), 21, "{}", story(&report));
 }
 
+#[test]
+fn abd_that_waits_for_all_servers_is_linearizable_and_waits_for_ever() {
+    let twin = |f| abd(f, Some(abd::Defect::WaitsForAll), [&[A, READ], &[]]);
+    holds(&twin(0), &AtomicRegister::new());
+    // five starts, a server stops, the write is asked for, and the others answer
+    assert_eq!(stuck(&twin(1), &AtomicRegister::new(), "NNAR1", &["NNAR2"]), 11);
+}
+
 /// `n` processes, one of which may stop, with an oracle that speaks so often.
 fn with_oracle(n: u32, oracle: OracleKind, outputs: u32) -> Environment {
     let mut environment = crash_stop(n, 1);

@@ -6,8 +6,11 @@ use synod_algorithms::links::{
     FifoLink, FifoOverFairLoss, LinkSend, LoggedOverFairLoss, PerfectOverFairLoss, RetransmitForever,
     eliminate_duplicates, fifo, log_delivered, retransmit_forever,
 };
-use synod_kernel::{Environment, Setting};
-use synod_model::{Layers, Process, ProcessId};
+use synod_check::{Control, Options, check};
+use synod_kernel::{Budget, Durability, Environment, Links, Partition, Setting};
+use synod_model::link::{LinkBase, LinkKind};
+use synod_model::{Group, Layers, Process, ProcessId};
+use synod_properties::Monitor;
 use synod_properties::links::{FifoLinks, LoggedLinks, PerfectLinks, StubbornLinks};
 
 use explored::*;
@@ -106,4 +109,72 @@ fn fifo_links_over_fair_loss_are_three_layers_that_hold() {
     let setting =
         Setting::<FifoOverFairLoss<char>>::new(fair_loss(1, 1), Layers::default(), sends(&['a', 'b']));
     holds(&setting, &FifoLinks::default());
+}
+
+/// Worlds of two processes, on every axis that links meet.
+fn worlds() -> Vec<Environment> {
+    let axes: [fn(&mut Environment); 9] = [
+        |e| e.failures.restarts = Budget::AtMost(1),
+        |e| e.failures.among = Some(Group::first(1)),
+        |e| e.failures.stops = Budget::AtMost(1),
+        |e| e.storage.durability = Durability::Deferred,
+        |e| e.storage.torn_writes = Budget::AtMost(1),
+        |e| e.links.kind.fifo = false,
+        |e| e.links.losses = Budget::AtMost(1),
+        |e| e.links.duplications = Budget::AtMost(1),
+        |e| {
+            let (from, to) = (vec![ProcessId(0)], vec![ProcessId(1)]);
+            e.cuts = Some([Partition { from, to, one_way: true }].into());
+            e.partitions = Budget::AtMost(1);
+        },
+    ];
+    let world = |which: u32| {
+        let mut environment = restarts(crash_stop(2, 0), 0);
+        environment.links = Links::of(LinkKind { fifo: true, ..LinkKind::plain(LinkBase::FairLoss) });
+        environment.timing.pulses = Budget::AtMost(1);
+        let chosen = axes.iter().enumerate().filter(|(bit, _)| which >> bit & 1 == 1);
+        chosen.for_each(|(_, change)| change(&mut environment));
+        environment
+    };
+    (0..1 << axes.len()).map(world).collect()
+}
+
+/// How many of the worlds are safe; and how often that carries over from one to another that refines it.
+fn carried_over<P, M>(parameters: &P::Parameters, monitor: &M) -> (usize, usize)
+where
+    P: Process<Request = LinkSend<char>>,
+    M: Monitor<P::Request, P::Indication>,
+{
+    let options = Options { safety: true, ..Options::default() };
+    let is_safe = |environment: &Environment| {
+        let setting = Setting::<P>::new(environment.clone(), parameters.clone(), sends(&['a', 'b']));
+        let report = check(&setting, monitor, |_| 0, &options, &mut |_| Control::Continue);
+        assert!(report.complete || report.counterexample.is_some(), "{report}");
+        report.counterexample.is_none()
+    };
+    let judged: Vec<_> = worlds().into_iter().map(|e| (is_safe(&e), e)).collect();
+    let mut carried = 0;
+    for (_, weaker) in judged.iter().filter(|(safe, _)| *safe) {
+        for (safe, stronger) in judged.iter().filter(|(_, e)| e != weaker && e.refines(weaker)) {
+            assert!(safe, "{stronger:#?} refines {weaker:#?}");
+            carried += 1;
+        }
+    }
+    (judged.iter().filter(|(safe, _)| *safe).count(), carried)
+}
+
+#[test]
+fn what_is_safe_where_more_may_happen_is_safe_where_less_may() {
+    let no_hold_back = fifo::Parameters { defect: Some(fifo::Defect::NoHoldBack) };
+    let log_last = log_delivered::Parameters { defect: Some(log_delivered::Defect::DeliversBeforeItLogs) };
+    let found = [
+        carried_over::<Perfect, _>(&Layers::default(), &PerfectLinks::default()),
+        carried_over::<FifoLink<char>, _>(&no_hold_back, &FifoLinks::default()),
+        carried_over::<LoggedOverFairLoss<char>, _>(
+            &Layers { upper: log_last, ..Layers::default() },
+            &LoggedLinks::default(),
+        ),
+    ];
+    // of 512 worlds those in which nobody's filter is forgotten, no message overtakes another, no log lacks what was told
+    assert_eq!(found, [(384, 4_476), (8, 10), (384, 4_476)]);
 }

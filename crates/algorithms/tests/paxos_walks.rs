@@ -78,7 +78,7 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Walk<'_, P, M> {
                 Choice::Output { output, .. } => settled(output),
                 c => {
                     let rep = InPlace::new(self.setting, synod_kernel::Script::default());
-                    self.run.world().fairness(&rep, c) == Fairness::Fair
+                    self.run.world().fairness(self.setting.into(), &rep, c) == Fairness::Fair
                 }
             };
             let fair = self.run.enabled().into_iter().filter(may_come).collect();

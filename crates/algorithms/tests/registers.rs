@@ -90,6 +90,16 @@ fn the_twin_returns_without_a_write_back() {
 }
 
 #[test]
+fn the_twin_that_waits_for_all_is_not_content_with_a_majority() {
+    let parameters = Parameters { defect: Some(Defect::WaitsForAll), ..PARAMETERS };
+    let mut client = Alone::<Abd>::new(4, 5, parameters);
+    client.request(RegisterRequest::Read);
+    let reply = Message::QueryReply(op(1), Tagged::default());
+    assert_eq!((client.message(2, reply.clone()), client.message(0, reply.clone())), (vec![], vec![]));
+    assert_eq!(client.message(1, reply).len(), 3, "the write-back");
+}
+
+#[test]
 fn a_busy_client_queues_and_answers_to_the_earlier_operation_count_for_nothing() {
     let mut client = process(3);
     client.request(RegisterRequest::Read);

@@ -296,7 +296,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Reference<'a, P, M> 
         let mut choices = Vec::new();
         from.world.enabled(laws(self.setting), &rep, &from.network, |choice| choices.push(choice));
         for choice in choices {
-            let fairness = from.world.fairness(&rep, &choice);
+            let fairness = from.world.fairness(laws(self.setting), &rep, &choice);
             let going = moves((self.setting, &self.tested), from, &choice, &mut |chosen, result, calls| {
                 // a crash is never fair, not even inside the handler of a fair choice
                 let fairness = if chosen.cut.is_some() { Fairness::Unfair } else { fairness };

@@ -82,8 +82,7 @@ pub struct Options {
     /// and nothing that it does next is observed, it alone moves. Nothing is judged of what happens for ever.
     pub partial_order: bool,
     /// Whether messages that their receivers will never heed are forgotten, in worlds of processes whose links keep a message
-    /// until it is taken and no order among them: states that differ in those alone are one. Nothing is judged of what happens
-    /// for ever.
+    /// until it is taken and no order among them: states that differ in those alone are one.
     pub forget: bool,
     /// Whether safety and goals alone are judged: states are then known by fingerprints whatever is claimed to happen for
     /// ever, and such claims have no verdict.
@@ -137,9 +136,9 @@ impl Options {
         self.order == Order::BreadthFirst && !self.reduces() && !self.safety
     }
 
-    /// Whether states or steps are left out that are shown to be needless.
-    fn reduces(&self) -> bool {
-        self.symmetry || self.partial_order || self.forget
+    /// Whether states or steps are left out in a way that does not keep what happens for ever.
+    pub(crate) fn reduces(&self) -> bool {
+        self.symmetry || self.partial_order
     }
 
     /// The verdicts that were asked for.

@@ -370,6 +370,7 @@ fn senders<P: Process>(setting: &Setting<P>) -> Option<Vec<Vec<u16>>> {
     let counted = [budgets.firings, budgets.pulses].iter().any(|budget| *budget != Budget::Unlimited);
     let quiet = faults.iter().all(|budget| !budget.any())
         && !counted
+        && !setting.seating.withheld().any()
         && setting.environment.storage.durability == Durability::Immediate
         && Keeping::of(&setting.environment.links) == Keeping::Queues;
     let seating = &setting.seating;

@@ -10,6 +10,8 @@ use synod_model::oracle::OracleKind;
 use synod_model::prelude::*;
 use synod_properties::{Monitor, Obligation, Observation, Property, Verdict, Violation};
 
+mod refines;
+
 /// Stores every number that it is told, then answers with the sum so far; the asker indicates the answers.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Adder {

@@ -102,7 +102,10 @@ where
         judged = judge_liveness(&found, reader, &exact, &mut steps, setting);
         counterexample = judged.counterexample.take();
     } else {
-        let why = "not judged: only breadth-first and without symmetry is what happens for ever judged";
+        let why = match options.reduces() {
+            true => "not judged: what happens for ever is judged on all states, without a reduction",
+            false => "not judged: only breadth-first is what happens for ever judged",
+        };
         let properties = found.space.properties();
         judged.unjudged.extend(properties.iter().map(|p| (p.id.to_owned(), why.to_owned())));
     }
@@ -163,6 +166,8 @@ pub(crate) fn refused<P: Process>(properties: &[Property], why: &str) -> Report<
 /// What was judged of liveness.
 struct Judged<P: Process> {
     counterexample: Option<Counterexample<P>>,
+    /// The properties that some run breaks, each with what stands for ever in it; the counterexample is of one of them.
+    broken: BTreeMap<String, String>,
     /// The properties that some runs leave open, and why.
     unjudged: BTreeSet<(String, String)>,
     /// In no fair run do the oracles keep their axioms for ever: nothing is ever owed.
@@ -171,7 +176,7 @@ struct Judged<P: Process> {
 
 impl<P: Process> Default for Judged<P> {
     fn default() -> Self {
-        Self { counterexample: None, unjudged: BTreeSet::new(), vacuous: false }
+        Self { counterexample: None, broken: BTreeMap::new(), unjudged: BTreeSet::new(), vacuous: false }
     }
 }
 
@@ -186,6 +191,9 @@ fn verdicts<P: Process>(
     let verdict = |at: usize, property: &Property| {
         if let Some(c) = counterexample.filter(|c| c.property == property.id) {
             return Verdict::Violated { what: c.what.clone() };
+        }
+        if let Some(what) = judged.broken.get(property.id) {
+            return Verdict::Violated { what: what.clone() };
         }
         let unknown = |why: &str| Verdict::Unknown { why: why.to_owned() };
         match property.kind {
@@ -439,6 +447,11 @@ where
                 Answer::Found(lasso) => {
                     let depth = steps.levels.partition_point(|&first| first <= lasso.start) - 1;
                     let length = depth + lasso.stem.len() + lasso.cycle.len();
+                    let what = format!("{}, for ever", obligation.what);
+                    // whichever debt is met first, the same is told
+                    let told =
+                        judged.broken.entry(obligation.property.clone()).or_insert_with(|| what.clone());
+                    *told = what.min(std::mem::take(told));
                     if shortest.as_ref().is_none_or(|(least, _, _)| length < *least) {
                         shortest = Some((length, obligation, lasso));
                     }
@@ -534,13 +547,14 @@ fn broken<P: Process>(violation: Violation, moves: Vec<Move<P::Message, P::Timer
     Counterexample { property, what, moves, cycle_from: None }
 }
 
-/// The processes that stopped for ever, or lie.
+/// The processes that stopped for ever, lie, or have twins.
 fn stopped<P: Process>(setting: &Setting<P>, seats: &[&Seat<P>]) -> ProcessSet {
     setting
         .seating
         .seats()
         .filter(|s| matches!(seats[s.index()].status(), Status::Stopped | Status::Lying))
         .map(|s| setting.seating.identity(s))
+        .chain(setting.seating.twinned())
         .collect()
 }
 

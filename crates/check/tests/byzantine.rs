@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use synod_check::{Control, Engine, Options, Report, check};
 use synod_kernel::signature::signed_by;
 use synod_kernel::trace::replay;
-use synod_kernel::{Budget, Environment, Setting};
+use synod_kernel::{Budget, Environment, SeatId, Setting};
 use synod_model::failure::FailureKind;
 use synod_model::prelude::*;
 use synod_model::{AuthenticatedByzantine, ThirdFaulty, Unverified};
@@ -148,4 +148,161 @@ fn two_who_lie_share_what_they_hear() {
     assert_eq!(*report.verdict("U"), Verdict::Holds);
     // p0 hears its own letters back from those who lie, and no others in its name
     assert_eq!(*report.verdict("shown"), Verdict::Holds);
+}
+
+/// Takes the word of p0, in two rounds: p0 announces a value, whoever hears it tells the other; then p0 says which it is.
+/// Who hears two announcements, or one and of another from the other, takes nobody's word any more.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Confirmed {
+    /// The broken twin: takes the last word as it is, though it is not what was announced.
+    trusts_the_last_round: bool,
+    announced: Option<u8>,
+    told: Option<u8>,
+    distrusts: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+enum Word {
+    Announced(u8),
+    Heard(u8),
+    Last(u8),
+}
+
+impl Confirmed {
+    fn note(slot: &mut Option<u8>, distrusts: &mut bool, value: u8) {
+        *distrusts |= slot.replace(value).is_some_and(|before| before != value);
+    }
+}
+
+impl Process for Confirmed {
+    type Model = (synod_model::Byzantine, Fifo<Perfect>, Asynchronous, AnyNumber);
+    type Parameters = bool;
+    type Request = u8;
+    type Indication = u8;
+    type Message = Word;
+
+    fn on_init(trusts_the_last_round: &bool, _: &mut impl Context<Self>) -> Self {
+        Self { trusts_the_last_round: *trusts_the_last_round, ..Self::default() }
+    }
+
+    fn on_request(&mut self, value: u8, ctx: &mut impl Context<Self>) {
+        for word in [Word::Announced(value), Word::Last(value)] {
+            [1, 2].map(ProcessId).into_iter().for_each(|p| ctx.send(p, word.clone()));
+        }
+    }
+
+    fn on_message(&mut self, _: ProcessId, word: Word, ctx: &mut impl Context<Self>) {
+        match word {
+            Word::Announced(value) => {
+                Self::note(&mut self.announced, &mut self.distrusts, value);
+                ctx.send(ProcessId(3 - ctx.me().0), Word::Heard(value));
+            }
+            Word::Heard(value) => Self::note(&mut self.told, &mut self.distrusts, value),
+            Word::Last(value) => {
+                let agreed = self.announced.is_some() && self.announced == self.told && !self.distrusts;
+                if agreed && (self.trusts_the_last_round || self.announced == Some(value)) {
+                    ctx.indicate(value);
+                }
+            }
+        }
+    }
+
+    no_timers!();
+    no_storage!();
+}
+
+const ONE_WORD: Property = Property::safety("ONE", "no two correct processes take different words");
+const WORD: Property = Property::liveness("WORD", "p1 takes a word");
+const PROMISE: Property = Property::liveness("PROMISE", "p1 takes a word, if p0 is correct");
+
+/// What was taken by whom.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Words(std::collections::BTreeMap<ProcessId, u8>);
+
+impl Monitor<u8, u8> for Words {
+    fn properties(&self) -> Vec<Property> {
+        vec![ONE_WORD, WORD, PROMISE]
+    }
+
+    fn observe(&mut self, observation: &Observation<'_, u8, u8>) -> Result<(), Violation> {
+        if let Observation::Indication { at, indication } = observation {
+            self.0.insert(*at, **indication);
+        }
+        if self.0.values().any(|word| self.0.values().any(|other| word != other)) {
+            return Err(Violation::new(&ONE_WORD, format!("{:?}", self.0)));
+        }
+        Ok(())
+    }
+
+    fn owed(&self, owe: &mut impl FnMut(Obligation)) {
+        if !self.0.contains_key(&ProcessId(1)) {
+            owe(Obligation::new(&WORD, [ProcessId(1)], "p1 waits"));
+            owe(Obligation::new(&PROMISE, [0, 1].map(ProcessId), "p1 waits"));
+        }
+    }
+
+    fn reached(&self, _: &mut impl FnMut(&'static str)) {}
+}
+
+/// p0 and its twin, who say 0 and 1, to these audiences.
+fn twins(trusts_the_last_round: bool, audiences: [&[u32]; 2]) -> Setting<Confirmed> {
+    let mut environment = Environment::benign(3);
+    environment.links.kind.fifo = true;
+    let mut setting = Setting::new(environment, trusts_the_last_round, vec![vec![0], vec![], vec![]]);
+    let twin = setting.seating.add(ProcessId(0));
+    setting.requests.push(vec![1]);
+    for (seat, audience) in [SeatId(0), twin].into_iter().zip(audiences) {
+        setting.seating.reach(seat, audience.iter().copied().map(SeatId).collect());
+    }
+    setting
+}
+
+const BOTH: [&[u32]; 2] = [&[1, 2], &[1, 2]];
+
+fn taken(setting: &Setting<Confirmed>) -> Report<Confirmed> {
+    let [fast, plain] = [Engine::Tabulating, Engine::Reference].map(|engine| {
+        let options = Options { engine, ..Options::default() };
+        check(setting, &Words::default(), |_| 0, &options, &mut |_| Control::Continue)
+    });
+    let length = |r: &Report<Confirmed>| r.counterexample.as_ref().map(|found| found.moves.len());
+    assert_eq!((length(&fast), &fast.verdicts), (length(&plain), &plain.verdicts));
+    fast
+}
+
+#[test]
+fn twins_that_equivocate_in_the_last_round_alone_choose_their_audiences_anew() {
+    let audiences: [&[u32]; 4] = [&[], &[1], &[2], &[1, 2]];
+    for a in audiences {
+        for b in audiences {
+            let report = taken(&twins(true, [a, b]));
+            let broken = matches!(report.verdict("ONE"), Verdict::Violated { .. });
+            assert!(report.complete && !broken, "fixed audiences {a:?}, {b:?}: {report}");
+        }
+    }
+    let mut anew = twins(true, BOTH);
+    anew.seating.withhold(Budget::AtMost(1));
+    let report = taken(&anew);
+    let found = report.counterexample.as_ref().expect("it is refuted");
+    assert_eq!(found.property, "ONE", "{report}");
+    let withheld: Vec<_> =
+        found.moves.iter().map(|m| m.choice.to_string()).filter(|m| m.contains("-x")).collect();
+    assert_eq!(withheld.len(), 1, "{:?}", found.moves);
+    assert!(withheld[0].contains("Announced"), "one of them is not heard to announce: {withheld:?}");
+    assert!(replay::<Confirmed>(&found.trace("confirmed", &anew)).is_ok());
+    let mut sound = twins(false, BOTH);
+    sound.seating.withhold(Budget::Unlimited);
+    assert_eq!(*taken(&sound).verdict("ONE"), Verdict::Holds);
+}
+
+#[test]
+fn nothing_is_owed_to_twins_and_they_owe_nobody_their_words() {
+    // a correct p0 may be asked for nothing: what is broken is told of each property, though one run is shown
+    let environment = twins(false, BOTH).environment;
+    let honest = Setting::<Confirmed>::new(environment, false, vec![vec![0], vec![], vec![]]);
+    let report = taken(&honest);
+    assert!(matches!(report.verdict("WORD"), Verdict::Violated { .. }), "{report}");
+    assert!(matches!(report.verdict("PROMISE"), Verdict::Violated { .. }), "{report}");
+    let report = taken(&twins(false, BOTH));
+    assert!(matches!(report.verdict("WORD"), Verdict::Violated { .. }), "{report}");
+    assert!(!matches!(report.verdict("PROMISE"), Verdict::Violated { .. }), "{report}");
 }

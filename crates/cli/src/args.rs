@@ -276,6 +276,9 @@ pub struct Check {
     /// Take states for one that a permutation of processes makes equal (of a published system: that its symmetry does).
     #[arg(long)]
     pub symmetry: bool,
+    /// Forget messages that their receivers will never heed: states of processes that differ in those alone are one.
+    #[arg(long)]
+    pub forget: bool,
     /// With `--order walks`: how many.
     #[arg(long, value_name = "NUMBER")]
     pub walks: Option<u64>,
@@ -299,6 +302,9 @@ impl Check {
         }
         if self.safety {
             line.push_str(" --safety");
+        }
+        if self.forget {
+            line.push_str(" --forget");
         }
         line
     }

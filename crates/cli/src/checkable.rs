@@ -196,6 +196,7 @@ impl dyn Checkable + '_ {
                 !self.may_be_reduced() && (args.symmetry || file.is_some_and(|f| f.symmetry == Some(true))),
                 "--symmetry",
             ),
+            (args.forget || file.is_some_and(|f| f.forget == Some(true)), "--forget"),
             (
                 !self.may_use_disk()
                     && (args.spill.is_some() || args.save.is_some() || args.resume.is_some()),

@@ -59,6 +59,8 @@ pub struct Check {
     pub store: Option<StoreName>,
     /// Whether states that a symmetry makes equal are taken for one.
     pub symmetry: Option<bool>,
+    /// Whether messages that their receivers will never heed are forgotten.
+    pub forget: Option<bool>,
     /// How many random walks.
     pub walks: Option<u64>,
     /// The seed of random walks.

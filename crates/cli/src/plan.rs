@@ -236,6 +236,7 @@ pub(crate) fn check_options(
         depth_max: args.depth_max.or(file.depth_max),
         symmetry: args.symmetry || file.symmetry.unwrap_or(usual.symmetry),
         partial_order: usual.partial_order,
+        forget: args.forget || file.forget.unwrap_or(usual.forget),
         safety: args.safety || file.safety.unwrap_or(usual.safety),
         disk: args.spill.clone().map(|directory| Outside(Arc::new(Directory(directory)) as _)),
         subject: usual.subject,

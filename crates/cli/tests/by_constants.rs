@@ -199,6 +199,24 @@ fn many_states_are_explained() {
 }
 
 #[test]
+fn messages_are_forgotten_where_that_is_asked_for_and_refused_where_none_can_be() {
+    synod("check eager-reliable-broadcast --safety").exits(0).says("complete, 1,746 states");
+    let left = synod("check eager-reliable-broadcast --safety --forget").exits(0);
+    left.says("complete, 120 states").says("forgotten: messages that their receivers never heed");
+    synod("check eager-reliable-broadcast --forget")
+        .exits(0)
+        .says("holds     RB1")
+        .says("complete, 120 states");
+    synod("check retransmit-forever --forget").exits(2).complains("--forget has no effect here");
+    synod("check eager-reliable-broadcast --engine reference --forget")
+        .exits(2)
+        .complains("tabulating engine");
+    for name in ["two-phase-commit", "flood-set", "shared-coin"] {
+        synod(&format!("check {name} --forget")).exits(2).complains("--forget has no effect on");
+    }
+}
+
+#[test]
 fn a_symmetry_is_asked_for_where_there_is_one_and_refused_elsewhere() {
     let reduced = synod("check two-phase-commit --set n=4 --symmetry").exits(0);
     reduced.says("published: 166 states: equal").says("reduced by symmetry");
@@ -213,7 +231,7 @@ fn processes_that_can_take_each_others_place_are_found_and_others_told_apart() {
     let reduced = synod("check eager-reliable-broadcast --symmetry --safety").exits(0);
     reduced.says("2 permutations of processes").says("RB2");
     let open = synod("check eager-reliable-broadcast --symmetry").exits(3);
-    open.says("breadth-first and without symmetry");
+    open.says("without a reduction");
     // a ballot is its owner's, and of two the greater wins
     let refused = synod("check paxos --symmetry").exits(2);
     refused.complains("--symmetry is refused").complains(" exchanged");

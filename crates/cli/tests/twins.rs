@@ -46,8 +46,19 @@ fn every_twin_is_refuted_by_its_check() {
         }
         let (code, lines) = synod(place.path(), &["check", algorithm, "--defect", defect]);
         assert_eq!(code, Some(1), "{algorithm} --defect {defect}: {lines:?}");
+        let broken = broken(&lines);
+        let (code, lines) = synod(place.path(), &["check", algorithm, "--defect", defect, "--forget"]);
+        if code != Some(2) {
+            assert_eq!(self::broken(&lines), broken, "{algorithm} --defect {defect} --forget");
+        }
     }
     every_counterexample_replays(place.path());
+}
+
+/// The property that is broken.
+fn broken(lines: &[Value]) -> Option<String> {
+    let verdicts = lines.iter().filter(|line| line["event"] == "verdict" && line["verdict"] == "violated");
+    verdicts.filter_map(|line| line["property"].as_str()).next().map(str::to_owned)
 }
 
 #[test]

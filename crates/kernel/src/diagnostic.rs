@@ -107,7 +107,7 @@ pub fn outside<M: SystemModel>(environment: &Environment) -> Vec<Diagnostic> {
         found.push(Diagnostic { code, message, hint: hint.to_owned() });
     };
     failures::<M>(environment, &weakest, &mut say);
-    if !environment.links_refine(&weakest.links) {
+    if !environment.links.refine(&weakest.links) {
         let message = format!(
             "the model assumes {} links, the environment gives {}",
             M::Link::KIND,

@@ -3,6 +3,8 @@
 //! A model is what an algorithm assumes; an environment is what happens. `refines` is a partial order between
 //! environments, component by component; a model denotes the weakest environment that it allows.
 
+use crate::network::Keeping;
+use crate::partitions::SIDED_MAX;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -178,7 +180,7 @@ fn is_none(budget: &Budget) -> bool {
 }
 
 /// When a write becomes durable.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Durability {
     /// At once; what an asynchronous disk could do beyond that, crashes inside handlers and deliveries to processes
@@ -315,6 +317,19 @@ pub struct Partition {
     pub one_way: bool,
 }
 
+impl Partition {
+    /// Whether it parts `n` processes in two, as the cuts do that happen where there is no list of them.
+    fn is_split(&self, n: u32) -> bool {
+        let Self { from, to, one_way: _ } = self;
+        let on = |side: &[ProcessId], p| side.contains(&ProcessId(p));
+        // a cut that parts nobody never happens
+        from.is_empty()
+            || to.is_empty()
+            // of more, not every one takes a side of its own
+            || (n as usize <= SIDED_MAX && (0..n).all(|p| on(from, p) != on(to, p)))
+    }
+}
+
 /// What time does.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -360,7 +375,8 @@ impl Timing {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Oracles {
-    /// Those that answer.
+    /// Those that keep to their axioms in the end: what is owed is owed where they do. One that is consulted and not
+    /// granted says what it likes.
     pub granted: BTreeSet<OracleKind>,
     /// How many outputs they give, in all.
     pub outputs: Budget,
@@ -473,75 +489,22 @@ impl Environment {
         }
     }
 
-    /// Whether all that this environment may do, `weaker` may do too. A partial order: component by component.
+    /// Whether all that this environment may do, `weaker` may do too. A partial order.
     ///
     /// A verdict of safety for `weaker` then holds here.
     pub fn refines(&self, weaker: &Self) -> bool {
-        self.processes == weaker.processes
-            && self.failures_refine(&weaker.failures)
-            && self.storage_refines(&weaker.storage)
-            && self.links_refine(&weaker.links)
-            && self.partitions <= weaker.partitions
-            && match (&self.cuts, &weaker.cuts) {
-                (_, None) => true,
-                (None, Some(_)) => false,
-                (Some(here), Some(weaker)) => here.is_subset(weaker),
-            }
-            && self.timing_refines(&weaker.timing)
-            && self.oracles_refine(&weaker.oracles)
-            && self.measure <= weaker.measure
-    }
-
-    pub(crate) fn failures_refine(&self, weaker: &Failures) -> bool {
-        let here = &self.failures;
-        here.kind.at_least(weaker.kind)
-            && here.stops <= weaker.stops
-            && here.lies <= weaker.lies
-            && here.restarts <= weaker.restarts
-            && match (here.among, weaker.among) {
-                (_, None) => true,
-                (None, Some(_)) => false,
-                (Some(a), Some(b)) => a == b || (a.count < b.count && a.members().all(|p| b.contains(p))),
-            }
-    }
-
-    pub(crate) fn storage_refines(&self, weaker: &Storage) -> bool {
-        self.storage.durability <= weaker.durability
-            && self.storage.torn_writes <= weaker.torn_writes
-            && self.storage.sync_max <= weaker.sync_max
-    }
-
-    pub(crate) fn links_refine(&self, weaker: &Links) -> bool {
-        let here = &self.links;
-        here.kind.at_least(weaker.kind)
-            && here.losses <= weaker.losses
-            && here.duplications <= weaker.duplications
-            && (here.as_set == weaker.as_set || (here.as_set && weaker.drops_copies()))
-            // to leave in flight what changes nothing is to deliver it later
-            && here.ignored_stay >= weaker.ignored_stay
-            && here.loss_probability <= weaker.loss_probability
-            && here.duplication_probability <= weaker.duplication_probability
-            && here.delay_min >= weaker.delay_min
-            && here.delay_max <= weaker.delay_max
-    }
-
-    pub(crate) fn timing_refines(&self, weaker: &Timing) -> bool {
-        let here = &self.timing;
-        here.kind.at_least(weaker.kind)
-            && here.firings <= weaker.firings
-            && here.pulses <= weaker.pulses
-            && here.gst <= weaker.gst
-            && here.delay_before_gst <= weaker.delay_before_gst
-            && match (here.bounds, weaker.bounds) {
-                (_, None) => true,
-                (None, Some(_)) => false,
-                (Some(a), Some(b)) => a.delay <= b.delay && a.step <= b.step && a.drift_ppm <= b.drift_ppm,
-            }
-    }
-
-    pub(crate) fn oracles_refine(&self, weaker: &Oracles) -> bool {
-        // more oracles help an algorithm; an adversary without outputs to spend can do less
-        self.oracles.granted.is_superset(&weaker.granted) && self.oracles.outputs <= weaker.outputs
+        // every field is named, here and below, so that none is forgotten
+        let Self { processes, failures, storage, links, partitions, cuts, timing, oracles, measure } = self;
+        *processes == weaker.processes
+            && failures.refine(&weaker.failures)
+            && storage.refines(&weaker.storage)
+            && links.refine(&weaker.links)
+            && *partitions <= weaker.partitions
+            && cuts_refine(cuts.as_ref(), weaker.cuts.as_ref(), *processes)
+            && timing.refines(&weaker.timing)
+            && (timing.latest(links) <= weaker.timing.latest(&weaker.links))
+            && oracles.refine(&weaker.oracles)
+            && *measure <= weaker.measure
     }
 
     /// The largest number of processes that may be faulty in it.
@@ -550,5 +513,103 @@ impl Environment {
             Budget::AtMost(k) => k.min(self.processes),
             Budget::Unlimited => self.processes,
         }
+    }
+}
+
+impl Failures {
+    fn refine(&self, weaker: &Self) -> bool {
+        let Self { kind, stops, lies, restarts, among } = *self;
+        kind.at_least(weaker.kind)
+            && stops <= weaker.stops
+            && lies <= weaker.lies
+            && restarts <= weaker.restarts
+            && match (among, weaker.among) {
+                (_, None) => true,
+                (None, Some(_)) => false,
+                (Some(a), Some(b)) => a == b || (a.count < b.count && a.members().all(|p| b.contains(p))),
+            }
+    }
+}
+
+impl Storage {
+    fn refines(&self, weaker: &Self) -> bool {
+        let Self { durability, torn_writes, sync_max } = *self;
+        // what a disk does at once is not all done by one that writes later: a process that crashes as a write becomes
+        // durable has said all that waited for it, or nothing; and no other process starts in between
+        durability == weaker.durability && torn_writes <= weaker.torn_writes && sync_max <= weaker.sync_max
+    }
+}
+
+impl Links {
+    pub(crate) fn refine(&self, weaker: &Self) -> bool {
+        let Self {
+            kind,
+            losses,
+            duplications,
+            as_set: _,
+            ignored_stay,
+            loss_probability,
+            duplication_probability,
+            delay_min,
+            delay_max,
+        } = *self;
+        kind.at_least(weaker.kind)
+            && losses <= weaker.losses
+            && duplications <= weaker.duplications
+            && self.keeps_less(weaker)
+            // to leave in flight what changes nothing is to deliver it later
+            && ignored_stay >= weaker.ignored_stay
+            && loss_probability <= weaker.loss_probability
+            && duplication_probability <= weaker.duplication_probability
+            && delay_min >= weaker.delay_min
+            && delay_max <= weaker.delay_max
+    }
+
+    /// Whether all copies of a message that these links keep in flight, `weaker` ones keep too, or may do without.
+    fn keeps_less(&self, weaker: &Self) -> bool {
+        let (here, there) = (Keeping::of(self), Keeping::of(weaker));
+        (there != Keeping::Set || here == Keeping::Set)
+            && (self.as_set == weaker.as_set || (self.as_set && weaker.drops_copies()))
+    }
+}
+
+impl Timing {
+    fn refines(&self, weaker: &Self) -> bool {
+        let Self { kind, firings, pulses, gst, delay_before_gst, bounds } = *self;
+        kind.at_least(weaker.kind)
+            && firings <= weaker.firings
+            && pulses <= weaker.pulses
+            && gst <= weaker.gst
+            && delay_before_gst <= weaker.delay_before_gst
+            // processes know these: who counts on others does other things
+            && (bounds == weaker.bounds || weaker.bounds.is_none())
+    }
+
+    /// The longest delay of a message, whenever it is sent.
+    fn latest(&self, links: &Links) -> Duration {
+        match self.kind {
+            TimingKind::PartiallySynchronous if self.gst > Duration::ZERO => {
+                self.delay_before_gst.max(links.delay_max)
+            }
+            _ => links.delay_max,
+        }
+    }
+}
+
+impl Oracles {
+    fn refine(&self, weaker: &Self) -> bool {
+        let Self { granted, outputs } = self;
+        // all that are consulted speak; those that are granted keep to their axioms
+        granted.is_superset(&weaker.granted) && *outputs <= weaker.outputs
+    }
+}
+
+/// Whether all cuts of a list, any of `n` processes where there is none, are among those of `weaker`.
+fn cuts_refine(here: Option<&BTreeSet<Partition>>, weaker: Option<&BTreeSet<Partition>>, n: u32) -> bool {
+    match (here, weaker) {
+        (None, None) => true,
+        (None, Some(_)) => false,
+        (Some(here), None) => here.iter().all(|cut| cut.is_split(n)),
+        (Some(here), Some(weaker)) => here.is_subset(weaker),
     }
 }

@@ -4,7 +4,7 @@ use crate::seat::SeatId;
 use std::collections::BTreeSet;
 
 /// How many seats take sides; the others stand with the second.
-const SIDED_MAX: usize = 16;
+pub(crate) const SIDED_MAX: usize = 16;
 
 /// How many splits of `seats` in two, both ways or one way, cut a link that is not in `severed`: those that
 /// [`World::enabled`](crate::World::enabled) has, where an environment lists no cuts.

@@ -1,6 +1,6 @@
 //! What stays the same throughout a run.
 
-use crate::environment::Environment;
+use crate::environment::{Budget, Environment};
 use crate::seat::SeatId;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -82,7 +82,9 @@ impl<P: Process> Setting<P> {
 
 /// Who sits where: each seat has an identity and an audience, the seats that its messages reach.
 ///
-/// Worlds are indexed by seat: the twins of a Byzantine process are two seats of one identity.
+/// Worlds are indexed by seat. Twins are two seats of one identity, two copies of a Byzantine process: nothing is observed
+/// there, nothing is owed to it, and none of its steps is fair. The audience of each message to or from one of them may be
+/// chosen anew, see [`Seating::withhold`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Seating {
     /// Processes 0..n sit at the seats of the same numbers.
@@ -93,12 +95,20 @@ pub struct Seating {
     /// Seats that do not reach everybody.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     audiences: BTreeMap<SeatId, Vec<SeatId>>,
+    /// How many messages to and from twins may not reach their audience.
+    #[serde(default, skip_serializing_if = "is_none")]
+    withheld: Budget,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_none(budget: &Budget) -> bool {
+    !budget.any()
 }
 
 impl Seating {
     /// Process i at seat i, everybody reaching everybody.
     pub fn plain(n: u32) -> Self {
-        Self { processes: n, twins: Vec::new(), audiences: BTreeMap::new() }
+        Self { processes: n, twins: Vec::new(), audiences: BTreeMap::new(), withheld: Budget::NONE }
     }
 
     /// A further seat under `identity`: a twin of the process.
@@ -110,6 +120,29 @@ impl Seating {
     /// Makes the messages from `seat` reach only `audience`.
     pub fn reach(&mut self, seat: SeatId, audience: Vec<SeatId>) {
         self.audiences.insert(seat, audience);
+    }
+
+    /// Lets the adversary choose the audience of each message to or from a twin anew: so many of them are withheld, each
+    /// from one seat. Every subset of an audience can be chosen so, message by message. Where links do not order
+    /// messages, to deliver one later is as good; over FIFO links what follows could not arrive.
+    pub fn withhold(&mut self, messages: Budget) {
+        self.withheld = messages;
+    }
+
+    /// How many messages to and from twins may be withheld.
+    pub fn withheld(&self) -> Budget {
+        self.withheld
+    }
+
+    /// The processes that twins play: they are faulty.
+    pub fn twinned(&self) -> impl Iterator<Item = ProcessId> + '_ {
+        self.twins.iter().copied()
+    }
+
+    /// Whether the process at `seat` sits at another, too.
+    #[inline]
+    pub fn has_twin(&self, seat: SeatId) -> bool {
+        !self.twins.is_empty() && self.twins.contains(&self.identity(seat))
     }
 
     fn fits(&self, n: u32) -> Result<(), String> {

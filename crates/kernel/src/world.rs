@@ -134,6 +134,8 @@ pub struct Budgets {
     pub firings: Budget,
     /// Firings of pulses.
     pub pulses: Budget,
+    /// Messages to and from twins that do not reach their audience: see [`Seating::withhold`].
+    pub withheld: Budget,
 }
 
 impl Budgets {
@@ -150,6 +152,7 @@ impl Budgets {
             outputs: environment.oracles.outputs,
             firings: environment.timing.firings,
             pulses: environment.timing.pulses,
+            withheld: Budget::NONE,
         }
     }
 }
@@ -202,7 +205,7 @@ impl<S: Clone> World<S> {
         Self {
             seats: vec![seat; seats],
             rest: Rest {
-                budgets: Budgets::of(laws.environment),
+                budgets: Budgets { withheld: laws.seating.withheld(), ..Budgets::of(laws.environment) },
                 asked: vec![0; seats],
                 severed: BTreeSet::new(),
                 stopped: BTreeSet::new(),
@@ -391,8 +394,16 @@ impl<S> World<S> {
             duplicate: deliver
                 && budgets.duplications.any()
                 && rep.status(&self.seats[to.index()]) == Status::Up,
-            lose: budgets.losses.any() || self.loss_is_free(laws, rep, from, to),
+            lose: budgets.losses.any()
+                || self.is_withheld(laws, from, to)
+                || self.loss_is_free(laws, rep, from, to),
         }
+    }
+
+    /// Whether a message between these may be withheld, since one of them is a twin.
+    #[inline]
+    fn is_withheld(&self, laws: Laws<'_>, from: SeatId, to: SeatId) -> bool {
+        self.rest.budgets.withheld.any() && (laws.seating.has_twin(from) || laws.seating.has_twin(to))
     }
 
     /// Whether a cut keeps messages from `from` from arriving at `to`.
@@ -459,8 +470,22 @@ impl<S> World<S> {
         }
     }
 
-    /// Whether a run may pass this choice over for ever.
-    pub fn fairness<R: Rep<Seat = S>>(&self, rep: &R, choice: &Choice<R::Message, R::Timer>) -> Fairness {
+    /// Whether a run may pass this choice over for ever. What twins do, say and hear it may.
+    pub fn fairness<R: Rep<Seat = S>>(
+        &self,
+        laws: Laws<'_>,
+        rep: &R,
+        choice: &Choice<R::Message, R::Timer>,
+    ) -> Fairness {
+        let twin = |seat: SeatId| laws.seating.has_twin(seat);
+        match *choice {
+            Choice::Init { .. } => return Fairness::Fair,
+            Choice::Deliver { from, to, .. } if twin(from) || twin(to) => return Fairness::Unfair,
+            Choice::Sync { seat } | Choice::Recover { seat } | Choice::Fire { seat, .. } if twin(seat) => {
+                return Fairness::Unfair;
+            }
+            _ => {}
+        }
         match choice {
             Choice::Init { .. }
             | Choice::Deliver { .. }
@@ -545,7 +570,7 @@ fn partitions(laws: Laws<'_>) -> Vec<Vec<(SeatId, SeatId)>> {
             .map(|Partition { from, to, one_way }| links(&side(from), &side(to), *one_way))
             .collect(),
         // every split of the seats in two, both ways and one way
-        None => (1..(1_u64 << seats.len().min(16)) - 1)
+        None => (1..(1_u64 << seats.len().min(crate::partitions::SIDED_MAX)) - 1)
             .flat_map(|mask| {
                 let (a, b): (Vec<_>, Vec<_>) =
                     seats.iter().partition(|s| mask.checked_shr(s.0).unwrap_or(0) & 1 == 1);
@@ -580,7 +605,7 @@ pub fn step<R: Rep, G: Ground<R>>(
     }
     let mut at = At { world, laws, rep, ground, cut };
     match choice {
-        Choice::Init { seat } => _ = at.react(seat, Event::Init),
+        Choice::Init { seat } => at.init(seat),
         Choice::Corrupt { seat } => at.corrupt(seat),
         Choice::Lie { from, to, message } => at.lie(from, to, message),
         Choice::Request { seat } => at.request(seat),
@@ -627,6 +652,22 @@ impl<R: Rep, G: Ground<R>> At<'_, R, G> {
         said
     }
 
+    /// Tells what is observed at a seat, unless twins sit there.
+    fn observe(&mut self, seat: SeatId, observed: Observed<R::Request, R::Indication>) {
+        if !self.laws.seating.has_twin(seat) {
+            self.ground.observe(observed);
+        }
+    }
+
+    fn init(&mut self, seat: SeatId) {
+        let identity = self.laws.seating.identity(seat);
+        // the first of two
+        if self.laws.seating.has_twin(seat) && seat.0 == identity.0 {
+            self.ground.observe(Observed::Corrupt(identity));
+        }
+        self.react(seat, Event::Init);
+    }
+
     fn corrupt(&mut self, seat: SeatId) {
         self.world.rest.budgets.spend_lie();
         self.rep.corrupt(&mut self.world.seats[seat.index()]);
@@ -654,18 +695,18 @@ impl<R: Rep, G: Ground<R>> At<'_, R, G> {
         let index = self.world.rest.asked[seat.index()];
         self.world.rest.asked[seat.index()] += 1;
         let request = self.rep.request(seat, index).expect("an enabled request exists");
-        self.ground.observe(Observed::Request(self.laws.seating.identity(seat), request.clone()));
+        self.observe(seat, Observed::Request(self.laws.seating.identity(seat), request.clone()));
         self.react(seat, Event::Request(request));
     }
 
     #[inline]
     fn deliver(&mut self, from: SeatId, to: SeatId, message: R::Message) {
         let links = &self.laws.environment.links;
-        if links.ignored_stay {
-            return self.deliver_unless_ignored(from, to, message);
-        }
         // a stubborn link delivers again and again
         if links.kind.base != LinkBase::Stubborn {
+            if links.ignored_stay {
+                return self.deliver_unless_ignored(from, to, message);
+            }
             self.ground.take(from, to, &message);
         }
         self.react(to, Event::Message(self.laws.seating.identity(from), message));
@@ -688,7 +729,9 @@ impl<R: Rep, G: Ground<R>> At<'_, R, G> {
 
     fn lose(&mut self, from: SeatId, to: SeatId, message: &R::Message) {
         if !self.world.loss_is_free(self.laws, self.rep, from, to) {
-            let budget = &mut self.world.rest.budgets.losses;
+            let withheld = self.world.is_withheld(self.laws, from, to);
+            let budgets = &mut self.world.rest.budgets;
+            let budget = if withheld { &mut budgets.withheld } else { &mut budgets.losses };
             *budget = budget.spent();
         }
         self.ground.take(from, to, message);
@@ -731,7 +774,7 @@ impl<R: Rep, G: Ground<R>> At<'_, R, G> {
     }
 
     fn crashed(&mut self, seat: SeatId, forever: bool) {
-        self.ground.observe(Observed::Crash(self.laws.seating.identity(seat)));
+        self.observe(seat, Observed::Crash(self.laws.seating.identity(seat)));
         if forever {
             self.world.rest.stopped.insert(seat);
             self.ground.discard_to(seat);
@@ -739,7 +782,7 @@ impl<R: Rep, G: Ground<R>> At<'_, R, G> {
     }
 
     fn recover(&mut self, seat: SeatId) {
-        self.ground.observe(Observed::Recover(self.laws.seating.identity(seat)));
+        self.observe(seat, Observed::Recover(self.laws.seating.identity(seat)));
         self.react(seat, Event::Recover);
     }
 
@@ -778,6 +821,7 @@ fn release<R: Rep, G: Ground<R>>(
                 ground.send(from, seat, message.clone());
             }
         }),
+        Released::Indicate(_) if laws.seating.has_twin(from) => {}
         Released::Indicate(indication) => {
             ground.observe(Observed::Indication(laws.seating.identity(from), indication));
         }

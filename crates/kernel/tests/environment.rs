@@ -164,6 +164,8 @@ fn graft(base: &Environment, donor: &Environment, component: usize) -> Environme
 
 const COMPONENTS: usize = 29;
 const FAILURE_KIND: usize = 1;
+const CUTS: usize = 18;
+const DURABILITY: usize = 5;
 const TORN_WRITES: usize = 6;
 const ORACLE_OUTPUTS: usize = 26;
 
@@ -210,8 +212,9 @@ proptest! {
         for (name, weakest, outside) in models(n) {
             let e = graft(&weakest, &donor, place);
             // what nobody can do anything with is weaker on paper only
-            // (torn writes are the weakest's too wherever the model grants storage)
-            let idle = TORN_WRITES == place
+            // (torn writes are the weakest's too wherever the model grants storage); a disk that is done at once and a cut
+            // that leaves some on no side are no other model, though they show what the weakest does not
+            let idle = [DURABILITY, TORN_WRITES, CUTS].contains(&place)
                 || (ORACLE_OUTPUTS == place && e.oracles.granted.is_empty())
                 || (FAILURE_KIND == place && ![e.failures.stops, e.failures.lies, e.failures.restarts].iter().any(|b| b.any()));
             prop_assert_eq!(outside(&e).is_empty(), e.refines(&weakest) || idle, "{} and {:?}", name, e);
@@ -344,6 +347,44 @@ fn messages_in_flight_may_be_a_set_where_links_lose_or_repeat_without_bound() {
     type Repeating = (CrashStop, Stubborn, Asynchronous);
     assert_eq!(outside::<Lossy>(&as_set(Environment::weakest::<Lossy>(3))), []);
     assert_eq!(outside::<Repeating>(&as_set(Environment::weakest::<Repeating>(3))), []);
+}
+
+/// What a listed cut parts, the cuts that happen where there is no list may not part, and no more than that.
+#[test]
+fn a_listed_cut_is_among_all_cuts_where_it_takes_every_process_to_a_side() {
+    let listed = |n, from: &[u32], to: &[u32]| {
+        let side = |of: &[u32]| of.iter().copied().map(ProcessId).collect();
+        let mut e = Environment::benign(n);
+        e.cuts = Some([Partition { from: side(from), to: side(to), one_way: false }].into());
+        e
+    };
+    for (within, n, from, to) in [
+        (true, 3, &[0][..], &[1, 2][..]),
+        (true, 3, &[1], &[2, 0]),
+        (true, 3, &[], &[0]),
+        (false, 3, &[0], &[1]),
+        (false, 3, &[0, 1], &[1, 2]),
+    ] {
+        assert_eq!(listed(n, from, to).refines(&Environment::benign(n)), within, "{from:?} | {to:?}");
+    }
+    let rest: Vec<_> = (1..17).collect();
+    assert!(listed(16, &[0], &rest[..15]).refines(&Environment::benign(16)));
+    assert!(!listed(17, &[0], &rest).refines(&Environment::benign(17)), "not all of so many take sides");
+}
+
+/// Delays before GST are delays: an asynchronous world in which messages arrive sooner has none as long.
+#[test]
+fn delays_before_gst_are_delays_of_a_world_that_knows_no_gst() {
+    let mut partial = Environment::benign(3);
+    partial.timing.kind = TimingKind::PartiallySynchronous;
+    partial.timing.gst = Duration::from_secs(1);
+    partial.timing.delay_before_gst = Duration::from_millis(500);
+    partial.links.delay_max = Duration::from_millis(10);
+    let mut asynchronous = partial.clone();
+    asynchronous.timing.kind = TimingKind::Asynchronous;
+    assert!(!partial.refines(&asynchronous));
+    asynchronous.links.delay_max = Duration::from_millis(500);
+    assert!(partial.refines(&asynchronous));
 }
 
 #[test]

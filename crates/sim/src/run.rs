@@ -411,9 +411,11 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         self.world.rest.stopped.iter().any(|&seat| self.setting.seating.identity(seat) == process)
     }
 
-    /// Whether it crashed for ever, or does so again and again: those to whom nothing is owed.
+    /// Whether it crashed for ever, does so again and again, or is played by twins: those to whom nothing is owed.
     fn faulty(&self, process: ProcessId) -> bool {
-        self.looping.contains(process) || self.stopped(process)
+        self.looping.contains(process)
+            || self.stopped(process)
+            || self.setting.seating.twinned().any(|p| p == process)
     }
 
     // --- the end ---

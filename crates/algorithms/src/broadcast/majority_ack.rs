@@ -9,7 +9,8 @@
 //!
 //! # Properties
 //! URB1 validity · URB2 no duplication · URB3 no creation · URB4 uniform agreement.
-//! Twin "first ack": delivers on the first relay it hears (URB4 fails).
+//! Twin "first ack": delivers on the first relay it hears (URB4 fails). Twin "waits for all": delivers what all have
+//! relayed (safe; once a process has stopped nobody delivers, URB1 fails).
 //!
 //! # Cost
 //! n(n - 1) messages a broadcast (to oneself not counted); 2 steps without failures.
@@ -31,12 +32,14 @@ use synod_model::prelude::*;
 /// What the processes know from the start.
 pub type Parameters = Variant<Defect>;
 
-/// The broken twin.
+/// The broken twins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Defect {
     /// Delivers on the first acknowledgement instead of a majority's.
     DeliversOnFirstAck,
+    /// Delivers when all have acknowledged: safe, and not live once one has stopped.
+    WaitsForAll,
 }
 
 /// One process of the algorithm.
@@ -120,6 +123,10 @@ impl<M: Value> MajorityAckBroadcast<M> {
 
 // function candeliver(m): a majority has it, so a correct process does, and its relay reaches all correct ones
 fn can_deliver(defect: Option<Defect>, ack: &ProcessSet, group: Group) -> bool {
-    let needed = if defect == Some(Defect::DeliversOnFirstAck) { 1 } else { group.majority() };
+    let needed = match defect {
+        None => group.majority(),
+        Some(Defect::DeliversOnFirstAck) => 1,
+        Some(Defect::WaitsForAll) => group.count as usize,
+    };
     ack.len() >= needed
 }

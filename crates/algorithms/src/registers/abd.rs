@@ -11,6 +11,7 @@
 //! # Properties
 //! NNAR1 termination · NNAR2 atomicity (linearizability of the history).
 //! Twin "no write-back": a read returns what it found without telling a majority; a later read may find less (NNAR2
+//! fails). Twin "waits for all": a client waits for all servers (safe; once a server has stopped it waits for ever, NNAR1
 //! fails).
 //!
 //! # Cost
@@ -53,12 +54,14 @@ impl Parameters {
     }
 }
 
-/// The broken twin.
+/// The broken twins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Defect {
     /// A read returns without a second phase.
     NoWriteBack,
+    /// A client waits for all servers: safe, and not live once one has stopped.
+    WaitsForAll,
 }
 
 roles! {
@@ -241,7 +244,7 @@ impl<V: Value> Client<V> {
         let Phase::Query { request, heard, latest } = &mut self.phase else { return };
         heard.insert(server);
         latest.adopt(tagged);
-        if heard.len() < ctx.group().majority() {
+        if heard.len() < quorum(self.defect, ctx.group()) {
             return;
         }
         let latest = std::mem::take(latest);
@@ -273,9 +276,14 @@ impl<V: Value> Client<V> {
     fn on_update_ack(&mut self, server: ProcessId, ctx: &mut impl Context<Self>) {
         let Phase::Update { returns, acks } = &mut self.phase else { return };
         acks.insert(server);
-        if acks.len() >= ctx.group().majority() {
+        if acks.len() >= quorum(self.defect, ctx.group()) {
             ctx.indicate(returns.clone());
             self.begin(ctx);
         }
     }
+}
+
+/// How many servers a phase waits for: any two majorities meet, and one is correct.
+fn quorum(defect: Option<Defect>, servers: Group) -> usize {
+    if defect == Some(Defect::WaitsForAll) { servers.count as usize } else { servers.majority() }
 }

@@ -103,6 +103,24 @@ where
     replays(setting, &report)
 }
 
+/// The length of a run to a loop in which `id` is owed for ever, where all of `safe` holds: the answer of a twin that is
+/// safe and not live.
+#[track_caller]
+pub(crate) fn stuck<P, M>(setting: &Setting<P>, monitor: &M, id: &str, safe: &[&str]) -> usize
+where
+    P: Process,
+    M: Monitor<P::Request, P::Indication>,
+{
+    let report = explore(setting, monitor);
+    assert!(report.complete && matches!(report.verdict(id), Verdict::Violated { .. }), "{report}");
+    for property in safe {
+        assert_eq!(*report.verdict(property), Verdict::Holds, "{report}");
+    }
+    let lasso = report.counterexample.as_ref().and_then(|found| found.cycle_from).expect("a lasso");
+    assert!(lasso <= replays(setting, &report));
+    lasso
+}
+
 pub(crate) fn story<P: Process>(report: &Report<P>) -> String {
     let Some(c) = &report.counterexample else { return String::new() };
     let lines = c.moves.iter().map(|m| match m.cut {

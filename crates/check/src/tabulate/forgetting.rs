@@ -3,7 +3,8 @@
 //! A process does not *heed* a message if its delivery does nothing but take it from the network. A message is **dead** where
 //! its receiver heeds it neither in the state it is in nor in any that it may come to. A dead message enables nothing and
 //! changes nothing, so two states that differ in dead messages have the same runs, but for deliveries that do nothing:
-//! what is observed is the same (a bisimulation). Many a protocol leaves most of its messages behind: votes for a ballot that
+//! what is observed is the same (a bisimulation), and so is what happens for ever: that a dead message must be delivered in the
+//! end is asked of no loop that matters, since its delivery does nothing. Many a protocol leaves most of its messages behind: votes for a ballot that
 //! was given up, a third answer where two were enough.
 //!
 //! What a process may come to is not known before it is explored, so deadness is **assumed** where no state that is known

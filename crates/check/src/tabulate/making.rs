@@ -300,7 +300,7 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Maker<'_, P, M> {
         let fairness = match cut {
             // a crash is never fair, not even inside the handler of a fair choice
             Some(_) => Fairness::Unfair,
-            None => world.fairness(&self.tables, choice),
+            None => world.fairness(laws, &self.tables, choice),
         };
         let number = self.classes.intern(choice.clone()).0;
         let called = Move { choice: choice.clone(), draws: Vec::new(), cut };

@@ -136,8 +136,9 @@ impl<P: Process, M: Clone> Moment<P, M> {
 
     /// Whether a debt does not count, since a process that it speaks of is faulty.
     pub(super) fn is_void(&self, setting: &Setting<P>, debt: &Obligation) -> bool {
-        let rest = &self.world.rest;
-        rest.stopped.union(&rest.lying).any(|&seat| debt.among.contains(setting.seating.identity(seat)))
+        let (rest, seating) = (&self.world.rest, &setting.seating);
+        let mut faulty = rest.stopped.union(&rest.lying).map(|&seat| seating.identity(seat));
+        faulty.any(|p| debt.among.contains(p)) || seating.twinned().any(|p| debt.among.contains(p))
     }
 }
 

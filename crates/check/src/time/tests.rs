@@ -214,6 +214,33 @@ fn any_copy_may_be_lost_and_the_oldest_arrives_first() {
     assert_eq!(left, [(arrives, vec![2]), (lost, vec![2]), (lost, vec![1]), ("1ns pass", vec![0, 1])]);
 }
 
+/// Who may be first where messages arrive within these, may be where they may arrive sooner or later.
+#[test]
+fn what_may_happen_in_less_time_may_happen_in_more() {
+    let ranges = (0..=3).flat_map(|min| (min..=3).map(move |max| (min, max)));
+    let kinds = [TimingKind::Synchronous, TimingKind::PartiallySynchronous];
+    let worlds: Vec<_> = ranges
+        .flat_map(|delays| kinds.map(|kind| (delays, kind)))
+        .map(|(delays, kind)| {
+            let mut environment = environment(delays, 0, 0);
+            environment.timing.kind = kind;
+            environment.timing.bounds = Some(Bounds { delay: ns(3), step: ns(0), drift_ppm: 0 });
+            let first = |first| firsts(&timed(&race(environment.clone(), first, 1)).ticking(ns(1)).unwrap());
+            ([1, 2, 3, 4].map(first), environment)
+        })
+        .collect();
+    let mut strict = 0;
+    for (more, weaker) in &worlds {
+        for (less, _) in worlds.iter().filter(|(_, e)| e.refines(weaker)) {
+            for (less, more) in less.iter().zip(more) {
+                assert!(less.0 <= more.0 && less.1 <= more.1, "{weaker:?}");
+            }
+            strict += usize::from(less != more);
+        }
+    }
+    assert!(strict > 0);
+}
+
 #[test]
 fn what_has_no_meaning_in_discrete_time_is_refused() {
     let refused = |change: fn(&mut Environment)| {

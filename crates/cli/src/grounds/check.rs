@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 pub use synod_check::Options;
 use synod_check::{Control, Engine, Progress, Store};
 use synod_kernel::trace::digest;
-use synod_kernel::{Environment, Setting};
+use synod_kernel::{Environment, Keeping, Setting};
 use synod_properties::{Algorithm, GroundKind, Kind, Monitor, Property};
 
 /// Tells a watch how far a check has come, and asks it whether to go on.
@@ -93,6 +93,20 @@ pub fn refuse_unfit(options: &Options, properties: &[Property]) -> Result<(), Er
     })
 }
 
+/// Where nothing can be forgotten, that is refused.
+fn refuse_to_forget(options: &Options, environment: &Environment) -> Result<(), Error> {
+    let fits = options.engine == Engine::Tabulating && Keeping::of(&environment.links) == Keeping::Bag;
+    if !options.forget || fits {
+        return Ok(());
+    }
+    Err(Error::Arguments {
+        what: "--forget has no effect here".to_owned(),
+        hint: "it is for the tabulating engine, and for links that keep every copy of a message, in no \
+               order"
+            .to_owned(),
+    })
+}
+
 /// How states were known again, and what each took: the strength of a verdict.
 pub fn known(store: Store, states: u64, memory: u64) -> String {
     known_with(store.omission(states), store, states, memory)
@@ -116,6 +130,7 @@ pub fn check<A: Algorithm>(world: &World, options: &Options, watch: &Watch) -> R
     let setting = setting::<A>(world)?;
     let monitor = A::monitor(&world.scale);
     refuse_unfit(options, &monitor.properties())?;
+    refuse_to_forget(options, &setting.environment)?;
     let options = &Options { subject: subject::<A>(world, &setting, options), ..options.clone() };
     let started = Instant::now();
     let found = synod_check::check(&setting, &monitor, A::measure, options, &mut telling(watch));
@@ -251,6 +266,11 @@ fn not_explored<A: Algorithm>(environment: &Environment, options: &Options) -> V
     }
     let mut notes = vec![format!("not explored: {}", beyond.join("; "))];
     notes.extend(safety_alone(options));
+    if options.forget {
+        let what = "forgotten: messages that their receivers never heed, in whatever state they may come to; states that \
+                    differ in those alone are counted once";
+        notes.push(what.to_owned());
+    }
     if options.engine == Engine::Reference {
         notes.push("by the reference engine: plain values".to_owned());
     }

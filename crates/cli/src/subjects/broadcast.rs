@@ -73,5 +73,8 @@ broadcasts! {
         [Twin::new("no-relay", "RB4", "what is delivered is not relayed")];
     /// Majority-ack uniform reliable broadcast.
     MajorityAck: MajorityAckBroadcast, majority_ack, "majority-ack-broadcast", "majority_ack.rs", uniform,
-        [Twin::new("delivers-on-first-ack", "URB4", "it delivers on the first acknowledgement instead of a majority's")];
+        [
+            Twin::new("delivers-on-first-ack", "URB4", "it delivers on the first acknowledgement instead of a majority's"),
+            Twin::new("waits-for-all", "URB1", "it delivers what all have acknowledged, of whom one may have stopped")
+        ];
 }

@@ -25,10 +25,20 @@ impl Algorithm for Abd {
 
     const NAME: &'static str = "abd";
     const PAGE: &'static str = include_str!("../../../algorithms/src/registers/abd.rs");
-    const TWINS: &'static [Twin] = &[Twin {
-        requests: Some(4),
-        ..Twin::new("no-write-back", "NNAR2", "a read returns what it found without telling a majority")
-    }];
+    const TWINS: &'static [Twin] = &[
+        Twin {
+            requests: Some(4),
+            ..Twin::new("no-write-back", "NNAR2", "a read returns what it found without telling a majority")
+        },
+        Twin {
+            requests: Some(1),
+            ..Twin::new(
+                "waits-for-all",
+                "NNAR1",
+                "a client waits for all servers, of which one may have stopped",
+            )
+        },
+    ];
 
     fn scale(ground: GroundKind) -> Scale {
         match ground {

@@ -110,13 +110,17 @@ fn losses_and_duplications_are_spent() {
 
 #[test]
 fn a_stubborn_link_delivers_again_and_again() {
-    let setting = setting(with_links(2, LinkBase::Stubborn), &[&[&[Act::Send(1, 7)]]]);
-    let mut run = Run::started(&setting);
-    run.take(ask(0));
-    for _ in 0..3 {
-        assert_eq!(told(&run.take(deliver(0, 1, 7))), [Told::Heard(ProcessId(0), 7)]);
+    for ignored_stay in [false, true] {
+        let mut e = with_links(2, LinkBase::Stubborn);
+        e.links.ignored_stay = ignored_stay;
+        let setting = setting(e, &[&[&[Act::Send(1, 7)]]]);
+        let mut run = Run::started(&setting);
+        run.take(ask(0));
+        for _ in 0..3 {
+            assert_eq!(told(&run.take(deliver(0, 1, 7))), [Told::Heard(ProcessId(0), 7)]);
+        }
+        assert!(!run.may(&lose(0, 1, 7)));
     }
-    assert!(!run.may(&lose(0, 1, 7)));
 }
 
 #[test]
@@ -277,7 +281,7 @@ fn a_fair_run_delivers_recovers_heals_and_writes_but_owes_nobody_a_fault() {
     run.take_all([ask(0), crash(1, false, 0, false), Choice::Sever { links: links_of(&[0], &[1], true) }]);
     let rep = synod_kernel::InPlace::new(&setting, synod_kernel::Script::default());
     let world = run.0.world();
-    let of = |c: &PuppetChoice| world.fairness(&rep, c);
+    let of = |c: &PuppetChoice| world.fairness((&setting).into(), &rep, c);
     for fair in [recover(1), Choice::Heal, sync(0), fire(0, 4), deliver(0, 1, 1)] {
         assert_eq!(of(&fair), Fairness::Fair, "{fair}");
     }

@@ -121,7 +121,7 @@ fn lies_are_no_fair_choice_and_are_faults() {
     let run = second_lies(&setting);
     let rep = synod_kernel::InPlace::new(&setting, synod_kernel::Script::default());
     for choice in [corrupt(0), lie(1, 0, 7)] {
-        assert_eq!(run.0.world().fairness(&rep, &choice), Fairness::Unfair);
+        assert_eq!(run.0.world().fairness((&setting).into(), &rep, &choice), Fairness::Unfair);
         assert!(choice.is_fault());
     }
     assert_eq!((corrupt(0).handler_seat(), lie(1, 0, 7).handler_seat()), (None, Some(seat(0))));

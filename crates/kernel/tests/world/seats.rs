@@ -1,8 +1,10 @@
 //! Worlds are indexed by seat: twins are two seats of one identity, each with its audience.
 
 use crate::puppet::*;
-use synod_kernel::{Observed, Seating, Setting};
-use synod_model::ProcessId;
+use std::collections::BTreeSet;
+use synod_kernel::trace::Recorder;
+use synod_kernel::{Budget, Choice, Fairness, InPlace, Observed, Script, Seating, Setting};
+use synod_model::{Effect, ProcessId};
 
 fn twinned() -> (Setting<Puppet>, synod_kernel::SeatId) {
     let everybody: &[Act] = &[Act::Send(0, 5), Act::Send(1, 5), Act::Send(2, 5)];
@@ -21,7 +23,8 @@ fn a_twin_has_its_process_identity_and_a_seat_of_its_own() {
     let mut run = Run::started(&setting);
     assert_eq!(sent(&run.take(ask(2))), [(0, 6), (3, 6)], "what is sent to a process reaches both its seats");
     let heard = run.take(deliver(2, 3, 6));
-    assert_eq!(heard.observed, [Observed::Indication(ProcessId(0), Told::Heard(ProcessId(2), 6))]);
+    assert!(matches!(heard.effects[..], [Effect::Indicate { indication: Told::Heard(ProcessId(2), 6), .. }]));
+    assert_eq!(heard.observed, [], "what twins tell is nobody's business");
 }
 
 #[test]
@@ -38,6 +41,53 @@ fn each_twin_reaches_its_audience_under_one_identity() {
         [Told::Heard(ProcessId(0), 5)],
         "p2 cannot tell them apart"
     );
+}
+
+#[test]
+fn who_has_a_twin_is_observed_to_be_the_adversarys_and_in_nothing_else() {
+    let (setting, twin) = twinned();
+    let mut run = Run(Recorder::new(&setting));
+    let mut started = |i| run.take(Choice::Init { seat: seat(i) }).observed;
+    assert_eq!(started(0), [Observed::Corrupt(ProcessId(0))]);
+    assert_eq!([started(1), started(2), started(3)], [[], [], []], "its twin is no other");
+    assert_eq!(run.take(ask(twin.0)).observed, []);
+    assert_eq!(run.take(ask(2)).observed.len(), 1);
+}
+
+/// The audience of a message is chosen anew: each may be withheld from each of those whom it goes to, while the budget
+/// lasts.
+#[test]
+fn messages_to_and_from_twins_may_be_withheld() {
+    let (mut setting, twin) = twinned();
+    let mut run = Run::started(&setting);
+    run.take_all([ask(0), ask(2)]);
+    assert!(!run.may(&lose(0, 1, 5)), "fixed audiences");
+    setting.seating.withhold(Budget::AtMost(2));
+    let mut run = Run::started(&setting);
+    run.take_all([ask(0), ask(twin.0), ask(2)]);
+    let losses = run.picks(|choice| match choice {
+        Choice::Lose { from, to, .. } => Some((from.0, to.0)),
+        _ => None,
+    });
+    let all: BTreeSet<_> =
+        [0, 3].iter().flat_map(|&a| (0..4).map(move |b| (a, b))).chain([(2, 0), (2, 3)]).collect();
+    assert_eq!(losses, all, "and none between others");
+    run.take_all([lose(0, 1, 5), lose(2, 3, 6)]);
+    assert!(!run.may(&lose(0, 2, 5)), "two were withheld");
+    let text = serde_json::to_string(&setting).expect("plain data");
+    assert_eq!(serde_json::from_str::<Setting<Puppet>>(&text).expect("it reads back"), setting);
+}
+
+#[test]
+fn nothing_that_twins_do_say_or_hear_is_fair() {
+    let (setting, _) = twinned();
+    let mut run = Run::started(&setting);
+    run.take_all([ask(0), ask(2)]);
+    let rep = InPlace::new(&setting, Script::default());
+    let fairness = |choice| run.0.world().fairness((&setting).into(), &rep, &choice);
+    assert_eq!(fairness(deliver(0, 1, 5)), Fairness::Unfair);
+    assert_eq!(fairness(deliver(2, 3, 6)), Fairness::Unfair);
+    assert_eq!(fairness(deliver(1, 2, 5)), Fairness::Fair);
 }
 
 #[test]

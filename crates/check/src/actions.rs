@@ -1,18 +1,17 @@
-//! How often the actions of a system were enabled, and what came of them: a pass of its own, so that a search pays
-//! nothing for it.
+//! How often the actions of a system were enabled, and what came of them.
 
 use crate::coverage::Unreached;
-use crate::fingerprint::{Print, Printer, print_of};
+use crate::pass::every_state;
 use crate::system::System;
-use hashbrown::HashSet;
-use std::collections::{BTreeMap, VecDeque};
-use std::fmt::{self, Write};
-use std::hash::BuildHasherDefault;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
+use synod_kernel::kinds::{kind, kinds};
 
-/// What came of the actions of one kind: those whose `Debug` text begins with the same word, as the variants of an enum do.
+/// What came of the actions of one kind: of one variant (`synod_kernel::kinds`).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ActionCount {
-    /// The word; one that [`System::actions`] names is here even if no such action was ever enabled.
+    /// Its name; every kind that the type has is here, even if no such action was ever enabled.
     pub kind: String,
     /// How many steps of this kind leave a state, over all states.
     pub enabled: u64,
@@ -22,44 +21,55 @@ pub struct ActionCount {
     pub found: u64,
 }
 
-type Set = HashSet<Print, BuildHasherDefault<Printer>>;
+/// The kinds of actions of a type, with what came of each.
+pub(crate) struct Kinds(BTreeMap<String, ActionCount>);
 
-/// Counts the actions of a system in all of its states, by kind; nothing if there are more than `states_max` states. States are
-/// known by 128 bits of their fingerprints.
-pub fn count_actions<S: System>(system: &S, states_max: usize) -> Option<Vec<ActionCount>> {
-    let mut kinds: BTreeMap<String, ActionCount> = BTreeMap::new();
-    for &kind in system.actions() {
-        kinds.insert(kind.to_owned(), ActionCount { kind: kind.to_owned(), ..ActionCount::default() });
+impl Kinds {
+    /// Those of a type, none enabled yet.
+    pub(crate) fn of<A: Serialize + DeserializeOwned>() -> Self {
+        Self(kinds::<A>().into_iter().map(|kind| (kind.clone(), ActionCount::of(&kind))).collect())
     }
-    let (mut seen, mut waiting) = (Set::default(), VecDeque::new());
-    system.initial(&mut |state| {
-        if system.within(&state) && seen.insert(print_of(&state)) {
-            waiting.push_back(state);
-        }
-    });
-    let mut word = String::new();
-    while let Some(state) = waiting.pop_front() {
-        if seen.len() > states_max {
-            return None;
-        }
-        system.steps(&state, &mut |action, next| {
-            first_word(&action, &mut word);
-            if !kinds.contains_key(&word) {
-                kinds.insert(word.clone(), ActionCount { kind: word.clone(), ..ActionCount::default() });
-            }
-            let count = kinds.get_mut(&word).expect("it was put there");
-            count.enabled += 1;
-            count.changing += u64::from(next != state);
-            if system.within(&next) && seen.insert(print_of(&next)) {
-                count.found += 1;
-                waiting.push_back(next);
-            }
+
+    /// Takes note of an action that is enabled.
+    pub(crate) fn note(&mut self, action: &impl Serialize, changes: bool) -> &mut ActionCount {
+        // what cannot be written has no kind: all of that is taken as one
+        let kind = kind(action).unwrap_or_default();
+        let count = self.0.entry(kind).or_insert_with_key(|kind| ActionCount::of(kind));
+        count.enabled += 1;
+        count.changing += u64::from(changes);
+        count
+    }
+
+    /// What is amiss with them.
+    pub(crate) fn unreached(&self) -> Vec<Unreached> {
+        self.0.values().filter_map(ActionCount::unreached).collect()
+    }
+}
+
+/// Counts the actions of a system in all of its states, by kind; nothing if there are more than `states_max` states. A pass
+/// of its own.
+pub fn count_actions<S>(system: &S, states_max: usize) -> Option<Vec<ActionCount>>
+where
+    S: System<Action: Serialize + DeserializeOwned>,
+{
+    let mut kinds = Kinds::of::<S::Action>();
+    let mut initial = Vec::new();
+    system.initial(&mut |state| initial.push(state));
+    initial.retain(|state| system.within(state));
+    every_state(initial, states_max, |state, reach| {
+        system.steps(state, &mut |action, next| {
+            let count = kinds.note(&action, next != *state);
+            count.found += u64::from(system.within(&next) && reach(next));
         });
-    }
-    Some(kinds.into_values().collect())
+    })?;
+    Some(kinds.0.into_values().collect())
 }
 
 impl ActionCount {
+    fn of(kind: &str) -> Self {
+        Self { kind: kind.to_owned(), ..Self::default() }
+    }
+
     /// What is amiss with actions of this kind, if anything is.
     pub fn unreached(&self) -> Option<Unreached> {
         match self {
@@ -70,39 +80,20 @@ impl ActionCount {
     }
 }
 
-/// Writes the first word of a value's `Debug` text, and no more.
-fn first_word(value: &impl fmt::Debug, word: &mut String) {
-    struct FirstWord<'a>(&'a mut String);
-
-    impl Write for FirstWord<'_> {
-        fn write_str(&mut self, text: &str) -> fmt::Result {
-            let end = text.find(|c: char| !(c.is_alphanumeric() || c == '_'));
-            self.0.push_str(&text[..end.unwrap_or(text.len())]);
-            // an error is what keeps the rest from being written
-            if end.is_some() { Err(fmt::Error) } else { Ok(()) }
-        }
-    }
-
-    word.clear();
-    let _ = write!(FirstWord(word), "{value:?}");
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::system::{Claim, System};
+    use crate::system::Claim;
+    use serde::Deserialize;
 
     /// Counts to nine; an action that stays where it is, one that comes to nothing new, and one that is never enabled.
     struct Counter;
 
-    #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
     enum Act {
-        Up {
-            by: u8,
-        },
+        Up { by: u8 },
         Back(u8),
         Stay,
-        #[expect(dead_code, reason = "what is never enabled")]
         Never,
     }
 
@@ -125,9 +116,6 @@ mod tests {
         fn within(&self, state: &u8) -> bool {
             *state < 10
         }
-        fn actions(&self) -> &'static [&'static str] {
-            &["Up", "Back", "Stay", "Never"]
-        }
     }
 
     #[test]
@@ -149,19 +137,5 @@ mod tests {
         let told: Vec<_> = counted.iter().filter_map(ActionCount::unreached).map(|u| u.to_string()).collect();
         assert_eq!(told, ["action `Never` never enabled", "action `Stay` enabled, changes nothing"]);
         assert_eq!(count_actions(&Counter, 9), None, "there are more states");
-    }
-
-    #[test]
-    fn a_kind_is_the_first_word_and_no_more_is_written() {
-        let mut word = String::new();
-        let mut of = |value: &dyn fmt::Debug| {
-            first_word(&value, &mut word);
-            word.clone()
-        };
-        assert_eq!(of(&Act::Back(3)), "Back");
-        assert_eq!(of(&Act::Up { by: 3 }), "Up");
-        assert_eq!(of(&17_u8), "17");
-        assert_eq!(of(&(1, 2)), "");
-        assert_eq!(of(&"two words"), "");
     }
 }

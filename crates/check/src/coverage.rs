@@ -1,11 +1,11 @@
 //! What of an algorithm, and of its environment, no explored run came to.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fmt;
 use synod_kernel::kinds::{kind, kinds};
-use synod_kernel::{Budget, Budgets, Choice, Cut, Environment};
+use synod_kernel::{Budget, Budgets, Choice, Cut, Environment, Script};
 use synod_model::oracle::OracleKind;
-use synod_model::{Process, Value};
+use synod_model::{DrawKind, Process, Value};
 
 /// Something that no explored run came to: of values, a kind by its name (`synod_kernel::kinds`).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,6 +22,14 @@ pub enum Unreached {
     Fired(String),
     /// No indication of this kind is ever given.
     Indicated(String),
+    /// Requests of this kind are handled, and nothing ever comes of one: neither another state nor an effect.
+    RequestIgnored(String),
+    /// Messages of this kind are handled, and nothing ever comes of one.
+    MessageIgnored(String),
+    /// Timers of this kind fire, and nothing ever comes of one.
+    TimerIgnored(String),
+    /// The model grants a coin, and no run tosses it.
+    Coin,
     /// Processes may restart, and none ever recovers.
     Recovery,
     /// A fault that the environment grants, and that no run has.
@@ -41,8 +49,12 @@ impl fmt::Display for Unreached {
             Self::Set(kind) => ("timer", kind, "never set"),
             Self::Fired(kind) => ("timer", kind, "set, never fired"),
             Self::Indicated(kind) => ("indication", kind, "never given"),
+            Self::RequestIgnored(kind) => ("request", kind, "handled, always ignored"),
+            Self::MessageIgnored(kind) => ("message", kind, "handled, always ignored"),
+            Self::TimerIgnored(kind) => ("timer", kind, "fired, always ignored"),
             Self::Action(kind) => ("action", kind, "never enabled"),
             Self::Idle(kind) => ("action", kind, "enabled, changes nothing"),
+            Self::Coin => return f.write_str("coin granted, never tossed"),
             Self::Recovery => return f.write_str("recovery never handled"),
             Self::Fault(fault) => return write!(f, "{fault} granted, never possible"),
         };
@@ -53,19 +65,45 @@ impl fmt::Display for Unreached {
     }
 }
 
-/// The kinds of the values of one type that were seen.
+/// The kinds of the values of one type that were seen; whether anything came of one.
 #[derive(Default)]
-pub(crate) struct Seen(BTreeSet<String>);
+pub(crate) struct Seen(BTreeMap<String, bool>);
 
 impl Seen {
-    pub(crate) fn of<T: Value>(values: impl Iterator<Item = T>) -> Self {
-        Self(values.filter_map(|value| kind(&value)).collect())
+    pub(crate) fn of<T: Value>(values: impl IntoIterator<Item = T>) -> Self {
+        Self::with(values.into_iter().map(|value| (value, true)))
+    }
+
+    /// The same of values with whether anything came of each.
+    pub(crate) fn with<T: Value>(values: impl IntoIterator<Item = (T, bool)>) -> Self {
+        let mut seen = Self::default();
+        for (value, came) in values {
+            if let Some(kind) = kind(&value) {
+                *seen.0.entry(kind).or_default() |= came;
+            }
+        }
+        seen
     }
 
     /// The kinds of the type that are not among these.
     fn missing<T: Value>(&self) -> impl Iterator<Item = String> {
-        kinds::<T>().into_iter().filter(|kind| !self.0.contains(kind))
+        kinds::<T>().into_iter().filter(|kind| !self.0.contains_key(kind))
     }
+
+    /// The kinds that are here, and not among `others`.
+    fn but(&self, others: &Self) -> impl Iterator<Item = String> {
+        self.0.keys().filter(|kind| !others.0.contains_key(*kind)).cloned()
+    }
+
+    /// Those of which nothing ever came.
+    fn ignored(&self) -> impl Iterator<Item = String> {
+        self.0.iter().filter(|(_, came)| !**came).map(|(kind, _)| kind.clone())
+    }
+}
+
+/// Whether a coin is among what was drawn.
+pub(crate) fn is_tossed(draws: &Script) -> bool {
+    draws.asked().iter().any(|draw| draw.kind() == DrawKind::Coin)
 }
 
 const OUTPUT: &str = "output of an oracle";
@@ -140,19 +178,31 @@ pub(crate) struct Covered {
     pub(crate) fired: Seen,
     pub(crate) indicated: Seen,
     pub(crate) recovered: bool,
+    pub(crate) coin: bool,
     pub(crate) faults: Faults,
 }
 
 impl Covered {
-    /// What they did not come to.
+    /// What they did not come to, of an algorithm with these requests, messages, timers and indications.
+    pub(crate) fn values<Q: Value, M: Value, T: Value, I: Value>(&self) -> Vec<Unreached> {
+        let mut all: Vec<Unreached> = self.requests.missing::<Q>().map(Unreached::Request).collect();
+        all.extend(self.requests.ignored().map(Unreached::RequestIgnored));
+        all.extend(self.sent.missing::<M>().map(Unreached::Sent));
+        all.extend(self.sent.but(&self.handled).map(Unreached::Handled));
+        all.extend(self.handled.ignored().map(Unreached::MessageIgnored));
+        all.extend(self.set.missing::<T>().map(Unreached::Set));
+        all.extend(self.set.but(&self.fired).map(Unreached::Fired));
+        all.extend(self.fired.ignored().map(Unreached::TimerIgnored));
+        all.extend(self.indicated.missing::<I>().map(Unreached::Indicated));
+        all
+    }
+
+    /// What they did not come to, of an algorithm in this environment.
     pub(crate) fn unreached<P: Process>(&self, environment: &Environment) -> Vec<Unreached> {
-        let but = |seen: &Seen, kinds: &Seen| Seen(kinds.0.difference(&seen.0).cloned().collect());
-        let mut all: Vec<Unreached> = self.requests.missing::<P::Request>().map(Unreached::Request).collect();
-        all.extend(self.sent.missing::<P::Message>().map(Unreached::Sent));
-        all.extend(but(&self.handled, &self.sent).0.into_iter().map(Unreached::Handled));
-        all.extend(self.set.missing::<P::Timer>().map(Unreached::Set));
-        all.extend(but(&self.fired, &self.set).0.into_iter().map(Unreached::Fired));
-        all.extend(self.indicated.missing::<P::Indication>().map(Unreached::Indicated));
+        let mut all = self.values::<P::Request, P::Message, P::Timer, P::Indication>();
+        if environment.oracles.granted.contains(&OracleKind::LocalCoin) && !self.coin {
+            all.push(Unreached::Coin);
+        }
         if environment.failures.restarts.any() && !self.recovered {
             all.push(Unreached::Recovery);
         }

@@ -20,6 +20,8 @@ mod intern;
 mod judged;
 mod older;
 mod parallel;
+mod partial_order;
+mod pass;
 mod plain;
 mod reference;
 mod report;
@@ -40,13 +42,16 @@ mod tested;
 mod tests;
 pub mod time;
 mod visited;
+mod witness;
 mod worlds;
 
 pub use actions::{ActionCount, count_actions};
 pub use coverage::Unreached;
+pub use partial_order::no_partial_order;
 pub use plain::{SystemReport, SystemRun, check_system};
 pub use report::{
-    Control, Counterexample, DETERMINISM, Engine, NO_PANIC, Options, Order, Progress, Report, SYMMETRY, Store,
+    Control, Counterexample, DETERMINISM, Engine, Measure, NO_PANIC, Options, Order, Progress, Report,
+    SYMMETRY, Store,
 };
 pub use shape::Part;
 

@@ -1,12 +1,13 @@
 //! Exploring a plain transition system.
 
 use crate::fair::{Answer, Bits, Class, Fairness, Temporal, refute};
-use crate::fingerprint::{Print, print_of};
+use crate::fingerprint::{Print, print_of, scatter};
 use crate::intern::Kept;
 use crate::report::{Control, Options, Progress, SYMMETRY, Store};
 use crate::search::{Ended, Found, Steps, search};
 use crate::space::{Edge, Exact, Missing, Run, Space, Start};
 use crate::system::{Justice, Predicate, Says, System};
+use std::hash::{Hash, Hasher};
 use synod_properties::{Kind, Property, Verdict, Violation};
 
 /// What a check of a system answers.
@@ -16,7 +17,8 @@ pub struct SystemReport<S: System> {
     pub verdicts: Vec<(Property, Verdict)>,
     /// Distinct initial states.
     pub initial: u64,
-    /// Distinct states.
+    /// Distinct states. Of a swarm that is not complete: those that each of its searches visited, summed up, so that a
+    /// state that several visited is counted several times.
     pub states: u64,
     /// Successors computed, with the initial states, those seen before and those that are the same state.
     pub generated: u64,
@@ -32,6 +34,8 @@ pub struct SystemReport<S: System> {
     pub memory: u64,
     /// A run for each claim that is broken: of safety, the first one found; of liveness, each.
     pub counterexamples: Vec<SystemRun<S>>,
+    /// Whether no run breaks a claim of safety that is shorter than the one that was found, as far as this is known.
+    pub shortest: bool,
 }
 
 /// A run of a system.
@@ -85,6 +89,52 @@ struct Plain<'a, S: System> {
     ends: Vec<(usize, Predicate<S>)>,
     goals: Vec<(usize, Predicate<S>)>,
     properties: Vec<Property>,
+}
+
+/// Tells the parts of a value: the words and bytes that it is hashed by, each with its place.
+struct Parts<'a> {
+    each: &'a mut dyn FnMut(u64),
+    place: u64,
+}
+
+impl Parts<'_> {
+    fn word(&mut self, word: u64) {
+        (self.each)(scatter(scatter(word) ^ self.place));
+        self.place += 1;
+    }
+}
+
+impl Hasher for Parts<'_> {
+    fn finish(&self) -> u64 {
+        self.place
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.word(u64::from(byte));
+        }
+    }
+
+    fn write_u16(&mut self, i: u16) {
+        self.word(u64::from(i));
+    }
+
+    fn write_u32(&mut self, i: u32) {
+        self.word(u64::from(i));
+    }
+
+    fn write_u64(&mut self, i: u64) {
+        self.word(i);
+    }
+
+    fn write_u128(&mut self, i: u128) {
+        self.word(i as u64);
+        self.word((i >> 64) as u64);
+    }
+
+    fn write_usize(&mut self, i: usize) {
+        self.word(i as u64);
+    }
 }
 
 impl<'a, S: System> Plain<'a, S> {
@@ -224,6 +274,19 @@ impl<S: System> Space for Plain<'_, S> {
         self.first_broken(&self.ends, state)
     }
 
+    fn judges_ends(&self) -> bool {
+        !self.ends.is_empty()
+    }
+
+    fn distance(&self, state: &S::State) -> u64 {
+        let unreached = || self.goals.iter().filter(|(_, holds)| !holds(self.system, state)).count() as u64;
+        self.system.distance(state).unwrap_or_else(unreached)
+    }
+
+    fn parts(&self, state: &S::State, each: &mut dyn FnMut(u64)) {
+        state.hash(&mut Parts { each, place: 0 });
+    }
+
     fn class(&self, step: &(S::State, u64)) -> u64 {
         step.1
     }
@@ -271,6 +334,7 @@ pub fn check_system<S: System>(
         store: options.store_for(&found.space.properties()),
         memory: found.memory,
         counterexamples,
+        shortest: found.shortest,
     }
 }
 

@@ -62,7 +62,7 @@ impl<P: Process> Ground<Scripted<'_, P>> for Landing<'_, P> {
 /// What one run of a handler was: the draws it made, the effects it had.
 pub(crate) struct Ran<P: Process> {
     pub(crate) script: Script,
-    effects: Vec<EffectOf<P>>,
+    pub(crate) effects: Vec<EffectOf<P>>,
 }
 
 impl<P: Process> Ran<P> {
@@ -379,6 +379,21 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Space for Reference<'_, 
 
     fn broken_end(&self, _: &Concrete<P, M>) -> Option<Violation> {
         None
+    }
+
+    fn distance(&self, state: &Concrete<P, M>) -> u64 {
+        state.monitor.distance()
+    }
+
+    fn parts(&self, state: &Concrete<P, M>, each: &mut dyn FnMut(u64)) {
+        for seat in state.world.seats.iter().enumerate() {
+            each(print_of(&seat) as u64);
+        }
+        for envelope in state.network.copies() {
+            each(print_of(&("in flight", envelope.to, envelope.from, &envelope.message)) as u64);
+        }
+        each(print_of(&state.world.rest) as u64);
+        each(print_of(&state.monitor) as u64);
     }
 
     fn class(&self, step: &Self::Step) -> u64 {

@@ -59,6 +59,74 @@ pub enum Order {
         /// The most steps of each.
         length: u32,
     },
+    /// The state first that a measure puts first, of those the least deep, of those the one found first. Every state is
+    /// visited once, so that it is complete when it ends. By one thread.
+    Guided {
+        /// What it goes by.
+        by: Measure,
+    },
+    /// Many small searches, the newest state first, that differ: each takes the steps out of a state in an order of its own,
+    /// within a bound on the depth of its own (Holzmann, Joshi, Groce 2008). What it answers is a function of the seed and of
+    /// the number of searches: what is told to be broken is what the first of them breaks that breaks anything.
+    Swarm {
+        /// The seed.
+        seed: u64,
+        /// How many searches.
+        searches: u64,
+        /// How many states each may visit, about.
+        states_each: u64,
+    },
+}
+
+/// What a guided search goes by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Measure {
+    /// What is new first: of the parts of a state - in a world of processes the state of each process, each message in
+    /// flight, the monitor, what is left of the environment's budgets; in a system the words that its state is hashed
+    /// by, each at its place - the one that fewest states before it had.
+    #[default]
+    Coverage,
+    /// What is near first: by [`System::distance`](crate::system::System::distance), or else by how many goals a state
+    /// does not reach; in a world of processes by [`Monitor::distance`](synod_properties::Monitor::distance).
+    Distance,
+}
+
+impl Order {
+    /// Its name, in kebab-case.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::BreadthFirst => "breadth-first",
+            Self::DepthFirst => "depth-first",
+            Self::Deepening => "deepening",
+            Self::Walks { .. } => "walks",
+            Self::Guided { .. } => "guided",
+            Self::Swarm { .. } => "swarm",
+        }
+    }
+
+    /// Whether the first run found that breaks a property of safety is a shortest one.
+    pub fn finds_shortest(self) -> bool {
+        matches!(self, Self::BreadthFirst | Self::Deepening)
+    }
+}
+
+impl fmt::Display for Order {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BreadthFirst | Self::DepthFirst => f.write_str(self.name()),
+            Self::Deepening => f.write_str("depth-first within a bound on the depth that grows"),
+            Self::Walks { seed, walks, length } => {
+                write!(f, "{walks} random walks of at most {length} steps (seed {seed})")
+            }
+            Self::Guided { by: Measure::Coverage } => f.write_str("guided by coverage: what is new first"),
+            Self::Guided { by: Measure::Distance } => f.write_str("guided by distance: what is near first"),
+            Self::Swarm { seed, searches, states_each } => {
+                let searches =
+                    if *searches == 1 { "1 search".to_owned() } else { format!("{searches} searches") };
+                write!(f, "a swarm of {searches}, each of about {states_each} states at most (seed {seed})")
+            }
+        }
+    }
 }
 
 /// What a check is asked.
@@ -202,7 +270,8 @@ pub enum Control {
 pub struct Report<P: Process> {
     /// Each property with its verdict.
     pub verdicts: Vec<(Property, Verdict)>,
-    /// Distinct states.
+    /// Distinct states. Of a swarm that is not complete: those that each of its searches visited, summed up, so that a
+    /// state that several visited is counted several times.
     pub states: u64,
     /// Steps that changed something, from all of them.
     pub transitions: u64,
@@ -224,8 +293,10 @@ pub struct Report<P: Process> {
     pub counterexample: Option<Counterexample<P>>,
     /// Under how many permutations of the processes states were taken for one; 1 without that reduction.
     pub permutations: u64,
-    /// What of the algorithm and of its environment no explored run came to; `None` where states are
-    /// plain values: nobody knows.
+    /// Whether no shorter run breaks a property of safety, as far as this is known.
+    pub shortest: bool,
+    /// What of the algorithm and of its environment no explored run came to; `None` where states are plain values, and
+    /// under a reduction that leaves steps out: nobody knows.
     pub unreached: Option<Vec<Unreached>>,
 }
 

@@ -8,6 +8,9 @@
 //! The same monitors judge that judge the other grounds: in each round the crashes are observed first, then what the
 //! processes indicate, in the order of their identities.
 
+mod coverage;
+
+use crate::coverage::is_tossed;
 use crate::judged::{self, Judged, PROPERTIES_MAX, has_reached};
 use crate::system::{Claim, Says, System};
 use synod_kernel::{Draws, Observed, Script};
@@ -155,6 +158,7 @@ pub(crate) struct Outcome<A: RoundProcess> {
     seat: Seat<A>,
     indications: Vec<A::Indication>,
     pub(crate) draws: Vec<u32>,
+    tosses: bool,
 }
 
 /// A run of a handler, and what it drew.
@@ -262,7 +266,8 @@ where
         let mut record = Record { me, group: self.group, script, outbox, indications };
         let local = handle(&mut record);
         let (outbox, indications) = (record.outbox, record.indications);
-        Outcome { seat: Seat::Up { local, outbox }, indications, draws: script.drawn() }
+        let (seat, draws, tosses) = (Seat::Up { local, outbox }, script.drawn(), is_tossed(script));
+        Outcome { seat, indications, draws, tosses }
     }
 
     /// Everybody starts and is asked; once for every combination of outcomes.
@@ -282,12 +287,9 @@ where
         runs.into_iter().for_each(each);
     }
 
-    fn started(&self, mut run: Between<A, M>, p: ProcessId, asked: &[A::Request]) -> Vec<Between<A, M>> {
-        if run.faulty.contains(p) {
-            run.seats.push(Seat::Liar);
-            return vec![run];
-        }
-        let outcomes = every_script(|mut script| {
+    /// Every way in which a process starts and is asked this.
+    fn starts(&self, p: ProcessId, asked: &[A::Request]) -> Vec<Outcome<A>> {
+        every_script(|mut script| {
             let outcome = self.run(p, &mut script, |ctx| {
                 let mut local = A::on_init(&self.parameters, ctx);
                 for request in asked {
@@ -296,7 +298,15 @@ where
                 local
             });
             Stepped { outcome, script }
-        });
+        })
+    }
+
+    fn started(&self, mut run: Between<A, M>, p: ProcessId, asked: &[A::Request]) -> Vec<Between<A, M>> {
+        if run.faulty.contains(p) {
+            run.seats.push(Seat::Liar);
+            return vec![run];
+        }
+        let outcomes = self.starts(p, asked);
         let with = |outcome: Outcome<A>| {
             let mut run = run.clone();
             run.seats.push(outcome.seat);
@@ -584,6 +594,10 @@ where
             Claim::new(property.id, property.name, says)
         };
         self.properties.iter().enumerate().map(claim).collect()
+    }
+
+    fn distance(&self, state: &Self::State) -> Option<u64> {
+        Some(state.monitor.distance())
     }
 }
 

@@ -4,11 +4,13 @@
 //! ones built. Nothing is built for a state that was seen before, and many lookups overlap. The order of what is found
 //! depends on the space alone, never on the number of threads.
 
+mod agenda;
 mod chunk;
 mod deep;
 mod frontier;
 mod kept;
 mod notes;
+mod swarm;
 
 use crate::fingerprint::Print;
 use crate::parallel::Threads;
@@ -39,6 +41,8 @@ pub(crate) struct Found<S: Space> {
     pub(crate) memory: u64,
     pub(crate) reached: u64,
     pub(crate) ended: Option<Ended>,
+    /// Whether no shorter run breaks anything than one that it ended at, as far as this is known.
+    pub(crate) shortest: bool,
     /// The states in full and the steps between them, where liveness is to be judged.
     pub(crate) kept: Option<(S::Exact, Steps)>,
     roots: Roots<S>,
@@ -151,6 +155,8 @@ struct Search<'a, S: Space> {
     memory: u64,
     expanded: u64,
     told: u64,
+    /// How many states searches of their own have visited.
+    elsewhere: u64,
     /// The sum of the fingerprints of all that was expanded.
     sum: u64,
     /// The states at which tables lacked an entry, breadth-first.
@@ -161,8 +167,72 @@ struct Search<'a, S: Space> {
     recent: Vec<Recent>,
 }
 
-/// Explores a space; `fill` makes all entries of its tables that the expansion of a state needs.
+/// Explores a space; `fill` makes all entries of its tables that the expansion of a state needs. What is broken by a run that
+/// need not be a shortest one is looked for once more, breadth-first, among as many states.
 pub(crate) fn search<S: Space>(
+    space: S,
+    start: Start<S::Rows>,
+    fill: &mut dyn FnMut(&mut S, &StateOf<S>),
+    options: &Options,
+    progress: &mut dyn FnMut(&Progress) -> Control,
+) -> Found<S> {
+    if options.order.finds_shortest() {
+        return explore(space, start, fill, options, progress);
+    }
+    let mut again = S::Rows::default();
+    (0..start.rows.len()).for_each(|at| again.add(start.rows.at(at)));
+    let found = explore(space, start, fill, options, progress);
+    if matches!(found.ended, Some(Ended::Broken(..))) {
+        return shorten(found, again, fill, options, progress);
+    }
+    found
+}
+
+/// Looks for a run shorter than the one that a search of this space ended at, which breaks the same.
+fn shorten<S: Space>(
+    mut found: Found<S>,
+    rows: S::Rows,
+    fill: &mut dyn FnMut(&mut S, &StateOf<S>),
+    options: &Options,
+    progress: &mut dyn FnMut(&Progress) -> Control,
+) -> Found<S> {
+    /// How many states are little, whatever the search visited.
+    const LITTLE: u64 = 10_000;
+    let Some(Ended::Broken(long, run)) = &mut found.ended else { return found };
+    // that no step leaves a state is known when it is expanded
+    let Some(depth) = run.places.len().checked_sub(usize::from(!found.space.judges_ends())) else {
+        found.shortest = true;
+        return found;
+    };
+    let bounded = Options {
+        order: Order::BreadthFirst,
+        safety: true,
+        depth_max: Some(depth as u32),
+        states_max: found.states.max(LITTLE).min(options.states_max),
+        disk: None,
+        notebook: None,
+        ..options.clone()
+    };
+    let again = explore(found.space, Start { rows, broken: None }, fill, &bounded, progress);
+    let known = match again.ended {
+        Some(Ended::Broken(short, shorter)) => {
+            let is_shorter = short.property == long.property && shorter.places.len() < run.places.len();
+            if is_shorter {
+                (*long, *run) = (short, shorter);
+            }
+            is_shorter
+        }
+        Some(Ended::Limit(_)) => again.depth as usize >= depth,
+        None => true,
+    };
+    // a reduction keeps some run that breaks it, not the shortest
+    found.shortest = known && !options.partial_order;
+    found.space = again.space;
+    found
+}
+
+/// Explores a space in the order that was asked for.
+fn explore<S: Space>(
     space: S,
     start: Start<S::Rows>,
     fill: &mut dyn FnMut(&mut S, &StateOf<S>),
@@ -193,6 +263,7 @@ pub(crate) fn search<S: Space>(
         memory: 0,
         expanded: 0,
         told: 0,
+        elsewhere: 0,
         sum: 0,
         filled: Vec::new(),
         chunks: Vec::new(),
@@ -205,15 +276,16 @@ pub(crate) fn search<S: Space>(
         initial: search.roots.places.len() as u64,
         // of one that ends at something broken those that were found before it, on any number of threads
         states: match options.order {
-            Order::BreadthFirst => search.parents.len(),
-            _ => search.visited.len(),
-        } as u64,
+            Order::BreadthFirst => search.parents.len() as u64,
+            _ => search.states(),
+        },
         transitions: search.transitions,
         generated: search.generated,
         depth: search.depth,
         memory: search.memory,
         reached: search.reached,
         ended,
+        shortest: options.order.finds_shortest() && !options.partial_order,
         kept: match search.visited {
             Visited::Exact(exact, Some(steps)) if complete => Some((exact, steps)),
             _ => None,
@@ -235,6 +307,8 @@ impl<S: Space> Search<'_, S> {
             Order::DepthFirst => self.depth_first(),
             Order::Deepening => self.deepening(),
             Order::Walks { seed, walks, length } => self.walks(seed, walks, length),
+            Order::Guided { by } => self.guided(by),
+            Order::Swarm { seed, searches, states_each } => self.swarm(seed, searches, states_each),
         }
     }
 
@@ -521,6 +595,11 @@ impl<S: Space> Search<'_, S> {
         }
     }
 
+    /// How many states were visited.
+    fn states(&self) -> u64 {
+        self.visited.len() as u64 + self.elsewhere
+    }
+
     /// Bytes in use.
     fn weigh(&mut self, frontier: u64) -> u64 {
         let now = self.visited.memory() + self.parents.memory() + self.space.memory() + frontier;
@@ -533,7 +612,7 @@ impl<S: Space> Search<'_, S> {
         let memory = self.weigh(frontier);
         /// States have numbers of 32 bits; a segment of them may be in hand when the limit is met.
         const STATES_MAX: u64 = (1 << 32) - (1 << 26);
-        let (states, most) = (self.visited.len() as u64, self.options.states_max.min(STATES_MAX));
+        let (states, most) = (self.states(), self.options.states_max.min(STATES_MAX));
         if states > most {
             return Err(Ended::Limit(format!("the limit of {most} states")));
         }

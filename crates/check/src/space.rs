@@ -290,6 +290,14 @@ pub(crate) trait Space: Sync {
     fn broken(&self, state: &StateOf<Self>) -> Option<Violation>;
     /// What is broken by a state that no step leaves.
     fn broken_end(&self, state: &StateOf<Self>) -> Option<Violation>;
+    /// Whether anything is claimed of states that no step leaves.
+    fn judges_ends(&self) -> bool {
+        false
+    }
+    /// How far a state is from what is looked for.
+    fn distance(&self, state: &StateOf<Self>) -> u64;
+    /// Calls `each` with a number for each part that a state is made of, the same for the same part of another.
+    fn parts(&self, state: &StateOf<Self>, each: &mut dyn FnMut(u64));
     /// The class of fairness of a step: 0 for none.
     fn class(&self, step: &Self::Step) -> u64;
     /// Whether the steps between states are those of single runs, so that what happens for ever can be judged.

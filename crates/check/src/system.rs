@@ -29,12 +29,6 @@ pub trait System: Sized + Sync {
     /// What is claimed of it.
     fn claims(&self) -> Vec<Claim<Self>>;
 
-    /// The kinds of its actions (the first word of the `Debug` text of each), for [`count_actions`](crate::count_actions) to
-    /// tell of those that are never enabled; none where nobody says.
-    fn actions(&self) -> &'static [&'static str] {
-        &[]
-    }
-
     /// Whether a state is kept: one outside is neither counted nor expanded (a constraint that makes a system finite).
     fn within(&self, state: &Self::State) -> bool {
         let _ = state;
@@ -45,6 +39,14 @@ pub trait System: Sized + Sync {
     fn fairness(&self, action: &Self::Action) -> Justice {
         let _ = action;
         Justice::None
+    }
+
+    /// How far a state is from what one looks for, for a search guided by distance ([`Measure`](crate::Measure)); where
+    /// nobody says, the number of its goals ([`Says::Sometimes`]) that the state does not reach. It guides, and decides
+    /// nothing: a wrong one costs time.
+    fn distance(&self, state: &Self::State) -> Option<u64> {
+        let _ = state;
+        None
     }
 
     /// The representative of a state among those that a symmetry makes equal, where the system has one: the same for

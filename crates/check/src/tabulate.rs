@@ -18,6 +18,7 @@ mod tables;
 
 use crate::fingerprint::{Print, print_of};
 use crate::intern::{Interner, Tree};
+use crate::partial_order::no_partial_order;
 use crate::report::{Control, Options, Progress};
 use crate::search::{Found, search};
 use crate::space::{Edge, Exact, HEAD, Missing, Space, Start, Words};
@@ -28,7 +29,7 @@ pub(crate) use folded::Folded;
 pub(crate) use folding::Folding;
 use forgetting::Forgotten;
 pub(crate) use making::tables;
-use synod_kernel::{Budget, Budgets, Durability, Keeping, Rest, SeatId, Setting, World};
+use synod_kernel::{Keeping, Rest, SeatId, Setting, World};
 use synod_model::Process;
 use synod_properties::{Property, Violation};
 
@@ -78,6 +79,8 @@ pub(crate) struct Tabulated {
     /// By monitor: its part of a fingerprint, and the goals that it has reached.
     monitor_parts: Vec<Print>,
     goals: Vec<u64>,
+    /// By monitor: how far it is from what is looked for.
+    distances: Vec<u64>,
     envelopes: Envelopes,
     told: Vec<Told>,
     changes: Vec<Change>,
@@ -133,6 +136,7 @@ impl Tabulated {
             rest_parts: Vec::new(),
             monitor_parts: Vec::new(),
             goals: Vec::new(),
+            distances: Vec::new(),
             envelopes: Envelopes::default(),
             told: Vec::new(),
             changes: Vec::new(),
@@ -360,19 +364,9 @@ impl Tabulated {
     }
 }
 
-/// By seat: the other seats that may ever send to it; none where faults, oracles or disks may change what a process does
-/// next, or where what arrives next is not what was sent first.
+/// By seat: the other seats that may ever send to it; none where no reduction by partial order is possible.
 fn senders<P: Process>(setting: &Setting<P>) -> Option<Vec<Vec<u16>>> {
-    let budgets = Budgets::of(&setting.environment);
-    let Budgets { stops, lies, restarts, losses, duplications, partitions, torn_writes, outputs, .. } =
-        budgets;
-    let faults = [stops, lies, restarts, losses, duplications, partitions, torn_writes, outputs];
-    let counted = [budgets.firings, budgets.pulses].iter().any(|budget| *budget != Budget::Unlimited);
-    let quiet = faults.iter().all(|budget| !budget.any())
-        && !counted
-        && !setting.seating.withheld().any()
-        && setting.environment.storage.durability == Durability::Immediate
-        && Keeping::of(&setting.environment.links) == Keeping::Queues;
+    let possible = no_partial_order(&setting.environment).is_none() && !setting.seating.withheld().any();
     let seating = &setting.seating;
     let sends = |from: SeatId, to: SeatId| {
         let mut reaches = false;
@@ -380,7 +374,7 @@ fn senders<P: Process>(setting: &Setting<P>) -> Option<Vec<Vec<u16>>> {
         reaches && from != to
     };
     let of = |to: SeatId| seating.seats().filter(|&from| sends(from, to)).map(|from| from.0 as u16).collect();
-    quiet.then(|| seating.seats().map(of).collect())
+    possible.then(|| seating.seats().map(of).collect())
 }
 
 /// States in full: their words without the fingerprint, collapsed.
@@ -453,6 +447,18 @@ impl Space for Tabulated {
 
     fn broken_end(&self, _: &[u32]) -> Option<Violation> {
         None
+    }
+
+    fn distance(&self, words: &[u32]) -> u64 {
+        self.distances[words[HEAD + self.seats + 1] as usize]
+    }
+
+    fn parts(&self, words: &[u32], each: &mut dyn FnMut(u64)) {
+        // a message is the same part wherever it stands
+        let flying = self.seats + 2;
+        for (at, &number) in words[HEAD..].iter().enumerate() {
+            each((at.min(flying) as u64) << 32 | u64::from(number));
+        }
     }
 
     #[inline]

@@ -2,7 +2,7 @@
 
 use crate::reference::Reference;
 use crate::space::{Edge, Space};
-use crate::{Control, Engine, Options, Order, Report, check};
+use crate::{Control, Engine, Measure, Options, Order, Report, check};
 use std::collections::BTreeSet;
 use synod_kernel::{Budget, Durability, Environment, Setting};
 use synod_model::failure::FailureKind;
@@ -148,7 +148,9 @@ fn engines_and_orders_agree_on_what_there_is() {
         let setting = adders(durability, 2);
         let mut counts = BTreeSet::new();
         for engine in [Engine::Reference, Engine::Tabulating] {
-            for order in [Order::BreadthFirst, Order::DepthFirst] {
+            let guided = [Measure::Coverage, Measure::Distance].map(|by| Order::Guided { by });
+            let swarm = Order::Swarm { seed: 1, searches: 3, states_each: 1 << 20 };
+            for order in [Order::BreadthFirst, Order::DepthFirst, swarm].into_iter().chain(guided) {
                 let report = explore(&setting, &Blind, &Options { engine, order, ..Options::default() });
                 assert!(report.complete);
                 counts.insert((report.states, report.transitions));
@@ -214,6 +216,27 @@ fn a_counterexample_is_a_run_that_replays() {
             assert_eq!(replayed.lines.len(), found.moves.len());
             assert_eq!(trace, found.trace("adder", &setting), "same input, same bytes");
         }
+    }
+}
+
+#[test]
+fn a_swarm_over_tables_that_are_filled_as_it_goes_is_the_same_on_any_number_of_threads() {
+    let setting = adders(Durability::Deferred, 2);
+    for engine in [Engine::Reference, Engine::Tabulating] {
+        let mut answers = BTreeSet::new();
+        for threads in 1..=3 {
+            let order = Order::Swarm { seed: 9, searches: 18, states_each: 60 };
+            let options = Options { engine, order, threads, ..Options::default() };
+            let blind = explore(&setting, &Blind, &options);
+            assert!(!blind.complete, "a share is not all");
+            let report = explore(&setting, &Sums, &options);
+            let found = report.counterexample.as_ref().expect("a search finds it");
+            let trace = found.trace("adder", &setting);
+            synod_kernel::trace::replay::<Adder>(&trace).expect("it replays");
+            let sizes = [&blind, &report].map(|r| (r.states, r.transitions, r.depth, r.handler_calls));
+            answers.insert((sizes, trace));
+        }
+        assert_eq!(answers.len(), 1, "{engine:?}: {answers:#?}");
     }
 }
 

@@ -136,7 +136,9 @@ where
         parts: reader.shape(&found.space).ranked(),
         counterexample,
         permutations: 1,
-        unreached: reader.unreached(&found.space),
+        shortest: found.shortest,
+        // what a reduction leaves out may be what came to it; and what is tried on a process need not come to it
+        unreached: reader.unreached(&found.space).filter(|_| !options.partial_order && !options.forget),
     }
 }
 
@@ -159,6 +161,7 @@ pub(crate) fn refused<P: Process>(properties: &[Property], why: &str) -> Report<
         parts: Vec::new(),
         counterexample: Some(Counterexample { property, what, moves: Vec::new(), cycle_from: None }),
         permutations: 1,
+        shortest: true,
         unreached: None,
     }
 }

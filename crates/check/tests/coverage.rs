@@ -1,5 +1,6 @@
 //! What no run came to is told; and a property that no run puts to the test does not hold, it is vacuous.
 
+use synod_check::chance::Worlds;
 use synod_check::{Control, Engine, Options, Report, Unreached, check};
 use synod_kernel::{Budget, Environment, Setting};
 use synod_model::failure::FailureKind;
@@ -188,6 +189,46 @@ fn what_is_sent_and_not_handled_within_a_bound_is_told() {
         report.unreached.expect("tables know").contains(&Unreached::Handled("Please".to_owned()))
     };
     assert!(told(1) && !told(2), "it is sent by the first step, and handled by the second");
+}
+
+/// That somebody hears a message is not all of its handler: it may have a branch that is never left.
+#[test]
+fn what_is_handled_and_always_ignored_is_told() {
+    let told = unreached(&world(Used::Deaf, once(), |_| {}));
+    assert!(told.contains(&"message `Please` handled, always ignored".to_owned()), "{told:?}");
+    assert!(
+        !told.iter().any(|told| told.starts_with("request")),
+        "what leads to a message is not ignored: {told:?}"
+    );
+}
+
+/// A pass over plain values, by a game's steps, sees what the tables see.
+#[test]
+fn a_game_of_the_same_world_tells_the_same() {
+    let no_change = |_: &mut Environment| {};
+    let torn = |e: &mut Environment| {
+        e.failures.restarts = Budget::AtMost(1);
+        e.storage.torn_writes = Budget::AtMost(1);
+        e.links.as_set = true;
+    };
+    let lossy = |e: &mut Environment| {
+        e.failures.stops = Budget::AtMost(1);
+        e.timing.pulses = Budget::NONE;
+    };
+    for used in [Used::All, Used::Agreeable, Used::Deaf] {
+        for setting in
+            [world(used, once(), no_change), world(used, once(), torn), world(used, Vec::new(), lossy)]
+        {
+            let game = Worlds::new(&setting, Grants::default(), |_| 0);
+            let told = game.unreached(100_000).expect("small enough");
+            let report = explore(&setting, Engine::Tabulating);
+            // where a run ends at a violation, the rest is not tried by the one, and all of it by the other
+            if report.complete && report.counterexample.is_none() {
+                assert_eq!(Some(told), report.unreached, "{used:?}");
+            }
+            assert_eq!(game.unreached(1), None, "there are more states");
+        }
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 mod ring_world;
 
 use ring_world::{Elector, Leader, setting};
-use synod_check::{Control, Engine, Options, Report, Store, check};
+use synod_check::{Control, Engine, Measure, Options, Order, Report, Store, check};
 use synod_model::ProcessId;
 use synod_properties::Verdict;
 
@@ -36,6 +36,10 @@ fn the_reduction_keeps_a_verdict_and_little_more_than_one_run() {
         let report = explore(n, None, &reduced);
         assert!(report.complete && report.holds() && whole.holds(), "{report}");
         assert_eq!((whole.states, report.states), (unreduced, least), "n = {n}");
+        assert!(
+            whole.unreached.is_some() && report.unreached.is_none(),
+            "what is left out may be what came to it"
+        );
         // what can be refuted still is, by a run that replays
         let leader = number_of_the_greatest(n);
         let refuted = explore(n, Some(leader), &reduced);
@@ -44,6 +48,21 @@ fn the_reduction_keeps_a_verdict_and_little_more_than_one_run() {
         let trace = found.trace("ring", &setting(n));
         let replayed = synod_kernel::trace::replay::<Elector>(&trace).expect("it replays");
         assert_eq!(replayed.lines.len(), found.moves.len());
+    }
+}
+
+#[test]
+fn the_reduction_keeps_a_verdict_in_every_order() {
+    let leader = number_of_the_greatest(5);
+    let guided = [Measure::Coverage, Measure::Distance].map(|by| Order::Guided { by });
+    let swarm = Order::Swarm { seed: 2, searches: 2, states_each: 1_000 };
+    for order in [Order::DepthFirst, swarm].into_iter().chain(guided) {
+        let options = Options { order, partial_order: true, ..Options::default() };
+        let report = explore(5, None, &options);
+        assert!(report.complete && report.holds() && report.states < 150, "{order:?}: {report}");
+        let refuted = explore(5, Some(leader), &options);
+        assert!(matches!(refuted.verdict("ONE"), Verdict::Violated { .. }), "{order:?}: {refuted}");
+        assert!(!refuted.shortest, "what is left out may be shorter");
     }
 }
 

@@ -132,6 +132,29 @@ fn the_adversary_does_not_foresee_coins() {
     assert_eq!(after, [4; 3], "whoever crashes, the two others' coins fall in four ways");
 }
 
+/// Until the second round nobody hears a coin, so nobody decides; whoever is the only one left has nobody to tell.
+#[test]
+fn what_no_round_comes_to_is_told() {
+    let told = |world: &World| -> Vec<_> {
+        world.unreached(1_000).expect("small enough").iter().map(ToString::to_string).collect()
+    };
+    let early = told(&world(2, 0, 1));
+    assert_eq!(early, ["any message sent, never handled", "indication `Decide` never given"]);
+    assert_eq!(told(&world(2, 0, 2)), Vec::<String>::new());
+    let nobody_flips = told(&world(2, 0, 0));
+    assert_eq!(nobody_flips[2..], ["coin granted, never tossed"], "{nobody_flips:?}");
+    let omissions =
+        |n| LockStep::new(n, (), vec![vec![]], Faults::omissions(1, true, true), Round(2), Agreement(None));
+    assert_eq!(told(&omissions(2)), Vec::<String>::new());
+    let alone = told(&omissions(1));
+    assert_eq!(
+        alone[1..],
+        ["omission to send granted, never possible", "omission to receive granted, never possible"],
+        "{alone:?}"
+    );
+    assert_eq!(world(2, 0, 2).unreached(3), None, "there are more states");
+}
+
 #[test]
 fn every_fall_of_the_coins_is_checked() {
     let report = check_system(&world(3, 0, 3), &Options::default(), &mut |_| Control::Continue);

@@ -1,7 +1,7 @@
 //! Orders, stores and numbers of threads: the same space, the same answer.
 
 use synod_check::system::{Claim, Predicate, Says, System};
-use synod_check::{Control, Options, Order, Store, SystemReport, check_system};
+use synod_check::{Control, Measure, Options, Order, Store, SystemReport, check_system};
 use synod_properties::Verdict;
 
 /// Counters modulo `top`, each raised on its own; a pair of neighbours may swap.
@@ -79,7 +79,15 @@ fn every_order_store_and_number_of_threads_finds_the_same_states() {
             "{store:?}"
         );
     }
+    let swarm = Order::Swarm { seed: 3, searches: 2, states_each: 50_000 };
+    for order in [GUIDED[0], GUIDED[1], swarm] {
+        let report = run(None, &Options { order, ..Options::default() });
+        let of = |r: &SystemReport<Counters>| (r.states, r.generated, r.complete, r.verdicts.clone());
+        assert_eq!(of(&report), of(&breadth_first), "{order:?}");
+    }
 }
+
+const GUIDED: [Order; 2] = [Order::Guided { by: Measure::Coverage }, Order::Guided { by: Measure::Distance }];
 
 #[test]
 fn a_counterexample_is_the_same_with_any_number_of_threads_and_shortest_by_depth_and_by_deepening() {
@@ -102,6 +110,10 @@ fn a_bound_on_the_depth_opens_again_what_was_first_found_deeper() {
     let (broad, deep) = (within(Order::BreadthFirst), within(Order::DepthFirst));
     assert!(!broad.complete && !deep.complete);
     assert_eq!(broad.states, deep.states);
+    for order in GUIDED {
+        let guided = within(order);
+        assert_eq!((guided.complete, guided.states), (false, broad.states), "{order:?}");
+    }
     let never = Some([0, 0, 0, 5]);
     let deep = run(never, &Options { order: Order::DepthFirst, depth_max: Some(5), ..Options::default() });
     assert_eq!(length(&deep), 5, "it takes all five");
@@ -121,6 +133,95 @@ fn random_walks_find_what_is_near_and_never_claim_to_be_complete() {
 }
 
 #[test]
+fn a_long_winded_counterexample_is_made_a_shortest_one_where_that_takes_little() {
+    let never = Some([0, 3, 2, 1]);
+    let walks = Order::Walks { seed: 1, walks: 1_000, length: 1_000 };
+    let swarm = Order::Swarm { seed: 1, searches: 4, states_each: 40_000 };
+    for order in [Order::DepthFirst, walks, swarm, GUIDED[0]] {
+        let report = run(never, &Options { order, ..Options::default() });
+        assert_eq!((length(&report), report.shortest), (6, true), "{order:?}");
+    }
+}
+
+/// A dial of three digits opens a lock of many bolts, each at a position of its own; trying it at another closes all.
+struct Safe;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Turned {
+    Dial(usize),
+    Bolt,
+}
+
+const BOLTS: u8 = 40;
+
+impl Safe {
+    /// The digit that the next bolt looks at, and what it must be.
+    fn wanted(open: u8) -> (usize, u8) {
+        (usize::from(open % 3), open % 10 * 7 % 10)
+    }
+}
+
+impl System for Safe {
+    type State = (u8, [u8; 3]);
+    type Action = Turned;
+    fn initial(&self, each: &mut impl FnMut(Self::State)) {
+        each((0, [5; 3]));
+    }
+    fn steps(&self, &(open, dial): &Self::State, each: &mut impl FnMut(Turned, Self::State)) {
+        for i in 0..3 {
+            let mut turned = dial;
+            turned[i] = (turned[i] + 1) % 10;
+            each(Turned::Dial(i), (open, turned));
+        }
+        let (digit, value) = Self::wanted(open);
+        let after = if dial[digit] == value { (open + 1).min(BOLTS) } else { 0 };
+        each(Turned::Bolt, (after, dial));
+    }
+    fn claims(&self) -> Vec<Claim<Self>> {
+        vec![Claim::new("SHUT", "it stays shut", Says::Always(|_, state: &(u8, [u8; 3])| state.0 < BOLTS))]
+    }
+    fn distance(&self, &(open, dial): &Self::State) -> Option<u64> {
+        let (digit, value) = Self::wanted(open);
+        Some(u64::from(BOLTS - open) * 10 + u64::from((value + 10 - dial[digit]) % 10))
+    }
+}
+
+#[test]
+fn what_is_deep_is_found_by_distance_and_by_coverage_among_far_fewer_states() {
+    let crack =
+        |order| check_system(&Safe, &Options { order, ..Options::default() }, &mut |_| Control::Continue);
+    let breadth_first = crack(Order::BreadthFirst);
+    assert!(breadth_first.states > 30_000, "{}", breadth_first.states);
+    for (order, most) in [(Order::Guided { by: Measure::Distance }, 1_000), (GUIDED[0], 10_000)] {
+        let report = crack(order);
+        assert!(matches!(report.verdict("SHUT"), Verdict::Violated { .. }), "{order:?}");
+        assert!(report.states < most, "{order:?}: {} states", report.states);
+        assert!(!report.shortest, "to know that would take more than it took");
+    }
+}
+
+#[test]
+fn a_swarm_answers_the_same_on_any_number_of_threads_and_for_another_seed_something_else() {
+    let swarm = |seed, never, threads| {
+        let order = Order::Swarm { seed, searches: 20, states_each: 700 };
+        let report = run(never, &Options { order, threads, ..Options::default() });
+        let steps = report.counterexample().map(|run| run.steps.clone());
+        (report.states, report.generated, report.depth, report.complete, report.verdicts, steps)
+    };
+    let never = Some([3, 1, 4, 1]);
+    let (alone, refuted) = (swarm(5, None, 1), swarm(5, never, 1));
+    for threads in 2..=3 {
+        assert_eq!(swarm(5, None, threads), alone, "{threads} threads");
+        assert_eq!(swarm(5, never, threads), refuted, "{threads} threads");
+    }
+    assert!(refuted.5.is_some_and(|steps| steps.last().is_some_and(|(_, state)| Some(*state) == never)));
+    assert_ne!(swarm(6, None, 1), alone, "another seed");
+    // each of the twenty visits its share, and says that this is not all
+    assert!((20 * 100..20 * 720).contains(&alone.0) && !alone.3, "{} states", alone.0);
+    assert!(matches!(alone.4[0].1, Verdict::Unknown { .. }));
+}
+
+#[test]
 fn a_system_without_a_state_is_explored_by_every_order() {
     struct Empty;
     impl System for Empty {
@@ -133,7 +234,9 @@ fn a_system_without_a_state_is_explored_by_every_order() {
         }
     }
     let walks = Order::Walks { seed: 0, walks: 3, length: 3 };
-    for order in [Order::BreadthFirst, Order::DepthFirst, Order::Deepening, walks] {
+    let swarm = Order::Swarm { seed: 0, searches: 3, states_each: 3 };
+    let orders = [Order::BreadthFirst, Order::DepthFirst, Order::Deepening, walks, swarm];
+    for order in orders.into_iter().chain(GUIDED) {
         let options = Options { order, ..Options::default() };
         let report = check_system(&Empty, &options, &mut |_| Control::Continue);
         assert_eq!((report.states, report.complete), (0, true), "{order:?}");

@@ -2,13 +2,14 @@
 
 use crate::disk::bytes;
 use crate::environment::Flags;
-use crate::experiment::{EngineName, OrderName, StoreName};
-use clap::{Args, ColorChoice, Parser, Subcommand};
+use crate::experiment::{EngineName, MeasureName, OrderName, StoreName};
+use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
 use std::fmt::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 use synod_kernel::Budget;
-use synod_kernel::environment::duration;
+use synod_kernel::environment::{duration, parse_link};
+use synod_model::link::{LinkBase, LinkKind};
 
 /// Distributed algorithms, written once: simulated, checked and run.
 #[derive(Clone, Debug, Parser)]
@@ -117,6 +118,9 @@ pub struct Subject {
     /// How often the network may be cut.
     #[arg(long, value_name = "BUDGET", value_parser = budget)]
     pub partitions: Option<Budget>,
+    /// The links, as in perfect, fair-loss, or 'fifo perfect'.
+    #[arg(long, value_name = "KIND", value_parser = links)]
+    pub links: Option<LinkKind>,
     /// Go on although the world is outside of the algorithm's model.
     #[arg(long)]
     pub outside_model: bool,
@@ -135,6 +139,7 @@ impl Subject {
             losses: self.losses,
             duplications: self.duplications,
             partitions: self.partitions,
+            links: self.links,
         }
     }
 
@@ -161,6 +166,7 @@ impl Subject {
         ] {
             option(name, budget.map(|b| b.to_string()));
         }
+        option("links", self.links.map(|links| quote(&links.to_string())));
         if self.outside_model {
             words.push("--outside-model".to_owned());
         }
@@ -171,6 +177,11 @@ impl Subject {
 /// The name that this program was called by.
 pub fn program_name() -> String {
     std::env::args().next().unwrap_or_else(|| "synod".to_owned())
+}
+
+/// A value by the word that a command line has for it.
+fn word(value: impl ValueEnum) -> String {
+    value.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
 }
 
 /// A word for a shell.
@@ -279,12 +290,24 @@ pub struct Check {
     /// Forget messages that their receivers will never heed: states of processes that differ in those alone are one.
     #[arg(long)]
     pub forget: bool,
+    /// Leave out steps that commute with all that others do: in worlds on FIFO links without faults.
+    #[arg(long)]
+    pub partial_order: bool,
     /// With `--order walks`: how many.
     #[arg(long, value_name = "NUMBER")]
     pub walks: Option<u64>,
-    /// With `--order walks`: the seed.
+    /// With `--order walks` and `--order swarm`: the seed.
     #[arg(long, value_name = "NUMBER")]
     pub seed: Option<u64>,
+    /// With `--order guided`: what it goes by.
+    #[arg(long, value_name = "NAME")]
+    pub by: Option<MeasureName>,
+    /// With `--order swarm`: how many searches.
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
+    pub searches: Option<u64>,
+    /// With `--order swarm`: about how many states each search may visit.
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
+    pub states_each: Option<u64>,
     /// A constant of a published system, or of an algorithm in rounds; may be given for each.
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = constant)]
     pub constants: Vec<(String, u64)>,
@@ -306,6 +329,23 @@ impl Check {
         if self.forget {
             line.push_str(" --forget");
         }
+        if self.partial_order {
+            line.push_str(" --partial-order");
+        }
+        if let Some(order) = self.order {
+            let _ = write!(line, " --order {}", word(order));
+        }
+        if let Some(by) = self.by {
+            let _ = write!(line, " --by {}", word(by));
+        }
+        for (name, value) in [
+            ("walks", self.walks),
+            ("searches", self.searches),
+            ("states-each", self.states_each),
+            ("seed", self.seed),
+        ] {
+            let _ = value.map(|value| write!(line, " --{name} {value}"));
+        }
         line
     }
 }
@@ -325,6 +365,16 @@ pub struct Run {
     /// A new directory for logs and records; kept. Without it they are kept only if something is wrong.
     #[arg(long, value_name = "DIRECTORY")]
     pub directory: Option<PathBuf>,
+}
+
+fn links(text: &str) -> Result<LinkKind, String> {
+    parse_link(text).ok_or_else(|| {
+        let names: Vec<_> = LinkBase::ALL.iter().map(|base| base.name()).collect();
+        format!(
+            "links are one of {}, with `fifo`, `authenticated` or `arbitrary` before it",
+            names.join(", ")
+        )
+    })
 }
 
 fn budget(text: &str) -> Result<Budget, String> {
@@ -369,6 +419,19 @@ mod tests {
         let parsed = Arguments::parse_from(words.into_iter().chain(more));
         let Some(Command::Sim(sim)) = parsed.command else { panic!("a sim") };
         assert_eq!(format!("sim {}", sim.subject.line()), line);
+    }
+
+    #[test]
+    fn the_order_of_a_check_is_in_its_line() {
+        let line = "check paxos --n 3 --order swarm --searches 8 --states-each 500 --seed 7";
+        let of =
+            |line: &str| match Arguments::parse_from(["synod"].into_iter().chain(line.split(' '))).command {
+                Some(Command::Check(check)) => format!("check {}", check.line()),
+                other => panic!("{other:?}"),
+            };
+        assert_eq!(of(line), line);
+        let line = "check paxos --depth-max 9 --order guided --by distance";
+        assert_eq!(of(line), line);
     }
 
     #[test]

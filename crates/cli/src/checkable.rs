@@ -188,6 +188,7 @@ impl dyn Checkable + '_ {
         let file = experiment.map(|e| &e.check);
         let without_effect = [
             (subject.env.is_some(), "--env"),
+            (subject.links.is_some(), "--links"),
             (changed != Flags::default(), "a budget of faults other than --f"),
             (subject.stops == Some(Budget::Unlimited), "--f unlimited"),
             (subject.outside_model, "--outside-model"),
@@ -197,6 +198,7 @@ impl dyn Checkable + '_ {
                 "--symmetry",
             ),
             (args.forget || file.is_some_and(|f| f.forget == Some(true)), "--forget"),
+            (args.partial_order || file.is_some_and(|f| f.partial_order == Some(true)), "--partial-order"),
             (
                 !self.may_use_disk()
                     && (args.spill.is_some() || args.save.is_some() || args.resume.is_some()),

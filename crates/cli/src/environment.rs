@@ -158,6 +158,8 @@ pub struct Flags {
     pub duplications: Option<Budget>,
     /// `--partitions`.
     pub partitions: Option<Budget>,
+    /// `--links`.
+    pub links: Option<LinkKind>,
 }
 
 impl Flags {
@@ -178,6 +180,7 @@ impl Flags {
             failures.kind = FailureKind::CrashRecovery;
         }
         let links = &mut environment.links;
+        set(&mut links.kind, self.links);
         set(&mut links.losses, self.losses);
         set(&mut links.duplications, self.duplications);
         // a budget that no chance ever spends would be no fault at all
@@ -258,7 +261,14 @@ fn played(environment: &Environment, ground: GroundKind) -> Result<(), Error> {
     if !plays_links(links) {
         return refuse(
             format!("no ground provides {links} links yet"),
-            "choose fair-loss, stubborn or perfect, authenticated or not, and build the others by a transformer",
+            "choose fair-loss, stubborn or perfect, authenticated or not, fair-loss and perfect ones also fifo, and build \
+             the others by a transformer",
+        );
+    }
+    if links.fifo && ground == GroundKind::Run {
+        return refuse(
+            format!("a real cluster provides no {links} links"),
+            "use `check` or `sim`, or build the order by a transformer (`fifo-link`)",
         );
     }
     if !plays_timing(environment.timing.kind) {
@@ -275,11 +285,17 @@ pub fn plays_failures(kind: FailureKind) -> bool {
     kind != FailureKind::Omission
 }
 
-/// Whether the grounds provide these links.
+/// Whether the grounds provide these links: `check` and `sim` all of them, a real cluster those that are not FIFO.
 pub fn plays_links(kind: LinkKind) -> bool {
     // nobody speaks in the name of another, not even one who lies: what is plain is authenticated
-    let plain = LinkKind { authenticated: false, ..kind } == LinkKind::plain(kind.base);
-    plain && matches!(kind.base, LinkBase::FairLoss | LinkBase::Stubborn | LinkBase::Perfect)
+    let plain = LinkKind { authenticated: false, fifo: false, ..kind } == LinkKind::plain(kind.base);
+    plain
+        && match kind.base {
+            LinkBase::FairLoss | LinkBase::Perfect => true,
+            // what is delivered for ever would hold up all that was sent after it
+            LinkBase::Stubborn => !kind.fifo,
+            LinkBase::Logged | LinkBase::Durable => false,
+        }
 }
 
 /// Whether the grounds provide this timing.
@@ -441,6 +457,20 @@ mod tests {
             for n in 1..6 {
                 validate(&usual::<Practical>(ground, n), ground).expect("it is played");
             }
+        }
+    }
+
+    #[test]
+    fn links_in_order_are_played_where_the_kernel_keeps_them() {
+        let mut environment = Environment::benign(3);
+        for base in LinkBase::ALL {
+            environment.links.kind = LinkKind { fifo: true, ..LinkKind::plain(base) };
+            let played = matches!(base, LinkBase::FairLoss | LinkBase::Perfect);
+            for ground in [GroundKind::Check, GroundKind::Sim] {
+                assert_eq!(validate(&environment, ground).is_ok(), played, "{base:?}");
+            }
+            let refused = validate(&environment, GroundKind::Run);
+            assert!(matches!(refused, Err(Error::Unsupported { .. })), "{base:?}");
         }
     }
 

@@ -61,10 +61,18 @@ pub struct Check {
     pub symmetry: Option<bool>,
     /// Whether messages that their receivers will never heed are forgotten.
     pub forget: Option<bool>,
+    /// Whether steps are left out that commute with all that others do.
+    pub partial_order: Option<bool>,
     /// How many random walks.
     pub walks: Option<u64>,
-    /// The seed of random walks.
+    /// The seed of random walks, or of a swarm.
     pub seed: Option<u64>,
+    /// What a guided search goes by.
+    pub by: Option<MeasureName>,
+    /// How many searches a swarm has.
+    pub searches: Option<u64>,
+    /// About how many states each of them may visit.
+    pub states_each: Option<u64>,
     /// The constants of a published system, or of an algorithm in rounds.
     pub set: BTreeMap<String, u64>,
     /// What changes in the environment.
@@ -134,6 +142,20 @@ pub enum OrderName {
     Deepening,
     /// Random walks.
     Walks,
+    /// The state first that a measure puts first.
+    Guided,
+    /// Many small searches that differ.
+    Swarm,
+}
+
+/// What a guided search goes by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum MeasureName {
+    /// What is new first.
+    Coverage,
+    /// What is near first.
+    Distance,
 }
 
 /// How the checker knows a state again.
@@ -150,18 +172,30 @@ pub enum StoreName {
 
 /// Reads an experiment.
 pub fn load(path: &Path) -> Result<Experiment, Error> {
-    read(path)
+    parse(path, &content(path)?)
 }
 
 /// Reads a file with an environment: the keys of a `[check.environment]` at its top.
 pub fn load_environment(path: &Path) -> Result<Overrides, Error> {
-    read(path)
+    parse_environment(path, &content(path)?)
 }
 
-fn read<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| Error::Unreadable { path: path.to_owned(), source })?;
-    toml::from_str(&text).map_err(|error| Error::File {
+/// The experiment that a text is; `path` is what errors call it.
+pub fn parse(path: &Path, text: &str) -> Result<Experiment, Error> {
+    read(path, text)
+}
+
+/// The environment that a text is; `path` is what errors call it.
+pub fn parse_environment(path: &Path, text: &str) -> Result<Overrides, Error> {
+    read(path, text)
+}
+
+fn content(path: &Path) -> Result<String, Error> {
+    std::fs::read_to_string(path).map_err(|source| Error::Unreadable { path: path.to_owned(), source })
+}
+
+fn read<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T, Error> {
+    toml::from_str(text).map_err(|error| Error::File {
         path: path.to_owned(),
         hint: hint(error.message()),
         what: error.to_string().trim_end().to_owned(),

@@ -4,7 +4,7 @@ use crate::args;
 use crate::disk::{Directory, Note, nth};
 use crate::environment::{Flags, Overrides, validate};
 use crate::error::Error;
-use crate::experiment::{self, EngineName, Experiment, OrderName, StoreName};
+use crate::experiment::{self, EngineName, Experiment, MeasureName, OrderName, StoreName};
 use crate::grounds::{World, check, run, sim};
 use crate::registry::{Entry, Registry, Subject};
 use crate::script;
@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use synod_check::disk::{Notebook, Outside};
+use synod_check::{Measure, Order};
 use synod_model::timing::TimingKind;
 use synod_properties::{GroundKind, Scale};
 
@@ -194,25 +195,13 @@ pub(crate) fn check_options(
     args: &args::Check,
 ) -> Result<check::Options, Error> {
     const THREADS_MAX: u32 = 64;
-    /// How many random walks there are, and how long they are, where nothing is said.
-    const WALKS: u64 = 10_000;
-    const WALK_LENGTH: u32 = 1_000;
     let file = experiment.map(|e| e.check.clone()).unwrap_or_default();
     let usual = check::Options::default();
     let engine = args.engine.or(file.engine).map_or(usual.engine, |name| match name {
         EngineName::Reference => synod_check::Engine::Reference,
         EngineName::Tabulating => synod_check::Engine::Tabulating,
     });
-    let order = args.order.or(file.order).map_or(usual.order, |name| match name {
-        OrderName::BreadthFirst => synod_check::Order::BreadthFirst,
-        OrderName::DepthFirst => synod_check::Order::DepthFirst,
-        OrderName::Deepening => synod_check::Order::Deepening,
-        OrderName::Walks => synod_check::Order::Walks {
-            seed: args.seed.or(file.seed).unwrap_or(0),
-            walks: args.walks.or(file.walks).unwrap_or(WALKS),
-            length: args.depth_max.or(file.depth_max).unwrap_or(WALK_LENGTH),
-        },
-    });
+    let order = order(&file, args)?;
     let store = args.store.or(file.store).map_or(usual.store, |name| match name {
         StoreName::Fingerprint64 => synod_check::Store::Fingerprint64,
         StoreName::Fingerprint128 => synod_check::Store::Fingerprint128,
@@ -235,13 +224,77 @@ pub(crate) fn check_options(
         memory_max: memory.unwrap_or(usual.memory_max),
         depth_max: args.depth_max.or(file.depth_max),
         symmetry: args.symmetry || file.symmetry.unwrap_or(usual.symmetry),
-        partial_order: usual.partial_order,
+        partial_order: args.partial_order || file.partial_order.unwrap_or(usual.partial_order),
         forget: args.forget || file.forget.unwrap_or(usual.forget),
         safety: args.safety || file.safety.unwrap_or(usual.safety),
         disk: args.spill.clone().map(|directory| Outside(Arc::new(Directory(directory)) as _)),
         subject: usual.subject,
         notebook: notebook(args, 0)?,
     })
+}
+
+/// In which order the checker is asked to visit states.
+fn order(file: &experiment::Check, args: &args::Check) -> Result<Order, Error> {
+    /// How many random walks there are, and how long they are, where nothing is said.
+    const WALKS: u64 = 10_000;
+    const WALK_LENGTH: u32 = 1_000;
+    /// How many searches a swarm has, and how many states each may visit, where nothing is said.
+    const SEARCHES: u64 = 32;
+    const STATES_EACH: u64 = 100_000;
+    let name = args.order.or(file.order).unwrap_or(OrderName::BreadthFirst);
+    refuse_of_other_orders(name, args)?;
+    let at_least_one = |name: &str, value: u64| match value {
+        0 => Err(Error::Arguments {
+            what: format!("{name} = 0 is out of bounds"),
+            hint: "a swarm has a search, and each visits a state".to_owned(),
+        }),
+        value => Ok(value),
+    };
+    let seed = args.seed.or(file.seed).unwrap_or(0);
+    Ok(match name {
+        OrderName::BreadthFirst => Order::BreadthFirst,
+        OrderName::DepthFirst => Order::DepthFirst,
+        OrderName::Deepening => Order::Deepening,
+        OrderName::Walks => Order::Walks {
+            seed,
+            walks: args.walks.or(file.walks).unwrap_or(WALKS),
+            length: args.depth_max.or(file.depth_max).unwrap_or(WALK_LENGTH),
+        },
+        OrderName::Guided => Order::Guided {
+            by: match args.by.or(file.by) {
+                Some(MeasureName::Distance) => Measure::Distance,
+                Some(MeasureName::Coverage) | None => Measure::Coverage,
+            },
+        },
+        OrderName::Swarm => Order::Swarm {
+            seed,
+            searches: at_least_one("searches", args.searches.or(file.searches).unwrap_or(SEARCHES))?,
+            states_each: at_least_one(
+                "states_each",
+                args.states_each.or(file.states_each).unwrap_or(STATES_EACH),
+            )?,
+        },
+    })
+}
+
+/// What would have no effect in this order is refused.
+fn refuse_of_other_orders(name: OrderName, args: &args::Check) -> Result<(), Error> {
+    let (walks, swarm) = (name == OrderName::Walks, name == OrderName::Swarm);
+    for (given, has_effect, flag, with) in [
+        (args.walks.is_some(), walks, "--walks", "--order walks"),
+        (args.seed.is_some(), walks || swarm, "--seed", "--order walks or --order swarm"),
+        (args.by.is_some(), name == OrderName::Guided, "--by", "--order guided"),
+        (args.searches.is_some(), swarm, "--searches", "--order swarm"),
+        (args.states_each.is_some(), swarm, "--states-each", "--order swarm"),
+    ] {
+        if given && !has_effect {
+            return Err(Error::Arguments {
+                what: format!("{flag} has no effect in this order of states"),
+                hint: format!("it goes with {with}"),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// Where the check of the world of this number writes down how far it has come, if anywhere.

@@ -169,7 +169,10 @@ impl Report {
             let mine = self.numbers.remove(&name).unwrap_or(Value::Null);
             self.numbers.insert(name, sum(mine, value));
         }
-        self.notes.extend(other.notes);
+        // what is said of both is said once
+        let mut notes = other.notes;
+        notes.retain(|note| !self.notes.contains(note));
+        self.notes.append(&mut notes);
         self.inconclusive.extend(other.inconclusive);
         if self.known != other.known {
             self.known = format!("{}; and {}", self.known, other.known);

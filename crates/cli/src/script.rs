@@ -21,11 +21,7 @@ pub struct Scripted {
 /// The plan that a script is, for runs in `environment` up to `horizon`.
 ///
 /// The simulator passes over what cannot happen. In a script that would be a slip that nobody sees: it is refused.
-pub(crate) fn plan(
-    script: &[Scripted],
-    environment: &Environment,
-    horizon: Duration,
-) -> Result<FaultPlan, Error> {
+pub fn plan(script: &[Scripted], environment: &Environment, horizon: Duration) -> Result<FaultPlan, Error> {
     for (number, Scripted { at, fault }) in (1..).zip(script) {
         happens_in_time(at.0, horizon)
             .and_then(|()| is_admitted(fault, environment))

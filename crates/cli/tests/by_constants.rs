@@ -67,6 +67,60 @@ fn every_page_has_its_constants_and_what_is_published() {
 }
 
 #[test]
+fn other_orders_are_named_with_the_verdict_and_find_the_published_size() {
+    let orders = ["depth-first", "guided", "guided --by distance", "swarm --searches 2"];
+    for order in orders {
+        let ran = synod(&format!("check two-phase-commit --set n=4 --order {order}")).exits(0);
+        ran.says("published: 1,568 states: equal")
+            .says("n=4 broken=0: complete, 1,568 states")
+            .says("order: ");
+    }
+    let share = "check two-phase-commit --set n=6 --order swarm --searches 5 --states-each 900 --seed 7";
+    let ran = synod(share).exits(3).says("a swarm of 5 searches, each of about 900 states at most (seed 7)");
+    ran.says("is counted for each of them").says("not complete");
+    let states = |ran: &Ran| events(ran, "ground")[0]["numbers"].clone();
+    let alone = synod(&format!("{share} --json")).exits(3);
+    assert_eq!(states(&alone), states(&synod(&format!("{share} --json --threads 3"))));
+}
+
+#[test]
+fn a_counterexample_of_another_order_is_shortened_and_its_command_finds_it_again() {
+    let refuted = "check two-phase-commit --set broken=1";
+    let steps = |ran: &Ran| events(ran, "failure")[0]["step"].clone();
+    let shortest = steps(&synod(&format!("{refuted} --json")).exits(1));
+    for order in ["swarm --searches 3 --states-each 500 --seed 5", "guided --by coverage", "depth-first"] {
+        let ran = synod(&format!("{refuted} --json --order {order}")).exits(1);
+        assert_eq!(steps(&ran), shortest, "{order}");
+        let again = events(&ran, "failure")[0]["commands"]["again"].to_string();
+        let (name, rest) = order.split_once(' ').unwrap_or((order, ""));
+        assert!(again.contains(&format!("--order {name}")) && again.contains(rest), "{again}");
+    }
+    synod(&format!("{refuted} --order guided")).exits(1).says("no run is shorter that breaks anything");
+}
+
+#[test]
+fn what_is_said_of_an_order_that_is_not_taken_is_refused() {
+    for (line, what, hint) in [
+        ("--by distance", "--by has no effect", "--order guided"),
+        ("--order walks --searches 3", "--searches has no effect", "--order swarm"),
+        ("--order guided --seed 3", "--seed has no effect", "--order walks or --order swarm"),
+        ("--order swarm --walks 3", "--walks has no effect", "--order walks"),
+        ("--states-each 3", "--states-each has no effect", "--order swarm"),
+        ("--order swarm --searches 0", "0 is not in 1..", "--help"),
+        ("--order guided --by luck", "luck", "coverage"),
+        ("--order swarm --save note", "--save", "--order"),
+        ("--order guided --spill .", "--spill", "--order"),
+    ] {
+        synod(&format!("check two-phase-commit {line}")).exits(2).complains(what).complains(hint);
+    }
+    let place = place();
+    let file = place.path().join("none.toml");
+    let text = "algorithm = \"two-phase-commit\"\n[check]\norder = \"swarm\"\nstates_each = 0\n";
+    std::fs::write(&file, text).expect("a file");
+    synod_in(&place, "check --experiment none.toml").exits(2).complains("states_each = 0 is out of bounds");
+}
+
+#[test]
 fn a_system_is_checked_and_its_size_is_the_published_one() {
     let first = synod("check two-phase-commit --set n=6 --threads 2").exits(0);
     let first = first
@@ -140,6 +194,29 @@ fn rounds_are_checked_at_the_bound_and_refuted_below_it() {
         .says("and nothing else: 0, 1, or nothing");
     synod("check flood-set --n 3 --f 3").exits(2).complains("S0209").complains("somebody must be left");
     synod("check flood-set --defect no-floodin").exits(2).complains("S0202").complains("no-flooding");
+}
+
+/// Kinds of actions of a system, messages and faults of rounds, coins of a game: each is told, with the reason where the
+/// catalogue has one.
+#[test]
+fn what_no_run_comes_to_is_told() {
+    let unreached = |arguments: &str| events(&synod(arguments), "ground")[0]["unreached"].clone();
+    synod("check raft")
+        .exits(0)
+        .says("not covered: action `Restart` never enabled (nobody restarts: restarts = 0)");
+    assert_eq!(unreached("check two-phase-commit --json"), serde_json::json!([]));
+    assert_eq!(unreached("check flood-set --json"), serde_json::json!([]));
+    assert_eq!(
+        unreached("check flood-set --n 1 --json"),
+        serde_json::json!(["any message never sent"]),
+        "who is alone has nobody to tell"
+    );
+    assert_eq!(
+        unreached("check phase-king --defect low-threshold --n 4 --json"),
+        Value::Null,
+        "it is refuted"
+    );
+    assert_eq!(unreached("check herman --set n=3 --json"), serde_json::json!([]));
 }
 
 #[test]

@@ -29,6 +29,13 @@ impl Place {
         command.output().expect("it starts").into()
     }
 
+    /// The binary with these arguments, and one that has spaces in it.
+    fn synod_with(&self, arguments: &str, last: &str) -> Ran {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_synod"));
+        command.args(arguments.split_whitespace()).arg(last).current_dir(self.path());
+        command.output().expect("it starts").into()
+    }
+
     /// A line as somebody types it into a shell.
     fn shell(&self, line: &str) -> Ran {
         Command::new("sh").args(["-c", line]).current_dir(self.path()).output().expect("a shell").into()
@@ -220,6 +227,14 @@ fn a_check_says_what_it_covers() {
 }
 
 #[test]
+fn what_is_guided_refutes_a_twin_before_it_has_seen_much() {
+    let twin = "check abd --defect no-write-back --states-max 50000";
+    synod(twin).exits(3).says("not complete: the limit of 50000 states");
+    let guided = format!("{twin} --order guided --by distance");
+    synod(&guided).exits(1).says("violated").says("a shorter run may break it too");
+}
+
+#[test]
 fn what_was_not_exhausted_or_shows_nothing_is_inconclusive() {
     synod("check eager-reliable-broadcast --states-max 100").exits(3).says("inconclusive");
     synod("check eager-reliable-broadcast --depth-max 3").exits(3).says("inconclusive");
@@ -293,6 +308,77 @@ fn what_no_run_comes_to_is_told_and_what_holds_of_nothing_does_not_hold() {
     let events = place.synod("check best-effort-broadcast --n 2 --json").exits(0).events();
     let ground = events.iter().find(|e| e["event"] == "ground").expect("a ground");
     assert_eq!(ground["unreached"], serde_json::json!([]));
+}
+
+/// No crash, no loss, no duplicate, and links that keep the order: a twin that delivers what arrives is as good as the whole.
+#[test]
+fn links_in_order_are_checked_simulated_and_replayed() {
+    let place = Place::new();
+    let twin = "check fifo-link --defect no-hold-back --f 0 --losses 0 --duplications 0 --safety";
+    place.synod(&format!("{twin} --expect-violation")).exits(0).says("FPL4");
+    // pulses without end put copies without end into a queue: only so far
+    let ordered = place.synod_with(&format!("{twin} --states-max 20000 --links"), "fifo fair-loss");
+    let ordered = ordered.says("FPL4").says("fifo fair-loss links");
+    assert!(!ordered.out.contains("violated"), "{}", ordered.out);
+    place
+        .synod_with("check best-effort-broadcast --n 2 --links", "fifo perfect")
+        .exits(0)
+        .says("fifo perfect links");
+    place
+        .synod_with("sim eager-reliable-broadcast --seed 7 --trace t.jsonl --links", "fifo perfect")
+        .exits(0)
+        .says("fifo perfect links");
+    place.synod("replay t.jsonl").exits(0).says("fifo perfect links");
+    // the same, as a file says it
+    place.write("ordered.toml", "[links]\nkind = \"fifo perfect\"\n");
+    place.synod("check best-effort-broadcast --n 2 --env ordered.toml").exits(0).says("fifo perfect links");
+    place
+        .synod("run best-effort-broadcast --env ordered.toml")
+        .exits(2)
+        .complains("S0206")
+        .complains("a real cluster provides no fifo perfect links");
+    place.synod_with("check best-effort-broadcast --links", "fifo stubborn").exits(2).complains("S0206");
+    place.synod_with("check best-effort-broadcast --links", "pigeon").exits(2).complains("links are one of");
+    place
+        .synod_with("check two-phase-commit --links", "fifo perfect")
+        .exits(2)
+        .complains("--links has no effect");
+}
+
+#[test]
+fn a_reduction_by_partial_order_is_asked_for_where_there_is_one_and_refused_elsewhere() {
+    let place = Place::new();
+    let states = |ran: &Ran| {
+        let events = ran.events();
+        let ground = events.iter().find(|e| e["event"] == "ground").expect("a ground");
+        assert_eq!(ground["numbers"]["complete"], true);
+        ground["numbers"]["states"].as_u64().expect("a number")
+    };
+    let world = "check best-effort-broadcast --n 3 --f 0 --safety";
+    let whole = place.synod_with(&format!("{world} --json --links"), "fifo perfect").exits(0);
+    let reduced =
+        place.synod_with(&format!("{world} --partial-order --json --links"), "fifo perfect").exits(0);
+    assert!(states(&reduced) <= states(&whole));
+    place
+        .synod_with(&format!("{world} --partial-order --links"), "fifo perfect")
+        .exits(0)
+        .says("reduced by partial order");
+    for (more, why) in [("", "its links are not FIFO"), (" --f 1", "")] {
+        place
+            .synod(&format!("{world} --partial-order{more}").replace("--f 0 ", ""))
+            .exits(2)
+            .complains("S0206")
+            .complains(why);
+    }
+    place
+        .synod_with("check best-effort-broadcast --f 1 --safety --partial-order --links", "fifo perfect")
+        .exits(2)
+        .complains("it has faults");
+    place
+        .synod_with(&format!("{world} --partial-order --engine reference --links"), "fifo perfect")
+        .exits(2)
+        .complains("the reference engine");
+    place.synod("check two-phase-commit --partial-order").exits(2).complains("--partial-order has no effect");
 }
 
 /// A trace to damage.

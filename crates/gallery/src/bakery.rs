@@ -17,6 +17,7 @@
 
 use crate::catalogue::{Constant, Constants, Published, Refused, Refuted, Row, broken, constant};
 use crate::set::Set;
+use serde::{Deserialize, Serialize};
 use synod_check::system::{Claim, Says, System};
 
 /// The most processes.
@@ -34,7 +35,7 @@ pub struct Bakery {
 }
 
 /// Where a process is, by the source's labels.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Label {
     /// In its non-critical section.
     #[default]
@@ -72,7 +73,7 @@ pub struct State {
 }
 
 /// A step from a label, by a process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Step(u8, Label);
 
 impl System for Bakery {

@@ -19,6 +19,7 @@
 
 use crate::catalogue::{Constant, Constants, Published, Refused, Refuted, Row, constant};
 use crate::set::Set;
+use serde::{Deserialize, Serialize};
 use synod_check::system::{Claim, Justice, Says, System};
 
 /// The most processes.
@@ -52,7 +53,7 @@ pub struct State {
 }
 
 /// What a correct process does, having received from these.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Action {
     /// It sends an echo.
     Echo(usize, Set),

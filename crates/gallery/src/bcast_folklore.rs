@@ -18,6 +18,7 @@
 
 use crate::catalogue::{Constant, Constants, Published, Refused, Refuted, Row, broken, constant};
 use crate::set::Set;
+use serde::{Deserialize, Serialize};
 use synod_check::system::{Claim, Justice, Says, System};
 
 /// The most processes.
@@ -50,7 +51,7 @@ pub struct State {
 }
 
 /// What a process does, having received from these.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Action {
     /// It accepts, and has sent to all.
     Accept(usize, Set),

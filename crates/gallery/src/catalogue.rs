@@ -1,12 +1,14 @@
 //! What the gallery knows of each of its systems: a name, a page, constants, and the answers that are known.
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::fmt;
 use synod_check::system::System;
 use synod_check::{ActionCount, Control, Options, Progress, Store, SystemRun, check_system, count_actions};
 use synod_properties::{Property, Verdict};
 
-/// A published system.
-pub trait Published: System {
+/// A published system; its actions can be written and read, so that it is known which kinds of them there are.
+pub trait Published: System<Action: Serialize + DeserializeOwned> {
     /// Its name, in kebab-case.
     const NAME: &'static str;
     /// The text of its source file, whose head is its page.
@@ -17,6 +19,8 @@ pub trait Published: System {
     const ROWS: &'static [Row];
     /// Which constants break which of its claims.
     const REFUTED: &'static [Refuted] = &[];
+    /// The kinds of actions that are never enabled, or change nothing, with the usual constants.
+    const UNREACHED: &'static [Unreached] = &[];
 
     /// The system with these constants, each within its range.
     fn new(constants: &Constants) -> Result<Self, Refused>;
@@ -228,6 +232,15 @@ pub struct Refuted {
     pub property: &'static str,
 }
 
+/// A kind of actions that no run with the usual constants takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unreached {
+    /// The kind.
+    pub kind: &'static str,
+    /// Why none does.
+    pub because: &'static str,
+}
+
 /// What a check of a system found, whatever its states are.
 #[derive(Clone, Debug)]
 pub struct Findings {
@@ -253,6 +266,8 @@ pub struct Findings {
     pub memory: u64,
     /// A run for each claim that is broken: of safety, the first one found; of liveness, each.
     pub counterexamples: Vec<Run>,
+    /// Whether no run breaks a claim of safety that is shorter than the one that was found, as far as this is known.
+    pub shortest: bool,
 }
 
 /// A run that breaks a claim, to be printed.
@@ -337,6 +352,8 @@ pub struct Entry {
     pub rows: &'static [Row],
     /// Which constants break which of its claims.
     pub refuted: &'static [Refuted],
+    /// The kinds of actions that no run with the usual constants takes.
+    pub unreached: &'static [Unreached],
     claims: fn() -> Vec<Property>,
     check: Check,
     count_actions: CountActions,
@@ -351,6 +368,7 @@ impl Entry {
             constants: S::CONSTANTS,
             rows: S::ROWS,
             refuted: S::REFUTED,
+            unreached: S::UNREACHED,
             claims: claims::<S>,
             check: check::<S>,
             count_actions: |constants, states_max| count_actions(&S::new(constants).ok()?, states_max),
@@ -432,6 +450,7 @@ fn check<S: Published>(
         depth: report.depth,
         complete: report.complete,
         counterexamples: report.counterexamples.iter().map(Run::of).collect(),
+        shortest: report.shortest,
         stopped: report.stopped,
         store: report.store,
         memory: report.memory,

@@ -17,8 +17,9 @@
 //! At most one process turns faulty, and not one that has 1 and has not sent: so it is in the published specification,
 //! which constrains the wrong counter. With `zeros` = 1 all have 0. Steps that change nothing are left out.
 
-use crate::catalogue::{Constant, Constants, Published, Refused, Refuted, Row, broken, constant};
+use crate::catalogue::{Constant, Constants, Published, Refused, Refuted, Row, Unreached, broken, constant};
 use crate::set::Set;
+use serde::{Deserialize, Serialize};
 use synod_check::system::{Claim, Says, System};
 
 /// The most processes.
@@ -68,7 +69,7 @@ pub struct State {
 }
 
 /// What a process does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Action {
     /// It turns faulty.
     TurnFaulty(usize),
@@ -169,6 +170,8 @@ impl Published for Cf1sFolklore {
     ];
     const ROWS: &'static [Row] = &[Row::new(&[("n", 4), ("t", 1), ("f", 0)], 412_930, 25).from(16)];
     const REFUTED: &'static [Refuted] = &[Refuted { constants: &[("broken", 1)], property: "OS2" }];
+    const UNREACHED: &'static [Unreached] =
+        &[Unreached { kind: "TurnFaulty", because: "nobody is faulty: f = 0" }];
 
     fn new(constants: &Constants) -> Result<Self, Refused> {
         let (n, t, f) = (constants.size("n"), constants.size("t"), constants.size("f"));

@@ -17,6 +17,7 @@
 
 use crate::catalogue::{Constant, Constants, Published, Refused, Refuted, Row, broken, constant};
 use crate::set::Set;
+use serde::{Deserialize, Serialize};
 use synod_check::system::{Claim, Justice, Says, System};
 
 /// The system.
@@ -40,7 +41,7 @@ pub struct State {
 }
 
 /// What a philosopher does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Action {
     /// It hands over a fork, perhaps, and looks whether it can eat.
     Look(usize),

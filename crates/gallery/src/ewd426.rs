@@ -20,6 +20,7 @@
 //! mⁿ states in one level.
 
 use crate::catalogue::{Constant, Constants, Published, Refused, Refuted, Row, broken, constant};
+use serde::{Deserialize, Serialize};
 use synod_check::system::{Claim, Justice, Says, System};
 
 /// The most processes.
@@ -40,7 +41,7 @@ pub struct Ewd426 {
 pub type State = [u8; N_MAX];
 
 /// A privileged process moves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Move(u8);
 
 impl Ewd426 {

@@ -20,6 +20,7 @@
 
 use crate::catalogue::{Constant, Constants, Published, Refused, Refuted, Row, broken, constant};
 use crate::set::Set;
+use serde::{Deserialize, Serialize};
 use synod_check::system::{Claim, Justice, Says, System};
 
 /// The system.
@@ -42,7 +43,7 @@ pub struct State {
 }
 
 /// What happens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Action {
     /// Process 0 starts a probe.
     InitiateProbe,

@@ -39,7 +39,7 @@ pub mod two_phase_commit_with_backup;
 pub mod voting;
 
 pub use catalogue::{
-    Constant, Constants, Entry, Findings, Provenance, Published, Refused, Refuted, Row, Run,
+    Constant, Constants, Entry, Findings, Provenance, Published, Refused, Refuted, Row, Run, Unreached,
 };
 
 /// All of them, in the order of their names.

@@ -18,9 +18,10 @@
 //! Ballots are numbered from 0. There is no learner unless `learner` = 1; it decides whatever a majority has voted for,
 //! and may decide again. Refinement of voting is not checked here.
 
-use crate::catalogue::{Constant, Constants, Published, Refused, Refuted, Row, broken, constant};
+use crate::catalogue::{Constant, Constants, Published, Refused, Refuted, Row, Unreached, broken, constant};
 use crate::permutation::{Permutation, VALUES_MAX, permutations};
 use crate::set::Set;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use synod_check::system::{Claim, Says, System};
 
@@ -100,7 +101,7 @@ pub struct State {
 }
 
 /// What happens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Action {
     /// A ballot is announced.
     Phase1a {
@@ -270,6 +271,8 @@ impl Published for Paxos {
             .published(),
     ];
     const REFUTED: &'static [Refuted] = &[Refuted { constants: &[("broken", 1)], property: "C4" }];
+    const UNREACHED: &'static [Unreached] =
+        &[Unreached { kind: "Decide", because: "there is no learner: learner = 0" }];
 
     fn new(constants: &Constants) -> Result<Self, Refused> {
         let values = constants.size("values");

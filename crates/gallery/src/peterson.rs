@@ -14,6 +14,7 @@
 //! The non-critical and the critical section are steps of their own.
 
 use crate::catalogue::{Constant, Constants, Published, Refused, Refuted, Row, broken};
+use serde::{Deserialize, Serialize};
 use synod_check::system::{Claim, Justice, Says, System};
 
 /// The system.
@@ -24,7 +25,7 @@ pub struct Peterson {
 }
 
 /// Where a process is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Label {
     /// In its non-critical section.
     NonCritical,
@@ -50,7 +51,7 @@ pub struct State {
 }
 
 /// A step from a label, by process 0 or 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Step(u8, Label);
 
 impl Peterson {

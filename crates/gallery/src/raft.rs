@@ -20,8 +20,9 @@
 //! # Departures from the source
 //! None. Elections and restarts are bounded by constants, and counted in the state.
 
-use crate::catalogue::{Constant, Constants, Published, Refused, Refuted, Row, broken, constant};
+use crate::catalogue::{Constant, Constants, Published, Refused, Refuted, Row, Unreached, broken, constant};
 use crate::set::Set;
+use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
 use synod_check::system::{Claim, Says, System};
 
@@ -53,7 +54,7 @@ pub enum Role {
 }
 
 /// An entry of a log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Entry {
     term: u8,
     value: u8,
@@ -110,7 +111,7 @@ pub struct Server {
 }
 
 /// A message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Message {
     source: u8,
     destination: u8,
@@ -119,7 +120,7 @@ pub struct Message {
 }
 
 /// What a message says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Body {
     /// A request for a vote.
     RequestVote {
@@ -176,7 +177,7 @@ pub struct State {
 }
 
 /// What happens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Action {
     /// A server restarts.
     Restart(usize),
@@ -550,6 +551,13 @@ impl Published for Raft {
         Refuted { constants: &[("broken", 1)], property: "RF1" },
         Refuted { constants: &[("servers", 2), ("values", 1), ("elections", 3)], property: "RF4" },
         Refuted { constants: &[("elections", 2), ("restarts", 1)], property: "RF4" },
+    ];
+    const UNREACHED: &'static [Unreached] = &[
+        Unreached { kind: "Restart", because: "nobody restarts: restarts = 0" },
+        Unreached {
+            kind: "UpdateTerm(AppendEntries)",
+            because: "of two servers the other has voted for the leader, so it has the leader's term",
+        },
     ];
 
     fn new(constants: &Constants) -> Result<Self, Refused> {

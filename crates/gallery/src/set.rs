@@ -1,9 +1,10 @@
 //! A set of small numbers as bits: what the models count their processes with.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// A set of numbers below 16.
-#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Set(pub u16);
 
 impl Set {

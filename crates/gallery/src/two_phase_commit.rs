@@ -22,6 +22,7 @@
 
 use crate::catalogue::{Constant, Constants, Published, Refused, Refuted, Row, broken, constant};
 use crate::set::Set;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use synod_check::system::{Claim, Says, System};
 
@@ -61,7 +62,7 @@ pub enum Manager {
 }
 
 /// What happens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Action {
     /// The transaction manager hears that a resource manager is prepared.
     ReceivePrepared(usize),

@@ -16,8 +16,9 @@
 //! # Departures from the source
 //! Steps that change nothing are left out.
 
-use crate::catalogue::{Constant, Constants, Published, Refused, Refuted, Row, broken, constant};
+use crate::catalogue::{Constant, Constants, Published, Refused, Refuted, Row, Unreached, broken, constant};
 use crate::set::Set;
+use serde::{Deserialize, Serialize};
 use synod_check::system::{Claim, Says, System};
 
 /// The system.
@@ -47,7 +48,7 @@ pub enum Seen {
 }
 
 /// Where the transaction manager or its backup is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Label {
     /// It decides.
     Decide,
@@ -78,7 +79,7 @@ pub struct State {
 }
 
 /// What happens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Action {
     /// A resource manager prepares.
     Prepare(usize),
@@ -230,6 +231,12 @@ impl Published for TwoPhaseCommitWithBackup {
     ];
     const ROWS: &'static [Row] = &[Row::new(&[("n", 3)], 1_245, 15).published()];
     const REFUTED: &'static [Refuted] = &[Refuted { constants: &[("broken", 1)], property: "TC1" }];
+    const UNREACHED: &'static [Unreached] = &[
+        Unreached { kind: "Backup(Done)", because: "no step leaves it" },
+        Unreached { kind: "Backup(FailAborted)", because: "the backup does not fail" },
+        Unreached { kind: "Backup(FailCommitted)", because: "the backup does not fail" },
+        Unreached { kind: "Manager(Done)", because: "no step leaves it" },
+    ];
 
     fn new(constants: &Constants) -> Result<Self, Refused> {
         Ok(Self {

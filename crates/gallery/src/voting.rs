@@ -19,6 +19,7 @@
 use crate::catalogue::{Constant, Constants, Published, Refused, Refuted, Row, broken, constant};
 use crate::permutation::{Permutation, VALUES_MAX, permutations};
 use crate::set::Set;
+use serde::{Deserialize, Serialize};
 use synod_check::system::{Claim, Says, System};
 
 /// The most acceptors.
@@ -51,7 +52,7 @@ pub struct Acceptor {
 pub type State = [Acceptor; ACCEPTORS_MAX];
 
 /// What an acceptor does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Action {
     /// It comes to a ballot.
     Increase {

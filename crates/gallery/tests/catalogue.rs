@@ -61,3 +61,17 @@ fn what_is_known_is_found_by_its_constants() {
     assert_eq!(known(&[("n", 15)]), None);
     assert_eq!(known(&[("n", 6), ("broken", 1)]), None);
 }
+
+#[test]
+fn every_kind_of_action_is_taken_unless_the_catalogue_says_why_not() {
+    for entry in all() {
+        let usual = entry.constants(&[]).expect("every default is within its range");
+        let counted = entry.count_actions(&usual, 100_000).expect("the usual ones are few");
+        assert!(!counted.is_empty() && counted.iter().all(|count| !count.kind.is_empty()), "{}", entry.name);
+        let never =
+            counted.iter().filter(|count| count.unreached().is_some()).map(|count| count.kind.as_str());
+        let told = entry.unreached.iter().map(|unreached| unreached.kind);
+        assert_eq!(never.collect::<Vec<_>>(), told.collect::<Vec<_>>(), "{}", entry.name);
+        assert!(entry.unreached.iter().all(|unreached| !unreached.because.is_empty()), "{}", entry.name);
+    }
+}

@@ -29,11 +29,30 @@ impl fmt::Display for ProcessId {
 ///
 /// In a world of one kind it is everybody; with servers and clients in one world each role has its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "Range")]
 pub struct Group {
     /// The lowest identity of the group.
     pub first: ProcessId,
     /// How many processes it has.
     pub count: u32,
+}
+
+/// A group as it is written.
+#[derive(Deserialize)]
+#[serde(rename = "Group")]
+struct Range {
+    first: ProcessId,
+    count: u32,
+}
+
+impl TryFrom<Range> for Group {
+    type Error = String;
+
+    fn try_from(Range { first, count }: Range) -> Result<Self, String> {
+        let end = first.0.checked_add(count);
+        end.map(|_| Self { first, count })
+            .ok_or_else(|| format!("a group of {count} from {first} on: there are no such identities"))
+    }
 }
 
 impl Group {

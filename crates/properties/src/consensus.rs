@@ -245,6 +245,20 @@ mod tests {
     }
 
     #[test]
+    fn the_distance_is_how_much_was_not_put_to_the_test() {
+        let mut monitor = monitor();
+        let mut far = vec![monitor.distance()];
+        propose(&mut monitor, P[1], 'a');
+        for p in P {
+            decide(&mut monitor, p, 'a').unwrap();
+            far.push(monitor.distance());
+        }
+        assert!(far.is_sorted_by(|one, next| one >= next), "{far:?}");
+        assert!(far[0] > far[1] && far[1] > far[2] && far[3] == 0, "{far:?}");
+        assert_eq!((monitor.clone(), self::monitor()).distance(), far[0], "side by side they add up");
+    }
+
+    #[test]
     fn c1_all_owe_a_decision_once_somebody_has_proposed() {
         let mut monitor = monitor();
         assert!(owed(&monitor).is_empty());

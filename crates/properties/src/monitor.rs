@@ -1,6 +1,7 @@
 //! What a property is: a name, and an automaton that judges it.
 
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use synod_model::{ProcessId, ProcessSet, State};
 
 /// A property by the name that the literature gives it.
@@ -140,6 +141,17 @@ pub trait Monitor<Q, I>: State {
         let all = self.properties();
         all.iter().filter(|p| p.kind == Kind::Safety).for_each(|property| exercise(property.id));
     }
+
+    /// How far this is from what one looks for, for a search guided by distance. Unless told otherwise, how much of what
+    /// may break, or be reached, was not put to the test yet: the goals that do not hold now, and the properties of
+    /// safety that were not [exercised](Monitor::exercised). It guides, and decides nothing.
+    fn distance(&self) -> u64 {
+        let all = self.properties();
+        let mut far: BTreeSet<_> = all.iter().filter(|p| p.kind != Kind::Liveness).map(|p| p.id).collect();
+        self.reached(&mut |goal| _ = far.remove(goal));
+        self.exercised(&mut |property| _ = far.remove(property));
+        far.len() as u64
+    }
 }
 
 /// Two monitors side by side.
@@ -168,5 +180,9 @@ impl<Q, I, A: Monitor<Q, I>, B: Monitor<Q, I>> Monitor<Q, I> for (A, B) {
     fn exercised(&self, exercise: &mut impl FnMut(&'static str)) {
         self.0.exercised(exercise);
         self.1.exercised(exercise);
+    }
+
+    fn distance(&self) -> u64 {
+        self.0.distance() + self.1.distance()
     }
 }

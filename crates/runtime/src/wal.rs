@@ -358,7 +358,11 @@ fn decode(content: &[u8], offset: usize) -> Option<(Batch, usize)> {
     if crc32fast::hash(payload) != u32_at(header, 8) {
         return None;
     }
-    Some((postcard::from_bytes(payload).ok()?, end))
+    match postcard::from_bytes(payload).ok()? {
+        // no other start could follow it
+        Batch::Start(u64::MAX) => None,
+        batch => Some((batch, end)),
+    }
 }
 
 struct Contents {

@@ -1,8 +1,12 @@
 //! The reachable part of a game, as a sparse matrix.
 
 use super::Game;
+use crate::actions::Kinds;
+use crate::coverage::Unreached;
 use crate::intern::Interner;
 use crate::report::{Control, Progress};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::fmt;
 
 /// The reachable states of a game, with what leads where.
@@ -143,6 +147,24 @@ impl<'a, G: Game> Explored<'a, G> {
             frontier,
             memory: self.states.memory() + self.matrix.memory(),
         }
+    }
+
+    /// What no run comes to: kinds of actions that are never enabled, or change nothing; a coin that is never tossed.
+    pub fn unreached(&self) -> Vec<Unreached>
+    where
+        G: Game<Action: Serialize + DeserializeOwned>,
+    {
+        let mut kinds = Kinds::of::<G::Action>();
+        for state in self.states() {
+            self.game.actions(state, &mut |action, distribution| {
+                let changes = distribution.outcomes().any(|(_, next)| next != state);
+                kinds.note(&action, changes);
+            });
+        }
+        let mut all = kinds.unreached();
+        let tossed = (0..self.matrix.choice_count()).any(|choice| self.matrix.branches(choice).len() > 1);
+        all.extend((!tossed).then_some(Unreached::Coin));
+        all
     }
 
     /// What the answers are about.

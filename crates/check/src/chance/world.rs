@@ -2,9 +2,12 @@
 //! the draws of kind choice, and whether a process crashes in a handler once its coins have fallen.
 
 use super::{Distribution, Game};
+use crate::coverage::Unreached;
 use crate::fingerprint::print_of;
-use crate::reference::{Landing, crashes_inside, is_beyond, take};
+use crate::pass::every_state;
+use crate::reference::{self, Landing, crashes_inside, every_move, is_beyond, take};
 use crate::system::Justice;
+use crate::witness::Witness;
 use crate::worlds::{Scripted, judge, laws};
 use std::hash::Hash;
 use synod_kernel::{Choice, Cut, Keeping, Move, Network, Script, Seat, Setting, Status, World};
@@ -104,10 +107,20 @@ where
         draws: &[u32],
         cut: Option<Cut>,
     ) -> Ran<P, M> {
+        let chosen = Move { choice: choice.clone(), draws: draws.to_vec(), cut };
+        let (state, ran) = self.after(from, Script::new(draws.to_vec()), chosen);
+        Ran { state, asked: ran.script.asked().to_vec(), cuts: ran.cuts() }
+    }
+
+    /// What comes of a move.
+    fn after(
+        &self,
+        from: &WorldState<P, M>,
+        script: Script,
+        chosen: Move<P::Message, P::Timer>,
+    ) -> (WorldState<P, M>, reference::Ran<P>) {
         let mut state = from.clone();
         let mut landing = Landing::on(&mut state.network);
-        let chosen = Move { choice: choice.clone(), draws: draws.to_vec(), cut };
-        let script = Script::new(draws.to_vec());
         let ran = take(self.setting, &mut state.world, &mut landing, script, chosen);
         let observed = landing.observed;
         let judged = observed.iter().try_for_each(|o| judge(&mut state.monitor, o));
@@ -115,7 +128,46 @@ where
             Err(violation) => Some(CutOff::Broken(violation)),
             Ok(()) => is_beyond(self.setting, &state.world, self.measure).then_some(CutOff::Beyond),
         };
-        Ran { state, asked: ran.script.asked().to_vec(), cuts: ran.cuts() }
+        (state, ran)
+    }
+
+    /// What no run comes to; nothing if there are more than `states_max` states. A pass of its own.
+    pub fn unreached(&self, states_max: usize) -> Option<Vec<Unreached>> {
+        let mut witness = Witness::new();
+        every_state([self.blank()], states_max, |state, reach| {
+            for choice in self.choices(state) {
+                let run = |script, chosen: Move<_, _>| {
+                    let (next, ran) = self.after(state, script, chosen.clone());
+                    witness.note(self.setting, [&state.world, &next.world], &chosen, &ran);
+                    (next, ran)
+                };
+                every_move(self.setting, &state.world, &choice, run, |_, next, _| {
+                    reach(next);
+                    true
+                });
+            }
+        })?;
+        Some(witness.unreached(self.setting))
+    }
+
+    /// The world before anybody has started.
+    fn blank(&self) -> WorldState<P, M> {
+        WorldState {
+            world: World::new(laws(self.setting), Seat::default()),
+            network: Network::new(Keeping::of(&self.setting.environment.links)),
+            monitor: self.monitor.clone(),
+            cut_off: None,
+        }
+    }
+
+    /// What may happen in a state.
+    fn choices(&self, state: &WorldState<P, M>) -> Vec<Choice<P::Message, P::Timer>> {
+        let mut choices = Vec::new();
+        if state.cut_off.is_none() {
+            let rep = Scripted::new(self.setting, Script::default());
+            state.world.enabled(laws(self.setting), &rep, &state.network, |choice| choices.push(choice));
+        }
+        choices
     }
 }
 
@@ -158,13 +210,7 @@ where
 
     /// The world in which all have started; where coins fall in a start, the starts are steps.
     fn initial(&self, each: &mut impl FnMut(Self::State)) {
-        let blank = WorldState {
-            world: World::new(laws(self.setting), Seat::default()),
-            network: Network::new(Keeping::of(&self.setting.environment.links)),
-            monitor: self.monitor.clone(),
-            cut_off: None,
-        };
-        let mut states = vec![blank];
+        let mut states = vec![self.blank()];
         while let Some(state) = states.pop() {
             let new = state.world.seats.iter().any(|seat| seat.status() == Status::New);
             let mut started = Vec::new();
@@ -180,13 +226,7 @@ where
     }
 
     fn actions(&self, state: &Self::State, each: &mut impl FnMut(Self::Action, Distribution<Self::State>)) {
-        if state.cut_off.is_some() {
-            return;
-        }
-        let rep = Scripted::new(self.setting, Script::default());
-        let mut choices = Vec::new();
-        state.world.enabled(laws(self.setting), &rep, &state.network, |choice| choices.push(choice));
-        for choice in choices {
+        for choice in self.choices(state) {
             for (ways, distribution) in self.resolve(state, &choice, Vec::new()) {
                 // what changes nothing is no step: else the adversary could take it for ever
                 if distribution.outcomes().any(|(_, next)| next != state) {

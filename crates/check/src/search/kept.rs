@@ -89,6 +89,15 @@ impl<S: Space> Visited<S> {
         }
     }
 
+    /// Adds the fingerprint of a state; whether it is new. Nothing where states are kept in full.
+    pub(super) fn insert_print(&mut self, print: Print) -> Option<bool> {
+        match self {
+            Self::Short(prints) => Some(prints.insert(print)),
+            Self::Long(prints) => Some(prints.insert(print)),
+            Self::Exact(..) => None,
+        }
+    }
+
     pub(super) fn len(&self) -> usize {
         match self {
             Self::Short(prints) => prints.len,

@@ -232,7 +232,10 @@ impl<S: Space> Search<'_, S> {
             && head.initial == roots
             && (roots..1 << 32).contains(&head.states)
             && head.level_end <= head.states
-            && head.number <= head.level_end;
+            && head.number <= head.level_end
+            // no level is empty; and what is counted on must have room
+            && head.depth <= head.states
+            && [head.transitions, head.generated, head.expanded].iter().all(|&count| count < 1 << 62);
         if !fits {
             return Err(changed());
         }

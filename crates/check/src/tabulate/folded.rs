@@ -195,6 +195,14 @@ impl Space for Folded {
         self.plain.reached(self.words(words))
     }
 
+    fn distance(&self, words: &[u32]) -> u64 {
+        self.plain.distance(self.words(words))
+    }
+
+    fn parts(&self, words: &[u32], each: &mut dyn FnMut(u64)) {
+        self.plain.parts(self.words(words), each);
+    }
+
     fn broken(&self, _: &[u32]) -> Option<Violation> {
         None
     }

@@ -95,14 +95,17 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Maker<'_, P, M> {
         let message = |&number: &u32| messages.get(number).clone();
         let timer = |number: u32| timers.get(number).clone();
         Covered {
-            requests: Seen::of(reached.requests.iter().map(|&number| request_values.get(number).clone())),
+            requests: Seen::with(
+                reached.requests.iter().map(|(&q, &came)| (request_values.get(q).clone(), came)),
+            ),
             sent: Seen::of(reached.sent.iter().map(message)),
-            handled: Seen::of(reached.handled.iter().map(message)),
+            handled: Seen::with(reached.handled.iter().map(|(m, &came)| (message(m), came))),
             // a timer gets its number when it is set
             set: Seen::of((0..timers.len() as u32).map(timer)),
-            fired: Seen::of(reached.fired.iter().copied().map(timer)),
+            fired: Seen::with(reached.fired.iter().map(|(&t, &came)| (timer(t), came))),
             indicated: Seen::of((0..indications.len() as u32).map(|number| indications.get(number).clone())),
             recovered: reached.recovered,
+            coin: reached.coin,
             faults: self.faults,
         }
     }
@@ -150,6 +153,7 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Maker<'_, P, M> {
         if new {
             space.monitor_parts.push(print_of(&("monitor", self.monitors.print(id))));
             space.goals.push(goals(&space.properties, self.monitors.get(id)));
+            space.distances.push(self.monitors.get(id).distance());
         }
         id
     }

@@ -1,10 +1,11 @@
 //! All that holds algorithm values: seats, messages and the rest as numbers, and what each handler does, run once.
 
+use crate::coverage::is_tossed;
 use crate::intern::Interner;
 use crate::report::{DETERMINISM, NO_PANIC};
 use crate::worlds::{Scripted, panic_message};
 use hashbrown::HashMap;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use synod_kernel::seat::cuts;
 use synod_kernel::signature::Signature;
@@ -50,24 +51,27 @@ pub(super) struct SeatFacts {
     pub(super) measure: u64,
 }
 
-/// What handlers were asked and did, by number: each was run for a state that is reached.
+/// What handlers were asked and did, by number: each was run for a state that is reached. Of what they were asked:
+/// whether anything ever came of it.
 #[derive(Default)]
 pub(super) struct Reached {
-    pub(super) requests: BTreeSet<u32>,
+    pub(super) requests: BTreeMap<u32, bool>,
     pub(super) sent: BTreeSet<u32>,
-    pub(super) handled: BTreeSet<u32>,
-    pub(super) fired: BTreeSet<u32>,
+    pub(super) handled: BTreeMap<u32, bool>,
+    pub(super) fired: BTreeMap<u32, bool>,
     pub(super) recovered: bool,
+    pub(super) coin: bool,
 }
 
 impl Reached {
-    fn note(&mut self, asked: Asked) {
-        match asked {
-            Asked::Message(_, message) => _ = self.handled.insert(message),
-            Asked::Timer(timer) => _ = self.fired.insert(timer),
-            Asked::Request(request) => _ = self.requests.insert(request),
-            Asked::Recover => self.recovered = true,
-        }
+    fn note(&mut self, asked: Asked, came: bool) {
+        let (values, value) = match asked {
+            Asked::Message(_, message) => (&mut self.handled, message),
+            Asked::Timer(timer) => (&mut self.fired, timer),
+            Asked::Request(request) => (&mut self.requests, request),
+            Asked::Recover => return self.recovered = true,
+        };
+        *values.entry(value).or_default() |= came;
     }
 }
 
@@ -174,6 +178,7 @@ impl<'a, P: Process> Tables<'a, P> {
         let mut rep = Scripted::new(self.setting, Script::new(draws.to_vec()));
         let (mut value, mut said) = (Seat::default(), Vec::new());
         rep.react(seat, &mut value, Event::Init, None, &mut |released| said.push(released));
+        self.reached.coin |= is_tossed(&rep.draws);
         self.seat(value);
         self.released(said);
     }
@@ -183,7 +188,7 @@ impl<'a, P: Process> Tables<'a, P> {
         if let Some(&list) = self.outcomes.get(&(seat.0, state, asked)) {
             return list;
         }
-        self.reached.note(asked);
+        self.reached.note(asked, false);
         let list = self.tabulate(seat, state, asked);
         let id = self.outcome_lists.len() as u32;
         self.outcome_lists.push(list);
@@ -283,6 +288,8 @@ impl<'a, P: Process> Tables<'a, P> {
         let mut said = Vec::new();
         rep.react(seat, &mut value, event, cut, &mut |released| said.push(released));
         let effects = rep.record.unwrap_or_default();
+        self.reached.note(asked, !effects.is_empty() || value.local() != self.seats.get(state).local());
+        self.reached.coin |= is_tossed(&rep.draws);
         let effect = Effect { seat: self.seat(value), released: self.released(said) };
         (effect, rep.draws, cuts(&effects).collect())
     }

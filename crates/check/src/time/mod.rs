@@ -30,10 +30,13 @@ mod tests;
 pub use clock::{Clocks, Elapsed, Rate, Span};
 pub use moment::{Due, Flight, Moment, Window};
 
+use crate::coverage::Unreached;
 use crate::fingerprint::print_of;
 use crate::judged::{self, Judged, PROPERTIES_MAX, has_reached};
+use crate::pass::every_state;
 use crate::reference::{Ran, every_move, is_beyond, take};
 use crate::system::{Claim, Justice, Says, System};
+use crate::witness::Witness;
 use crate::worlds::{Scripted, judge, laws};
 use clock::greatest_common_divisor;
 use moment::{Landing, Letters};
@@ -204,6 +207,55 @@ where
         let _ = self.grain.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |grain| Some(common(grain)));
     }
 
+    /// What no run comes to; nothing if there are more than `states_max` states. A pass of its own.
+    pub fn unreached(&self, states_max: usize) -> Option<Vec<Unreached>> {
+        let mut witness = Witness::new();
+        let first = crate::rounds::every_input(self.setting.seating.len() as u32, self.clocks.rates());
+        every_state(first.into_iter().map(|rates| self.blank(rates)), states_max, |state, reach| {
+            let note = &mut |next: &Moment<P, M>, chosen: &Move<_, _>, ran: &Ran<P>| {
+                witness.note(self.setting, [&state.world, &next.world], chosen, ran);
+            };
+            self.expand(state, note, &mut |_, next| {
+                if self.within(&next) {
+                    reach(next);
+                }
+            });
+        })?;
+        Some(witness.unreached(self.setting))
+    }
+
+    /// Calls `each` with every passage out of a state; of those that are moves, `note` with what their handlers did, first.
+    fn expand(
+        &self,
+        state: &Moment<P, M>,
+        note: &mut impl FnMut(&Moment<P, M>, &Move<P::Message, P::Timer>, &Ran<P>),
+        each: &mut impl FnMut(Passage<P::Message, P::Timer>, Moment<P, M>),
+    ) {
+        if state.broken.is_some() {
+            return;
+        }
+        let choices = self.choices(state);
+        for (choice, copy) in &choices {
+            let run = |script, chosen: Move<_, _>| {
+                let (next, ran) = self.after(state, *copy, script, chosen.clone());
+                note(&next, &chosen, &ran);
+                (next, ran)
+            };
+            every_move(self.setting, &state.world, choice, run, |chosen, next, _| {
+                each(Passage::Do(chosen), next);
+                true
+            });
+        }
+        if state.is_starting() {
+            return;
+        }
+        if !state.stable {
+            each(Passage::Stabilise, self.stabilised(state));
+        } else if let Some((elapsed, next)) = self.wait(state, !choices.is_empty()) {
+            each(Passage::Wait(elapsed), next);
+        }
+    }
+
     /// The choices that are enabled now, each with the place of the message that it takes, if any.
     fn choices(&self, state: &Moment<P, M>) -> Vec<(Choice<P::Message, P::Timer>, Option<usize>)> {
         let rep = Scripted::new(self.setting, Script::default());
@@ -363,25 +415,7 @@ where
     }
 
     fn steps(&self, state: &Self::State, each: &mut impl FnMut(Self::Action, Self::State)) {
-        if state.broken.is_some() {
-            return;
-        }
-        let choices = self.choices(state);
-        for (choice, copy) in &choices {
-            let run = |script, chosen| self.after(state, *copy, script, chosen);
-            every_move(self.setting, &state.world, choice, run, |chosen, next, _| {
-                each(Passage::Do(chosen), next);
-                true
-            });
-        }
-        if state.is_starting() {
-            return;
-        }
-        if !state.stable {
-            each(Passage::Stabilise, self.stabilised(state));
-        } else if let Some((elapsed, next)) = self.wait(state, !choices.is_empty()) {
-            each(Passage::Wait(elapsed), next);
-        }
+        self.expand(state, &mut |_, _, _| {}, each);
     }
 
     fn claims(&self) -> Vec<Claim<Self>> {
@@ -397,6 +431,10 @@ where
             Claim::new(property.id, property.name, says)
         };
         self.properties.iter().enumerate().map(claim).collect()
+    }
+
+    fn distance(&self, state: &Self::State) -> Option<u64> {
+        Some(state.monitor.distance())
     }
 
     fn within(&self, state: &Self::State) -> bool {

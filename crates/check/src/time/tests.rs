@@ -292,3 +292,17 @@ fn stable_states(setting: &Setting<Race>) -> u64 {
     }
     seen.iter().filter(|state| state.stable).count() as u64
 }
+
+#[test]
+fn what_no_run_in_time_comes_to_is_told() {
+    let told = |environment, copies| -> Vec<_> {
+        let setting = Setting::new(environment, (ns(3), ns(1), copies), vec![vec![], vec![]]);
+        timed(&setting).unreached(1_000).expect("small enough").iter().map(ToString::to_string).collect()
+    };
+    assert_eq!(told(environment((1, 2), 0, 0), 1), Vec::<String>::new());
+    assert_eq!(told(environment((1, 2), 0, 0), 0), ["message `Go` never sent"]);
+    let mut lossy = environment((1, 2), 0, 0);
+    lossy.links.losses = Budget::AtMost(1);
+    assert_eq!(told(lossy.clone(), 1), Vec::<String>::new());
+    assert_eq!(told(lossy, 0), ["message `Go` never sent", "loss granted, never possible"]);
+}

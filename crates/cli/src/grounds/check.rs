@@ -8,7 +8,7 @@ use crate::watch::Watch;
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 pub use synod_check::Options;
-use synod_check::{Control, Engine, Progress, Store};
+use synod_check::{Control, Engine, Order, Progress, Store};
 use synod_kernel::trace::digest;
 use synod_kernel::{Environment, Keeping, Setting};
 use synod_properties::{Algorithm, GroundKind, Kind, Monitor, Property};
@@ -73,6 +73,37 @@ pub fn safety_alone(options: &Options) -> Option<String> {
     options.safety.then(|| note.to_owned())
 }
 
+/// Tells in which order states were visited, and what that means for the answer, where it is not the usual one. `shortest`
+/// is said of a counterexample of safety, where there is one.
+pub fn tell_order(report: &mut Report, options: &Options, complete: bool, shortest: Option<bool>) {
+    number(&mut report.numbers, "order", options.order.name());
+    if let Some(shortest) = shortest {
+        number(&mut report.numbers, "shortest", shortest);
+    }
+    report.notes.extend(order(options, complete, shortest));
+}
+
+fn order(options: &Options, complete: bool, shortest: Option<bool>) -> Vec<String> {
+    let order = options.order;
+    if order == Order::BreadthFirst {
+        return Vec::new();
+    }
+    let mut notes = vec![format!("order: {order}; what happens for ever is judged breadth-first alone")];
+    if matches!(order, Order::Swarm { .. }) && !complete {
+        let counted = "a state that several searches of the swarm visited is counted for each of them";
+        notes.push(counted.to_owned());
+    } else if options.threads > 1 && !matches!(order, Order::Swarm { .. }) {
+        notes.push("in this order one thread searches".to_owned());
+    }
+    let shortest = shortest.filter(|_| !order.finds_shortest());
+    notes.extend(shortest.map(|shortest| {
+        let none = "no run is shorter that breaks anything: looked for breadth-first, after one was found";
+        let some = "a shorter run may break it too: --order breadth-first finds a shortest one";
+        if shortest { none } else { some }.to_owned()
+    }));
+    notes
+}
+
 /// What would have no effect on a search for these properties, or leave nothing of it, is refused.
 pub fn refuse_unfit(options: &Options, properties: &[Property]) -> Result<(), Error> {
     if options.safety && properties.iter().all(|property| property.kind == Kind::Liveness) {
@@ -107,6 +138,19 @@ fn refuse_to_forget(options: &Options, environment: &Environment) -> Result<(), 
     })
 }
 
+/// A reduction by partial order that would have no effect in this world is refused.
+fn refuse_partial_order(options: &Options, environment: &Environment) -> Result<(), Error> {
+    let of_tables = (options.engine == Engine::Reference).then_some("the reference engine takes every step");
+    let why = synod_check::no_partial_order(environment).or(of_tables).filter(|_| options.partial_order);
+    let Some(why) = why else { return Ok(()) };
+    Err(Error::Unsupported {
+        what: format!("no reduction by partial order of this world: {why}"),
+        hint:
+            "leave out --partial-order, or ask for links in order and no faults: --links 'fifo perfect' --f 0"
+                .to_owned(),
+    })
+}
+
 /// How states were known again, and what each took: the strength of a verdict.
 pub fn known(store: Store, states: u64, memory: u64) -> String {
     known_with(store.omission(states), store, states, memory)
@@ -131,6 +175,7 @@ pub fn check<A: Algorithm>(world: &World, options: &Options, watch: &Watch) -> R
     let monitor = A::monitor(&world.scale);
     refuse_unfit(options, &monitor.properties())?;
     refuse_to_forget(options, &setting.environment)?;
+    refuse_partial_order(options, &world.environment)?;
     let options = &Options { subject: subject::<A>(world, &setting, options), ..options.clone() };
     let started = Instant::now();
     let found = synod_check::check(&setting, &monitor, A::measure, options, &mut telling(watch));
@@ -165,6 +210,8 @@ pub fn check<A: Algorithm>(world: &World, options: &Options, watch: &Watch) -> R
     }
     report.notes = not_explored::<A>(&world.environment, options);
     report.notes.extend(options.symmetry.then(|| by_symmetry(found.permutations)));
+    let finite = found.counterexample.as_ref().filter(|run| run.cycle_from.is_none());
+    tell_order(&mut report, options, found.complete, finite.map(|_| found.shortest));
     report.notes.extend(lies.map(|lies| match &lies[..] {
         [] => "who lies is silent: the algorithm names nothing that it may say".to_owned(),
         lies => format!("who lies says to anyone, at any time, and nothing else: {}", lies.join(", ")),
@@ -270,6 +317,10 @@ fn not_explored<A: Algorithm>(environment: &Environment, options: &Options) -> V
         let what = "forgotten: messages that their receivers never heed, in whatever state they may come to; states that \
                     differ in those alone are counted once";
         notes.push(what.to_owned());
+    }
+    if options.partial_order {
+        let left_out = "reduced by partial order: steps that commute with all that others do are left out";
+        notes.push(format!("{left_out}; what happens for ever is not judged"));
     }
     if options.engine == Engine::Reference {
         notes.push("by the reference engine: plain values".to_owned());

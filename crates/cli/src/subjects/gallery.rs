@@ -2,13 +2,16 @@
 
 use serde_json::{Map, Value};
 use std::time::{Duration, Instant};
+use synod_check::ActionCount;
 use synod_cli::Checkable;
 use synod_cli::checkable::{Asked, Constant, Section};
 use synod_cli::error::Error;
-use synod_cli::grounds::check::{Options, known, refuse_unfit, safety_alone, telling, with_advice};
+use synod_cli::grounds::check::{
+    Options, known, refuse_unfit, safety_alone, tell_order, telling, with_advice,
+};
 use synod_cli::report::{Answer, Failure, Published, Report, Trace, count, grouped};
 use synod_cli::watch::Watch;
-use synod_gallery::{Entry, Findings, Refused, Row, Run};
+use synod_gallery::{Constants, Entry, Findings, Refused, Row, Run};
 use synod_properties::{GroundKind, Property, Verdict};
 
 pub(super) fn all() -> Vec<Box<dyn Checkable>> {
@@ -67,8 +70,8 @@ impl Checkable for System {
         self.describe(&mut report, &found, options);
         if found.complete && found.counterexamples.is_empty() && found.states <= COUNTED_MAX {
             let counted = self.0.count_actions(&found.constants, COUNTED_MAX as usize);
-            report.unreached = counted
-                .map(|kinds| kinds.iter().filter_map(|kind| Some(kind.unreached()?.to_string())).collect());
+            let told = |kind: &ActionCount| self.unreached(kind, &found.constants);
+            report.unreached = counted.map(|kinds| kinds.iter().filter_map(told).collect());
         }
         report.failures = found.counterexamples.iter().map(|run| failure(run, &found.verdicts)).collect();
         Ok(report)
@@ -76,17 +79,29 @@ impl Checkable for System {
 }
 
 /// Up to how many states actions are counted, in a pass of its own.
-const COUNTED_MAX: u64 = 100_000;
+pub(super) const COUNTED_MAX: u64 = 100_000;
 
 impl System {
+    /// What is amiss with actions of a kind; with the usual constants also why, where that is known.
+    fn unreached(&self, kind: &ActionCount, constants: &Constants) -> Option<String> {
+        let unreached = kind.unreached()?.to_string();
+        let usual = self.0.constants(&[]).as_ref() == Ok(constants);
+        let known = self.0.unreached.iter().find(|known| usual && known.kind == kind.kind);
+        Some(known.map_or(unreached.clone(), |known| format!("{unreached} ({})", known.because)))
+    }
+
     fn describe(&self, report: &mut Report, found: &Findings, options: &Options) {
         let row = self.0.row(&found.constants, options.symmetry).filter(|_| found.complete);
         let reduced = "reduced by symmetry: of states that it makes equal, one is counted";
         report.notes.extend(options.symmetry.then(|| reduced.to_owned()));
-        report.answers = sizes(found, row);
+        // how deep a state lies is known where the least deep come first
+        report.answers = sizes(found, row, options.order.finds_shortest());
         report.known = known(found.store, found.states, found.memory);
         let how = match (found.complete, found.counterexamples.first()) {
-            (true, _) => format!("complete in {}", count(u64::from(found.levels()), "level", "levels")),
+            (true, _) if options.order.finds_shortest() => {
+                format!("complete in {}", count(u64::from(found.levels()), "level", "levels"))
+            }
+            (true, _) => "complete".to_owned(),
             (false, Some(run)) => {
                 format!("refuted in {}", count(run.steps.len() as u64, "step", "steps"))
             }
@@ -105,6 +120,8 @@ impl System {
         ]);
         report.notes.push("not explored: other constants than these".to_owned());
         report.notes.extend(safety_alone(options));
+        let finite = found.counterexamples.first().filter(|run| run.cycle_from.is_none());
+        tell_order(report, options, found.complete, finite.map(|_| found.shortest));
         if let Some(row) = row {
             report.notes.push(format!("what is published was {}", row.provenance));
         }
@@ -114,7 +131,7 @@ impl System {
 }
 
 /// How large it is, and what is known of that.
-fn sizes(found: &Findings, row: Option<&Row>) -> Vec<Answer> {
+fn sizes(found: &Findings, row: Option<&Row>, by_depth: bool) -> Vec<Answer> {
     let size = |name: &str, [one, many]: [&str; 2], value: u64, known: Option<u64>| Answer {
         name: name.to_owned(),
         found: grouped(value),
@@ -125,8 +142,11 @@ fn sizes(found: &Findings, row: Option<&Row>) -> Vec<Answer> {
     let mut all = vec![
         size("initial states", ["initial state", "initial states"], found.initial, row.map(|r| r.initial)),
         size("distinct states", ["state", "states"], found.states, row.map(|r| r.states)),
-        size("levels", ["level", "levels"], found.levels().into(), row.map(|r| r.levels.into())),
     ];
+    if by_depth {
+        let published = row.map(|r| r.levels.into());
+        all.push(size("levels", ["level", "levels"], found.levels().into(), published));
+    }
     if let Some(generated) = row.and_then(|r| r.generated) {
         all.push(size("successors computed", ["successor", "successors"], found.generated, Some(generated)));
     }

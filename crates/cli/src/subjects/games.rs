@@ -83,6 +83,8 @@ impl Game {
             ("branches", branches.into()),
             ("complete", true.into()),
         ]);
+        let escapes = !found.escapes.is_empty();
+        report.unreached = (!escapes).then(|| found.unreached.iter().map(ToString::to_string).collect());
         report.notes.push("not explored: other constants than these".to_owned());
         report.failures = found
             .escapes

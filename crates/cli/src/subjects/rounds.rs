@@ -1,7 +1,7 @@
 //! Algorithms in lock-step rounds: each is checked in a world of rounds, in which the faults are the only choices.
 
 use super::defect;
-use super::gallery::{blank, broken, numbers};
+use super::gallery::{COUNTED_MAX, blank, broken, numbers};
 use std::fmt::{Debug, Write};
 use std::marker::PhantomData;
 use std::time::Instant;
@@ -11,7 +11,7 @@ use synod_check::{SystemReport, SystemRun, check_system};
 use synod_cli::Checkable;
 use synod_cli::checkable::{Asked, Constant, Section};
 use synod_cli::error::Error;
-use synod_cli::grounds::check::{Options, known, refuse_unfit, safety_alone, telling};
+use synod_cli::grounds::check::{Options, known, refuse_unfit, safety_alone, tell_order, telling};
 use synod_cli::registry::ModelCard;
 use synod_cli::report::{Failure, Report, count};
 use synod_cli::watch::Watch;
@@ -240,9 +240,24 @@ impl<T: RoundAlgorithm> Checkable for InRounds<T> {
         report.elapsed = started.elapsed();
         report.interrupted = watch.interrupted();
         total.describe(&mut report, &world, options);
+        if report.failures.is_empty() && total.stopped.is_none() && total.states <= COUNTED_MAX {
+            report.unreached = unreached(&worlds);
+        }
         report.notes.extend(notes);
         Ok(report)
     }
+}
+
+/// What no run of any of these worlds comes to.
+fn unreached<A, M>(worlds: &[LockStep<A, M>]) -> Option<Vec<String>>
+where
+    A: RoundProcess,
+    M: Monitor<A::Request, A::Indication>,
+{
+    let all = worlds.iter().map(|world| world.unreached(COUNTED_MAX as usize)).collect::<Option<Vec<_>>>()?;
+    let (first, others) = all.split_first()?;
+    let in_none = first.iter().filter(|unreached| others.iter().all(|other| other.contains(unreached)));
+    Some(in_none.map(ToString::to_string).collect())
 }
 
 /// What all worlds came to.
@@ -256,6 +271,7 @@ struct Total {
     store: synod_check::Store,
     stopped: Option<String>,
     refuted_in: Option<usize>,
+    shortest: bool,
 }
 
 impl Total {
@@ -272,6 +288,7 @@ impl Total {
         self.store = found.store;
         self.stopped.clone_from(&found.stopped);
         self.refuted_in = found.counterexample().map(|run| run.steps.len());
+        self.shortest = found.shortest;
     }
 
     fn describe(&self, report: &mut Report, world: &str, options: &Options) {
@@ -293,6 +310,8 @@ impl Total {
         ]);
         report.notes.push("not explored: other constants than these".to_owned());
         report.notes.extend(safety_alone(options));
+        let shortest = self.refuted_in.map(|_| self.shortest);
+        tell_order(report, options, self.stopped.is_none(), shortest);
         report.notes.extend(self.stopped.iter().filter(|_| self.refuted_in.is_none()).cloned());
         if options.depth_max.is_some() {
             report.notes.push("a step is a round".to_owned());

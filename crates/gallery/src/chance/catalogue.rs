@@ -1,13 +1,15 @@
 //! What the gallery knows of each of its games: a name, a page, constants, questions, and the answers that are known.
 
 use crate::catalogue::{Constant, Constants, Refused};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::fmt;
 use synod_check::chance::{AlmostSurely, Explored, Extreme, Game, Interval, Precision, Scope};
-use synod_check::{Control, Progress};
+use synod_check::{Control, Progress, Unreached};
 use synod_properties::Property;
 
 /// A published game.
-pub trait PublishedGame: Game + 'static {
+pub trait PublishedGame: Game<Action: Serialize + DeserializeOwned> + 'static {
     /// Its name, in kebab-case.
     const NAME: &'static str;
     /// The text of its source file, whose head is its page.
@@ -111,6 +113,8 @@ pub struct Findings {
     pub answers: Vec<(&'static str, Found)>,
     /// By question: how an adversary keeps away, where one does, as lines.
     pub escapes: Vec<(&'static str, Vec<String>)>,
+    /// What no run comes to.
+    pub unreached: Vec<Unreached>,
 }
 
 impl Findings {
@@ -227,5 +231,6 @@ fn analyse<G: PublishedGame>(
         };
         answers.push((*name, found));
     }
-    Ok(Ok(Findings { constants: constants.clone(), scope: explored.scope(), answers, escapes }))
+    let (scope, unreached) = (explored.scope(), explored.unreached());
+    Ok(Ok(Findings { constants: constants.clone(), scope, answers, escapes, unreached }))
 }

@@ -20,6 +20,7 @@
 
 use super::catalogue::{Asks, Known, PublishedGame, Question};
 use crate::catalogue::{Constant, Constants, Refused, constant};
+use serde::{Deserialize, Serialize};
 use synod_check::chance::{Distribution, Extreme, Game};
 
 /// The game.
@@ -45,7 +46,7 @@ pub enum State {
 }
 
 /// What all do together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Action {
     /// They pick.
     Pick,

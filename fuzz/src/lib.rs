@@ -1,0 +1,342 @@
+//! Where bytes come in from outside, each as one function: it takes whatever it is given, and comes back. What the bytes
+//! say may be refused, never followed into a panic or without end.
+//!
+//! Bytes that carry their own checksum are read twice: as they are, and with the checksum made to fit, since nothing
+//! that is changed at random would get past it.
+
+use serde::de::DeserializeOwned;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::io::{self, Cursor, Write};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use synod_algorithms::broadcast::{EagerReliableBroadcast, eager_reliable};
+use synod_check::disk::{Notebook, Outside, Saved, WriteTo};
+use synod_check::system::{Claim, Says, System};
+use synod_check::{Control, Options, check, check_system};
+use synod_cli::environment::{Overrides, describe, validate};
+use synod_cli::{experiment, script};
+use synod_judge::{Budget, History, Register, RegisterOperation, RegisterReturn, linearizable};
+use synod_kernel::trace::{Header, Recorder, Writer, digest, replay};
+use synod_kernel::{Environment, Move, Setting};
+use synod_model::ProcessId;
+use synod_model::interface::Broadcast;
+use synod_properties::GroundKind;
+use synod_properties::broadcast::BroadcastMonitor;
+use synod_runtime::fault::MemoryDisk;
+use synod_runtime::frame;
+use synod_runtime::node::NodeConfig;
+use synod_runtime::record::Incarnation;
+use synod_runtime::wal::{Identity, LOG_NAME, Wal};
+
+/// The algorithm whose traces, records and messages are read.
+type Process = EagerReliableBroadcast<u32>;
+
+/// A way in.
+#[derive(Clone, Copy)]
+pub struct WayIn {
+    /// Its name: that of its target and of its corpus.
+    pub name: &'static str,
+    /// What takes the bytes; whether they are as they should be.
+    pub take: fn(&[u8]) -> bool,
+    /// Bytes that are as they should be, written by the product itself.
+    pub seeds: fn() -> Vec<Vec<u8>>,
+}
+
+/// All of them.
+pub const ALL: [WayIn; 8] = [
+    WayIn { name: "trace", take: trace, seeds: traces },
+    WayIn { name: "experiment", take: experiment, seeds: Vec::new },
+    WayIn { name: "environment", take: environment, seeds: environments },
+    WayIn { name: "note", take: note, seeds: notes },
+    WayIn { name: "frame", take: frame, seeds: frames },
+    WayIn { name: "log", take: log, seeds: logs },
+    WayIn { name: "record", take: record, seeds: Vec::new },
+    WayIn { name: "history", take: history, seeds: histories },
+];
+
+fn text(bytes: &[u8]) -> Cow<'_, str> {
+    String::from_utf8_lossy(bytes)
+}
+
+/// Four bytes of a checksum.
+fn checksum(bytes: &[u8]) -> [u8; 4] {
+    crc32fast::hash(bytes).to_le_bytes()
+}
+
+/// A trace, as `replay` reads it.
+pub fn trace(bytes: &[u8]) -> bool {
+    let text = text(bytes);
+    if let Some(content) = made_to_fit(&text) {
+        let _ = replay::<Process>(&content);
+    }
+    replay::<Process>(&text).is_ok()
+}
+
+/// The trace with the digest that it should have.
+fn made_to_fit(trace: &str) -> Option<String> {
+    let (steps, last) = trace.strip_suffix('\n')?.rsplit_once('\n')?;
+    let (end, _) = last.strip_prefix("{\"end\":")?.rsplit_once(",\"digest\":")?;
+    let digest = digest(format!("{steps}\n{end}").as_bytes());
+    Some(format!("{steps}\n{{\"end\":{end},\"digest\":\"{digest}\"}}\n"))
+}
+
+fn setting() -> Setting<Process> {
+    let requests = vec![vec![Broadcast(7)], vec![]];
+    Setting::new(Environment::benign(2), eager_reliable::Parameters::default(), requests)
+}
+
+/// A run in which whatever is enabled first happens.
+fn traces() -> Vec<Vec<u8>> {
+    let setting = setting();
+    let (mut recorder, mut writer) = (
+        Recorder::new(&setting),
+        Writer::new(&Header::new("eager-reliable-broadcast", "check", None, &setting)),
+    );
+    while let Some(choice) = recorder.enabled().into_iter().next() {
+        let line = recorder.step(None, Move::plain(choice)).expect("it is enabled");
+        writer.step(&line);
+    }
+    vec![writer.finish(None).into_bytes()]
+}
+
+/// An experiment file; and what it says of the world of each ground.
+pub fn experiment(bytes: &[u8]) -> bool {
+    let Ok(experiment) = experiment::parse(Path::new("experiment.toml"), &text(bytes)) else {
+        return false;
+    };
+    let environments = [
+        (GroundKind::Check, &experiment.check.environment),
+        (GroundKind::Sim, &experiment.sim.environment),
+        (GroundKind::Run, &experiment.run.environment),
+    ];
+    for (ground, overrides) in environments {
+        apply(overrides, experiment.n.unwrap_or(3), ground);
+    }
+    if let Some(script) = &experiment.sim.script {
+        let _ = script::plan(script, &Environment::benign(3), Duration::from_secs(10));
+    }
+    true
+}
+
+/// A file with an environment.
+pub fn environment(bytes: &[u8]) -> bool {
+    let Ok(overrides) = experiment::parse_environment(Path::new("environment.toml"), &text(bytes)) else {
+        return false;
+    };
+    for ground in [GroundKind::Check, GroundKind::Sim, GroundKind::Run] {
+        apply(&overrides, 3, ground);
+    }
+    true
+}
+
+fn apply(overrides: &Overrides, n: u32, ground: GroundKind) {
+    let mut environment = Environment::benign(n);
+    overrides.clone().apply(&mut environment);
+    let _ = (validate(&environment, ground), describe(&environment));
+}
+
+fn environments() -> Vec<Vec<u8>> {
+    let all = "partitions = 1\ncuts = [{ from = [0], to = [1, 2], one_way = true }]\nmeasure = 3\n\
+               [failures]\nkind = \"crash-recovery\"\nstops = 1\nrestarts = \"unlimited\"\namong = { first = 0, count = 2 }\n\
+               [storage]\ndurability = \"deferred\"\ntorn_writes = 1\nsync_max = \"2ms\"\n\
+               [links]\nkind = \"fifo perfect\"\nlosses = 2\nloss_probability = 0.25\ndelay_max = \"10ms\"\n\
+               [timing]\nkind = \"partially-synchronous\"\ngst = \"1s\"\nfirings = 3\n\
+               bounds = { delay = \"5ms\", step = \"1ms\", drift_ppm = 100 }\n\
+               [oracles]\ngranted = [\"omega\"]\noutputs = 2\n";
+    vec![all.as_bytes().to_vec()]
+}
+
+/// Where a search finds what was saved, and puts what it saves.
+struct Desk {
+    saved: Option<Vec<u8>>,
+    kept: Mutex<Vec<u8>>,
+}
+
+impl Desk {
+    fn with(saved: Option<Vec<u8>>) -> Arc<Self> {
+        Arc::new(Self { saved, kept: Mutex::new(Vec::new()) })
+    }
+
+    fn kept(&self) -> Vec<u8> {
+        self.kept.lock().expect("one thread").clone()
+    }
+}
+
+impl Notebook for Desk {
+    fn save(&self, write: WriteTo<'_>) -> io::Result<()> {
+        let mut bytes = Vec::new();
+        write(&mut bytes as &mut dyn Write)?;
+        *self.kept.lock().expect("one thread") = bytes;
+        Ok(())
+    }
+
+    fn saved(&self) -> io::Result<Option<Box<dyn Saved>>> {
+        Ok(self.saved.clone().map(|bytes| Box::new(Cursor::new(bytes)) as Box<dyn Saved>))
+    }
+}
+
+/// Three counters up to three.
+struct Counters;
+
+impl System for Counters {
+    type State = [u8; 3];
+    type Action = usize;
+
+    fn initial(&self, each: &mut impl FnMut([u8; 3])) {
+        each([0; 3]);
+    }
+
+    fn steps(&self, state: &[u8; 3], each: &mut impl FnMut(usize, [u8; 3])) {
+        for i in (0..3).filter(|&i| state[i] < 3) {
+            let mut next = *state;
+            next[i] += 1;
+            each(i, next);
+        }
+    }
+
+    fn claims(&self) -> Vec<Claim<Self>> {
+        vec![Claim::new(
+            "LOW",
+            "all stay low",
+            Says::Always(|_, state: &[u8; 3]| state.iter().all(|&c| c < 4)),
+        )]
+    }
+}
+
+/// Searches on, or from the start up to `states_max`, with this desk: a system, or a world of processes. Why it stopped, if
+/// it did.
+fn search(desk: &Arc<Desk>, of_processes: bool, states_max: u64) -> Option<String> {
+    let notebook = Some(Outside(Arc::clone(desk) as Arc<dyn Notebook>));
+    let subject = "a search".to_owned();
+    let options = Options { states_max, notebook, safety: true, subject, ..Options::default() };
+    let go = &mut |_: &_| Control::Continue;
+    if of_processes {
+        check(&setting(), &BroadcastMonitor::reliable(2), |_| 0, &options, go).stopped
+    } else {
+        check_system(&Counters, &options, go).stopped
+    }
+}
+
+/// What a search wrote down, read by the search that goes on from there.
+pub fn note(bytes: &[u8]) -> bool {
+    let goes_on =
+        |saved: &[u8], of_processes| search(&Desk::with(Some(saved.to_vec())), of_processes, 1_000).is_none();
+    let body = &bytes[..bytes.len().saturating_sub(4)];
+    for of_processes in [false, true] {
+        goes_on(&[body, &checksum(body)].concat(), of_processes);
+    }
+    [false, true].into_iter().any(|of_processes| goes_on(bytes, of_processes))
+}
+
+fn notes() -> Vec<Vec<u8>> {
+    let written = |of_processes| {
+        let desk = Desk::with(None);
+        search(&desk, of_processes, 10);
+        desk.kept()
+    };
+    vec![written(false), written(true)]
+}
+
+/// What arrives on a socket, as frames.
+pub fn frame(bytes: &[u8]) -> bool {
+    /// Whether a stream has such values up to its end.
+    fn read<T: DeserializeOwned>(mut bytes: &[u8]) -> bool {
+        loop {
+            match frame::read::<T>(&mut bytes) {
+                Ok(Some(_)) => {}
+                end => return end.is_ok(),
+            }
+        }
+    }
+    fn read_all(stream: &[u8]) -> bool {
+        let data = read::<(u64, Vec<u8>)>(stream);
+        let message = read::<<Process as synod_model::Process>::Message>(stream);
+        read::<BTreeMap<ProcessId, Vec<Option<String>>>>(stream) || data || message
+    }
+    let framed = [&(bytes.len() as u32).to_le_bytes(), &checksum(bytes)[..], bytes].concat();
+    let payload = read_all(&framed);
+    read_all(bytes) || payload
+}
+
+fn frames() -> Vec<Vec<u8>> {
+    let (mut data, mut names) = (Vec::new(), Vec::new());
+    for sequence in [3_u64, 300] {
+        frame::append(&mut data, &(sequence, vec![1_u8, 2, 3])).expect("it is short");
+    }
+    let named = BTreeMap::from([(ProcessId(3), vec![None, Some("three".to_owned())])]);
+    frame::append(&mut names, &named).expect("it is short");
+    // without its frame: it is given one
+    let payload = names[8..].to_vec();
+    vec![data, names, payload]
+}
+
+const IDENTITY: Identity = Identity { cluster: 5, process: ProcessId(1) };
+/// What comes before the first batch of a log.
+const LOG_HEAD: usize = 28;
+
+/// Opens a log of this content, and goes on with it.
+fn opens(content: &[u8]) -> bool {
+    let (disk, directory) = (MemoryDisk::new(), Path::new("log"));
+    drop(Wal::open(&disk, directory, IDENTITY).expect("a disk that does not fail"));
+    disk.replace(&directory.join(LOG_NAME), content);
+    let Ok((mut wal, recovered)) = Wal::open(&disk, directory, IDENTITY) else { return false };
+    wal.append(b"and more").and_then(|()| wal.sync()).is_ok() && recovered.torn.is_none()
+}
+
+/// A write-ahead log, as a node finds it when it starts.
+pub fn log(bytes: &[u8]) -> bool {
+    // the same as the payload of a batch that is whole
+    let head = logs()[0][..LOG_HEAD].to_vec();
+    let length = (bytes.len() as u32).to_le_bytes();
+    let place = checksum(&[&(LOG_HEAD as u64).to_le_bytes()[..], &length].concat());
+    let payload = opens(&[&head[..], &length, &place, &checksum(bytes), bytes].concat());
+    opens(bytes) || payload
+}
+
+fn logs() -> Vec<Vec<u8>> {
+    let (disk, directory) = (MemoryDisk::new(), Path::new("log"));
+    let (mut wal, _) = Wal::open(&disk, directory, IDENTITY).expect("a disk that does not fail");
+    for record in [&b"one"[..], b"", b"another"] {
+        wal.append(record).expect("it is short");
+    }
+    wal.sync().expect("a disk that does not fail");
+    let whole = disk.content(&directory.join(LOG_NAME)).expect("it is there");
+    // a batch without its head: it is given one
+    let batch = whole[LOG_HEAD + 12..].to_vec();
+    vec![whole, batch]
+}
+
+/// What a node wrote of its run, and what its OS process is started with.
+pub fn record(bytes: &[u8]) -> bool {
+    let incarnation = Incarnation::<Process>::parse(Path::new("record"), bytes).ok().flatten();
+    if let Some(incarnation) = &incarnation {
+        let _ = (incarnation.stopped(), incarnation.ended_at(), incarnation.handled().count());
+        for handler in [0, 1, u64::MAX] {
+            let _ = incarnation.effect(handler, u32::MAX);
+        }
+    }
+    incarnation.is_some() || serde_json::from_slice::<NodeConfig<Process>>(bytes).is_ok()
+}
+
+/// A history of operations, and its verdict.
+pub fn history(bytes: &[u8]) -> bool {
+    let history = History::<RegisterOperation<u8>, RegisterReturn<u8>>::from_json_lines(&text(bytes));
+    let Ok(history) = history else { return false };
+    let _ = linearizable(&Register::default(), &history, Budget { steps_max: 10_000 });
+    true
+}
+
+fn histories() -> Vec<Vec<u8>> {
+    let lines = [
+        r#"{"invoke":{"client":1,"operation":{"write":5}}}"#,
+        r#"{"invoke":{"client":2,"operation":"read"}}"#,
+        r#"{"return":{"client":1,"outcome":{"ok":"written"}}}"#,
+        r#"{"return":{"client":2,"outcome":{"ok":{"value":5}}}}"#,
+        r#"{"invoke":{"client":1,"operation":"read"}}"#,
+        r#"{"return":{"client":1,"outcome":"unknown"}}"#,
+        "",
+    ];
+    vec![lines.join("\n").into_bytes()]
+}

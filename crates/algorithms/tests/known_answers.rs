@@ -41,6 +41,12 @@ fn abd_of_which_a_server_stops_is_linearizable() {
 }
 
 #[test]
+fn the_servers_of_abd_can_take_each_others_place() {
+    let abd = by_symmetry(&abd(0, None, [&[A], &[READ]]), &AtomicRegister::new()).expect("it is reduced");
+    assert_eq!((abd.permutations, abd.states, abd.holds()), (6, 26_984, true), "152,700 without");
+}
+
+#[test]
 fn abd_without_the_write_back_is_not_linearizable() {
     let twin = abd(0, Some(abd::Defect::NoWriteBack), [&[A], &[READ, READ]]);
     let report = explore_with(Engine::Tabulating, &twin, &AtomicRegister::new());

@@ -43,6 +43,16 @@ fn eager_reliable_broadcast_keeps_rb1_to_rb4() {
 }
 
 #[test]
+fn those_who_do_not_broadcast_can_take_each_others_place_unless_one_is_forgotten() {
+    let eager = by_symmetry(&eager(1, None), &BroadcastMonitor::reliable(3)).expect("it is reduced");
+    assert_eq!((eager.permutations, eager.complete), (2, true));
+    assert!(eager.states > 1_635 / 2 && eager.states < 1_635 * 11 / 20, "{eager}");
+    let parameters = best_effort::Parameters { defect: Some(best_effort::Defect::SkipsTheLast) };
+    let forgetful = broadcasts::<BestEffortBroadcast<char>>(crash_stop(3, 1), parameters);
+    assert!(by_symmetry(&forgetful, &BroadcastMonitor::best_effort(3)).is_none(), "p2 is told apart");
+}
+
+#[test]
 fn eager_reliable_broadcast_is_not_uniform_even_if_it_relays_before_it_delivers() {
     for defect in [None, Some(eager_reliable::Defect::RelaysFirst)] {
         refuted(&eager(1, defect), &BroadcastMonitor::uniform(3), "URB4");

@@ -21,7 +21,7 @@ fn op(number: u64) -> OperationNumber {
 }
 
 fn tagged(number: u64, writer: u32, value: char) -> Tagged<char> {
-    Tagged { tag: Tag { number, writer: ProcessId(writer) }, value: Some(value) }
+    Tagged { tag: Tag { number, writer: Some(ProcessId(writer)) }, value: Some(value) }
 }
 
 fn to_servers(message: &Message<char>) -> Vec<DidOf<Abd>> {

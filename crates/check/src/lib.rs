@@ -29,6 +29,8 @@ pub mod rounds;
 mod search;
 mod shape;
 mod space;
+#[cfg(test)]
+mod symmetry_tests;
 pub mod system;
 mod table;
 mod tabulate;
@@ -48,7 +50,8 @@ pub use coverage::Unreached;
 pub use partial_order::no_partial_order;
 pub use plain::{SystemReport, SystemRun, check_system};
 pub use report::{
-    Control, Counterexample, DETERMINISM, Engine, Measure, NO_PANIC, Options, Order, Progress, Report, Store,
+    Control, Counterexample, DETERMINISM, Engine, Measure, NO_PANIC, Options, Order, Progress, Report,
+    SYMMETRY, Store,
 };
 pub use shape::Part;
 
@@ -71,6 +74,9 @@ where
     P: Process,
     M: Monitor<P::Request, P::Indication>,
 {
+    if options.symmetry {
+        return folded(setting, monitor, measure, options, progress);
+    }
     match options.engine {
         Engine::Reference => {
             let space = reference::Reference::new(setting, monitor, measure);
@@ -95,5 +101,46 @@ where
                 space = found.space;
             }
         }
+    }
+}
+
+/// Explores the states of `setting`, those that a permutation of its processes makes equal as one.
+fn folded<P, M>(
+    setting: &Setting<P>,
+    monitor: &M,
+    measure: fn(&P) -> u64,
+    options: &Options,
+    progress: &mut dyn FnMut(&Progress) -> Control,
+) -> Report<P>
+where
+    P: Process,
+    M: Monitor<P::Request, P::Indication>,
+{
+    let unfit = match options {
+        Options { engine: Engine::Reference, .. } => Some("the reference engine takes no states for one"),
+        Options { store: Store::Exact, .. } => Some("states that are compared in full are not taken for one"),
+        Options { partial_order: true, .. } => Some("not together with a reduction by partial order"),
+        Options { forget: true, .. } => Some("not where messages are forgotten"),
+        _ => None,
+    };
+    if let Some(why) = unfit {
+        return worlds::refused(&monitor.properties(), why);
+    }
+    let (maker, space) = tabulate::tables(setting, monitor, measure, options);
+    let (mut folding, space, start) = match tabulate::Folding::new(maker, space) {
+        Ok(begun) => begun,
+        Err(why) => return worlds::refused(&monitor.properties(), &why),
+    };
+    let mut fill = |space: &mut tabulate::Folded, state: &[u32]| folding.fill(space, state);
+    let found = tabulate::explore_folded(space, start, &mut fill, options, progress);
+    let asymmetry = found.space.asymmetry();
+    let mut report = worlds::report(found, &folding, setting, options);
+    report.permutations = folding.permutations();
+    match asymmetry {
+        // found, and gone past: no verdict means anything
+        Some(why) if report.counterexample.as_ref().is_none_or(|c| c.property != SYMMETRY.id) => {
+            worlds::refused(&monitor.properties(), &why)
+        }
+        _ => report,
     }
 }

@@ -3,7 +3,7 @@
 use crate::fair::{Answer, Bits, Class, Fairness, Temporal, refute};
 use crate::fingerprint::{Print, print_of, scatter};
 use crate::intern::Kept;
-use crate::report::{Control, Options, Progress, Store};
+use crate::report::{Control, Options, Progress, SYMMETRY, Store};
 use crate::search::{Ended, Found, Steps, search};
 use crate::space::{Edge, Exact, Missing, Run, Space, Start};
 use crate::system::{Justice, Predicate, Says, System};
@@ -136,9 +136,6 @@ impl Hasher for Parts<'_> {
         self.word(i as u64);
     }
 }
-
-/// A claim must not tell states apart that the reduction takes for one.
-const SYMMETRY: Property = Property::safety("symmetry", "no claim tells symmetric states apart");
 
 impl<'a, S: System> Plain<'a, S> {
     fn new(system: &'a S, symmetric: bool) -> Self {

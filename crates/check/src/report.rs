@@ -14,6 +14,10 @@ pub const NO_PANIC: Property = Property::safety("no panic", "no handler panics")
 /// A handler must do the same on the same input: where one does not, no verdict means anything.
 pub const DETERMINISM: Property = Property::safety("determinism", "a handler is a function of its input");
 
+/// What a reduction by symmetry takes for one must be alike: where it is not, the reduction is refused, and no verdict means
+/// anything.
+pub const SYMMETRY: Property = Property::safety("symmetry", "nothing tells symmetric states apart");
+
 /// How states are represented.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Engine {
@@ -136,9 +140,10 @@ pub struct Options {
     pub store: Store,
     /// How many threads search. The answer is the same for any number.
     pub threads: u32,
-    /// Whether states that a system's symmetry makes equal are taken for one (`System::representative`): its author vouches
-    /// that steps and claims do not tell them apart. A claim that is seen to do so is refused; nothing is judged of what
-    /// happens for ever.
+    /// Whether states that a symmetry makes equal are taken for one; nothing is judged of what happens for ever. Of a system
+    /// (`System::representative`) its author vouches that steps and claims do not tell them apart; a claim that is seen to do so
+    /// is refused. Of a world of processes those permutations of its processes are taken that its setting does not tell
+    /// apart; that nothing else does is shown while it is explored, and refused ([`SYMMETRY`]) where it is not so.
     pub symmetry: bool,
     /// Whether steps are left out that a reduction by partial order shows to be needless, in worlds of processes on FIFO
     /// links without faults: where nobody else can send to a process anything that comes before what is in its queues,
@@ -286,14 +291,26 @@ pub struct Report<P: Process> {
     pub parts: Vec<Part>,
     /// A run that breaks a property.
     pub counterexample: Option<Counterexample<P>>,
+    /// Under how many permutations of the processes states were taken for one; 1 without that reduction.
+    pub permutations: u64,
     /// Whether no shorter run breaks a property of safety, as far as this is known.
     pub shortest: bool,
     /// What of the algorithm and of its environment no explored run came to; `None` where states are plain values, and
-    /// under a reduction: nobody knows.
+    /// under a reduction that leaves steps out: nobody knows.
     pub unreached: Option<Vec<Unreached>>,
 }
 
 impl<P: Process> Report<P> {
+    /// The probability that at least one state was taken for another and omitted, at most.
+    pub fn omission(&self) -> f64 {
+        let one = self.store.omission(self.states);
+        match self.store {
+            // the least of several is less evenly spread, but for its lower half, which is all that 64 bits are of
+            Store::Fingerprint128 => (one * self.permutations as f64).min(1.0),
+            Store::Fingerprint64 | Store::Exact => one,
+        }
+    }
+
     /// The verdict on the property with this identifier.
     ///
     /// # Panics
@@ -338,7 +355,8 @@ pub struct Counterexample<P: Process> {
 impl<P: Process> Counterexample<P> {
     /// Whether the last step is one that cannot be taken: its handler panics, or is no function of its input.
     fn fails_in_a_handler(&self) -> bool {
-        !self.moves.is_empty() && [NO_PANIC, DETERMINISM].iter().any(|p| p.id == self.property)
+        let of_handlers = [NO_PANIC, DETERMINISM, SYMMETRY];
+        !self.moves.is_empty() && of_handlers.iter().any(|p| p.id == self.property)
     }
 
     /// The run as a trace. A step whose handler panics has no line: the trace ends before it, and what is broken names it.

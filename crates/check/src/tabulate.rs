@@ -8,7 +8,10 @@
 
 mod change;
 mod flight;
+mod folded;
+mod folding;
 mod forgetting;
+mod images;
 mod making;
 mod reading;
 mod tables;
@@ -22,11 +25,24 @@ use crate::space::{Edge, Exact, HEAD, Missing, Space, Start, Words};
 use crate::table::Table;
 use change::{Bits, Called, Change, NONE, Told};
 use flight::Envelopes;
+pub(crate) use folded::Folded;
+pub(crate) use folding::Folding;
 use forgetting::Forgotten;
 pub(crate) use making::tables;
 use synod_kernel::{Keeping, Rest, SeatId, Setting, World};
 use synod_model::Process;
 use synod_properties::{Property, Violation};
+
+/// Explores tabulated states, those that a symmetry makes equal as one.
+pub(crate) fn explore_folded(
+    space: Folded,
+    start: Start<Words>,
+    fill: &mut dyn FnMut(&mut Folded, &[u32]),
+    options: &Options,
+    progress: &mut dyn FnMut(&Progress) -> Control,
+) -> Found<Folded> {
+    search(space, start, fill, options, progress)
+}
 
 /// Explores tabulated states. This is the one place where the search is made for them, whatever the algorithm.
 pub(crate) fn explore(
@@ -416,21 +432,7 @@ impl Space for Tabulated {
 
     #[inline]
     fn build(&self, from: &[u32], (print, taken): (Print, Taken), rows: &mut Words) {
-        let c = &self.changes[taken.change as usize];
-        rows.write(|words| {
-            let start = words.len();
-            words.extend_from_slice(from);
-            write_print(&mut words[start..], print);
-            if c.seat != NONE {
-                words[start + HEAD + c.seat as usize] = c.after;
-            }
-            if c.rest != NONE {
-                words[start + HEAD + self.seats] = c.rest;
-            }
-            words[start + HEAD + self.seats + 1] = taken.monitor;
-            self.edit_in_flight(words, start + HEAD + self.seats + 2, c);
-            self.take_out_dead(words, start);
-        });
+        rows.write(|words| self.write_after(from, taken, print, words));
     }
 
     #[inline]
@@ -487,6 +489,23 @@ impl Space for Tabulated {
 }
 
 impl Tabulated {
+    /// Appends the words of the state to which a move leads.
+    #[inline]
+    fn write_after(&self, from: &[u32], taken: Taken, print: Print, words: &mut Vec<u32>) {
+        let (c, start) = (&self.changes[taken.change as usize], words.len());
+        words.extend_from_slice(from);
+        write_print(&mut words[start..], print);
+        if c.seat != NONE {
+            words[start + HEAD + c.seat as usize] = c.after;
+        }
+        if c.rest != NONE {
+            words[start + HEAD + self.seats] = c.rest;
+        }
+        words[start + HEAD + self.seats + 1] = taken.monitor;
+        self.edit_in_flight(words, start + HEAD + self.seats + 2, c);
+        self.take_out_dead(words, start);
+    }
+
     /// Tells every move out of a state; only those of one seat, if one is given.
     #[inline]
     fn expand_but(

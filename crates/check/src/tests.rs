@@ -14,12 +14,12 @@ mod refines;
 
 /// Stores every number that it is told, then answers with the sum so far; the asker indicates the answers.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-struct Adder {
+pub(crate) struct Adder {
     sum: u8,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-struct Sum(u8);
+pub(crate) struct Sum(u8);
 
 impl Stable for Sum {
     type Write = u8;
@@ -29,7 +29,7 @@ impl Stable for Sum {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-enum Told {
+pub(crate) enum Told {
     Add(u8),
     Sum(u8),
 }
@@ -67,7 +67,7 @@ impl Process for Adder {
 
 /// Judges nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-struct Blind;
+pub(crate) struct Blind;
 
 impl<Q, I> Monitor<Q, I> for Blind {
     fn properties(&self) -> Vec<Property> {
@@ -80,7 +80,7 @@ impl<Q, I> Monitor<Q, I> for Blind {
     fn reached(&self, _: &mut impl FnMut(&'static str)) {}
 }
 
-fn adders(durability: Durability, restarts: u32) -> Setting<Adder> {
+pub(crate) fn adders(durability: Durability, restarts: u32) -> Setting<Adder> {
     let mut environment = Environment::benign(2);
     environment.failures.kind = FailureKind::CrashRecovery;
     environment.failures.restarts = Budget::AtMost(restarts);

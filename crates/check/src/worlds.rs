@@ -2,7 +2,7 @@
 
 use crate::coverage::Unreached;
 use crate::fair::{Answer, Bits, Class, Fairness, Graph, Lasso, Question, find};
-use crate::report::{Counterexample, DETERMINISM, NO_PANIC, Options, Report};
+use crate::report::{Counterexample, DETERMINISM, NO_PANIC, Options, Report, SYMMETRY, Store};
 use crate::search::{Ended, Found, Steps};
 use crate::shape::Shape;
 use crate::space::{Exact, Run, Space, StateOf};
@@ -135,9 +135,34 @@ where
         memory: found.memory,
         parts: reader.shape(&found.space).ranked(),
         counterexample,
+        permutations: 1,
         shortest: found.shortest,
         // what a reduction leaves out may be what came to it; and what is tried on a process need not come to it
-        unreached: reader.unreached(&found.space).filter(|_| !options.reduces() && !options.forget),
+        unreached: reader.unreached(&found.space).filter(|_| !options.partial_order && !options.forget),
+    }
+}
+
+/// What comes of a check that is not made: it was asked to take states for one that are not alike.
+pub(crate) fn refused<P: Process>(properties: &[Property], why: &str) -> Report<P> {
+    let unknown = || Verdict::Unknown { why: format!("not explored: {why}") };
+    let mut verdicts: Vec<_> = properties.iter().map(|p| (*p, unknown())).collect();
+    verdicts.push((SYMMETRY, Verdict::Violated { what: why.to_owned() }));
+    let (property, what) = (SYMMETRY.id.to_owned(), why.to_owned());
+    Report {
+        verdicts,
+        states: 0,
+        transitions: 0,
+        depth: 0,
+        complete: false,
+        stopped: Some("refused".to_owned()),
+        store: Store::default(),
+        handler_calls: 0,
+        memory: 0,
+        parts: Vec::new(),
+        counterexample: Some(Counterexample { property, what, moves: Vec::new(), cycle_from: None }),
+        permutations: 1,
+        shortest: true,
+        unreached: None,
     }
 }
 
@@ -200,7 +225,7 @@ fn verdicts<P: Process>(
     };
     let mut all: Vec<_> = properties.iter().enumerate().map(|(at, p)| (*p, verdict(at, p))).collect();
     // what every process must keep to, whatever is asked of it, has a row where it is broken
-    let of_all = [NO_PANIC, DETERMINISM].into_iter();
+    let of_all = [NO_PANIC, DETERMINISM, SYMMETRY].into_iter();
     all.extend(of_all.filter_map(|p| {
         let broken = counterexample.filter(|c| c.property == p.id)?;
         Some((p, Verdict::Violated { what: broken.what.clone() }))

@@ -284,7 +284,7 @@ pub struct Check {
     /// How a state is known again.
     #[arg(long, value_name = "NAME")]
     pub store: Option<StoreName>,
-    /// Take states that a published system's symmetry makes equal for one.
+    /// Take states for one that a permutation of processes makes equal (of a published system: that its symmetry does).
     #[arg(long)]
     pub symmetry: bool,
     /// Forget messages that their receivers will never heed: states of processes that differ in those alone are one.

@@ -141,14 +141,7 @@ impl Request {
 
     /// What the checker is asked.
     pub(crate) fn check(&self, args: &args::Check) -> Result<check::Options, Error> {
-        let options = check_options(self.experiment.as_ref(), args)?;
-        if options.symmetry {
-            return Err(Error::Arguments {
-                what: "--symmetry has no effect on an algorithm's processes".to_owned(),
-                hint: "leave it out: only published systems are reduced by symmetry".to_owned(),
-            });
-        }
-        Ok(options)
+        check_options(self.experiment.as_ref(), args)
     }
 
     /// What the simulator is asked.

@@ -298,7 +298,24 @@ fn a_symmetry_is_asked_for_where_there_is_one_and_refused_elsewhere() {
     let reduced = synod("check two-phase-commit --set n=4 --symmetry").exits(0);
     reduced.says("published: 166 states: equal").says("reduced by symmetry");
     synod("check ewd840 --symmetry").exits(2).complains("no symmetry to reduce by");
-    for name in ["flood-set", "shared-coin", "eager-reliable-broadcast"] {
+    for name in ["flood-set", "shared-coin"] {
         synod(&format!("check {name} --symmetry")).exits(2).complains("--symmetry has no effect on");
     }
+}
+
+#[test]
+fn processes_that_can_take_each_others_place_are_found_and_others_told_apart() {
+    let reduced = synod("check eager-reliable-broadcast --symmetry --safety").exits(0);
+    reduced.says("2 permutations of processes").says("RB2");
+    let open = synod("check eager-reliable-broadcast --symmetry").exits(3);
+    open.says("without a reduction");
+    // a ballot is its owner's, and of two the greater wins
+    let refused = synod("check paxos --symmetry").exits(2);
+    refused.complains("--symmetry is refused").complains(" exchanged");
+    synod("check eager-reliable-broadcast --n 2 --symmetry")
+        .exits(2)
+        .complains("p0 and p1 are not asked as much");
+    synod("check eager-reliable-broadcast --symmetry --engine reference")
+        .exits(2)
+        .complains("reference engine");
 }

@@ -15,6 +15,7 @@ pub mod in_place;
 pub mod kinds;
 pub mod network;
 mod partitions;
+pub mod renaming;
 pub mod seat;
 pub mod setting;
 pub mod signature;

@@ -7,8 +7,9 @@ use std::fmt;
 /// The identity of a process, counted from 0 within its world.
 ///
 /// Not the place it runs at: two *seats* of a world may carry one identity (the twins of a Byzantine process).
+///
+/// Written as a number; by its type's name whoever takes a value apart knows it from other numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
 pub struct ProcessId(pub u32);
 
 impl ProcessId {

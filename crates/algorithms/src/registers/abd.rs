@@ -82,8 +82,8 @@ type Model = (CrashStop, Perfect, Asynchronous, Majority);
 pub struct Tag {
     /// The sequence number.
     pub number: u64,
-    /// Who wrote it: breaks ties between writes that do not know of each other.
-    pub writer: ProcessId,
+    /// Who wrote it: breaks ties between writes that do not know of each other. Nobody wrote what is there from the start.
+    pub writer: Option<ProcessId>,
 }
 
 /// A value with its tag; none was written under the least tag.
@@ -251,7 +251,7 @@ impl<V: Value> Client<V> {
         match request.clone() {
             RegisterRequest::Write(v) => {
                 // Later than all that a majority has: so later than every write that is done.
-                let tag = Tag { number: latest.tag.number + 1, writer: ctx.me() };
+                let tag = Tag { number: latest.tag.number + 1, writer: Some(ctx.me()) };
                 self.update(Tagged { tag, value: Some(v) }, RegisterReturn::WriteReturn, ctx);
             }
             RegisterRequest::Read if self.defect == Some(Defect::NoWriteBack) => {

@@ -1,13 +1,13 @@
 //! What known answers have in common: exploring a small world in full, by both engines.
 #![allow(dead_code, reason = "each file of tests uses some of it")]
 
-use synod_check::{Control, Engine, Options, Report, check};
+use synod_check::{Control, Engine, Options, Report, SYMMETRY, check};
 use synod_kernel::trace::replay;
 use synod_kernel::{Budget, Durability, Environment, Links, Setting};
 use synod_model::Process;
 use synod_model::failure::FailureKind;
 use synod_model::link::{LinkBase, LinkKind};
-use synod_properties::{Monitor, Verdict};
+use synod_properties::{Kind, Monitor, Verdict};
 
 pub(crate) fn explore_with<P, M>(engine: Engine, setting: &Setting<P>, monitor: &M) -> Report<P>
 where
@@ -19,7 +19,7 @@ where
     check(setting, monitor, |_| 0, &options, &mut |_| Control::Continue)
 }
 
-/// Explores on both engines; they must agree.
+/// Explores on both engines; they must agree, and so must a reduction by symmetry where there is one.
 pub(crate) fn explore<P, M>(setting: &Setting<P>, monitor: &M) -> Report<P>
 where
     P: Process,
@@ -29,7 +29,46 @@ where
         [Engine::Reference, Engine::Tabulating].map(|e| explore_with(e, setting, monitor));
     let counts = |r: &Report<P>| (r.states, r.transitions, r.depth, r.complete, r.verdicts.clone());
     assert_eq!(counts(&reference), counts(&report));
+    agrees_with_its_reduction(setting, monitor, &report);
     report
+}
+
+/// Where processes can take each other's place, fewer states say the same: the same runs are needed to break a property, the
+/// same goals are reached. Nothing is said of what happens for ever.
+fn agrees_with_its_reduction<P, M>(setting: &Setting<P>, monitor: &M, report: &Report<P>)
+where
+    P: Process,
+    M: Monitor<P::Request, P::Indication>,
+{
+    let Some(reduced) = by_symmetry(setting, monitor) else { return };
+    let lasting: Vec<_> = report.verdicts.iter().filter(|(p, _)| p.kind == Kind::Liveness).collect();
+    let is_lasting = |id: &str| lasting.iter().any(|(p, _)| p.id == id);
+    if report.counterexample.as_ref().is_some_and(|c| is_lasting(&c.property)) {
+        assert!(reduced.complete, "nothing ends it: {reduced}");
+        return;
+    }
+    let judged = |r: &Report<P>| {
+        let all = r.verdicts.iter().filter(|(p, _)| p.kind != Kind::Liveness);
+        all.map(|(p, verdict)| (p.id, std::mem::discriminant(verdict))).collect::<Vec<_>>()
+    };
+    assert_eq!(judged(&reduced), judged(report), "{reduced}\n{report}");
+    assert_eq!((reduced.complete, reduced.depth), (report.complete, report.depth));
+    assert!(reduced.states <= report.states && report.states <= reduced.states * reduced.permutations);
+    if reduced.counterexample.is_some() {
+        assert_eq!(replays(setting, &reduced), replays(setting, report));
+    }
+}
+
+/// What is found where states are taken for one that a permutation of processes makes equal, unless that is refused.
+pub(crate) fn by_symmetry<P, M>(setting: &Setting<P>, monitor: &M) -> Option<Report<P>>
+where
+    P: Process,
+    M: Monitor<P::Request, P::Indication>,
+{
+    let options = Options { symmetry: true, states_max: 3_000_000, ..Options::default() };
+    let report = check(setting, monitor, |_| 0, &options, &mut |_| Control::Continue);
+    let refused = report.counterexample.as_ref().is_some_and(|c| c.property == SYMMETRY.id);
+    (!refused).then_some(report)
 }
 
 /// The length of the counterexample, which must replay.

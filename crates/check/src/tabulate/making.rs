@@ -29,7 +29,7 @@ pub(crate) struct Maker<'a, P: Process, M> {
     /// Whether moves that change nothing are kept, since they serve a class of fairness.
     idle_too: bool,
     pub(super) monitors: Interner<M>,
-    observations: Interner<Vec<Observed<u32, u32>>>,
+    pub(super) observations: Interner<Vec<Observed<u32, u32>>>,
     classes: Interner<Choice<u32, u32>>,
     pub(super) tested: Tested,
     faults: Faults,

@@ -153,6 +153,10 @@ fn refuse_partial_order(options: &Options, environment: &Environment) -> Result<
 
 /// How states were known again, and what each took: the strength of a verdict.
 pub fn known(store: Store, states: u64, memory: u64) -> String {
+    known_with(store.omission(states), store, states, memory)
+}
+
+fn known_with(omission: f64, store: Store, states: u64, memory: u64) -> String {
     let each = memory.checked_div(states).unwrap_or_default();
     let each = count(each, "byte a state", "bytes a state");
     let bits = match store {
@@ -160,7 +164,6 @@ pub fn known(store: Store, states: u64, memory: u64) -> String {
         Store::Fingerprint64 => 64,
         Store::Fingerprint128 => 128,
     };
-    let omission = store.omission(states);
     format!(
         "states known by {bits}-bit fingerprints: an omission has probability at most {omission:.1e}; {each}"
     )
@@ -173,9 +176,10 @@ pub fn check<A: Algorithm>(world: &World, options: &Options, watch: &Watch) -> R
     refuse_unfit(options, &monitor.properties())?;
     refuse_to_forget(options, &setting.environment)?;
     refuse_partial_order(options, &world.environment)?;
-    let options = &Options { subject: subject::<A>(world, &setting), ..options.clone() };
+    let options = &Options { subject: subject::<A>(world, &setting, options), ..options.clone() };
     let started = Instant::now();
     let found = synod_check::check(&setting, &monitor, A::measure, options, &mut telling(watch));
+    refuse_asymmetry(&found)?;
     let mut report = report::<A>(GroundKind::Check, world, found.verdicts.clone());
     report.elapsed = started.elapsed();
     report.interrupted = watch.interrupted();
@@ -189,8 +193,12 @@ pub fn check<A: Algorithm>(world: &World, options: &Options, watch: &Watch) -> R
         number(&mut report.numbers, name, value);
     }
     number(&mut report.numbers, "complete", found.complete);
-    number(&mut report.numbers, "omission_probability_max", found.store.omission(found.states));
-    report.known = known(found.store, found.states, found.memory);
+    if options.symmetry {
+        number(&mut report.numbers, "permutations", found.permutations);
+    }
+    let omission = found.omission();
+    number(&mut report.numbers, "omission_probability_max", omission);
+    report.known = known_with(omission, found.store, found.states, found.memory);
     let lies = lies(&setting);
     if let Some(lies) = &lies {
         number(&mut report.numbers, "lies", lies.clone());
@@ -201,6 +209,7 @@ pub fn check<A: Algorithm>(world: &World, options: &Options, watch: &Watch) -> R
         report.world = format!("{}; {}", report.world, bounds.join(", "));
     }
     report.notes = not_explored::<A>(&world.environment, options);
+    report.notes.extend(options.symmetry.then(|| by_symmetry(found.permutations)));
     let finite = found.counterexample.as_ref().filter(|run| run.cycle_from.is_none());
     tell_order(&mut report, options, found.complete, finite.map(|_| found.shortest));
     report.notes.extend(lies.map(|lies| match &lies[..] {
@@ -231,10 +240,32 @@ pub fn check<A: Algorithm>(world: &World, options: &Options, watch: &Watch) -> R
     Ok(report)
 }
 
+/// A reduction by symmetry of what is not alike.
+fn refuse_asymmetry<P: synod_model::Process>(found: &synod_check::Report<P>) -> Result<(), Error> {
+    match &found.counterexample {
+        Some(counterexample) if counterexample.property == synod_check::SYMMETRY.id => {
+            Err(Error::Arguments {
+                what: format!("--symmetry is refused: {}", counterexample.what),
+                hint: "leave it out: every state is then explored".to_owned(),
+            })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What was counted, and what could not be judged.
+fn by_symmetry(permutations: u64) -> String {
+    format!(
+        "reduced by symmetry: states that {permutations} permutations of processes make equal are counted as one; \
+         every step was compared with its images"
+    )
+}
+
 /// Which check this is, for those who want to go on with it.
-fn subject<A: Algorithm>(world: &World, setting: &Setting<A::Process>) -> String {
+fn subject<A: Algorithm>(world: &World, setting: &Setting<A::Process>, options: &Options) -> String {
     let setting = serde_json::to_string(setting).expect("a setting is plain data");
-    format!("{} in the setting {}", title::<A>(&world.scale), digest(setting.as_bytes()))
+    let reduced = if options.symmetry { ", by symmetry" } else { "" };
+    format!("{} in the setting {}{reduced}", title::<A>(&world.scale), digest(setting.as_bytes()))
 }
 
 /// "n = 3, at most 1 restart: complete, 16,668 states".

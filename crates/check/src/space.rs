@@ -143,7 +143,7 @@ pub(crate) struct Halves {
     wide: bool,
     /// By slice: how many words it has.
     lengths: Vec<u32>,
-    halves: Vec<u16>,
+    cells: Vec<u16>,
 }
 
 impl Halves {
@@ -152,25 +152,25 @@ impl Halves {
         let words = &rows.words[rows.start(range.start)..rows.start(range.end)];
         let lengths = range.clone().map(|at| rows.at(at).len() as u32).collect();
         let both = |&word: &u32| [word as u16, (word >> 16) as u16];
-        let mut halves = Vec::with_capacity(words.len() + range.len() * HEAD);
+        let mut cells = Vec::with_capacity(words.len() + range.len() * HEAD);
         let mut bits = 0;
         for at in range {
             let (head, numbers) = rows.at(at).split_at(HEAD);
-            halves.extend(head.iter().flat_map(both));
+            cells.extend(head.iter().flat_map(both));
             bits = numbers.iter().fold(bits, |all, &word| all | word);
-            halves.extend(numbers.iter().map(|&word| word as u16));
+            cells.extend(numbers.iter().map(|&word| word as u16));
         }
         let wide = bits > u32::from(u16::MAX);
         if wide {
-            halves = words.iter().flat_map(both).collect();
+            cells = words.iter().flat_map(both).collect();
         }
-        Self { wide, lengths, halves }
+        Self { wide, lengths, cells }
     }
 
     /// Adds all of them to `rows`.
     fn read(&self, rows: &mut Words) {
         let whole = |pair: &[u16]| u32::from(pair[0]) | u32::from(pair[1]) << 16;
-        let mut rest = self.halves.as_slice();
+        let mut rest = self.cells.as_slice();
         for &length in &self.lengths {
             let doubled = if self.wide { length as usize } else { HEAD };
             let (pairs, after) = rest.split_at(2 * doubled);
@@ -189,25 +189,25 @@ impl Packed for Halves {
         self.lengths.len()
     }
     fn memory(&self) -> u64 {
-        (self.lengths.capacity() * 4 + self.halves.capacity() * 2) as u64
+        (self.lengths.capacity() * 4 + self.cells.capacity() * 2) as u64
     }
     fn bytes(&self) -> Option<Vec<u8>> {
         let head = [self.lengths.len() as u32, u32::from(self.wide)];
         let words = head.iter().chain(&self.lengths).flat_map(|word| word.to_le_bytes());
-        Some(words.chain(self.halves.iter().flat_map(|half| half.to_le_bytes())).collect())
+        Some(words.chain(self.cells.iter().flat_map(|half| half.to_le_bytes())).collect())
     }
     fn of_bytes(bytes: &[u8]) -> Option<Self> {
         let word = |at: usize| Some(u32::from_le_bytes(bytes.get(4 * at..4 * at + 4)?.try_into().ok()?));
         let (count, wide) = (word(0)? as usize, word(1)? == 1);
         let lengths = (2..2 + count).map(word).collect::<Option<Vec<u32>>>()?;
         let halves = bytes[8 + 4 * count..].chunks_exact(2).map(|b| u16::from_le_bytes([b[0], b[1]]));
-        let read = Self { wide, lengths, halves: halves.collect() };
+        let read = Self { wide, lengths, cells: halves.collect() };
         let of = |&length: &u32| {
             let numbers = (length as usize).checked_sub(HEAD)?;
             Some(2 * HEAD + if wide { 2 * numbers } else { numbers })
         };
         let all = read.lengths.iter().map(of).sum::<Option<usize>>()?;
-        (all == read.halves.len()).then_some(read)
+        (all == read.cells.len()).then_some(read)
     }
 }
 
@@ -334,7 +334,9 @@ mod tests {
 
     fn rows(states: &[&[u32]]) -> Words {
         let mut rows = Words::default();
-        states.iter().for_each(|state| rows.add(state));
+        for state in states {
+            rows.add(state);
+        }
         rows
     }
 

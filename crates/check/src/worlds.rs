@@ -102,9 +102,10 @@ where
         judged = judge_liveness(&found, reader, &exact, &mut steps, setting);
         counterexample = judged.counterexample.take();
     } else {
-        let why = match options.reduces() {
-            true => "not judged: what happens for ever is judged on all states, without a reduction",
-            false => "not judged: only breadth-first is what happens for ever judged",
+        let why = if options.reduces() {
+            "not judged: what happens for ever is judged on all states, without a reduction"
+        } else {
+            "not judged: only breadth-first is what happens for ever judged"
         };
         let properties = found.space.properties();
         judged.unjudged.extend(properties.iter().map(|p| (p.id.to_owned(), why.to_owned())));

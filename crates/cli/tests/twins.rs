@@ -57,8 +57,9 @@ fn every_twin_is_refuted_by_its_check() {
 
 /// The property that is broken.
 fn broken(lines: &[Value]) -> Option<String> {
-    let verdicts = lines.iter().filter(|line| line["event"] == "verdict" && line["verdict"] == "violated");
-    verdicts.filter_map(|line| line["property"].as_str()).next().map(str::to_owned)
+    let mut verdicts =
+        lines.iter().filter(|line| line["event"] == "verdict" && line["verdict"] == "violated");
+    verdicts.find_map(|line| line["property"].as_str()).map(str::to_owned)
 }
 
 #[test]

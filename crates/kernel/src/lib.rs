@@ -7,6 +7,7 @@
 //! [`Environment`] says what the world may do, with budgets; [`trace`] is the one artefact that every ground writes
 //! and [`trace::replay`] reads.
 
+mod budgets;
 pub mod choice;
 pub mod diagnostic;
 pub mod draws;
@@ -22,6 +23,7 @@ pub mod signature;
 pub mod trace;
 pub mod world;
 
+pub use budgets::Budgets;
 pub use choice::{Choice, Cut, Fairness, Move};
 pub use diagnostic::{Code, Diagnostic};
 pub use draws::{Draws, Random, Script};
@@ -32,4 +34,4 @@ pub use in_place::InPlace;
 pub use network::{Keeping, Network};
 pub use seat::{Released, Seat, SeatId, Status, View};
 pub use setting::{Seating, Setting};
-pub use world::{Budgets, Ground, Laws, Observed, Rep, Rest, World, step};
+pub use world::{Ground, Laws, Observed, Rep, Rest, World, step};

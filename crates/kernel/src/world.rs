@@ -1,7 +1,8 @@
 //! A world, its enabled choices, and the step.
 
+use crate::budgets::Budgets;
 use crate::choice::{Choice, Cut, Fairness, Move};
-use crate::environment::{Budget, Environment, Partition};
+use crate::environment::{Environment, Partition};
 use crate::network::InFlight;
 use crate::seat::{Released, SeatId, Status};
 use crate::setting::{Seating, Setting};
@@ -108,52 +109,6 @@ pub trait Ground<R: Rep> {
     /// A write waits to become durable. For grounds with a disk.
     fn stored(&mut self, seat: SeatId) {
         let _ = seat;
-    }
-}
-
-/// What is left of each budget.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Budgets {
-    /// Crashes for ever.
-    pub stops: Budget,
-    /// Processes that lie.
-    pub lies: Budget,
-    /// Crashes with recovery.
-    pub restarts: Budget,
-    /// Losses.
-    pub losses: Budget,
-    /// Duplications.
-    pub duplications: Budget,
-    /// Partitions.
-    pub partitions: Budget,
-    /// Torn writes.
-    pub torn_writes: Budget,
-    /// Outputs of oracles.
-    pub outputs: Budget,
-    /// Firings of timers.
-    pub firings: Budget,
-    /// Firings of pulses.
-    pub pulses: Budget,
-    /// Messages to and from twins that do not reach their audience: see [`Seating::withhold`].
-    pub withheld: Budget,
-}
-
-impl Budgets {
-    /// All that an environment allows.
-    pub fn of(environment: &Environment) -> Self {
-        Self {
-            stops: environment.failures.stops,
-            lies: environment.failures.lies,
-            restarts: environment.failures.restarts,
-            losses: environment.links.losses,
-            duplications: environment.links.duplications,
-            partitions: environment.partitions,
-            torn_writes: environment.storage.torn_writes,
-            outputs: environment.oracles.outputs,
-            firings: environment.timing.firings,
-            pulses: environment.timing.pulses,
-            withheld: Budget::NONE,
-        }
     }
 }
 
@@ -505,56 +460,6 @@ impl<S> World<S> {
             | Choice::Crash { .. }
             | Choice::Sever { .. } => Fairness::Unfair,
         }
-    }
-}
-
-impl Budgets {
-    /// What is left for a timer of this kind. Oracles fire by their outputs alone.
-    pub fn fire(&self, when: When) -> Budget {
-        match when {
-            When::After(_) => self.firings,
-            When::Pulse => self.pulses,
-            When::Oracle(_) => Budget::NONE,
-        }
-    }
-
-    /// The ways in which a process with `pending` writes may crash: (for ever, writes kept, torn).
-    fn crashes(&self, pending: u32, mut each: impl FnMut(bool, u32, bool)) {
-        for (forever, budget) in [(false, self.restarts), (true, self.stops)] {
-            // what a disk keeps that is never read again makes no difference
-            let kept_max = if forever { 0 } else { pending };
-            for kept in 0..=kept_max * u32::from(budget.any()) {
-                if budget.any() {
-                    each(forever, kept, false);
-                }
-                if budget.any() && !forever && kept < pending && self.torn_writes.any() {
-                    each(false, kept, true);
-                }
-            }
-        }
-    }
-
-    /// One of the two was spent, and with it one of f, the larger of both.
-    fn spend_faulty(&mut self, f: Budget) {
-        let left = f.spent();
-        self.stops = self.stops.min(left);
-        self.lies = self.lies.min(left);
-    }
-
-    fn spend_crash(&mut self, forever: bool) {
-        if forever {
-            let f = self.stops.max(self.lies);
-            self.stops = self.stops.spent();
-            self.spend_faulty(f);
-        } else {
-            self.restarts = self.restarts.spent();
-        }
-    }
-
-    fn spend_lie(&mut self) {
-        let f = self.stops.max(self.lies);
-        self.lies = self.lies.spent();
-        self.spend_faulty(f);
     }
 }
 

@@ -180,7 +180,9 @@ mod tests {
         type Message = char;
         fn on_init((): &(), ctx: &mut impl Context<Self>) -> Self {
             if ctx.me() == ProcessId(0) {
-                ['a', 'b', 'c'].into_iter().for_each(|letter| ctx.send(ProcessId(1), letter));
+                for letter in ['a', 'b', 'c'] {
+                    ctx.send(ProcessId(1), letter);
+                }
             }
             Self
         }

@@ -88,12 +88,14 @@ impl Assumptions {
 
     /// A node must not heed this envelope, nor may what follows it.
     fn forget(&mut self, node: Node, envelope: u32) {
-        let known = self.at(node);
-        if known.forgotten.insert(envelope) {
-            let trials: Vec<_> = known.rests.iter().map(|&rest| (node, envelope, rest)).collect();
-            let successors: Vec<Node> = known.successors.iter().copied().collect();
-            self.trials.extend(trials);
-            successors.into_iter().for_each(|next| self.forget(next, envelope));
+        let mut open = vec![node];
+        while let Some(node) = open.pop() {
+            let known = self.at(node);
+            if known.forgotten.insert(envelope) {
+                open.extend(&known.successors);
+                let trials: Vec<_> = known.rests.iter().map(|&rest| (node, envelope, rest)).collect();
+                self.trials.extend(trials);
+            }
         }
     }
 
@@ -235,7 +237,9 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Maker<'_, P, M> {
             if c.rest != NONE {
                 after[HEAD + space.seats] = c.rest;
             }
-            doubtful.into_iter().for_each(|envelope| self.decide_one(space, &after, envelope));
+            for envelope in doubtful {
+                self.decide_one(space, &after, envelope);
+            }
         }
         self.follow_up(space, words);
     }
@@ -243,7 +247,9 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Maker<'_, P, M> {
     /// Forgets the messages that are dead in an initial state.
     pub(super) fn forget_dead(&mut self, space: &mut Tabulated, words: &mut Vec<u32>) {
         let in_flight = space.in_flight(words).to_vec();
-        in_flight.iter().for_each(|&envelope| self.decide_one(space, words, envelope));
+        for &envelope in &in_flight {
+            self.decide_one(space, words, envelope);
+        }
         let before = space.print_in_flight(&in_flight);
         space.take_out_dead(words, 0);
         let after = space.print_in_flight(space.in_flight(words));
@@ -279,7 +285,9 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Maker<'_, P, M> {
                 }
                 assumptions.at(to).predecessors.insert(from);
                 let forgotten: Vec<u32> = assumptions.at(from).forgotten.iter().copied().collect();
-                forgotten.into_iter().for_each(|envelope| assumptions.forget(to, envelope));
+                for envelope in forgotten {
+                    assumptions.forget(to, envelope);
+                }
                 let heeded: Vec<u32> = assumptions.at(to).heeded.iter().copied().collect();
                 for envelope in heeded {
                     let place = space.envelopes.ends[envelope as usize].2;

@@ -99,7 +99,7 @@ fn corpus(way_in: &WayIn) -> Vec<Vec<u8>> {
 fn whatever_comes_in_is_a_value_or_an_error() {
     const ROUNDS: usize = 4_000;
     for way_in in ALL {
-        let seeds = corpus(&way_in);
+        let (seeds, own) = (corpus(&way_in), (way_in.seeds)().len());
         assert!(!seeds.is_empty(), "{}", way_in.name);
         let mut random = Random(0x5eed);
         for round in 0..ROUNDS {
@@ -111,8 +111,8 @@ fn whatever_comes_in_is_a_value_or_an_error() {
             let came_back = catch_unwind(AssertUnwindSafe(|| (way_in.take)(&bytes)));
             let is_good = came_back
                 .unwrap_or_else(|_| panic!("{}, round {round}: {}", way_in.name, bytes.escape_ascii()));
-            // what is changed begins within what is read
-            assert!(is_good || changes > 0, "{}, seed {round} is refused", way_in.name);
+            // what is changed begins within what is read: what was kept may be of an algorithm that has changed since
+            assert!(is_good || changes > 0 || round >= own, "{}, seed {round} is refused", way_in.name);
         }
     }
 }

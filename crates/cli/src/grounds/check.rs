@@ -119,7 +119,7 @@ pub fn refuse_unfit(options: &Options, properties: &[Property]) -> Result<(), Er
     Err(Error::Arguments {
         what: "--spill, --save and --resume are for a breadth-first search by fingerprints".to_owned(),
         hint: "what happens for ever is judged on states kept in memory: --safety leaves that out, and \
-               --order and --store must be the usual ones"
+               --order and --store must be the usual ones, without --forget or --partial-order"
             .to_owned(),
     })
 }

@@ -7,6 +7,8 @@
 mod naming;
 mod sampling;
 
+use crate::token::Writing;
+use naming::Named;
 use sampling::Sampler;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -21,8 +23,7 @@ const SAMPLES_MAX: u32 = 4_096;
 /// The kind of a value: "Promise"; "Link(Ack)" for an enum within a variant, or within the one field of a struct that has
 /// such names. A struct without names in it has its own, a number or a text none: "". Nothing where it cannot be written.
 pub fn kind(value: &impl Serialize) -> Option<String> {
-    let named = value.serialize(naming::Names::all()).ok()?;
-    Some(named.text())
+    Some(Named::of(&value.serialize(Writing).ok()?).text())
 }
 
 /// The kinds of the values of a type, as far as the type tells: none is made up, and not all need be here.

@@ -20,6 +20,7 @@ pub mod renaming;
 pub mod seat;
 pub mod setting;
 pub mod signature;
+mod token;
 pub mod trace;
 pub mod world;
 

@@ -5,12 +5,10 @@
 //! variants, lists, sets and keys of maps alike, and sets and maps are in order again. An identity that hides in a number, a text or
 //! the place in a list is not found: whoever renames compares what comes of it with what happens.
 
-mod token;
-
+use crate::token::Writing;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use synod_model::ProcessId;
-use token::Writing;
 
 /// The value with each process `p` named `names[p]`; those beyond keep their names.
 ///

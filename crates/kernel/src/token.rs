@@ -27,9 +27,11 @@ pub(super) enum Token {
     None,
     Some(Box<Token>),
     Unit,
+    UnitStruct(&'static str),
     Newtype(&'static str, Box<Token>),
-    /// A list, a tuple or a struct whose fields have no names.
     Seq(Vec<Token>),
+    /// A tuple, or a struct of this name whose fields have none.
+    Tuple(Option<&'static str>, Vec<Token>),
     Map(Vec<(Token, Token)>),
     Struct(&'static str, Fields),
     Variant(&'static str, Content),
@@ -53,7 +55,7 @@ impl Token {
             Self::Some(inner) | Self::Newtype(_, inner) | Self::Variant(_, Content::Newtype(inner)) => {
                 inner.rename(names)
             }
-            Self::Seq(all) | Self::Variant(_, Content::Tuple(all)) => {
+            Self::Seq(all) | Self::Tuple(_, all) | Self::Variant(_, Content::Tuple(all)) => {
                 all.iter_mut().try_for_each(|part| part.rename(names))
             }
             Self::Struct(_, fields) | Self::Variant(_, Content::Struct(fields)) => {
@@ -141,8 +143,8 @@ impl Serializer for Writing {
         Ok(Token::Unit)
     }
 
-    fn serialize_unit_struct(self, _: &'static str) -> Result<Token, Error> {
-        Ok(Token::Unit)
+    fn serialize_unit_struct(self, name: &'static str) -> Result<Token, Error> {
+        Ok(Token::UnitStruct(name))
     }
 
     fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Result<Token, Error> {
@@ -168,15 +170,15 @@ impl Serializer for Writing {
     }
 
     fn serialize_seq(self, _: Option<usize>) -> Result<Parts, Error> {
-        Ok(Parts::default())
+        Ok(Parts { of: Whole::Seq, parts: Vec::new() })
     }
 
     fn serialize_tuple(self, _: usize) -> Result<Parts, Error> {
-        Ok(Parts::default())
+        Ok(Parts { of: Whole::Tuple(None), parts: Vec::new() })
     }
 
-    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Parts, Error> {
-        Ok(Parts::default())
+    fn serialize_tuple_struct(self, name: &'static str, _: usize) -> Result<Parts, Error> {
+        Ok(Parts { of: Whole::Tuple(Some(name)), parts: Vec::new() })
     }
 
     fn serialize_tuple_variant(
@@ -186,7 +188,7 @@ impl Serializer for Writing {
         variant: &'static str,
         _: usize,
     ) -> Result<Parts, Error> {
-        Ok(Parts { variant: Some(variant), parts: Vec::new() })
+        Ok(Parts { of: Whole::Variant(variant), parts: Vec::new() })
     }
 
     fn serialize_map(self, _: Option<usize>) -> Result<Pairs, Error> {
@@ -208,10 +210,16 @@ impl Serializer for Writing {
     }
 }
 
+/// What has parts without names.
+enum Whole {
+    Seq,
+    Tuple(Option<&'static str>),
+    Variant(&'static str),
+}
+
 /// Parts without names, so far.
-#[derive(Default)]
 pub(super) struct Parts {
-    variant: Option<&'static str>,
+    of: Whole,
     parts: Vec<Token>,
 }
 
@@ -228,9 +236,10 @@ macro_rules! parts {
             }
 
             fn end(self) -> Result<Token, Error> {
-                Ok(match self.variant {
-                    None => Token::Seq(self.parts),
-                    Some(variant) => Token::Variant(variant, Content::Tuple(self.parts)),
+                Ok(match self.of {
+                    Whole::Seq => Token::Seq(self.parts),
+                    Whole::Tuple(name) => Token::Tuple(name, self.parts),
+                    Whole::Variant(name) => Token::Variant(name, Content::Tuple(self.parts)),
                 })
             }
         }
@@ -341,9 +350,9 @@ impl<'de> Deserializer<'de> for Token {
             Self::Bytes(value) => visitor.visit_byte_buf(value),
             Self::None => visitor.visit_none(),
             Self::Some(inner) => visitor.visit_some(*inner),
-            Self::Unit => visitor.visit_unit(),
+            Self::Unit | Self::UnitStruct(_) => visitor.visit_unit(),
             Self::Newtype(_, inner) => inner.deserialize_any(visitor),
-            Self::Seq(parts) => visit_parts(parts, visitor),
+            Self::Seq(parts) | Self::Tuple(_, parts) => visit_parts(parts, visitor),
             Self::Map(pairs) => visitor.visit_map(MapDeserializer::new(pairs.into_iter())),
             Self::Struct(_, fields) => visit_fields(fields, visitor),
             Self::Variant(name, content) => {
@@ -360,7 +369,7 @@ impl<'de> Deserializer<'de> for Token {
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         match self {
-            Self::None | Self::Unit => visitor.visit_none(),
+            Self::None | Self::Unit | Self::UnitStruct(_) => visitor.visit_none(),
             Self::Some(inner) => visitor.visit_some(*inner),
             other => visitor.visit_some(other),
         }

@@ -14,10 +14,12 @@ mod actions;
 pub mod chance;
 mod coverage;
 pub mod disk;
+mod erased;
 pub mod fair;
 mod fingerprint;
 mod intern;
 mod judged;
+mod liveness;
 mod older;
 mod parallel;
 mod partial_order;
@@ -81,7 +83,7 @@ where
         Engine::Reference => {
             let space = reference::Reference::new(setting, monitor, measure);
             let (start, reader) = space.start();
-            let found = search::search(space, start, &mut |_, _| {}, options, progress);
+            let found = erased::explore(&space, start, options, progress);
             worlds::report(found, &reader, setting, options)
         }
         Engine::Tabulating => {

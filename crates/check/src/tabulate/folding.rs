@@ -37,7 +37,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use synod_kernel::renaming::renamed;
 use synod_kernel::{Choice, Cut, Keeping, Move, Observed, Rest, Seat, SeatId};
 use synod_model::{Process, Value};
-use synod_properties::{Monitor, Violation};
+use synod_properties::{Monitor, Obligation, Violation};
 
 /// A step out of a state, of this place among all, shows that processes are not alike; or a state does that has no such step.
 type Told = (Option<u32>, String);
@@ -686,37 +686,45 @@ fn starts_alike<P: Process, M: Monitor<P::Request, P::Indication>>(
     Ok(())
 }
 
-impl<P: Process, M: Monitor<P::Request, P::Indication>> Reader<P, M, Folded> for Folding<'_, P, M> {
-    fn view<T>(&self, space: &Folded, words: &[u32], see: impl FnOnce(&[&Seat<P>], &M, &Rest) -> T) -> T {
+impl<P: Process, M: Monitor<P::Request, P::Indication>> Reader<P, Folded> for Folding<'_, P, M> {
+    fn view<T>(&self, space: &Folded, words: &[u32], see: impl FnOnce(&[&Seat<P>], &Rest) -> T) -> T {
         self.maker.view(&space.plain, space.words(words), see)
     }
 
+    fn monitor_number(&self, space: &Folded, words: &[u32]) -> u32 {
+        self.maker.monitor_number(&space.plain, space.words(words))
+    }
+
+    fn owed(&self, monitor: u32) -> Vec<Obligation> {
+        self.maker.owed(monitor)
+    }
+
     fn start(&self, place: usize) -> Vec<Move<P::Message, P::Timer>> {
-        Reader::<P, M, Tabulated>::start(&self.maker, place)
+        Reader::<P, Tabulated>::start(&self.maker, place)
     }
 
     fn step(&self, space: &Folded, from: &[u32], place: u32) -> Move<P::Message, P::Timer> {
         self.maker.step(&space.plain, space.words(from), place)
     }
 
-    fn handler_calls(&self, space: &Folded) -> u64 {
-        self.maker.handler_calls(&space.plain)
+    fn handler_calls(&self) -> u64 {
+        self.maker.handler_calls()
     }
 
     fn shape(&self, space: &Folded) -> Shape {
         self.maker.shape(&space.plain)
     }
 
-    fn tested<'s>(&'s self, space: &'s Folded) -> &'s Tested {
-        self.maker.tested(&space.plain)
+    fn tested(&self) -> &Tested {
+        self.maker.tested()
     }
 
-    fn unreached(&self, space: &Folded) -> Option<Vec<Unreached>> {
-        self.maker.unreached(&space.plain)
+    fn unreached(&self) -> Option<Vec<Unreached>> {
+        self.maker.unreached()
     }
 
     fn moves(&self, found: &Found<Folded>, run: &Run) -> Vec<Move<P::Message, P::Timer>> {
-        let mut moves = Reader::<P, M, Folded>::start(self, run.start);
+        let mut moves = Reader::<P, Folded>::start(self, run.start);
         found.walk(run, |words, place| {
             let mut steps = 0;
             found.space.plain.each_change(found.space.words(words), &mut |_| steps += 1);

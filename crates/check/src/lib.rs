@@ -128,16 +128,18 @@ where
     if let Some(why) = unfit {
         return worlds::refused(&monitor.properties(), why);
     }
-    let (maker, space) = tabulate::tables(setting, monitor, measure, options);
-    let (mut folding, space, start) = match tabulate::Folding::new(maker, space) {
+    let (mut maker, space) = tabulate::tables(setting, monitor, measure, options);
+    let begun = tabulate::candidates(setting)
+        .and_then(|candidates| tabulate::Folding::new(&mut maker, candidates, space));
+    let (mut folding, space, start) = match begun {
         Ok(begun) => begun,
         Err(why) => return worlds::refused(&monitor.properties(), &why),
     };
     let mut fill = |space: &mut tabulate::Folded, state: &[u32]| folding.fill(space, state);
     let found = tabulate::explore_folded(space, start, &mut fill, options, progress);
-    let asymmetry = found.space.asymmetry();
-    let mut report = worlds::report(found, &folding, setting, options);
-    report.permutations = folding.permutations();
+    let (asymmetry, permutations) = (found.space.asymmetry(), folding.permutations());
+    let mut report = worlds::report(found, &tabulate::Unfolding(&maker), setting, options);
+    report.permutations = permutations;
     match asymmetry {
         // found, and gone past: no verdict means anything
         Some(why) if report.counterexample.as_ref().is_none_or(|c| c.property != SYMMETRY.id) => {

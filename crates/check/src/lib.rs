@@ -83,8 +83,9 @@ where
         Engine::Reference => {
             let space = reference::Reference::new(setting, monitor, measure);
             let (start, reader) = space.start();
-            let found = erased::explore(&space, start, options, progress);
-            worlds::report(found, &reader, setting, options)
+            let mut found = erased::explore(&space, start, options, progress);
+            let for_ever = worlds::judge_for_ever(&mut found, &reader, setting, options);
+            worlds::report(found, &reader, for_ever, options)
         }
         Engine::Tabulating => {
             let (mut maker, mut space) = tabulate::tables(setting, monitor, measure, options);
@@ -98,7 +99,8 @@ where
                 // what is broken is broken, but not by a shortest run, where a message was late that need not be
                 let limited = matches!(found.ended, Some(search::Ended::Limit(_)));
                 if limited || !maker.assumes_anew(&mut found.space) {
-                    return worlds::report(found, &maker, setting, options);
+                    let for_ever = worlds::judge_for_ever(&mut found, &maker, setting, options);
+                    return worlds::report(found, &maker, for_ever, options);
                 }
                 space = found.space;
             }
@@ -138,7 +140,8 @@ where
     let mut fill = |space: &mut tabulate::Folded, state: &[u32]| folding.fill(space, state);
     let found = tabulate::explore_folded(space, start, &mut fill, options, progress);
     let (asymmetry, permutations) = (found.space.asymmetry(), folding.permutations());
-    let mut report = worlds::report(found, &tabulate::Unfolding(&maker), setting, options);
+    let for_ever = worlds::not_judged(&monitor.properties(), options);
+    let mut report = worlds::report(found, &tabulate::Unfolding(&maker), for_ever, options);
     report.permutations = permutations;
     match asymmetry {
         // found, and gone past: no verdict means anything

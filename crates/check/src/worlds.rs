@@ -8,9 +8,8 @@ use crate::search::{Ended, Found};
 use crate::shape::Shape;
 use crate::space::{Exact, Run, Space, StateOf};
 use crate::tested::Tested;
-use std::collections::BTreeSet;
-use synod_kernel::{InPlace, Laws, Move, Observed, Rest, Script, Seat, SeatId, Setting, Status};
-use synod_model::{Output, Process, ProcessId, ProcessSet, When};
+use synod_kernel::{InPlace, Laws, Move, Observed, Rest, Script, Seat, Setting, Status};
+use synod_model::{Output, Process, ProcessSet, When};
 use synod_properties::{Kind, Monitor, Obligation, Observation, Property, Verdict, Violation};
 
 /// What reads the states of a space as worlds of processes.
@@ -77,11 +76,46 @@ pub(crate) fn goals<Q, I, M: Monitor<Q, I>>(properties: &[Property], monitor: &M
     bits
 }
 
+/// What was judged of what happens for ever, with a run that breaks a property.
+pub(crate) type ForEver<P> = (Judged, Option<Counterexample<P>>);
+
+/// Judges what happens for ever, where the states were kept in full.
+pub(crate) fn judge_for_ever<P, S, R>(
+    found: &mut Found<S>,
+    reader: &R,
+    setting: &Setting<P>,
+    options: &Options,
+) -> ForEver<P>
+where
+    P: Process,
+    S: Space,
+    R: Reader<P, S>,
+{
+    let properties = found.space.properties();
+    let Some((states, mut steps)) = found.kept.take() else { return not_judged(&properties, options) };
+    let worlds = Kept { space: &found.space, states: &states, reader, setting };
+    let mut judged =
+        judge_liveness(&worlds, &mut steps, &properties, (&setting.environment, &setting.seating));
+    let counterexample =
+        judged.lasso.take().map(|(obligation, lasso)| for_ever(found, &states, reader, obligation, &lasso));
+    (judged, counterexample)
+}
+
+/// Nothing was judged of what happens for ever.
+pub(crate) fn not_judged<P: Process>(properties: &[Property], options: &Options) -> ForEver<P> {
+    let why = if options.reduces() {
+        "not judged: what happens for ever is judged on all states, without a reduction"
+    } else {
+        "not judged: only breadth-first is what happens for ever judged"
+    };
+    (Judged::none(properties, why), None)
+}
+
 /// What came out, judged.
 pub(crate) fn report<P, S, R>(
     mut found: Found<S>,
     reader: &R,
-    setting: &Setting<P>,
+    (judged, mut counterexample): ForEver<P>,
     options: &Options,
 ) -> Report<P>
 where
@@ -89,7 +123,7 @@ where
     S: Space,
     R: Reader<P, S>,
 {
-    let (mut stopped, mut counterexample) = (None, None);
+    let mut stopped = None;
     match found.ended.take() {
         None => {}
         Some(Ended::Limit(why)) => stopped = Some(why),
@@ -98,20 +132,7 @@ where
             counterexample = Some(broken(violation, reader.moves(&found, &run)));
         }
     }
-    let complete = stopped.is_none();
     let properties = found.space.properties();
-    let judged = match found.kept.take() {
-        Some((states, mut steps)) => {
-            let worlds = Kept { space: &found.space, states: &states, reader, setting };
-            let mut judged =
-                judge_liveness(&worlds, &mut steps, &properties, (&setting.environment, &setting.seating));
-            if let Some((obligation, lasso)) = judged.lasso.take() {
-                counterexample = Some(for_ever(&found, &states, reader, obligation, &lasso));
-            }
-            judged
-        }
-        None => Judged::none(&properties, why_not_judged(options)),
-    };
     let told = counterexample.as_ref().map(|c| (c.property.as_str(), c.what.as_str()));
     let verdicts = verdicts(&properties, found.reached, stopped.as_deref(), told, &judged, reader.tested());
     Report {
@@ -119,7 +140,7 @@ where
         states: found.states,
         transitions: found.transitions,
         depth: found.depth,
-        complete,
+        complete: stopped.is_none(),
         stopped,
         store: options.store_for(&properties),
         handler_calls: reader.handler_calls(),
@@ -130,14 +151,6 @@ where
         shortest: found.shortest,
         // what a reduction leaves out may be what came to it; and what is tried on a process need not come to it
         unreached: reader.unreached().filter(|_| !options.partial_order && !options.forget),
-    }
-}
-
-fn why_not_judged(options: &Options) -> &'static str {
-    if options.reduces() {
-        "not judged: what happens for ever is judged on all states, without a reduction"
-    } else {
-        "not judged: only breadth-first is what happens for ever judged"
     }
 }
 
@@ -177,13 +190,17 @@ impl<P: Process, S: Space, R: Reader<P, S>> Worlds for Kept<'_, P, S, R> {
 /// Why the runs from a world are not followed in a way that its budgets cut off.
 fn why_open<P: Process>(seats: &[&Seat<P>], rest: &Rest) -> Option<u8> {
     let (pulses, firings) = (rest.budgets.pulses.any(), rest.budgets.firings.any());
-    let timers = seats.iter().flat_map(|seat| seat.timers());
-    let reasons = timers.filter_map(|(_, when)| match when {
-        When::After(_) if !firings => Some(OPEN_TIMED),
-        When::Pulse if !pulses => Some(OPEN_PULSES),
-        _ => None,
-    });
-    reasons.max()
+    let mut why = None;
+    for seat in seats {
+        for (_, when) in seat.timers() {
+            match when {
+                When::After(_) if !firings => why = why.max(Some(OPEN_TIMED)),
+                When::Pulse if !pulses => why = why.max(Some(OPEN_PULSES)),
+                _ => {}
+            }
+        }
+    }
+    why
 }
 
 /// The run in which a debt stands for ever.
@@ -196,8 +213,11 @@ fn for_ever<P: Process, S: Space, R: Reader<P, S>>(
 ) -> Counterexample<P> {
     let mut moves = reader.moves(found, &found.run_to(lasso.start));
     let cycle_from = moves.len() + lasso.stem.len();
-    let steps = lasso.stem.iter().chain(&lasso.cycle);
-    moves.extend(steps.map(|step| states.with(step.state, |s| reader.step(&found.space, s, step.edge))));
+    for steps in [&lasso.stem, &lasso.cycle] {
+        for step in steps {
+            moves.push(states.with(step.state, |s| reader.step(&found.space, s, step.edge)));
+        }
+    }
     let what = format!("{what}, for ever");
     Counterexample { property, what, moves, cycle_from: Some(cycle_from) }
 }
@@ -304,22 +324,34 @@ fn axioms_hold<P: Process>(setting: &Setting<P>, seats: &[&Seat<P>], faulty: &Pr
     if setting.environment.oracles.granted.is_empty() {
         return true;
     }
-    let correct = |seat: SeatId| !faulty.contains(setting.seating.identity(seat));
-    let seats: Vec<_> = setting.seating.seats().filter(|&s| correct(s)).map(|s| seats[s.index()]).collect();
-    if seats.iter().any(|seat| seat.status() == Status::Down) {
-        return false;
+    let mut leader = None;
+    for seat in setting.seating.seats().filter(|&seat| !faulty.contains(setting.seating.identity(seat))) {
+        let state = seats[seat.index()];
+        match state.status() {
+            Status::Down => return false,
+            Status::Up => {}
+            _ => continue,
+        }
+        let (mut by_trust, mut by_suspicion) = (false, false);
+        for (_, when) in state.timers() {
+            match when {
+                When::Oracle(Output::Trust(_)) => by_trust = true,
+                When::Oracle(_) => by_suspicion = true,
+                _ => {}
+            }
+        }
+        if by_trust {
+            let trusted = state.trusts();
+            if trusted.is_none_or(|p| faulty.contains(p)) || leader.is_some_and(|p| trusted != Some(p)) {
+                return false;
+            }
+            leader = trusted;
+        }
+        if by_suspicion && state.suspects() != faulty {
+            return false;
+        }
     }
-    let consults = |seat: &Seat<P>, omega: bool| {
-        seat.timers().iter().any(
-            |(_, when)| matches!(when, When::Oracle(output) if matches!(output, Output::Trust(_)) == omega),
-        )
-    };
-    let up = || seats.iter().filter(|seat| seat.status() == Status::Up);
-    let trusted: BTreeSet<Option<ProcessId>> =
-        up().filter(|s| consults(s, true)).map(|s| s.trusts()).collect();
-    let agreed = trusted.is_empty()
-        || (trusted.len() == 1 && trusted.iter().all(|t| t.is_some_and(|leader| !faulty.contains(leader))));
-    agreed && up().filter(|s| consults(s, false)).all(|s| s.suspects() == faulty)
+    true
 }
 
 /// A representation for running one step with a script.

@@ -17,6 +17,7 @@ use synod_kernel::renaming::renamed;
 use synod_kernel::{Choice, Cut, Move, Observed, Rest, Seat, SeatId};
 use synod_model::{Process, Value};
 use synod_properties::{Monitor, Obligation};
+
 /// Whose values are renamed.
 #[derive(Clone, Copy)]
 pub(crate) enum Of {
@@ -38,9 +39,11 @@ pub(crate) trait Made {
     fn state(&self, state: u32) -> String;
     /// A monitor, as text.
     fn monitor(&self, monitor: u32) -> String;
+    /// The fingerprint of a message.
     fn print_of_message(&self, message: u32) -> Print;
     /// Whether a process in this state is down.
     fn is_down(&self, state: u32) -> bool;
+    /// What is observed together under this number.
     fn observed(&self, number: u32) -> &[Observed<u32, u32>];
     /// How runs begin, in words.
     fn start(&mut self, space: &mut Tabulated) -> Start<Words>;

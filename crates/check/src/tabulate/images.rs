@@ -12,7 +12,7 @@ pub(super) const PROCESSES_MAX: usize = 8;
 pub(super) const PERMUTATIONS_MAX: usize = 720;
 
 /// A permutation: by process, its name under it. Processes sit at the seats of the same numbers.
-pub(super) type Names = Vec<ProcessId>;
+pub(crate) type Names = Vec<ProcessId>;
 
 /// Permutations that form a group; the first is the identity.
 pub(super) struct Permutations {
@@ -79,8 +79,11 @@ fn all_permutations(count: usize) -> Vec<Names> {
     all
 }
 
-/// The permutations under which a setting stays as it is, with why one does not: or why none is looked for.
-pub(super) fn candidates<P: Process>(setting: &Setting<P>) -> Result<(Vec<Names>, Option<String>), String> {
+/// The permutations under which a setting stays as it is, with why one does not.
+pub(crate) type Candidates = (Vec<Names>, Option<String>);
+
+/// The permutations under which a setting stays as it is; or why none is looked for.
+pub(crate) fn candidates<P: Process>(setting: &Setting<P>) -> Result<Candidates, String> {
     let n = setting.environment.processes as usize;
     if setting.seating != Seating::plain(setting.environment.processes) {
         return Err("a process has twins, or does not reach everybody".to_owned());

@@ -21,7 +21,7 @@
 use super::change::{Called, NONE};
 use super::folded::{Asymmetry, Folded, some};
 use super::images::{
-    Candidates, Images, Names, PERMUTATIONS_MAX, Permutations, describe, renamed_output, renamed_rest,
+    Candidates, Images, PERMUTATIONS_MAX, Permutations, describe, renamed_output, renamed_rest, seat,
 };
 use super::making::Maker;
 use super::{BROKEN, HEAD, Tabulated};
@@ -35,7 +35,7 @@ use crate::space::{Rows, Run, Start, Words};
 use crate::tested::Tested;
 use crate::worlds::Reader;
 use std::collections::{BTreeMap, BTreeSet};
-use synod_kernel::renaming::renamed;
+use synod_kernel::renaming::{Names, renamed};
 use synod_kernel::{Choice, Cut, Keeping, Move, Observed, Rest, Seat, SeatId};
 use synod_model::{Process, Value};
 use synod_properties::{Monitor, Obligation, Violation};
@@ -181,8 +181,9 @@ impl<'m> Folding<'m> {
             }
         });
         if all.len() < 2 {
-            let why = why_not.unwrap_or_else(|| "there is one process alone".to_owned());
-            return Err(format!("no process can take the place of another: {why}"));
+            let why =
+                why_not.unwrap_or_else(|| "there is one process alone, with one value at most".to_owned());
+            return Err(format!("nothing can take the place of another: {why}"));
         }
         if all.len() > PERMUTATIONS_MAX {
             return Err(format!("{} permutations are more than {PERMUTATIONS_MAX}", all.len()));
@@ -666,7 +667,7 @@ impl<'m> Folding<'m> {
                 Observed::Indication(_, i) => self.note_value(Of::Indications, i)?,
                 _ => {}
             }
-            let name = |p: synod_model::ProcessId| self.permutations.names(g)[p.index()];
+            let name = |p: synod_model::ProcessId| self.permutations.names(g).process(p);
             renamed.push(match observed {
                 Observed::Request(at, q) => Observed::Request(name(at), self.requests.under(g, q)),
                 Observed::Indication(at, i) => Observed::Indication(name(at), self.indications.under(g, i)),
@@ -724,7 +725,7 @@ fn cannot(made: &dyn Made, (of, number): (Of, u32), why: &str) -> String {
 
 /// How a start came to be; with names, how it would have come to be at the processes that are named so.
 fn begun<T, U>(moves: &[Move<T, U>], names: Option<&Names>) -> Begun {
-    let named = |seat: SeatId| names.map_or(seat, |names| SeatId(names[seat.index()].0));
+    let named = |at: SeatId| names.map_or(at, |names| seat(names, at));
     let each = moves.iter().filter_map(|chosen| match chosen.choice {
         Choice::Init { seat } => Some((false, named(seat), chosen.draws.clone(), chosen.cut)),
         Choice::Corrupt { seat } => Some((true, named(seat), Vec::new(), None)),
@@ -757,9 +758,8 @@ fn starts_alike(
             let (to, from, message) = plain.envelopes.values[envelope as usize];
             let image = made.renamed(Of::Messages, message, names);
             let message = image.map_err(|why| format!("{}: {why}", made.text(Of::Messages, message)))?;
-            let seat = |seat: SeatId| SeatId(names[seat.index()].0);
             let print = made.print_of_message(message);
-            sent.push(plain.envelopes.number((seat(to), seat(from), message), print));
+            sent.push(plain.envelopes.number((seat(names, to), seat(names, from), message), print));
         }
         match plain.keeping {
             Keeping::Queues => sent.sort_by_key(|&e| plain.envelopes.link(e)),

@@ -13,6 +13,8 @@ extern crate self as synod_check;
 mod actions;
 pub mod chance;
 mod coverage;
+#[cfg(test)]
+mod data_tests;
 pub mod disk;
 mod erased;
 pub mod fair;

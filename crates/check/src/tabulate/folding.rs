@@ -21,13 +21,14 @@
 use super::change::{Called, NONE};
 use super::folded::{Asymmetry, Folded, some};
 use super::images::{
-    Candidates, Images, Names, PERMUTATIONS_MAX, Permutations, describe, renamed_output, renamed_rest,
+    Candidates, Images, PERMUTATIONS_MAX, Permutations, describe, renamed_output, renamed_rest, seat,
 };
 use super::made::{Begun, Made, Of};
 use super::{BROKEN, HEAD, Tabulated};
 use crate::report::SYMMETRY;
 use crate::space::{Rows, Start, Words};
 use std::collections::{BTreeMap, BTreeSet};
+use synod_kernel::renaming::Names;
 use synod_kernel::{Choice, Keeping, Observed, SeatId};
 use synod_properties::Violation;
 
@@ -74,8 +75,9 @@ impl<'m> Folding<'m> {
             }
         });
         if all.len() < 2 {
-            let why = why_not.unwrap_or_else(|| "there is one process alone".to_owned());
-            return Err(format!("no process can take the place of another: {why}"));
+            let why =
+                why_not.unwrap_or_else(|| "there is one process alone, with one value at most".to_owned());
+            return Err(format!("nothing can take the place of another: {why}"));
         }
         if all.len() > PERMUTATIONS_MAX {
             return Err(format!("{} permutations are more than {PERMUTATIONS_MAX}", all.len()));
@@ -559,7 +561,7 @@ impl<'m> Folding<'m> {
                 Observed::Indication(_, i) => self.note_value(Of::Indications, i)?,
                 _ => {}
             }
-            let name = |p: synod_model::ProcessId| self.permutations.names(g)[p.index()];
+            let name = |p: synod_model::ProcessId| self.permutations.names(g).process(p);
             renamed.push(match observed {
                 Observed::Request(at, q) => Observed::Request(name(at), self.requests.under(g, q)),
                 Observed::Indication(at, i) => Observed::Indication(name(at), self.indications.under(g, i)),
@@ -639,9 +641,8 @@ fn starts_alike(
             let (to, from, message) = plain.envelopes.values[envelope as usize];
             let image = made.renamed(Of::Messages, message, names);
             let message = image.map_err(|why| format!("{}: {why}", made.text(Of::Messages, message)))?;
-            let seat = |seat: SeatId| SeatId(names[seat.index()].0);
             let print = made.print_of_message(message);
-            sent.push(plain.envelopes.number((seat(to), seat(from), message), print));
+            sent.push(plain.envelopes.number((seat(names, to), seat(names, from), message), print));
         }
         match plain.keeping {
             Keeping::Queues => sent.sort_by_key(|&e| plain.envelopes.link(e)),

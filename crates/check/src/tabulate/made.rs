@@ -2,7 +2,7 @@
 
 use super::Tabulated;
 use super::folded::Folded;
-use super::images::Names;
+use super::images::seat;
 use super::making::Maker;
 use crate::coverage::Unreached;
 use crate::fingerprint::Print;
@@ -13,7 +13,7 @@ use crate::space::{Run, Start, Words};
 use crate::tested::Tested;
 use crate::worlds::Reader;
 use std::collections::BTreeSet;
-use synod_kernel::renaming::renamed;
+use synod_kernel::renaming::{Names, renamed};
 use synod_kernel::{Choice, Cut, Move, Observed, Rest, Seat, SeatId};
 use synod_model::{Process, Value};
 use synod_properties::{Monitor, Obligation};
@@ -120,7 +120,7 @@ pub(crate) type Begun = BTreeSet<(bool, SeatId, Vec<u32>, Option<Cut>)>;
 
 /// How a start came to be; with names, how it would have come to be at the processes that are named so.
 fn begun<T, U>(moves: &[Move<T, U>], names: Option<&Names>) -> Begun {
-    let named = |seat: SeatId| names.map_or(seat, |names| SeatId(names[seat.index()].0));
+    let named = |at: SeatId| names.map_or(at, |names| seat(names, at));
     let each = moves.iter().filter_map(|chosen| match chosen.choice {
         Choice::Init { seat } => Some((false, named(seat), chosen.draws.clone(), chosen.cut)),
         Choice::Corrupt { seat } => Some((true, named(seat), Vec::new(), None)),

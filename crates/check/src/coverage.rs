@@ -124,11 +124,12 @@ pub(crate) struct Faults {
 impl Faults {
     /// Takes note of a move.
     pub(crate) fn note<M, T>(&mut self, choice: &Choice<M, T>, cut: Option<Cut>) {
-        if let Some(Cut { forever, .. }) = cut {
+        if let Some(Cut { forever, torn, .. }) = cut {
             self.crash(forever);
         }
         match *choice {
             Choice::Crash { forever, torn, .. } => {
+            self.torn_writes |= torn;
                 self.crash(forever);
                 self.torn_writes |= torn;
             }

@@ -14,7 +14,7 @@ use crate::outcome::{ASSERTION, Ended, Outcome};
 use crate::plan::{Calendar, Options, plan};
 use std::any::Any;
 use std::borrow::Cow;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 use synod_kernel::trace::{Header, Recorder, Writer};
@@ -227,7 +227,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
     #[inline]
     fn take(&mut self, choice: Choice<P::Message, P::Timer>) {
         let cut = if self.ambushes == 0 { None } else { self.spring(&choice) };
-        let crashed = cut.and_then(|(_, ambush)| Some((choice.handler_seat()?, ambush)));
+        let crashed = cut.and_then(|(cut, ambush)| Some((choice.cut_seat()?, cut, ambush)));
         let chosen = Move { choice, draws: Vec::new(), cut: cut.map(|(cut, _)| cut) };
         let recorded = self.recording.is_some().then(|| chosen.clone());
         self.steps += 1;
@@ -235,9 +235,9 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         if let Some(chosen) = recorded {
             self.record(chosen);
         }
-        if let Some((seat, ambush)) = crashed {
+        if let Some((seat, cut, ambush)) = crashed {
             let pending = self.ground.desks[seat.index()].syncs.len() as u64;
-            self.count(FaultKind::LostWrite, pending);
+            self.count(FaultKind::LostWrite, pending - u64::from(cut.kept));
             self.count(FaultKind::CrashInHandler, 1);
             self.crashed(seat, ambush.recover_after);
         }

@@ -47,6 +47,8 @@ pub(super) struct SeatFacts {
     pub(super) down: bool,
     pub(super) timers: Vec<(u32, When)>,
     pub(super) pending: u32,
+    /// Where a crash inside the release of what waits for the oldest pending write matters.
+    pub(super) release_cuts: Vec<u32>,
     pub(super) outputs: Vec<Output>,
     pub(super) measure: u64,
 }
@@ -89,7 +91,7 @@ pub(super) struct Tables<'a, P: Process> {
     pub(super) request_values: Interner<P::Request>,
     pub(super) outcomes: Map<(u32, u32, Asked), u32>,
     pub(super) outcome_lists: Vec<Vec<Outcome>>,
-    pub(super) syncs: Map<u32, Effect>,
+    pub(super) syncs: Map<(u32, Option<Cut>), Effect>,
     pub(super) crashes: Map<(u32, u32, bool, bool), u32>,
     pub(super) heard: Map<(u32, Output), (u32, Option<u32>)>,
     /// What those who lie may say.
@@ -153,6 +155,7 @@ impl<'a, P: Process> Tables<'a, P> {
             self.facts.push(facts);
         }
         id
+                release_cuts: seat.release_cuts().collect(),
     }
 
     pub(super) fn released(
@@ -217,7 +220,7 @@ impl<'a, P: Process> Tables<'a, P> {
                 .filter(|_| may_fail)
                 .map(|before| {
                     let crashed = [false, true].map(|forever| {
-                        let cut = Some(Cut { before, forever });
+                        let cut = Some(Cut::before(before, forever));
                         self.run(seat, state, asked, Script::new(draws.clone()), cut).0
                     });
                     (before, crashed)
@@ -338,15 +341,16 @@ impl<P: Process> Rep for Tables<'_, P> {
         effect.released.iter().cloned().for_each(release);
     }
 
-    fn sync(&mut self, state: &mut u32, release: &mut impl FnMut(Released<u32, u32, u32>)) {
-        if !self.syncs.contains_key(state) {
-            let mut seat = self.seats.get(*state).clone();
-            let mut said = Vec::new();
-            seat.sync(&mut |released| said.push(released));
+    fn sync(&mut self, state: &mut u32, cut: Option<Cut>, release: &mut impl FnMut(Released<u32, u32, u32>)) {
+        let key = (*state, cut);
+        if !self.syncs.contains_key(&key) {
+            let (mut seat, mut said) = (self.seats.get(*state).clone(), Vec::new());
+            let mut rep = Scripted::new(self.setting, Script::default());
+            rep.sync(&mut seat, cut, &mut |released| said.push(released));
             let effect = Effect { seat: self.seat(seat), released: self.released(said) };
-            self.syncs.insert(*state, effect);
+            self.syncs.insert(key, effect);
         }
-        let effect = &self.syncs[state];
+        let effect = &self.syncs[&key];
         *state = effect.seat;
         effect.released.iter().cloned().for_each(release);
     }
@@ -412,6 +416,10 @@ impl<P: Process> Rep for Tables<'_, P> {
     }
 
     fn lies(&self, each: impl FnMut(&u32)) {
+    fn release_cuts(&self, state: &u32, each: impl FnMut(u32)) {
+        self.facts[*state as usize].release_cuts.iter().copied().for_each(each);
+    }
+
         self.lies.iter().for_each(each);
     }
 

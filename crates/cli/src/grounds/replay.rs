@@ -150,7 +150,7 @@ fn observation<Q, I>(observed: &Observed<Q, I>) -> Observation<'_, Q, I> {
 fn stops<P: Process>(line: &Line<P>) -> Option<ProcessId> {
     let seat = match line.choice {
         Choice::Crash { seat, forever: true, .. } | Choice::Corrupt { seat } => Some(seat),
-        _ => line.cut.filter(|cut| cut.forever).and_then(|_| line.choice.handler_seat()),
+        _ => line.cut.filter(|cut| cut.forever).and_then(|_| line.choice.cut_seat()),
     };
     seat.map(|seat| ProcessId(seat.0))
 }

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::fmt;
 use synod_model::{
-    Bounds, Draw, Effect, EffectOf, Event, EventOf, Granted, Group, Output, Process, ProcessId, ProcessSet,
-    Sink, Stable, When,
+    Bounds, Draw, Effect, EffectOf, Event, EventOf, Granted, Group, Mark, Output, Process, ProcessId,
+    ProcessSet, Sink, Stable, When,
 };
 
 /// A place in a world. Two seats may carry one identity.
@@ -371,6 +371,10 @@ impl<P: Process> Sink<P> for Recorder<'_, P> {
         let outcome = self.draws.draw(draw);
         assert!(outcome < draw.bound(), "an outcome lies below its bound");
         outcome
+    }
+
+    fn mark(&mut self, mark: Mark, reached: bool) {
+        self.draws.mark(mark, reached);
     }
 
     fn ground_bounds(&self, _: Granted) -> Bounds {

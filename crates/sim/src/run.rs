@@ -19,9 +19,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 use synod_kernel::trace::{Header, Recorder, Writer};
 use synod_kernel::world::Laws;
-use synod_kernel::{Choice, InPlace, Move, Random, Rep, Seat, SeatId, Setting, Status, World, step};
+use synod_kernel::{Choice, InPlace, Marks, Move, Random, Rep, Seat, SeatId, Setting, Status, World, step};
 use synod_model::link::{Guarantee, LinkBase};
-use synod_model::{Process, ProcessId, ProcessSet};
+use synod_model::{Mark, Process, ProcessId, ProcessSet};
 use synod_properties::{Monitor, Obligation, Violation};
 
 /// Simulates the run of this seed.
@@ -152,6 +152,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             youngest: vec![0; seats * seats],
             marked: VecDeque::new(),
         };
+        run.rep.draws.marks = options.branches.then(Marks::default);
         for (at, fault) in plan.faults {
             run.plan_fault(at, fault);
         }
@@ -439,7 +440,19 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             ended,
             time: Duration::from_nanos(self.ground.now),
             faults: self.ground.tally.counts(),
+            branches: self.branches(),
         }
+    }
+
+    fn branches(&self) -> BTreeMap<String, bool> {
+        let mut all = BTreeMap::new();
+        if let Some(marks) = &self.rep.draws.marks {
+            let own = Mark::all::<P>().map(|mark| (mark, false));
+            for (mark, reached) in own.chain(marks.each()) {
+                *all.entry(mark.to_string()).or_default() |= reached;
+            }
+        }
+        all
     }
 
     fn debts_are_due(&self, ended: Ended) -> bool {

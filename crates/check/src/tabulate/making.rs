@@ -106,6 +106,7 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Maker<'_, P, M> {
             indicated: Seen::of((0..indications.len() as u32).map(|number| indications.get(number).clone())),
             recovered: reached.recovered,
             coin: reached.coin,
+            branches: reached.branches.clone(),
             faults: self.faults,
         }
     }
@@ -272,7 +273,6 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Maker<'_, P, M> {
         }
     }
 
-    /// The outcomes of a choice's handler, if one runs.
     fn release_cuts(&mut self, space: &mut Tabulated, world: &World<u32>, choice: &Choice<u32, u32>) {
         let Choice::Sync { seat } = *choice else { return };
         for cut in world.release_cuts(laws(self.tables.setting), &self.tables, seat) {
@@ -280,6 +280,7 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Maker<'_, P, M> {
         }
     }
 
+    /// The outcomes of a choice's handler, if one runs.
     fn ways(&mut self, world: &World<u32>, choice: &Choice<u32, u32>) -> Option<u32> {
         let seat = choice.handler_seat()?;
         let mut state = world.seats[seat.index()];

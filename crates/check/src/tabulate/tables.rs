@@ -1,6 +1,6 @@
 //! All that holds algorithm values: seats, messages and the rest as numbers, and what each handler does, run once.
 
-use crate::coverage::is_tossed;
+use crate::coverage::{Branches, is_tossed};
 use crate::intern::Interner;
 use crate::report::{DETERMINISM, NO_PANIC};
 use crate::worlds::{Scripted, panic_message};
@@ -63,6 +63,7 @@ pub(super) struct Reached {
     pub(super) fired: BTreeMap<u32, bool>,
     pub(super) recovered: bool,
     pub(super) coin: bool,
+    pub(super) branches: Branches,
 }
 
 impl Reached {
@@ -74,6 +75,11 @@ impl Reached {
             Asked::Recover => return self.recovered = true,
         };
         *values.entry(value).or_default() |= came;
+    }
+
+    fn drew(&mut self, draws: &Script) {
+        self.coin |= is_tossed(draws);
+        self.branches.note(draws.marks());
     }
 }
 
@@ -149,13 +155,13 @@ impl<'a, P: Process> Tables<'a, P> {
                     .map(|(t, when)| (self.timers.intern(t.clone()).0, *when))
                     .collect(),
                 pending: seat.stores_pending() as u32,
+                release_cuts: seat.release_cuts().collect(),
                 outputs,
                 measure: seat.local().map_or(0, self.measure),
             };
             self.facts.push(facts);
         }
         id
-                release_cuts: seat.release_cuts().collect(),
     }
 
     pub(super) fn released(
@@ -181,7 +187,7 @@ impl<'a, P: Process> Tables<'a, P> {
         let mut rep = Scripted::new(self.setting, Script::new(draws.to_vec()));
         let (mut value, mut said) = (Seat::default(), Vec::new());
         rep.react(seat, &mut value, Event::Init, None, &mut |released| said.push(released));
-        self.reached.coin |= is_tossed(&rep.draws);
+        self.reached.drew(&rep.draws);
         self.seat(value);
         self.released(said);
     }
@@ -292,7 +298,7 @@ impl<'a, P: Process> Tables<'a, P> {
         rep.react(seat, &mut value, event, cut, &mut |released| said.push(released));
         let effects = rep.record.unwrap_or_default();
         self.reached.note(asked, !effects.is_empty() || value.local() != self.seats.get(state).local());
-        self.reached.coin |= is_tossed(&rep.draws);
+        self.reached.drew(&rep.draws);
         let effect = Effect { seat: self.seat(value), released: self.released(said) };
         (effect, rep.draws, cuts(&effects).collect())
     }
@@ -410,16 +416,16 @@ impl<P: Process> Rep for Tables<'_, P> {
         self.facts[*state as usize].pending
     }
 
+    fn release_cuts(&self, state: &u32, each: impl FnMut(u32)) {
+        self.facts[*state as usize].release_cuts.iter().copied().for_each(each);
+    }
+
     #[inline]
     fn outputs(&self, state: &u32, each: impl FnMut(Output)) {
         self.facts[*state as usize].outputs.iter().copied().for_each(each);
     }
 
     fn lies(&self, each: impl FnMut(&u32)) {
-    fn release_cuts(&self, state: &u32, each: impl FnMut(u32)) {
-        self.facts[*state as usize].release_cuts.iter().copied().for_each(each);
-    }
-
         self.lies.iter().for_each(each);
     }
 

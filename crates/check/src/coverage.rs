@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use synod_kernel::kinds::{kind, kinds};
-use synod_kernel::{Budget, Budgets, Choice, Cut, Environment, Script};
+use synod_kernel::{Budget, Budgets, Choice, Cut, Environment, Marks, Script};
 use synod_model::oracle::OracleKind;
-use synod_model::{DrawKind, Process, Value};
+use synod_model::{DrawKind, Mark, Process, Value};
 
 /// Something that no explored run came to: of values, a kind by its name (`synod_kernel::kinds`).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,6 +28,8 @@ pub enum Unreached {
     MessageIgnored(String),
     /// Timers of this kind fire, and nothing ever comes of one.
     TimerIgnored(String),
+    /// No handler ever comes to this branch.
+    Branch(String),
     /// The model grants a coin, and no run tosses it.
     Coin,
     /// Processes may restart, and none ever recovers.
@@ -52,6 +54,7 @@ impl fmt::Display for Unreached {
             Self::RequestIgnored(kind) => ("request", kind, "handled, always ignored"),
             Self::MessageIgnored(kind) => ("message", kind, "handled, always ignored"),
             Self::TimerIgnored(kind) => ("timer", kind, "fired, always ignored"),
+            Self::Branch(mark) => ("branch", mark, "never taken"),
             Self::Action(kind) => ("action", kind, "never enabled"),
             Self::Idle(kind) => ("action", kind, "enabled, changes nothing"),
             Self::Coin => return f.write_str("coin granted, never tossed"),
@@ -124,8 +127,9 @@ pub(crate) struct Faults {
 impl Faults {
     /// Takes note of a move.
     pub(crate) fn note<M, T>(&mut self, choice: &Choice<M, T>, cut: Option<Cut>) {
-        if let Some(Cut { forever, .. }) = cut {
+        if let Some(Cut { forever, torn, .. }) = cut {
             self.crash(forever);
+            self.torn_writes |= torn;
         }
         match *choice {
             Choice::Crash { forever, torn, .. } => {
@@ -179,7 +183,29 @@ pub(crate) struct Covered {
     pub(crate) indicated: Seen,
     pub(crate) recovered: bool,
     pub(crate) coin: bool,
+    pub(crate) branches: Branches,
     pub(crate) faults: Faults,
+}
+
+/// The marked branches, by their names; whether a handler came to each.
+#[derive(Clone, Default)]
+pub(crate) struct Branches(BTreeMap<String, bool>);
+
+impl Branches {
+    pub(crate) fn note(&mut self, marks: &Marks) {
+        for (mark, reached) in marks.each() {
+            self.add(mark, reached);
+        }
+    }
+
+    pub(crate) fn add(&mut self, mark: Mark, reached: bool) {
+        *self.0.entry(mark.to_string()).or_default() |= reached;
+    }
+
+    /// Those that were never taken.
+    pub(crate) fn missing(&self) -> impl Iterator<Item = Unreached> {
+        self.0.iter().filter(|(_, reached)| !**reached).map(|(name, _)| Unreached::Branch(name.clone()))
+    }
 }
 
 impl Covered {
@@ -200,6 +226,9 @@ impl Covered {
     /// What they did not come to, of an algorithm in this environment.
     pub(crate) fn unreached<P: Process>(&self, environment: &Environment) -> Vec<Unreached> {
         let mut all = self.values::<P::Request, P::Message, P::Timer, P::Indication>();
+        let mut branches = self.branches.clone();
+        Mark::all::<P>().for_each(|mark| branches.add(mark, false));
+        all.extend(branches.missing());
         if environment.oracles.granted.contains(&OracleKind::LocalCoin) && !self.coin {
             all.push(Unreached::Coin);
         }

@@ -32,8 +32,8 @@ impl Owed {
             _ => None,
         };
         let at = match choice {
-            Choice::Sync { seat } | Choice::Crash { seat, .. } => Some(*seat),
-            _ => choice.handler_seat(),
+            Choice::Crash { seat, .. } => Some(*seat),
+            _ => choice.cut_seat(),
         };
         let crashes = chosen.cut.is_some() || matches!(choice, Choice::Crash { .. });
         let fairness = match fairness {

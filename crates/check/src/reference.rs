@@ -160,13 +160,16 @@ where
     every_move(setting, &from.world, choice, run, visit)
 }
 
-/// The crashes inside the handler of a choice that budgets allow, before effects at these places.
+/// The crashes inside the handler of a choice that budgets allow, before effects at these places; or inside its release.
 pub(crate) fn crashes_inside<P: Process>(
     setting: &Setting<P>,
     world: &World<Seat<P>>,
     choice: &Choice<P::Message, P::Timer>,
     positions: &[u32],
 ) -> Vec<Cut> {
+    if let Choice::Sync { seat } = *choice {
+        return world.release_cuts(laws(setting), &Scripted::new(setting, Script::default()), seat);
+    }
     let Some(seat) = choice.handler_seat() else { return Vec::new() };
     if !setting.environment.failures.may_fail(setting.seating.identity(seat)) {
         return Vec::new();
@@ -178,7 +181,7 @@ pub(crate) fn crashes_inside<P: Process>(
             [(false, budgets.restarts), (true, budgets.stops)]
                 .into_iter()
                 .filter(|(_, budget)| budget.any())
-                .map(move |(forever, _)| Cut { before, forever })
+                .map(move |(forever, _)| Cut::before(before, forever))
         })
         .collect()
 }

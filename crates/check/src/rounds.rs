@@ -13,10 +13,10 @@ mod coverage;
 use crate::coverage::is_tossed;
 use crate::judged::{self, Judged, PROPERTIES_MAX, has_reached};
 use crate::system::{Claim, Says, System};
-use synod_kernel::{Draws, Observed, Script};
+use synod_kernel::{Draws, Marks, Observed, Script};
 use synod_model::{
-    Draw, Granted, Group, Inbox, ProcessId, ProcessSet, Round, RoundEffect, RoundEffectOf, RoundProcess,
-    RoundSink,
+    Draw, Granted, Group, Inbox, Mark, ProcessId, ProcessSet, Round, RoundEffect, RoundEffectOf,
+    RoundProcess, RoundSink,
 };
 use synod_properties::{Kind, Monitor, Property, Violation};
 
@@ -159,6 +159,7 @@ pub(crate) struct Outcome<A: RoundProcess> {
     indications: Vec<A::Indication>,
     pub(crate) draws: Vec<u32>,
     tosses: bool,
+    marks: Marks,
 }
 
 /// A run of a handler, and what it drew.
@@ -215,6 +216,10 @@ impl<A: RoundProcess> RoundSink<A> for Record<'_, A> {
         self.script.draw(draw)
     }
 
+    fn mark(&mut self, mark: Mark) {
+        self.script.mark(mark, true);
+    }
+
     fn ground_sign(&mut self, statement: &str, _: Granted) -> Vec<u8> {
         symbolic_signature(self.me, statement)
     }
@@ -267,7 +272,7 @@ where
         let local = handle(&mut record);
         let (outbox, indications) = (record.outbox, record.indications);
         let (seat, draws, tosses) = (Seat::Up { local, outbox }, script.drawn(), is_tossed(script));
-        Outcome { seat, indications, draws, tosses }
+        Outcome { seat, indications, draws, tosses, marks: script.marks().clone() }
     }
 
     /// Everybody starts and is asked; once for every combination of outcomes.

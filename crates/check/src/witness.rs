@@ -1,6 +1,6 @@
 //! What runs of plain values came to, noted on the way.
 
-use crate::coverage::{Covered, Faults, Seen, Unreached, is_tossed};
+use crate::coverage::{Branches, Covered, Faults, Seen, Unreached, is_tossed};
 use crate::reference::Ran;
 use std::collections::{BTreeMap, BTreeSet};
 use synod_kernel::{Choice, Move, Seat, SeatId, Setting, Status, World};
@@ -16,6 +16,7 @@ pub(crate) struct Witness<P: Process> {
     indicated: BTreeSet<P::Indication>,
     recovered: bool,
     coin: bool,
+    branches: Branches,
     faults: Faults,
 }
 
@@ -30,6 +31,7 @@ impl<P: Process> Witness<P> {
             indicated: BTreeSet::new(),
             recovered: false,
             coin: false,
+            branches: Branches::default(),
             faults: Faults::default(),
         }
     }
@@ -45,6 +47,7 @@ impl<P: Process> Witness<P> {
         let Move { choice, cut, .. } = chosen;
         self.faults.note(choice, *cut);
         self.coin |= is_tossed(&ran.script);
+        self.branches.note(ran.script.marks());
         for effect in &ran.effects {
             match effect {
                 Effect::Send { message, .. } => _ = self.sent.insert(message.clone()),
@@ -102,6 +105,7 @@ impl<P: Process> Witness<P> {
             indicated: Seen::of(self.indicated),
             recovered: self.recovered,
             coin: self.coin,
+            branches: self.branches,
             faults: self.faults,
         };
         covered.unreached::<P>(&setting.environment)

@@ -60,6 +60,7 @@ impl Process for Asker {
     type Indication = Told;
     type Message = Said;
     type Timer = Wait;
+    const MARKS: &'static [&'static str] = &["refused", "refused again"];
 
     fn on_init(used: &Used, _: &mut impl Context<Self>) -> Self {
         Self { used: *used, refused: false }
@@ -79,8 +80,12 @@ impl Process for Asker {
                 }
             }
             (Said::Answer(Answer::Ack), _) => ctx.indicate(Told::Granted),
-            (Said::Answer(Answer::Nack), _) if self.refused => ctx.indicate(Told::GivenUp),
+            (Said::Answer(Answer::Nack), _) if self.refused => {
+                ctx.reach("refused again");
+                ctx.indicate(Told::GivenUp);
+            }
             (Said::Answer(Answer::Nack), _) => {
+                ctx.reach("refused");
                 self.refused = true;
                 ctx.set_pulse(Wait::Again);
             }
@@ -156,8 +161,13 @@ fn where_all_is_used_nothing_is_told() {
 
 #[test]
 fn a_dead_branch_is_told_by_message_timer_and_indication() {
-    let expected =
-        ["message `Answer(Nack)` never sent", "timer `Again` never set", "indication `GivenUp` never given"];
+    let expected = [
+        "message `Answer(Nack)` never sent",
+        "timer `Again` never set",
+        "indication `GivenUp` never given",
+        "branch `Asker: refused` never taken",
+        "branch `Asker: refused again` never taken",
+    ];
     assert_eq!(unreached(&world(Used::Agreeable, once(), |_| {})), expected);
 }
 
@@ -171,6 +181,7 @@ fn what_the_world_never_asks_and_never_lets_happen_is_told() {
     });
     let told = unreached(&no_pulse);
     assert!(told.contains(&"timer `Again` set, never fired".to_owned()), "{told:?}");
+    assert!(!told.iter().any(|told| told.contains("refused` never")), "{told:?}");
     // a process that stores nothing has no write to tear
     let torn = world(Used::Agreeable, once(), |e| {
         e.failures.restarts = Budget::AtMost(1);

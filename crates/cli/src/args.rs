@@ -184,6 +184,12 @@ fn word(value: impl ValueEnum) -> String {
     value.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
 }
 
+/// A process by its number, with or without its letter.
+fn process(text: &str) -> Result<u32, String> {
+    let number = text.strip_prefix('p').unwrap_or(text);
+    number.parse().map_err(|_| format!("{text:?} is no process: they are called 0, 1, .. or p0, p1, .."))
+}
+
 /// A word for a shell.
 pub fn quote(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:,@%".contains(c);
@@ -293,6 +299,12 @@ pub struct Check {
     /// Leave out steps that commute with all that others do: in worlds on FIFO links without faults.
     #[arg(long)]
     pub partial_order: bool,
+    /// A faulty process that two honest copies play, each asked for something of its own: in Byzantine models, in place of lies.
+    #[arg(long, value_name = "PROCESS", value_parser = process)]
+    pub two_seats: Option<u32>,
+    /// With `--two-seats`: how many messages to and from the copies may be kept from one of those they are for. Matters on FIFO links.
+    #[arg(long, value_name = "BUDGET", value_parser = budget, requires = "two_seats")]
+    pub withhold: Option<Budget>,
     /// With `--order walks`: how many.
     #[arg(long, value_name = "NUMBER")]
     pub walks: Option<u64>,
@@ -320,11 +332,29 @@ impl Check {
         for (name, value) in &self.constants {
             let _ = write!(line, " --set {}", quote(&format!("{name}={value}")));
         }
+        if let Some(process) = self.two_seats {
+            let _ = write!(line, " --two-seats {process}");
+        }
+        if let Some(messages) = self.withhold {
+            let _ = write!(line, " --withhold {messages}");
+        }
+        if let Some(engine) = self.engine {
+            let _ = write!(line, " --engine {}", word(engine));
+        }
+        if let Some(store) = self.store {
+            let _ = write!(line, " --store {}", word(store));
+        }
+        if let Some(states) = self.states_max {
+            let _ = write!(line, " --states-max {states}");
+        }
         if let Some(depth) = self.depth_max {
             let _ = write!(line, " --depth-max {depth}");
         }
         if self.safety {
             line.push_str(" --safety");
+        }
+        if self.symmetry {
+            line.push_str(" --symmetry");
         }
         if self.forget {
             line.push_str(" --forget");
@@ -432,6 +462,20 @@ mod tests {
         assert_eq!(of(line), line);
         let line = "check paxos --depth-max 9 --order guided --by distance";
         assert_eq!(of(line), line);
+        let line =
+            "check abd --engine tabulating --store fingerprint128 --states-max 500 --safety --symmetry";
+        assert_eq!(of(line), line);
+    }
+
+    #[test]
+    fn a_process_in_two_seats_is_in_the_line_of_a_check() {
+        let line = "synod check echo-broadcast --two-seats 0 --withhold 2";
+        let Some(Command::Check(check)) = Arguments::parse_from(line.split(' ')).command else {
+            panic!("a check")
+        };
+        assert_eq!(format!("synod check {}", check.line()), line);
+        assert_eq!((process("p3"), process("3")), (Ok(3), Ok(3)));
+        assert!(process("q3").is_err());
     }
 
     #[test]

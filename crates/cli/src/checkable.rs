@@ -1,4 +1,4 @@
-//! What is checked by its constants alone: published systems, games with coins, algorithms in lock-step rounds. None of
+//! What is checked by its constants alone: published systems, games with coins, algorithms in lock-step rounds and in discrete time. None of
 //! them is simulated or run, and none has an environment to change: its constants say how large it is, and what may go
 //! wrong.
 
@@ -20,6 +20,8 @@ use synod_properties::{Property, Twin};
 pub enum Section {
     /// The library's algorithms in lock-step rounds.
     Rounds,
+    /// The library's algorithms in discrete time.
+    Time,
     /// Published systems.
     Gallery,
     /// Published games, in which coins decide.
@@ -28,7 +30,7 @@ pub enum Section {
 
 impl Section {
     /// All, in the order in which they are shown.
-    pub const ALL: [Self; 3] = [Self::Rounds, Self::Gallery, Self::Games];
+    pub const ALL: [Self; 4] = [Self::Rounds, Self::Time, Self::Gallery, Self::Games];
     /// What stands before the name of a published system where an algorithm has the same one.
     pub const GALLERY: &'static str = "gallery/";
 
@@ -36,6 +38,7 @@ impl Section {
     pub const fn title(self) -> &'static str {
         match self {
             Self::Rounds => "Algorithms in lock-step rounds: checked against every fault of every round",
+            Self::Time => "Algorithms in discrete time: checked against all delays and clocks within bounds",
             Self::Gallery => "The gallery: published systems with their known answers, for `check`",
             Self::Games => "Games: published systems with coins, for `check`",
         }
@@ -44,7 +47,7 @@ impl Section {
     /// The word for one of them in the JSON output.
     pub const fn event(self) -> &'static str {
         match self {
-            Self::Rounds => "algorithm",
+            Self::Rounds | Self::Time => "algorithm",
             Self::Gallery => "system",
             Self::Games => "game",
         }
@@ -210,6 +213,7 @@ impl dyn Checkable + '_ {
                 "--safety",
             ),
             (self.section() == Section::Games && args.memory.is_some(), "--memory"),
+            (args.two_seats.is_some(), "--two-seats"),
             (args.engine.is_some() || file.is_some_and(|f| f.engine.is_some()), "an engine"),
             (file.is_some_and(|f| f.environment != Overrides::default()), "an environment"),
             (experiment.is_some_and(|e| e.requests.or(e.check.requests).is_some()), "a number of requests"),

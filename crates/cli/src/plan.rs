@@ -13,6 +13,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use synod_check::disk::{Notebook, Outside};
 use synod_check::{Measure, Order};
+use synod_kernel::Budget;
+use synod_model::ProcessId;
+use synod_model::failure::Who;
 use synod_model::timing::TimingKind;
 use synod_properties::{GroundKind, Scale};
 
@@ -89,7 +92,7 @@ impl Request {
         if !outside.is_empty() && !self.outside_model {
             return Err(Error::OutsideModel(outside));
         }
-        Ok(World { scale, environment, outside })
+        Ok(World { scale, environment, outside, two_seats: None })
     }
 
     /// The worlds that a check explores: further ones of the algorithm's own, unless the environment is changed.
@@ -101,10 +104,44 @@ impl Request {
             let (mut scale, mut environment) = (first.scale.clone(), first.environment.clone());
             change(&mut scale, &mut environment);
             let outside = (entry.checked.outside)(&environment);
-            World { scale, environment, outside }
+            World { scale, environment, outside, two_seats: None }
         });
         let also: Vec<_> = also.collect();
         Ok(std::iter::once(first).chain(also).collect())
+    }
+
+    /// As [`Request::check_worlds`]; or one of them, in which two copies play the process that is named.
+    pub(crate) fn check_worlds_of(&self, entry: &Entry, args: &args::Check) -> Result<Vec<World>, Error> {
+        let mut worlds = self.check_worlds(entry)?;
+        let Some(process) = args.two_seats else { return Ok(worlds) };
+        worlds.truncate(1);
+        let world = &mut worlds[0];
+        let wrong = |what: String, hint: &str| Err(Error::Arguments { what, hint: hint.to_owned() });
+        if process >= world.scale.n {
+            return wrong(
+                format!("there is no p{process} among {} processes", world.scale.n),
+                "choose another",
+            );
+        }
+        let failures = &mut world.environment.failures;
+        if self.flags.lies.is_some_and(Budget::any) {
+            return wrong(
+                "--two-seats beside --lies".to_owned(),
+                "leave one out: a faulty process is played by its copies",
+            );
+        }
+        let f = failures.stops.max(failures.lies);
+        let may_lie = failures.kind.profile().lie != Who::Nobody && f.any();
+        if !may_lie && !self.outside_model {
+            let hint = "it is for Byzantine models; --outside-model shows what happens in others";
+            return wrong(format!("--two-seats makes p{process} faulty, and nobody may lie here"), hint);
+        }
+        failures.lies = Budget::NONE;
+        if f.any() {
+            failures.stops = failures.stops.min(f.spent());
+        }
+        world.two_seats = Some((ProcessId(process), args.withhold.unwrap_or(Budget::NONE)));
+        Ok(worlds)
     }
 
     fn scale(&self, subject: &Subject, ground: GroundKind) -> Result<Scale, Error> {
@@ -172,6 +209,7 @@ impl Request {
                 steps_max: args.steps_max.or(file.steps_max).unwrap_or(usual.steps_max),
                 horizon,
                 faults,
+                branches: true,
             },
             threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             record_first: args.trace.is_some(),

@@ -197,7 +197,10 @@ impl Report {
             shown.truncate(SHOWN);
             shown.push(format!("and {more} more"));
         }
-        let so_far = if self.numbers.get("complete") == Some(&Value::Bool(false)) { " so far" } else { "" };
+        // simulations are samples
+        let is_part =
+            self.ground == GroundKind::Sim || self.numbers.get("complete") == Some(&Value::Bool(false));
+        let so_far = if is_part { " so far" } else { "" };
         Some(format!("not covered{so_far}: {}", shown.join("; ")))
     }
 

@@ -21,12 +21,7 @@ pub(crate) fn tell<P: Process>(lines: &[Line<P>]) -> Vec<StoryLine> {
 fn line<P: Process>(line: &Line<P>) -> StoryLine {
     let (glyph, place, mut what) = event(line);
     if let Some(cut) = line.cut {
-        let _ = write!(
-            what,
-            "  ! crashes{} in it, before effect {}",
-            if cut.forever { " for ever" } else { "" },
-            cut.before
-        );
+        let _ = write!(what, "  ! {cut}");
     }
     let done = line.cut.map_or(usize::MAX, |cut| cut.before as usize);
     let stores = line.effects.iter().take(done).filter_map(|effect| match effect {

@@ -321,3 +321,27 @@ fn processes_that_can_take_each_others_place_are_found_and_others_told_apart() {
         .exits(2)
         .complains("reference engine");
 }
+
+/// A lease under drift, a perfect detector, a leader: each with its bound, beyond it, and a twin.
+#[test]
+fn algorithms_in_discrete_time_are_listed_checked_and_refuted() {
+    synod("list").exits(0).says("Algorithms in discrete time").says("exclude-on-timeout");
+    synod("explain lease").exits(0).says("GC89").says("excess = 0").says("whole-term");
+    let ground = |arguments: &str| events(&synod(arguments), "ground")[0].clone();
+    let lease = ground("check lease --json");
+    assert_eq!((&lease["numbers"]["states"], &lease["exit"]), (&490.into(), &0.into()));
+    assert_eq!(lease["unreached"], serde_json::json!([]), "all branches are taken");
+    synod("check lease --f 0").exits(0).says("complete in").says("135 states");
+    let refuted = synod("check lease --set excess=1").exits(1);
+    let refuted = refuted.says("✗ violated  LS1    exclusion  p2 comes to hold what p1 still holds");
+    refuted.says("ns pass").says("check lease --set excess=1");
+    synod("check lease --set delay=0 --set drift=20 --set term=6 --set excess=1 --f 0").exits(1).says("LS1");
+    synod("check lease --defect forgets").exits(1).says("LS2");
+    synod("check lease --set delay=4 --set term=3").exits(2).complains("used up");
+    assert_eq!(ground("check exclude-on-timeout --json")["numbers"]["states"], 100);
+    synod("check exclude-on-timeout --set within=6").exits(0);
+    synod("check exclude-on-timeout --set within=5").exits(1).says("PFD1").says("more than 5ns");
+    synod("check exclude-on-timeout --set margin=0").exits(1).says("PFD2");
+    synod("check elect-lower-epoch-in-time --set longest=1").exits(1).says("ELD2").says("again and again");
+    synod("check lease --links fair-loss").exits(2).complains("--links has no effect");
+}

@@ -310,6 +310,47 @@ fn what_no_run_comes_to_is_told_and_what_holds_of_nothing_does_not_hold() {
     assert_eq!(ground["unreached"], serde_json::json!([]));
 }
 
+/// Those of an embedded module, too; an exploration tells what it never came to, a simulation so far.
+#[test]
+fn marked_branches_that_no_run_takes_are_told() {
+    let place = Place::new();
+    let ground = |line: &str| {
+        let events = place.synod(line).events();
+        events.into_iter().find(|e| e["event"] == "ground").expect("a ground")
+    };
+    let alone = ground("check echo-broadcast --n 1 --json");
+    let never =
+        ["another send", "late echo"].map(|name| format!("branch `EchoBroadcast: {name}` never taken"));
+    assert_eq!(alone["unreached"], serde_json::json!(never), "who is alone hears nothing twice");
+    let all = ground("check majority-ack-broadcast --json");
+    assert_eq!(all["unreached"], serde_json::json!([]), "among three all of them are");
+    let module = "branch `SingleDecree: stale ballot` never taken";
+    let has = |ground: &serde_json::Value| ground["unreached"].as_array().unwrap().contains(&module.into());
+    assert!(has(&ground("check paxos --n 1 --restarts 0 --json")), "it has nobody to promise anything to");
+    let sampled = ground("sim paxos --n 1 --runs 5 --json");
+    assert!(
+        has(&sampled)
+            && sampled["numbers"]["branches"].as_u64() > sampled["numbers"]["branches_taken"].as_u64()
+    );
+    place.synod("sim echo-broadcast --n 1 --runs 5").says("not covered so far: branch `EchoBroadcast");
+}
+
+/// Beyond the bound: one of three is faulty. Its two copies tell two stories, and need no domain of lies for it.
+#[test]
+fn a_faulty_process_is_played_by_two_honest_copies() {
+    let place = Place::new();
+    let line = "check echo-broadcast --n 3 --two-seats 0 --outside-model --safety";
+    let refuted = place.synod(line).exits(1).says("p0 in two seats").says("BCB4 consistency violated");
+    let refuted = refuted.says("asked [Broadcast(0)] and [Broadcast(1)]");
+    for (_, command) in printed_commands(&refuted.out) {
+        place.shell(command).exits(1).says("BCB4");
+    }
+    place.synod("check abd --two-seats 0").exits(2).complains("nobody may lie here");
+    place.synod("check echo-broadcast --two-seats 9").exits(2).complains("there is no p9");
+    place.synod("check echo-broadcast --two-seats 0 --lies 1").exits(2).complains("beside --lies");
+    place.synod("check flood-set --two-seats 0").exits(2).complains("--two-seats has no effect");
+}
+
 /// No crash, no loss, no duplicate, and links that keep the order: a twin that delivers what arrives is as good as the whole.
 #[test]
 fn links_in_order_are_checked_simulated_and_replayed() {

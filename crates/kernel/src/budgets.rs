@@ -80,7 +80,10 @@ impl Budgets {
         self.lies = self.lies.min(left);
     }
 
-    pub(crate) fn spend_crash(&mut self, forever: bool) {
+    pub(crate) fn spend_crash(&mut self, forever: bool, torn: bool) {
+        if torn {
+            self.torn_writes = self.torn_writes.spent();
+        }
         if forever {
             let f = self.stops.max(self.lies);
             self.stops = self.stops.spent();

@@ -106,13 +106,47 @@ pub enum Choice<M, T> {
     Heal,
 }
 
-/// A crash inside a handler. A fault.
+/// A crash inside a handler, or while what waited for a write is released. A fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Cut {
-    /// Before the effect of this index.
+    /// Before the effect of this index: of the handler's, or of those that would leave.
     pub before: u32,
     /// For ever: the process is faulty.
     pub forever: bool,
+    /// In a release: how many of the writes that are still pending were durable all the same.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub kept: u32,
+    /// In a release: whether the write after those was torn.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub torn: bool,
+}
+
+impl Cut {
+    /// A crash before the effect of this index; the disk keeps nothing that is pending.
+    pub const fn before(before: u32, forever: bool) -> Self {
+        Self { before, forever, kept: 0, torn: false }
+    }
+}
+
+impl fmt::Display for Cut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { before, forever, kept, torn } = *self;
+        write!(f, "crashes{} in it, before effect {before}", if forever { " for ever" } else { "" })?;
+        write_disk(f, kept, torn)
+    }
+}
+
+/// What the disk did with pending writes in a crash.
+fn write_disk(f: &mut fmt::Formatter<'_>, kept: u32, torn: bool) -> fmt::Result {
+    if kept > 0 {
+        write!(f, ", {kept} pending writes kept")?;
+    }
+    if torn { write!(f, ", the next one torn") } else { Ok(()) }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over references")]
+fn is_none(kept: &u32) -> bool {
+    *kept == 0
 }
 
 /// A choice with all that decides its outcome: what one step of a run is.
@@ -124,7 +158,7 @@ pub struct Move<M, T> {
     /// The outcomes of the handler's draws.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub draws: Vec<u32>,
-    /// Whether the process crashes in the handler.
+    /// Whether the process crashes in the handler, or in the release.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cut: Option<Cut>,
 }
@@ -163,6 +197,14 @@ impl<M, T> Choice<M, T> {
             | Self::Crash { .. }
             | Self::Sever { .. }
             | Self::Heal => None,
+        }
+    }
+
+    /// The seat that a [`Cut`] of it crashes: where a handler runs, or what waited for a write is released.
+    pub fn cut_seat(&self) -> Option<SeatId> {
+        match *self {
+            Self::Sync { seat } => Some(seat),
+            _ => self.handler_seat(),
         }
     }
 
@@ -227,13 +269,7 @@ impl<M: fmt::Debug, T: fmt::Debug> fmt::Display for Choice<M, T> {
             Self::Sync { seat } => write!(f, "p{} write durable", seat.0),
             Self::Crash { seat, forever, kept, torn } => {
                 write!(f, "p{} crashes{}", seat.0, if *forever { " for ever" } else { "" })?;
-                if *kept > 0 {
-                    write!(f, ", {kept} pending writes kept")?;
-                }
-                if *torn {
-                    write!(f, ", the next one torn")?;
-                }
-                Ok(())
+                write_disk(f, *kept, *torn)
             }
             Self::Recover { seat } => write!(f, "p{} recovers", seat.0),
             Self::Sever { links } => {

@@ -25,7 +25,7 @@ pub enum Code {
     /// Time promises less than the model assumes.
     #[serde(rename = "S0104")]
     Timing,
-    /// An oracle that the model has does not answer.
+    /// An oracle that the model has is not granted.
     #[serde(rename = "S0105")]
     Oracles,
     /// Processes restart, but the algorithm's model has no recovery: amnesia.
@@ -71,8 +71,9 @@ impl Code {
                  mean nothing there."
             }
             Self::Oracles => {
-                "The algorithm's model contains an oracle that does not answer in this environment. Grant it, or give the\n\
-                 algorithm a module that implements it under a stronger timing model."
+                "The algorithm asks an oracle that this environment does not grant: it would wait for a word that never\n\
+                 comes. Grant it (`oracles.granted`); or put a module in its place that needs stronger timing and no\n\
+                 oracle: a leader that is found by heartbeats, for Omega."
             }
             Self::Amnesia => {
                 "Processes restart in this environment, but the algorithm's model has no recovery and it stores nothing:\n\
@@ -125,8 +126,9 @@ pub fn outside<M: SystemModel>(environment: &Environment) -> Vec<Diagnostic> {
     }
     let granted: OracleSet = environment.oracles.granted.iter().copied().collect();
     for oracle in M::Timing::ORACLES.iter().filter(|&o| !granted.has(o)) {
-        let message = format!("the model has the oracle {}, the environment does not", oracle.name());
-        say(Code::Oracles, message, "add it to `oracles.granted`");
+        let message =
+            format!("the model has the oracle {}, and the environment does not grant it", oracle.name());
+        say(Code::Oracles, message, "add it to `oracles.granted` of the environment");
     }
     found
 }

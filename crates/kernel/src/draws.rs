@@ -1,11 +1,34 @@
 //! Where the outcomes of coins and choices come from.
 
-use synod_model::Draw;
+use synod_model::{Draw, Mark};
 
 /// A source of outcomes.
 pub trait Draws {
     /// The outcome of `draw`, below its bound.
     fn draw(&mut self, draw: Draw) -> u32;
+    /// The handler that draws comes to a mark; or, with `reached` false, starts a module that has it. Nobody need heed it.
+    fn mark(&mut self, mark: Mark, reached: bool) {
+        let _ = (mark, reached);
+    }
+}
+
+/// The marks that handlers came to, or might have.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Marks(Vec<(Mark, bool)>);
+
+impl Marks {
+    /// Takes note of one.
+    pub fn note(&mut self, mark: Mark, reached: bool) {
+        match self.0.iter_mut().find(|(known, _)| *known == mark) {
+            Some((_, before)) => *before |= reached,
+            None => self.0.push((mark, reached)),
+        }
+    }
+
+    /// Each, with whether a handler came to it.
+    pub fn each(&self) -> impl Iterator<Item = (Mark, bool)> {
+        self.0.iter().copied()
+    }
 }
 
 /// xoshiro256** 1.0 (Blackman, Vigna 2018), seeded by SplitMix64: written out here, since a seed must give the same run
@@ -62,17 +85,18 @@ fn split_mix(z: &mut u64) -> u64 {
     x ^ (x >> 31)
 }
 
-/// Outcomes given beforehand, zeros after them; and a record of what was asked.
+/// Outcomes given beforehand, zeros after them; and a record of what was asked, and of marks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Script {
     given: Vec<u32>,
     asked: Vec<Draw>,
+    marks: Marks,
 }
 
 impl Script {
     /// These outcomes, then zeros.
     pub fn new(given: Vec<u32>) -> Self {
-        Self { given, asked: Vec::new() }
+        Self { given, ..Self::default() }
     }
 
     /// The outcomes given beforehand.
@@ -88,6 +112,11 @@ impl Script {
     /// The draws that were asked so far.
     pub fn asked(&self) -> &[Draw] {
         &self.asked
+    }
+
+    /// The marks that were met so far.
+    pub fn marks(&self) -> &Marks {
+        &self.marks
     }
 
     /// Whether every given outcome was asked for and lies below its bound.
@@ -115,6 +144,10 @@ impl Draws for Script {
         let given = self.given.get(self.asked.len()).copied().unwrap_or(0);
         self.asked.push(draw);
         given.min(draw.bound() - 1)
+    }
+
+    fn mark(&mut self, mark: Mark, reached: bool) {
+        self.marks.note(mark, reached);
     }
 }
 

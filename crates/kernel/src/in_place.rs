@@ -63,9 +63,13 @@ impl<P: Process, D: Draws> Rep for InPlace<'_, P, D> {
     fn sync(
         &mut self,
         state: &mut Seat<P>,
+        cut: Option<Cut>,
         release: &mut impl FnMut(Released<P::Message, P::Indication, P::Timer>),
     ) {
-        state.sync(release);
+        state.sync(cut.map(|cut| cut.before as usize), release);
+        if let Some(Cut { kept, torn, forever, .. }) = cut {
+            state.crash(kept, torn, !forever);
+        }
     }
 
     fn crash(&mut self, state: &mut Seat<P>, kept: u32, torn: bool, restarts: bool) {
@@ -101,6 +105,10 @@ impl<P: Process, D: Draws> Rep for InPlace<'_, P, D> {
 
     fn stores_pending(&self, state: &Seat<P>) -> u32 {
         state.stores_pending() as u32
+    }
+
+    fn release_cuts(&self, state: &Seat<P>, each: impl FnMut(u32)) {
+        state.release_cuts().for_each(each);
     }
 
     fn outputs(&self, state: &Seat<P>, each: impl FnMut(Output)) {

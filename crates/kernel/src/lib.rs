@@ -27,7 +27,7 @@ pub mod world;
 pub use budgets::Budgets;
 pub use choice::{Choice, Cut, Fairness, Move};
 pub use diagnostic::{Code, Diagnostic};
-pub use draws::{Draws, Random, Script};
+pub use draws::{Draws, Marks, Random, Script};
 pub use environment::{
     Budget, Durability, Environment, Failures, Links, Oracles, Partition, Probability, Storage, Timing,
 };

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::fmt;
 use synod_model::{
-    Bounds, Draw, Effect, EffectOf, Event, EventOf, Granted, Group, Output, Process, ProcessId, ProcessSet,
-    Sink, Stable, When,
+    Bounds, Draw, Effect, EffectOf, Event, EventOf, Granted, Group, Mark, Output, Process, ProcessId,
+    ProcessSet, Sink, Stable, When,
 };
 
 /// A place in a world. Two seats may carry one identity.
@@ -252,18 +252,42 @@ impl<P: Process> Seat<P> {
         }
     }
 
-    /// The oldest pending write becomes durable, and what waited for it alone is released.
-    pub fn sync(&mut self, release: &mut impl FnMut(ReleasedOf<P>)) {
+    /// The oldest pending write becomes durable, and what waited for it alone is released; with a `length`, the process
+    /// crashes after that many: the others never leave.
+    pub fn sync(&mut self, length: Option<usize>, release: &mut impl FnMut(ReleasedOf<P>)) {
         if let Some(Effect::Store { write, .. }) = self.held.pop_front() {
             self.stable.apply(write);
         }
+        let mut left = length.unwrap_or(usize::MAX);
         while let Some(speech) = self.held.pop_front_if(|e| !matches!(e, Effect::Store { .. })) {
+            if left == 0 {
+                continue;
+            }
+            left -= 1;
             match speech {
                 Effect::Send { to, message, .. } => release(Released::Send(to, message)),
                 Effect::Indicate { indication, .. } => release(Released::Indicate(indication)),
                 _ => unreachable!("only speech is held behind a store"),
             }
         }
+    }
+
+    /// What waits for the oldest pending write alone, in order.
+    fn waiting(&self) -> impl Iterator<Item = &EffectOf<P>> {
+        self.held.iter().skip(1).take_while(|e| !matches!(e, Effect::Store { .. }))
+    }
+
+    /// How many effects leave when the oldest pending write becomes durable.
+    pub fn due(&self) -> usize {
+        self.waiting().count()
+    }
+
+    /// The effects before which a crash inside the release of what waits for the oldest pending write makes a difference:
+    /// indications, once something else has left. (Before the first of all it is a crash between two handlers in which the
+    /// disk kept that write.)
+    pub fn release_cuts(&self) -> impl Iterator<Item = u32> {
+        let places = self.waiting().zip(0..).skip(1);
+        places.filter(|(e, _)| matches!(e, Effect::Indicate { .. })).map(|(_, place)| place)
     }
 
     /// Crashes. Of the pending writes the oldest `kept` had become durable all the same, and with `torn` the next one
@@ -347,6 +371,10 @@ impl<P: Process> Sink<P> for Recorder<'_, P> {
         let outcome = self.draws.draw(draw);
         assert!(outcome < draw.bound(), "an outcome lies below its bound");
         outcome
+    }
+
+    fn mark(&mut self, mark: Mark, reached: bool) {
+        self.draws.mark(mark, reached);
     }
 
     fn ground_bounds(&self, _: Granted) -> Bounds {

@@ -524,7 +524,9 @@ impl<'a, P: Process> Recorder<'a, P> {
         let laws = Laws::from(self.setting);
         step(&mut self.world, laws, &mut self.rep, &mut self.kept, chosen.clone());
         let effects = self.rep.record.replace(Vec::new()).unwrap_or_default();
-        if !self.rep.draws.fits() || chosen.cut.is_some_and(|cut| cut.before as usize > effects.len()) {
+        let handled =
+            |cut: &Cut| chosen.choice.handler_seat().is_some() && cut.before as usize > effects.len();
+        if !self.rep.draws.fits() || chosen.cut.as_ref().is_some_and(handled) {
             return None;
         }
         self.note_crash(&chosen);
@@ -562,14 +564,29 @@ impl<'a, P: Process> Recorder<'a, P> {
                 && links.iter().all(|(a, b)| a.index() < seats && b.index() < seats))
     }
 
-    /// Whether the handler of `choice` runs, at a process that may crash in it.
+    /// Whether the handler of `choice` runs, or it releases something, at a process that may crash in it.
     fn is_possible_cut(&self, cut: Cut, choice: &Choice<P::Message, P::Timer>) -> bool {
-        let Some(seat) = choice.handler_seat() else { return false };
+        if let Choice::Sync { seat } = *choice {
+            return self.is_possible_in_release(cut, seat);
+        }
+        let Some(seat) = choice.handler_seat().filter(|_| cut.kept == 0 && !cut.torn) else { return false };
         let budgets = &self.world.rest.budgets;
         let budget = if cut.forever { budgets.stops } else { budgets.restarts };
         let starts = matches!(choice, Choice::Init { .. } | Choice::Recover { .. });
         let runs = starts || self.world.seats[seat.index()].status() == crate::Status::Up;
         runs && budget.any()
+            && self.setting.environment.failures.may_fail(self.setting.seating.identity(seat))
+    }
+
+    fn is_possible_in_release(&self, cut: Cut, seat: SeatId) -> bool {
+        let state = &self.world.seats[seat.index()];
+        let Some(still_pending) = state.stores_pending().checked_sub(1) else { return false };
+        let mut possible = false;
+        self.world.rest.budgets.crashes(still_pending as u32, |forever, kept, torn| {
+            possible |= (forever, kept, torn) == (cut.forever, cut.kept, cut.torn);
+        });
+        possible
+            && cut.before as usize <= state.due()
             && self.setting.environment.failures.may_fail(self.setting.seating.identity(seat))
     }
 
@@ -595,11 +612,11 @@ impl<'a, P: Process> Recorder<'a, P> {
     fn note_crash(&mut self, chosen: &Move<P::Message, P::Timer>) {
         let crashed = match chosen.choice {
             Choice::Crash { seat, .. } => Some(seat),
-            Choice::Sync { seat } => {
+            Choice::Sync { seat } if chosen.cut.is_none() => {
                 self.kept.stores[seat.index()].pop_front();
                 None
             }
-            _ => chosen.cut.and_then(|_| chosen.choice.handler_seat()),
+            _ => chosen.cut.and_then(|_| chosen.choice.cut_seat()),
         };
         if let Some(seat) = crashed {
             self.kept.crashes[seat.index()] = Some(self.kept.step);

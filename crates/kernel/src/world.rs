@@ -35,10 +35,11 @@ pub trait Rep {
         cut: Option<Cut>,
         release: &mut impl FnMut(Released<Self::Message, Self::Indication, Self::Timer>),
     );
-    /// The oldest pending write becomes durable.
+    /// The oldest pending write becomes durable; with `cut` the process crashes while what waited for it is released.
     fn sync(
         &mut self,
         state: &mut Self::Seat,
+        cut: Option<Cut>,
         release: &mut impl FnMut(Released<Self::Message, Self::Indication, Self::Timer>),
     );
     /// The process crashes between two handlers.
@@ -58,6 +59,8 @@ pub trait Rep {
     fn timers(&self, state: &Self::Seat, each: impl FnMut(&Self::Timer, When));
     /// How many writes are not durable yet.
     fn stores_pending(&self, state: &Self::Seat) -> u32;
+    /// The effects before which a crash inside the release of what waits for the oldest of them makes a difference.
+    fn release_cuts(&self, state: &Self::Seat, each: impl FnMut(u32));
     /// The outputs that the oracles it consults may give next.
     fn outputs(&self, state: &Self::Seat, each: impl FnMut(Output));
 
@@ -422,6 +425,21 @@ impl<S> World<S> {
         }
     }
 
+    /// The crashes, within budgets, that leave a seat's next write durable and cut short the release of what waited for it.
+    pub fn release_cuts<R: Rep<Seat = S>>(&self, laws: Laws<'_>, rep: &R, seat: SeatId) -> Vec<Cut> {
+        let mut all = Vec::new();
+        let state = &self.seats[seat.index()];
+        if laws.environment.failures.may_fail(laws.seating.identity(seat)) {
+            rep.release_cuts(state, |before| {
+                let still_pending = rep.stores_pending(state) - 1;
+                self.rest.budgets.crashes(still_pending, |forever, kept, torn| {
+                    all.push(Cut { before, forever, kept, torn });
+                });
+            });
+        }
+        all
+    }
+
     fn enabled_partitions<M, T>(&self, laws: Laws<'_>, each: &mut dyn FnMut(Choice<M, T>)) {
         if !self.rest.severed.is_empty() {
             each(Choice::Heal);
@@ -516,7 +534,7 @@ pub fn step<R: Rep, G: Ground<R>>(
     Move { choice, cut, .. }: Move<R::Message, R::Timer>,
 ) {
     if let Some(cut) = cut {
-        world.rest.budgets.spend_crash(cut.forever);
+        world.rest.budgets.spend_crash(cut.forever, cut.torn);
     }
     let mut at = At { world, laws, rep, ground, cut };
     match choice {
@@ -672,18 +690,17 @@ impl<R: Rep, G: Ground<R>> At<'_, R, G> {
     fn sync(&mut self, seat: SeatId) {
         let (laws, ground, rest) = (self.laws, &mut *self.ground, &self.world.rest);
         let mut overheard = Vec::new();
-        self.rep.sync(&mut self.world.seats[seat.index()], &mut |released| {
+        self.rep.sync(&mut self.world.seats[seat.index()], self.cut, &mut |released| {
             release(laws, rest, ground, &mut overheard, seat, released);
         });
         self.overhear(&overheard);
+        if let Some(cut) = self.cut {
+            self.crashed(seat, cut.forever);
+        }
     }
 
     fn crash(&mut self, seat: SeatId, forever: bool, kept: u32, torn: bool) {
-        let budgets = &mut self.world.rest.budgets;
-        budgets.spend_crash(forever);
-        if torn {
-            budgets.torn_writes = budgets.torn_writes.spent();
-        }
+        self.world.rest.budgets.spend_crash(forever, torn);
         self.rep.crash(&mut self.world.seats[seat.index()], kept, torn, !forever);
         self.crashed(seat, forever);
     }

@@ -3,6 +3,7 @@
 use crate::event::{Effect, EffectOf, When};
 use crate::failure::{Signatures, StableStorage};
 use crate::identity::{Group, ProcessId};
+use crate::mark::{Mark, declare};
 use crate::module::{Embeds, Indications, Lifted};
 use crate::oracle::{Grants, LocalCoin, Oracle, Output};
 use crate::process::{FailuresOf, Process, TimingOf, Value, WriteOf};
@@ -66,6 +67,8 @@ pub trait Sink<P: Process> {
     fn emit(&mut self, effect: EffectOf<P>);
     /// The outcome of a draw, below its bound.
     fn draw(&mut self, draw: Draw) -> u32;
+    /// Takes note of a mark: that the handler comes to it, or else that it exists.
+    fn mark(&mut self, mark: Mark, reached: bool);
     /// The known bounds of the synchronous model.
     fn ground_bounds(&self, granted: Granted) -> Bounds;
     /// The signature of this process under `statement`.
@@ -85,6 +88,10 @@ macro_rules! left_to_the_outer {
         #[inline]
         fn draw(&mut self, draw: $crate::Draw) -> u32 {
             self.outer.draw(draw)
+        }
+
+        fn mark(&mut self, mark: $crate::Mark, reached: bool) {
+            self.outer.mark(mark, reached);
         }
 
         fn ground_bounds(&self, granted: $crate::Granted) -> $crate::Bounds {
@@ -148,6 +155,12 @@ pub trait Context<P: Process>: Sink<P> + Sized {
     /// Tells the layer above.
     fn indicate(&mut self, indication: P::Indication) {
         self.emit(Effect::Indicate { indication });
+    }
+
+    /// The handler comes to a branch that [`Process::MARKS`] lists: a check, or a simulation, tells those that no run came
+    /// to. It is no effect, and changes nothing.
+    fn reach(&mut self, mark: &'static str) {
+        self.mark(Mark::of::<P>(mark), true);
     }
 
     /// Sets a timer to fire `after` this time; one equal to it that is set is replaced.
@@ -276,6 +289,7 @@ pub trait Context<P: Process>: Sink<P> + Sized {
     where
         P: Embeds<M>,
     {
+        declare::<P, M>(self);
         let group = self.group();
         let mut lifted = Lifted::new(key, group, self);
         let module = run(&mut lifted);

@@ -40,6 +40,8 @@ pub trait Process: State + Sized {
     type Timer: Value;
     /// What it finds again after a crash.
     type Stable: Stable;
+    /// Branches of its handlers, by name, that its tests ought to take: see [`Context::reach`].
+    const MARKS: &'static [&'static str] = &[];
 
     /// Upon event ⟨Init⟩: the first start.
     fn on_init(parameters: &Self::Parameters, ctx: &mut impl Context<Self>) -> Self;

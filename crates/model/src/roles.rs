@@ -116,6 +116,7 @@ macro_rules! roles {
         $last:ident($process:ty): $seats:path, $among:path;) => {{
         let _ = $seats($parameters); // the last role takes the rest
         let group = $among($parameters);
+        $crate::mark::declare::<Self, $process>($ctx);
         let mut narrowed = $crate::roles::InRole::<Self, _>::new(group, $ctx);
         Self::$last(group, <$process as $crate::Process>::$handler($parameters, $($argument,)* &mut narrowed))
     }};

@@ -8,6 +8,7 @@
 use crate::context::{Draw, Granted};
 use crate::failure::Signatures;
 use crate::identity::{Group, ProcessId};
+use crate::mark::Mark;
 use crate::oracle::{Grants, LocalCoin};
 use crate::process::{State, Value};
 use crate::signature::{Signed, Unverified};
@@ -120,6 +121,8 @@ pub trait RoundProcess: State + Sized {
     type Indication: Value;
     /// What its processes tell each other.
     type Message: Value;
+    /// Branches of its handlers, by name, that its tests ought to take: see [`RoundContext::reach`].
+    const MARKS: &'static [&'static str] = &[];
 
     /// Upon event ⟨Init⟩.
     fn on_init(parameters: &Self::Parameters, ctx: &mut impl RoundContext<Self>) -> Self;
@@ -144,6 +147,8 @@ pub trait RoundSink<A: RoundProcess> {
     fn emit(&mut self, effect: RoundEffectOf<A>);
     /// The outcome of a draw, below its bound.
     fn draw(&mut self, draw: Draw) -> u32;
+    /// Takes note of a mark that the handler comes to.
+    fn mark(&mut self, mark: Mark);
     /// The signature of this process under `statement`.
     fn ground_sign(&mut self, statement: &str, granted: Granted) -> Vec<u8>;
     /// Whether `signature` is that of `signer` under `statement`.
@@ -195,6 +200,11 @@ pub trait RoundContext<A: RoundProcess>: RoundSink<A> + Sized {
     /// Tells the layer above.
     fn indicate(&mut self, indication: A::Indication) {
         self.emit(RoundEffect::Indicate { indication });
+    }
+
+    /// The handler comes to a branch that [`RoundProcess::MARKS`] lists.
+    fn reach(&mut self, mark: &'static str) {
+        self.mark(Mark::in_rounds::<A>(mark));
     }
 
     /// Signs `value`.

@@ -10,6 +10,7 @@
 use crate::context::{Context, Draw, Granted};
 use crate::event::{Effect, When};
 use crate::identity::{Group, ProcessId};
+use crate::mark::Mark;
 use crate::process::Process;
 use crate::round::{Inbox, Round, RoundEffect, RoundEffectOf, RoundProcess, RoundSink};
 use crate::storage::NoStorage;
@@ -104,6 +105,7 @@ impl<A: RoundProcess> Process for Rounds<A> {
     type Stable = NoStorage;
 
     fn on_init(parameters: &A::Parameters, ctx: &mut impl Context<Self>) -> Self {
+        Mark::all_in_rounds::<A>().for_each(|mark| ctx.mark(mark, false));
         let mut waiting = Vec::new();
         let held = Some(&mut waiting);
         let mut clocked =
@@ -211,6 +213,10 @@ impl<A: RoundProcess, S: Context<Rounds<A>>> RoundSink<A> for Clocked<'_, A, S> 
 
     fn draw(&mut self, draw: Draw) -> u32 {
         self.outer.draw(draw)
+    }
+
+    fn mark(&mut self, mark: Mark) {
+        self.outer.mark(mark, true);
     }
 
     fn ground_sign(&mut self, statement: &str, granted: Granted) -> Vec<u8> {

@@ -9,6 +9,7 @@ use crate::event::{Effect, EffectOf};
 use crate::identity::{Group, ProcessId};
 use crate::interface::{LinkDeliver, LinkSend};
 use crate::link::LinkModel;
+use crate::mark::declare;
 use crate::module::{Embeds, Indications};
 use crate::process::{FailuresOf, LinkOf, Process, TimingOf, Value, WriteOf};
 use crate::storage::Either;
@@ -156,6 +157,7 @@ impl<U: RunsOver<L>, L: LinkTransformer<Payload = U::Message>> Over<U, L> {
         run: impl FnOnce(&mut Riding<'_, U, L, S>) -> U,
         ctx: &mut S,
     ) -> Self {
+        declare::<Self, U>(ctx);
         let mut riding = Riding::new(&mut link, ctx);
         riding.delivered = early;
         let upper = run(&mut riding);

@@ -1,13 +1,14 @@
 //! Modules compose: three deep, by key, across roles; and the effects come out lifted and in order.
 
 use synod_model::prelude::*;
-use synod_model::{Bounds, Draw, Effect, EffectOf, Event, Granted, Sink};
+use synod_model::{Bounds, Draw, Effect, EffectOf, Event, Granted, Mark, Sink};
 
 /// A sink that records effects: the plainest ground.
 struct Record<P: Process> {
     me: ProcessId,
     n: u32,
     effects: Vec<EffectOf<P>>,
+    marks: Vec<(String, bool)>,
 }
 
 impl<P: Process> Sink<P> for Record<P> {
@@ -22,6 +23,9 @@ impl<P: Process> Sink<P> for Record<P> {
     }
     fn draw(&mut self, draw: Draw) -> u32 {
         draw.bound() - 1
+    }
+    fn mark(&mut self, mark: Mark, reached: bool) {
+        self.marks.push((mark.to_string(), reached));
     }
     fn ground_bounds(&self, _: Granted) -> Bounds {
         Bounds { delay: Duration::from_millis(1), step: Duration::ZERO, drift_ppm: 0 }
@@ -43,10 +47,12 @@ impl<V: Value> Process for BestEffort<V> {
     type Request = V;
     type Indication = (ProcessId, V);
     type Message = V;
+    const MARKS: &'static [&'static str] = &["asked", "delivers"];
     fn on_init((): &(), _: &mut impl Context<Self>) -> Self {
         Self(std::marker::PhantomData)
     }
     fn on_request(&mut self, value: V, ctx: &mut impl Context<Self>) {
+        ctx.reach("asked");
         ctx.broadcast(&value);
     }
     fn on_message(&mut self, from: ProcessId, value: V, ctx: &mut impl Context<Self>) {
@@ -170,7 +176,15 @@ fn run<P: Process>(
     parameters: &P::Parameters,
     event: Event<P::Message, P::Timer, P::Request>,
 ) -> Vec<EffectOf<P>> {
-    let mut sink = Record { me: ProcessId(0), n: 2, effects: vec![] };
+    record(process, parameters, event).effects
+}
+
+fn record<P: Process>(
+    process: &mut Option<P>,
+    parameters: &P::Parameters,
+    event: Event<P::Message, P::Timer, P::Request>,
+) -> Record<P> {
+    let mut sink = Record { me: ProcessId(0), n: 2, effects: vec![], marks: vec![] };
     match (event, process.as_mut()) {
         (Event::Init, _) => *process = Some(P::on_init(parameters, &mut sink)),
         (Event::Request(r), Some(p)) => p.on_request(r, &mut sink),
@@ -178,7 +192,7 @@ fn run<P: Process>(
         (Event::Timer(t), Some(p)) => p.on_timer(t, &mut sink),
         _ => unreachable!(),
     }
-    sink.effects
+    sink
 }
 
 #[test]
@@ -214,4 +228,44 @@ fn an_indication_of_a_module_is_an_event_of_its_host() {
     let unknown =
         run(&mut process, &(), Event::Message(ProcessId(1), Wrapped(CounterMessage::Keyed(9, 'x'))));
     assert!(unknown.is_empty(), "a message for no instance is dropped");
+}
+
+#[test]
+fn the_marks_of_a_module_are_known_once_it_starts_and_told_where_they_are_reached() {
+    let mut process = None;
+    let marks = |sink: Record<Over<Counter>>| sink.marks;
+    let known = |mark: &str| (format!("BestEffort: {mark}"), false);
+    let started = marks(record(&mut process, &(), Event::Init));
+    assert_eq!(started, [known("asked"), known("delivers")], "three deep, and nothing is reached yet");
+    let asked = marks(record(&mut process, &(), Event::Request('x')));
+    let reached = ("BestEffort: asked".to_owned(), true);
+    assert_eq!(
+        asked,
+        [known("asked"), known("delivers"), reached.clone(), reached],
+        "a second instance starts"
+    );
+    assert_eq!(Mark::all::<BestEffort<u8>>().count(), 2);
+    assert_eq!(Mark::all::<Over<Counter>>().count(), 0, "those of modules are not its own");
+}
+
+#[test]
+#[cfg(debug_assertions)]
+#[should_panic(expected = "is not among the marks of")]
+fn a_mark_that_is_not_listed_is_a_mistake() {
+    #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    struct Unlisted;
+    impl Process for Unlisted {
+        type Model = (CrashStop, Perfect, Asynchronous);
+        type Parameters = ();
+        type Indication = Never;
+        fn on_init((): &(), ctx: &mut impl Context<Self>) -> Self {
+            ctx.reach("somewhere");
+            Self
+        }
+        no_requests!();
+        no_messages!();
+        no_timers!();
+        no_storage!();
+    }
+    record::<Unlisted>(&mut None, &(), Event::Init);
 }

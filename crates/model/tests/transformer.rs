@@ -31,6 +31,7 @@ impl<P: Process> Sink<P> for Print<P> {
     fn draw(&mut self, draw: Draw) -> u32 {
         draw.bound() - 1
     }
+    fn mark(&mut self, _: synod_model::Mark, _: bool) {}
     fn ground_bounds(&self, _: Granted) -> Bounds {
         unreachable!("nothing here is synchronous")
     }

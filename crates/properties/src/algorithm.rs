@@ -3,7 +3,7 @@
 use crate::monitor::Monitor;
 use crate::usual;
 use synod_kernel::Environment;
-use synod_model::Process;
+use synod_model::{Process, ProcessId};
 
 /// How large a world to make, and which variant of the algorithm to put in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,6 +97,12 @@ pub trait Algorithm: Send + Sync + 'static {
     fn lies(scale: &Scale) -> Vec<<Self::Process as Process>::Message> {
         let _ = scale;
         Vec::new()
+    }
+
+    /// What is asked of the second of two copies of a process, where a faulty one is played by two that are honest; what the
+    /// process itself is asked, unless an algorithm has another story to tell.
+    fn second_seat(scale: &Scale, process: ProcessId) -> Vec<<Self::Process as Process>::Request> {
+        Self::requests(scale).into_iter().nth(process.index()).unwrap_or_default()
     }
 
     /// Its properties.

@@ -299,7 +299,7 @@ impl<'a, P: Process> Retold<'a, P> {
         let unrecorded = first.start.incarnation > 1;
         let Some(init) = first.handled().next().filter(|_| !unrecorded) else {
             // It died before it recorded what it did; nobody has heard of it.
-            let cut = Some(Cut { before: 0, forever: forever && !unrecorded });
+            let cut = Some(Cut::before(0, forever && !unrecorded));
             self.node(place).cut = !unrecorded;
             return self.take(place, Move { cut, ..Move::plain(choice) }).map(drop);
         };
@@ -307,7 +307,7 @@ impl<'a, P: Process> Retold<'a, P> {
             return Err(Place::of(first, init).differs(&init.event, &choice));
         }
         let released = first.stopped() || first.records.iter().any(|r| matches!(r, Record::Released(_)));
-        let cut = indication_at_once(init).filter(|_| !released).map(|before| Cut { before, forever });
+        let cut = indication_at_once(init).filter(|_| !released).map(|before| Cut::before(before, forever));
         self.node(place).cut = cut.is_some();
         self.run(Place { at: self.epoch, ..Place::of(first, init) }, init, choice, cut)
     }
@@ -326,7 +326,7 @@ impl<'a, P: Process> Retold<'a, P> {
         }
         if start.incarnation > 1 && place.incarnation.handled().next().is_none() {
             // It died before it recorded what it did.
-            let cut = Some(Cut { before: 0, forever: self.next(place.incarnation).is_none() });
+            let cut = Some(Cut::before(0, self.next(place.incarnation).is_none()));
             self.node(place).cut = true;
             let choice = Choice::Recover { seat: place.seat() };
             return self.take(place, Move { cut, ..Move::plain(choice) }).map(drop);
@@ -448,7 +448,7 @@ impl<'a, P: Process> Retold<'a, P> {
                 self.never_happened(place, handled)?;
             } else {
                 let before = self.speaks_at_once(place, handled);
-                let cut = before.map(|before| Cut { before, forever: next.is_none() });
+                let cut = before.map(|before| Cut::before(before, next.is_none()));
                 self.happened(place, handled, cut)?;
                 self.node(place).cut = cut.is_some();
             }

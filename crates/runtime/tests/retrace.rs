@@ -200,7 +200,7 @@ fn an_indication_that_never_left_is_cut_off() {
         let lines = retold(&nodes);
         let cut: Vec<_> = lines.iter().filter(|line| line.cut.is_some()).collect();
         assert_eq!(cut.len(), 1);
-        assert_eq!(cut[0].cut, Some(Cut { before: 0, forever: !back }));
+        assert_eq!(cut[0].cut, Some(Cut::before(0, !back)));
         assert!(matches!(&cut[0].choice, Choice::Deliver { message: Message::Stored(7), .. }));
         assert_eq!(
             observed(&lines)[2..5],
@@ -226,7 +226,7 @@ fn a_node_that_dies_before_its_first_handler_has_done_nothing() {
     let again = Node::start(1, P0, 2, 200, &[]);
     let third = Node::start(1, P0, 3, 300, &[]).handle(310, Event::Recover, Value::Null);
     let lines = retold(&[still_born, again, third.release(320, 0, &[(0, 0)]).stop(330)]);
-    let cut = Some(Cut { before: 0, forever: false });
+    let cut = Some(Cut::before(0, false));
     assert_eq!(lines.iter().map(|line| line.cut).collect::<Vec<_>>(), [cut, cut, None]);
     assert_eq!(
         observed(&lines),

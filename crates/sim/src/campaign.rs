@@ -36,6 +36,8 @@ pub struct Campaign {
     pub verdicts: Vec<(Property, Verdict)>,
     /// The faults that took effect, in all runs together.
     pub faults: BTreeMap<FaultKind, u64>,
+    /// The marked branches, each with whether some run came to it, where they are asked for.
+    pub branches: BTreeMap<String, bool>,
     /// The goals that some run reached.
     pub reached: BTreeSet<String>,
     /// How many messages were delivered.
@@ -58,6 +60,9 @@ impl Campaign {
         for (&kind, times) in &outcome.faults {
             *self.faults.entry(kind).or_default() += times;
         }
+        for (branch, reached) in &outcome.branches {
+            *self.branches.entry(branch.clone()).or_default() |= reached;
+        }
         if !outcome.due {
             let debts: BTreeSet<_> = outcome.owed.iter().map(|debt| debt.property.clone()).collect();
             for property in debts {
@@ -76,6 +81,9 @@ impl Campaign {
         self.reached.extend(later.reached);
         for (kind, times) in later.faults {
             *self.faults.entry(kind).or_default() += times;
+        }
+        for (branch, reached) in later.branches {
+            *self.branches.entry(branch).or_default() |= reached;
         }
         for (ended, times) in later.ended {
             *self.ended.entry(ended).or_default() += times;

@@ -4,10 +4,10 @@ use crate::agenda::{Agenda, Slot};
 use crate::fault::{FaultKind, Tally};
 use crate::plan::nanos;
 use std::collections::VecDeque;
-use synod_kernel::draws::{Draws, Random};
+use synod_kernel::draws::{Draws, Marks, Random};
 use synod_kernel::{Environment, Ground, InPlace, Observed, SeatId};
 use synod_model::timing::TimingKind;
-use synod_model::{Draw, Process, When};
+use synod_model::{Draw, Mark, Process, When};
 use synod_properties::{Kind, Monitor, Observation, Violation};
 
 /// What is to happen.
@@ -35,11 +35,13 @@ pub(crate) struct Drawn {
     random: Random,
     /// The outcomes since they were last taken, if anyone asks.
     pub(crate) kept: Option<Vec<u32>>,
+    /// The marks that handlers came to, if anyone asks.
+    pub(crate) marks: Option<Marks>,
 }
 
 impl Drawn {
     pub(crate) fn new(random: Random) -> Self {
-        Self { random, kept: None }
+        Self { random, kept: None, marks: None }
     }
 }
 
@@ -50,6 +52,12 @@ impl Draws for Drawn {
             kept.push(outcome);
         }
         outcome
+    }
+
+    fn mark(&mut self, mark: Mark, reached: bool) {
+        if let Some(marks) = &mut self.marks {
+            marks.note(mark, reached);
+        }
     }
 }
 

@@ -46,6 +46,9 @@ pub struct Outcome {
     pub time: Duration,
     /// The faults that took effect.
     pub faults: BTreeMap<FaultKind, u64>,
+    /// The marked branches of the algorithm and of its modules, each with whether a handler came to it; where
+    /// [`Options::branches`](crate::Options::branches) asks.
+    pub branches: BTreeMap<String, bool>,
 }
 
 impl Outcome {

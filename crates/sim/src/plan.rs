@@ -33,11 +33,14 @@ pub struct Options {
     pub horizon: Duration,
     /// Where its faults come from.
     pub faults: FaultPlan,
+    /// Whether it is noted which of the algorithm's marked branches are taken.
+    pub branches: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { steps_max: 1_000_000, horizon: Duration::from_secs(10), faults: FaultPlan::Random }
+        let horizon = Duration::from_secs(10);
+        Self { steps_max: 1_000_000, horizon, faults: FaultPlan::Random, branches: false }
     }
 }
 

@@ -14,14 +14,14 @@ use crate::outcome::{ASSERTION, Ended, Outcome};
 use crate::plan::{Calendar, Options, plan};
 use std::any::Any;
 use std::borrow::Cow;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 use synod_kernel::trace::{Header, Recorder, Writer};
 use synod_kernel::world::Laws;
-use synod_kernel::{Choice, InPlace, Move, Random, Rep, Seat, SeatId, Setting, Status, World, step};
+use synod_kernel::{Choice, InPlace, Marks, Move, Random, Rep, Seat, SeatId, Setting, Status, World, step};
 use synod_model::link::{Guarantee, LinkBase};
-use synod_model::{Process, ProcessId, ProcessSet};
+use synod_model::{Mark, Process, ProcessId, ProcessSet};
 use synod_properties::{Monitor, Obligation, Violation};
 
 /// Simulates the run of this seed.
@@ -152,6 +152,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             youngest: vec![0; seats * seats],
             marked: VecDeque::new(),
         };
+        run.rep.draws.marks = options.branches.then(Marks::default);
         for (at, fault) in plan.faults {
             run.plan_fault(at, fault);
         }
@@ -227,7 +228,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
     #[inline]
     fn take(&mut self, choice: Choice<P::Message, P::Timer>) {
         let cut = if self.ambushes == 0 { None } else { self.spring(&choice) };
-        let crashed = cut.and_then(|(_, ambush)| Some((choice.handler_seat()?, ambush)));
+        let crashed = cut.and_then(|(cut, ambush)| Some((choice.cut_seat()?, cut, ambush)));
         let chosen = Move { choice, draws: Vec::new(), cut: cut.map(|(cut, _)| cut) };
         let recorded = self.recording.is_some().then(|| chosen.clone());
         self.steps += 1;
@@ -235,9 +236,9 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         if let Some(chosen) = recorded {
             self.record(chosen);
         }
-        if let Some((seat, ambush)) = crashed {
+        if let Some((seat, cut, ambush)) = crashed {
             let pending = self.ground.desks[seat.index()].syncs.len() as u64;
-            self.count(FaultKind::LostWrite, pending);
+            self.count(FaultKind::LostWrite, pending - u64::from(cut.kept));
             self.count(FaultKind::CrashInHandler, 1);
             self.crashed(seat, ambush.recover_after);
         }
@@ -439,7 +440,19 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             ended,
             time: Duration::from_nanos(self.ground.now),
             faults: self.ground.tally.counts(),
+            branches: self.branches(),
         }
+    }
+
+    fn branches(&self) -> BTreeMap<String, bool> {
+        let mut all = BTreeMap::new();
+        if let Some(marks) = &self.rep.draws.marks {
+            let own = Mark::all::<P>().map(|mark| (mark, false));
+            for (mark, reached) in own.chain(marks.each()) {
+                *all.entry(mark.to_string()).or_default() |= reached;
+            }
+        }
+        all
     }
 
     fn debts_are_due(&self, ended: Ended) -> bool {

@@ -268,7 +268,7 @@ proptest! {
         for line in &trace.lines {
             let seat = match line.choice {
                 Choice::Crash { seat, .. } => Some(seat),
-                _ => line.cut.and_then(|_| line.choice.handler_seat()),
+                _ => line.cut.and_then(|_| line.choice.cut_seat()),
             };
             prop_assert!(seat.is_none_or(|seat| among.is_none_or(|only| seat.0 == only)));
         }

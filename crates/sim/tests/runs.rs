@@ -7,7 +7,7 @@ use support::*;
 use synod_kernel::trace::{name, replay};
 use synod_kernel::{Budget, Choice, Durability, Environment, Setting};
 use synod_model::prelude::*;
-use synod_properties::Verdict;
+use synod_properties::{Monitor, Obligation, Observation, Property, Verdict, Violation};
 use synod_sim::{Campaign, Ended, Fault, FaultPlan, Options, campaign, run};
 
 fn keeper(order: Order, durability: Durability) -> Setting<Keeper> {
@@ -284,4 +284,93 @@ fn the_outcomes_of_draws_are_recorded_and_replayed() {
         all.extend(lines.into_iter().filter(|line| !line.draws.is_empty()).map(|line| line.draws));
     }
     assert!(all.len() > 20, "{}", all.len());
+}
+
+/// Writes a number down, then tells both halves of it. Started again it tells the second half anew, if it is `careful`,
+/// and closes its books.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Clerk;
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+struct Receipts(Vec<u8>);
+
+impl Stable for Receipts {
+    type Write = u8;
+    fn apply(&mut self, write: u8) {
+        self.0.push(write);
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+enum Half {
+    First(u8),
+    Second(u8),
+    Closed,
+}
+
+impl Process for Clerk {
+    type Model = (CrashRecovery, Perfect, Asynchronous, AnyNumber);
+    type Parameters = bool;
+    type Request = u8;
+    type Indication = Half;
+    type Stable = Receipts;
+    fn on_init(_: &bool, _: &mut impl Context<Self>) -> Self {
+        Self
+    }
+    fn on_request(&mut self, number: u8, ctx: &mut impl Context<Self>) {
+        ctx.store(number);
+        ctx.indicate(Half::First(number));
+        ctx.indicate(Half::Second(number));
+    }
+    fn on_recovery(careful: &bool, Receipts(all): &Receipts, ctx: &mut impl Context<Self>) -> Self {
+        all.iter().filter(|_| *careful).for_each(|&number| ctx.indicate(Half::Second(number)));
+        ctx.indicate(Half::Closed);
+        Self
+    }
+    no_messages!();
+    no_timers!();
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Books(Vec<u8>);
+
+const WHOLE: Property = Property::safety("WHOLE", "what is half told when the books are closed is told");
+
+impl Monitor<u8, Half> for Books {
+    fn properties(&self) -> Vec<Property> {
+        vec![WHOLE]
+    }
+    fn observe(&mut self, observation: &Observation<'_, u8, Half>) -> Result<(), Violation> {
+        match observation {
+            Observation::Indication { indication: Half::First(number), .. } => self.0.push(*number),
+            Observation::Indication { indication: Half::Second(number), .. } => {
+                self.0.retain(|n| n != number)
+            }
+            Observation::Indication { indication: Half::Closed, .. } if !self.0.is_empty() => {
+                return Err(Violation::new(&WHOLE, format!("{:?} half told", self.0)));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+    fn owed(&self, _: &mut impl FnMut(Obligation)) {}
+    fn reached(&self, _: &mut impl FnMut(&'static str)) {}
+}
+
+/// What waited for one write leaves one after the other: a crash may come in between, and only such a one breaks this twin.
+#[test]
+fn a_crash_between_two_that_waited_for_one_write_is_found() {
+    let clerk = |careful| {
+        Setting::<Clerk>::new(recovering(1, 2, Durability::Deferred), careful, vec![vec![1, 2, 3, 4]])
+    };
+    let found = campaign(&clerk(false), &Books::default(), 0..3_000, &options(), 2, &|_| {});
+    let failure = found.failure.as_ref().expect("some seed shows it");
+    let (_, content) = checked(&clerk(false), &Books::default(), failure.seed, &options());
+    let lines = replay::<Clerk>(&content).expect("it replays").lines;
+    let is_cut = |line: &synod_kernel::trace::Line<Clerk>| {
+        matches!(line.choice, Choice::Sync { .. }) && line.cut.is_some() && line.observed.len() == 2
+    };
+    assert!(lines.iter().any(is_cut), "one half and the crash: {content}");
+    let sound = campaign(&clerk(true), &Books::default(), 0..3_000, &options(), 2, &|_| {});
+    assert_eq!((sound.runs, &sound.failure), (3_000, &None));
 }

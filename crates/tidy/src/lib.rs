@@ -7,5 +7,5 @@ mod source;
 mod tree;
 
 pub use dependencies::{architecture, grounds_and_algorithms, third_party};
-pub use source::{Source, algorithm_pages, forbidden_words, heads, io, lengths};
+pub use source::{Source, algorithm_pages, forbidden_words, heads, io, lengths, marks};
 pub use tree::{Crate, Tree};

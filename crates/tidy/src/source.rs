@@ -129,3 +129,27 @@ pub fn io(source: &Source) -> Vec<String> {
         })
         .collect()
 }
+
+/// An algorithm's page lists the marks that its handlers reach, and reaches those that it lists.
+pub fn marks(source: &Source) -> Vec<String> {
+    if !source.is_page() {
+        return vec![];
+    }
+    let after = |opening: &'static str| source.text.split(opening).skip(1);
+    let listed: Vec<_> = after("const MARKS:")
+        .filter_map(|rest| rest.split_once(';'))
+        .flat_map(|(list, _)| list.split('"').skip(1).step_by(2))
+        .collect();
+    // also where one of two is reached: `ctx.reach(if .. { "a" } else { "b" })`
+    let reached: Vec<_> = after("ctx.reach(")
+        .filter_map(|rest| rest.split_once(')'))
+        .flat_map(|(marks, _)| marks.split('"').skip(1).step_by(2))
+        .collect();
+    let never = listed
+        .iter()
+        .filter(|mark| !reached.contains(mark))
+        .map(|mark| (mark, "is listed, and never reached"));
+    let unlisted =
+        reached.iter().filter(|mark| !listed.contains(mark)).map(|mark| (mark, "is reached, and not listed"));
+    never.chain(unlisted).map(|(mark, wrong)| format!("{}: the mark {mark:?} {wrong}", source.path)).collect()
+}

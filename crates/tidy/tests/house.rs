@@ -2,7 +2,7 @@
 
 use synod_tidy::{
     Crate, Source, Tree, algorithm_pages, architecture, forbidden_words, grounds_and_algorithms, heads, io,
-    lengths, third_party,
+    lengths, marks, third_party,
 };
 
 #[track_caller]
@@ -23,6 +23,11 @@ fn every_source_says_at_its_head_what_it_is() {
 #[test]
 fn every_algorithms_page_has_its_six_headings() {
     none(&every(&Tree::here().sources(), algorithm_pages));
+}
+
+#[test]
+fn every_mark_of_an_algorithm_is_listed_and_reached() {
+    none(&every(&Tree::here().sources(), marks));
 }
 
 #[test]
@@ -102,6 +107,20 @@ fn a_page_without_a_heading_or_with_an_empty_one_is_noticed() {
     assert_eq!(algorithm_pages(&page(&swapped)).len(), 1);
     let helper = source("crates/algorithms/src/links/stacks.rs", "//! Stacks of them.\n");
     none(&algorithm_pages(&helper));
+}
+
+#[test]
+fn a_mark_that_is_not_listed_or_not_reached_is_noticed() {
+    let page = |list: &str, code: &str| {
+        let text = format!(
+            "impl Process for X {{\n    const MARKS: &'static [&'static str] = &[{list}];\n{code}}}\n"
+        );
+        marks(&source("crates/algorithms/src/links/x.rs", &text)).len()
+    };
+    let both = "ctx.reach(\"a\"); ctx.reach(if x { \"b\" } else { \"a\" });\n";
+    assert_eq!(page("\"a\", \"b\"", both), 0);
+    assert_eq!(page("\"a\"", both), 1);
+    assert_eq!(page("\"a\", \"b\", \"c\"", both), 1);
 }
 
 #[test]

@@ -82,6 +82,8 @@ impl<M: Value> Process for DoubleEchoBroadcast<M> {
     type Request = Broadcast<M>;
     type Indication = BroadcastDeliver<M>;
     type Message = Message<M>;
+    const MARKS: &'static [&'static str] =
+        &["another send", "late echo", "late ready", "ready by echoes", "ready by amplification"];
 
     // upon event ⟨brb, Init⟩
     fn on_init(parameters: &Parameters, _: &mut impl Context<Self>) -> Self {
@@ -118,17 +120,20 @@ impl<M: Value> DoubleEchoBroadcast<M> {
         if p == self.parameters.sender && !self.sent_echo {
             self.sent_echo = true;
             ctx.broadcast(&Message::Echo(m));
+        } else {
+            ctx.reach("another send");
         }
     }
 
     // upon event ⟨al, Deliver | p, [ECHO, m]⟩
     fn on_echo(&mut self, p: ProcessId, m: M, ctx: &mut impl Context<Self>) {
         if self.sent_ready {
-            return;
+            return ctx.reach("late echo");
         }
         self.echos.entry(p).or_insert_with(|| m.clone());
         // upon exists m such that #({p | echos[p] = m}) > (N + f)/2 and sentready = FALSE
         if support(&self.echos, &m) >= self.echo_quorum(ctx.n()) {
+            ctx.reach("ready by echoes");
             self.become_ready(m, ctx);
         }
     }
@@ -136,12 +141,13 @@ impl<M: Value> DoubleEchoBroadcast<M> {
     // upon event ⟨al, Deliver | p, [READY, m]⟩
     fn on_ready(&mut self, p: ProcessId, m: M, ctx: &mut impl Context<Self>) {
         if self.delivered {
-            return;
+            return ctx.reach("late ready");
         }
         self.readys.entry(p).or_insert_with(|| m.clone());
         let (ready, f) = (support(&self.readys, &m), self.parameters.f as usize);
         // upon exists m such that #({p | readys[p] = m}) > f and sentready = FALSE
         if ready > f && !self.sent_ready && self.parameters.defect != Some(Defect::NoAmplification) {
+            ctx.reach("ready by amplification");
             self.become_ready(m.clone(), ctx);
         }
         // upon exists m such that #({p | readys[p] = m}) > 2f and delivered = FALSE

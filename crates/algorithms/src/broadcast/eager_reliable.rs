@@ -60,6 +60,7 @@ impl<M: Value> Process for EagerReliableBroadcast<M> {
     type Request = Broadcast<M>;
     type Indication = BroadcastDeliver<M>;
     type Message = Data<M>;
+    const MARKS: &'static [&'static str] = &["delivered before"];
 
     // upon event ⟨rb, Init⟩
     fn on_init(parameters: &Parameters, _: &mut impl Context<Self>) -> Self {
@@ -80,7 +81,7 @@ impl<M: Value> Process for EagerReliableBroadcast<M> {
     // upon event ⟨beb, Deliver | p, [DATA, s, m]⟩
     fn on_message(&mut self, _p: ProcessId, data: Data<M>, ctx: &mut impl Context<Self>) {
         if !self.delivered.insert(data.id) {
-            return;
+            return ctx.reach("delivered before");
         }
         // The relay is why RB4 holds: the origin may have crashed before it reached all.
         match self.defect {

@@ -80,6 +80,7 @@ impl<M: Value> Process for EchoBroadcast<M> {
     type Request = Broadcast<M>;
     type Indication = BroadcastDeliver<M>;
     type Message = Message<M>;
+    const MARKS: &'static [&'static str] = &["another send", "late echo"];
 
     // upon event ⟨bcb, Init⟩
     fn on_init(parameters: &Parameters, _: &mut impl Context<Self>) -> Self {
@@ -109,13 +110,15 @@ impl<M: Value> EchoBroadcast<M> {
         if p == self.parameters.sender && !self.sent_echo {
             self.sent_echo = true;
             ctx.broadcast(&Message::Echo(m));
+        } else {
+            ctx.reach("another send");
         }
     }
 
     // upon event ⟨al, Deliver | p, [ECHO, m]⟩
     fn on_echo(&mut self, p: ProcessId, m: M, ctx: &mut impl Context<Self>) {
         if self.delivered {
-            return;
+            return ctx.reach("late echo");
         }
         let support = if self.parameters.defect == Some(Defect::CountsEchoes) {
             let count = self.counted.entry(m.clone()).or_default();

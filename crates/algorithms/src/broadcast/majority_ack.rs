@@ -72,6 +72,7 @@ impl<M: Value> Process for MajorityAckBroadcast<M> {
     type Request = Broadcast<M>;
     type Indication = BroadcastDeliver<M>;
     type Message = Data<M>;
+    const MARKS: &'static [&'static str] = &["relays", "late acknowledgement"];
 
     // upon event ⟨urb, Init⟩
     fn on_init(parameters: &Parameters, ctx: &mut impl Context<Self>) -> Self {
@@ -103,15 +104,17 @@ impl<M: Value> MajorityAckBroadcast<M> {
     fn on_beb_deliver(&mut self, delivered: BroadcastDeliver<Data<M>>, ctx: &mut impl Context<Self>) {
         let BroadcastDeliver { origin: p, message: data } = delivered;
         if let Entry::Vacant(unseen) = self.seen.entry(data.id) {
+            ctx.reach("relays");
             unseen.insert(Progress::Pending(ProcessSet::new()));
             self.beb_broadcast(data.clone(), ctx);
         }
-        if let Some(Progress::Pending(ack)) = self.seen.get_mut(&data.id) {
-            ack.insert(p);
-            if can_deliver(self.defect, ack, ctx.group()) {
-                self.seen.insert(data.id, Progress::Delivered);
-                ctx.indicate(data.deliver());
-            }
+        let Some(Progress::Pending(ack)) = self.seen.get_mut(&data.id) else {
+            return ctx.reach("late acknowledgement");
+        };
+        ack.insert(p);
+        if can_deliver(self.defect, ack, ctx.group()) {
+            self.seen.insert(data.id, Progress::Delivered);
+            ctx.indicate(data.deliver());
         }
     }
 

@@ -99,6 +99,7 @@ impl Process for BenOr {
     type Request = Propose<bool>;
     type Indication = Decide<bool>;
     type Message = Said;
+    const MARKS: &'static [&'static str] = &["late message", "prefers what another proposes", "ends"];
 
     fn on_init(parameters: &Parameters, _: &mut impl Context<Self>) -> Self {
         let stage = Stage { round: Round(1), step: Step::Report };
@@ -118,6 +119,8 @@ impl Process for BenOr {
         if said.stage >= self.stage && !self.has_ended() {
             self.heard.entry(said.stage).or_default().insert(from, said.value);
             self.advance(ctx);
+        } else {
+            ctx.reach("late message");
         }
     }
 
@@ -162,6 +165,9 @@ impl BenOr {
         let decides = proposals >= needed;
         // more than f propose what is decided: every other process hears one of them, and prefers it too
         let takes = decides || (proposals > 0 && self.parameters.defect != Some(Defect::FlipsRegardless));
+        if takes && !decides {
+            ctx.reach("prefers what another proposes");
+        }
         self.preferred = Some(if takes { value } else { ctx.coin() });
         if decides && self.decided.is_none() {
             self.decided = Some(self.stage.round);
@@ -169,6 +175,7 @@ impl BenOr {
         }
         self.stage = Stage { round: self.stage.round.next(), step: Step::Report };
         if self.has_ended() {
+            ctx.reach("ends");
             self.heard.clear();
         } else {
             ctx.broadcast(&Said { stage: self.stage, value: self.preferred });

@@ -86,6 +86,7 @@ impl<V: Value> RoundProcess for PhaseKing<V> {
     type Request = Propose<V>;
     type Indication = Decide<V>;
     type Message = V;
+    const MARKS: &'static [&'static str] = &["keeps its majority", "takes the king's word"];
 
     fn on_init(parameters: &Parameters, _: &mut impl RoundContext<Self>) -> Self {
         Self { parameters: *parameters, preferred: None, heard: None, halted: false }
@@ -140,6 +141,7 @@ impl<V: Value> PhaseKing<V> {
         let spare = if defect == Some(Defect::LowThreshold) { 0 } else { 2 * faulty_max as usize };
         let keeps = votes.is_some_and(|votes| 2 * votes > ctx.n() + spare)
             && !(last && defect == Some(Defect::TrustsTheLastKing));
+        ctx.reach(if keeps { "keeps its majority" } else { "takes the king's word" });
         self.preferred = if keeps { majority } else { kings.cloned().or(majority) };
         self.halted = last;
         match (&self.preferred, last) {

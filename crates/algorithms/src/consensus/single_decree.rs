@@ -213,6 +213,20 @@ impl<V: Value> Process for SingleDecree<V> {
     type Indication = Decide<V>;
     type Message = Message<V>;
     type Stable = Ledger<V>;
+    const MARKS: &'static [&'static str] = &[
+        "stale ballot",
+        "majority of promises",
+        "bound by a vote",
+        "outbid by a promise of its own",
+        "majority of votes",
+        "late promise",
+        "late vote",
+        "a greater ballot after a nack",
+        "starts with a decision",
+        "tells a decision again",
+        "prepares again",
+        "asks for a vote again",
+    ];
 
     // upon event ⟨c, Init⟩
     fn on_init(&defect: &Option<Defect>, _: &mut impl Context<Self>) -> Self {
@@ -324,16 +338,22 @@ impl<V: Value> SingleDecree<V> {
     ) {
         let quorum = self.quorum(ctx);
         let Some(leading) = self.leading.as_mut().filter(|leading| leading.ballot == ballot) else { return };
-        let Phase::Prepare { promised, greatest } = &mut leading.phase else { return };
+        let Phase::Prepare { promised, greatest } = &mut leading.phase else {
+            return ctx.reach("late promise");
+        };
         promised.insert(from);
         *greatest = vote.max(greatest.take());
         if promised.len() < quorum {
             return;
         }
+        ctx.reach("majority of promises");
         // P2c: a value may have been chosen in a lesser ballot. If so, its majority and this one share a process,
         // which had voted before it promised: the greatest vote is for that value, as are all between the two ballots.
         // If nobody voted nothing was chosen, nor will be in a lesser ballot: any value is safe.
         let greatest = greatest.take().filter(|_| self.defect != Some(Defect::IgnoresAccepted));
+        if greatest.is_some() {
+            ctx.reach("bound by a vote");
+        }
         let own = self.proposal.clone().expect("a ballot is started for a proposal");
         let value = greatest.map_or(own, |vote| vote.value);
         leading.phase = Phase::Accept { value: value.clone(), accepted: ProcessSet::new() };
@@ -345,7 +365,10 @@ impl<V: Value> SingleDecree<V> {
     fn vote_itself(&mut self, vote: Vote<V>, ctx: &mut impl Context<Self>) {
         let ballot = vote.ballot;
         match self.ledger.promised {
-            Some(promised) if promised > ballot => self.on_nack(promised, ctx),
+            Some(promised) if promised > ballot => {
+                ctx.reach("outbid by a promise of its own");
+                self.on_nack(promised, ctx);
+            }
             _ => {
                 self.vote(vote, ctx);
                 self.on_accepted(ctx.me(), ballot, ctx);
@@ -356,10 +379,13 @@ impl<V: Value> SingleDecree<V> {
     /// Chosen: once a majority has voted.
     fn on_accepted(&mut self, from: ProcessId, ballot: Ballot, ctx: &mut impl Context<Self>) {
         let quorum = self.quorum(ctx);
-        let Some(leading) = self.leading.as_mut().filter(|leading| leading.ballot == ballot) else { return };
+        let Some(leading) = self.leading.as_mut().filter(|leading| leading.ballot == ballot) else {
+            return ctx.reach("late vote");
+        };
         let Phase::Accept { value, accepted } = &mut leading.phase else { return };
         accepted.insert(from);
         if accepted.len() >= quorum {
+            ctx.reach("majority of votes");
             let value = value.clone();
             self.decide(value, ctx);
             self.spread(ctx);
@@ -369,6 +395,7 @@ impl<V: Value> SingleDecree<V> {
     /// The ballot cannot succeed where this one was promised: lead a greater one.
     fn on_nack(&mut self, promised: Ballot, ctx: &mut impl Context<Self>) {
         if self.leading.as_ref().is_some_and(|leading| leading.ballot < promised) {
+            ctx.reach("a greater ballot after a nack");
             self.start_ballot(promised.round, ctx);
         }
     }
@@ -421,6 +448,7 @@ impl<V: Value> SingleDecree<V> {
     fn refuses(&self, from: ProcessId, ballot: Ballot, ctx: &mut impl Context<Self>) -> bool {
         match self.ledger.promised {
             Some(promised) if promised > ballot => {
+                ctx.reach("stale ballot");
                 if self.defect != Some(Defect::NoNack) {
                     ctx.send(from, Message::Nack(promised));
                 }
@@ -471,6 +499,7 @@ impl<V: Value> SingleDecree<V> {
     /// missed: once for all instances, where there are many.
     pub(super) fn restart(defect: Option<Defect>, ledger: &Ledger<V>, ctx: &mut impl Context<Self>) -> Self {
         if let Some(value) = &ledger.decided {
+            ctx.reach("starts with a decision");
             ctx.indicate(Decide(value.clone()));
         }
         Self::with(defect, ledger.clone())
@@ -479,6 +508,7 @@ impl<V: Value> SingleDecree<V> {
     /// Sends again what `from`, which was down, may have missed and is still wanted to have.
     fn on_recovered(&mut self, from: ProcessId, ctx: &mut impl Context<Self>) {
         if let Some(value) = &self.ledger.decided {
+            ctx.reach("tells a decision again");
             return ctx.send(from, Message::Decided(value.clone()));
         }
         if self.trusted == Some(from) {
@@ -488,9 +518,11 @@ impl<V: Value> SingleDecree<V> {
         let ballot = *ballot;
         match phase {
             Phase::Prepare { promised, .. } if !promised.contains(from) => {
+                ctx.reach("prepares again");
                 ctx.send(from, Message::Prepare(ballot));
             }
             Phase::Accept { value, accepted } if !accepted.contains(from) => {
+                ctx.reach("asks for a vote again");
                 ctx.send(from, Message::Accept(Vote { ballot, value: value.clone() }));
             }
             _ => {}

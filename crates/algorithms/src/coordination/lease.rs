@@ -126,6 +126,7 @@ impl Process for Server {
     type Indication = LeaseEvent;
     type Message = Message;
     type Timer = Expiry;
+    const MARKS: &'static [&'static str] = &["lent already", "lends to the next"];
 
     // upon event ⟨Init⟩
     fn on_init(parameters: &Parameters, _: &mut impl Context<Self>) -> Self {
@@ -140,7 +141,10 @@ impl Process for Server {
         match message {
             Message::Request if !self.lent => self.grant(client, ctx),
             Message::Request if self.parameters.defect == Some(Defect::Forgets) => {}
-            Message::Request => self.waiting.push_back(client),
+            Message::Request => {
+                ctx.reach("lent already");
+                self.waiting.push_back(client);
+            }
             Message::Grant => {} // grants are for clients
         }
     }
@@ -149,6 +153,7 @@ impl Process for Server {
     fn on_timer(&mut self, Expiry: Expiry, ctx: &mut impl Context<Self>) {
         self.lent = false;
         if let Some(next) = self.waiting.pop_front() {
+            ctx.reach("lends to the next");
             self.grant(next, ctx);
         }
     }

@@ -88,6 +88,7 @@ impl Process for ElectLowerEpoch {
     type Message = Heartbeat;
     type Timer = Timer;
     type Stable = Whole<Epoch>;
+    const MARKS: &'static [&'static str] = &["trusts another"];
 
     // upon event ⟨Ω, Init⟩
     fn on_init(parameters: &DetectorParameters, ctx: &mut impl Context<Self>) -> Self {
@@ -146,6 +147,7 @@ impl ElectLowerEpoch {
         if let Some(new_leader) = self.select(ctx.me())
             && new_leader != self.leader
         {
+            ctx.reach("trusts another");
             self.delay = self.parameters.timeout.after(self.delay);
             self.leader = new_leader;
             ctx.indicate(Trust(new_leader));

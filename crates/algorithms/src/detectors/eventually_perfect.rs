@@ -81,6 +81,7 @@ impl Process for EventuallyPerfectLeader {
     type Parameters = DetectorParameters;
     type Indication = Trust;
     type Timer = Suspicion;
+    const MARKS: &'static [&'static str] = &["all are suspected", "trusts another"];
 
     // upon event ⟨Ω, Init⟩
     fn on_init(parameters: &DetectorParameters, ctx: &mut impl Context<Self>) -> Self {
@@ -114,8 +115,11 @@ impl EventuallyPerfectLeader {
 
     // upon leader ≠ maxrank(Π \ suspected)
     fn elect(&mut self, ctx: &mut impl Context<Self>) {
-        let Some(lowest) = ctx.processes().find(|&p| !self.suspected.contains(p)) else { return };
+        let Some(lowest) = ctx.processes().find(|&p| !self.suspected.contains(p)) else {
+            return ctx.reach("all are suspected");
+        };
         if self.leader != Some(lowest) {
+            ctx.reach("trusts another");
             self.leader = Some(lowest);
             ctx.indicate(Trust(lowest));
         }

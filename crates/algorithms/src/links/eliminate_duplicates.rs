@@ -54,6 +54,7 @@ impl<M: Value> Process for EliminateDuplicates<M> {
     type Request = LinkSend<M>;
     type Indication = LinkDeliver<M>;
     type Message = Numbered<M>;
+    const MARKS: &'static [&'static str] = &["duplicate"];
 
     // upon event ⟨pl, Init⟩
     fn on_init(parameters: &Parameters, _: &mut impl Context<Self>) -> Self {
@@ -75,6 +76,8 @@ impl<M: Value> Process for EliminateDuplicates<M> {
         let new = self.delivered.insert((p, data.sn));
         if new || self.defect == Some(Defect::NoFilter) {
             ctx.indicate(LinkDeliver { from: p, message: data.message });
+        } else {
+            ctx.reach("duplicate");
         }
     }
 

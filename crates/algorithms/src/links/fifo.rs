@@ -53,6 +53,7 @@ impl<M: Value> Process for FifoLink<M> {
     type Request = LinkSend<M>;
     type Indication = LinkDeliver<M>;
     type Message = Numbered<M>;
+    const MARKS: &'static [&'static str] = &["too early"];
 
     // upon event ⟨fpl, Init⟩
     fn on_init(parameters: &Parameters, _: &mut impl Context<Self>) -> Self {
@@ -75,8 +76,11 @@ impl<M: Value> Process for FifoLink<M> {
         if self.defect == Some(Defect::NoHoldBack) {
             return ctx.indicate(LinkDeliver { from: p, message: data.message });
         }
-        self.pending.insert((p, data.sn), data.message);
         let next = self.next.entry(p).or_default();
+        if data.sn > *next {
+            ctx.reach("too early");
+        }
+        self.pending.insert((p, data.sn), data.message);
         while let Some(message) = self.pending.remove(&(p, *next)) {
             next.take();
             ctx.indicate(LinkDeliver { from: p, message });

@@ -87,6 +87,7 @@ impl<M: Value> Process for LogDelivered<M> {
     type Indication = LogDeliver<M>;
     type Message = Numbered<M>;
     type Stable = Log<M>;
+    const MARKS: &'static [&'static str] = &["logged before"];
 
     // upon event ⟨lpl, Init⟩: the empty disk is the empty log
     fn on_init(parameters: &Parameters, _: &mut impl Context<Self>) -> Self {
@@ -111,7 +112,7 @@ impl<M: Value> Process for LogDelivered<M> {
         let told = LogDeliver::Deliver(LinkDeliver { from: p, message: data.message.clone() });
         let entry = Entry { from: p, data };
         if !self.delivered.insert(entry.clone()) {
-            return;
+            return ctx.reach("logged before");
         }
         if self.defect == Some(Defect::DeliversBeforeItLogs) {
             ctx.indicate(told);

@@ -195,6 +195,8 @@ impl<V: Value> Process for Client<V> {
     type Request = RegisterRequest<V>;
     type Indication = RegisterReturn<V>;
     type Message = Message<V>;
+    const MARKS: &'static [&'static str] =
+        &["asked meanwhile", "late query reply", "late acknowledgement", "of an earlier operation"];
 
     // upon event ⟨nnar, Init⟩
     fn on_init(parameters: &Parameters, _: &mut impl Context<Self>) -> Self {
@@ -211,6 +213,8 @@ impl<V: Value> Process for Client<V> {
         self.waiting.push_back(request);
         if self.phase == Phase::Idle {
             self.begin(ctx);
+        } else {
+            ctx.reach("asked meanwhile");
         }
     }
 
@@ -220,7 +224,7 @@ impl<V: Value> Process for Client<V> {
                 self.on_query_reply(server, tagged, ctx);
             }
             Message::UpdateAck(op) if op == self.operation => self.on_update_ack(server, ctx),
-            _ => {} // of an earlier operation, or for servers
+            _ => ctx.reach("of an earlier operation"), // or for servers
         }
     }
 
@@ -241,7 +245,9 @@ impl<V: Value> Client<V> {
 
     // upon receipt of [QUERY-REPLY, op, tag, v] from a majority of the servers
     fn on_query_reply(&mut self, server: ProcessId, tagged: Tagged<V>, ctx: &mut impl Context<Self>) {
-        let Phase::Query { request, heard, latest } = &mut self.phase else { return };
+        let Phase::Query { request, heard, latest } = &mut self.phase else {
+            return ctx.reach("late query reply");
+        };
         heard.insert(server);
         latest.adopt(tagged);
         if heard.len() < quorum(self.defect, ctx.group()) {
@@ -274,7 +280,9 @@ impl<V: Value> Client<V> {
 
     // upon receipt of [UPDATE-ACK, op] from a majority of the servers
     fn on_update_ack(&mut self, server: ProcessId, ctx: &mut impl Context<Self>) {
-        let Phase::Update { returns, acks } = &mut self.phase else { return };
+        let Phase::Update { returns, acks } = &mut self.phase else {
+            return ctx.reach("late acknowledgement");
+        };
         acks.insert(server);
         if acks.len() >= quorum(self.defect, ctx.group()) {
             ctx.indicate(returns.clone());

@@ -37,6 +37,7 @@ impl<P: Process> Sink<P> for Record<P> {
     fn draw(&mut self, _: Draw) -> u32 {
         unreachable!("no algorithm here draws")
     }
+    fn mark(&mut self, _: synod_model::Mark, _: bool) {}
     fn ground_bounds(&self, _: Granted) -> Bounds {
         let ms = std::time::Duration::from_millis;
         Bounds { delay: ms(10), step: ms(1), drift_ppm: 100 }

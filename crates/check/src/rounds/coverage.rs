@@ -1,13 +1,13 @@
 //! What no run of a world in rounds came to.
 
 use super::{InRound, LockStep, Outcome, Received, Seat, every_script};
-use crate::coverage::{Covered, Seen, Unreached};
+use crate::coverage::{Branches, Covered, Seen, Unreached};
 use crate::pass::every_state;
 use crate::system::System;
 use std::collections::BTreeSet;
 use synod_model::oracle::OracleKind;
 use synod_model::timing::TimingModel;
-use synod_model::{Never, ProcessId, RoundProcess, SystemModel};
+use synod_model::{Mark, Never, ProcessId, RoundProcess, SystemModel};
 use synod_properties::Monitor;
 
 /// What was seen.
@@ -17,6 +17,7 @@ struct Rounds<A: RoundProcess> {
     handled: BTreeSet<A::Message>,
     indicated: BTreeSet<A::Indication>,
     coin: bool,
+    branches: Branches,
     crash: bool,
     omission_to_send: bool,
     omission_to_receive: bool,
@@ -31,6 +32,7 @@ impl<A: RoundProcess> Rounds<A> {
             handled: BTreeSet::new(),
             indicated: BTreeSet::new(),
             coin: false,
+            branches: Branches::default(),
             crash: false,
             omission_to_send: false,
             omission_to_receive: false,
@@ -42,6 +44,7 @@ impl<A: RoundProcess> Rounds<A> {
     fn did(&mut self, outcome: &Outcome<A>) {
         self.indicated.extend(outcome.indications.iter().cloned());
         self.coin |= outcome.tosses;
+        self.branches.note(&outcome.marks);
         if let Seat::Up { outbox, .. } = &outcome.seat {
             self.sent.extend(outbox.iter().map(|(_, message)| message.clone()));
         }
@@ -99,7 +102,7 @@ where
     }
 
     /// All but what was seen.
-    fn but(&self, rounds: Rounds<A>) -> Vec<Unreached> {
+    fn but(&self, mut rounds: Rounds<A>) -> Vec<Unreached> {
         let covered = Covered {
             requests: Seen::of(rounds.requests),
             sent: Seen::of(rounds.sent),
@@ -108,6 +111,8 @@ where
             ..Covered::default()
         };
         let mut all = covered.values::<A::Request, A::Message, Never, A::Indication>();
+        Mark::all_in_rounds::<A>().for_each(|mark| rounds.branches.add(mark, false));
+        all.extend(rounds.branches.missing());
         let coins = <<A::Model as SystemModel>::Timing as TimingModel>::ORACLES.has(OracleKind::LocalCoin);
         all.extend((coins && !rounds.coin).then_some(Unreached::Coin));
         let lies = &self.faults.lies;

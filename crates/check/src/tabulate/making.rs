@@ -107,6 +107,7 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Maker<'_, P, M> {
             indicated: Seen::of((0..indications.len() as u32).map(|number| indications.get(number).clone())),
             recovered: reached.recovered,
             coin: reached.coin,
+            branches: reached.branches.clone(),
             faults: self.faults,
         }
     }
@@ -246,10 +247,12 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Maker<'_, P, M> {
         (first, space.changes.len() as u32)
     }
 
-    /// Adds every move of a choice: every outcome of its handler's draws, every crash inside it that matters.
+    /// Adds every move of a choice: every outcome of its handler's draws, every crash inside it, or inside its release, that
+    /// matters.
     fn moves(&mut self, space: &mut Tabulated, world: &World<u32>, choice: &Choice<u32, u32>) {
         let Some(list) = self.ways(world, choice) else {
-            return self.take(space, world, choice, None, None);
+            self.take(space, world, choice, None, None);
+            return self.release_cuts(space, world, choice);
         };
         let budgets = &world.rest.budgets;
         let crashes = [(false, budgets.restarts.any()), (true, budgets.stops.any())];
@@ -264,9 +267,17 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Maker<'_, P, M> {
             self.take(space, world, choice, Some((list, pick)), None);
             for before in places {
                 for (forever, _) in crashes.into_iter().filter(|(_, any)| *any) {
-                    self.take(space, world, choice, Some((list, pick)), Some(Cut { before, forever }));
+                    let cut = Some(Cut::before(before, forever));
+                    self.take(space, world, choice, Some((list, pick)), cut);
                 }
             }
+        }
+    }
+
+    fn release_cuts(&mut self, space: &mut Tabulated, world: &World<u32>, choice: &Choice<u32, u32>) {
+        let Choice::Sync { seat } = *choice else { return };
+        for cut in world.release_cuts(laws(self.tables.setting), &self.tables, seat) {
+            self.take(space, world, choice, None, Some(cut));
         }
     }
 

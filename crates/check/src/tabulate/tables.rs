@@ -1,6 +1,6 @@
 //! All that holds algorithm values: seats, messages and the rest as numbers, and what each handler does, run once.
 
-use crate::coverage::is_tossed;
+use crate::coverage::{Branches, is_tossed};
 use crate::intern::Interner;
 use crate::report::{DETERMINISM, NO_PANIC};
 use crate::worlds::{Scripted, panic_message};
@@ -47,6 +47,8 @@ pub(super) struct SeatFacts {
     pub(super) down: bool,
     pub(super) timers: Vec<(u32, When)>,
     pub(super) pending: u32,
+    /// Where a crash inside the release of what waits for the oldest pending write matters.
+    pub(super) release_cuts: Vec<u32>,
     pub(super) outputs: Vec<Output>,
     pub(super) measure: u64,
 }
@@ -61,6 +63,7 @@ pub(super) struct Reached {
     pub(super) fired: BTreeMap<u32, bool>,
     pub(super) recovered: bool,
     pub(super) coin: bool,
+    pub(super) branches: Branches,
 }
 
 impl Reached {
@@ -72,6 +75,11 @@ impl Reached {
             Asked::Recover => return self.recovered = true,
         };
         *values.entry(value).or_default() |= came;
+    }
+
+    fn drew(&mut self, draws: &Script) {
+        self.coin |= is_tossed(draws);
+        self.branches.note(draws.marks());
     }
 }
 
@@ -89,7 +97,7 @@ pub(super) struct Tables<'a, P: Process> {
     pub(super) request_values: Interner<P::Request>,
     pub(super) outcomes: Map<(u32, u32, Asked), u32>,
     pub(super) outcome_lists: Vec<Vec<Outcome>>,
-    pub(super) syncs: Map<u32, Effect>,
+    pub(super) syncs: Map<(u32, Option<Cut>), Effect>,
     pub(super) crashes: Map<(u32, u32, bool, bool), u32>,
     pub(super) heard: Map<(u32, Output), (u32, Option<u32>)>,
     /// What those who lie may say.
@@ -147,6 +155,7 @@ impl<'a, P: Process> Tables<'a, P> {
                     .map(|(t, when)| (self.timers.intern(t.clone()).0, *when))
                     .collect(),
                 pending: seat.stores_pending() as u32,
+                release_cuts: seat.release_cuts().collect(),
                 outputs,
                 measure: seat.local().map_or(0, self.measure),
             };
@@ -178,7 +187,7 @@ impl<'a, P: Process> Tables<'a, P> {
         let mut rep = Scripted::new(self.setting, Script::new(draws.to_vec()));
         let (mut value, mut said) = (Seat::default(), Vec::new());
         rep.react(seat, &mut value, Event::Init, None, &mut |released| said.push(released));
-        self.reached.coin |= is_tossed(&rep.draws);
+        self.reached.drew(&rep.draws);
         self.seat(value);
         self.released(said);
     }
@@ -217,7 +226,7 @@ impl<'a, P: Process> Tables<'a, P> {
                 .filter(|_| may_fail)
                 .map(|before| {
                     let crashed = [false, true].map(|forever| {
-                        let cut = Some(Cut { before, forever });
+                        let cut = Some(Cut::before(before, forever));
                         self.run(seat, state, asked, Script::new(draws.clone()), cut).0
                     });
                     (before, crashed)
@@ -289,7 +298,7 @@ impl<'a, P: Process> Tables<'a, P> {
         rep.react(seat, &mut value, event, cut, &mut |released| said.push(released));
         let effects = rep.record.unwrap_or_default();
         self.reached.note(asked, !effects.is_empty() || value.local() != self.seats.get(state).local());
-        self.reached.coin |= is_tossed(&rep.draws);
+        self.reached.drew(&rep.draws);
         let effect = Effect { seat: self.seat(value), released: self.released(said) };
         (effect, rep.draws, cuts(&effects).collect())
     }
@@ -338,15 +347,16 @@ impl<P: Process> Rep for Tables<'_, P> {
         effect.released.iter().cloned().for_each(release);
     }
 
-    fn sync(&mut self, state: &mut u32, release: &mut impl FnMut(Released<u32, u32, u32>)) {
-        if !self.syncs.contains_key(state) {
-            let mut seat = self.seats.get(*state).clone();
-            let mut said = Vec::new();
-            seat.sync(&mut |released| said.push(released));
+    fn sync(&mut self, state: &mut u32, cut: Option<Cut>, release: &mut impl FnMut(Released<u32, u32, u32>)) {
+        let key = (*state, cut);
+        if !self.syncs.contains_key(&key) {
+            let (mut seat, mut said) = (self.seats.get(*state).clone(), Vec::new());
+            let mut rep = Scripted::new(self.setting, Script::default());
+            rep.sync(&mut seat, cut, &mut |released| said.push(released));
             let effect = Effect { seat: self.seat(seat), released: self.released(said) };
-            self.syncs.insert(*state, effect);
+            self.syncs.insert(key, effect);
         }
-        let effect = &self.syncs[state];
+        let effect = &self.syncs[&key];
         *state = effect.seat;
         effect.released.iter().cloned().for_each(release);
     }
@@ -404,6 +414,10 @@ impl<P: Process> Rep for Tables<'_, P> {
     #[inline]
     fn stores_pending(&self, state: &u32) -> u32 {
         self.facts[*state as usize].pending
+    }
+
+    fn release_cuts(&self, state: &u32, each: impl FnMut(u32)) {
+        self.facts[*state as usize].release_cuts.iter().copied().for_each(each);
     }
 
     #[inline]

@@ -66,9 +66,7 @@ impl<M: fmt::Debug, T: fmt::Debug> fmt::Display for Passage<M, T> {
             Self::Wait(elapsed) => write!(f, "{elapsed:?} pass"),
             Self::Stabilise => write!(f, "bounds hold from now on"),
             Self::Do(Move { choice, cut: None, .. }) => write!(f, "{choice}"),
-            Self::Do(Move { choice, cut: Some(cut), .. }) => {
-                write!(f, "{choice}; it crashes before effect {}", cut.before)
-            }
+            Self::Do(Move { choice, cut: Some(cut), .. }) => write!(f, "{choice}; it {cut}"),
         }
     }
 }

@@ -71,7 +71,7 @@ pub(super) fn check(desk: &Desk<'_>, args: &args::Check) -> Result<Exit, Error> 
             hint: "--n, --requests and the budgets of faults say how large it is".to_owned(),
         });
     }
-    let worlds = request.check_worlds(entry)?;
+    let worlds = request.check_worlds_of(entry, args)?;
     let mut report = {
         let watch = desk.watch(entry.name(), GroundKind::Check).saving(args.save_every);
         explore(entry, &worlds, (args, &request.check(args)?), &watch)?

@@ -44,8 +44,8 @@ fn list_section(desk: &Desk<'_>, section: Section) {
     if all.peek().is_none() {
         return;
     }
-    let rounds = section == Section::Rounds;
-    let mut table = if rounds {
+    let ours = matches!(section, Section::Rounds | Section::Time);
+    let mut table = if ours {
         table(["algorithm", "what it does", "model", "properties"])
     } else {
         table(["name", "what it is", "constants", "claims"])

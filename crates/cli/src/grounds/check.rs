@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 pub use synod_check::Options;
 use synod_check::{Control, Engine, Order, Progress, Store};
 use synod_kernel::trace::digest;
-use synod_kernel::{Environment, Keeping, Setting};
+use synod_kernel::{Environment, Keeping, SeatId, Setting};
 use synod_properties::{Algorithm, GroundKind, Kind, Monitor, Property};
 
 /// Tells a watch how far a check has come, and asks it whether to go on.
@@ -209,6 +209,7 @@ pub fn check<A: Algorithm>(world: &World, options: &Options, watch: &Watch) -> R
         report.world = format!("{}; {}", report.world, bounds.join(", "));
     }
     report.notes = not_explored::<A>(&world.environment, options);
+    report.notes.extend(twins(&setting));
     report.notes.extend(options.symmetry.then(|| by_symmetry(found.permutations)));
     let finite = found.counterexample.as_ref().filter(|run| run.cycle_from.is_none());
     tell_order(&mut report, options, found.complete, finite.map(|_| found.shortest));
@@ -272,6 +273,7 @@ fn subject<A: Algorithm>(world: &World, setting: &Setting<A::Process>, options: 
 fn scope<P: synod_model::Process>(setting: &Setting<P>, found: &synod_check::Report<P>) -> String {
     let environment = &setting.environment;
     let mut within = vec![format!("n = {}", environment.processes)];
+    within.extend(setting.seating.twinned().map(|p| format!("{p} in two seats")));
     let requests: usize = setting.requests.iter().map(Vec::len).sum();
     within.push(count(requests as u64, "request", "requests"));
     let faults = faults(environment);
@@ -284,6 +286,21 @@ fn scope<P: synod_model::Process>(setting: &Setting<P>, found: &synod_check::Rep
         (None, false) => format!("not complete beyond depth {}", found.depth),
     };
     format!("{}: {how}, {}", within.join(", "), count(found.states, "state", "states"))
+}
+
+/// Who sits where, besides the processes at their own seats.
+fn twins<P: synod_model::Process>(setting: &Setting<P>) -> Vec<String> {
+    let (n, seating) = (setting.environment.processes as usize, &setting.seating);
+    let twin = |seat: SeatId| {
+        let process = seating.identity(seat);
+        let asked = |seat: SeatId| format!("{:?}", setting.requests[seat.index()]);
+        let (first, second) = (asked(SeatId(process.0)), asked(seat));
+        format!(
+            "{process} is faulty: two honest copies of it, at {process} and p{}, asked {first} and {second}",
+            seat.0
+        )
+    };
+    seating.seats().skip(n).map(twin).collect()
 }
 
 /// The domain of what those who lie may say, where any may.

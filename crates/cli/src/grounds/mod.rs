@@ -10,7 +10,8 @@ use crate::report::{Failure, Report, Trace};
 use crate::watch::Watch;
 use serde_json::{Map, Value};
 use std::time::Duration;
-use synod_kernel::{Diagnostic, Environment, Setting};
+use synod_kernel::{Budget, Diagnostic, Environment, Setting};
+use synod_model::ProcessId;
 use synod_properties::{Algorithm, GroundKind, Property, Scale, Verdict};
 
 /// An algorithm, checked.
@@ -31,6 +32,8 @@ pub struct World {
     pub environment: Environment,
     /// The ways in which that is outside of the algorithm's model.
     pub outside: Vec<Diagnostic>,
+    /// The process that two honest copies play, and how many messages to and from them may be withheld.
+    pub two_seats: Option<(ProcessId, Budget)>,
 }
 
 /// The algorithm's setting in a world.
@@ -45,7 +48,12 @@ fn setting<A: Algorithm>(world: &World) -> Result<Setting<A::Process>, Error> {
         let what = format!("it asks {} processes, there are {}", requests.len(), world.environment.processes);
         return Err(Error::Scale { what, hint: "raise --n".to_owned() });
     }
-    let setting = Setting::new(world.environment.clone(), parameters, requests);
+    let mut setting = Setting::new(world.environment.clone(), parameters, requests);
+    if let Some((process, withheld)) = world.two_seats {
+        setting.seating.add(process);
+        setting.seating.withhold(withheld);
+        setting.requests.push(A::second_seat(&world.scale, process));
+    }
     let lies = if world.environment.failures.lies.any() { A::lies(&world.scale) } else { Vec::new() };
     Ok(setting.with_lies(lies))
 }

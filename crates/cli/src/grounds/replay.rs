@@ -5,8 +5,8 @@ use crate::story;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use synod_check::NO_PANIC;
 use synod_kernel::trace::{self, Broken, Line, Recorder, TraceError};
-use synod_kernel::{Choice, Move, Observed, Setting};
-use synod_model::{Process, ProcessId, ProcessSet};
+use synod_kernel::{Choice, Move, Observed, SeatId, Seating, Setting};
+use synod_model::{Process, ProcessSet};
 use synod_properties::{Algorithm, GroundKind, Monitor, Observation, Scale, Violation};
 
 /// What a replay found.
@@ -43,7 +43,7 @@ pub fn replay<A: Algorithm>(content: &str) -> Result<Replay, TraceError> {
         Some(recorded) if recorded.property == NO_PANIC.id => {
             panics(&replayed.setting, &replayed.lines, recorded).then(|| recorded.clone())
         }
-        recorded => judge(A::monitor(&scale), &replayed.lines, recorded.as_ref()),
+        recorded => judge(A::monitor(&scale), &replayed.setting.seating, &replayed.lines, recorded.as_ref()),
     };
     Ok(Replay {
         scale,
@@ -60,7 +60,7 @@ fn scale_of<A: Algorithm>(setting: &Setting<A::Process>) -> Scale {
     /// More requests than anyone makes of one run.
     const REQUESTS_MAX: u32 = 256;
     let n = setting.environment.processes;
-    let asked = trimmed(setting.requests.clone());
+    let asked = trimmed(setting.requests.iter().take(n as usize).cloned().collect());
     let defects = std::iter::once(None).chain(A::TWINS.iter().map(|twin| Some(twin.name.to_owned())));
     for defect in defects {
         let made = |requests| Scale { n, requests, defect: defect.clone() };
@@ -84,6 +84,7 @@ fn trimmed<T>(mut requests: Vec<Vec<T>>) -> Vec<Vec<T>> {
 /// names.
 fn judge<P: Process, M: Monitor<P::Request, P::Indication>>(
     mut monitor: M,
+    seating: &Seating,
     lines: &[Line<P>],
     recorded: Option<&Broken>,
 ) -> Option<Broken> {
@@ -93,7 +94,8 @@ fn judge<P: Process, M: Monitor<P::Request, P::Indication>>(
         }
     }
     let recorded = recorded?;
-    let stopped: ProcessSet = lines.iter().filter_map(stops).collect();
+    let stopped: ProcessSet =
+        lines.iter().filter_map(stops).map(|seat| seating.identity(seat)).chain(seating.twinned()).collect();
     let mut owed = None;
     monitor.owed(&mut |obligation| {
         if owed.is_none()
@@ -146,11 +148,10 @@ fn observation<Q, I>(observed: &Observed<Q, I>) -> Observation<'_, Q, I> {
     }
 }
 
-/// Who stops for ever in this step, or lies from it on. The seats of these worlds are their processes.
-fn stops<P: Process>(line: &Line<P>) -> Option<ProcessId> {
-    let seat = match line.choice {
+/// Who stops for ever in this step, or lies from it on.
+fn stops<P: Process>(line: &Line<P>) -> Option<SeatId> {
+    match line.choice {
         Choice::Crash { seat, forever: true, .. } | Choice::Corrupt { seat } => Some(seat),
-        _ => line.cut.filter(|cut| cut.forever).and_then(|_| line.choice.handler_seat()),
-    };
-    seat.map(|seat| ProcessId(seat.0))
+        _ => line.cut.filter(|cut| cut.forever).and_then(|_| line.choice.cut_seat()),
+    }
 }

@@ -7,6 +7,7 @@ use crate::watch::Watch;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Instant;
+use synod_check::Unreached;
 use synod_kernel::Environment;
 use synod_properties::{Algorithm, GroundKind, Kind, Property, Verdict};
 use synod_sim::{Campaign, Ended, FaultKind, FaultPlan};
@@ -83,6 +84,7 @@ struct Total {
     faults: BTreeMap<FaultKind, u64>,
     ended: BTreeMap<Ended, u64>,
     undecided: BTreeMap<String, u64>,
+    branches: BTreeMap<String, bool>,
     reached: std::collections::BTreeSet<String>,
     last: Vec<(Property, Verdict)>,
 }
@@ -101,6 +103,9 @@ impl Total {
         sum(&mut self.faults, batch.faults);
         sum(&mut self.ended, batch.ended);
         sum(&mut self.undecided, batch.undecided);
+        for (branch, reached) in batch.branches {
+            *self.branches.entry(branch).or_default() |= reached;
+        }
         self.reached.extend(batch.reached);
         self.last = batch.verdicts;
     }
@@ -178,8 +183,28 @@ impl Total {
             number(&mut report.numbers, "violation_rate_max", bound);
         }
         self.say_what_did_not_strike(report, &world.environment, &options.run.faults);
+        self.say_what_was_covered(report);
         if let Some(&cut) = self.ended.get(&Ended::Steps) {
             report.notes.push(format!("{} ran out of steps", count(cut, "run", "runs")));
+        }
+    }
+
+    /// The marked branches of the algorithm: how many some run took, and which none did, unless a run ended at a violation.
+    fn say_what_was_covered(&self, report: &mut Report) {
+        if self.branches.is_empty() {
+            return;
+        }
+        let never: Vec<_> =
+            self.branches.iter().filter(|(_, taken)| !**taken).map(|(name, _)| name).collect();
+        let (all, taken) = (self.branches.len(), self.branches.len() - never.len());
+        number(&mut report.numbers, "branches", all);
+        number(&mut report.numbers, "branches_taken", taken);
+        report
+            .notes
+            .push(format!("{taken} of {} taken", count(all as u64, "marked branch", "marked branches")));
+        if self.failure.is_none() {
+            let told = never.into_iter().map(|name| Unreached::Branch(name.clone()).to_string());
+            report.unreached = Some(told.collect());
         }
     }
 

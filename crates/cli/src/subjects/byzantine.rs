@@ -64,6 +64,12 @@ macro_rules! broadcasts {
                 VALUES.into_iter().take($stories).flat_map(|m| [$($module::Message::$say(m)),*]).collect()
             }
 
+            /// The sender's second copy broadcasts something else.
+            fn second_seat(scale: &Scale, process: ProcessId) -> Vec<Broadcast<Payload>> {
+                let asked = process == SENDER && scale.requests > 0;
+                asked.then_some(Broadcast(VALUES[1])).into_iter().collect()
+            }
+
             fn monitor(scale: &Scale) -> Self::Monitor {
                 ByzantineBroadcast::$monitor(scale.n, SENDER)
             }

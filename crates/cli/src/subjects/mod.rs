@@ -11,6 +11,7 @@ mod games;
 mod links;
 mod registers;
 mod rounds;
+mod timed;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -33,7 +34,7 @@ pub(crate) fn all() -> Vec<Entry> {
 
 /// What is checked by its constants alone.
 pub(crate) fn checkables() -> Vec<Box<dyn Checkable>> {
-    [rounds::all(), gallery::all(), games::all()].into_iter().flatten().collect()
+    [rounds::all(), timed::all(), gallery::all(), games::all()].into_iter().flatten().collect()
 }
 
 /// The defect that a scale names, as the algorithm's own enum spells it.

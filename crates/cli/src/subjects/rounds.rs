@@ -7,6 +7,7 @@ use std::marker::PhantomData;
 use std::time::Instant;
 use synod_algorithms::consensus::{FloodSet, PhaseKing, flood_set, phase_king};
 use synod_check::rounds::{Between, Faults, InRound, LockStep, Seat, every_input};
+use synod_check::system::System;
 use synod_check::{SystemReport, SystemRun, check_system};
 use synod_cli::Checkable;
 use synod_cli::checkable::{Asked, Constant, Section};
@@ -51,22 +52,22 @@ struct Plan<A: RoundProcess, M> {
     notes: Vec<String>,
 }
 
-fn constant(name: &'static str, is: &'static str, usual: &str, least: u64, most: u64) -> Constant {
+pub(super) fn constant(name: &'static str, is: &'static str, usual: &str, least: u64, most: u64) -> Constant {
     Constant { name, is, usual: usual.to_owned(), least, most }
 }
 
 /// The value of a constant that is the number of something.
-fn number(asked: &Asked, name: &str, usual: u32) -> u32 {
+pub(super) fn number(asked: &Asked, name: &str, usual: u32) -> u32 {
     asked.get(name).and_then(|value| u32::try_from(value).ok()).unwrap_or(usual)
 }
 
-fn twin<D: serde::de::DeserializeOwned>(asked: &Asked) -> Result<Option<D>, Error> {
+pub(super) fn twin<D: serde::de::DeserializeOwned>(asked: &Asked) -> Result<Option<D>, Error> {
     let scale = Scale { defect: asked.defect.clone(), ..Scale::new(0, 0) };
     let hint = "`explain NAME` lists the twins".to_owned();
     defect(&scale).map_err(|what| Error::Constant { what, hint })
 }
 
-fn together(what: String, name: &str) -> Error {
+pub(super) fn together(what: String, name: &str) -> Error {
     Error::Constant { what, hint: format!("`explain {name}` tells its constants") }
 }
 
@@ -239,7 +240,7 @@ impl<T: RoundAlgorithm> Checkable for InRounds<T> {
         }
         report.elapsed = started.elapsed();
         report.interrupted = watch.interrupted();
-        total.describe(&mut report, &world, options);
+        total.describe(&mut report, (&world, ["round", "rounds"]), options);
         if report.failures.is_empty() && total.stopped.is_none() && total.states <= COUNTED_MAX {
             report.unreached = unreached(&worlds);
         }
@@ -262,24 +263,20 @@ where
 
 /// What all worlds came to.
 #[derive(Default)]
-struct Total {
+pub(super) struct Total {
     initial: u64,
-    states: u64,
+    pub(super) states: u64,
     generated: u64,
     depth: u32,
     memory: u64,
     store: synod_check::Store,
-    stopped: Option<String>,
+    pub(super) stopped: Option<String>,
     refuted_in: Option<usize>,
     shortest: bool,
 }
 
 impl Total {
-    fn add<A, M>(&mut self, found: &SystemReport<LockStep<A, M>>)
-    where
-        A: RoundProcess,
-        M: Monitor<A::Request, A::Indication>,
-    {
+    pub(super) fn add<S: System>(&mut self, found: &SystemReport<S>) {
         self.initial += found.initial;
         self.states += found.states;
         self.generated += found.generated;
@@ -291,11 +288,17 @@ impl Total {
         self.shortest = found.shortest;
     }
 
-    fn describe(&self, report: &mut Report, world: &str, options: &Options) {
+    /// `step` and `steps` are words for a step.
+    pub(super) fn describe(
+        &self,
+        report: &mut Report,
+        (world, [step, steps]): (&str, [&str; 2]),
+        options: &Options,
+    ) {
         let how = match (&self.stopped, self.refuted_in) {
-            (_, Some(rounds)) => format!("refuted in {}", count(rounds as u64, "round", "rounds")),
-            (None, None) => format!("complete in {}", count(self.depth.into(), "round", "rounds")),
-            (Some(_), None) => format!("not complete beyond round {}", self.depth),
+            (_, Some(taken)) => format!("refuted in {}", count(taken as u64, step, steps)),
+            (None, None) => format!("complete in {}", count(self.depth.into(), step, steps)),
+            (Some(_), None) => format!("not complete beyond {step} {}", self.depth),
         };
         report.scope = format!("{world}: {how}, {}", count(self.states, "state", "states"));
         report.known = known(self.store, self.states, self.memory);
@@ -313,8 +316,8 @@ impl Total {
         let shortest = self.refuted_in.map(|_| self.shortest);
         tell_order(report, options, self.stopped.is_none(), shortest);
         report.notes.extend(self.stopped.iter().filter(|_| self.refuted_in.is_none()).cloned());
-        if options.depth_max.is_some() {
-            report.notes.push("a step is a round".to_owned());
+        if options.depth_max.is_some() && step != "step" {
+            report.notes.push(format!("a step is a {step}"));
         }
     }
 }

@@ -169,7 +169,7 @@ fn a_crash_inside_a_handler_lets_what_came_before_it_happen() {
         e.failures.restarts = Budget::AtMost(1);
         let setting = setting(e, &[&[&[Act::Send(1, 1), Act::Store(2), Act::Say(3)]]]);
         let mut run = Run::started(&setting);
-        let cut = Some(Cut { before: 2, forever: false });
+        let cut = Some(Cut::before(2, false));
         let line = run.0.step(None, Move { choice: ask(0), draws: vec![], cut }).unwrap();
         assert_eq!((sent(&line), told(&line)), (vec![(1, 1)], vec![]));
         assert_eq!(run.0.world().seats[0].status(), Status::Down);
@@ -181,7 +181,7 @@ fn a_crash_inside_a_handler_lets_what_came_before_it_happen() {
 
 #[test]
 fn no_crash_inside_a_handler_that_does_not_run_or_may_not_fail() {
-    let cut = |forever| Some(Cut { before: 0, forever });
+    let cut = |forever| Some(Cut::before(0, forever));
     let refused = |e: Environment, choice: PuppetChoice, cut| {
         let setting = setting(e, &[&[&[Act::Say(1)]], &[&[Act::Send(0, 1)]]]);
         let mut run = Run::started(&setting);
@@ -193,7 +193,81 @@ fn no_crash_inside_a_handler_that_does_not_run_or_may_not_fail() {
     assert!(!refused(able.clone(), ask(0), cut(false)));
     assert!(refused(able.clone(), ask(0), cut(true)), "nobody stops for ever here");
     assert!(refused(quiet(2), ask(0), cut(false)), "no budget");
-    assert!(refused(able.clone(), ask(0), Some(Cut { before: 2, forever: false })), "it has one effect");
+    assert!(refused(able.clone(), ask(0), Some(Cut::before(2, false))), "it has one effect");
     able.failures.among = Some(synod_model::Group::new(1, 1));
     assert!(refused(able, ask(0), cut(false)), "it is not one of those that may fail");
+}
+
+/// Tells before, between and behind two sends of one write, then asks for another write.
+fn half_told() -> (Environment, &'static [Act], &'static [Act]) {
+    let mut e = deferred(2);
+    e.failures.restarts = Budget::AtMost(1);
+    e.storage.torn_writes = Budget::AtMost(1);
+    let first: &[Act] = &[Act::Store(1), Act::Say(2), Act::Send(1, 3), Act::Say(4)];
+    (e, first, &[Act::Store(5), Act::Say(6)])
+}
+
+#[test]
+fn a_crash_may_cut_short_what_a_durable_write_releases() {
+    let (e, first, second) = half_told();
+    let setting = setting(e, &[&[first, second]]);
+    let release = |cut: Option<Cut>| {
+        let mut run = Run::started(&setting);
+        run.take_all([ask(0), ask(0)]);
+        let line = run.0.step(None, Move { choice: sync(0), draws: vec![], cut }).expect("it may happen");
+        (run, line)
+    };
+    let mut run = Run::started(&setting);
+    run.take_all([ask(0), ask(0)]);
+    let places: Vec<_> = run.0.world().seats[0].release_cuts().collect();
+    assert_eq!(places, [2], "before an indication, once something else has left");
+    let rep = synod_kernel::InPlace::new(&setting, synod_kernel::Script::default());
+    let cuts = run.0.world().release_cuts((&setting).into(), &rep, seat(0));
+    let all = [(0, false), (0, true), (1, false)];
+    assert_eq!(cuts, all.map(|(kept, torn)| Cut { before: 2, forever: false, kept, torn }), "{cuts:?}");
+    for cut in cuts {
+        let (mut run, line) = release(Some(cut));
+        assert_eq!((told(&line), sent(&line)), (vec![Told::Said(2)], vec![(1, 3)]), "the rest never left");
+        assert_eq!(run.0.world().seats[0].status(), Status::Down);
+        assert_eq!(run.0.world().rest.budgets.restarts, Budget::NONE);
+        assert_eq!(run.0.world().rest.budgets.torn_writes, Budget::AtMost(u32::from(!cut.torn)));
+        let mut disk = vec![1];
+        disk.extend((cut.kept == 1).then_some(5));
+        disk.extend(cut.torn.then_some(TORN));
+        assert_eq!(run.disk(0), disk, "{cut:?}");
+        run.take(recover(0));
+    }
+    assert_eq!(told(&release(None).1), [Told::Said(2), Told::Said(4)]);
+}
+
+#[test]
+fn no_crash_inside_a_release_beyond_what_leaves_what_is_pending_or_what_may_fail() {
+    let (able, first, second) = half_told();
+    let refused = |e: &Environment, asked: usize, cut| {
+        let setting = setting(e.clone(), &[&[first, second]]);
+        let mut run = Run::started(&setting);
+        run.take_all(vec![ask(0); asked]);
+        run.0.step(None, Move { choice: sync(0), draws: vec![], cut: Some(cut) }).is_none()
+    };
+    let cut = Cut::before(2, false);
+    assert!(!refused(&able, 2, cut));
+    assert!(
+        !refused(&able, 2, Cut::before(3, false)),
+        "behind the last it is a crash of its own, that a cluster may have"
+    );
+    assert!(refused(&able, 2, Cut::before(4, false)), "three effects leave");
+    assert!(refused(&able, 0, cut), "nothing is pending");
+    assert!(refused(&able, 2, Cut::before(2, true)), "nobody stops for ever here");
+    assert!(refused(&able, 1, Cut { kept: 1, ..cut }), "no other write is pending");
+    assert!(refused(&able, 1, Cut { torn: true, ..cut }), "nor torn");
+    let in_handler = Some(Cut { kept: 1, ..Cut::before(1, false) });
+    let setting = setting(able.clone(), &[&[first, second]]);
+    let mut run = Run::started(&setting);
+    run.take(ask(0));
+    assert!(run.0.step(None, Move { choice: ask(0), draws: vec![], cut: in_handler }).is_none());
+    let mut spared = able.clone();
+    spared.failures.among = Some(synod_model::Group::new(1, 1));
+    assert!(refused(&spared, 2, cut), "it is not one of those that may fail");
+    let quiet = deferred(2);
+    assert!(refused(&quiet, 2, cut), "no budget");
 }

@@ -225,9 +225,11 @@ fn a_step_with_other_consequences_is_shown_beside_them() {
 fn no_edit_of_a_step_makes_replay_panic() {
     let trace = a_trace();
     let count = trace.lines().count();
-    let edits: [fn(&mut Value); 9] = [
+    let edits: [fn(&mut Value); 11] = [
         |line| line["cut"] = json!({"before": 0, "forever": false}),
         |line| line["cut"] = json!({"before": 4_000_000, "forever": true}),
+        |line| line["cut"] = json!({"before": 1, "forever": false, "kept": 4_000_000_000_u32}),
+        |line| line["cut"] = json!({"before": 1, "forever": false, "torn": true}),
         |line| line["draws"] = json!([9, 9, 9]),
         |line| line["draws"] = json!([4_294_967_295_u32]),
         |line| line["enabled"] = json!(0),

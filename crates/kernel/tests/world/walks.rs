@@ -53,8 +53,19 @@ fn random_move(recorder: &Recorder<'_, Puppet>, random: &mut Random) -> Option<M
     let asks =
         matches!(choice, Choice::Request { seat } if recorder.world().seats[seat.index()].local().is_some());
     let may = asks && recorder.world().rest.budgets.restarts.any() && random.chance(200_000);
-    let cut = may.then(|| Cut { before: random.below(2) as u32, forever: false });
+    let cut = may.then(|| Cut::before(random.below(2) as u32, false));
+    let cut = cut.or_else(|| cut_release(recorder, &choice, random));
     Some(Move { choice, draws, cut })
+}
+
+/// Now and then a crash where a write has become durable, and something that waited for it has left.
+fn cut_release(recorder: &Recorder<'_, Puppet>, choice: &PuppetChoice, random: &mut Random) -> Option<Cut> {
+    let Choice::Sync { seat } = *choice else { return None };
+    let at = &recorder.world().seats[seat.index()];
+    let before = at.release_cuts().next()?;
+    let may = recorder.world().rest.budgets.restarts.any() && random.chance(500_000);
+    let kept = random.below(at.stores_pending() as u64) as u32;
+    may.then_some(Cut { before, forever: false, kept, torn: false })
 }
 
 fn shrank(before: &Budgets, after: &Budgets) -> bool {
@@ -113,13 +124,15 @@ fn every_kind_of_choice_occurs_in_walks() {
             let value = serde_json::to_value(&line.choice).unwrap();
             let kind = value.as_object().and_then(|o| o.keys().next().cloned());
             kinds.insert(kind.or_else(|| value.as_str().map(str::to_owned)).unwrap());
-            kinds.extend(line.cut.map(|_| "cut".to_owned()));
+            let released = matches!(line.choice, Choice::Sync { .. });
+            kinds.extend(line.cut.map(|_| if released { "cut release" } else { "cut" }.to_owned()));
             kinds.extend(line.draws.iter().any(|&d| d > 0).then(|| "draw".to_owned()));
         }
     }
     let expected = [
         "crash",
         "cut",
+        "cut release",
         "deliver",
         "draw",
         "duplicate",

@@ -43,6 +43,9 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
             self.lift_ambushes();
             return None;
         }
+        if let Choice::Sync { seat } = *choice {
+            return self.spring_in_release(seat);
+        }
         let seat = choice.handler_seat()?;
         let ambush = self.in_handler[seat.index()]?;
         let forever = ambush.recover_after.is_none();
@@ -57,7 +60,22 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
         }?;
         self.in_handler[seat.index()] = None;
         self.ambushes -= 1;
-        Some((Cut { before, forever }, ambush))
+        Some((Cut::before(before, forever), ambush))
+    }
+
+    /// Whether a crash by chance comes while what waited for a write is released, and where.
+    fn spring_in_release(&mut self, seat: SeatId) -> Option<(Cut, Ambush)> {
+        let ambush = self.in_handler[seat.index()].filter(|ambush| ambush.before.is_none())?;
+        let forever = ambush.recover_after.is_none();
+        let mut cuts = self.world.release_cuts(self.setting.into(), &self.rep, seat);
+        cuts.retain(|cut| cut.forever == forever && !cut.torn);
+        if cuts.is_empty() || !self.may_crash(seat, forever) || self.ground.random.below(4) == 0 {
+            return None;
+        }
+        let cut = cuts[self.ground.random.below(cuts.len() as u64) as usize];
+        self.in_handler[seat.index()] = None;
+        self.ambushes -= 1;
+        Some((cut, ambush))
     }
 
     /// A place to crash in a handler with these effects: mostly where it makes a difference; often after one that sends,

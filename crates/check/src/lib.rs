@@ -51,7 +51,6 @@ mod worlds;
 
 pub use actions::{ActionCount, count_actions};
 pub use coverage::Unreached;
-pub use partial_order::no_partial_order;
 pub use plain::{SystemReport, SystemRun, check_system};
 pub use report::{
     Control, Counterexample, DETERMINISM, Engine, Measure, NO_PANIC, Options, Order, Progress, Report,
@@ -94,13 +93,19 @@ where
             if options.forget {
                 maker.begin_to_forget(&mut space);
             }
+            if options.partial_order {
+                maker.begin_to_look_ahead(&mut space);
+            }
             loop {
                 let start = maker.start(&mut space);
                 let mut fill = |space: &mut tabulate::Tabulated, state: &[u32]| maker.fill(space, state);
                 let mut found = tabulate::explore(space, start, &mut fill, options, progress);
                 // what is broken is broken, but not by a shortest run, where a message was late that need not be
                 let limited = matches!(found.ended, Some(search::Ended::Limit(_)));
-                if limited || !maker.assumes_anew(&mut found.space) {
+                let anew = !limited
+                    && (maker.assumes_anew(&mut found.space)
+                        || (found.ended.is_none() && maker.finds_circles(&mut found.space)));
+                if !anew {
                     let for_ever = worlds::judge_for_ever(&mut found, &maker, setting, options);
                     return worlds::report(found, &maker, for_ever, options);
                 }

@@ -145,9 +145,9 @@ pub struct Options {
     /// is refused. Of a world of processes those permutations of its processes are taken that its setting does not tell
     /// apart; that nothing else does is shown while it is explored, and refused ([`SYMMETRY`]) where it is not so.
     pub symmetry: bool,
-    /// Whether steps are left out that a reduction by partial order shows to be needless, in worlds of processes on FIFO
-    /// links without faults: where nobody else can send to a process anything that comes before what is in its queues,
-    /// and nothing that it does next is observed, it alone moves. Nothing is judged of what happens for ever.
+    /// Whether steps are left out that a reduction by partial order shows to be needless, in worlds of processes: where it
+    /// makes no difference to some steps what others do before them, they alone are taken. Nothing is judged of what
+    /// happens for ever.
     pub partial_order: bool,
     /// Whether messages that their receivers will never heed are forgotten, in worlds of processes whose links keep a message
     /// until it is taken and no order among them: states that differ in those alone are one.

@@ -17,7 +17,7 @@ use crate::fingerprint::Print;
 use crate::parallel::Threads;
 use crate::report::{Control, Options, Order, Progress};
 use crate::space::{Edge, Missing, Packed, Rows, Run, Space, Start, StateOf};
-use crate::visited::Recent;
+use crate::visited::{Prints, Recent};
 use chunk::{Chunk, PartOf, look_up_exact, look_up_prints};
 use frontier::Frontier;
 pub(crate) use kept::Steps;
@@ -181,6 +181,8 @@ struct Search<'a, S: Space> {
     sum: u64,
     /// The states at which tables lacked an entry, breadth-first.
     filled: Vec<u32>,
+    /// What was expanded, or is about to be, under a reduction by partial order.
+    closed: Prints<u64>,
     /// Working space of some segments, for the next.
     chunks: Vec<Chunk<S>>,
     /// By thread: what it found of late.
@@ -304,6 +306,7 @@ fn explore<S: Space>(
         elsewhere: 0,
         sum: 0,
         filled: Vec::new(),
+        closed: Prints::new(),
         chunks: Vec::new(),
         recent: (0..options.threads.max(1)).map(|_| Recent::new()).collect(),
     };
@@ -436,7 +439,7 @@ impl<S: Space> Search<'_, S> {
     fn expand_segments(&mut self, wave: &mut Wave<S::Rows>) -> Result<(), Ended> {
         /// How many are expanded before it rests.
         const SEGMENTS: usize = 16;
-        // a reduction looks at what was seen before: always after the same states
+        // a reduction looks at what was expanded before: always after the same states
         let abreast = if self.threads.is_some() || self.options.partial_order { SEGMENTS } else { 1 };
         let mut chunks = std::mem::take(&mut self.chunks);
         chunks.resize_with(abreast, Chunk::default);
@@ -449,6 +452,9 @@ impl<S: Space> Search<'_, S> {
                 chunks[count].take(wave.number, packed);
                 wave.number += states;
                 count += 1;
+            }
+            if self.options.partial_order {
+                chunks[..count].iter_mut().for_each(|chunk| chunk.close(&self.space, &mut self.closed));
             }
             self.expand_and_build(&mut chunks[..count], &mut wave.next)?;
         }
@@ -535,10 +541,10 @@ impl<S: Space> Search<'_, S> {
     fn expand_known(&mut self, chunks: &mut [Chunk<S>]) {
         let Some(threads) = self.threads.as_ref().filter(|_| chunks.len() > 1) else { return };
         let part_of = self.visited.part_of(threads.count());
-        let visited = self.options.partial_order.then_some(&self.visited);
+        let closed = self.options.partial_order.then_some(&self.closed);
         let space = &self.space;
         threads.each(chunks, &mut self.recent, |chunk, recent| {
-            chunk.expand_known(space, visited, recent, part_of);
+            chunk.expand_known(space, closed, recent, part_of);
         });
     }
 
@@ -582,8 +588,8 @@ impl<S: Space> Search<'_, S> {
     }
 
     fn expand_one(&mut self, chunk: &mut Chunk<S>, recent: bool) -> Result<(), Missing> {
-        let visited = self.options.partial_order.then_some(&self.visited);
-        chunk.expand_one(&self.space, visited, recent.then_some(&mut self.recent[0]))
+        let closed = self.options.partial_order.then_some(&self.closed);
+        chunk.expand_one(&self.space, closed, recent.then_some(&mut self.recent[0]))
     }
 
     /// Finds out which candidates are new.
@@ -645,7 +651,11 @@ impl<S: Space> Search<'_, S> {
 
     /// Bytes in use.
     fn weigh(&mut self, frontier: u64) -> u64 {
-        let now = self.visited.memory() + self.parents.memory() + self.space.memory() + frontier;
+        let now = self.visited.memory()
+            + self.parents.memory()
+            + self.space.memory()
+            + frontier
+            + self.closed.memory();
         self.memory = self.memory.max(now);
         now
     }

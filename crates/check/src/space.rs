@@ -259,15 +259,15 @@ pub(crate) trait Space: Sync {
     /// Calls `each` with every step out of a state, in an order that depends on the state alone. Where a table lacks an
     /// entry, what was told until then is void.
     fn expand(&self, state: &StateOf<Self>, each: &mut impl FnMut(Edge<Self::Step>)) -> Result<(), Missing>;
-    /// As [`Space::expand`], leaving out steps that a reduction by partial order shows to be needless; `is_seen` tells
-    /// whether a state was seen before.
+    /// As [`Space::expand`], leaving out steps that a reduction by partial order shows to be needless; `is_closed`
+    /// tells whether a state was expanded before, or may be with this one.
     fn expand_reduced(
         &self,
         state: &StateOf<Self>,
-        is_seen: &dyn Fn(Print) -> bool,
+        is_closed: &dyn Fn(Print) -> bool,
         each: &mut impl FnMut(Edge<Self::Step>),
     ) -> Result<(), Missing> {
-        let _ = is_seen;
+        let _ = is_closed;
         self.expand(state, each)
     }
     /// Adds the state to which `step` leads from `from`, the one with this fingerprint.

@@ -6,6 +6,7 @@
 //! requests made) and on the event alone; for the loss of a message also on whether its sender is down. So the table's
 //! key is these, and its entries are made by the kernel's `enabled` and `step`, never otherwise.
 
+mod ahead;
 mod change;
 mod flight;
 mod folded;
@@ -19,11 +20,14 @@ mod tables;
 
 use crate::fingerprint::{Print, print_of};
 use crate::intern::{Interner, Tree};
-use crate::partial_order::no_partial_order;
+use crate::partial_order::queues_alone;
 use crate::report::{Control, Options, Progress};
 use crate::search::{Found, search};
 use crate::space::{Edge, Exact, HEAD, Missing, Space, Start, Words};
 use crate::table::Table;
+use ahead::Ahead;
+#[cfg(test)]
+pub(crate) use ahead::{Part, WITHOUT};
 use change::{Bits, Called, Change, NONE, Told};
 use flight::Envelopes;
 pub(crate) use folded::Folded;
@@ -73,7 +77,7 @@ pub(crate) struct Tabulated {
     keeping: Keeping,
     /// Whether losing a message may depend on its sender's being down.
     may_crash: bool,
-    /// By seat, where a reduction by partial order is possible: the other seats that may ever send to it.
+    /// By seat, where what comes next is a matter of queues alone: the other seats that may ever send to it.
     senders: Option<Vec<Vec<u16>>>,
     /// By state of a seat: whether messages that it sent may be lost.
     down: Vec<bool>,
@@ -108,6 +112,8 @@ pub(crate) struct Tabulated {
     values: u64,
     /// The messages that are dead, where such are forgotten.
     forgotten: Option<Forgotten>,
+    /// What is known for a reduction by partial order, where one is asked for.
+    ahead: Option<Ahead>,
 }
 
 /// From here on, what the table of judgements holds is a failure.
@@ -155,6 +161,7 @@ impl Tabulated {
             judged: Table::new(),
             values: 0,
             forgotten: None,
+            ahead: None,
         }
     }
 
@@ -367,9 +374,9 @@ impl Tabulated {
     }
 }
 
-/// By seat: the other seats that may ever send to it; none where no reduction by partial order is possible.
+/// By seat: the other seats that may ever send to it; none where what comes next is not a matter of queues alone.
 fn senders<P: Process>(setting: &Setting<P>) -> Option<Vec<Vec<u16>>> {
-    let possible = no_partial_order(&setting.environment).is_none() && !setting.seating.withheld().any();
+    let possible = queues_alone(&setting.environment) && !setting.seating.withheld().any();
     let seating = &setting.seating;
     let sends = |from: SeatId, to: SeatId| {
         let mut reaches = false;
@@ -424,13 +431,15 @@ impl Space for Tabulated {
     fn expand_reduced(
         &self,
         words: &[u32],
-        is_seen: &dyn Fn(Print) -> bool,
+        is_closed: &dyn Fn(Print) -> bool,
         each: &mut impl FnMut(Edge<Taken>),
     ) -> Result<(), Missing> {
-        match &self.senders {
-            None => self.expand_but(words, None, each),
-            Some(senders) => self.expand_but(words, self.alone(words, senders, is_seen)?, each),
+        if let Some(senders) = &self.senders
+            && let Some(seat) = self.alone(words, senders, is_closed)?
+        {
+            return self.expand_but(words, Some(seat), each);
         }
+        self.expand_sufficient(words, is_closed, each)
     }
 
     #[inline]
@@ -569,13 +578,13 @@ impl Tabulated {
 
     /// A seat that may move alone, if there is one (a persistent set; Godefroid 1996): each other seat that may ever send
     /// to it has a message in its queue there, so whatever the others do, these moves stay what they are and no further one
-    /// comes up before them; none of them is observed; and all lead to states that were not seen, so that no other step is
-    /// put off for ever.
+    /// comes up before them; none of them is observed; and all lead to states that were not expanded, so that no other step
+    /// is put off for ever.
     fn alone(
         &self,
         words: &[u32],
         senders: &[Vec<u16>],
-        is_seen: &dyn Fn(Print) -> bool,
+        is_closed: &dyn Fn(Print) -> bool,
     ) -> Result<Option<u32>, Missing> {
         let rest = words[HEAD + self.seats];
         for (seat, senders) in senders.iter().enumerate() {
@@ -601,7 +610,7 @@ impl Tabulated {
                 let told = &self.told[change as usize];
                 fit &= told.observed == 0 && self.changes[change as usize].rest == NONE;
                 self.tell(words, change, &mut |edge| {
-                    fit &= matches!(edge, Edge::To { print, .. } if !is_seen(print));
+                    fit &= matches!(edge, Edge::To { print, .. } if !is_closed(print));
                 })?;
             }
             if fit && moves > 0 {

@@ -2,7 +2,7 @@
 
 use crate::reference::Reference;
 use crate::space::{Edge, Space};
-use crate::{Control, Engine, Measure, Options, Order, Report, check};
+use crate::{Control, Engine, Measure, Options, Order, Report, Store, check};
 use std::collections::BTreeSet;
 use synod_kernel::{Budget, Durability, Environment, Setting};
 use synod_model::failure::FailureKind;
@@ -10,6 +10,7 @@ use synod_model::oracle::OracleKind;
 use synod_model::prelude::*;
 use synod_properties::{Monitor, Obligation, Observation, Property, Verdict, Violation};
 
+mod reduced;
 mod refines;
 
 /// Stores every number that it is told, then answers with the sum so far; the asker indicates the answers.

@@ -1,7 +1,7 @@
 //! The work on a chunk of states: expand all, look up all successors, build the new ones.
 
 use super::frontier::segments;
-use super::kept::{Steps, Visited};
+use super::kept::Steps;
 use crate::fingerprint::Print;
 use crate::older::Older;
 use crate::parallel::{Threads, job};
@@ -145,23 +145,31 @@ impl<S: Space> Chunk<S> {
         }
     }
 
+    /// Takes note of its states as such that are expanded.
+    pub(super) fn close(&mut self, space: &S, closed: &mut Prints<u64>) {
+        self.unpack();
+        (0..self.rows.len()).for_each(|at| {
+            closed.insert(space.print(self.rows.at(at)));
+        });
+    }
+
     pub(super) fn is_stopped(&self) -> bool {
         self.broken.is_some() || self.ended.is_some()
     }
 
     /// Expands the states from `next` on for which the tables suffice, up to one at which something is broken.
     ///
-    /// With `visited`, steps that a reduction by partial order shows to be needless are left out.
+    /// With `closed`, steps that a reduction by partial order shows to be needless are left out.
     pub(super) fn expand_known(
         &mut self,
         space: &S,
-        visited: Option<&Visited<S>>,
+        closed: Option<&Prints<u64>>,
         recent: &mut Recent,
         part: Option<PartOf>,
     ) {
         self.unpack();
         while self.next < self.rows.len() && !self.is_stopped() {
-            if self.expand_one(space, visited, part.is_some().then_some(&mut *recent)).is_err() {
+            if self.expand_one(space, closed, part.is_some().then_some(&mut *recent)).is_err() {
                 self.blocked.push(self.next as u32);
             }
             self.next += 1;
@@ -193,7 +201,7 @@ impl<S: Space> Chunk<S> {
     pub(super) fn expand_one(
         &mut self,
         space: &S,
-        visited: Option<&Visited<S>>,
+        closed: Option<&Prints<u64>>,
         recent: Option<&mut Recent>,
     ) -> Result<(), Missing> {
         let (row, before) = (self.next, self.candidates.len());
@@ -219,9 +227,9 @@ impl<S: Space> Chunk<S> {
             place += 1;
             generated += 1;
         };
-        let found = match visited {
+        let found = match closed {
             None => space.expand(state, &mut see),
-            Some(visited) => space.expand_reduced(state, &|print| visited.has(print), &mut see),
+            Some(closed) => space.expand_reduced(state, &|print| closed.has(print), &mut see),
         };
         if let Err(missing) = found {
             self.candidates.truncate(before);

@@ -7,6 +7,7 @@ use super::{Ended, Search};
 use crate::fingerprint::{Print, Printer};
 use crate::report::Measure;
 use crate::space::{Missing, Rows, Run, Space, StateOf};
+use crate::visited::Prints;
 use hashbrown::HashMap;
 use std::hash::BuildHasherDefault;
 use synod_kernel::Random;
@@ -24,8 +25,8 @@ pub(super) struct Dive<S: Space> {
     depths: Option<Depths>,
     /// Puts the steps out of each state in an order of its own.
     shuffle: Option<Random>,
-    /// Whether a reduction by partial order is asked for.
-    reduces: bool,
+    /// What was expanded, where a reduction by partial order is asked for.
+    closed: Option<Prints<u64>>,
     /// The state that is being expanded, alone; its number and its depth, until that is done.
     chunk: Chunk<S>,
     open: Option<(u32, u32)>,
@@ -79,7 +80,7 @@ impl<S: Space> Dive<S> {
             bound,
             depths: None,
             shuffle: None,
-            reduces: false,
+            closed: None,
             chunk: Chunk::default(),
             open: None,
             built: S::Rows::default(),
@@ -102,7 +103,7 @@ impl<S: Space> Dive<S> {
 
     /// Leaves out what a reduction by partial order shows to be needless, where that is asked for.
     pub(super) fn reducing(mut self, reduces: bool) -> Self {
-        self.reduces = reduces;
+        self.closed = reduces.then(Prints::new);
         self
     }
 
@@ -129,9 +130,12 @@ impl<S: Space> Dive<S> {
     ) -> Result<Stepped, Missing> {
         if self.open.is_none() {
             self.open_next();
+            if let Some(closed) = self.closed.as_mut().filter(|_| self.open.is_some()) {
+                self.chunk.close(space, closed);
+            }
         }
         let Some((number, depth)) = self.open else { return Ok(Stepped::Empty) };
-        self.chunk.expand_one(space, self.reduces.then_some(&*visited), None)?;
+        self.chunk.expand_one(space, self.closed.as_ref(), None)?;
         self.open = None;
         self.count();
         let mut candidates = std::mem::take(&mut self.chunk.candidates);
@@ -211,7 +215,7 @@ impl<S: Space> Dive<S> {
         /// What a place of the table of depths takes.
         const PLACE: usize = size_of::<(Print, u32)>() + 1;
         let depths = self.depths.as_ref().map_or(0, |depths| depths.capacity() * PLACE);
-        self.agenda.memory() + depths as u64
+        self.agenda.memory() + depths as u64 + self.closed.as_ref().map_or(0, Prints::memory)
     }
 }
 
@@ -312,6 +316,9 @@ impl<S: Space> Search<'_, S> {
             let mut run = Run { start: self.roots.places[root], places: Vec::new() };
             for depth in 0..length {
                 chunk.open(0).add(here.at(0));
+                if self.options.partial_order {
+                    chunk.close(&self.space, &mut self.closed);
+                }
                 let broken = self.expand_chunks(std::slice::from_mut(&mut chunk), false);
                 self.count(&chunk);
                 if let Some((_, place, violation)) = broken {

@@ -53,15 +53,6 @@ impl<S: Space> Visited<S> {
         }
     }
 
-    /// Whether a state with this fingerprint was seen. Where states are kept in full, any may have been.
-    pub(super) fn has(&self, print: Print) -> bool {
-        match self {
-            Self::Short(prints) => prints.has(print),
-            Self::Long(prints) => prints.has(print),
-            Self::Exact(..) => true,
-        }
-    }
-
     /// Whether a state with this fingerprint was seen, be it on disk.
     pub(super) fn has_seen(&self, print: Print) -> io::Result<bool> {
         match self {

@@ -1,5 +1,6 @@
 //! How the entries of the tables are made: by the kernel's `enabled` and `step`, from the values that the numbers stand for.
 
+use super::ahead::Local;
 use super::change::{Called, Change, Entry, NONE, Told, Whose, whose};
 use super::flight::{Envelope, Flying, Landing};
 use super::forgetting::Assumptions;
@@ -36,6 +37,8 @@ pub(crate) struct Maker<'a, P: Process, M> {
     faults: Faults,
     /// What the messages that are forgotten rest on, where such are.
     pub(super) assumptions: Option<Assumptions>,
+    /// What a reduction by partial order rests on.
+    pub(super) local: Local,
 }
 
 /// Empty tables, and what makes their entries.
@@ -60,6 +63,7 @@ pub(crate) fn tables<'a, P: Process, M: Monitor<P::Request, P::Indication>>(
         tested: Tested::new(properties.clone()),
         faults: Faults::default(),
         assumptions: None,
+        local: Local::default(),
     };
     (maker, Tabulated::new(setting, properties))
 }
@@ -114,6 +118,12 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Maker<'_, P, M> {
 
     /// Makes all entries that the expansion of a state needs.
     pub(crate) fn fill(&mut self, space: &mut Tabulated, words: &[u32]) {
+        self.fill_one(space, words);
+        self.fill_ahead(space, words);
+    }
+
+    /// Makes all entries that it takes to tell the steps out of a state.
+    pub(super) fn fill_one(&mut self, space: &mut Tabulated, words: &[u32]) {
         let (rest, monitor) = (words[HEAD + space.seats], words[HEAD + space.seats + 1]);
         let world = space.world(words);
         for seat in 0..space.seats {
@@ -368,6 +378,7 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Maker<'_, P, M> {
             assert!(changed.next().is_none(), "a step changes one seat");
             (change.seat, change.after) = (seat as u32, after.seats[seat]);
             self.note_step(space, seat, (before.seats[seat], change.after));
+            self.note_local(space, seat, (before.seats[seat], change.after));
             let (new, old) = (self.seat_part(seat, change.after), self.seat_part(seat, before.seats[seat]));
             told.delta = told.delta.wrapping_add(new).wrapping_sub(old);
             if let Budget::AtMost(max) = self.tables.setting.environment.measure {

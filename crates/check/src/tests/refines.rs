@@ -544,3 +544,53 @@ fn a_split_does_what_a_cut_of_some_of_its_links_does() {
         assert_eq!(beyond(&ring, &splits).is_some(), fifo, "it lies in no split");
     }
 }
+
+/// A goal for each of a few classes of histories: no history is in the class of one that goes on from it for long.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Classes(History);
+
+const CLASSES: [Property; 6] = [
+    Property::reachable("0", "class 0"),
+    Property::reachable("1", "class 1"),
+    Property::reachable("2", "class 2"),
+    Property::reachable("3", "class 3"),
+    Property::reachable("4", "class 4"),
+    Property::reachable("5", "class 5"),
+];
+
+impl Monitor<Vec<Act>, Told> for Classes {
+    fn properties(&self) -> Vec<Property> {
+        CLASSES.to_vec()
+    }
+    fn observe(&mut self, observation: &Observation<'_, Vec<Act>, Told>) -> Result<(), Violation> {
+        self.0.observe(observation)
+    }
+    fn owed(&self, _: &mut impl FnMut(Obligation)) {}
+    fn reached(&self, reach: &mut impl FnMut(&'static str)) {
+        let class = crate::fingerprint::print_of(&self.0) % CLASSES.len() as u128;
+        reach(CLASSES[class as usize].id);
+    }
+}
+
+#[test]
+fn a_reduction_by_partial_order_reaches_the_same_goals_in_every_environment() {
+    for (axis, (name, _)) in axes().into_iter().enumerate() {
+        let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[axis as u8; 32]);
+        let mut runner =
+            TestRunner::new_with_rng(Config { failure_persistence: None, ..Config::default() }, rng);
+        for _ in 0..6 {
+            let (which, environment, _) = pairs(axis).new_tree(&mut runner).expect("a pair").current();
+            let setting = world(which, environment);
+            let of = |partial_order| {
+                let options = Options { partial_order, ..Options::default() };
+                let measure = |probe: &Probe| u64::from(probe.heard);
+                let report =
+                    check(&setting, &Classes::default(), measure, &options, &mut |_| Control::Continue);
+                (report.counterexample.is_some(), report.verdicts, report.states)
+            };
+            let (whole, reduced) = (of(false), of(true));
+            assert_eq!((reduced.0, &reduced.1), (whole.0, &whole.1), "{name}, world {which}");
+            assert!(reduced.2 <= whole.2, "{name}, world {which}");
+        }
+    }
+}

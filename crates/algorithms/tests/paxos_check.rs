@@ -46,6 +46,31 @@ fn practical(n: u32, stops: u32, restarts: u32, rounds: u32) -> Environment {
     environment::<<Led as Process>::Model>(n, stops, restarts, rounds)
 }
 
+/// Modulo the renumbering of its ballots' rounds: whatever they grow to.
+fn renumbered(defect: Option<Defect>, (n, stops, restarts): (u32, u32, u32), outputs: u32, proposals: &str) -> (Setting<Led>, Report<Led>) {
+    let mut environment = practical(n, stops, restarts, 0);
+    environment.measure = Budget::Unlimited;
+    let granted = <TimingOf<Led> as TimingModel>::ORACLES.iter().collect();
+    environment.oracles = Oracles { granted, outputs: Budget::AtMost(outputs) };
+    let monitor = Consensus::new(Group::first(environment.processes));
+    let parameters = PaxosParameters { defect, ..PaxosParameters::default() };
+    let proposals = proposals.chars().map(|value| vec![Propose(value)]).collect();
+    let setting = Setting::<Led>::new(environment, parameters, proposals);
+    let options = Options { renumber: true, states_max: 200_000, ..Options::default() };
+    let report = check(&setting, &monitor, Led::ballot_round, &options, &mut |p| { eprintln!("{p:?}"); Control::Continue });
+    (setting, report)
+}
+
+#[test]
+fn paxos_terminates_whatever_its_ballots_grow_to() {
+    for (n, s, r, o, p) in [(2, 0, 0, 2, "ab"), (2, 0, 0, 3, "a"), (2, 0, 0, 3, "ab"), (2, 0, 1, 3, "a")] {
+        let (_, report) = renumbered(None, (n, s, r), o, p);
+        eprintln!("n={n} s={s} r={r} o={o} {p}: {report} {:?}", report.stopped);
+        if let Some(c) = report.counterexample { eprintln!("{} {}", c.property, c.what); for m in c.moves { eprintln!("  {}", m.choice) } }
+    }
+    panic!();
+}
+
 const BOTH: [Engine; 2] = [Engine::Reference, Engine::Tabulating];
 
 #[test]

@@ -24,6 +24,7 @@ mod partial_order;
 mod pass;
 mod plain;
 mod reference;
+mod renumbered;
 mod report;
 pub mod rounds;
 mod search;
@@ -50,8 +51,8 @@ pub use coverage::Unreached;
 pub use partial_order::no_partial_order;
 pub use plain::{SystemReport, SystemRun, check_system};
 pub use report::{
-    Control, Counterexample, DETERMINISM, Engine, Measure, NO_PANIC, Options, Order, Progress, Report,
-    SYMMETRY, Store,
+    Control, Counterexample, DETERMINISM, Engine, Measure, NO_PANIC, Options, Order, Progress, RENUMBERING,
+    Report, SYMMETRY, Store,
 };
 pub use shape::Part;
 
@@ -74,6 +75,9 @@ where
     P: Process,
     M: Monitor<P::Request, P::Indication>,
 {
+    if options.renumber {
+        return renumbered::check(setting, monitor, measure, options, progress);
+    }
     if options.symmetry {
         return folded(setting, monitor, measure, options, progress);
     }

@@ -18,6 +18,7 @@ pub mod link;
 pub mod module;
 pub mod oracle;
 pub mod process;
+pub mod renumbering;
 pub mod roles;
 pub mod round;
 pub mod rounds;
@@ -37,6 +38,7 @@ pub use link::{Arbitrary, Authenticated, Durable, FairLoss, Fifo, Logged, Perfec
 pub use module::{Embeds, Indications, Lifted};
 pub use oracle::{EventuallyPerfect, LocalCoin, Omega, Output, With};
 pub use process::{FailuresOf, LinkOf, Never, Process, State, TimingOf, Value, WriteOf};
+pub use renumbering::{Renumber, Renumbering};
 pub use round::{Inbox, Round, RoundContext, RoundEffect, RoundEffectOf, RoundProcess, RoundSink};
 pub use rounds::{InRound, RoundEnds, Rounds};
 pub use signature::{Signed, Unverified};
@@ -53,7 +55,7 @@ pub mod prelude {
         CrashRecovery, CrashStop, Durable, Embeds, EventuallyPerfect, FairLoss, Fifo, Group, Inbox,
         Indications, LinkTransformer, LocalCoin, Logged, Majority, Never, NoStorage, Omega, Omission,
         OneCorrect, Output, Over, PartiallySynchronous, Perfect, Process, ProcessId, ProcessSet,
-        QuarterFaulty, Reliable, Round, RoundContext, RoundProcess, Rounds, Stable, State, Stubborn,
+        QuarterFaulty, Reliable, Renumber, Renumbering, Round, RoundContext, RoundProcess, Rounds, Stable, State, Stubborn,
         Synchronous, SystemModel, ThirdFaulty, Timeout, TimingOf, Value, Whole, With, embed, no_messages,
         no_requests, no_storage, no_timers, roles,
     };

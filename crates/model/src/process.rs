@@ -2,6 +2,7 @@
 
 use crate::context::Context;
 use crate::identity::ProcessId;
+use crate::renumbering::Renumbering;
 use crate::storage::Stable;
 use crate::system::{AtLeast, SystemModel};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -40,6 +41,9 @@ pub trait Process: State + Sized {
     type Timer: Value;
     /// What it finds again after a crash.
     type Stable: Stable;
+
+    /// Its numbers that count relative to each other alone: by default none.
+    const RENUMBERING: Option<Renumbering<Self>> = None;
 
     /// Upon event ⟨Init⟩: the first start.
     fn on_init(parameters: &Self::Parameters, ctx: &mut impl Context<Self>) -> Self;

@@ -214,6 +214,14 @@ impl<V: Value> Process for SingleDecree<V> {
     type Message = Message<V>;
     type Stable = Ledger<V>;
 
+    // rounds of ballots are compared, and followed by the next
+    const RENUMBERING: Option<Renumbering<Self>> = Some(Renumbering {
+        apart: 2,
+        state: |process, each| process.each_round(each),
+        stable: |ledger, each| ledger.each_round(each),
+        message: |message, each| message.each_round(each),
+    });
+
     // upon event ⟨c, Init⟩
     fn on_init(&defect: &Option<Defect>, _: &mut impl Context<Self>) -> Self {
         Self::with(defect, Ledger::default())
@@ -457,6 +465,39 @@ impl<V: Value> SingleDecree<V> {
             ctx.send_others(&decided);
         } else {
             ctx.send(leader, decided);
+        }
+    }
+}
+
+/// Where the rounds of ballots are.
+impl<V> SingleDecree<V> {
+    fn each_round(&mut self, each: &mut Renumber<'_>) {
+        self.ledger.each_round(each);
+        let Some(Leading { ballot, phase }) = &mut self.leading else { return };
+        each(&mut ballot.round);
+        if let Phase::Prepare { greatest: Some(vote), .. } = phase {
+            each(&mut vote.ballot.round);
+        }
+    }
+}
+
+impl<V> Ledger<V> {
+    fn each_round(&mut self, each: &mut Renumber<'_>) {
+        let ballots = self.promised.iter_mut().chain(self.accepted.iter_mut().map(|vote| &mut vote.ballot));
+        ballots.for_each(|ballot| each(&mut ballot.round));
+    }
+}
+
+impl<V> Message<V> {
+    fn each_round(&mut self, each: &mut Renumber<'_>) {
+        match self {
+            Self::Prepare(ballot) | Self::Accepted(ballot) | Self::Nack(ballot) => each(&mut ballot.round),
+            Self::Promise(ballot, vote) => {
+                each(&mut ballot.round);
+                vote.iter_mut().for_each(|vote| each(&mut vote.ballot.round));
+            }
+            Self::Accept(vote) => each(&mut vote.ballot.round),
+            Self::Forward(_) | Self::Decided(_) | Self::Recovered => {}
         }
     }
 }

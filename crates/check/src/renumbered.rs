@@ -1,0 +1,502 @@
+//! States modulo a renumbering that the algorithm declares ([`Renumbering`]): ballots, rounds and epochs may grow for ever, and
+//! what is explored is finite all the same, where no more than a bounded number of them matters at a time.
+//!
+//! # The quotient
+//! The numbers of a state, and 0, stand in a row; how far neighbours are apart is kept up to a distance D, beyond which it is kept
+//! that they are. So a state of the quotient stands for all states with the same row, but for distances of D and more; it is
+//! represented by the one in which these are D (*canonical*). Its steps are those of two more kinds of states that it stands for: for each
+//! distance that is not kept, where it is D, and where it is D + 1. A handler that compares numbers and goes one beyond
+//! one of them does not tell D + 1 from more: in each state that is explored this is held against distances that are greater, by a
+//! little and by much, and where what comes of it is not the same, the renumbering is refused ([`RENUMBERING`]). The state of a process that has stopped for
+//! ever is nobody's any more: its numbers are dropped.
+//!
+//! # Why this is sound
+//! Every step of a state is, renumbered, a step of the state of the quotient that stands for it. So what no run of the quotient breaks, no run
+//! breaks. The quotient may have runs that are none: distances that are not kept shrink and stay what they were as is convenient. Therefore a
+//! run that breaks something is told only when it was gone along step by step, with numbers as they are ([`Reference::confirm`]); where it cannot
+//! be, the same is tried with D greater, and in the end left open.
+//!
+//! What happens for ever: a run of the quotient need not say which message is which, since the numbers in a message that waits may change
+//! with every step. So a class of fairness is that of all messages from one process to another that differ in numbers alone:
+//! if such are in flight again and again, one is delivered again and again. Every fair run keeps to this: from the last delivery
+//! of the class on, one of the class that is in flight stays there, enabled as often as any other of its link, and is owed its delivery. (Where losses have no bound each of
+//! them might be lost; such worlds are refused. So are timers with numbers, of which each might be cancelled.) So a fair run that breaks a
+//! promise is one of the quotient. The reverse is not true: a message may wait for ever, others of its class being delivered; so a lasso is
+//! gone round until every message that was in flight at its beginning is delivered, and the numbers grow by as much each time.
+
+use crate::fingerprint::print_of;
+use crate::reference::{Concrete, Reference};
+use crate::report::{Control, Counterexample, Options, Progress, RENUMBERING, Report};
+use crate::search::search;
+use crate::space::Edge;
+use crate::worlds::{self, Owed};
+use std::collections::BTreeSet;
+use synod_kernel::network::Envelope;
+use synod_kernel::{Budget, Choice, Durability, Fairness, Move, SeatId, Setting, Status};
+use synod_model::{Process, Renumber, Renumbering};
+use synod_properties::{Kind, Monitor, Property, Verdict, Violation};
+
+/// How states are renumbered.
+pub(crate) struct Renumbered<P: Process> {
+    declared: Renumbering<P>,
+    /// Up to which distance it is kept how far apart two neighbours are.
+    apart: u64,
+}
+
+type MoveOf<P> = Move<<P as Process>::Message, <P as Process>::Timer>;
+
+/// How much more than one beyond the distance kept neighbours are apart, to hold handlers against: by a little, and by much.
+const FURTHER: [[u64; 3]; 2] = [[1, 2, 5], [1_000_003, 1, 9_973]];
+
+/// How many distances that are not kept a state may have: its steps are tried with each of them as it is and one more.
+const LOOSE_MAX: usize = 12;
+
+/// A row of numbers, ascending from 0.
+type Levels = Vec<u64>;
+
+impl<P: Process> Renumbered<P> {
+    /// The renumbering that an algorithm declares, where it can be used in this world; with this much added to the distance
+    /// that it says matters.
+    ///
+    /// # Errors
+    /// Why not.
+    pub(crate) fn of(setting: &Setting<P>, more: u64) -> Result<Self, String> {
+        let environment = &setting.environment;
+        let Some(declared) = P::RENUMBERING else {
+            return Err("the algorithm declares no numbers that count relative to each other".to_owned());
+        };
+        let unfit = if environment.storage.durability != Durability::Immediate {
+            Some("what waits for a write is not renumbered: stores must be durable at once")
+        } else if environment.failures.lies.any() || setting.seating.twinned().next().is_some() {
+            Some("who lies may name any number")
+        } else if environment.links.losses == Budget::Unlimited {
+            Some("links may lose every message of a kind, each with another number")
+        } else {
+            None
+        };
+        if let Some(why) = unfit {
+            return Err(why.to_owned());
+        }
+        let apart = declared.apart.max(1) + more;
+        Ok(Self { declared, apart })
+    }
+
+    /// Calls `each` with every number of a state that counts.
+    fn each_number<M>(&self, state: &mut Concrete<P, M>, each: &mut Renumber<'_>) {
+        for seat in &mut state.world.seats {
+            match seat.status() {
+                Status::Stopped => seat.renumber(&self.declared, &mut |number| *number = 0),
+                _ => seat.renumber(&self.declared, each),
+            }
+        }
+        state.network.rewrite(|message| (self.declared.message)(message, each));
+    }
+
+    fn levels<M>(&self, state: &mut Concrete<P, M>) -> Levels {
+        let mut levels = BTreeSet::from([0]);
+        self.each_number(state, &mut |number| _ = levels.insert(*number));
+        levels.into_iter().collect()
+    }
+
+    /// The row in which no distance is more than is kept.
+    fn pressed(&self, levels: &Levels) -> Levels {
+        let mut last = 0;
+        let distance = levels.windows(2).map(|pair| (pair[1] - pair[0]).min(self.apart));
+        std::iter::once(0).chain(distance).map(|d| { last += d; last }).collect()
+    }
+
+    /// The state that represents this one; with the row that it had and the one that it has now.
+    pub(crate) fn canonical<M>(&self, mut state: Concrete<P, M>) -> (Concrete<P, M>, Levels, Levels) {
+        let levels = self.levels(&mut state);
+        let pressed = self.pressed(&levels);
+        self.each_number(&mut state, &mut |number| *number = translate(*number, (&levels, &pressed)));
+        (state, levels, pressed)
+    }
+
+    /// A move, its numbers those of another row.
+    fn translated(&self, mut chosen: MoveOf<P>, rows: (&Levels, &Levels)) -> MoveOf<P> {
+        self.each_of_move(&mut chosen, &mut |number| *number = translate(*number, rows));
+        chosen
+    }
+
+    fn each_of_move(&self, chosen: &mut MoveOf<P>, each: &mut Renumber<'_>) {
+        if let Choice::Deliver { message, .. }
+        | Choice::Duplicate { message, .. }
+        | Choice::Lose { message, .. }
+        | Choice::Lie { message, .. } = &mut chosen.choice
+        {
+            (self.declared.message)(message, each);
+        }
+    }
+
+    /// The class of fairness of a move: that of all that differ from it in numbers alone.
+    fn class(&self, mut chosen: MoveOf<P>, fairness: Fairness) -> u64 {
+        self.each_of_move(&mut chosen, &mut |number| *number = 0);
+        Owed::of(&chosen, fairness).class(print_of(&chosen.choice) as u64)
+    }
+}
+
+/// What becomes of a number of the one row in the other.
+fn translate(number: u64, (from, to): (&Levels, &Levels)) -> u64 {
+    let place = from.binary_search(&number).expect("a number of the row");
+    to[place]
+}
+
+/// A row with other distances in place of those that are not kept.
+fn stretched(levels: &Levels, apart: u64, mut distance: impl FnMut(usize) -> u64) -> Levels {
+    let (mut last, mut loose) = (0, 0);
+    let mut row = vec![0];
+    for pair in levels.windows(2) {
+        let mut d = pair[1] - pair[0];
+        if d == apart {
+            d = distance(loose);
+            loose += 1;
+        }
+        last += d;
+        row.push(last);
+    }
+    row
+}
+
+/// What comes of a move out of a state of the quotient.
+pub(crate) struct Came<P: Process, M> {
+    /// With the numbers of the state's representative.
+    pub(crate) chosen: MoveOf<P>,
+    pub(crate) result: Result<Concrete<P, M>, Violation>,
+    pub(crate) class: u64,
+    calls: u64,
+}
+
+impl<P: Process, M: Monitor<P::Request, P::Indication>> Reference<'_, P, M> {
+    /// All moves of a state with these numbers, in those of its representative.
+    fn came(
+        &self,
+        by: &Renumbered<P>,
+        (from, pressed): (&Concrete<P, M>, &Levels),
+        row: &Levels,
+    ) -> Vec<Came<P, M>> {
+        let mut variant = from.clone();
+        by.each_number(&mut variant, &mut |number| *number = translate(*number, (pressed, row)));
+        let mut all = Vec::new();
+        self.all_moves(&variant, &mut |chosen, result, fairness, calls| {
+            let chosen = by.translated(chosen, (row, pressed));
+            let class = by.class(chosen.clone(), fairness);
+            let result = result.map(|state| by.canonical(state).0);
+            all.push(Came { chosen, result, class, calls });
+            true
+        });
+        all
+    }
+
+    /// Calls `visit` with every move out of a state of the quotient; or says what tells its numbers from others.
+    pub(crate) fn quotient_moves(
+        &self,
+        by: &Renumbered<P>,
+        from: &Concrete<P, M>,
+        visit: &mut dyn FnMut(Came<P, M>) -> bool,
+    ) -> Result<u64, Violation> {
+        let pressed = by.levels(&mut from.clone());
+        let loose = pressed.windows(2).filter(|pair| pair[1] - pair[0] == by.apart).count();
+        if loose > LOOSE_MAX {
+            let what = format!("more than {LOOSE_MAX} distances between numbers matter at a time");
+            return Err(Violation::new(&RENUMBERING, what));
+        }
+        let (mut calls, mut told) = (0, BTreeSet::new());
+        for mask in 0..1_u32 << loose {
+            // the first has all of them one more than is kept
+            let wide = |at: usize| mask >> at & 1 == 0;
+            let row = |further: [u64; 3]| {
+                stretched(&pressed, by.apart, |at| {
+                    by.apart + if wide(at) { 1 + further[at % further.len()] } else { 0 }
+                })
+            };
+            let all = self.came(by, (from, &pressed), &row([0; 3]));
+            let any = mask + 1 < 1 << loose;
+            for further in FURTHER.into_iter().filter(|_| any) {
+                let other = self.came(by, (from, &pressed), &row(further));
+                if let Some(what) = differs(&all, &other) {
+                    return Err(Violation::new(&RENUMBERING, what));
+                }
+            }
+            for came in all {
+                calls += came.calls;
+                let outcome = came.result.as_ref().map(print_of).map_err(print_of);
+                if told.insert((print_of(&came.chosen), outcome)) && !visit(came) {
+                    return Ok(calls);
+                }
+            }
+        }
+        Ok(calls)
+    }
+
+    /// The move of this place out of a state of the quotient; of a place where the renumbering is refused it does not matter which.
+    pub(crate) fn quotient_move(&self, by: &Renumbered<P>, from: &Concrete<P, M>, place: u32) -> MoveOf<P> {
+        let (mut at, mut found) = (0, None);
+        let _ = self.quotient_moves(by, from, &mut |came| {
+            if at == place {
+                found = Some(came.chosen);
+            }
+            at += 1;
+            found.is_none()
+        });
+        found.unwrap_or_else(|| Move::plain(Choice::Heal))
+    }
+
+    /// Tells every step out of a state of the quotient.
+    pub(crate) fn expand_quotient(
+        &self,
+        by: &Renumbered<P>,
+        from: &Concrete<P, M>,
+        mut is_beyond: impl FnMut(&Concrete<P, M>) -> bool,
+        each: &mut impl FnMut(Edge<(Concrete<P, M>, u64)>),
+    ) -> u64 {
+        let done = self.quotient_moves(by, from, &mut |Came { result, class, .. }| {
+            each(match result {
+                Err(violation) => Edge::Broken(violation),
+                Ok(state) if is_beyond(&state) => Edge::Outside(class),
+                Ok(state) => Edge::To { print: print_of(&state), step: (state, class) },
+            });
+            true
+        });
+        done.unwrap_or_else(|violation| {
+            each(Edge::Broken(violation));
+            0
+        })
+    }
+
+    /// The same run with numbers as they are: the run of the algorithm that breaks what one of the quotient breaks.
+    ///
+    /// # Errors
+    /// Why there is none, as far as was found.
+    pub(crate) fn confirm(
+        &self,
+        by: &Renumbered<P>,
+        run: &Counterexample<P>,
+    ) -> Result<Counterexample<P>, String> {
+        let mut walk = Walk { reference: self, by, here: self.blank(), moves: Vec::new() };
+        let stem = run.cycle_from.unwrap_or(run.moves.len());
+        for (at, chosen) in run.moves[..stem].iter().enumerate() {
+            match walk.step(chosen)? {
+                None => {}
+                // what is broken is broken by the last step
+                Some(violation) if at + 1 == stem && violation.property == run.property => {
+                    return Ok(walk.told(run, None));
+                }
+                Some(violation) => return Err(format!("{} is broken in its place", violation.property)),
+            }
+        }
+        let Some(cycle_from) = run.cycle_from else {
+            return Err("what it is to break is not broken".to_owned());
+        };
+        let mut owed = false;
+        walk.here.monitor.owed(&mut |debt| owed |= debt.property == run.property);
+        if !owed {
+            return Err("what it is to owe is not owed".to_owned());
+        }
+        if cycle_from == run.moves.len() {
+            return Ok(walk.told(run, Some(cycle_from)));
+        }
+        let grown = walk.go_round(&run.moves[cycle_from..])?;
+        walk.moves.truncate(run.moves.len());
+        let mut told = walk.told(run, Some(cycle_from));
+        if grown > 0 {
+            told.what = format!("{}, while its numbers grow by {grown} each time round", told.what);
+        }
+        Ok(told)
+    }
+}
+
+/// The first move of which not the same comes with other numbers.
+fn differs<P: Process, M: Monitor<P::Request, P::Indication>>(all: &[Came<P, M>], other: &[Came<P, M>]) -> Option<String> {
+    let said = |came: &Came<P, M>| match &came.result {
+        Ok(state) => format!("{:?} in flight {:?}", state.world.seats, state.network),
+        Err(violation) => violation.what.clone(),
+    };
+    if let Some((one, two)) =
+        all.iter().zip(other).find(|(one, two)| (&one.chosen, &one.result) != (&two.chosen, &two.result))
+    {
+        let step = &one.chosen.choice;
+        return Some(format!(
+            "numbers count by more than their order: of `{step}` comes {}, and with numbers further apart {}",
+            said(one),
+            said(two)
+        ));
+    }
+    (all.len() != other.len()).then(|| "with numbers further apart there are other steps".to_owned())
+}
+
+/// A run that goes along one of the quotient.
+struct Walk<'r, 'a, P: Process, M> {
+    reference: &'r Reference<'a, P, M>,
+    by: &'r Renumbered<P>,
+    here: Concrete<P, M>,
+    moves: Vec<MoveOf<P>>,
+}
+
+impl<P: Process, M: Monitor<P::Request, P::Indication>> Walk<'_, '_, P, M> {
+    /// Takes the step that is this one in the numbers of the representative; what it breaks.
+    fn step(&mut self, wanted: &MoveOf<P>) -> Result<Option<Violation>, String> {
+        let (_, levels, pressed) = self.by.canonical(self.here.clone());
+        let mut found = None;
+        self.reference.all_moves(&self.here, &mut |chosen, result, _, _| {
+            if self.by.translated(chosen.clone(), (&levels, &pressed)) == *wanted {
+                found = Some((chosen, result));
+            }
+            found.is_none()
+        });
+        let Some((chosen, result)) = found else {
+            return Err(format!("step {} is not possible there: {}", self.moves.len(), wanted.choice));
+        };
+        self.moves.push(chosen);
+        match result {
+            Ok(state) => self.here = state,
+            Err(violation) => return Ok(Some(violation)),
+        }
+        Ok(None)
+    }
+
+    fn told(&self, run: &Counterexample<P>, cycle_from: Option<usize>) -> Counterexample<P> {
+        let (property, what) = (run.property.clone(), run.what.clone());
+        Counterexample { property, what, moves: self.moves.clone(), cycle_from }
+    }
+
+    /// Goes round a loop until every message that was in flight is delivered; by how much the greatest number grows each time.
+    fn go_round(&mut self, cycle: &[MoveOf<P>]) -> Result<u64, String> {
+        let (first, _, _) = self.by.canonical(self.here.clone());
+        let faulty: BTreeSet<SeatId> = cycle.iter().filter_map(crashed).collect();
+        let is_owed = |e: &Envelope<P::Message>| !faulty.contains(&e.from) && !faulty.contains(&e.to);
+        let mut rows = vec![self.by.levels(&mut self.here.clone())];
+        let mut waiting: BTreeSet<Envelope<P::Message>> = BTreeSet::new();
+        /// Rounds before it is looked at what waits, so that what once was out of the ordinary is over.
+        const SETTLED: usize = 2;
+        let most = SETTLED + 2 + self.here.network.len();
+        for round in 0..most {
+            if round == SETTLED {
+                waiting = self.here.network.copies().filter(|e| is_owed(e)).cloned().collect();
+            }
+            for wanted in cycle {
+                if let Some(violation) = self.step(wanted)? {
+                    return Err(format!("{} is broken in its place", violation.property));
+                }
+                if let Some(MoveOf::<P> { choice: Choice::Deliver { from, to, message }, .. }) = self.moves.last() {
+                    waiting.remove(&Envelope { to: *to, from: *from, message: message.clone() });
+                }
+            }
+            if self.by.canonical(self.here.clone()).0 != first {
+                return Err("it does not come back to where it began".to_owned());
+            }
+            rows.push(self.by.levels(&mut self.here.clone()));
+        }
+        if let Some(Envelope { to, from, message }) = waiting.first() {
+            return Err(format!("p{} -> p{}  {message:?} would wait for ever", from.0, to.0));
+        }
+        self.grown(&rows)
+    }
+
+    /// By how much the greatest number grows from one row to the next: each distance by as much each time, and none that is kept.
+    fn grown(&self, rows: &[Levels]) -> Result<u64, String> {
+        let distances = |row: &Levels| row.windows(2).map(|pair| pair[1] - pair[0]).collect::<Vec<u64>>();
+        let all: Vec<Vec<u64>> = rows[1..].iter().map(distances).collect();
+        for place in 0..all[0].len() {
+            let mut each = all.windows(2).map(|pair| pair[1][place].checked_sub(pair[0][place]));
+            let first = each.next().flatten();
+            if first.is_none() || each.any(|growth| growth != first) {
+                return Err("its numbers do not grow by as much each time round".to_owned());
+            }
+            if first != Some(0) && all[0][place] <= self.by.apart {
+                return Err("its numbers come to be further apart than is kept".to_owned());
+            }
+        }
+        let last = |row: &Levels| row.last().copied().unwrap_or_default();
+        Ok(last(&rows[2]) - last(&rows[1]))
+    }
+}
+
+/// Who crashes in a step.
+fn crashed<M, T>(chosen: &Move<M, T>) -> Option<SeatId> {
+    match chosen.choice {
+        Choice::Crash { seat, .. } => Some(seat),
+        _ => chosen.cut.and_then(|_| chosen.choice.handler_seat()),
+    }
+}
+
+/// How often it is tried again, where a run of the quotient is none, with one distance more kept each time.
+const TRIES: u64 = 4;
+
+/// Explores the states of a setting modulo the renumbering that its algorithm declares.
+pub(crate) fn check<P, M>(
+    setting: &Setting<P>,
+    monitor: &M,
+    measure: fn(&P) -> u64,
+    options: &Options,
+    progress: &mut dyn FnMut(&Progress) -> Control,
+) -> Report<P>
+where
+    P: Process,
+    M: Monitor<P::Request, P::Indication>,
+{
+    if options.reduces() || options.forget {
+        return refused(monitor, "not together with a reduction");
+    }
+    let plain = Reference::new(setting, monitor, measure);
+    let mut more = 0;
+    loop {
+        let by = match Renumbered::of(setting, more) {
+            Ok(by) => by,
+            Err(why) => return refused(monitor, &why),
+        };
+        let space = Reference::new(setting, monitor, measure).modulo(&by);
+        let (start, reader) = space.start();
+        let found = search(space, start, &mut |_, _| {}, options, progress);
+        let mut report = worlds::report(found, &reader, setting, options);
+        let Some(run) = report.counterexample.take() else { return report };
+        if run.property == RENUMBERING.id {
+            return refused(monitor, &run.what);
+        }
+        match plain.confirm(&by, &run) {
+            Ok(run) => {
+                let id = run.property.clone();
+                report.counterexample = Some(run);
+                return open(report, |property| property.kind == Kind::Liveness && property.id != id, None);
+            }
+            Err(_) if more < TRIES => more += 1,
+            Err(why) => return open(report, |property| property.kind != Kind::Reachable, Some(&why)),
+        }
+    }
+}
+
+/// What some run of the quotient breaks is not broken for sure: only that it was not gone along is known.
+fn open<P: Process>(
+    mut report: Report<P>,
+    is_open: impl Fn(&Property) -> bool,
+    why: Option<&str>,
+) -> Report<P> {
+    let why = why.map_or_else(String::new, |why| format!(": {why}"));
+    let why = format!("a run of the quotient breaks it, and no run of the algorithm was found along it{why}");
+    for (property, verdict) in &mut report.verdicts {
+        if let Verdict::Violated { what } = verdict {
+            if is_open(property) {
+                *verdict = Verdict::Unknown { why: why.clone() };
+            } else if let Some(run) = report.counterexample.as_ref().filter(|run| run.property == property.id) {
+                what.clone_from(&run.what);
+            }
+        }
+    }
+    report
+}
+
+/// What comes of a check modulo a renumbering that is not made.
+fn refused<P, M>(monitor: &M, why: &str) -> Report<P>
+where
+    P: Process,
+    M: Monitor<P::Request, P::Indication>,
+{
+    let mut report: Report<P> = worlds::refused(&monitor.properties(), why);
+    if let Some((property, _)) = report.verdicts.last_mut() {
+        *property = RENUMBERING;
+    }
+    if let Some(run) = &mut report.counterexample {
+        run.property = RENUMBERING.id.to_owned();
+    }
+    report
+}

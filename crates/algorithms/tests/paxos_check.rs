@@ -47,9 +47,8 @@ fn practical(n: u32, stops: u32, restarts: u32, rounds: u32) -> Environment {
 }
 
 /// Modulo the renumbering of its ballots' rounds: whatever they grow to.
-fn renumbered(defect: Option<Defect>, (n, stops, restarts): (u32, u32, u32), outputs: u32, proposals: &str) -> (Setting<Led>, Report<Led>) {
-    let mut environment = practical(n, stops, restarts, 0);
-    environment.measure = Budget::Unlimited;
+fn renumbered(defect: Option<Defect>, (n, stops, restarts, rounds): (u32, u32, u32, u32), outputs: u32, proposals: &str) -> (Setting<Led>, Report<Led>) {
+    let mut environment = practical(n, stops, restarts, rounds);
     let granted = <TimingOf<Led> as TimingModel>::ORACLES.iter().collect();
     environment.oracles = Oracles { granted, outputs: Budget::AtMost(outputs) };
     let monitor = Consensus::new(Group::first(environment.processes));
@@ -57,16 +56,17 @@ fn renumbered(defect: Option<Defect>, (n, stops, restarts): (u32, u32, u32), out
     let proposals = proposals.chars().map(|value| vec![Propose(value)]).collect();
     let setting = Setting::<Led>::new(environment, parameters, proposals);
     let options = Options { renumber: true, states_max: 200_000, ..Options::default() };
-    let report = check(&setting, &monitor, Led::ballot_round, &options, &mut |p| { eprintln!("{p:?}"); Control::Continue });
+    let report = check(&setting, &monitor, Led::ballot_round, &options, &mut |_| Control::Continue);
     (setting, report)
 }
 
 #[test]
 fn paxos_terminates_whatever_its_ballots_grow_to() {
-    for (n, s, r, o, p) in [(2, 0, 0, 2, "ab"), (2, 0, 0, 3, "a"), (2, 0, 0, 3, "ab"), (2, 0, 1, 3, "a")] {
-        let (_, report) = renumbered(None, (n, s, r), o, p);
-        eprintln!("n={n} s={s} r={r} o={o} {p}: {report} {:?}", report.stopped);
-        if let Some(c) = report.counterexample { eprintln!("{} {}", c.property, c.what); for m in c.moves { eprintln!("  {}", m.choice) } }
+    for (d, n, s, r, b, o, p) in [(None, 2, 0, 0, 2, 3, "a"), (None, 2, 0, 0, 3, 3, "a"), (None, 2, 0, 0, 3, 3, "ab"), (Some(Defect::PromisesTheNext), 2, 0, 0, 2, 2, "ab"), (Some(Defect::NoNack), 2, 0, 0, 3, 3, "ab"),(None, 2, 0, 1, 2, 3, "a"),(None, 2, 0, 1, 2, 4, "a")] {
+        let now = std::time::Instant::now();
+        let (_, report) = renumbered(d, (n, s, r, b), o, p);
+        eprintln!("{d:?} n={n} s={s} r={r} b={b} o={o} {p}: {report} {:?} {:?}", report.stopped, now.elapsed());
+        if let Some(c) = report.counterexample { eprintln!("{} {} {:?}", c.property, c.what, c.cycle_from); for m in c.moves { eprintln!("  {}", m.choice) } }
     }
     panic!();
 }

@@ -288,6 +288,10 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Reference<'a, P, M> 
         Self { modulo: Some(renumbered), ..self }
     }
 
+    pub(crate) fn setting(&self) -> &'a Setting<P> {
+        self.setting
+    }
+
     /// The world before anybody has started.
     pub(crate) fn blank(&self) -> Concrete<P, M> {
         blank(self.setting, self.monitor)

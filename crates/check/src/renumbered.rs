@@ -247,13 +247,19 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Reference<'_, P, M> {
         &self,
         by: &Renumbered<P>,
         from: &Concrete<P, M>,
-        mut is_beyond: impl FnMut(&Concrete<P, M>) -> bool,
+        is_beyond: impl Fn(&Concrete<P, M>) -> bool,
         each: &mut impl FnMut(Edge<(Concrete<P, M>, u64)>),
     ) -> u64 {
+        let agree = |state: &Concrete<P, M>| worlds::oracles_agree(self.setting(), &state.world.seats);
+        let agreed = agree(from);
         let done = self.quotient_moves(by, from, &mut |Came { result, class, .. }| {
             each(match result {
                 Err(violation) => Edge::Broken(violation),
-                Ok(state) if is_beyond(&state) => Edge::Outside(class),
+                // nothing is owed where oracles do not keep their axioms: the bound is one on what they do until then
+                Ok(state) if is_beyond(&state) && !agree(&state) => match agreed {
+                    true => Edge::LeftOut,
+                    false => Edge::Outside(class),
+                },
                 Ok(state) => Edge::To { print: print_of(&state), step: (state, class) },
             });
             true

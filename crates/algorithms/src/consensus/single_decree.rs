@@ -200,6 +200,9 @@ pub enum Defect {
     AcceptedNotStored,
     /// No negative acknowledgements: safe, but a leader may wait for ever for answers to a ballot that is too low (C1).
     NoNack,
+    /// An acceptor promises the round after the one that it is asked for: safe, but it refuses each ballot that it made way
+    /// for, whose leader leads a greater one, and so for ever (C1).
+    PromisesTheNext,
     /// In phase 2 the leader proposes its own value, whatever the promises say (C4).
     IgnoresAccepted,
     /// A quorum is half of the processes, rounded down: two quorums may miss each other (C4).
@@ -398,6 +401,10 @@ impl<V: Value> SingleDecree<V> {
         }
         let promise = Message::Promise(ballot, self.ledger.accepted.clone());
         match self.defect {
+            Some(Defect::PromisesTheNext) => {
+                let ballot = Ballot { round: ballot.round + 1, ..ballot };
+                self.write(Write::Promised(ballot), ctx);
+            }
             Some(Defect::PromiseNotStored) => self.ledger.promised = Some(ballot),
             Some(Defect::ReplyBeforeStore) => {
                 ctx.send(from, promise);

@@ -332,7 +332,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Reference<'a, P, M> 
         }
     }
 
-    fn is_beyond(&self, state: &Concrete<P, M>) -> bool {
+    pub(crate) fn is_beyond(&self, state: &Concrete<P, M>) -> bool {
         is_beyond(self.setting, &state.world, self.measure)
     }
 }
@@ -365,7 +365,7 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Space for Reference<'_, 
 
     fn expand(&self, from: &Concrete<P, M>, each: &mut impl FnMut(Edge<Self::Step>)) -> Result<(), Missing> {
         if let Some(by) = self.modulo {
-            let calls = self.expand_quotient(by, from, |state| self.is_beyond(state), each);
+            let calls = self.expand_quotient(by, from, each);
             self.handler_calls.fetch_add(calls, Ordering::Relaxed);
             return Ok(());
         }

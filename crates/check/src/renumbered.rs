@@ -32,7 +32,7 @@ use crate::space::Edge;
 use crate::worlds::{self, Owed};
 use std::collections::BTreeSet;
 use synod_kernel::network::Envelope;
-use synod_kernel::{Budget, Choice, Durability, Fairness, Move, SeatId, Setting, Status};
+use synod_kernel::{Budget, Choice, Durability, Fairness, Move, Seat, SeatId, Setting, Status};
 use synod_model::{Process, Renumber, Renumbering};
 use synod_properties::{Kind, Monitor, Property, Verdict, Violation};
 
@@ -53,6 +53,9 @@ const LOOSE_MAX: usize = 12;
 
 /// A row of numbers, ascending from 0.
 type Levels = Vec<u64>;
+
+/// A row, and the one whose numbers are put in place of its own.
+pub(crate) type Rows<'r> = (&'r Levels, &'r Levels);
 
 impl<P: Process> Renumbered<P> {
     /// The renumbering that an algorithm declares, where it can be used in this world; with this much added to the distance
@@ -81,63 +84,147 @@ impl<P: Process> Renumbered<P> {
         Ok(Self { declared, apart })
     }
 
-    /// Calls `each` with every number of a state that counts.
-    fn each_number<M>(&self, state: &mut Concrete<P, M>, each: &mut Renumber<'_>) {
-        for seat in &mut state.world.seats {
-            match seat.status() {
-                Status::Stopped => seat.renumber(&self.declared, &mut |number| *number = 0),
-                _ => seat.renumber(&self.declared, each),
-            }
-        }
-        state.network.rewrite(|message| (self.declared.message)(message, each));
-    }
-
-    fn levels<M>(&self, state: &mut Concrete<P, M>) -> Levels {
+    fn levels<T: Numbered<P>>(&self, state: &T) -> Levels {
         let mut levels = BTreeSet::from([0]);
-        self.each_number(state, &mut |number| _ = levels.insert(*number));
+        state.clone().each_number(&self.declared, &mut |number| _ = levels.insert(*number));
         levels.into_iter().collect()
     }
 
     /// The row in which no distance is more than is kept.
     fn pressed(&self, levels: &Levels) -> Levels {
-        let mut last = 0;
-        let distance = levels.windows(2).map(|pair| (pair[1] - pair[0]).min(self.apart));
-        std::iter::once(0).chain(distance).map(|d| { last += d; last }).collect()
+        stretched(levels, self.apart, |_| self.apart)
+    }
+
+    /// A state with the numbers of another row.
+    fn rewritten<T: Numbered<P>>(&self, mut state: T, rows: Rows<'_>) -> T {
+        state.each_number(&self.declared, &mut |number| *number = translate(*number, rows));
+        state
     }
 
     /// The state that represents this one; with the row that it had and the one that it has now.
-    pub(crate) fn canonical<M>(&self, mut state: Concrete<P, M>) -> (Concrete<P, M>, Levels, Levels) {
-        let levels = self.levels(&mut state);
+    pub(crate) fn canonical<T: Numbered<P>>(&self, state: T) -> (T, Levels, Levels) {
+        let levels = self.levels(&state);
         let pressed = self.pressed(&levels);
-        self.each_number(&mut state, &mut |number| *number = translate(*number, (&levels, &pressed)));
-        (state, levels, pressed)
+        (self.rewritten(state, (&levels, &pressed)), levels, pressed)
+    }
+
+    /// All that comes of a state of the quotient, where `run` says what comes of a state, in the numbers of the row that is given beside
+    /// its own; and `differ` what tells it from what comes of one whose numbers are further apart.
+    ///
+    /// # Errors
+    /// What does.
+    pub(crate) fn outcomes<T: Numbered<P>, O: PartialEq>(
+        &self,
+        from: &T,
+        run: impl Fn(T, Rows<'_>) -> Vec<O>,
+        differ: impl Fn(&O, &O) -> String,
+    ) -> Result<Vec<O>, String> {
+        let pressed = self.levels(from);
+        let loose = pressed.windows(2).filter(|pair| pair[1] - pair[0] >= self.apart).count();
+        if loose > LOOSE_MAX {
+            return Err(format!("more than {LOOSE_MAX} distances between numbers matter at a time"));
+        }
+        let come = |row: &Levels| run(self.rewritten(from.clone(), (&pressed, row)), (row, &pressed));
+        let mut all = Vec::new();
+        for mask in 0..1_u32 << loose {
+            // in the first all of them are one more than is kept
+            let is_wide = |at: usize| mask >> at & 1 == 0;
+            let row = |further: [u64; 3]| {
+                let wide = |at: usize| self.apart + 1 + further[at % further.len()];
+                stretched(&pressed, self.apart, |at| if is_wide(at) { wide(at) } else { self.apart })
+            };
+            let outcomes = come(&row([0; 3]));
+            let any_wide = mask + 1 < 1 << loose;
+            for further in FURTHER.into_iter().filter(|_| any_wide) {
+                let other = come(&row(further));
+                if let Some((one, two)) = outcomes.iter().zip(&other).find(|(one, two)| one != two) {
+                    return Err(differ(one, two));
+                }
+                if outcomes.len() != other.len() {
+                    return Err("where numbers are further apart there are other steps".to_owned());
+                }
+            }
+            all.extend(outcomes);
+        }
+        Ok(all)
     }
 
     /// A move, its numbers those of another row.
-    fn translated(&self, mut chosen: MoveOf<P>, rows: (&Levels, &Levels)) -> MoveOf<P> {
-        self.each_of_move(&mut chosen, &mut |number| *number = translate(*number, rows));
+    pub(crate) fn translated(&self, mut chosen: MoveOf<P>, rows: Rows<'_>) -> MoveOf<P> {
+        self.each_of_choice(&mut chosen.choice, &mut |number| *number = translate(*number, rows));
         chosen
     }
 
-    fn each_of_move(&self, chosen: &mut MoveOf<P>, each: &mut Renumber<'_>) {
+    /// A choice, its numbers all the same.
+    pub(crate) fn erased(&self, mut choice: Choice<P::Message, P::Timer>) -> Choice<P::Message, P::Timer> {
+        self.each_of_choice(&mut choice, &mut |number| *number = 0);
+        choice
+    }
+
+    fn each_of_choice(&self, choice: &mut Choice<P::Message, P::Timer>, each: &mut Renumber<'_>) {
         if let Choice::Deliver { message, .. }
         | Choice::Duplicate { message, .. }
         | Choice::Lose { message, .. }
-        | Choice::Lie { message, .. } = &mut chosen.choice
+        | Choice::Lie { message, .. } = choice
         {
             (self.declared.message)(message, each);
         }
     }
 
+    /// By how much the greatest number grows from one row to the next: each distance by as much each time, and none that is kept.
+    pub(crate) fn grown(&self, rows: &[Levels]) -> Result<u64, String> {
+        let distances = |row: &Levels| row.windows(2).map(|pair| pair[1] - pair[0]).collect::<Vec<u64>>();
+        let all: Vec<Vec<u64>> = rows.iter().map(distances).collect();
+        for place in 0..all[0].len() {
+            let mut each = all.windows(2).map(|pair| pair[1][place].checked_sub(pair[0][place]));
+            let first = each.next().flatten();
+            if first.is_none() || each.any(|growth| growth != first) {
+                return Err("its numbers do not grow by as much each time round".to_owned());
+            }
+            if first != Some(0) && all[0][place] <= self.apart {
+                return Err("its numbers come to be further apart than is kept".to_owned());
+            }
+        }
+        let last = |row: &Levels| row.last().copied().unwrap_or_default();
+        Ok(last(&rows[1]) - last(&rows[0]))
+    }
+
     /// The class of fairness of a move: that of all that differ from it in numbers alone.
-    fn class(&self, mut chosen: MoveOf<P>, fairness: Fairness) -> u64 {
-        self.each_of_move(&mut chosen, &mut |number| *number = 0);
-        Owed::of(&chosen, fairness).class(print_of(&chosen.choice) as u64)
+    fn class(&self, chosen: &MoveOf<P>, fairness: Fairness) -> u64 {
+        let number = print_of(&self.erased(chosen.choice.clone())) as u64;
+        Owed::of(chosen, fairness).class(number)
+    }
+}
+
+/// What has numbers that are declared.
+pub(crate) trait Numbered<P: Process>: Clone {
+    /// Calls `each` with every one that counts.
+    fn each_number(&mut self, declared: &Renumbering<P>, each: &mut Renumber<'_>);
+}
+
+/// Calls `each` with every number of a process that has not stopped for ever: those of one that has are dropped.
+pub(crate) fn each_of_seats<P: Process>(
+    seats: &mut [Seat<P>],
+    declared: &Renumbering<P>,
+    each: &mut Renumber<'_>,
+) {
+    for seat in seats {
+        match seat.status() {
+            Status::Stopped => seat.renumber(declared, &mut |number| *number = 0),
+            _ => seat.renumber(declared, each),
+        }
+    }
+}
+
+impl<P: Process, M: Clone> Numbered<P> for Concrete<P, M> {
+    fn each_number(&mut self, declared: &Renumbering<P>, each: &mut Renumber<'_>) {
+        each_of_seats(&mut self.world.seats, declared, each);
+        self.network.rewrite(|message| (declared.message)(message, each));
     }
 }
 
 /// What becomes of a number of the one row in the other.
-fn translate(number: u64, (from, to): (&Levels, &Levels)) -> u64 {
+fn translate(number: u64, (from, to): Rows<'_>) -> u64 {
     let place = from.binary_search(&number).expect("a number of the row");
     to[place]
 }
@@ -148,7 +235,7 @@ fn stretched(levels: &Levels, apart: u64, mut distance: impl FnMut(usize) -> u64
     let mut row = vec![0];
     for pair in levels.windows(2) {
         let mut d = pair[1] - pair[0];
-        if d == apart {
+        if d >= apart {
             d = distance(loose);
             loose += 1;
         }
@@ -163,67 +250,57 @@ pub(crate) struct Came<P: Process, M> {
     /// With the numbers of the state's representative.
     pub(crate) chosen: MoveOf<P>,
     pub(crate) result: Result<Concrete<P, M>, Violation>,
-    pub(crate) class: u64,
+    class: u64,
     calls: u64,
 }
 
-impl<P: Process, M: Monitor<P::Request, P::Indication>> Reference<'_, P, M> {
-    /// All moves of a state with these numbers, in those of its representative.
-    fn came(
-        &self,
-        by: &Renumbered<P>,
-        (from, pressed): (&Concrete<P, M>, &Levels),
-        row: &Levels,
-    ) -> Vec<Came<P, M>> {
-        let mut variant = from.clone();
-        by.each_number(&mut variant, &mut |number| *number = translate(*number, (pressed, row)));
-        let mut all = Vec::new();
-        self.all_moves(&variant, &mut |chosen, result, fairness, calls| {
-            let chosen = by.translated(chosen, (row, pressed));
-            let class = by.class(chosen.clone(), fairness);
-            let result = result.map(|state| by.canonical(state).0);
-            all.push(Came { chosen, result, class, calls });
-            true
-        });
-        all
+impl<P: Process, M: PartialEq> PartialEq for Came<P, M> {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.chosen, &self.result) == (&other.chosen, &other.result)
     }
+}
 
-    /// Calls `visit` with every move out of a state of the quotient; or says what tells its numbers from others.
+impl<P: Process, M: Monitor<P::Request, P::Indication>> Reference<'_, P, M> {
+    /// Calls `visit` with every move out of a state of the quotient, until it says so; how many handlers ran.
+    ///
+    /// # Errors
+    /// What tells its numbers from others.
     pub(crate) fn quotient_moves(
         &self,
         by: &Renumbered<P>,
         from: &Concrete<P, M>,
         visit: &mut dyn FnMut(Came<P, M>) -> bool,
     ) -> Result<u64, Violation> {
-        let pressed = by.levels(&mut from.clone());
-        let loose = pressed.windows(2).filter(|pair| pair[1] - pair[0] == by.apart).count();
-        if loose > LOOSE_MAX {
-            let what = format!("more than {LOOSE_MAX} distances between numbers matter at a time");
-            return Err(Violation::new(&RENUMBERING, what));
-        }
+        let run = |state: Concrete<P, M>, rows: Rows<'_>| {
+            let mut all = Vec::new();
+            self.all_moves(&state, &mut |chosen, result, fairness, calls| {
+                let class = by.class(&chosen, fairness);
+                let result = result.map(|state| by.canonical(state).0);
+                all.push(Came { chosen: by.translated(chosen, rows), result, class, calls });
+                true
+            });
+            all
+        };
+        let said = |came: &Came<P, M>| match &came.result {
+            Ok(state) => format!("{:?}, in flight {:?}", state.world.seats, state.network),
+            Err(violation) => violation.what.clone(),
+        };
+        let differ = |one: &Came<P, M>, two: &Came<P, M>| {
+            let (step, one, two) = (&one.chosen.choice, said(one), said(two));
+            format!("of `{step}` comes {one}; where numbers are further apart, {two}")
+        };
+        let all = by.outcomes(from, run, differ).map_err(|what| Violation::new(&RENUMBERING, what))?;
         let (mut calls, mut told) = (0, BTreeSet::new());
-        for mask in 0..1_u32 << loose {
-            // the first has all of them one more than is kept
-            let wide = |at: usize| mask >> at & 1 == 0;
-            let row = |further: [u64; 3]| {
-                stretched(&pressed, by.apart, |at| {
-                    by.apart + if wide(at) { 1 + further[at % further.len()] } else { 0 }
-                })
-            };
-            let all = self.came(by, (from, &pressed), &row([0; 3]));
-            let any = mask + 1 < 1 << loose;
-            for further in FURTHER.into_iter().filter(|_| any) {
-                let other = self.came(by, (from, &pressed), &row(further));
-                if let Some(what) = differs(&all, &other) {
-                    return Err(Violation::new(&RENUMBERING, what));
-                }
+        let agreed = self.agrees(from);
+        for came in all {
+            calls += came.calls;
+            if agreed && came.result.as_ref().is_ok_and(|state| self.is_outside(state)) {
+                // an oracle has another mind, or somebody crashes, so late: it is owed to no run, and a run that owes for ever does not take it
+                continue;
             }
-            for came in all {
-                calls += came.calls;
-                let outcome = came.result.as_ref().map(print_of).map_err(print_of);
-                if told.insert((print_of(&came.chosen), outcome)) && !visit(came) {
-                    return Ok(calls);
-                }
+            let outcome = came.result.as_ref().map(print_of).map_err(print_of);
+            if told.insert((print_of(&came.chosen), outcome)) && !visit(came) {
+                break;
             }
         }
         Ok(calls)
@@ -242,24 +319,31 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Reference<'_, P, M> {
         found.unwrap_or_else(|| Move::plain(Choice::Heal))
     }
 
+    /// Whether oracles are consulted and keep their axioms, were it to stay so. Where processes may restart without end it is not
+    /// said: which of them are correct is then a matter of the question.
+    fn agrees(&self, state: &Concrete<P, M>) -> bool {
+        let setting = self.setting();
+        setting.environment.failures.restarts != Budget::Unlimited
+            && worlds::oracles_agree(setting, &state.world.seats)
+    }
+
+    /// Whether a state is beyond the bound on the measure: one on what oracles do until they keep their axioms, where there are any. Until
+    /// then nothing is owed.
+    fn is_outside(&self, state: &Concrete<P, M>) -> bool {
+        self.is_beyond(state) && !self.agrees(state)
+    }
+
     /// Tells every step out of a state of the quotient.
     pub(crate) fn expand_quotient(
         &self,
         by: &Renumbered<P>,
         from: &Concrete<P, M>,
-        is_beyond: impl Fn(&Concrete<P, M>) -> bool,
         each: &mut impl FnMut(Edge<(Concrete<P, M>, u64)>),
     ) -> u64 {
-        let agree = |state: &Concrete<P, M>| worlds::oracles_agree(self.setting(), &state.world.seats);
-        let agreed = agree(from);
         let done = self.quotient_moves(by, from, &mut |Came { result, class, .. }| {
             each(match result {
                 Err(violation) => Edge::Broken(violation),
-                // nothing is owed where oracles do not keep their axioms: the bound is one on what they do until then
-                Ok(state) if is_beyond(&state) && !agree(&state) => match agreed {
-                    true => Edge::LeftOut,
-                    false => Edge::Outside(class),
-                },
+                Ok(state) if self.is_outside(&state) => Edge::Outside(class),
                 Ok(state) => Edge::To { print: print_of(&state), step: (state, class) },
             });
             true
@@ -312,25 +396,6 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Reference<'_, P, M> {
     }
 }
 
-/// The first move of which not the same comes with other numbers.
-fn differs<P: Process, M: Monitor<P::Request, P::Indication>>(all: &[Came<P, M>], other: &[Came<P, M>]) -> Option<String> {
-    let said = |came: &Came<P, M>| match &came.result {
-        Ok(state) => format!("{:?} in flight {:?}", state.world.seats, state.network),
-        Err(violation) => violation.what.clone(),
-    };
-    if let Some((one, two)) =
-        all.iter().zip(other).find(|(one, two)| (&one.chosen, &one.result) != (&two.chosen, &two.result))
-    {
-        let step = &one.chosen.choice;
-        return Some(format!(
-            "numbers count by more than their order: of `{step}` comes {}, and with numbers further apart {}",
-            said(one),
-            said(two)
-        ));
-    }
-    (all.len() != other.len()).then(|| "with numbers further apart there are other steps".to_owned())
-}
-
 /// A run that goes along one of the quotient.
 struct Walk<'r, 'a, P: Process, M> {
     reference: &'r Reference<'a, P, M>,
@@ -371,7 +436,7 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Walk<'_, '_, P, M> {
         let (first, _, _) = self.by.canonical(self.here.clone());
         let faulty: BTreeSet<SeatId> = cycle.iter().filter_map(crashed).collect();
         let is_owed = |e: &Envelope<P::Message>| !faulty.contains(&e.from) && !faulty.contains(&e.to);
-        let mut rows = vec![self.by.levels(&mut self.here.clone())];
+        let mut rows = vec![self.by.levels(&self.here)];
         let mut waiting: BTreeSet<Envelope<P::Message>> = BTreeSet::new();
         /// Rounds before it is looked at what waits, so that what once was out of the ordinary is over.
         const SETTLED: usize = 2;
@@ -391,30 +456,12 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Walk<'_, '_, P, M> {
             if self.by.canonical(self.here.clone()).0 != first {
                 return Err("it does not come back to where it began".to_owned());
             }
-            rows.push(self.by.levels(&mut self.here.clone()));
+            rows.push(self.by.levels(&self.here));
         }
         if let Some(Envelope { to, from, message }) = waiting.first() {
             return Err(format!("p{} -> p{}  {message:?} would wait for ever", from.0, to.0));
         }
-        self.grown(&rows)
-    }
-
-    /// By how much the greatest number grows from one row to the next: each distance by as much each time, and none that is kept.
-    fn grown(&self, rows: &[Levels]) -> Result<u64, String> {
-        let distances = |row: &Levels| row.windows(2).map(|pair| pair[1] - pair[0]).collect::<Vec<u64>>();
-        let all: Vec<Vec<u64>> = rows[1..].iter().map(distances).collect();
-        for place in 0..all[0].len() {
-            let mut each = all.windows(2).map(|pair| pair[1][place].checked_sub(pair[0][place]));
-            let first = each.next().flatten();
-            if first.is_none() || each.any(|growth| growth != first) {
-                return Err("its numbers do not grow by as much each time round".to_owned());
-            }
-            if first != Some(0) && all[0][place] <= self.by.apart {
-                return Err("its numbers come to be further apart than is kept".to_owned());
-            }
-        }
-        let last = |row: &Levels| row.last().copied().unwrap_or_default();
-        Ok(last(&rows[2]) - last(&rows[1]))
+        self.by.grown(&rows[1..])
     }
 }
 
@@ -506,3 +553,6 @@ where
     }
     report
 }
+
+#[cfg(test)]
+mod tests;

@@ -231,6 +231,7 @@ impl Options {
             && self.engine == Engine::Tabulating
             && !self.partial_order
             && !self.forget
+            && !self.renumber
             && self.store_for(properties) != Store::Exact
     }
 }

@@ -1,35 +1,39 @@
-//! States modulo a renumbering that the algorithm declares ([`Renumbering`]): ballots, rounds and epochs may grow for ever, and
-//! what is explored is finite all the same, where no more than a bounded number of them matters at a time.
+//! States modulo a renumbering that the algorithm declares ([`Renumbering`]): ballots, rounds and epochs may grow for
+//! ever, and what is explored is finite all the same, where no more than a bounded number of them matters at a time.
 //!
 //! # The quotient
-//! The numbers of a state, and 0, stand in a row; how far neighbours are apart is kept up to a distance D, beyond which it is kept
-//! that they are. So a state of the quotient stands for all states with the same row, but for distances of D and more; it is
-//! represented by the one in which these are D (*canonical*). Its steps are those of two more kinds of states that it stands for: for each
-//! distance that is not kept, where it is D, and where it is D + 1. A handler that compares numbers and goes one beyond
-//! one of them does not tell D + 1 from more: in each state that is explored this is held against distances that are greater, by a
-//! little and by much, and where what comes of it is not the same, the renumbering is refused ([`RENUMBERING`]). The state of a process that has stopped for
-//! ever is nobody's any more: its numbers are dropped.
+//! The numbers of a state, and 0, stand in a row; how far neighbours are apart is kept up to a distance D, beyond
+//! which it is kept that they are. So a state of the quotient stands for all states with the same row, but for
+//! distances of D and more; it is represented by the one in which these are D (*canonical*). Its steps are those of
+//! two more kinds of states that it stands for: for each distance that is not kept, where it is D, and where it is one
+//! more. A handler that compares numbers and goes one beyond one of them does not tell one more than D from yet more:
+//! in each state that is explored this is held against distances that are greater, by a little and by much, and where
+//! what comes of it is not the same, the renumbering is refused ([`RENUMBERING`]). The state of a process that has
+//! stopped for ever is nobody's any more: its numbers are dropped.
 //!
 //! # Why this is sound
-//! Every step of a state is, renumbered, a step of the state of the quotient that stands for it. So what no run of the quotient breaks, no run
-//! breaks. The quotient may have runs that are none: distances that are not kept shrink and stay what they were as is convenient. Therefore a
-//! run that breaks something is told only when it was gone along step by step, with numbers as they are ([`Reference::confirm`]); where it cannot
-//! be, the same is tried with D greater, and in the end left open.
+//! Every step of a state is, renumbered, a step of the state of the quotient that stands for it. So what no run of the
+//! quotient breaks, no run breaks. The quotient may have runs that are none: distances that are not kept shrink and
+//! stay what they were as is convenient. Therefore a run that breaks something is told only when it was gone along
+//! step by step, with numbers as they are ([`Reference::confirm`]); where it cannot be, the same is tried with D
+//! greater, and in the end left open.
 //!
-//! What happens for ever: a run of the quotient need not say which message is which, since the numbers in a message that waits may change
-//! with every step. So a class of fairness is that of all messages from one process to another that differ in numbers alone:
-//! if such are in flight again and again, one is delivered again and again. Every fair run keeps to this: from the last delivery
-//! of the class on, one of the class that is in flight stays there, enabled as often as any other of its link, and is owed its delivery. (Where losses have no bound each of
-//! them might be lost; such worlds are refused. So are timers with numbers, of which each might be cancelled.) So a fair run that breaks a
-//! promise is one of the quotient. The reverse is not true: a message may wait for ever, others of its class being delivered; so a lasso is
-//! gone round until every message that was in flight at its beginning is delivered, and the numbers grow by as much each time.
+//! What happens for ever: a run of the quotient need not say which message is which, since the numbers in a message
+//! that waits may change with every step. So a class of fairness is that of all messages from one process to another
+//! that differ in numbers alone: if such are in flight again and again, one is delivered again and again. Every fair
+//! run keeps to this: from the last delivery of the class on, one of the class that is in flight stays there, enabled
+//! as often as any other of its link, and is owed its delivery. (Where losses have no bound each of them might be
+//! lost; such worlds are refused. Timers have no numbers that are renumbered: with one in it, what comes of other
+//! numbers differs.) So a fair run that breaks a promise is one of the quotient. The reverse is not true: a message
+//! may wait for ever, others of its class being delivered; so a lasso is gone round until every message that was in
+//! flight at its beginning is delivered, and the numbers grow by as much each time.
 
 use crate::fingerprint::print_of;
 use crate::reference::{Concrete, Reference};
 use crate::report::{Control, Counterexample, Options, Progress, RENUMBERING, Report};
 use crate::search::search;
-use crate::space::Edge;
-use crate::worlds::{self, Owed};
+use crate::space::{Edge, Space};
+use crate::worlds::{self, Owed, Reader};
 use std::collections::BTreeSet;
 use synod_kernel::network::Envelope;
 use synod_kernel::{Budget, Choice, Durability, Fairness, Move, Seat, SeatId, Setting, Status};
@@ -45,7 +49,8 @@ pub(crate) struct Renumbered<P: Process> {
 
 type MoveOf<P> = Move<<P as Process>::Message, <P as Process>::Timer>;
 
-/// How much more than one beyond the distance kept neighbours are apart, to hold handlers against: by a little, and by much.
+/// How much more than one beyond the distance kept neighbours are apart, to hold handlers against: by a little, and by
+/// much.
 const FURTHER: [[u64; 3]; 2] = [[1, 2, 5], [1_000_003, 1, 9_973]];
 
 /// How many distances that are not kept a state may have: its steps are tried with each of them as it is and one more.
@@ -58,8 +63,8 @@ type Levels = Vec<u64>;
 pub(crate) type Rows<'r> = (&'r Levels, &'r Levels);
 
 impl<P: Process> Renumbered<P> {
-    /// The renumbering that an algorithm declares, where it can be used in this world; with this much added to the distance
-    /// that it says matters.
+    /// The renumbering that an algorithm declares, where it can be used in this world; with this much added to the
+    /// distance that it says matters.
     ///
     /// # Errors
     /// Why not.
@@ -108,8 +113,9 @@ impl<P: Process> Renumbered<P> {
         (self.rewritten(state, (&levels, &pressed)), levels, pressed)
     }
 
-    /// All that comes of a state of the quotient, where `run` says what comes of a state, in the numbers of the row that is given beside
-    /// its own; and `differ` what tells it from what comes of one whose numbers are further apart.
+    /// All that comes of a state of the quotient, where `run` says what comes of a state, in the numbers of the row
+    /// that is given beside its own; and `differ` what tells it from what comes of one whose numbers are further
+    /// apart.
     ///
     /// # Errors
     /// What does.
@@ -171,7 +177,8 @@ impl<P: Process> Renumbered<P> {
         }
     }
 
-    /// By how much the greatest number grows from one row to the next: each distance by as much each time, and none that is kept.
+    /// By how much the greatest number grows from one row to the next: each distance by as much each time, and none
+    /// that is kept.
     pub(crate) fn grown(&self, rows: &[Levels]) -> Result<u64, String> {
         let distances = |row: &Levels| row.windows(2).map(|pair| pair[1] - pair[0]).collect::<Vec<u64>>();
         let all: Vec<Vec<u64>> = rows.iter().map(distances).collect();
@@ -295,7 +302,8 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Reference<'_, P, M> {
         for came in all {
             calls += came.calls;
             if agreed && came.result.as_ref().is_ok_and(|state| self.is_outside(state)) {
-                // an oracle has another mind, or somebody crashes, so late: it is owed to no run, and a run that owes for ever does not take it
+                // an oracle has another mind, or somebody crashes, so late: it is owed to no run, and a run that owes
+                // for ever does not take it
                 continue;
             }
             let outcome = came.result.as_ref().map(print_of).map_err(print_of);
@@ -306,7 +314,8 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Reference<'_, P, M> {
         Ok(calls)
     }
 
-    /// The move of this place out of a state of the quotient; of a place where the renumbering is refused it does not matter which.
+    /// The move of this place out of a state of the quotient; of a place where the renumbering is refused it does not
+    /// matter which.
     pub(crate) fn quotient_move(&self, by: &Renumbered<P>, from: &Concrete<P, M>, place: u32) -> MoveOf<P> {
         let (mut at, mut found) = (0, None);
         let _ = self.quotient_moves(by, from, &mut |came| {
@@ -319,16 +328,16 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Reference<'_, P, M> {
         found.unwrap_or_else(|| Move::plain(Choice::Heal))
     }
 
-    /// Whether oracles are consulted and keep their axioms, were it to stay so. Where processes may restart without end it is not
-    /// said: which of them are correct is then a matter of the question.
+    /// Whether oracles are consulted and keep their axioms, were it to stay so. Where processes may restart without
+    /// end it is not said: which of them are correct is then a matter of the question.
     fn agrees(&self, state: &Concrete<P, M>) -> bool {
         let setting = self.setting();
         setting.environment.failures.restarts != Budget::Unlimited
             && worlds::oracles_agree(setting, &state.world.seats)
     }
 
-    /// Whether a state is beyond the bound on the measure: one on what oracles do until they keep their axioms, where there are any. Until
-    /// then nothing is owed.
+    /// Whether a state is beyond the bound on the measure: one on what oracles do until they keep their axioms, where
+    /// there are any. Until then nothing is owed.
     fn is_outside(&self, state: &Concrete<P, M>) -> bool {
         self.is_beyond(state) && !self.agrees(state)
     }
@@ -431,7 +440,8 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Walk<'_, '_, P, M> {
         Counterexample { property, what, moves: self.moves.clone(), cycle_from }
     }
 
-    /// Goes round a loop until every message that was in flight is delivered; by how much the greatest number grows each time.
+    /// Goes round a loop until every message that was in flight is delivered; by how much the greatest number grows
+    /// each time.
     fn go_round(&mut self, cycle: &[MoveOf<P>]) -> Result<u64, String> {
         let (first, _, _) = self.by.canonical(self.here.clone());
         let faulty: BTreeSet<SeatId> = cycle.iter().filter_map(crashed).collect();
@@ -449,7 +459,9 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Walk<'_, '_, P, M> {
                 if let Some(violation) = self.step(wanted)? {
                     return Err(format!("{} is broken in its place", violation.property));
                 }
-                if let Some(MoveOf::<P> { choice: Choice::Deliver { from, to, message }, .. }) = self.moves.last() {
+                if let Some(MoveOf::<P> { choice: Choice::Deliver { from, to, message }, .. }) =
+                    self.moves.last()
+                {
                     waiting.remove(&Envelope { to: *to, from: *from, message: message.clone() });
                 }
             }
@@ -502,7 +514,9 @@ where
         let (start, reader) = space.start();
         let found = search(space, start, &mut |_, _| {}, options, progress);
         let mut report = worlds::report(found, &reader, setting, options);
-        let Some(run) = report.counterexample.take() else { return report };
+        let Some(run) = report.counterexample.take() else {
+            return with_witnesses(report, plain, options, progress);
+        };
         if run.property == RENUMBERING.id {
             return refused(monitor, &run.what);
         }
@@ -510,12 +524,55 @@ where
             Ok(run) => {
                 let id = run.property.clone();
                 report.counterexample = Some(run);
-                return open(report, |property| property.kind == Kind::Liveness && property.id != id, None);
+                let report =
+                    open(report, |property| property.kind == Kind::Liveness && property.id != id, None);
+                return with_witnesses(report, plain, options, progress);
             }
             Err(_) if more < TRIES => more += 1,
-            Err(why) => return open(report, |property| property.kind != Kind::Reachable, Some(&why)),
+            Err(why) => {
+                let report = open(report, |property| property.kind != Kind::Reachable, Some(&why));
+                return with_witnesses(report, plain, options, progress);
+            }
         }
     }
+}
+
+/// A goal that the quotient reaches, or a property that it puts to the test, might be so by runs that are none: what holds
+/// is left open where no run with numbers as they are does it too, among as many states.
+fn with_witnesses<P, M>(
+    mut report: Report<P>,
+    plain: Reference<'_, P, M>,
+    options: &Options,
+    progress: &mut dyn FnMut(&Progress) -> Control,
+) -> Report<P>
+where
+    P: Process,
+    M: Monitor<P::Request, P::Indication>,
+{
+    /// How many states are few, however many the quotient has.
+    const FEW: u64 = 10_000;
+    let properties = plain.properties();
+    if report.verdicts.iter().all(|(_, verdict)| *verdict != Verdict::Holds) {
+        return report;
+    }
+    let states_max = report.states.max(FEW).min(options.states_max);
+    let options = Options { safety: true, depth_max: None, states_max, ..options.clone() };
+    let (start, reader) = plain.start();
+    let found = search(plain, start, &mut |_, _| {}, &options, progress);
+    let tested = reader.tested(&found.space);
+    for (property, verdict) in &mut report.verdicts {
+        let Some(at) = properties.iter().position(|p| p.id == property.id) else { continue };
+        let witnessed =
+            if property.kind == Kind::Reachable { found.reached >> at & 1 == 1 } else { tested.has(at) };
+        if *verdict == Verdict::Holds && !witnessed {
+            let states = found.states;
+            let why = format!(
+                "exercised by runs of the quotient, and by none of the algorithm among {states} states"
+            );
+            *verdict = Verdict::Unknown { why };
+        }
+    }
+    report
 }
 
 /// What some run of the quotient breaks is not broken for sure: only that it was not gone along is known.
@@ -530,7 +587,8 @@ fn open<P: Process>(
         if let Verdict::Violated { what } = verdict {
             if is_open(property) {
                 *verdict = Verdict::Unknown { why: why.clone() };
-            } else if let Some(run) = report.counterexample.as_ref().filter(|run| run.property == property.id) {
+            } else if let Some(run) = report.counterexample.as_ref().filter(|run| run.property == property.id)
+            {
                 what.clone_from(&run.what);
             }
         }
@@ -549,7 +607,7 @@ where
         *property = RENUMBERING;
     }
     if let Some(run) = &mut report.counterexample {
-        run.property = RENUMBERING.id.to_owned();
+        RENUMBERING.id.clone_into(&mut run.property);
     }
     report
 }

@@ -20,7 +20,8 @@ pub const SYMMETRY: Property = Property::safety("symmetry", "nothing tells symme
 
 /// Numbers that an algorithm declares to count relative to each other alone must do so: where a handler tells them from others
 /// in the same order, the check modulo their renumbering is refused, and no verdict means anything.
-pub const RENUMBERING: Property = Property::safety("renumbering", "numbers count relative to each other alone");
+pub const RENUMBERING: Property =
+    Property::safety("renumbering", "numbers count relative to each other alone");
 
 /// How states are represented.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -98,11 +98,8 @@ impl Request {
         let first = self.world(&entry.checked, GroundKind::Check)?;
         let in_file = self.experiment.as_ref().is_some_and(|e| e.check.environment != Overrides::default());
         let changed = in_file || self.environment.is_some() || self.flags != Flags::default();
-        let changes: Vec<_> = if renumber {
-            entry.renumbered.into_iter().collect()
-        } else {
-            entry.also.clone()
-        };
+        let changes: Vec<_> =
+            if renumber { entry.renumbered.into_iter().collect() } else { entry.also.clone() };
         let also = changes.into_iter().filter(|_| !changed).map(|change| {
             let (mut scale, mut environment) = (first.scale.clone(), first.environment.clone());
             change(&mut scale, &mut environment);

@@ -55,9 +55,9 @@ pub mod prelude {
         CrashRecovery, CrashStop, Durable, Embeds, EventuallyPerfect, FairLoss, Fifo, Group, Inbox,
         Indications, LinkTransformer, LocalCoin, Logged, Majority, Never, NoStorage, Omega, Omission,
         OneCorrect, Output, Over, PartiallySynchronous, Perfect, Process, ProcessId, ProcessSet,
-        QuarterFaulty, Reliable, Renumber, Renumbering, Round, RoundContext, RoundProcess, Rounds, Stable, State, Stubborn,
-        Synchronous, SystemModel, ThirdFaulty, Timeout, TimingOf, Value, Whole, With, embed, no_messages,
-        no_requests, no_storage, no_timers, roles,
+        QuarterFaulty, Reliable, Renumber, Renumbering, Round, RoundContext, RoundProcess, Rounds, Stable,
+        State, Stubborn, Synchronous, SystemModel, ThirdFaulty, Timeout, TimingOf, Value, Whole, With, embed,
+        no_messages, no_requests, no_storage, no_timers, roles,
     };
     pub use serde::{Deserialize, Serialize};
     pub use std::time::Duration;

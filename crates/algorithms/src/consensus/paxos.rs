@@ -25,10 +25,10 @@
 use super::single_decree::{self, Defect, Ledger, SingleDecree};
 use crate::detectors::{DetectorParameters, LeaderDetector, Trust};
 use std::convert::identity;
-use synod_model::renumbering::of_module;
 use synod_model::Either;
 use synod_model::interface::{Decide, Propose};
 use synod_model::prelude::*;
+use synod_model::renumbering::of_module;
 
 /// A leader detector that works in the practical model, with the timing that it needs.
 #[diagnostic::on_unimplemented(

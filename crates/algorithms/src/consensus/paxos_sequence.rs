@@ -90,7 +90,9 @@ impl<V: Value, D: PracticalDetector> Process for PaxosSequence<V, D> {
         stable: |(epochs, ledgers), each| {
             of_module::<D>(|detector| (detector.stable)(epochs, each));
             of_module::<SingleDecree<V>>(|instance| {
-                ledgers.values_mut().for_each(|ledger| (instance.stable)(ledger, each));
+                for ledger in ledgers.values_mut() {
+                    (instance.stable)(ledger, each);
+                }
             });
         },
         message: |message, each| match message {

@@ -503,7 +503,9 @@ impl<V> Message<V> {
             Self::Prepare(ballot) | Self::Accepted(ballot) | Self::Nack(ballot) => each(&mut ballot.round),
             Self::Promise(ballot, vote) => {
                 each(&mut ballot.round);
-                vote.iter_mut().for_each(|vote| each(&mut vote.ballot.round));
+                if let Some(vote) = vote {
+                    each(&mut vote.ballot.round);
+                }
             }
             Self::Accept(vote) => each(&mut vote.ballot.round),
             Self::Forward(_) | Self::Decided(_) | Self::Recovered => {}

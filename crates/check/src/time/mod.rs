@@ -209,7 +209,8 @@ where
     /// The same, modulo the renumbering that the algorithm declares ([`Process::RENUMBERING`]): its numbers may grow for ever. The
     /// environment's bound on the measure is one on that of the state that represents all that a renumbering makes equal, and on
     /// what happens before GST alone. Where a handler tells such states apart, [`RENUMBERING`] is violated, and no verdict means
-    /// anything. A run that breaks something is one with numbers as they are where [`Timed::along`] says so.
+    /// anything. A run that breaks something is one with numbers as they are where [`Timed::along`] says so; goals are not
+    /// judged.
     ///
     /// # Errors
     /// Why this world cannot be explored so.
@@ -507,7 +508,10 @@ where
             };
             Claim::new(property.id, property.name, says)
         };
-        self.properties.iter().enumerate().map(claim).collect()
+        // what the quotient reaches, a run need not
+        let told =
+            |(_, property): &(usize, &Property)| self.modulo.is_none() || property.kind != Kind::Reachable;
+        self.properties.iter().enumerate().filter(told).map(claim).collect()
     }
 
     fn distance(&self, state: &Self::State) -> Option<u64> {

@@ -1,7 +1,9 @@
-//! Discrete time modulo a renumbering: states that differ in how great their numbers are, and not in their order, are one.
+//! Discrete time modulo a renumbering: states that differ in how great their numbers are, and not in their order, are
+//! one.
 //!
-//! What [`renumbered`](crate::renumbered) says of worlds without time holds here too: all that time is about - windows, clocks, debts -
-//! is free of numbers. Here a message is late or delivered, so that none waits for ever while time goes on.
+//! What [`renumbered`](crate::renumbered) says of worlds without time holds here too: all that time is about -
+//! windows, clocks, debts - is free of numbers. Here a message is late or delivered, so that none waits for ever while
+//! time goes on.
 
 use super::{Moment, Passage, Timed};
 use crate::fingerprint::print_of;
@@ -63,8 +65,8 @@ where
         }
     }
 
-    /// Goes along a run of the quotient with numbers as they are, three times round its loop: by how much the greatest of them grows each
-    /// time round.
+    /// Goes along a run of the quotient with numbers as they are, three times round its loop: by how much the greatest
+    /// of them grows each time round.
     ///
     /// # Errors
     /// Where there is no such run.
@@ -104,7 +106,12 @@ where
     }
 
     /// Takes the passage that is this one in the numbers of the representative.
-    fn pass(&self, by: &Renumbered<P>, state: &mut Moment<P, M>, wanted: &PassageOf<P>) -> Result<(), String> {
+    fn pass(
+        &self,
+        by: &Renumbered<P>,
+        state: &mut Moment<P, M>,
+        wanted: &PassageOf<P>,
+    ) -> Result<(), String> {
         let (_, row, pressed) = by.canonical(state.clone());
         let mut found = None;
         self.expand_plain(state, &mut |_, _, _| {}, &mut |passage, next| {

@@ -341,7 +341,8 @@ fn not_explored<A: Algorithm>(environment: &Environment, options: &Options) -> V
                     them are neighbours, are counted once; handlers were held against numbers further apart";
         notes.push(what.to_owned());
         if environment.measure != Budget::Unlimited && !environment.oracles.granted.is_empty() {
-            let bound = "the bound is one on the numbers that matter at a time, while oracles break their axioms";
+            let bound =
+                "the bound is one on the numbers that matter at a time, while oracles break their axioms";
             notes.push(bound.to_owned());
         }
     }

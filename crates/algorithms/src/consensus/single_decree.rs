@@ -61,6 +61,8 @@
 //! So ℓ gets a value if a correct process has one; each of its ballots ends decided or refused, since a majority
 //! answers; and there are finitely many refusals, since nobody else starts ballots for ever.
 
+mod rounds;
+
 use std::fmt;
 use synod_model::interface::Decide;
 use synod_model::prelude::*;
@@ -474,41 +476,6 @@ impl<V: Value> SingleDecree<V> {
             ctx.send_others(&decided);
         } else {
             ctx.send(leader, decided);
-        }
-    }
-}
-
-/// Where the rounds of ballots are.
-impl<V> SingleDecree<V> {
-    fn each_round(&mut self, each: &mut Renumber<'_>) {
-        self.ledger.each_round(each);
-        let Some(Leading { ballot, phase }) = &mut self.leading else { return };
-        each(&mut ballot.round);
-        if let Phase::Prepare { greatest: Some(vote), .. } = phase {
-            each(&mut vote.ballot.round);
-        }
-    }
-}
-
-impl<V> Ledger<V> {
-    fn each_round(&mut self, each: &mut Renumber<'_>) {
-        let ballots = self.promised.iter_mut().chain(self.accepted.iter_mut().map(|vote| &mut vote.ballot));
-        ballots.for_each(|ballot| each(&mut ballot.round));
-    }
-}
-
-impl<V> Message<V> {
-    fn each_round(&mut self, each: &mut Renumber<'_>) {
-        match self {
-            Self::Prepare(ballot) | Self::Accepted(ballot) | Self::Nack(ballot) => each(&mut ballot.round),
-            Self::Promise(ballot, vote) => {
-                each(&mut ballot.round);
-                if let Some(vote) = vote {
-                    each(&mut vote.ballot.round);
-                }
-            }
-            Self::Accept(vote) => each(&mut vote.ballot.round),
-            Self::Forward(_) | Self::Decided(_) | Self::Recovered => {}
         }
     }
 }

@@ -58,7 +58,7 @@ impl Machine {
             }
             // the next number, and told on
             Lot::Duels => 0x3300,
-            Lot::SeesParity => 0x3308 | number % 2,
+            Lot::SeesParity => 0x3308 | (number % 2),
             Lot::SeesLimit => 0x3308 | u64::from(number > 50),
             Lot::TellsNumber => 0x3308 | number.min(1),
         };

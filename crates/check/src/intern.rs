@@ -12,9 +12,15 @@ pub(crate) struct Interner<T> {
     table: HashTable<u32>,
 }
 
+impl<T> Default for Interner<T> {
+    fn default() -> Self {
+        Self { values: Vec::new(), prints: Vec::new(), table: HashTable::new() }
+    }
+}
+
 impl<T: Hash + Eq> Interner<T> {
     pub(crate) fn new() -> Self {
-        Self { values: Vec::new(), prints: Vec::new(), table: HashTable::new() }
+        Self::default()
     }
 
     /// The number of `value`, and whether it is new.
@@ -30,7 +36,9 @@ impl<T: Hash + Eq> Interner<T> {
         self.table.insert_unique(print as u64, id, |&id| self.prints[id as usize] as u64);
         (id, true)
     }
+}
 
+impl<T> Interner<T> {
     #[inline]
     pub(crate) fn get(&self, id: u32) -> &T {
         &self.values[id as usize]
@@ -55,13 +63,13 @@ impl<T: Hash + Eq> Interner<T> {
 /// States that are kept as they are.
 pub(crate) struct Kept<T>(Interner<T>);
 
-impl<T: Hash + Eq> Default for Kept<T> {
+impl<T> Default for Kept<T> {
     fn default() -> Self {
-        Self(Interner::new())
+        Self(Interner::default())
     }
 }
 
-impl<T: Hash + Eq + Clone + Send + Sync> Exact<T> for Kept<T> {
+impl<T: Eq + Clone + Send + Sync> Exact<T> for Kept<T> {
     fn insert(&mut self, print: Print, state: &T) -> (u32, bool) {
         let Interner { values, prints, table } = &mut self.0;
         let same = |&id: &u32| prints[id as usize] == print && values[id as usize] == *state;

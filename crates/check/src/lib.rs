@@ -13,11 +13,15 @@ extern crate self as synod_check;
 mod actions;
 pub mod chance;
 mod coverage;
+#[cfg(test)]
+mod data_tests;
 pub mod disk;
+mod erased;
 pub mod fair;
 mod fingerprint;
 mod intern;
 mod judged;
+mod liveness;
 mod older;
 mod parallel;
 mod partial_order;
@@ -85,8 +89,9 @@ where
         Engine::Reference => {
             let space = reference::Reference::new(setting, monitor, measure);
             let (start, reader) = space.start();
-            let found = search::search(space, start, &mut |_, _| {}, options, progress);
-            worlds::report(found, &reader, setting, options)
+            let mut found = erased::explore(&space, start, options, progress);
+            let for_ever = worlds::judge_for_ever(&mut found, &reader, setting, options);
+            worlds::report(found, &reader, for_ever, options)
         }
         Engine::Tabulating => {
             let (mut maker, mut space) = tabulate::tables(setting, monitor, measure, options);
@@ -100,7 +105,8 @@ where
                 // what is broken is broken, but not by a shortest run, where a message was late that need not be
                 let limited = matches!(found.ended, Some(search::Ended::Limit(_)));
                 if limited || !maker.assumes_anew(&mut found.space) {
-                    return worlds::report(found, &maker, setting, options);
+                    let for_ever = worlds::judge_for_ever(&mut found, &maker, setting, options);
+                    return worlds::report(found, &maker, for_ever, options);
                 }
                 space = found.space;
             }
@@ -130,16 +136,19 @@ where
     if let Some(why) = unfit {
         return worlds::refused(&monitor.properties(), why);
     }
-    let (maker, space) = tabulate::tables(setting, monitor, measure, options);
-    let (mut folding, space, start) = match tabulate::Folding::new(maker, space) {
+    let (mut maker, space) = tabulate::tables(setting, monitor, measure, options);
+    let begun = tabulate::candidates(setting)
+        .and_then(|candidates| tabulate::Folding::new(&mut maker, candidates, space));
+    let (mut folding, space, start) = match begun {
         Ok(begun) => begun,
         Err(why) => return worlds::refused(&monitor.properties(), &why),
     };
     let mut fill = |space: &mut tabulate::Folded, state: &[u32]| folding.fill(space, state);
     let found = tabulate::explore_folded(space, start, &mut fill, options, progress);
-    let asymmetry = found.space.asymmetry();
-    let mut report = worlds::report(found, &folding, setting, options);
-    report.permutations = folding.permutations();
+    let (asymmetry, permutations) = (found.space.asymmetry(), folding.permutations());
+    let for_ever = worlds::not_judged(&monitor.properties(), options);
+    let mut report = worlds::report(found, &tabulate::Unfolding(&maker), for_ever, options);
+    report.permutations = permutations;
     match asymmetry {
         // found, and gone past: no verdict means anything
         Some(why) if report.counterexample.as_ref().is_none_or(|c| c.property != SYMMETRY.id) => {

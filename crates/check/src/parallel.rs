@@ -1,5 +1,8 @@
 //! Work on several threads: all of it through one place, so that only there is anything generated for it.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
 /// A piece of work.
 pub(crate) type Job<'a> = Box<dyn FnOnce() + Send + 'a>;
 
@@ -9,28 +12,83 @@ pub(crate) fn job<'a>(work: impl FnOnce() + Send + 'a) -> Job<'a> {
 }
 
 /// Threads that wait for work, beside the one that has it.
-pub(crate) struct Threads(rayon::ThreadPool);
+///
+/// Pieces of work are shorter than it takes to wake a thread that sleeps (on a virtual machine some fifty millionths of a
+/// second). So threads stay awake for a while when they have nothing to do, and so does the one that waits for them.
+pub(crate) struct Threads {
+    pool: rayon::ThreadPool,
+    /// By thread of the pool: whether it stays awake.
+    awake: Arc<[AtomicBool]>,
+}
+
+/// How often a thread looks for work before it sleeps; it takes about a thousandth of a second.
+const PATIENCE: u32 = 10_000;
+
+/// Waits a moment; now and then others may run who have no processor of their own.
+fn pause(round: u32) {
+    (0..16).for_each(|_| std::hint::spin_loop());
+    if round % 64 == 63 {
+        std::thread::yield_now();
+    }
+}
+
+/// Looks for work, and does it, until there was none for a while.
+fn stay_awake(awake: &[AtomicBool]) {
+    let own = rayon::current_thread_index().and_then(|index| awake.get(index));
+    let Some(own) = own.filter(|own| !own.swap(true, Ordering::Relaxed)) else { return };
+    let mut idle = 0;
+    while idle < PATIENCE {
+        if rayon::yield_now() == Some(rayon::Yield::Executed) {
+            idle = 0;
+        } else {
+            idle += 1;
+            pause(idle);
+        }
+    }
+    own.store(false, Ordering::Relaxed);
+}
 
 impl Threads {
     /// So many threads, with the one that asks; none where one is enough.
     pub(crate) fn new(count: u32) -> Option<Self> {
-        let pool = || rayon::ThreadPoolBuilder::new().num_threads(count as usize - 1).build();
-        (count > 1).then(|| Self(pool().expect("an operating system gives a few threads")))
+        let others = (count as usize).checked_sub(1).filter(|&others| others > 0)?;
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(others).build();
+        let awake = (0..others).map(|_| AtomicBool::new(false)).collect();
+        Some(Self { pool: pool.expect("an operating system gives a few threads"), awake })
     }
 
     pub(crate) fn count(&self) -> usize {
-        self.0.current_num_threads() + 1
+        self.awake.len() + 1
     }
 
     /// Does all of the work, the first piece here; returns when it is done.
     pub(crate) fn run(&self, jobs: Vec<Job<'_>>) {
+        if self.awake.iter().any(|awake| !awake.load(Ordering::Relaxed)) {
+            let awake = Arc::clone(&self.awake);
+            self.pool.spawn_broadcast(move |_| stay_awake(&awake));
+        }
+        let left = AtomicUsize::new(jobs.len().saturating_sub(1));
         let mut jobs = jobs.into_iter();
         let own = jobs.next();
-        self.0.in_place_scope(|scope| {
-            jobs.for_each(|job| scope.spawn(|_| job()));
+        self.pool.in_place_scope(|scope| {
+            for job in jobs {
+                let left = &left;
+                scope.spawn(move |_| {
+                    job();
+                    left.fetch_sub(1, Ordering::Release);
+                });
+            }
             if let Some(job) = own {
                 job();
             }
+            for round in 0..PATIENCE {
+                if left.load(Ordering::Acquire) == 0 {
+                    break;
+                }
+                pause(round);
+            }
+            // what the pool itself does at the end of a piece of work takes a moment, too
+            pause(0);
         });
     }
 

@@ -1,10 +1,11 @@
 //! Exploring a plain transition system.
 
+use crate::erased;
 use crate::fair::{Answer, Bits, Class, Fairness, Temporal, refute};
 use crate::fingerprint::{Print, print_of, scatter};
 use crate::intern::Kept;
-use crate::report::{Control, Options, Progress, SYMMETRY, Store};
-use crate::search::{Ended, Found, Steps, search};
+use crate::report::{Control, Options, Order, Progress, SYMMETRY, Store};
+use crate::search::{Ended, Found, Steps, breadth_first};
 use crate::space::{Edge, Exact, Missing, Run, Space, Start};
 use crate::system::{Justice, Predicate, Says, System};
 use std::hash::{Hash, Hasher};
@@ -309,7 +310,13 @@ pub fn check_system<S: System>(
     let space = Plain::new(system, options.symmetry);
     let start = space.start();
     let starts = start.rows.clone();
-    let mut found = search(space, start, &mut |_, _| {}, options, progress);
+    let mut found = match options.order {
+        Order::BreadthFirst => breadth_first(space, start, options, progress),
+        _ => {
+            let found = erased::explore(&space, start, options, progress);
+            found.of_space(Plain::new(system, options.symmetry), |roots| roots.all())
+        }
+    };
     let (mut stopped, mut counterexamples) = (None, Vec::new());
     match found.ended.take() {
         None => {}

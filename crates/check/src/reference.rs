@@ -1,12 +1,15 @@
 //! The reference: states as plain values, compared value by value.
 
+use crate::erased::{Erased, Value};
 use crate::fingerprint::{Print, print_of};
-use crate::intern::Kept;
+use crate::intern::{Interner, Kept};
+use crate::liveness::Owed;
 use crate::renumbered::Renumbered;
 use crate::report::NO_PANIC;
 use crate::space::{Edge, Exact, Missing, Space, Start};
 use crate::tested::Tested;
-use crate::worlds::{Owed, Reader, Scripted, goals, laws, panic_message};
+use crate::worlds::{Reader, Scripted, goals, laws, owed, panic_message};
+use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use synod_kernel::seat::cuts;
@@ -15,7 +18,7 @@ use synod_kernel::{
     Setting, Status, World, step,
 };
 use synod_model::{EffectOf, Process};
-use synod_properties::{Monitor, Property, Violation};
+use synod_properties::{Monitor, Obligation, Property, Violation};
 
 /// A state, in full.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -298,12 +301,12 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Reference<'a, P, M> 
     }
 
     /// How runs begin, and what reads their states.
-    pub(crate) fn start(&self) -> (Start<Vec<Concrete<P, M>>>, AsIs<P>) {
+    pub(crate) fn start(&self) -> (Start<Vec<Concrete<P, M>>>, AsIs<'_, P, M>) {
         let (mut start, starts) = starts(self.setting, self.monitor, &self.tested);
         if let Some(by) = self.modulo {
             start.rows = start.rows.into_iter().map(|state| by.canonical(state).0).collect();
         }
-        (start, AsIs { starts })
+        (start, AsIs { space: self, starts, monitors: RefCell::default() })
     }
 
     pub(crate) fn all_moves(
@@ -435,36 +438,38 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Space for Reference<'_, 
 }
 
 /// States that are read as they are.
-pub(crate) struct AsIs<P: Process> {
+pub(crate) struct AsIs<'a, P: Process, M> {
+    space: &'a Reference<'a, P, M>,
     starts: Vec<Vec<Move<P::Message, P::Timer>>>,
+    /// Those that were asked for, with their numbers.
+    monitors: RefCell<Interner<M>>,
 }
 
-impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Reader<P, M, Reference<'a, P, M>> for AsIs<P> {
-    fn view<T>(
-        &self,
-        _: &Reference<'a, P, M>,
-        state: &Concrete<P, M>,
-        see: impl FnOnce(&[&Seat<P>], &M, &Rest) -> T,
-    ) -> T {
+impl<P: Process, M: Monitor<P::Request, P::Indication>> Reader<P, Erased<'_>> for AsIs<'_, P, M> {
+    fn view<T>(&self, _: &Erased<'_>, state: &Value, see: impl FnOnce(&[&Seat<P>], &Rest) -> T) -> T {
+        let state: &Concrete<P, M> = state.get();
         let seats: Vec<_> = state.world.seats.iter().collect();
-        see(&seats, &state.monitor, &state.world.rest)
+        see(&seats, &state.world.rest)
+    }
+
+    fn monitor_number(&self, _: &Erased<'_>, state: &Value) -> u32 {
+        self.monitors.borrow_mut().intern(state.get::<Concrete<P, M>>().monitor.clone()).0
+    }
+
+    fn owed(&self, monitor: u32) -> Vec<Obligation> {
+        owed(self.monitors.borrow().get(monitor))
     }
 
     fn start(&self, place: usize) -> Vec<Move<P::Message, P::Timer>> {
         self.starts[place].clone()
     }
 
-    fn step(
-        &self,
-        space: &Reference<'a, P, M>,
-        from: &Concrete<P, M>,
-        place: u32,
-    ) -> Move<P::Message, P::Timer> {
-        if let Some(by) = space.modulo {
-            return space.quotient_move(by, from, place);
+    fn step(&self, _: &Erased<'_>, from: &Value, place: u32) -> Move<P::Message, P::Timer> {
+        if let Some(by) = self.space.modulo {
+            return self.space.quotient_move(by, from.get(), place);
         }
         let (mut at, mut found) = (0, None);
-        space.all_moves(from, &mut |chosen, _, _, _| {
+        self.space.all_moves(from.get(), &mut |chosen, _, _, _| {
             if at == place {
                 found = Some(chosen);
             }
@@ -474,11 +479,11 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Reader<P, M, Referen
         found.expect("a state has this many steps")
     }
 
-    fn handler_calls(&self, space: &Reference<'a, P, M>) -> u64 {
-        space.handler_calls.load(Ordering::Relaxed)
+    fn handler_calls(&self) -> u64 {
+        self.space.handler_calls.load(Ordering::Relaxed)
     }
 
-    fn tested<'s>(&'s self, space: &'s Reference<'a, P, M>) -> &'s Tested {
-        &space.tested
+    fn tested(&self) -> &Tested {
+        &self.space.tested
     }
 }

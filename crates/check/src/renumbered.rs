@@ -28,12 +28,13 @@
 //! may wait for ever, others of its class being delivered; so a lasso is gone round until every message that was in
 //! flight at its beginning is delivered, and the numbers grow by as much each time.
 
+use crate::erased;
 use crate::fingerprint::print_of;
+use crate::liveness::Owed;
 use crate::reference::{Concrete, Reference};
 use crate::report::{Control, Counterexample, Options, Progress, RENUMBERING, Report};
-use crate::search::search;
 use crate::space::{Edge, Space};
-use crate::worlds::{self, Owed, Reader};
+use crate::worlds::{self, Reader};
 use std::collections::BTreeSet;
 use synod_kernel::network::Envelope;
 use synod_kernel::{Budget, Choice, Durability, Fairness, Move, Seat, SeatId, Setting, Status};
@@ -512,10 +513,11 @@ where
         };
         let space = Reference::new(setting, monitor, measure).modulo(&by);
         let (start, reader) = space.start();
-        let found = search(space, start, &mut |_, _| {}, options, progress);
-        let mut report = worlds::report(found, &reader, setting, options);
+        let mut found = erased::explore(&space, start, options, progress);
+        let for_ever = worlds::judge_for_ever(&mut found, &reader, setting, options);
+        let mut report = worlds::report(found, &reader, for_ever, options);
         let Some(run) = report.counterexample.take() else {
-            return with_witnesses(report, plain, options, progress);
+            return with_witnesses(report, &plain, options, progress);
         };
         if run.property == RENUMBERING.id {
             return refused(monitor, &run.what);
@@ -526,12 +528,12 @@ where
                 report.counterexample = Some(run);
                 let report =
                     open(report, |property| property.kind == Kind::Liveness && property.id != id, None);
-                return with_witnesses(report, plain, options, progress);
+                return with_witnesses(report, &plain, options, progress);
             }
             Err(_) if more < TRIES => more += 1,
             Err(why) => {
                 let report = open(report, |property| property.kind != Kind::Reachable, Some(&why));
-                return with_witnesses(report, plain, options, progress);
+                return with_witnesses(report, &plain, options, progress);
             }
         }
     }
@@ -541,7 +543,7 @@ where
 /// is left open where no run with numbers as they are does it too, among as many states.
 fn with_witnesses<P, M>(
     mut report: Report<P>,
-    plain: Reference<'_, P, M>,
+    plain: &Reference<'_, P, M>,
     options: &Options,
     progress: &mut dyn FnMut(&Progress) -> Control,
 ) -> Report<P>
@@ -558,8 +560,8 @@ where
     let states_max = report.states.max(FEW).min(options.states_max);
     let options = Options { safety: true, depth_max: None, states_max, ..options.clone() };
     let (start, reader) = plain.start();
-    let found = search(plain, start, &mut |_, _| {}, &options, progress);
-    let tested = reader.tested(&found.space);
+    let found = erased::explore(plain, start, &options, progress);
+    let tested = reader.tested();
     for (property, verdict) in &mut report.verdicts {
         let Some(at) = properties.iter().position(|p| p.id == property.id) else { continue };
         let witnessed =

@@ -64,6 +64,25 @@ impl<S: Space> Found<S> {
             .expect("the steps of states kept in full are in memory")
     }
 
+    /// The same of a space whose states are written otherwise. Those that were kept in full are not among it.
+    pub(crate) fn of_space<T: Space>(self, space: T, rows: impl FnOnce(&S::Rows) -> T::Rows) -> Found<T> {
+        Found {
+            space,
+            initial: self.initial,
+            states: self.states,
+            transitions: self.transitions,
+            generated: self.generated,
+            depth: self.depth,
+            memory: self.memory,
+            reached: self.reached,
+            ended: self.ended,
+            shortest: self.shortest,
+            kept: None,
+            roots: Roots { rows: rows(&self.roots.rows), places: self.roots.places },
+            parents: self.parents,
+        }
+    }
+
     /// Calls `see` with every state of a run that a step of it leaves, and the place of that step.
     pub(crate) fn walk(&self, run: &Run, mut see: impl FnMut(&StateOf<S>, u32)) {
         let Some(root) = self.roots.places.iter().position(|&place| place == run.start) else { return };
@@ -168,7 +187,10 @@ struct Search<'a, S: Space> {
     recent: Vec<Recent>,
 }
 
-/// Explores a space; `fill` makes all entries of its tables that the expansion of a state needs. What is broken by a run that
+/// How a search goes.
+type Course<S> = fn(&mut Search<'_, S>, Start<<S as Space>::Rows>) -> Result<(), Ended>;
+
+/// Explores a space in any order; `fill` makes all entries of its tables that the expansion of a state needs. What is broken by a run that
 /// need not be a shortest one is looked for once more, breadth-first, among as many states.
 pub(crate) fn search<S: Space>(
     space: S,
@@ -177,16 +199,27 @@ pub(crate) fn search<S: Space>(
     options: &Options,
     progress: &mut dyn FnMut(&Progress) -> Control,
 ) -> Found<S> {
+    let in_order: Course<S> = |search, start| search.in_order(start);
     if options.order.finds_shortest() {
-        return explore(space, start, fill, options, progress).with_fewest_faults(fill, options);
+        return explore(space, start, fill, options, progress, in_order).with_fewest_faults(fill, options);
     }
     let mut again = S::Rows::default();
     (0..start.rows.len()).for_each(|at| again.add(start.rows.at(at)));
-    let found = explore(space, start, fill, options, progress);
+    let found = explore(space, start, fill, options, progress, in_order);
     if matches!(found.ended, Some(Ended::Broken(..))) {
         return shorten(found, again, fill, options, progress).with_fewest_faults(fill, options);
     }
     found
+}
+
+/// Explores a space without tables and without faults breadth-first, whatever order is asked for: no other is made for it.
+pub(crate) fn breadth_first<S: Space>(
+    space: S,
+    start: Start<S::Rows>,
+    options: &Options,
+    progress: &mut dyn FnMut(&Progress) -> Control,
+) -> Found<S> {
+    explore(space, start, &mut |_, _| {}, options, progress, |search, start| search.in_breadth(start))
 }
 
 /// Looks for a run shorter than the one that a search of this space ended at, which breaks the same.
@@ -214,7 +247,10 @@ fn shorten<S: Space>(
         notebook: None,
         ..options.clone()
     };
-    let again = explore(found.space, Start { rows, broken: None }, fill, &bounded, progress);
+    let again =
+        explore(found.space, Start { rows, broken: None }, fill, &bounded, progress, |search, start| {
+            search.in_breadth(start)
+        });
     let known = match again.ended {
         Some(Ended::Broken(short, shorter)) => {
             let is_shorter = short.property == long.property && shorter.places.len() < run.places.len();
@@ -232,13 +268,14 @@ fn shorten<S: Space>(
     found
 }
 
-/// Explores a space in the order that was asked for.
+/// Explores a space on this course.
 fn explore<S: Space>(
     space: S,
     start: Start<S::Rows>,
     fill: &mut dyn FnMut(&mut S, &StateOf<S>),
     options: &Options,
     progress: &mut dyn FnMut(&Progress) -> Control,
+    course: Course<S>,
 ) -> Found<S> {
     let properties = space.properties();
     let live = options.judges_liveness()
@@ -270,7 +307,7 @@ fn explore<S: Space>(
         chunks: Vec::new(),
         recent: (0..options.threads.max(1)).map(|_| Recent::new()).collect(),
     };
-    let ended = search.run(start).err();
+    let ended = course(&mut search, start).err();
     search.weigh(0);
     let complete = ended.is_none();
     Found {
@@ -298,13 +335,17 @@ fn explore<S: Space>(
 }
 
 impl<S: Space> Search<'_, S> {
-    fn run(&mut self, start: Start<S::Rows>) -> Result<(), Ended> {
+    /// Breadth-first.
+    fn in_breadth(&mut self, start: Start<S::Rows>) -> Result<(), Ended> {
+        self.begin(start)?;
+        self.breadth_first()
+    }
+
+    /// In the order that is asked for.
+    fn in_order(&mut self, start: Start<S::Rows>) -> Result<(), Ended> {
         self.begin(start)?;
         match self.options.order {
-            Order::BreadthFirst => {
-                let wave = self.first_wave()?;
-                self.breadth_first(wave)
-            }
+            Order::BreadthFirst => self.breadth_first(),
             Order::DepthFirst => self.depth_first(),
             Order::Deepening => self.deepening(),
             Order::Walks { seed, walks, length } => self.walks(seed, walks, length),
@@ -373,7 +414,8 @@ impl<S: Space> Search<'_, S> {
         Ok(())
     }
 
-    fn breadth_first(&mut self, mut wave: Wave<S::Rows>) -> Result<(), Ended> {
+    fn breadth_first(&mut self) -> Result<(), Ended> {
+        let mut wave = self.first_wave()?;
         loop {
             if wave.level.len() > 0 {
                 self.open_level(&wave)?;

@@ -64,12 +64,16 @@ pub(crate) struct Shard<W> {
 
 impl<W: Word> Shard<W> {
     fn with_homes(homes: usize) -> Self {
-        Self { homes, places: vec![W::default(); homes + 16], len: 0 }
+        // written, not asked for as zeros: pages that are read before they are written are mapped twice, and the second
+        // time every thread is interrupted
+        let mut places = Vec::with_capacity(homes + 8);
+        places.resize(homes + 8, W::default());
+        Self { homes, places, len: 0 }
     }
 
     #[inline]
     fn home(&self, word: W) -> usize {
-        // the shard is chosen by the six highest bits: here the others spread
+        // the shard is chosen by the highest bits: here the others spread
         ((u128::from(word.high() << SHARD_BITS) * self.homes as u128) >> 64) as usize
     }
 
@@ -129,7 +133,7 @@ impl<W: Word> Shard<W> {
     }
 }
 
-const SHARD_BITS: u32 = 6;
+const SHARD_BITS: u32 = 8;
 
 /// How many parts a set has: each grows on its own, and each belongs to one thread at a time.
 const SHARDS: usize = 1 << SHARD_BITS;
@@ -213,7 +217,7 @@ pub(crate) struct Prints<W> {
 
 /// Empty shards, of different sizes, so that they do not all grow at once.
 fn shards<W: Word>() -> Vec<Shard<W>> {
-    (0..SHARDS).map(|i| Shard::with_homes(128 + 64 * i / SHARDS)).collect()
+    (0..SHARDS).map(|i| Shard::with_homes(32 + 16 * i / SHARDS)).collect()
 }
 
 impl<W: Word> Prints<W> {

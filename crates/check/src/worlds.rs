@@ -1,46 +1,40 @@
 //! Worlds of processes: what both representations of them share, and what is judged of what was found.
 
 use crate::coverage::Unreached;
-use crate::fair::{Answer, Bits, Class, Fairness, Graph, Lasso, Question, find};
+use crate::fair::Lasso;
+use crate::liveness::{Judged, OPEN_PULSES, OPEN_TIMED, Worlds, judge as judge_liveness};
 use crate::report::{Counterexample, DETERMINISM, NO_PANIC, Options, Report, SYMMETRY, Store};
-use crate::search::{Ended, Found, Steps};
+use crate::search::{Ended, Found};
 use crate::shape::Shape;
 use crate::space::{Exact, Run, Space, StateOf};
 use crate::tested::Tested;
-use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
-use synod_kernel::{
-    self as kernel, Budget, Choice, InPlace, Laws, Move, Observed, Rest, Script, Seat, SeatId, Setting,
-    Status,
-};
-use synod_model::{Output, Process, ProcessId, ProcessSet, State, When};
+use synod_kernel::{InPlace, Laws, Move, Observed, Rest, Script, Seat, Setting, Status};
+use synod_model::{Output, Process, ProcessSet, When};
 use synod_properties::{Kind, Monitor, Obligation, Observation, Property, Verdict, Violation};
 
 /// What reads the states of a space as worlds of processes.
-pub(crate) trait Reader<P: Process, M, S: Space> {
-    /// Calls `see` with the seats of a state, its monitor, and the rest of its world.
-    fn view<T>(&self, space: &S, state: &StateOf<S>, see: impl FnOnce(&[&Seat<P>], &M, &Rest) -> T) -> T;
+pub(crate) trait Reader<P: Process, S: Space> {
+    /// Calls `see` with the seats of a state, and the rest of its world.
+    fn view<T>(&self, space: &S, state: &StateOf<S>, see: impl FnOnce(&[&Seat<P>], &Rest) -> T) -> T;
+    /// The number of a state's monitor, equal for equal ones.
+    fn monitor_number(&self, space: &S, state: &StateOf<S>) -> u32;
+    /// What the monitor of this number says is owed.
+    fn owed(&self, monitor: u32) -> Vec<Obligation>;
     /// The moves by which the start of this place came to be.
     fn start(&self, place: usize) -> Vec<Move<P::Message, P::Timer>>;
     /// The step of this place out of a state that was explored.
     fn step(&self, space: &S, from: &StateOf<S>, place: u32) -> Move<P::Message, P::Timer>;
     /// How often a handler ran.
-    fn handler_calls(&self, space: &S) -> u64;
+    fn handler_calls(&self) -> u64;
     /// Which parts of the world took which values, where that is known.
     fn shape(&self, space: &S) -> Shape {
         let _ = space;
         Shape::default()
     }
     /// What was put to the test.
-    fn tested<'s>(&'s self, space: &'s S) -> &'s Tested;
+    fn tested(&self) -> &Tested;
     /// What no explored run came to, where that is known.
-    fn unreached(&self, space: &S) -> Option<Vec<Unreached>> {
-        let _ = space;
-        None
-    }
-    /// A number of a state's monitor, equal for equal ones, where monitors have numbers.
-    fn monitor_number(&self, space: &S, state: &StateOf<S>) -> Option<u32> {
-        let _ = (space, state);
+    fn unreached(&self) -> Option<Vec<Unreached>> {
         None
     }
     /// The moves of a run.
@@ -65,6 +59,13 @@ pub(crate) fn judge<Q, I, M: Monitor<Q, I>>(
     })
 }
 
+/// What a monitor says is owed.
+pub(crate) fn owed<Q, I, M: Monitor<Q, I>>(monitor: &M) -> Vec<Obligation> {
+    let mut all = Vec::new();
+    monitor.owed(&mut |obligation| all.push(obligation));
+    all
+}
+
 /// The goals that a monitor has reached, as bits by the property's place.
 pub(crate) fn goals<Q, I, M: Monitor<Q, I>>(properties: &[Property], monitor: &M) -> u64 {
     let mut bits = 0;
@@ -75,20 +76,54 @@ pub(crate) fn goals<Q, I, M: Monitor<Q, I>>(properties: &[Property], monitor: &M
     bits
 }
 
-/// What came out, judged.
-pub(crate) fn report<P, M, S, R>(
-    mut found: Found<S>,
+/// What was judged of what happens for ever, with a run that breaks a property.
+pub(crate) type ForEver<P> = (Judged, Option<Counterexample<P>>);
+
+/// Judges what happens for ever, where the states were kept in full.
+pub(crate) fn judge_for_ever<P, S, R>(
+    found: &mut Found<S>,
     reader: &R,
     setting: &Setting<P>,
+    options: &Options,
+) -> ForEver<P>
+where
+    P: Process,
+    S: Space,
+    R: Reader<P, S>,
+{
+    let properties = found.space.properties();
+    let Some((states, mut steps)) = found.kept.take() else { return not_judged(&properties, options) };
+    let worlds = Kept { space: &found.space, states: &states, reader, setting };
+    let mut judged =
+        judge_liveness(&worlds, &mut steps, &properties, (&setting.environment, &setting.seating));
+    let counterexample =
+        judged.lasso.take().map(|(obligation, lasso)| for_ever(found, &states, reader, obligation, &lasso));
+    (judged, counterexample)
+}
+
+/// Nothing was judged of what happens for ever.
+pub(crate) fn not_judged<P: Process>(properties: &[Property], options: &Options) -> ForEver<P> {
+    let why = if options.reduces() {
+        "not judged: what happens for ever is judged on all states, without a reduction"
+    } else {
+        "not judged: only breadth-first is what happens for ever judged"
+    };
+    (Judged::none(properties, why), None)
+}
+
+/// What came out, judged.
+pub(crate) fn report<P, S, R>(
+    mut found: Found<S>,
+    reader: &R,
+    (judged, mut counterexample): ForEver<P>,
     options: &Options,
 ) -> Report<P>
 where
     P: Process,
-    M: Monitor<P::Request, P::Indication>,
     S: Space,
-    R: Reader<P, M, S>,
+    R: Reader<P, S>,
 {
-    let (mut stopped, mut counterexample) = (None, None);
+    let mut stopped = None;
     match found.ended.take() {
         None => {}
         Some(Ended::Limit(why)) => stopped = Some(why),
@@ -97,50 +132,94 @@ where
             counterexample = Some(broken(violation, reader.moves(&found, &run)));
         }
     }
-    let mut judged = Judged::default();
-    if let Some((exact, mut steps)) = found.kept.take() {
-        judged = judge_liveness(&found, reader, &exact, &mut steps, setting);
-        counterexample = judged.counterexample.take();
-    } else {
-        let why = if options.reduces() {
-            "not judged: what happens for ever is judged on all states, without a reduction"
-        } else {
-            "not judged: only breadth-first is what happens for ever judged"
-        };
-        let properties = found.space.properties();
-        judged.unjudged.extend(properties.iter().map(|p| (p.id.to_owned(), why.to_owned())));
-    }
-    let complete = stopped.is_none();
-    if let (None, Some(c)) = (&stopped, &counterexample)
-        && c.cycle_from.is_none()
-    {
-        stopped = Some("stopped at the violation".to_owned());
-    }
-    let verdicts = verdicts(
-        &found.space.properties(),
-        found.reached,
-        stopped.as_deref(),
-        counterexample.as_ref(),
-        &judged,
-        reader.tested(&found.space),
-    );
+    let properties = found.space.properties();
+    let told = counterexample.as_ref().map(|c| (c.property.as_str(), c.what.as_str()));
+    let verdicts = verdicts(&properties, found.reached, stopped.as_deref(), told, &judged, reader.tested());
     Report {
         verdicts: options.asked(verdicts),
         states: found.states,
         transitions: found.transitions,
         depth: found.depth,
-        complete,
+        complete: stopped.is_none(),
         stopped,
-        store: options.store_for(&found.space.properties()),
-        handler_calls: reader.handler_calls(&found.space),
+        store: options.store_for(&properties),
+        handler_calls: reader.handler_calls(),
         memory: found.memory,
         parts: reader.shape(&found.space).ranked(),
         counterexample,
         permutations: 1,
         shortest: found.shortest,
         // what a reduction leaves out may be what came to it; and what is tried on a process need not come to it
-        unreached: reader.unreached(&found.space).filter(|_| !options.partial_order && !options.forget),
+        unreached: reader.unreached().filter(|_| !options.partial_order && !options.forget),
     }
+}
+
+/// The states that were kept in full, as they are judged.
+struct Kept<'a, P: Process, S: Space, R> {
+    space: &'a S,
+    states: &'a S::Exact,
+    reader: &'a R,
+    setting: &'a Setting<P>,
+}
+
+impl<P: Process, S: Space, R: Reader<P, S>> Worlds for Kept<'_, P, S, R> {
+    fn count(&self) -> u32 {
+        self.states.len() as u32
+    }
+
+    fn open(&self, state: u32) -> Option<u8> {
+        self.states.with(state, |s| self.reader.view(self.space, s, why_open))
+    }
+
+    fn kept(&self, state: u32, looping: &ProcessSet) -> Option<(ProcessSet, u32)> {
+        self.states.with(state, |s| {
+            let faulty = self.reader.view(self.space, s, |seats, _| {
+                let mut faulty = stopped(self.setting, seats);
+                looping.iter().for_each(|p| _ = faulty.insert(p));
+                axioms_hold(self.setting, seats, &faulty).then_some(faulty)
+            });
+            Some((faulty?, self.reader.monitor_number(self.space, s)))
+        })
+    }
+
+    fn owed(&self, monitor: u32) -> Vec<Obligation> {
+        self.reader.owed(monitor)
+    }
+}
+
+/// Why the runs from a world are not followed in a way that its budgets cut off.
+fn why_open<P: Process>(seats: &[&Seat<P>], rest: &Rest) -> Option<u8> {
+    let (pulses, firings) = (rest.budgets.pulses.any(), rest.budgets.firings.any());
+    let mut why = None;
+    for seat in seats {
+        for (_, when) in seat.timers() {
+            match when {
+                When::After(_) if !firings => why = why.max(Some(OPEN_TIMED)),
+                When::Pulse if !pulses => why = why.max(Some(OPEN_PULSES)),
+                _ => {}
+            }
+        }
+    }
+    why
+}
+
+/// The run in which a debt stands for ever.
+fn for_ever<P: Process, S: Space, R: Reader<P, S>>(
+    found: &Found<S>,
+    states: &S::Exact,
+    reader: &R,
+    Obligation { property, what, .. }: Obligation,
+    lasso: &Lasso,
+) -> Counterexample<P> {
+    let mut moves = reader.moves(found, &found.run_to(lasso.start));
+    let cycle_from = moves.len() + lasso.stem.len();
+    for steps in [&lasso.stem, &lasso.cycle] {
+        for step in steps {
+            moves.push(states.with(step.state, |s| reader.step(&found.space, s, step.edge)));
+        }
+    }
+    let what = format!("{what}, for ever");
+    Counterexample { property, what, moves, cycle_from: Some(cycle_from) }
 }
 
 /// What comes of a check that is not made: it was asked to take states for one that are not alike.
@@ -167,34 +246,18 @@ pub(crate) fn refused<P: Process>(properties: &[Property], why: &str) -> Report<
     }
 }
 
-/// What was judged of liveness.
-struct Judged<P: Process> {
-    counterexample: Option<Counterexample<P>>,
-    /// The properties that some run breaks, each with what stands for ever in it; the counterexample is of one of them.
-    broken: BTreeMap<String, String>,
-    /// The properties that some runs leave open, and why.
-    unjudged: BTreeSet<(String, String)>,
-    /// In no fair run do the oracles keep their axioms for ever: nothing is ever owed.
-    vacuous: bool,
-}
-
-impl<P: Process> Default for Judged<P> {
-    fn default() -> Self {
-        Self { counterexample: None, broken: BTreeMap::new(), unjudged: BTreeSet::new(), vacuous: false }
-    }
-}
-
-fn verdicts<P: Process>(
+/// Every property with its verdict; `told` is what the counterexample breaks, and how.
+fn verdicts(
     properties: &[Property],
     reached: u64,
     stopped: Option<&str>,
-    counterexample: Option<&Counterexample<P>>,
-    judged: &Judged<P>,
+    told: Option<(&str, &str)>,
+    judged: &Judged,
     tested: &Tested,
 ) -> Vec<(Property, Verdict)> {
     let verdict = |at: usize, property: &Property| {
-        if let Some(c) = counterexample.filter(|c| c.property == property.id) {
-            return Verdict::Violated { what: c.what.clone() };
+        if let Some((_, what)) = told.filter(|(id, _)| *id == property.id) {
+            return Verdict::Violated { what: what.to_owned() };
         }
         if let Some(what) = judged.broken.get(property.id) {
             return Verdict::Violated { what: what.clone() };
@@ -228,319 +291,10 @@ fn verdicts<P: Process>(
     // what every process must keep to, whatever is asked of it, has a row where it is broken
     let of_all = [NO_PANIC, DETERMINISM, SYMMETRY].into_iter();
     all.extend(of_all.filter_map(|p| {
-        let broken = counterexample.filter(|c| c.property == p.id)?;
-        Some((p, Verdict::Violated { what: broken.what.clone() }))
+        let (_, what) = told.filter(|(id, _)| *id == p.id)?;
+        Some((p, Verdict::Violated { what: what.to_owned() }))
     }));
     all
-}
-
-/// What a run owes to a step of a world, and whom it concerns; packed into a class's name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Owed {
-    fairness: Fairness,
-    /// A crash, by a choice or inside a handler.
-    crashes: bool,
-    /// A timer with a duration: when it fires is a matter of time.
-    timed: bool,
-    /// The seat that it concerns, and the sender of the message.
-    at: Option<SeatId>,
-    from: Option<SeatId>,
-}
-
-impl Owed {
-    /// What is owed to a move.
-    pub(crate) fn of<M, T>(chosen: &Move<M, T>, fairness: kernel::Fairness) -> Self {
-        let choice = &chosen.choice;
-        let from = match choice {
-            Choice::Deliver { from, .. } | Choice::Duplicate { from, .. } => Some(*from),
-            _ => None,
-        };
-        let at = match choice {
-            Choice::Sync { seat } | Choice::Crash { seat, .. } => Some(*seat),
-            _ => choice.handler_seat(),
-        };
-        let crashes = chosen.cut.is_some() || matches!(choice, Choice::Crash { .. });
-        let fairness = match fairness {
-            _ if crashes => Fairness::None,
-            kernel::Fairness::Unfair => Fairness::None,
-            // what is set stays set until it fires or is cancelled
-            kernel::Fairness::Timed => Fairness::Weak,
-            // FLL1: what is sent again and again arrives again and again; and a cut heals, a pulse fires, a disk writes
-            kernel::Fairness::Fair => Fairness::Strong,
-        };
-        let timed = matches!(chosen.choice, Choice::Fire { .. }) && fairness == Fairness::Weak;
-        Self { fairness, crashes, timed, at, from }
-    }
-
-    /// The name of the class of all steps that are owed the same under this number; 0 where nothing can be asked.
-    pub(crate) fn class(self, number: u64) -> u64 {
-        if self.fairness == Fairness::None && !self.crashes {
-            return 0;
-        }
-        // all crashes of a process are alike
-        let number = if self.crashes { 0 } else { number & ((1 << 40) - 1) };
-        let seat = |seat: Option<SeatId>| seat.map_or(0, |s| u64::from(s.0.min(254)) + 1);
-        let fairness = match self.fairness {
-            Fairness::None => 0,
-            Fairness::Weak => 1,
-            Fairness::Strong => 2,
-        };
-        number << 20
-            | seat(self.from) << 12
-            | seat(self.at) << 4
-            | u64::from(self.timed) << 3
-            | u64::from(self.crashes) << 2
-            | fairness
-    }
-
-    fn of_class(class: u64) -> Self {
-        let seat = |shift: u32| (class >> shift & 0xff).checked_sub(1).map(|s| SeatId(s as u32));
-        let fairness = match class & 3 {
-            0 => Fairness::None,
-            1 => Fairness::Weak,
-            _ => Fairness::Strong,
-        };
-        Self {
-            fairness,
-            crashes: class >> 2 & 1 == 1,
-            timed: class >> 3 & 1 == 1,
-            at: seat(4),
-            from: seat(12),
-        }
-    }
-}
-
-/// Why a state's runs are not followed: the greater the reason, the sooner it is told.
-const OPEN_TIMED: u8 = 1;
-const OPEN_PULSES: u8 = 2;
-
-fn why_open(reason: u8) -> &'static str {
-    match reason {
-        0 => "not judged: the run goes on beyond the bound on the algorithm's measure",
-        OPEN_TIMED => "not judged yet: a timer is set, which needs fairness in time",
-        _ => "not judged: a pulse is set, and the budget of pulses is spent",
-    }
-}
-
-/// The debts of a space: for each, the states in which it stands.
-struct Debts<M> {
-    standing: Vec<(Obligation, Bits)>,
-    /// The states in which what the oracles said last is within their axioms.
-    kept: Bits,
-    /// By monitor, or by its number where it has one: its debts.
-    known: BTreeMap<u32, Rc<[usize]>>,
-    known_by_value: BTreeMap<M, Rc<[usize]>>,
-    numbers: BTreeMap<Obligation, usize>,
-}
-
-impl<M: State> Debts<M> {
-    fn gather<P, S, R>(
-        (space, reader): (&S, &R),
-        exact: &S::Exact,
-        setting: &Setting<P>,
-        looping: &ProcessSet,
-    ) -> Self
-    where
-        P: Process,
-        M: Monitor<P::Request, P::Indication>,
-        S: Space,
-        R: Reader<P, M, S>,
-    {
-        let states = exact.len() as u32;
-        let mut all = Self {
-            standing: Vec::new(),
-            kept: Bits::none(states),
-            known: BTreeMap::new(),
-            known_by_value: BTreeMap::new(),
-            numbers: BTreeMap::new(),
-        };
-        for number in 0..states {
-            exact.with(number, |state| {
-                let monitor_number = reader.monitor_number(space, state);
-                reader.view(space, state, |seats, monitor, _| {
-                    let mut faulty = stopped(setting, seats);
-                    looping.iter().for_each(|p| _ = faulty.insert(p));
-                    if !axioms_hold(setting, seats, &faulty) {
-                        return;
-                    }
-                    all.kept.insert(number);
-                    for &debt in all.of::<P>(monitor_number, monitor, states).iter() {
-                        if all.standing[debt].0.among.is_disjoint(&faulty) {
-                            all.standing[debt].1.insert(number);
-                        }
-                    }
-                });
-            });
-        }
-        all
-    }
-
-    /// What a monitor says is owed.
-    fn of<P>(&mut self, number: Option<u32>, monitor: &M, states: u32) -> Rc<[usize]>
-    where
-        P: Process,
-        M: Monitor<P::Request, P::Indication>,
-    {
-        let known = match number {
-            Some(number) => self.known.get(&number),
-            None => self.known_by_value.get(monitor),
-        };
-        if let Some(known) = known {
-            return Rc::clone(known);
-        }
-        let mut owed = Vec::new();
-        monitor.owed(&mut |obligation| {
-            let next = self.standing.len();
-            let at = *self.numbers.entry(obligation.clone()).or_insert(next);
-            if at == next {
-                self.standing.push((obligation, Bits::none(states)));
-            }
-            owed.push(at);
-        });
-        let owed: Rc<[usize]> = owed.into();
-        _ = match number {
-            Some(number) => self.known.insert(number, Rc::clone(&owed)),
-            None => self.known_by_value.insert(monitor.clone(), Rc::clone(&owed)),
-        };
-        owed
-    }
-}
-
-/// Looks, for every debt, for a fair run in which it stands for ever: the shortest one found breaks its property.
-fn judge_liveness<P, M, S, R>(
-    found: &Found<S>,
-    reader: &R,
-    exact: &S::Exact,
-    steps: &mut Steps,
-    setting: &Setting<P>,
-) -> Judged<P>
-where
-    P: Process,
-    M: Monitor<P::Request, P::Indication>,
-    S: Space,
-    R: Reader<P, M, S>,
-{
-    let mut judged = Judged::default();
-    if setting.environment.links.ignored_stay {
-        // a message that waits until it is heeded is fairer than any link: what would starve may seem to thrive
-        let properties = found.space.properties();
-        let live = properties.iter().filter(|p| p.kind == Kind::Liveness);
-        judged.unjudged.extend(
-            live.map(|p| (p.id.to_owned(), "not judged: ignored messages stay in flight".to_owned())),
-        );
-        return judged;
-    }
-    mark_open((&found.space, reader), exact, &mut steps.graph);
-    let mut shortest: Option<(usize, Obligation, Lasso)> = None;
-    judged.vacuous = true;
-    for looping in crash_loops(setting) {
-        let debts = Debts::gather((&found.space, reader), exact, setting, &looping);
-        let classes = classes(steps, &looping, setting);
-        let stays = find(&steps.graph, &question(&debts.kept, &classes, steps));
-        judged.vacuous &= matches!(stays, Answer::None);
-        for (obligation, region) in debts.standing {
-            match find(&steps.graph, &question(&region, &classes, steps)) {
-                Answer::None => {}
-                Answer::Open { reason, .. } => {
-                    judged.unjudged.insert((obligation.property, why_open(reason).to_owned()));
-                }
-                // some run in which timers fire when they like: not one that keeps the bounds, perhaps
-                Answer::Found(lasso) if is_timed(steps, &lasso) => {
-                    judged.unjudged.insert((obligation.property, why_open(OPEN_TIMED).to_owned()));
-                }
-                Answer::Found(lasso) => {
-                    let depth = steps.levels.partition_point(|&first| first <= lasso.start) - 1;
-                    let length = depth + lasso.stem.len() + lasso.cycle.len();
-                    let what = format!("{}, for ever", obligation.what);
-                    // whichever debt is met first, the same is told
-                    let told =
-                        judged.broken.entry(obligation.property.clone()).or_insert_with(|| what.clone());
-                    *told = what.min(std::mem::take(told));
-                    if shortest.as_ref().is_none_or(|(least, _, _)| length < *least) {
-                        shortest = Some((length, obligation, lasso));
-                    }
-                }
-            }
-        }
-    }
-    let Some((_, obligation, lasso)) = shortest else { return judged };
-    let mut moves = reader.moves(found, &found.run_to(lasso.start));
-    let cycle_from = moves.len() + lasso.stem.len();
-    let steps = lasso.stem.iter().chain(&lasso.cycle);
-    moves.extend(steps.map(|step| exact.with(step.state, |s| reader.step(&found.space, s, step.edge))));
-    let Obligation { property, what, .. } = obligation;
-    let what = format!("{what}, for ever");
-    judged.counterexample = Some(Counterexample { property, what, moves, cycle_from: Some(cycle_from) });
-    judged
-}
-
-/// A run that stays in a region for ever, from wherever it enters it.
-fn question<'a>(region: &'a Bits, classes: &'a [Class], steps: &'a Steps) -> Question<'a> {
-    Question { region, from: region, accepting: None, classes, levels: &steps.levels }
-}
-
-/// Whether a timer with a duration fires in its loop.
-fn is_timed(steps: &Steps, lasso: &Lasso) -> bool {
-    lasso.cycle.iter().any(|step| {
-        let label = steps.graph.label(step.place(&steps.graph)) as usize;
-        label > 0 && Owed::of_class(steps.classes[label - 1]).timed
-    })
-}
-
-/// What runs owe, by label: nothing to processes that crash again and again, nor to what these send; and crashes of
-/// others are none of these runs'.
-fn classes<P: Process>(steps: &Steps, looping: &ProcessSet, setting: &Setting<P>) -> Vec<Class> {
-    let identity = |seat: Option<SeatId>| seat.map(|s| setting.seating.identity(s));
-    let class = |&class: &u64| {
-        let owed = Owed::of_class(class);
-        let faulty = |p: Option<ProcessId>| p.is_some_and(|p| looping.contains(p));
-        if owed.crashes {
-            return if faulty(identity(owed.at)) { Class::default() } else { Class::FORBIDDEN };
-        }
-        if faulty(identity(owed.at)) || faulty(identity(owed.from)) {
-            return Class::default();
-        }
-        Class::new(owed.fairness)
-    };
-    std::iter::once(Class::default()).chain(steps.classes.iter().map(class)).collect()
-}
-
-/// The sets of processes that may crash and recover for ever: where restarts have a budget, in the end there are none.
-fn crash_loops<P: Process>(setting: &Setting<P>) -> Vec<ProcessSet> {
-    let environment = &setting.environment;
-    if environment.failures.restarts != Budget::Unlimited {
-        return vec![ProcessSet::new()];
-    }
-    let may = setting.group().members().filter(|&p| environment.failures.may_fail(p));
-    let may: Vec<ProcessId> = may.take(10).collect();
-    let chosen = |mask: u32| may.iter().enumerate().filter(move |(i, _)| mask >> i & 1 == 1).map(|(_, &p)| p);
-    (0..1_u32 << may.len()).map(|mask| chosen(mask).collect()).collect()
-}
-
-/// Marks the states from which runs go on in a way that the budgets cut off.
-fn mark_open<P, M, S, R>((space, reader): (&S, &R), exact: &S::Exact, graph: &mut Graph)
-where
-    P: Process,
-    S: Space,
-    R: Reader<P, M, S>,
-{
-    for number in 0..exact.len() as u32 {
-        let reason = exact.with(number, |s| {
-            reader.view(space, s, |seats, _, rest| {
-                let (pulses, firings) = (rest.budgets.pulses.any(), rest.budgets.firings.any());
-                let timers = seats.iter().flat_map(|seat| seat.timers());
-                let reasons = timers.filter_map(|(_, when)| match when {
-                    When::After(_) if !firings => Some(OPEN_TIMED),
-                    When::Pulse if !pulses => Some(OPEN_PULSES),
-                    _ => None,
-                });
-                reasons.max()
-            })
-        });
-        if let Some(reason) = reason {
-            graph.mark(number, reason);
-        }
-    }
 }
 
 fn broken<P: Process>(violation: Violation, moves: Vec<Move<P::Message, P::Timer>>) -> Counterexample<P> {
@@ -570,22 +324,34 @@ fn axioms_hold<P: Process>(setting: &Setting<P>, seats: &[&Seat<P>], faulty: &Pr
     if setting.environment.oracles.granted.is_empty() {
         return true;
     }
-    let correct = |seat: SeatId| !faulty.contains(setting.seating.identity(seat));
-    let seats: Vec<_> = setting.seating.seats().filter(|&s| correct(s)).map(|s| seats[s.index()]).collect();
-    if seats.iter().any(|seat| seat.status() == Status::Down) {
-        return false;
+    let mut leader = None;
+    for seat in setting.seating.seats().filter(|&seat| !faulty.contains(setting.seating.identity(seat))) {
+        let state = seats[seat.index()];
+        match state.status() {
+            Status::Down => return false,
+            Status::Up => {}
+            _ => continue,
+        }
+        let (mut by_trust, mut by_suspicion) = (false, false);
+        for (_, when) in state.timers() {
+            match when {
+                When::Oracle(Output::Trust(_)) => by_trust = true,
+                When::Oracle(_) => by_suspicion = true,
+                _ => {}
+            }
+        }
+        if by_trust {
+            let trusted = state.trusts();
+            if trusted.is_none_or(|p| faulty.contains(p)) || leader.is_some_and(|p| trusted != Some(p)) {
+                return false;
+            }
+            leader = trusted;
+        }
+        if by_suspicion && state.suspects() != faulty {
+            return false;
+        }
     }
-    let consults = |seat: &Seat<P>, omega: bool| {
-        seat.timers().iter().any(
-            |(_, when)| matches!(when, When::Oracle(output) if matches!(output, Output::Trust(_)) == omega),
-        )
-    };
-    let up = || seats.iter().filter(|seat| seat.status() == Status::Up);
-    let trusted: BTreeSet<Option<ProcessId>> =
-        up().filter(|s| consults(s, true)).map(|s| s.trusts()).collect();
-    let agreed = trusted.is_empty()
-        || (trusted.len() == 1 && trusted.iter().all(|t| t.is_some_and(|leader| !faulty.contains(leader))));
-    agreed && up().filter(|s| consults(s, false)).all(|s| s.suspects() == faulty)
+    true
 }
 
 /// Whether oracles are consulted, and what they said last is within their axioms where nobody crashes for ever that has not yet.

@@ -307,6 +307,8 @@ fn a_symmetry_is_asked_for_where_there_is_one_and_refused_elsewhere() {
 fn processes_that_can_take_each_others_place_are_found_and_others_told_apart() {
     let reduced = synod("check eager-reliable-broadcast --symmetry --safety").exits(0);
     reduced.says("2 permutations of processes").says("RB2");
+    let both = synod("check eager-reliable-broadcast --n 2 --requests 2 --symmetry --safety").exits(0);
+    both.says("2 permutations of processes and data").says("RB2");
     let open = synod("check eager-reliable-broadcast --symmetry").exits(3);
     open.says("without a reduction");
     // a ballot is its owner's, and of two the greater wins

@@ -1,20 +1,76 @@
-//! Renaming processes inside values: messages, timers, requests, whatever is written to a trace.
+//! Renaming processes and data inside values: messages, timers, requests, whatever is written to a trace.
 //!
-//! A value is taken apart as it would be written, the names of its types kept; what is a [`ProcessId`] there is another one
-//! afterwards, what is a [`Group`](synod_model::Group) is the group of those; then the value is read back. So identities are found in
+//! A value is taken apart as it would be written, the names of its types kept; what is a [`ProcessId`] or a [`Datum`] there is
+//! another one afterwards, what is a [`Group`](synod_model::Group) is the group of those; then the value is read back. So identities are found in
 //! variants, lists, sets and keys of maps alike, and sets and maps are in order again. An identity that hides in a number, a text or
 //! the place in a list is not found: whoever renames compares what comes of it with what happens.
 
 use crate::token::Writing;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use synod_model::ProcessId;
+use std::collections::BTreeSet;
+use synod_model::{Datum, ProcessId};
 
-/// The value with each process `p` named `names[p]`; those beyond keep their names.
+/// New names of processes and data.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Names {
+    processes: Vec<ProcessId>,
+    /// In order of the first.
+    data: Vec<(Datum, Datum)>,
+}
+
+impl Names {
+    /// Each process `p` is named `processes[p]`, each datum what stands beside it; all others keep their names.
+    pub fn new(processes: Vec<ProcessId>, data: impl IntoIterator<Item = (Datum, Datum)>) -> Self {
+        let mut data: Vec<_> = data.into_iter().collect();
+        data.sort_unstable();
+        Self { processes, data }
+    }
+
+    /// The name of a process.
+    pub fn process(&self, p: ProcessId) -> ProcessId {
+        self.processes.get(p.index()).copied().unwrap_or(p)
+    }
+
+    /// The name of a datum.
+    pub fn datum(&self, datum: Datum) -> Datum {
+        let at = self.data.binary_search_by_key(&datum, |&(named, _)| named);
+        at.map_or(datum, |at| self.data[at].1)
+    }
+
+    /// The processes and what they are named, those that keep their names too.
+    pub fn processes(&self) -> impl Iterator<Item = (ProcessId, ProcessId)> + '_ {
+        self.processes.iter().enumerate().map(|(p, &name)| (ProcessId(p as u32), name))
+    }
+
+    /// The data and what they are named, those that keep their names too.
+    pub fn data(&self) -> impl Iterator<Item = (Datum, Datum)> + '_ {
+        self.data.iter().copied()
+    }
+
+    /// What `first` names, named by these.
+    #[must_use]
+    pub fn after(&self, first: &Self) -> Self {
+        let processes = first.processes.iter().map(|&p| self.process(p)).collect();
+        Self::new(processes, first.data.iter().map(|&(of, name)| (of, self.datum(name))))
+    }
+}
+
+/// The data that a value holds.
+///
+/// # Errors
+/// Why it cannot be taken apart.
+pub fn data_in<T: Serialize>(value: &T) -> Result<BTreeSet<Datum>, String> {
+    let mut data = BTreeSet::new();
+    value.serialize(Writing).map_err(|error| error.to_string())?.data(&mut data);
+    Ok(data)
+}
+
+/// The value with processes and data named anew.
 ///
 /// # Errors
 /// Why it cannot be renamed: it cannot be written, does not come back as it was, or holds a group that would have gaps.
-pub fn renamed<T>(value: &T, names: &[ProcessId]) -> Result<T, String>
+pub fn renamed<T>(value: &T, names: &Names) -> Result<T, String>
 where
     T: Serialize + DeserializeOwned + PartialEq,
 {
@@ -41,7 +97,23 @@ mod tests {
     const TURNED: [ProcessId; 4] = [P[0], P[2], P[3], P[1]];
 
     fn turned<T: Serialize + DeserializeOwned + PartialEq>(value: &T) -> T {
-        renamed(value, &TURNED).expect("it can be renamed")
+        renamed(value, &names()).expect("it can be renamed")
+    }
+
+    fn names() -> Names {
+        Names::new(TURNED.to_vec(), [(Datum(1), Datum(7)), (Datum(7), Datum(1))])
+    }
+
+    #[test]
+    fn data_are_renamed_wherever_they_sit_and_no_other_numbers() {
+        let log = |a, b| BTreeMap::from([(1_u64, vec![Some(Datum(a))]), (7, vec![None, Some(Datum(b))])]);
+        assert_eq!(turned(&log(1, 7)), log(7, 1));
+        assert_eq!(turned(&log(3, 1)), log(3, 7), "one that is not named keeps its name");
+        assert_eq!(data_in(&(log(1, 3), P[1], 9_u8)), Ok([Datum(1), Datum(3)].into()));
+        assert_eq!(names().after(&names()).datum(Datum(7)), Datum(7));
+        assert_eq!(names().after(&names()).process(P[1]), P[3]);
+        assert_eq!(format!("{:?}", Some(Datum(5))), "Some(5)");
+        assert_eq!(serde_json::to_string(&Datum(5)).unwrap(), "5");
     }
 
     #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -109,7 +181,7 @@ mod tests {
         assert_eq!(turned(&Group::new(1, 3)), Group::new(1, 3));
         assert_eq!(turned(&Group::new(1, 1)), Group::new(2, 1));
         assert_eq!(turned(&Group::new(5, 2)), Group::new(5, 2), "those beyond keep their names");
-        assert!(renamed(&Group::first(2), &TURNED).unwrap_err().contains("p0"), "p0 and p2 are no group");
+        assert!(renamed(&Group::first(2), &names()).unwrap_err().contains("p0"), "p0 and p2 are no group");
     }
 
     #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -145,7 +217,7 @@ mod tests {
 
     #[test]
     fn what_does_not_come_back_is_refused() {
-        assert!(renamed(&Forgetful { cache: 1 }, &TURNED).unwrap_err().contains("does not come back"));
+        assert!(renamed(&Forgetful { cache: 1 }, &names()).unwrap_err().contains("does not come back"));
         assert_eq!(turned(&Forgetful { cache: 0 }), Forgetful { cache: 0 });
         assert_eq!(turned(&None::<Never>), None);
     }

@@ -198,8 +198,10 @@ impl Seating {
             return each(SeatId(to.0));
         }
         let audience = self.audiences.get(&from);
-        self.seats()
-            .filter(|&seat| self.identity(seat) == to && audience.is_none_or(|a| a.contains(&seat)))
-            .for_each(each);
+        for seat in self.seats() {
+            if self.identity(seat) == to && audience.is_none_or(|a| a.contains(&seat)) {
+                each(seat);
+            }
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! A value taken apart: what it would be written as, with the names of its types.
 
+use crate::renaming::Names;
 use serde::Serialize;
 use serde::de::value::{Error, MapDeserializer, SeqDeserializer};
 use serde::de::{
@@ -9,7 +10,8 @@ use serde::ser::{
     SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple,
     SerializeTupleStruct, SerializeTupleVariant, Serializer,
 };
-use synod_model::ProcessId;
+use std::collections::BTreeSet;
+use synod_model::{Datum, ProcessId};
 
 /// Fields with their names.
 type Fields = Vec<(&'static str, Token)>;
@@ -47,10 +49,41 @@ pub(super) enum Content {
 }
 
 impl Token {
-    /// Names each process anew.
-    pub(super) fn rename(&mut self, names: &[ProcessId]) -> Result<(), String> {
+    /// Collects the data that it holds.
+    pub(super) fn data(&self, data: &mut BTreeSet<Datum>) {
+        match self {
+            Self::Newtype("Datum", number) => data.extend(number.number().map(Datum)),
+            Self::Some(inner) | Self::Newtype(_, inner) | Self::Variant(_, Content::Newtype(inner)) => {
+                inner.data(data);
+            }
+            Self::Seq(all) | Self::Tuple(_, all) | Self::Variant(_, Content::Tuple(all)) => {
+                all.iter().for_each(|part| part.data(data));
+            }
+            Self::Struct(_, fields) | Self::Variant(_, Content::Struct(fields)) => {
+                fields.iter().for_each(|(_, part)| part.data(data));
+            }
+            Self::Map(pairs) => pairs.iter().for_each(|(key, value)| {
+                key.data(data);
+                value.data(data);
+            }),
+            _ => {}
+        }
+    }
+
+    /// A number that is not too large.
+    fn number(&self) -> Option<u64> {
+        if let Self::Unsigned(number) = self { u64::try_from(*number).ok() } else { None }
+    }
+
+    /// Names each process and each datum anew.
+    pub(super) fn rename(&mut self, names: &Names) -> Result<(), String> {
         match self {
             Self::Newtype("ProcessId", number) => rename_identity(number, names),
+            Self::Newtype("Datum", number) => {
+                let datum = number.number().ok_or("a datum that is no number")?;
+                **number = Self::Unsigned(names.datum(Datum(datum)).0.into());
+                Ok(())
+            }
             Self::Struct("Group", fields) => rename_group(fields, names),
             Self::Some(inner) | Self::Newtype(_, inner) | Self::Variant(_, Content::Newtype(inner)) => {
                 inner.rename(names)
@@ -70,25 +103,25 @@ impl Token {
     }
 }
 
-fn rename_identity(number: &mut Token, names: &[ProcessId]) -> Result<(), String> {
+/// The name of the process of this number.
+fn named(p: u128, names: &Names) -> u128 {
+    u32::try_from(p).map_or(p, |p| u128::from(names.process(ProcessId(p)).0))
+}
+
+fn rename_identity(number: &mut Token, names: &Names) -> Result<(), String> {
     let Token::Unsigned(number) = number else { return Err("an identity that is no number".to_owned()) };
-    if let Some(name) = usize::try_from(*number).ok().and_then(|p| names.get(p)) {
-        *number = u128::from(name.0);
-    }
+    *number = named(*number, names);
     Ok(())
 }
 
 /// A group is a range of identities: another range afterwards, or none.
-fn rename_group(fields: &mut Fields, names: &[ProcessId]) -> Result<(), String> {
+fn rename_group(fields: &mut Fields, names: &Names) -> Result<(), String> {
     let [("first", Token::Newtype(_, first)), ("count", Token::Unsigned(count))] = &mut fields[..] else {
         return fields.iter_mut().try_for_each(|(_, part)| part.rename(names));
     };
     let Token::Unsigned(first) = &mut **first else { return Err("a group without a first".to_owned()) };
-    let named = |p: u128| {
-        let name = usize::try_from(p).ok().and_then(|p| names.get(p));
-        name.map_or(p, |name| u128::from(name.0))
-    };
-    let mut members: Vec<u128> = (*first..*first + *count).take(names.len() + 1).map(named).collect();
+    let all = names.processes().count() + 1;
+    let mut members: Vec<u128> = (*first..*first + *count).take(all).map(|p| named(p, names)).collect();
     members.sort_unstable();
     if members.windows(2).any(|pair| pair[1] != pair[0] + 1) {
         let members: Vec<_> = members.iter().map(|p| format!("p{p}")).collect();

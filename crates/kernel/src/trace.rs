@@ -284,20 +284,57 @@ struct NamedNetwork<M> {
     keeping: Keeping,
     /// By (to, from, message): the copies in flight, oldest first.
     in_flight: BTreeMap<(SeatId, SeatId, M), VecDeque<Cause>>,
-    /// By (to, from): the messages in flight, oldest first, where links are queues.
-    queues: BTreeMap<(SeatId, SeatId), VecDeque<M>>,
-    /// By (from, to): how many distinct messages that is. Long runs lose many, and count at every step.
-    distinct: BTreeMap<(SeatId, SeatId), u64>,
+    /// By (to, from), in order: the messages in flight, oldest first, where links are queues.
+    queues: Vec<((SeatId, SeatId), VecDeque<M>)>,
+    /// How many distinct messages that is. Long runs lose many, and count at every step.
+    distinct: Distinct,
+}
+
+/// By (from, to): how many distinct messages are in flight.
+#[derive(Clone, Debug, Default)]
+struct Distinct(BTreeMap<(SeatId, SeatId), u64>);
+
+// said once, not for every type of messages
+impl Distinct {
+    fn more(&mut self, from: SeatId, to: SeatId) {
+        *self.0.entry((from, to)).or_default() += 1;
+    }
+
+    fn fewer(&mut self, from: SeatId, to: SeatId) {
+        *self.0.entry((from, to)).or_default() -= 1;
+    }
+
+    fn discard_to(&mut self, seat: SeatId) {
+        self.0.retain(|(_, to), _| *to != seat);
+    }
+
+    fn all(&self) -> Vec<(SeatId, SeatId, u64)> {
+        self.0.iter().map(|(&(from, to), &messages)| (from, to, messages)).collect()
+    }
 }
 
 impl<M: Ord + Clone> NamedNetwork<M> {
+    fn queue(&self, from: SeatId, to: SeatId) -> Option<&VecDeque<M>> {
+        let at = self.queues.binary_search_by_key(&(to, from), |(link, _)| *link).ok()?;
+        Some(&self.queues[at].1)
+    }
+
+    fn queue_mut(&mut self, from: SeatId, to: SeatId) -> &mut VecDeque<M> {
+        let found = self.queues.binary_search_by_key(&(to, from), |(link, _)| *link);
+        let at = found.unwrap_or_else(|at| {
+            self.queues.insert(at, ((to, from), VecDeque::new()));
+            at
+        });
+        &mut self.queues[at].1
+    }
+
     fn put(&mut self, from: SeatId, to: SeatId, message: M, cause: Cause) {
         if self.keeping == Keeping::Queues {
-            self.queues.entry((to, from)).or_default().push_back(message.clone());
+            self.queue_mut(from, to).push_back(message.clone());
         }
         let copies = self.in_flight.entry((to, from, message)).or_default();
         if copies.is_empty() {
-            *self.distinct.entry((from, to)).or_default() += 1;
+            self.distinct.more(from, to);
         }
         if copies.is_empty() || self.keeping != Keeping::Set {
             copies.push_back(cause);
@@ -306,14 +343,14 @@ impl<M: Ord + Clone> NamedNetwork<M> {
 
     /// The oldest copy leaves.
     fn take(&mut self, from: SeatId, to: SeatId, message: M) -> Option<Cause> {
-        if let Some(queue) = self.queues.get_mut(&(to, from)) {
-            queue.pop_front();
+        if self.keeping == Keeping::Queues {
+            self.queue_mut(from, to).pop_front();
         }
         let Entry::Occupied(mut copies) = self.in_flight.entry((to, from, message)) else { return None };
         let taken = copies.get_mut().pop_front();
         if copies.get().is_empty() {
             copies.remove();
-            *self.distinct.entry((from, to)).or_default() -= 1;
+            self.distinct.fewer(from, to);
         }
         taken
     }
@@ -321,31 +358,31 @@ impl<M: Ord + Clone> NamedNetwork<M> {
     /// What was taken last is where it was: the oldest copy.
     fn put_back(&mut self, from: SeatId, to: SeatId, message: M, cause: Cause) {
         if self.keeping == Keeping::Queues {
-            self.queues.entry((to, from)).or_default().push_front(message.clone());
+            self.queue_mut(from, to).push_front(message.clone());
         }
         let copies = self.in_flight.entry((to, from, message)).or_default();
         if copies.is_empty() {
-            *self.distinct.entry((from, to)).or_default() += 1;
+            self.distinct.more(from, to);
         }
         copies.push_front(cause);
     }
 
     fn discard_to(&mut self, seat: SeatId) {
         self.in_flight.retain(|(to, _, _), _| *to != seat);
-        self.queues.retain(|(to, _), _| *to != seat);
-        self.distinct.retain(|(_, to), _| *to != seat);
+        self.queues.retain(|((to, _), _)| *to != seat);
+        self.distinct.discard_to(seat);
     }
 
     /// By link: how many distinct messages may arrive next.
     fn links(&self) -> impl Iterator<Item = (SeatId, SeatId, u64)> {
         let most = if self.keeping == Keeping::Queues { 1 } else { u64::MAX };
-        self.distinct.iter().map(move |(&(from, to), &messages)| (from, to, messages.min(most)))
+        self.distinct.all().into_iter().map(move |(from, to, messages)| (from, to, messages.min(most)))
     }
 
     /// Whether a message may arrive next.
     fn has(&self, from: SeatId, to: SeatId, message: &M) -> bool {
         if self.keeping == Keeping::Queues {
-            return self.queues.get(&(to, from)).and_then(VecDeque::front) == Some(message);
+            return self.queue(from, to).and_then(VecDeque::front) == Some(message);
         }
         self.in_flight.contains_key(&(to, from, message.clone()))
     }
@@ -374,9 +411,12 @@ struct Recorded<P: Process> {
     sent: Vec<(SeatId, P::Message)>,
     observed: Vec<Observed<P::Request, P::Indication>>,
     taken: Option<Cause>,
-    armed: BTreeMap<(SeatId, P::Timer), u64>,
-    stores: BTreeMap<SeatId, VecDeque<u64>>,
-    crashes: BTreeMap<SeatId, u64>,
+    /// By seat: in which step each timer was set last, in the order of timers.
+    armed: Vec<Vec<(P::Timer, u64)>>,
+    /// By seat: in which steps what was not synced yet was stored.
+    stores: Vec<VecDeque<u64>>,
+    /// By seat: the last crash.
+    crashes: Vec<Option<u64>>,
 }
 
 impl<P: Process> Ground<InPlace<'_, P, Script>> for Recorded<P> {
@@ -405,11 +445,15 @@ impl<P: Process> Ground<InPlace<'_, P, Script>> for Recorded<P> {
     }
 
     fn armed(&mut self, seat: SeatId, timer: P::Timer, _: When) {
-        self.armed.insert((seat, timer), self.step);
+        let armed = &mut self.armed[seat.index()];
+        match armed.binary_search_by(|(other, _)| other.cmp(&timer)) {
+            Ok(at) => armed[at].1 = self.step,
+            Err(at) => armed.insert(at, (timer, self.step)),
+        }
     }
 
     fn stored(&mut self, seat: SeatId) {
-        self.stores.entry(seat).or_default().push_back(self.step);
+        self.stores[seat.index()].push_back(self.step);
     }
 }
 
@@ -426,6 +470,7 @@ impl<'a, P: Process> Recorder<'a, P> {
     pub fn new(setting: &'a Setting<P>) -> Self {
         let mut rep = InPlace::new(setting, Script::default());
         rep.record = Some(Vec::new());
+        let seats = setting.seating.len();
         Self {
             setting,
             world: World::new(setting.into(), Seat::default()),
@@ -433,17 +478,17 @@ impl<'a, P: Process> Recorder<'a, P> {
             kept: Recorded {
                 network: NamedNetwork {
                     keeping: Keeping::of(&setting.environment.links),
-                    queues: BTreeMap::new(),
+                    queues: Vec::new(),
                     in_flight: BTreeMap::new(),
-                    distinct: BTreeMap::new(),
+                    distinct: Distinct::default(),
                 },
                 step: 0,
                 sent: Vec::new(),
                 observed: Vec::new(),
                 taken: None,
-                armed: BTreeMap::new(),
-                stores: BTreeMap::new(),
-                crashes: BTreeMap::new(),
+                armed: vec![Vec::new(); seats],
+                stores: vec![VecDeque::new(); seats],
+                crashes: vec![None; seats],
             },
         }
     }
@@ -535,10 +580,14 @@ impl<'a, P: Process> Recorder<'a, P> {
                 kept.network.in_flight.get(&(*to, *from, message.clone()))?.front().copied()
             }
             Choice::Fire { seat, timer } => {
-                kept.armed.get(&(*seat, timer.clone())).map(|&step| Cause { step, send: None })
+                let armed = &kept.armed[seat.index()];
+                let at = armed.binary_search_by(|(other, _)| other.cmp(timer)).ok()?;
+                Some(Cause { step: armed[at].1, send: None })
             }
-            Choice::Sync { seat } => kept.stores.get(seat)?.front().map(|&step| Cause { step, send: None }),
-            Choice::Recover { seat } => kept.crashes.get(seat).map(|&step| Cause { step, send: None }),
+            Choice::Sync { seat } => {
+                kept.stores[seat.index()].front().map(|&step| Cause { step, send: None })
+            }
+            Choice::Recover { seat } => kept.crashes[seat.index()].map(|step| Cause { step, send: None }),
             _ => None,
         }
     }
@@ -547,17 +596,15 @@ impl<'a, P: Process> Recorder<'a, P> {
         let crashed = match chosen.choice {
             Choice::Crash { seat, .. } => Some(seat),
             Choice::Sync { seat } => {
-                if let Some(stores) = self.kept.stores.get_mut(&seat) {
-                    stores.pop_front();
-                }
+                self.kept.stores[seat.index()].pop_front();
                 None
             }
             _ => chosen.cut.and_then(|_| chosen.choice.handler_seat()),
         };
         if let Some(seat) = crashed {
-            self.kept.crashes.insert(seat, self.kept.step);
-            self.kept.stores.remove(&seat);
-            self.kept.armed.retain(|(s, _), _| *s != seat);
+            self.kept.crashes[seat.index()] = Some(self.kept.step);
+            self.kept.stores[seat.index()].clear();
+            self.kept.armed[seat.index()].clear();
         }
     }
 }

@@ -195,7 +195,17 @@ impl<S> World<S> {
         in_flight: &impl InFlight<R::Message>,
         mut each: impl FnMut(Choice<R::Message, R::Timer>),
     ) {
-        if self.enabled_start(laws, rep, &mut each) {
+        self.each_enabled(laws, rep, in_flight, &mut each);
+    }
+
+    fn each_enabled<R: Rep<Seat = S>>(
+        &self,
+        laws: Laws<'_>,
+        rep: &R,
+        in_flight: &impl InFlight<R::Message>,
+        each: &mut dyn FnMut(Choice<R::Message, R::Timer>),
+    ) {
+        if self.enabled_start(laws, rep, each) {
             return;
         }
         in_flight.each(|from, to, message| {
@@ -211,7 +221,7 @@ impl<S> World<S> {
                 each(Choice::Lose { from, to, message: message() });
             }
         });
-        self.enabled_beside(laws, rep, &mut each);
+        self.enabled_beside(laws, rep, each);
     }
 
     /// Who lies is settled before anyone starts, in ascending order; then all others start. Whether some have yet to.
@@ -219,7 +229,7 @@ impl<S> World<S> {
         &self,
         laws: Laws<'_>,
         rep: &R,
-        each: &mut impl FnMut(Choice<R::Message, R::Timer>),
+        each: &mut dyn FnMut(Choice<R::Message, R::Timer>),
     ) -> bool {
         let Some(new) = self.seats.iter().position(|s| rep.status(s) == Status::New) else { return false };
         let seat = SeatId(new as u32);
@@ -227,11 +237,11 @@ impl<S> World<S> {
         let settled = || self.seats.iter().any(|s| !matches!(rep.status(s), Status::New | Status::Lying));
         if self.rest.budgets.lies.any() && !settled() {
             let last = self.rest.lying.last().copied();
-            laws.seating
-                .seats()
-                .filter(|&seat| Some(seat) > last)
-                .filter(|&seat| laws.environment.failures.may_fail(laws.seating.identity(seat)))
-                .for_each(|seat| each(Choice::Corrupt { seat }));
+            for seat in laws.seating.seats() {
+                if Some(seat) > last && laws.environment.failures.may_fail(laws.seating.identity(seat)) {
+                    each(Choice::Corrupt { seat });
+                }
+            }
         }
         true
     }
@@ -241,7 +251,7 @@ impl<S> World<S> {
         &self,
         laws: Laws<'_>,
         rep: &R,
-        each: &mut impl FnMut(Choice<R::Message, R::Timer>),
+        each: &mut dyn FnMut(Choice<R::Message, R::Timer>),
     ) {
         self.enabled_at_seats(laws, rep, each);
         self.enabled_partitions(laws, each);
@@ -251,7 +261,7 @@ impl<S> World<S> {
         &self,
         laws: Laws<'_>,
         rep: &R,
-        each: &mut impl FnMut(Choice<R::Message, R::Timer>),
+        each: &mut dyn FnMut(Choice<R::Message, R::Timer>),
     ) {
         for seat in laws.seating.seats() {
             self.enabled_at(seat, laws, rep, each);
@@ -264,7 +274,7 @@ impl<S> World<S> {
         &self,
         laws: Laws<'_>,
         rep: &R,
-        each: &mut impl FnMut(Choice<R::Message, R::Timer>),
+        each: &mut dyn FnMut(Choice<R::Message, R::Timer>),
     ) {
         if self.rest.lying.is_empty() {
             return;
@@ -379,7 +389,7 @@ impl<S> World<S> {
         seat: SeatId,
         laws: Laws<'_>,
         rep: &R,
-        each: &mut impl FnMut(Choice<R::Message, R::Timer>),
+        each: &mut dyn FnMut(Choice<R::Message, R::Timer>),
     ) {
         let state = &self.seats[seat.index()];
         let budgets = &self.rest.budgets;
@@ -412,7 +422,7 @@ impl<S> World<S> {
         }
     }
 
-    fn enabled_partitions<M, T>(&self, laws: Laws<'_>, each: &mut impl FnMut(Choice<M, T>)) {
+    fn enabled_partitions<M, T>(&self, laws: Laws<'_>, each: &mut dyn FnMut(Choice<M, T>)) {
         if !self.rest.severed.is_empty() {
             each(Choice::Heal);
         }

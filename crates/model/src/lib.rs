@@ -9,6 +9,7 @@
 
 pub mod bound;
 pub mod context;
+mod datum;
 pub mod duration;
 pub mod event;
 pub mod failure;
@@ -31,6 +32,7 @@ pub mod transformer;
 
 pub use bound::{AllCorrect, AnyNumber, Majority, OneCorrect, QuarterFaulty, ThirdFaulty};
 pub use context::{Context, Draw, DrawKind, Granted, Sink};
+pub use datum::Datum;
 pub use event::{Effect, EffectOf, Event, EventOf, When};
 pub use failure::{AuthenticatedByzantine, Byzantine, CrashRecovery, CrashStop, Omission, Reliable};
 pub use identity::{Group, ProcessId, ProcessSet};

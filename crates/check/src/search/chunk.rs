@@ -299,15 +299,11 @@ impl<S: Space> Chunk<S> {
         self.parents.clear();
         self.built.truncate(0);
         (self.reached, self.broken_state) = (0, None);
-        let mut fresh = InOrder::new(&mut self.fresh);
-        let mut next = fresh.next();
-        for (at, candidate) in self.candidates.drain(..).enumerate() {
-            if next != Some(at as u32) {
-                continue;
-            }
-            next = fresh.next();
+        for at in InOrder::new(&mut self.fresh) {
+            // few candidates are new: the others are not even looked at
+            let candidate = &self.candidates[at as usize];
             let from = self.rows.at(candidate.row as usize);
-            space.build(from, (candidate.print, candidate.step), &mut self.built);
+            space.build(from, (candidate.print, candidate.step.clone()), &mut self.built);
             self.parents.push((candidate.row, candidate.place));
             let state = self.built.at(self.built.len() - 1);
             if judges_goals {
@@ -318,6 +314,7 @@ impl<S: Space> Chunk<S> {
                 break;
             }
         }
+        self.candidates.clear();
         self.segments = segments(&self.built);
     }
 }

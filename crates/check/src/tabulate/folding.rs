@@ -1,7 +1,7 @@
 //! What shows that processes are alike, while the tables are made.
 //!
 //! A permutation of the processes is applied to values of the algorithm - messages, requests, timers - by renaming
-//! ([`renamed`]). The state of a process cannot be renamed: nothing is known of it. Its image is what the same history leaves
+//! ([`renamed`](synod_kernel::renaming::renamed)). The state of a process cannot be renamed: nothing is known of it. Its image is what the same history leaves
 //! at the other process: where a step at p leads from state x to x', the image of x' is that to which the image of the step
 //! leads from the image of x, at the process that p is named. Monitors likewise.
 //!
@@ -21,30 +21,23 @@
 use super::change::{Called, NONE};
 use super::folded::{Asymmetry, Folded, some};
 use super::images::{
-    Images, Names, PERMUTATIONS_MAX, Permutations, candidates, describe, renamed_output, renamed_rest,
+    Candidates, Images, PERMUTATIONS_MAX, Permutations, describe, renamed_output, renamed_rest, seat,
 };
-use super::making::Maker;
+use super::made::{Begun, Made, Of};
 use super::{BROKEN, HEAD, Tabulated};
-use crate::coverage::Unreached;
-use crate::intern::Interner;
 use crate::report::SYMMETRY;
-use crate::search::Found;
-use crate::shape::Shape;
-use crate::space::{Rows, Run, Start, Words};
-use crate::tested::Tested;
-use crate::worlds::Reader;
+use crate::space::{Rows, Start, Words};
 use std::collections::{BTreeMap, BTreeSet};
-use synod_kernel::renaming::renamed;
-use synod_kernel::{Choice, Cut, Keeping, Move, Observed, Rest, Seat, SeatId};
-use synod_model::{Process, Value};
-use synod_properties::{Monitor, Violation};
+use synod_kernel::renaming::Names;
+use synod_kernel::{Choice, Keeping, Observed, SeatId};
+use synod_properties::Violation;
 
 /// A step out of a state, of this place among all, shows that processes are not alike; or a state does that has no such step.
 type Told = (Option<u32>, String);
 
-/// What makes the tables of a [`Folded`], and shows that images of states are states.
-pub(crate) struct Folding<'a, P: Process, M> {
-    maker: Maker<'a, P, M>,
+/// What shows, while the tables of a [`Folded`] are made, that images of states are states.
+pub(crate) struct Folding<'m> {
+    made: &'m mut dyn Made,
     permutations: Permutations,
     /// By state of a seat and seat: what becomes of it, with the seat where it is then.
     places: Images,
@@ -59,45 +52,21 @@ pub(crate) struct Folding<'a, P: Process, M> {
     judged: BTreeSet<(u32, u32)>,
 }
 
-/// The image of a value of the algorithm under every permutation.
-fn values<T: Value>(
-    (of, interner): (&mut Images, &mut Interner<T>),
-    permutations: &Permutations,
-    number: u32,
-) -> Result<(), String> {
-    if of.get(number).is_some() {
-        return Ok(());
-    }
-    let value = interner.get(number).clone();
-    let mut list = Vec::with_capacity(permutations.len());
-    for g in 0..permutations.len() {
-        let image = renamed(&value, permutations.names(g));
-        let image = image.map_err(|why| format!("{value:?} cannot be renamed: {why}"))?;
-        list.push(interner.intern(image).0);
-    }
-    let differs = |_| format!("{value:?} cannot be renamed: another value becomes the same");
-    of.add(permutations, &list).map_err(differs)
-}
-
-/// How a start came to be, as a key.
-type Begun = BTreeSet<(bool, SeatId, Vec<u32>, Option<Cut>)>;
-
-impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Folding<'a, P, M> {
+impl<'m> Folding<'m> {
     /// The tables of a space in which states count as one that a permutation of processes makes equal, and how runs begin.
     ///
     /// # Errors
     /// Why there is no such permutation.
     pub(crate) fn new(
-        mut maker: Maker<'a, P, M>,
+        made: &'m mut dyn Made,
+        (mut all, mut why_not): Candidates,
         mut plain: Tabulated,
     ) -> Result<(Self, Folded, Start<Words>), String> {
-        let (mut all, mut why_not) = candidates(maker.tables.setting)?;
-        let start = Maker::start(&mut maker, &mut plain);
-        let begun: BTreeMap<Begun, usize> =
-            maker.starts.iter().enumerate().map(|(at, moves)| (begun(moves, None), at)).collect();
+        let start = made.start(&mut plain);
+        let begun: BTreeMap<Begun, usize> = made.begun(None).into_iter().zip(0..).collect();
         // a start that breaks a property is the end, and all that is told
         let ended = start.broken.is_some();
-        all.retain(|names| match starts_alike(&mut maker, &mut plain, &start, &begun, names) {
+        all.retain(|names| match starts_alike(made, &mut plain, &start, &begun, names) {
             Ok(()) => true,
             Err(_) if ended => true,
             Err(why) => {
@@ -106,8 +75,9 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Folding<'a, P, M> {
             }
         });
         if all.len() < 2 {
-            let why = why_not.unwrap_or_else(|| "there is one process alone".to_owned());
-            return Err(format!("no process can take the place of another: {why}"));
+            let why =
+                why_not.unwrap_or_else(|| "there is one process alone, with one value at most".to_owned());
+            return Err(format!("nothing can take the place of another: {why}"));
         }
         if all.len() > PERMUTATIONS_MAX {
             return Err(format!("{} permutations are more than {PERMUTATIONS_MAX}", all.len()));
@@ -123,7 +93,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Folding<'a, P, M> {
             asymmetry: None,
         };
         let mut folding = Self {
-            maker,
+            made,
             places: images(),
             rests: images(),
             monitors: images(),
@@ -152,12 +122,10 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Folding<'a, P, M> {
         begun_at: &BTreeMap<Begun, usize>,
     ) -> Result<Start<Words>, String> {
         let mut rows = Words::default();
+        let names = (0..self.permutations.len()).map(|g| self.permutations.names(g));
+        let renamed: Vec<Vec<Begun>> = names.map(|names| self.made.begun(Some(names))).collect();
         for at in 0..start.rows.len() {
-            let there = |g: usize| {
-                let names = self.permutations.names(g);
-                begun_at[&begun(&self.maker.starts[at], Some(names))]
-            };
-            let images: Vec<usize> = (0..self.permutations.len()).map(there).collect();
+            let images: Vec<usize> = renamed.iter().map(|there| begun_at[&there[at]]).collect();
             let words = |g: usize| start.rows.at(images[g]);
             self.note_start(space, &words)?;
             let words: Vec<Vec<u32>> = (0..self.permutations.len()).map(|g| words(g).to_vec()).collect();
@@ -198,7 +166,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Folding<'a, P, M> {
         let seats = space.plain.seats;
         let place = |(g, state): (usize, &u32)| state * seats as u32 + self.seat(g, seat) as u32;
         let list: Vec<u32> = states.iter().enumerate().map(place).collect();
-        let down = |state: &u32| self.maker.tables.facts[*state as usize].down;
+        let down = |state: &u32| self.made.is_down(*state);
         if states.iter().any(|state| down(state) != down(&states[0])) {
             return Err("a process is down where its image is not".to_owned());
         }
@@ -210,7 +178,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Folding<'a, P, M> {
             });
             let g = g.expect("it does not agree");
             let h = list.iter().position(|&other| other == place).expect("one of the list");
-            let state = |place: u32| self.state(place / seats as u32);
+            let state = |place: u32| self.made.state(place / seats as u32);
             format!(
                 "p{} comes to {} in more than one way, and with {} these ways lead to {} and to {}",
                 place as usize % seats,
@@ -240,12 +208,12 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Folding<'a, P, M> {
         if let Some(g) = list.iter().position(|&image| goals(image) != goals(list[0])) {
             let place = (goals(list[g]) ^ goals(list[0])).trailing_zeros() as usize;
             let (goal, with) = (space.plain.properties[place].id, self.permutations.describe(g));
-            let (here, there) = (self.maker.monitors.get(list[0]), self.maker.monitors.get(list[g]));
-            return Err(format!("`{goal}` tells {here:?} from {there:?}, which it is with {with}"));
+            let (here, there) = (self.made.monitor(list[0]), self.made.monitor(list[g]));
+            return Err(format!("`{goal}` tells {here} from {there}, which it is with {with}"));
         }
         self.monitors.add(&self.permutations, list).map_err(|monitor| {
-            let known = self.maker.monitors.get(monitor);
-            format!("what is judged by comes to {known:?} in ways that part where processes are renamed")
+            let known = self.made.monitor(monitor);
+            format!("what is judged by comes to {known} in ways that part where processes are renamed")
         })?;
         space.monitor_parts.resize(space.plain.monitor_parts.len() * space.others, 0);
         for &monitor in list {
@@ -258,16 +226,36 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Folding<'a, P, M> {
         Ok(())
     }
 
+    /// The image of a value of the algorithm under every permutation.
+    fn note_value(&mut self, of: Of, number: u32) -> Result<(), String> {
+        let images = match of {
+            Of::Messages => &mut self.messages,
+            Of::Timers => &mut self.timers,
+            Of::Requests => &mut self.requests,
+            Of::Indications => &mut self.indications,
+        };
+        if images.get(number).is_some() {
+            return Ok(());
+        }
+        let mut list = Vec::with_capacity(self.permutations.len());
+        for g in 0..self.permutations.len() {
+            let image = self.made.renamed(of, number, self.permutations.names(g));
+            list.push(image.map_err(|why| cannot(&*self.made, (of, number), &why))?);
+        }
+        let differs = |_| cannot(&*self.made, (of, number), "another value becomes the same");
+        images.add(&self.permutations, &list).map_err(differs)
+    }
+
     fn note_envelope(&mut self, space: &mut Folded, envelope: u32) -> Result<(), String> {
         if space.envelopes.get(envelope).is_some() {
             return Ok(());
         }
         let (to, from, message) = space.plain.envelopes.values[envelope as usize];
-        values((&mut self.messages, &mut self.maker.tables.messages), &self.permutations, message)?;
+        self.note_value(Of::Messages, message)?;
         let image = |g: usize| {
             let (to, from) = (self.permutations.seat(g, to), self.permutations.seat(g, from));
             let message = self.messages.under(g, message);
-            let print = self.maker.tables.messages.print(message);
+            let print = self.made.print_of_message(message);
             space.plain.envelopes.number((to, from, message), print)
         };
         let list: Vec<u32> = (0..self.permutations.len()).map(image).collect();
@@ -278,7 +266,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Folding<'a, P, M> {
     /// Makes all entries that the expansion of a state needs, and those of its images.
     pub(crate) fn fill(&mut self, space: &mut Folded, words: &[u32]) {
         let plain = space.words(words).to_vec();
-        self.maker.fill(&mut space.plain, &plain);
+        self.made.fill(&mut space.plain, &plain);
         if space.asymmetry.is_none()
             && let Err((change, what)) = self.fill_images(space, &plain)
         {
@@ -318,7 +306,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Folding<'a, P, M> {
         let images: Vec<Vec<u32>> =
             (0..self.permutations.len()).map(|g| self.image(space, plain, g)).collect();
         for image in &images[1..] {
-            self.maker.fill(&mut space.plain, image);
+            self.made.fill(&mut space.plain, image);
         }
         let rest = |g: usize| images[g][HEAD + space.plain.seats];
         let mut entries: Vec<Vec<(u32, u32)>> = Vec::new();
@@ -442,7 +430,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Folding<'a, P, M> {
             && some(c.taken).map(|taken| space.envelopes.under(g, taken)) == some(d.taken)
             && seat(c.discarded) == some(d.discarded)
             && sent == sent_there
-            && observed == *self.maker.observations.get(there.observed);
+            && observed == self.made.observed(there.observed);
         if same {
             return Ok(());
         }
@@ -514,16 +502,15 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Folding<'a, P, M> {
     }
 
     fn renamed_choice(&mut self, choice: &Choice<u32, u32>, g: usize) -> Result<Choice<u32, u32>, String> {
-        let tables = &mut self.maker.tables;
         match choice {
             Choice::Deliver { message, .. }
             | Choice::Duplicate { message, .. }
             | Choice::Lose { message, .. }
             | Choice::Lie { message, .. } => {
-                values((&mut self.messages, &mut tables.messages), &self.permutations, *message)?;
+                self.note_value(Of::Messages, *message)?;
             }
             Choice::Fire { timer, .. } => {
-                values((&mut self.timers, &mut tables.timers), &self.permutations, *timer)?;
+                self.note_value(Of::Timers, *timer)?;
             }
             _ => {}
         }
@@ -566,20 +553,18 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Folding<'a, P, M> {
     }
 
     fn renamed_observed(&mut self, observed: u32, g: usize) -> Result<Vec<Observed<u32, u32>>, String> {
-        let all = self.maker.observations.get(observed).clone();
-        let (tables, permutations) = (&mut self.maker.tables, &self.permutations);
+        let all = self.made.observed(observed).to_vec();
         let mut renamed = Vec::with_capacity(all.len());
         for observed in all {
-            let name = |p: synod_model::ProcessId| permutations.names(g)[p.index()];
+            match observed {
+                Observed::Request(_, q) => self.note_value(Of::Requests, q)?,
+                Observed::Indication(_, i) => self.note_value(Of::Indications, i)?,
+                _ => {}
+            }
+            let name = |p: synod_model::ProcessId| self.permutations.names(g).process(p);
             renamed.push(match observed {
-                Observed::Request(at, q) => {
-                    values((&mut self.requests, &mut tables.request_values), permutations, q)?;
-                    Observed::Request(name(at), self.requests.under(g, q))
-                }
-                Observed::Indication(at, i) => {
-                    values((&mut self.indications, &mut tables.indications), permutations, i)?;
-                    Observed::Indication(name(at), self.indications.under(g, i))
-                }
+                Observed::Request(at, q) => Observed::Request(name(at), self.requests.under(g, q)),
+                Observed::Indication(at, i) => Observed::Indication(name(at), self.indications.under(g, i)),
                 Observed::Crash(at) => Observed::Crash(name(at)),
                 Observed::Recover(at) => Observed::Recover(name(at)),
                 Observed::Corrupt(at) => Observed::Corrupt(name(at)),
@@ -588,22 +573,13 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Folding<'a, P, M> {
         Ok(renamed)
     }
 
-    /// The state of a process, as text.
-    fn state(&self, state: u32) -> String {
-        let seat = self.maker.tables.seats.get(state);
-        seat.local().map_or_else(|| format!("{:?}", seat.status()), |local| format!("{local:?}"))
-    }
-
     /// A move, as text.
     fn called(&self, space: &Folded, change: u32) -> String {
         self.text(&space.plain.called[change as usize])
     }
 
     fn text(&self, called: &Called) -> String {
-        let tables = &self.maker.tables;
-        let choice =
-            called.choice.clone().map(|m| tables.messages.get(m).clone(), |t| tables.timers.get(t).clone());
-        let mut text = choice.to_string();
+        let mut text = self.made.choice(&called.choice);
         if !called.draws.is_empty() {
             text = format!("{text}, drawing {:?}", called.draws);
         }
@@ -621,43 +597,38 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Folding<'a, P, M> {
             all.push(space.plain.failures[failure as usize].what.clone());
         }
         if let Some(seat) = some(c.seat) {
-            all.push(format!("p{seat} comes to {}", self.state(c.after)));
+            all.push(format!("p{seat} comes to {}", self.made.state(c.after)));
         }
         for &envelope in &space.plain.sent[c.sent.0 as usize..c.sent.1 as usize] {
             let (to, _, message) = space.plain.envelopes.values[envelope as usize];
-            all.push(format!("sends p{} {:?}", to.0, self.maker.tables.messages.get(message)));
+            all.push(format!("sends p{} {}", to.0, self.made.text(Of::Messages, message)));
         }
-        for observed in self.maker.observations.get(told.observed) {
+        for observed in self.made.observed(told.observed) {
             if let Observed::Indication(at, i) = observed {
-                all.push(format!("{at} indicates {:?}", self.maker.tables.indications.get(*i)));
+                all.push(format!("{at} indicates {}", self.made.text(Of::Indications, *i)));
             }
         }
         if all.is_empty() { "nothing comes of it".to_owned() } else { all.join(", ") }
     }
 }
 
-/// How a start came to be; with names, how it would have come to be at the processes that are named so.
-fn begun<T, U>(moves: &[Move<T, U>], names: Option<&Names>) -> Begun {
-    let named = |seat: SeatId| names.map_or(seat, |names| SeatId(names[seat.index()].0));
-    let each = moves.iter().filter_map(|chosen| match chosen.choice {
-        Choice::Init { seat } => Some((false, named(seat), chosen.draws.clone(), chosen.cut)),
-        Choice::Corrupt { seat } => Some((true, named(seat), Vec::new(), None)),
-        _ => None,
-    });
-    each.collect()
+/// Why a value cannot be renamed.
+fn cannot(made: &dyn Made, (of, number): (Of, u32), why: &str) -> String {
+    format!("{} cannot be renamed: {why}", made.text(of, number))
 }
 
 /// Whether initial states become initial states where processes are named like this: those that began in the same way.
-fn starts_alike<P: Process, M: Monitor<P::Request, P::Indication>>(
-    maker: &mut Maker<'_, P, M>,
+fn starts_alike(
+    made: &mut dyn Made,
     plain: &mut Tabulated,
     start: &Start<Words>,
     begun_at: &BTreeMap<Begun, usize>,
     names: &Names,
 ) -> Result<(), String> {
+    let renamed = made.begun(Some(names));
     for at in 0..start.rows.len() {
-        let there = begun_at.get(&begun(&maker.starts[at], Some(names)));
-        let Some(there) = there.copied().filter(|&there| there < start.rows.len()) else {
+        let there = begun_at.get(&renamed[at]).copied();
+        let Some(there) = there.filter(|&there| there < start.rows.len()) else {
             return Err("they do not begin in as many ways".to_owned());
         };
         let (here, there) = (start.rows.at(at), start.rows.at(there));
@@ -668,12 +639,10 @@ fn starts_alike<P: Process, M: Monitor<P::Request, P::Indication>>(
         let mut sent = Vec::new();
         for &envelope in plain.in_flight(here) {
             let (to, from, message) = plain.envelopes.values[envelope as usize];
-            let message = maker.tables.messages.get(message).clone();
-            let image = renamed(&message, names).map_err(|why| format!("{message:?}: {why}"))?;
-            let message = maker.tables.messages.intern(image).0;
-            let seat = |seat: SeatId| SeatId(names[seat.index()].0);
-            let print = maker.tables.messages.print(message);
-            sent.push(plain.envelopes.number((seat(to), seat(from), message), print));
+            let image = made.renamed(Of::Messages, message, names);
+            let message = image.map_err(|why| format!("{}: {why}", made.text(Of::Messages, message)))?;
+            let print = made.print_of_message(message);
+            sent.push(plain.envelopes.number((seat(names, to), seat(names, from), message), print));
         }
         match plain.keeping {
             Keeping::Queues => sent.sort_by_key(|&e| plain.envelopes.link(e)),
@@ -684,47 +653,4 @@ fn starts_alike<P: Process, M: Monitor<P::Request, P::Indication>>(
         }
     }
     Ok(())
-}
-
-impl<P: Process, M: Monitor<P::Request, P::Indication>> Reader<P, M, Folded> for Folding<'_, P, M> {
-    fn view<T>(&self, space: &Folded, words: &[u32], see: impl FnOnce(&[&Seat<P>], &M, &Rest) -> T) -> T {
-        self.maker.view(&space.plain, space.words(words), see)
-    }
-
-    fn start(&self, place: usize) -> Vec<Move<P::Message, P::Timer>> {
-        Reader::<P, M, Tabulated>::start(&self.maker, place)
-    }
-
-    fn step(&self, space: &Folded, from: &[u32], place: u32) -> Move<P::Message, P::Timer> {
-        self.maker.step(&space.plain, space.words(from), place)
-    }
-
-    fn handler_calls(&self, space: &Folded) -> u64 {
-        self.maker.handler_calls(&space.plain)
-    }
-
-    fn shape(&self, space: &Folded) -> Shape {
-        self.maker.shape(&space.plain)
-    }
-
-    fn tested<'s>(&'s self, space: &'s Folded) -> &'s Tested {
-        self.maker.tested(&space.plain)
-    }
-
-    fn unreached(&self, space: &Folded) -> Option<Vec<Unreached>> {
-        self.maker.unreached(&space.plain)
-    }
-
-    fn moves(&self, found: &Found<Folded>, run: &Run) -> Vec<Move<P::Message, P::Timer>> {
-        let mut moves = Reader::<P, M, Folded>::start(self, run.start);
-        found.walk(run, |words, place| {
-            let mut steps = 0;
-            found.space.plain.each_change(found.space.words(words), &mut |_| steps += 1);
-            // what shows that processes are not alike may be that a step is missing
-            if place < steps {
-                moves.push(self.step(&found.space, words, place));
-            }
-        });
-        moves
-    }
 }

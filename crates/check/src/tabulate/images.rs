@@ -1,20 +1,24 @@
-//! Which permutations of the processes a setting does not tell apart, and what each number of the tables becomes under each.
+//! Which permutations of processes and data a setting does not tell apart, and what each number of the tables becomes under each.
 
 use std::collections::BTreeSet;
-use synod_kernel::renaming::renamed;
+use synod_kernel::renaming::{Names, data_in, renamed};
 use synod_kernel::{Partition, Rest, SeatId, Seating, Setting};
 use synod_model::failure::{FailureKind, FailureModel};
-use synod_model::{FailuresOf, Output, Process, ProcessId};
+use synod_model::{Datum, FailuresOf, Output, Process, ProcessId};
 
 /// How many processes a world may have that is reduced by symmetry: their permutations are tried one by one.
 pub(super) const PROCESSES_MAX: usize = 8;
+/// How many data are permuted: more of them are told apart.
+const DATA_MAX: usize = 4;
 /// How many permutations there may be: a state that waits has a fingerprint for each.
 pub(super) const PERMUTATIONS_MAX: usize = 720;
 
-/// A permutation: by process, its name under it. Processes sit at the seats of the same numbers.
-pub(super) type Names = Vec<ProcessId>;
+/// Where who sits at this seat sits under a permutation: processes sit at the seats of the same numbers.
+pub(super) fn seat(names: &Names, seat: SeatId) -> SeatId {
+    SeatId(names.process(ProcessId(seat.0)).0)
+}
 
-/// Permutations that form a group; the first is the identity.
+/// Permutations of processes and data that form a group; the first is the identity.
 pub(super) struct Permutations {
     all: Vec<Names>,
     /// By permutation and by one that is done before it: both, one after the other.
@@ -25,8 +29,7 @@ impl Permutations {
     /// Those of a group; `None` where one after the other is not among them.
     pub(super) fn group(mut all: Vec<Names>) -> Option<Self> {
         all.sort_unstable();
-        let both = |g: &Names, h: &Names| -> Names { h.iter().map(|p| g[p.index()]).collect() };
-        let row = |g: &Names| all.iter().map(|h| all.binary_search(&both(g, h)).ok()).collect();
+        let row = |g: &Names| all.iter().map(|h| all.binary_search(&g.after(h)).ok()).collect();
         let after: Option<Vec<Vec<usize>>> = all.iter().map(row).collect();
         after.map(|after| Self { all, after })
     }
@@ -41,7 +44,7 @@ impl Permutations {
     }
 
     pub(super) fn seat(&self, g: usize, seat: SeatId) -> SeatId {
-        SeatId(self.all[g][seat.index()].0)
+        self::seat(&self.all[g], seat)
     }
 
     /// What says `h` first, then `g`.
@@ -55,32 +58,62 @@ impl Permutations {
     }
 }
 
-/// "p1 and p2 exchanged", or who is named what.
+/// "p1 and p2 exchanged, value 0 and value 1 exchanged", or who is named what.
 pub(super) fn describe(names: &Names) -> String {
-    let moved = names.iter().enumerate().filter(|(p, name)| *p != name.index());
-    let moved: Vec<_> = moved.map(|(p, name)| (ProcessId(p as u32), *name)).collect();
-    if let [(p, q), _] = &moved[..] {
-        return format!("{p} and {q} exchanged");
-    }
-    let each: Vec<_> = moved.iter().map(|(p, q)| format!("{p} named {q}")).collect();
-    each.join(", ")
+    let processes = names.processes().map(|(p, name)| (p.to_string(), name.to_string()));
+    let data = names.data().map(|(of, name)| (format!("value {of}"), format!("value {name}")));
+    let all = [moved(processes), moved(data)].into_iter().flatten();
+    all.collect::<Vec<_>>().join(", ")
 }
 
-/// Every permutation of so many processes, the identity first.
-fn all_permutations(count: usize) -> Vec<Names> {
-    let mut all: Vec<Names> = vec![Vec::new()];
-    for _ in 0..count {
-        let longer = |begun: &Names| {
-            let free = (0..count as u32).map(ProcessId).filter(|p| !begun.contains(p));
-            free.map(|p| begun.iter().copied().chain([p]).collect()).collect::<Vec<Names>>()
+/// Those that do not keep their names.
+fn moved(names: impl Iterator<Item = (String, String)>) -> Option<String> {
+    let moved: Vec<_> = names.filter(|(of, name)| of != name).collect();
+    match &moved[..] {
+        [] => None,
+        [(one, other), _] => Some(format!("{one} and {other} exchanged")),
+        _ => Some(moved.iter().map(|(of, name)| format!("{of} named {name}")).collect::<Vec<_>>().join(", ")),
+    }
+}
+
+/// Every order of some values, theirs first.
+fn all_orders<T: Copy + PartialEq>(of: &[T]) -> Vec<Vec<T>> {
+    let mut all: Vec<Vec<T>> = vec![Vec::new()];
+    for _ in of {
+        let longer = |begun: &Vec<T>| {
+            let free = of.iter().filter(|value| !begun.contains(value));
+            free.map(|&value| begun.iter().copied().chain([value]).collect()).collect::<Vec<Vec<T>>>()
         };
         all = all.iter().flat_map(longer).collect();
     }
     all
 }
 
-/// The permutations under which a setting stays as it is, with why one does not: or why none is looked for.
-pub(super) fn candidates<P: Process>(setting: &Setting<P>) -> Result<(Vec<Names>, Option<String>), String> {
+/// Every permutation of so many processes, with every one of the data, the identity first.
+fn all_permutations(count: usize, data: &[Datum]) -> Vec<Names> {
+    let processes: Vec<ProcessId> = (0..count as u32).map(ProcessId).collect();
+    let orders = all_orders(data);
+    let with_data = |names: Vec<ProcessId>| {
+        let named = |order: &Vec<Datum>| Names::new(names.clone(), data.iter().copied().zip(order.clone()));
+        orders.iter().map(named).collect::<Vec<_>>()
+    };
+    all_orders(&processes).into_iter().flat_map(with_data).collect()
+}
+
+/// The data that a setting speaks of, if they are few enough to be permuted.
+fn data_of<P: Process>(setting: &Setting<P>) -> Vec<Datum> {
+    let requests = setting.requests.iter().flatten().map(data_in);
+    let all = requests.chain(setting.lies.iter().map(data_in)).chain([data_in(&setting.parameters)]);
+    // what cannot be taken apart cannot be renamed either, which is told then
+    let data: BTreeSet<Datum> = all.flatten().flatten().collect();
+    if data.len() > DATA_MAX { Vec::new() } else { data.into_iter().collect() }
+}
+
+/// The permutations under which a setting stays as it is, with why one does not.
+pub(crate) type Candidates = (Vec<Names>, Option<String>);
+
+/// The permutations under which a setting stays as it is; or why none is looked for.
+pub(crate) fn candidates<P: Process>(setting: &Setting<P>) -> Result<Candidates, String> {
     let n = setting.environment.processes as usize;
     if setting.seating != Seating::plain(setting.environment.processes) {
         return Err("a process has twins, or does not reach everybody".to_owned());
@@ -95,9 +128,8 @@ pub(super) fn candidates<P: Process>(setting: &Setting<P>) -> Result<(Vec<Names>
     let asked = |p: ProcessId| setting.requests[p.index()].len();
     let alike = |(p, q): (ProcessId, ProcessId)| may_fail(p) == may_fail(q) && asked(p) == asked(q);
     let (mut kept, mut why_not) = (Vec::new(), None);
-    for names in all_permutations(n) {
-        let mut moved = names.iter().enumerate().map(|(p, q)| (ProcessId(p as u32), *q));
-        let reason = match moved.find(|&pair| !alike(pair)) {
+    for names in all_permutations(n, &data_of(setting)) {
+        let reason = match names.processes().find(|&pair| !alike(pair)) {
             Some((p, q)) => Err(format!("{p} and {q} are not asked as much, or one of them alone may fail")),
             None => stays(setting, &names),
         };
@@ -119,10 +151,11 @@ fn stays<P: Process>(setting: &Setting<P>, names: &Names) -> Result<(), String> 
         return Err(format!("the parameters would be {parameters:?}"));
     }
     for (p, requests) in setting.requests.iter().enumerate() {
-        for (request, there) in requests.iter().zip(&setting.requests[names[p].index()]) {
+        let name = names.process(ProcessId(p as u32));
+        for (request, there) in requests.iter().zip(&setting.requests[name.index()]) {
             let here = renamed(request, names).map_err(cannot("a request"))?;
             if here != *there {
-                return Err(format!("{} would be asked {here:?}, not {there:?}", names[p]));
+                return Err(format!("{name} would be asked {here:?}, not {there:?}"));
             }
         }
     }
@@ -133,7 +166,7 @@ fn stays<P: Process>(setting: &Setting<P>, names: &Names) -> Result<(), String> 
     if lies != setting.lies.iter().cloned().collect() {
         return Err("what may be said by who lies would not be the same".to_owned());
     }
-    let side = |of: &[ProcessId]| -> BTreeSet<ProcessId> { of.iter().map(|p| names[p.index()]).collect() };
+    let side = |of: &[ProcessId]| -> BTreeSet<ProcessId> { of.iter().map(|&p| names.process(p)).collect() };
     let cut = |cut: &Partition| (side(&cut.from), side(&cut.to), cut.one_way);
     let as_it_is = |cut: &Partition| {
         let set = |of: &[ProcessId]| of.iter().copied().collect::<BTreeSet<_>>();
@@ -148,10 +181,10 @@ fn stays<P: Process>(setting: &Setting<P>, names: &Names) -> Result<(), String> 
 
 /// What is beside seats and messages, where processes are named like this.
 pub(super) fn renamed_rest(rest: &Rest, names: &Names) -> Rest {
-    let seat = |seat: &SeatId| SeatId(names[seat.index()].0);
+    let seat = |at: &SeatId| seat(names, *at);
     let mut asked = rest.asked.clone();
-    for (p, count) in rest.asked.iter().enumerate() {
-        asked[names[p].index()] = *count;
+    for (p, count) in (0..).zip(&rest.asked) {
+        asked[names.process(ProcessId(p)).index()] = *count;
     }
     Rest {
         budgets: rest.budgets.clone(),
@@ -167,9 +200,9 @@ pub(super) fn renamed_rest(rest: &Rest, names: &Names) -> Rest {
 /// What an oracle says, where processes are named like this.
 pub(super) fn renamed_output(output: Output, names: &Names) -> Output {
     match output {
-        Output::Trust(p) => Output::Trust(names[p.index()]),
-        Output::Suspect(p) => Output::Suspect(names[p.index()]),
-        Output::Restore(p) => Output::Restore(names[p.index()]),
+        Output::Trust(p) => Output::Trust(names.process(p)),
+        Output::Suspect(p) => Output::Suspect(names.process(p)),
+        Output::Restore(p) => Output::Restore(names.process(p)),
     }
 }
 
@@ -234,13 +267,18 @@ mod tests {
     use super::*;
 
     fn names(of: &[u32]) -> Names {
-        of.iter().copied().map(ProcessId).collect()
+        Names::new(of.iter().copied().map(ProcessId).collect(), [])
     }
 
     #[test]
     fn permutations_are_a_group_or_none() {
-        let all = all_permutations(4);
+        let all = all_permutations(4, &[]);
         assert_eq!((all.len(), &all[0]), (24, &names(&[0, 1, 2, 3])));
+        let with_data = Permutations::group(all_permutations(3, &[Datum(4), Datum(9)])).expect("a group");
+        assert_eq!(with_data.len(), 12);
+        assert_eq!(with_data.describe(1), "value 4 and value 9 exchanged");
+        assert_eq!(with_data.describe(3), "p1 and p2 exchanged, value 4 and value 9 exchanged");
+        assert_eq!(with_data.after(1, 1), 0);
         let group = Permutations::group(all).expect("all of them are a group");
         for g in 0..24 {
             assert_eq!((group.after(g, 0), group.after(0, g)), (g, g), "the first changes nothing");

@@ -8,11 +8,12 @@ use super::{BROKEN, HEAD, Tabulated, write_print};
 use crate::coverage::{Covered, Faults, Seen};
 use crate::fingerprint::{Print, print_of};
 use crate::intern::Interner;
+use crate::liveness::Owed;
 use crate::reference::{Concrete, starts};
 use crate::report::Options;
 use crate::space::{Rows, Start, Words};
 use crate::tested::Tested;
-use crate::worlds::{Owed, goals, laws};
+use crate::worlds::{goals, laws};
 use synod_kernel::{
     Budget, Choice, Cut, Fairness, Keeping, Move, Network, Observed, Rep, SeatId, Setting, Status, World,
     step,

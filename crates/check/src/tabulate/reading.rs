@@ -6,17 +6,25 @@ use super::{HEAD, Tabulated};
 use crate::coverage::Unreached;
 use crate::shape::Shape;
 use crate::tested::Tested;
-use crate::worlds::Reader;
+use crate::worlds::{Reader, owed};
 use synod_kernel::{Move, Rest, Seat, SeatId};
 use synod_model::Process;
-use synod_properties::Monitor;
+use synod_properties::{Monitor, Obligation};
 
-impl<P: Process, M: Monitor<P::Request, P::Indication>> Reader<P, M, Tabulated> for Maker<'_, P, M> {
-    fn view<T>(&self, space: &Tabulated, words: &[u32], see: impl FnOnce(&[&Seat<P>], &M, &Rest) -> T) -> T {
+impl<P: Process, M: Monitor<P::Request, P::Indication>> Reader<P, Tabulated> for Maker<'_, P, M> {
+    fn view<T>(&self, space: &Tabulated, words: &[u32], see: impl FnOnce(&[&Seat<P>], &Rest) -> T) -> T {
         let seats = words[HEAD..HEAD + space.seats].iter();
         let seats: Vec<_> = seats.map(|&seat| self.tables.seats.get(seat)).collect();
         let rest = space.rests.get(words[HEAD + space.seats]);
-        see(&seats, self.monitors.get(words[HEAD + space.seats + 1]), rest)
+        see(&seats, rest)
+    }
+
+    fn monitor_number(&self, space: &Tabulated, words: &[u32]) -> u32 {
+        words[HEAD + space.seats + 1]
+    }
+
+    fn owed(&self, monitor: u32) -> Vec<Obligation> {
+        owed(self.monitors.get(monitor))
     }
 
     fn start(&self, place: usize) -> Vec<Move<P::Message, P::Timer>> {
@@ -32,7 +40,7 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Reader<P, M, Tabulated> 
         Move { choice, draws: called.draws.clone(), cut: called.cut }
     }
 
-    fn handler_calls(&self, _: &Tabulated) -> u64 {
+    fn handler_calls(&self) -> u64 {
         self.tables.handler_calls
     }
 
@@ -60,15 +68,11 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Reader<P, M, Tabulated> 
         shape
     }
 
-    fn tested<'s>(&'s self, _: &'s Tabulated) -> &'s Tested {
+    fn tested(&self) -> &Tested {
         &self.tested
     }
 
-    fn unreached(&self, _: &Tabulated) -> Option<Vec<Unreached>> {
+    fn unreached(&self) -> Option<Vec<Unreached>> {
         Some(self.covered().unreached::<P>(&self.tables.setting.environment))
-    }
-
-    fn monitor_number(&self, space: &Tabulated, words: &[u32]) -> Option<u32> {
-        Some(words[HEAD + space.seats + 1])
     }
 }

@@ -270,7 +270,7 @@ fn refuse_renumbering<P: synod_model::Process>(found: &synod_check::Report<P>) -
 /// What was counted, and what could not be judged.
 fn by_symmetry(permutations: u64) -> String {
     format!(
-        "reduced by symmetry: states that {permutations} permutations of processes make equal are counted as one; \
+        "reduced by symmetry: states that {permutations} permutations of processes and data make equal are counted as one; \
          every step was compared with its images"
     )
 }

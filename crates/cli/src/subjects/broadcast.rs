@@ -6,6 +6,7 @@ use synod_algorithms::broadcast::{
     majority_ack,
 };
 use synod_cli::Entry;
+use synod_model::Datum;
 use synod_model::interface::Broadcast;
 use synod_properties::broadcast::BroadcastMonitor;
 use synod_properties::{Algorithm, GroundKind, Scale, Twin};
@@ -15,7 +16,7 @@ pub(super) fn all() -> Vec<Entry> {
 }
 
 /// What is broadcast.
-type Payload = u32;
+type Payload = Datum;
 
 fn scale(ground: GroundKind) -> Scale {
     match ground {
@@ -27,7 +28,8 @@ fn scale(ground: GroundKind) -> Scale {
 
 /// The processes take turns, beginning with process 0.
 fn requests(scale: &Scale) -> Vec<Vec<Broadcast<Payload>>> {
-    let of = |p| (0..scale.requests).filter(|k| k % scale.n == p).map(Broadcast).collect();
+    let of =
+        |p| (0..scale.requests).filter(|k| k % scale.n == p).map(|k| Broadcast(Datum(k.into()))).collect();
     (0..scale.n).map(of).collect()
 }
 

@@ -6,7 +6,7 @@ use synod_cli::Entry;
 use synod_kernel::Environment;
 use synod_model::bound::Bound;
 use synod_model::interface::Broadcast;
-use synod_model::{Group, Process, ProcessId, ThirdFaulty};
+use synod_model::{Datum, Group, Process, ProcessId, ThirdFaulty};
 use synod_properties::byzantine_broadcast::ByzantineBroadcast;
 use synod_properties::{Algorithm, GroundKind, Scale, Twin, usual};
 
@@ -21,11 +21,11 @@ fn believed(scale: &mut Scale, environment: &mut Environment) {
 }
 
 /// What is broadcast.
-type Payload = u32;
+type Payload = Datum;
 
 const SENDER: ProcessId = ProcessId(0);
 /// What the sender is asked to broadcast, and what it is not: with two values one can tell two stories.
-const VALUES: [Payload; 2] = [0, 1];
+const VALUES: [Payload; 2] = [Datum(0), Datum(1)];
 
 /// One instance, one broadcast.
 fn requests(scale: &Scale) -> Vec<Vec<Broadcast<Payload>>> {

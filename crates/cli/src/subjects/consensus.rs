@@ -7,8 +7,8 @@ use synod_algorithms::consensus::{Paxos, PaxosParameters, PaxosSequence};
 use synod_algorithms::detectors::{DetectorParameters, ElectLowerEpoch, OmegaOracle};
 use synod_cli::Entry;
 use synod_kernel::{Budget, Environment};
-use synod_model::Group;
 use synod_model::interface::{Propose, ProposeAt};
+use synod_model::{Datum, Group};
 use synod_properties::{Algorithm, Consensus, ConsensusSequence, GroundKind, Scale, Twin, usual};
 
 pub(super) fn all() -> Vec<Entry> {
@@ -48,7 +48,7 @@ const TWINS: &[Twin] = &[
 ];
 
 /// A value that a process proposes in an instance.
-type Value = u32;
+type Value = Datum;
 
 /// Who proposes: the first majority of the processes.
 fn proposers(n: u32) -> u32 {
@@ -150,14 +150,14 @@ decrees! {
     /// A sequence of instances, in each of which a majority proposes.
     Sequence: PaxosSequence, "paxos", "paxos_sequence.rs", ConsensusSequence,
         requests: [1, 4, 40], |scale| {
-            let propose = |p: u32, k: u32| ProposeAt { instance: k.into(), value: 100 * (k + 1) + p };
+            let propose = |p: u32, k: u32| ProposeAt { instance: k.into(), value: Datum((100 * (k + 1) + p).into()) };
             let of = |p| (0..scale.requests).map(|k| propose(p, k)).collect();
             (0..proposers(scale.n)).map(of).collect()
         }, ProposeAt<Value>;
     /// One instance.
     Single: Paxos, "single-decree", "single_decree.rs", Consensus,
         requests: [1, 1, 1], |scale| {
-            let of = |p| (0..scale.requests.min(1)).map(|_| Propose(100 + p)).collect();
+            let of = |p| (0..scale.requests.min(1)).map(|_| Propose(Datum((100 + p).into()))).collect();
             (0..proposers(scale.n)).map(of).collect()
         }, Propose<Value>;
 }

@@ -4,7 +4,7 @@ use super::{at_least, defect};
 use synod_algorithms::registers::{AbdRegister, RegisterRequest, abd};
 use synod_cli::Entry;
 use synod_kernel::{Budget, Environment};
-use synod_model::Process;
+use synod_model::{Datum, Process};
 use synod_properties::{Algorithm, AtomicRegister, GroundKind, Scale, Twin, usual};
 
 pub(super) fn all() -> Vec<Entry> {
@@ -12,7 +12,7 @@ pub(super) fn all() -> Vec<Entry> {
 }
 
 /// What is written.
-type Value = u32;
+type Value = Datum;
 
 const CLIENTS: u32 = 2;
 
@@ -57,7 +57,7 @@ impl Algorithm for Abd {
     fn requests(scale: &Scale) -> Vec<Vec<RegisterRequest<Value>>> {
         let servers = scale.n.saturating_sub(CLIENTS);
         let ask = |k: u32| match (k / CLIENTS + k % CLIENTS) % 3 {
-            0 => RegisterRequest::Write(k),
+            0 => RegisterRequest::Write(Datum(k.into())),
             _ => RegisterRequest::Read,
         };
         let of = |client| (0..scale.requests).filter(|k| k % CLIENTS == client).map(ask).collect();

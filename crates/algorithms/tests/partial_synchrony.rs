@@ -6,7 +6,8 @@ use synod_algorithms::detectors::{DetectorParameters, ElectLowerEpoch};
 use synod_check::time::Timed;
 use synod_check::{Control, Options, SystemReport, check_system};
 use synod_kernel::{Budget, Setting};
-use synod_model::{Process, Timeout};
+use synod_model::timing::TimingKind;
+use synod_model::{Bounds, Group, Process, ProcessId, Timeout};
 use synod_properties::leader::{ELD1, ELD2, LeaderMonitor};
 use synod_properties::{GroundKind, Verdict, usual};
 
@@ -71,4 +72,49 @@ fn the_twins_of_elect_lower_epoch_are_refuted() {
         let setting = elect(2, Some(defect));
         assert!(is_violated(&check(&setting), id), "{defect:?}");
     }
+}
+
+/// Two processes, one of which crashes and recovers for ever; bounds hold from the start.
+fn crash_loop(looping: ProcessId, defect: Option<Defect>) -> Setting<ElectLowerEpoch> {
+    let mut setting = elect(2, defect);
+    let environment = &mut setting.environment;
+    environment.failures.stops = Budget::NONE;
+    environment.failures.restarts = Budget::Unlimited;
+    environment.failures.among = Some(Group::new(looping.0, 1));
+    environment.links.as_set = false;
+    environment.timing.kind = TimingKind::Synchronous;
+    environment.timing.bounds = Some(Bounds { delay: ns(0), step: ns(0), drift_ppm: 0 });
+    setting
+}
+
+/// Whatever its epoch grows to.
+fn renumbered(setting: &Setting<ElectLowerEpoch>, looping: ProcessId) -> Elected<'_> {
+    let world = Timed::new(setting, LeaderMonitor::new(2), |_| 0).unwrap().ticking(ns(1)).unwrap();
+    let world = world.for_good(ELD1).for_good(ELD2).crash_loops([looping].into_iter().collect());
+    world.renumbered().expect("its epochs are numbers")
+}
+
+#[test]
+fn who_crashes_and_recovers_for_ever_is_not_trusted_for_ever_since_its_epoch_grows() {
+    for (looping, states) in [(ProcessId(0), 10_488), (ProcessId(1), 15_578)] {
+        let setting = crash_loop(looping, None);
+        let world = renumbered(&setting, looping);
+        let report = check_system(&world, &Options::default(), &mut |_| Control::Continue);
+        assert!(report.complete && report.holds(), "{looping}: {:?}", report.verdicts);
+        assert_eq!(report.states, states, "{looping}");
+    }
+}
+
+#[test]
+fn an_epoch_that_is_not_stored_does_not_grow_and_whom_it_is_of_is_trusted_again_and_again() {
+    let looping = ProcessId(0);
+    let setting = crash_loop(looping, Some(Defect::EpochNotStored));
+    let world = renumbered(&setting, looping);
+    let report = check_system(&world, &Options::default(), &mut |_| Control::Continue);
+    assert!(is_violated(&report, "ELD1"));
+    let run = report.counterexample_to("ELD1").expect("a lasso");
+    let steps: Vec<_> = run.steps.iter().map(|(step, _)| step.clone()).collect();
+    let cycle_from = run.cycle_from.expect("a lasso");
+    assert!(steps[cycle_from..].iter().any(|step| step.to_string() == "p0 crashes"), "{steps:?}");
+    assert_eq!(world.along(&steps, cycle_from), Ok(0), "the run is one of the algorithm");
 }

@@ -46,6 +46,66 @@ fn practical(n: u32, stops: u32, restarts: u32, rounds: u32) -> Environment {
     environment::<<Led as Process>::Model>(n, stops, restarts, rounds)
 }
 
+/// Modulo the renumbering of rounds: of those that matter at a time so many, while Omega breaks its axioms.
+fn renumbered(
+    defect: Option<Defect>,
+    mut environment: Environment,
+    outputs: u32,
+    proposals: &str,
+) -> (Setting<Led>, Report<Led>) {
+    let granted = <TimingOf<Led> as TimingModel>::ORACLES.iter().collect();
+    environment.oracles = Oracles { granted, outputs: Budget::AtMost(outputs) };
+    let monitor = Consensus::new(Group::first(environment.processes));
+    let parameters = PaxosParameters { defect, ..PaxosParameters::default() };
+    let proposals = proposals.chars().map(|value| vec![Propose(value)]).collect();
+    let setting = Setting::<Led>::new(environment, parameters, proposals);
+    let options = Options { renumber: true, ..Options::default() };
+    let report = check(&setting, &monitor, Led::ballot_round, &options, &mut |_| Control::Continue);
+    (setting, report)
+}
+
+#[test]
+fn paxos_terminates_whatever_rounds_its_leaders_have_outbid_each_other_to() {
+    for (restarts, rounds, proposals, states) in
+        [(0, 2, "a", 517), (0, 3, "a", 989), (0, 2, "ab", 4_290), (0, 3, "ab", 14_460), (1, 2, "a", 12_707)]
+    {
+        let (_, report) = renumbered(None, practical(2, 0, restarts, rounds), 3, proposals);
+        assert!(report.complete && report.holds(), "{report}");
+        assert_eq!(report.states, states, "{rounds} rounds");
+    }
+}
+
+#[test]
+fn the_bound_on_rounds_leaves_open_what_the_renumbering_does_not() {
+    for (proposals, rounds) in [("ab", 2), ("ab", 3), ("a", 2), ("a", 3), ("a", 4)] {
+        let bounded = led(Engine::Tabulating, None, practical(2, 0, 0, rounds), 3, proposals);
+        let (_, report) = renumbered(None, practical(2, 0, 0, rounds), 3, proposals);
+        assert!(report.holds(), "{proposals}, {rounds} rounds: {report}");
+        if proposals == "ab" {
+            assert!(matches!(bounded.verdict("C1"), Verdict::Unknown { .. }), "{rounds} rounds: {bounded}");
+        } else {
+            assert!(
+                bounded.holds() && bounded.states <= report.states,
+                "{rounds} rounds: {bounded}, {report}"
+            );
+        }
+    }
+}
+
+#[test]
+fn an_acceptor_that_promises_more_than_it_is_asked_for_is_safe_and_outbids_its_leader_for_ever() {
+    let defect = Some(Defect::PromisesTheNext);
+    let bounded = led(Engine::Tabulating, defect, practical(2, 0, 0, 4), 2, "ab");
+    assert!(bounded.complete && matches!(bounded.verdict("C1"), Verdict::Unknown { .. }), "{bounded}");
+    let (setting, report) = renumbered(defect, practical(2, 0, 0, 2), 2, "ab");
+    assert!(report.complete, "{report}");
+    let run = report.counterexample.expect("C1 is refuted");
+    assert_eq!((run.property.as_str(), run.moves.len(), run.cycle_from), ("C1", 15, Some(11)));
+    assert!(run.what.ends_with("while its numbers grow by 2 each time round"), "{}", run.what);
+    let replayed = trace::replay::<Led>(&run.trace("single-decree", &setting));
+    assert_eq!(replayed.expect("it replays").lines.len(), run.moves.len());
+}
+
 const BOTH: [Engine; 2] = [Engine::Reference, Engine::Tabulating];
 
 #[test]

@@ -28,6 +28,7 @@ mod partial_order;
 mod pass;
 mod plain;
 mod reference;
+mod renumbered;
 mod report;
 pub mod rounds;
 mod search;
@@ -53,8 +54,8 @@ pub use actions::{ActionCount, count_actions};
 pub use coverage::Unreached;
 pub use plain::{SystemReport, SystemRun, check_system};
 pub use report::{
-    Control, Counterexample, DETERMINISM, Engine, Measure, NO_PANIC, Options, Order, Progress, Report,
-    SYMMETRY, Store,
+    Control, Counterexample, DETERMINISM, Engine, Measure, NO_PANIC, Options, Order, Progress, RENUMBERING,
+    Report, SYMMETRY, Store,
 };
 pub use shape::Part;
 
@@ -77,6 +78,9 @@ where
     P: Process,
     M: Monitor<P::Request, P::Indication>,
 {
+    if options.renumber {
+        return renumbered::check(setting, monitor, measure, options, progress);
+    }
     if options.symmetry {
         return folded(setting, monitor, measure, options, progress);
     }

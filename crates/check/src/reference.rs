@@ -4,6 +4,7 @@ use crate::erased::{Erased, Value};
 use crate::fingerprint::{Print, print_of};
 use crate::intern::{Interner, Kept};
 use crate::liveness::Owed;
+use crate::renumbered::Renumbered;
 use crate::report::NO_PANIC;
 use crate::space::{Edge, Exact, Missing, Space, Start};
 use crate::tested::Tested;
@@ -211,6 +212,15 @@ where
     (start, names)
 }
 
+/// The world before anybody has started.
+fn blank<P: Process, M: Clone>(setting: &Setting<P>, monitor: &M) -> Concrete<P, M> {
+    Concrete {
+        world: World::new(laws(setting), Seat::default()),
+        network: Network::new(Keeping::of(&setting.environment.links)),
+        monitor: monitor.clone(),
+    }
+}
+
 fn initial<P, M>(
     setting: &Setting<P>,
     monitor: &M,
@@ -221,12 +231,7 @@ where
     M: Monitor<P::Request, P::Indication>,
 {
     tested.look(monitor);
-    let blank = Concrete {
-        world: World::new(laws(setting), Seat::default()),
-        network: Network::new(Keeping::of(&setting.environment.links)),
-        monitor: monitor.clone(),
-    };
-    let (mut ready, mut starting) = (Vec::new(), vec![(Ok(blank), Vec::new())]);
+    let (mut ready, mut starting) = (Vec::new(), vec![(Ok(blank(setting, monitor)), Vec::new())]);
     while let Some((state, so_far)) = starting.pop() {
         let (choices, state) = match state {
             Ok(state) => (beginnings(setting, &state), state),
@@ -268,6 +273,8 @@ fn beginnings<P: Process, M>(
 /// States as plain values.
 pub(crate) struct Reference<'a, P: Process, M> {
     setting: &'a Setting<P>,
+    /// How states are renumbered, where they are.
+    modulo: Option<&'a Renumbered<P>>,
     monitor: &'a M,
     measure: fn(&P) -> u64,
     properties: Vec<Property>,
@@ -279,12 +286,29 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Reference<'a, P, M> 
     pub(crate) fn new(setting: &'a Setting<P>, monitor: &'a M, measure: fn(&P) -> u64) -> Self {
         let properties = monitor.properties();
         let tested = Tested::new(properties.clone());
-        Self { setting, monitor, measure, properties, tested, handler_calls: AtomicU64::new(0) }
+        Self { setting, modulo: None, monitor, measure, properties, tested, handler_calls: AtomicU64::new(0) }
+    }
+
+    /// The same, where states are one that a renumbering makes equal.
+    pub(crate) fn modulo(self, renumbered: &'a Renumbered<P>) -> Self {
+        Self { modulo: Some(renumbered), ..self }
+    }
+
+    pub(crate) fn setting(&self) -> &'a Setting<P> {
+        self.setting
+    }
+
+    /// The world before anybody has started.
+    pub(crate) fn blank(&self) -> Concrete<P, M> {
+        blank(self.setting, self.monitor)
     }
 
     /// How runs begin, and what reads their states.
     pub(crate) fn start(&self) -> (Start<Vec<Concrete<P, M>>>, AsIs<'_, P, M>) {
-        let (start, starts) = starts(self.setting, self.monitor, &self.tested);
+        let (mut start, starts) = starts(self.setting, self.monitor, &self.tested);
+        if let Some(by) = self.modulo {
+            start.rows = start.rows.into_iter().map(|state| by.canonical(state).0).collect();
+        }
         (start, AsIs { space: self, starts, monitors: RefCell::default() })
     }
 
@@ -314,7 +338,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Reference<'a, P, M> 
         }
     }
 
-    fn is_beyond(&self, state: &Concrete<P, M>) -> bool {
+    pub(crate) fn is_beyond(&self, state: &Concrete<P, M>) -> bool {
         is_beyond(self.setting, &state.world, self.measure)
     }
 }
@@ -346,6 +370,11 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Space for Reference<'_, 
     }
 
     fn expand(&self, from: &Concrete<P, M>, each: &mut impl FnMut(Edge<Self::Step>)) -> Result<(), Missing> {
+        if let Some(by) = self.modulo {
+            let calls = self.expand_quotient(by, from, each);
+            self.handler_calls.fetch_add(calls, Ordering::Relaxed);
+            return Ok(());
+        }
         let mut all_calls = 0;
         self.all_moves(from, &mut |chosen, result, fairness, calls| {
             all_calls += calls;
@@ -439,6 +468,9 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Reader<P, Erased<'_>> fo
     }
 
     fn step(&self, _: &Erased<'_>, from: &Value, place: u32) -> Move<P::Message, P::Timer> {
+        if let Some(by) = self.space.modulo {
+            return self.space.quotient_move(by, from.get(), place);
+        }
         let (mut at, mut found) = (0, None);
         self.space.all_moves(from.get(), &mut |chosen, _, _, _| {
             if at == place {

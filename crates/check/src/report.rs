@@ -18,6 +18,11 @@ pub const DETERMINISM: Property = Property::safety("determinism", "a handler is 
 /// anything.
 pub const SYMMETRY: Property = Property::safety("symmetry", "nothing tells symmetric states apart");
 
+/// Numbers that an algorithm declares to count relative to each other alone must do so: where a handler tells them from others
+/// in the same order, the check modulo their renumbering is refused, and no verdict means anything.
+pub const RENUMBERING: Property =
+    Property::safety("renumbering", "numbers count relative to each other alone");
+
 /// How states are represented.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Engine {
@@ -152,6 +157,10 @@ pub struct Options {
     /// Whether messages that their receivers will never heed are forgotten, in worlds of processes whose links keep a message
     /// until it is taken and no order among them: states that differ in those alone are one.
     pub forget: bool,
+    /// Whether states are explored modulo the renumbering that the algorithm declares ([`Process::RENUMBERING`]), as plain values:
+    /// ballots, rounds and epochs may then grow for ever. The environment's bound on the algorithm's measure is one on that of the
+    /// state that represents all that a renumbering makes equal. Refused ([`RENUMBERING`]) where handlers tell such states apart.
+    pub renumber: bool,
     /// Whether safety and goals alone are judged: states are then known by fingerprints whatever is claimed to happen for
     /// ever, and such claims have no verdict.
     pub safety: bool,
@@ -180,6 +189,7 @@ impl Default for Options {
             symmetry: false,
             partial_order: false,
             forget: false,
+            renumber: false,
             safety: false,
             states_max: u64::from(u32::MAX),
             memory_max: 8 << 30,
@@ -222,6 +232,7 @@ impl Options {
             && self.engine == Engine::Tabulating
             && !self.partial_order
             && !self.forget
+            && !self.renumber
             && self.store_for(properties) != Store::Exact
     }
 }

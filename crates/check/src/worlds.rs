@@ -354,6 +354,12 @@ fn axioms_hold<P: Process>(setting: &Setting<P>, seats: &[&Seat<P>], faulty: &Pr
     true
 }
 
+/// Whether oracles are consulted, and what they said last is within their axioms where nobody crashes for ever that has not yet.
+pub(crate) fn oracles_agree<P: Process>(setting: &Setting<P>, seats: &[Seat<P>]) -> bool {
+    let seats: Vec<_> = seats.iter().collect();
+    !setting.environment.oracles.granted.is_empty() && axioms_hold(setting, &seats, &stopped(setting, &seats))
+}
+
 /// A representation for running one step with a script.
 pub(crate) type Scripted<'a, P> = InPlace<'a, P, Script>;
 

@@ -296,6 +296,9 @@ pub struct Check {
     /// Forget messages that their receivers will never heed: states of processes that differ in those alone are one.
     #[arg(long)]
     pub forget: bool,
+    /// Explore states modulo the renumbering of ballots, rounds or epochs that the algorithm declares: they may grow for ever.
+    #[arg(long)]
+    pub renumber: bool,
     /// Leave out steps that commute with all that others do: in worlds on FIFO links without faults.
     #[arg(long)]
     pub partial_order: bool,
@@ -358,6 +361,9 @@ impl Check {
         }
         if self.forget {
             line.push_str(" --forget");
+        }
+        if self.renumber {
+            line.push_str(" --renumber");
         }
         if self.partial_order {
             line.push_str(" --partial-order");

@@ -200,6 +200,7 @@ impl dyn Checkable + '_ {
                 !self.may_be_reduced() && (args.symmetry || file.is_some_and(|f| f.symmetry == Some(true))),
                 "--symmetry",
             ),
+            (args.renumber || file.is_some_and(|f| f.renumber == Some(true)), "--renumber"),
             (args.forget || file.is_some_and(|f| f.forget == Some(true)), "--forget"),
             (args.partial_order || file.is_some_and(|f| f.partial_order == Some(true)), "--partial-order"),
             (

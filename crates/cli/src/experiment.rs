@@ -61,6 +61,8 @@ pub struct Check {
     pub symmetry: Option<bool>,
     /// Whether messages that their receivers will never heed are forgotten.
     pub forget: Option<bool>,
+    /// Whether states are explored modulo the renumbering that the algorithm declares.
+    pub renumber: Option<bool>,
     /// Whether steps are left out that commute with all that others do.
     pub partial_order: Option<bool>,
     /// How many random walks.

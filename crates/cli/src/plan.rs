@@ -95,24 +95,35 @@ impl Request {
         Ok(World { scale, environment, outside, two_seats: None })
     }
 
-    /// The worlds that a check explores: further ones of the algorithm's own, unless the environment is changed.
-    pub(crate) fn check_worlds(&self, entry: &Entry) -> Result<Vec<World>, Error> {
+    /// The worlds that a check explores: further ones of the algorithm's own, unless the environment is changed; modulo a
+    /// renumbering another one.
+    pub(crate) fn check_worlds(&self, entry: &Entry, renumber: bool) -> Result<Vec<World>, Error> {
         let first = self.world(&entry.checked, GroundKind::Check)?;
         let in_file = self.experiment.as_ref().is_some_and(|e| e.check.environment != Overrides::default());
         let changed = in_file || self.environment.is_some() || self.flags != Flags::default();
-        let also = entry.also.iter().filter(|_| !changed).map(|change| {
+        let changes: Vec<_> =
+            if renumber { entry.renumbered.into_iter().collect() } else { entry.also.clone() };
+        let also = changes.into_iter().filter(|_| !changed).map(|change| {
             let (mut scale, mut environment) = (first.scale.clone(), first.environment.clone());
             change(&mut scale, &mut environment);
             let outside = (entry.checked.outside)(&environment);
             World { scale, environment, outside, two_seats: None }
         });
         let also: Vec<_> = also.collect();
+        if renumber && !also.is_empty() {
+            return Ok(also);
+        }
         Ok(std::iter::once(first).chain(also).collect())
     }
 
     /// As [`Request::check_worlds`]; or one of them, in which two copies play the process that is named.
-    pub(crate) fn check_worlds_of(&self, entry: &Entry, args: &args::Check) -> Result<Vec<World>, Error> {
-        let mut worlds = self.check_worlds(entry)?;
+    pub(crate) fn check_worlds_of(
+        &self,
+        entry: &Entry,
+        args: &args::Check,
+        renumber: bool,
+    ) -> Result<Vec<World>, Error> {
+        let mut worlds = self.check_worlds(entry, renumber)?;
         let Some(process) = args.two_seats else { return Ok(worlds) };
         worlds.truncate(1);
         let world = &mut worlds[0];
@@ -263,6 +274,7 @@ pub(crate) fn check_options(
         depth_max: args.depth_max.or(file.depth_max),
         symmetry: args.symmetry || file.symmetry.unwrap_or(usual.symmetry),
         partial_order: args.partial_order || file.partial_order.unwrap_or(usual.partial_order),
+        renumber: args.renumber || file.renumber.unwrap_or(usual.renumber),
         forget: args.forget || file.forget.unwrap_or(usual.forget),
         safety: args.safety || file.safety.unwrap_or(usual.safety),
         disk: args.spill.clone().map(|directory| Outside(Arc::new(Directory(directory)) as _)),

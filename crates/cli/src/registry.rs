@@ -108,6 +108,8 @@ pub struct Entry {
     pub checked: Subject,
     /// Further worlds that a check explores unless it is told of an environment.
     pub(crate) also: Vec<fn(&mut Scale, &mut Environment)>,
+    /// What is explored instead modulo a renumbering.
+    pub(crate) renumbered: Option<fn(&mut Scale, &mut Environment)>,
     pub(crate) check: Checked,
     pub(crate) sim: Simulated,
     pub(crate) run: Ran,
@@ -130,6 +132,7 @@ impl Entry {
             subject: Subject::of::<A>(),
             checked: Subject::of::<C>(),
             also: Vec::new(),
+            renumbered: None,
             check: grounds::check::check::<C>,
             sim: grounds::sim::sim::<A>,
             run: grounds::run::run::<A>,
@@ -145,6 +148,12 @@ impl Entry {
     pub fn also_checked_in(mut self, change: fn(&mut Scale, &mut Environment)) -> Self {
         self.also.push(change);
         self
+    }
+
+    /// Explores, modulo a renumbering, what `change` makes of the scale and the environment of its checks, in place of them.
+    #[must_use]
+    pub fn renumbered_in(self, change: fn(&mut Scale, &mut Environment)) -> Self {
+        Self { renumbered: Some(change), ..self }
     }
 
     /// Its name.

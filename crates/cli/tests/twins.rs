@@ -14,6 +14,8 @@ const BY_SIMULATION: [(&str, &str, &[&str]); 5] = [
     ("decides-on-one", "UC4", &["ben-or", "--n", "3", "--seed", "22"]),
     ("flips-regardless", "UC4", &["ben-or", "--n", "3", "--seed", "26"]),
 ];
+/// Those which break something by a run whose numbers grow for ever.
+const BY_RENUMBERING: [(&str, &str); 1] = [("promises-the-next", "C1")];
 const CRASH_LOOP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../experiments/crash-loop.toml");
 
 fn synod(directory: &Path, arguments: &[&str]) -> (Option<i32>, Vec<Value>) {
@@ -41,7 +43,9 @@ fn every_twin_is_refuted_by_its_check() {
     let twins = twins(place.path());
     assert!(twins.len() > 10, "{twins:?}");
     for (algorithm, defect) in &twins {
-        if BY_SIMULATION.iter().any(|(twin, ..)| twin == defect) || algorithm == "single-decree" {
+        let elsewhere =
+            BY_SIMULATION.iter().map(|(twin, ..)| twin).chain(BY_RENUMBERING.iter().map(|(twin, _)| twin));
+        if elsewhere.into_iter().any(|twin| twin == defect) || algorithm == "single-decree" {
             continue; // the single decree's are those of the sequence
         }
         let (code, lines) = synod(place.path(), &["check", algorithm, "--defect", defect]);
@@ -84,6 +88,27 @@ fn the_other_twins_are_refuted_by_simulation() {
         assert_eq!(failure["property"], property, "{defect}");
     }
     every_counterexample_replays(place.path());
+}
+
+#[test]
+fn twins_whose_numbers_grow_for_ever_are_refuted_modulo_a_renumbering() {
+    let place = tempfile::tempdir().expect("a directory");
+    for (defect, property) in BY_RENUMBERING {
+        for algorithm in ["paxos", "single-decree"] {
+            let (code, lines) = synod(place.path(), &["check", algorithm, "--renumber", "--defect", defect]);
+            assert_eq!(
+                (code, broken(&lines).as_deref()),
+                (Some(1), Some(property)),
+                "{algorithm}: {lines:?}"
+            );
+            let failure = lines.iter().find(|line| line["event"] == "failure").expect("a failure");
+            let what = failure["what"].as_str().expect("text");
+            assert!(what.contains("numbers grow by 2 each time round"), "{what}");
+        }
+    }
+    every_counterexample_replays(place.path());
+    let (code, _) = synod(place.path(), &["check", "abd", "--renumber"]);
+    assert_eq!(code, Some(2), "it declares no numbers");
 }
 
 fn every_counterexample_replays(directory: &Path) {

@@ -99,6 +99,14 @@ impl<M: Ord> Network<M> {
         self.in_flight.retain(|e| e.to != seat);
     }
 
+    /// Changes every message in flight; afterwards they are in order again.
+    pub fn rewrite(&mut self, mut each: impl FnMut(&mut M)) {
+        self.in_flight.iter_mut().for_each(|envelope| each(&mut envelope.message));
+        if self.keeping != Keeping::Queues {
+            self.in_flight.sort_unstable();
+        }
+    }
+
     /// Every copy in flight, in ascending order.
     pub fn copies(&self) -> impl Iterator<Item = &Envelope<M>> {
         self.in_flight.iter()

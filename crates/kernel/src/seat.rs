@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use synod_model::{
     Bounds, Draw, Effect, EffectOf, Event, EventOf, Granted, Group, Mark, Output, Process, ProcessId,
-    ProcessSet, Sink, Stable, When,
+    ProcessSet, Renumber, Renumbering, Sink, Stable, When,
 };
 
 /// A place in a world. Two seats may carry one identity.
@@ -145,6 +145,15 @@ impl<P: Process> Seat<P> {
     /// Whom eventually-P told it to suspect.
     pub fn suspects(&self) -> &ProcessSet {
         &self.suspects
+    }
+
+    /// Calls `each` with every number that the algorithm declares to count relative to others alone. What waits for a write is
+    /// not looked at.
+    pub fn renumber(&mut self, renumbering: &Renumbering<P>, each: &mut Renumber<'_>) {
+        if let Some(local) = &mut self.local {
+            (renumbering.state)(local, each);
+        }
+        (renumbering.stable)(&mut self.stable, each);
     }
 
     /// The outputs that its oracles may give next, where it consults them.

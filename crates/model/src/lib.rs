@@ -20,6 +20,7 @@ pub mod mark;
 pub mod module;
 pub mod oracle;
 pub mod process;
+pub mod renumbering;
 pub mod roles;
 pub mod round;
 pub mod rounds;
@@ -41,6 +42,7 @@ pub use mark::Mark;
 pub use module::{Embeds, Indications, Lifted};
 pub use oracle::{EventuallyPerfect, LocalCoin, Omega, Output, With};
 pub use process::{FailuresOf, LinkOf, Never, Process, State, TimingOf, Value, WriteOf};
+pub use renumbering::{Renumber, Renumbering};
 pub use round::{Inbox, Round, RoundContext, RoundEffect, RoundEffectOf, RoundProcess, RoundSink};
 pub use rounds::{InRound, RoundEnds, Rounds};
 pub use signature::{Signed, Unverified};
@@ -57,9 +59,9 @@ pub mod prelude {
         CrashRecovery, CrashStop, Durable, Embeds, EventuallyPerfect, FairLoss, Fifo, Group, Inbox,
         Indications, LinkTransformer, LocalCoin, Logged, Majority, Never, NoStorage, Omega, Omission,
         OneCorrect, Output, Over, PartiallySynchronous, Perfect, Process, ProcessId, ProcessSet,
-        QuarterFaulty, Reliable, Round, RoundContext, RoundProcess, Rounds, Stable, State, Stubborn,
-        Synchronous, SystemModel, ThirdFaulty, Timeout, TimingOf, Value, Whole, With, embed, no_messages,
-        no_requests, no_storage, no_timers, roles,
+        QuarterFaulty, Reliable, Renumber, Renumbering, Round, RoundContext, RoundProcess, Rounds, Stable,
+        State, Stubborn, Synchronous, SystemModel, ThirdFaulty, Timeout, TimingOf, Value, Whole, With, embed,
+        no_messages, no_requests, no_storage, no_timers, roles,
     };
     pub use serde::{Deserialize, Serialize};
     pub use std::time::Duration;

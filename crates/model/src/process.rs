@@ -2,6 +2,7 @@
 
 use crate::context::Context;
 use crate::identity::ProcessId;
+use crate::renumbering::Renumbering;
 use crate::storage::Stable;
 use crate::system::{AtLeast, SystemModel};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -42,6 +43,9 @@ pub trait Process: State + Sized {
     type Stable: Stable;
     /// Branches of its handlers, by name, that its tests ought to take: see [`Context::reach`].
     const MARKS: &'static [&'static str] = &[];
+
+    /// Its numbers that count relative to each other alone: by default none.
+    const RENUMBERING: Option<Renumbering<Self>> = None;
 
     /// Upon event ⟨Init⟩: the first start.
     fn on_init(parameters: &Self::Parameters, ctx: &mut impl Context<Self>) -> Self;

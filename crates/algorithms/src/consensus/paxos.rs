@@ -28,6 +28,7 @@ use std::convert::identity;
 use synod_model::Either;
 use synod_model::interface::{Decide, Propose};
 use synod_model::prelude::*;
+use synod_model::renumbering::of_module;
 
 /// A leader detector that works in the practical model, with the timing that it needs.
 #[diagnostic::on_unimplemented(
@@ -93,6 +94,22 @@ impl<V: Value, D: PracticalDetector> Process for Paxos<V, D> {
     type Message = Message<V, D::Message>;
     type Timer = D::Timer;
     type Stable = (D::Stable, Ledger<V>);
+
+    const RENUMBERING: Option<Renumbering<Self>> = Some(Renumbering {
+        apart: 2,
+        state: |process, each| {
+            of_module::<D>(|detector| (detector.state)(&mut process.detector, each));
+            of_module::<SingleDecree<V>>(|consensus| (consensus.state)(&mut process.consensus, each));
+        },
+        stable: |(epochs, ledger), each| {
+            of_module::<D>(|detector| (detector.stable)(epochs, each));
+            of_module::<SingleDecree<V>>(|consensus| (consensus.stable)(ledger, each));
+        },
+        message: |message, each| match message {
+            Message::Detector(m) => of_module::<D>(|detector| (detector.message)(m, each)),
+            Message::Consensus(m) => of_module::<SingleDecree<V>>(|consensus| (consensus.message)(m, each)),
+        },
+    });
 
     // upon event ⟨c, Init⟩
     fn on_init(parameters: &PaxosParameters, ctx: &mut impl Context<Self>) -> Self {

@@ -33,6 +33,7 @@ use std::collections::BTreeMap;
 use std::convert::identity;
 use synod_model::interface::{Decide, DecideAt, ProposeAt};
 use synod_model::prelude::*;
+use synod_model::renumbering::of_module;
 use synod_model::{Either, Lifted};
 
 /// One process of the algorithm.
@@ -77,6 +78,29 @@ impl<V: Value, D: PracticalDetector> Process for PaxosSequence<V, D> {
     type Message = Message<V, D::Message>;
     type Timer = D::Timer;
     type Stable = (D::Stable, BTreeMap<u64, Ledger<V>>);
+
+    const RENUMBERING: Option<Renumbering<Self>> = Some(Renumbering {
+        apart: 2,
+        state: |process, each| {
+            of_module::<D>(|detector| (detector.state)(&mut process.detector, each));
+            of_module::<SingleDecree<V>>(|instance| {
+                process.instances.values_mut().for_each(|k| (instance.state)(k, each));
+            });
+        },
+        stable: |(epochs, ledgers), each| {
+            of_module::<D>(|detector| (detector.stable)(epochs, each));
+            of_module::<SingleDecree<V>>(|instance| {
+                for ledger in ledgers.values_mut() {
+                    (instance.stable)(ledger, each);
+                }
+            });
+        },
+        message: |message, each| match message {
+            Message::Detector(m) => of_module::<D>(|detector| (detector.message)(m, each)),
+            Message::Instance(_, m) => of_module::<SingleDecree<V>>(|instance| (instance.message)(m, each)),
+            Message::Recovered(_) => {}
+        },
+    });
 
     // upon event ⟨c, Init⟩
     fn on_init(parameters: &PaxosParameters, ctx: &mut impl Context<Self>) -> Self {

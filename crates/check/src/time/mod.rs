@@ -24,6 +24,7 @@
 
 mod clock;
 mod moment;
+mod renumbering;
 #[cfg(test)]
 mod tests;
 
@@ -35,6 +36,8 @@ use crate::fingerprint::print_of;
 use crate::judged::{self, Judged, PROPERTIES_MAX, has_reached};
 use crate::pass::every_state;
 use crate::reference::{Ran, every_move, is_beyond, take};
+use crate::renumbered::Renumbered;
+use crate::report::RENUMBERING;
 use crate::system::{Claim, Justice, Says, System};
 use crate::witness::Witness;
 use crate::worlds::{Scripted, judge, laws};
@@ -43,10 +46,10 @@ use moment::{Landing, Letters};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use synod_kernel::{Budget, Choice, Move, Script, Seat, Setting, World};
+use synod_kernel::{Budget, Choice, Move, Script, Seat, SeatId, Setting, World};
 use synod_model::link::LinkBase;
 use synod_model::timing::TimingKind;
-use synod_model::{Bounds, Process};
+use synod_model::{Bounds, Process, ProcessSet};
 use synod_properties::{Kind, Monitor, Obligation, Property, Violation};
 
 /// A step of such a world.
@@ -88,6 +91,10 @@ pub struct Timed<'a, P: Process, M> {
     for_good: Vec<Property>,
     /// The greatest duration of which all in play are multiples, in nanoseconds.
     grain: AtomicU64,
+    /// Those that may crash and recover for ever: faulty.
+    looping: ProcessSet,
+    /// How states are renumbered, where they are.
+    modulo: Option<Renumbered<P>>,
 }
 
 impl<'a, P, M> Timed<'a, P, M>
@@ -151,6 +158,8 @@ where
             deadlines: Vec::new(),
             for_good: Vec::new(),
             grain: AtomicU64::new(0),
+            looping: ProcessSet::new(),
+            modulo: None,
         };
         for duration in [links.delay_min, links.delay_max, bounds.step] {
             this.meet(duration);
@@ -184,6 +193,30 @@ where
     pub fn for_good(mut self, property: Property) -> Self {
         self.for_good.push(property);
         self
+    }
+
+    /// The same, where these processes are faulty, since they may crash and recover for ever: nothing is owed among them. Who else may
+    /// crash is the environment's matter. One of these crashes when nothing is in flight that it sent: else it could crash and
+    /// recover in one instant, and send, as often as it likes.
+    #[must_use]
+    pub fn crash_loops(mut self, looping: ProcessSet) -> Self {
+        self.looping = looping;
+        self
+    }
+
+    /// The same, modulo the renumbering that the algorithm declares ([`Process::RENUMBERING`]): its numbers may grow for ever. The
+    /// environment's bound on the measure is one on that of the state that represents all that a renumbering makes equal, and on
+    /// what happens before GST alone. Where a handler tells such states apart, [`RENUMBERING`] is violated, and no verdict means
+    /// anything. A run that breaks something is one with numbers as they are where [`Timed::along`] says so; goals are not
+    /// judged.
+    ///
+    /// # Errors
+    /// Why this world cannot be explored so.
+    pub fn renumbered(mut self) -> Result<Self, String> {
+        self.modulo = Some(Renumbered::of(self.setting, 0)?);
+        self.properties.push(RENUMBERING);
+        assert!(self.properties.len() <= PROPERTIES_MAX, "at most {PROPERTIES_MAX} properties");
+        Ok(self)
     }
 
     /// Whether what was explored shows every order of events that real time does, at these rates: each duration met so far
@@ -232,15 +265,34 @@ where
         if state.broken.is_some() {
             return;
         }
+        match &self.modulo {
+            Some(by) => self.expand_quotient(by, state, each),
+            None => self.expand_plain(state, note, each),
+        }
+    }
+
+    /// The same, of a state with numbers as they are.
+    fn expand_plain(
+        &self,
+        state: &Moment<P, M>,
+        note: &mut impl FnMut(&Moment<P, M>, &Move<P::Message, P::Timer>, &Ran<P>),
+        each: &mut impl FnMut(Passage<P::Message, P::Timer>, Moment<P, M>),
+    ) {
         let choices = self.choices(state);
         for (choice, copy) in &choices {
+            if self.is_put_off(state, choice) {
+                continue;
+            }
             let run = |script, chosen: Move<_, _>| {
                 let (next, ran) = self.after(state, *copy, script, chosen.clone());
                 note(&next, &chosen, &ran);
                 (next, ran)
             };
             every_move(self.setting, &state.world, choice, run, |chosen, next, _| {
-                each(Passage::Do(chosen), next);
+                let crashes = chosen.cut.and(choice.handler_seat());
+                if !crashes.is_some_and(|seat| self.speaks(state, seat)) {
+                    each(Passage::Do(chosen), next);
+                }
                 true
             });
         }
@@ -317,13 +369,45 @@ where
         (state, ran)
     }
 
+    /// Whether something is in flight that a process sent which crashes for ever.
+    fn speaks(&self, state: &Moment<P, M>, seat: SeatId) -> bool {
+        self.looping.contains(self.setting.seating.identity(seat))
+            && state.in_flight.iter().any(|flight| flight.from == seat)
+    }
+
+    /// Whether a choice is a crash that waits until what was sent before is delivered.
+    fn is_put_off(&self, state: &Moment<P, M>, choice: &Choice<P::Message, P::Timer>) -> bool {
+        matches!(choice, Choice::Crash { seat, .. } if self.speaks(state, *seat))
+    }
+
+    /// Calls `each` with every world in which all have just started.
+    fn begin(&self, each: &mut impl FnMut(Moment<P, M>)) {
+        let seats = self.setting.seating.len() as u32;
+        let rates = crate::rounds::every_input(seats, self.clocks.rates());
+        let mut states: Vec<_> = rates.into_iter().rev().map(|rates| self.blank(rates)).collect();
+        while let Some(state) = states.pop() {
+            if !state.is_starting() {
+                each(state);
+                continue;
+            }
+            let first = states.len();
+            self.expand_plain(&state, &mut |_, _, _| {}, &mut |_, next| states.push(next));
+            states[first..].reverse();
+        }
+    }
+
+    /// Whether a debt does not count.
+    fn is_void(&self, state: &Moment<P, M>, debt: &Obligation) -> bool {
+        state.is_void(self.setting, debt) || !debt.among.is_disjoint(&self.looping)
+    }
+
     /// What is newly owed within a time is noted with it, what is paid or void is dropped.
     fn note_debts(&self, state: &mut Moment<P, M>) {
         let mut debts = Vec::new();
         state.monitor.owed(&mut |debt| {
             let deadline = self.deadlines.iter().find(|(property, _)| property.id == debt.property);
             let Some((_, within)) = deadline else { return };
-            if !state.is_void(self.setting, &debt) {
+            if !self.is_void(state, &debt) {
                 let noted = state.debts.iter().find(|(_, noted)| *noted == debt);
                 let left = noted.map_or(self.clocks.real(*within), |(left, _)| *left);
                 debts.push((left, debt));
@@ -398,18 +482,12 @@ where
 
     /// The worlds in which all have started, with clocks at every combination of rates.
     fn initial(&self, each: &mut impl FnMut(Self::State)) {
-        let seats = self.setting.seating.len() as u32;
-        let rates = crate::rounds::every_input(seats, self.clocks.rates());
-        let mut states: Vec<_> = rates.into_iter().rev().map(|rates| self.blank(rates)).collect();
-        while let Some(state) = states.pop() {
-            if !state.is_starting() {
-                each(state);
-                continue;
-            }
-            let first = states.len();
-            self.steps(&state, &mut |_, next| states.push(next));
-            states[first..].reverse();
-        }
+        self.begin(&mut |state| {
+            each(match &self.modulo {
+                Some(by) => by.canonical(state).0,
+                None => state,
+            });
+        });
     }
 
     fn steps(&self, state: &Self::State, each: &mut impl FnMut(Self::Action, Self::State)) {
@@ -428,7 +506,10 @@ where
             };
             Claim::new(property.id, property.name, says)
         };
-        self.properties.iter().enumerate().map(claim).collect()
+        // what the quotient reaches, a run need not
+        let told =
+            |(_, property): &(usize, &Property)| self.modulo.is_none() || property.kind != Kind::Reachable;
+        self.properties.iter().enumerate().filter(told).map(claim).collect()
     }
 
     fn distance(&self, state: &Self::State) -> Option<u64> {
@@ -436,7 +517,7 @@ where
     }
 
     fn within(&self, state: &Self::State) -> bool {
-        !is_beyond(self.setting, &state.world, self.measure)
+        self.modulo.is_some() || !is_beyond(self.setting, &state.world, self.measure)
     }
 
     /// Bounds come to hold, time goes on for ever where it can, and what is due is done: time does not go on without it.
@@ -448,7 +529,11 @@ where
                 Choice::Deliver { .. }
                 | Choice::Recover { .. }
                 | Choice::Sync { .. }
-                | Choice::Fire { .. } => Justice::Weak(print_of(choice) as u64 >> 3 | 1),
+                | Choice::Fire { .. } => {
+                    // of those that differ in numbers alone one is done in the end
+                    let erased = self.modulo.as_ref().map(|by| by.erased(choice.clone()));
+                    Justice::Weak(print_of(erased.as_ref().unwrap_or(choice)) as u64 >> 3 | 1)
+                }
                 _ => Justice::None,
             },
             Passage::Do(_) => Justice::None,
@@ -468,7 +553,7 @@ where
     fn is_paid(&self, state: &Self::State, at: usize) -> bool {
         let mut paid = true;
         state.monitor.owed(&mut |debt| {
-            paid &= debt.property != self.properties[at].id || state.is_void(self.setting, &debt);
+            paid &= debt.property != self.properties[at].id || self.is_void(state, &debt);
         });
         paid || state.broken.is_some()
     }

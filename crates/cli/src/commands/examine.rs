@@ -71,10 +71,11 @@ pub(super) fn check(desk: &Desk<'_>, args: &args::Check) -> Result<Exit, Error> 
             hint: "--n, --requests and the budgets of faults say how large it is".to_owned(),
         });
     }
-    let worlds = request.check_worlds_of(entry, args)?;
+    let options = request.check(args)?;
+    let worlds = request.check_worlds_of(entry, args, options.renumber)?;
     let mut report = {
         let watch = desk.watch(entry.name(), GroundKind::Check).saving(args.save_every);
-        explore(entry, &worlds, (args, &request.check(args)?), &watch)?
+        explore(entry, &worlds, (args, &options), &watch)?
     };
     report.notes.extend(note_left(args, &report));
     let exit = desk.tell(&mut report, |_| format!("check {}", args.line()));
@@ -201,7 +202,7 @@ pub(super) fn verify(desk: &Desk<'_>, args: &args::Verify) -> Result<Exit, Error
         ..args::Sim::default()
     };
     let worlds = [
-        (GroundKind::Check, request.check_worlds(entry)?),
+        (GroundKind::Check, request.check_worlds(entry, false)?),
         (GroundKind::Sim, vec![request.world(&entry.subject, GroundKind::Sim)?]),
         (GroundKind::Run, vec![request.world(&entry.subject, GroundKind::Run)?]),
     ];

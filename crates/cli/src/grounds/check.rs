@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 pub use synod_check::Options;
 use synod_check::{Control, Engine, Order, Progress, Store};
 use synod_kernel::trace::digest;
-use synod_kernel::{Environment, Keeping, SeatId, Setting};
+use synod_kernel::{Budget, Environment, Keeping, SeatId, Setting};
 use synod_properties::{Algorithm, GroundKind, Kind, Monitor, Property};
 
 /// Tells a watch how far a check has come, and asks it whether to go on.
@@ -178,6 +178,7 @@ pub fn check<A: Algorithm>(world: &World, options: &Options, watch: &Watch) -> R
     let started = Instant::now();
     let found = synod_check::check(&setting, &monitor, A::measure, options, &mut telling(watch));
     refuse_asymmetry(&found)?;
+    refuse_renumbering(&found)?;
     let mut report = report::<A>(GroundKind::Check, world, found.verdicts.clone());
     report.elapsed = started.elapsed();
     report.interrupted = watch.interrupted();
@@ -252,6 +253,19 @@ fn refuse_asymmetry<P: synod_model::Process>(found: &synod_check::Report<P>) -> 
     }
 }
 
+/// A check modulo a renumbering of what is no number, or is more than one.
+fn refuse_renumbering<P: synod_model::Process>(found: &synod_check::Report<P>) -> Result<(), Error> {
+    match &found.counterexample {
+        Some(counterexample) if counterexample.property == synod_check::RENUMBERING.id => {
+            Err(Error::Arguments {
+                what: format!("--renumber is refused: {}", counterexample.what),
+                hint: "leave it out: every state within the bound on the measure is then explored".to_owned(),
+            })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// What was counted, and what could not be judged.
 fn by_symmetry(permutations: u64) -> String {
     format!(
@@ -263,7 +277,11 @@ fn by_symmetry(permutations: u64) -> String {
 /// Which check this is, for those who want to go on with it.
 fn subject<A: Algorithm>(world: &World, setting: &Setting<A::Process>, options: &Options) -> String {
     let setting = serde_json::to_string(setting).expect("a setting is plain data");
-    let reduced = if options.symmetry { ", by symmetry" } else { "" };
+    let reduced = match options {
+        Options { symmetry: true, .. } => ", by symmetry",
+        Options { renumber: true, .. } => ", renumbered",
+        _ => "",
+    };
     format!("{} in the setting {}{reduced}", title::<A>(&world.scale), digest(setting.as_bytes()))
 }
 
@@ -332,6 +350,16 @@ fn not_explored<A: Algorithm>(environment: &Environment, options: &Options) -> V
         let what = "forgotten: messages that their receivers never heed, in whatever state they may come to; states that \
                     differ in those alone are counted once";
         notes.push(what.to_owned());
+    }
+    if options.renumber {
+        let what = "modulo a renumbering: states that differ in how great their numbers are, and not in their order nor in which of \
+                    them are neighbours, are counted once; handlers were held against numbers further apart";
+        notes.push(what.to_owned());
+        if environment.measure != Budget::Unlimited && !environment.oracles.granted.is_empty() {
+            let bound =
+                "the bound is one on the numbers that matter at a time, while oracles break their axioms";
+            notes.push(bound.to_owned());
+        }
     }
     if options.partial_order {
         let left_out =

@@ -13,8 +13,12 @@ use synod_properties::{Algorithm, Consensus, ConsensusSequence, GroundKind, Scal
 
 pub(super) fn all() -> Vec<Entry> {
     vec![
-        Entry::checked_as::<Sequence<ElectLowerEpoch>, Sequence<OmegaOracle>>().also_checked_in(stopping),
-        Entry::checked_as::<Single<ElectLowerEpoch>, Single<OmegaOracle>>().also_checked_in(stopping),
+        Entry::checked_as::<Sequence<ElectLowerEpoch>, Sequence<OmegaOracle>>()
+            .also_checked_in(stopping)
+            .renumbered_in(restarting),
+        Entry::checked_as::<Single<ElectLowerEpoch>, Single<OmegaOracle>>()
+            .also_checked_in(stopping)
+            .renumbered_in(restarting),
     ]
 }
 
@@ -31,6 +35,14 @@ const TWINS: &[Twin] = &[
         "an acceptor does not store its vote, and denies it after a restart",
     ),
     Twin { n: Some(2), ..Twin::new("no-nack", "C1", "nobody tells a leader that its ballot is too low") },
+    Twin {
+        n: Some(2),
+        ..Twin::new(
+            "promises-the-next",
+            "C1",
+            "an acceptor promises the round after the one that it is asked for, and refuses each ballot (--renumber)",
+        )
+    },
     Twin::new("ignores-accepted", "UC4", "the leader proposes its own value, whatever the promises say"),
     Twin::new("quorums-miss", "UC4", "a quorum is half of the processes, rounded down"),
 ];
@@ -71,6 +83,22 @@ fn world<D: PracticalDetector>(ground: GroundKind, scale: &Scale) -> Environment
 fn stopping(_: &mut Scale, environment: &mut Environment) {
     environment.failures.restarts = Budget::NONE;
     environment.failures.stops = Budget::AtMost(u32::from(environment.processes > 2));
+}
+
+/// Modulo the renumbering of rounds two processes, one of which restarts: with three words the oracle makes both trust the same one in the
+/// end, so that termination is owed; before that, two who lead may outbid each other.
+fn restarting(scale: &mut Scale, environment: &mut Environment) {
+    scale.n = 2;
+    environment.processes = 2;
+    environment.failures.stops = Budget::NONE;
+    environment.failures.restarts = Budget::AtMost(1);
+    environment.oracles.outputs = Budget::AtMost(3);
+    environment.measure = Budget::AtMost(2);
+    if scale.defect.as_deref() == Some("promises-the-next") {
+        // one leader is enough
+        environment.failures.restarts = Budget::NONE;
+        environment.oracles.outputs = Budget::AtMost(2);
+    }
 }
 
 macro_rules! decrees {

@@ -1,6 +1,6 @@
 //! Exploring a plain transition system.
 
-use crate::erased;
+use crate::erased::{self, Values};
 use crate::fair::{Answer, Bits, Class, Fairness, Temporal, refute};
 use crate::fingerprint::{Print, print_of, scatter};
 use crate::intern::Kept;
@@ -310,12 +310,11 @@ pub fn check_system<S: System>(
     let space = Plain::new(system, options.symmetry);
     let start = space.start();
     let starts = start.rows.clone();
-    let mut found = match options.order {
-        Order::BreadthFirst => breadth_first(space, start, options, progress),
-        _ => {
-            let found = erased::explore(&space, start, options, progress);
-            found.of_space(Plain::new(system, options.symmetry), |roots| roots.all())
-        }
+    let mut found = if options.order == Order::BreadthFirst {
+        breadth_first(space, start, options, progress)
+    } else {
+        let found = erased::explore(&space, start, options, progress);
+        found.of_space(Plain::new(system, options.symmetry), Values::all)
     };
     let (mut stopped, mut counterexamples) = (None, Vec::new());
     match found.ended.take() {

@@ -221,7 +221,8 @@ pub(crate) fn breadth_first<S: Space>(
     options: &Options,
     progress: &mut dyn FnMut(&Progress) -> Control,
 ) -> Found<S> {
-    explore(space, start, &mut |_, _| {}, options, progress, |search, start| search.in_breadth(start))
+    let in_breadth: Course<S> = |search, start| search.in_breadth(start);
+    explore(space, start, &mut |_, _| {}, options, progress, in_breadth)
 }
 
 /// Looks for a run shorter than the one that a search of this space ended at, which breaks the same.
@@ -249,10 +250,9 @@ fn shorten<S: Space>(
         notebook: None,
         ..options.clone()
     };
-    let again =
-        explore(found.space, Start { rows, broken: None }, fill, &bounded, progress, |search, start| {
-            search.in_breadth(start)
-        });
+    let (start, in_breadth): (_, Course<S>) =
+        (Start { rows, broken: None }, |search, start| search.in_breadth(start));
+    let again = explore(found.space, start, fill, &bounded, progress, in_breadth);
     let known = match again.ended {
         Some(Ended::Broken(short, shorter)) => {
             let is_shorter = short.property == long.property && shorter.places.len() < run.places.len();

@@ -625,9 +625,8 @@ fn starts_alike(
     begun_at: &BTreeMap<Begun, usize>,
     names: &Names,
 ) -> Result<(), String> {
-    let renamed = made.begun(Some(names));
-    for at in 0..start.rows.len() {
-        let there = begun_at.get(&renamed[at]).copied();
+    for (at, begun) in made.begun(Some(names)).iter().enumerate().take(start.rows.len()) {
+        let there = begun_at.get(begun).copied();
         let Some(there) = there.filter(|&there| there < start.rows.len()) else {
             return Err("they do not begin in as many ways".to_owned());
         };

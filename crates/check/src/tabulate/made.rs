@@ -56,7 +56,7 @@ pub(crate) trait Made {
 impl<P: Process, M: Monitor<P::Request, P::Indication>> Made for Maker<'_, P, M> {
     fn renamed(&mut self, of: Of, number: u32, names: &Names) -> Result<u32, String> {
         fn image<T: Value>(values: &mut Interner<T>, number: u32, names: &Names) -> Result<u32, String> {
-            let image = renamed(values.get(number), names).map_err(|why| why.to_string())?;
+            let image = renamed(values.get(number), names)?;
             Ok(values.intern(image).0)
         }
         match of {

@@ -71,8 +71,8 @@ const fn is_without(_: Part) -> bool {
     false
 }
 
-/// How many states are looked at for a set: what is found out at all is found out soon.
-const NEAR: usize = 24;
+/// How many states are looked at from one: what is found out at all is found out soon.
+const NEAR: usize = 48;
 
 /// How many steps a set has at most.
 const MOST: usize = 64;
@@ -138,6 +138,8 @@ struct Look<'a> {
     ahead: &'a Ahead,
     near: Vec<Near>,
     numbers: HashMap<Print, usize, BuildHasherDefault<Printer>>,
+    /// How many more are looked at.
+    more: usize,
 }
 
 impl Look<'_> {
@@ -176,7 +178,7 @@ impl Look<'_> {
     /// What comes of a step x and a step t of a set, both out of this state.
     fn both(&mut self, here: usize, x: Step, t: Step) -> Result<Both, Lacking> {
         let (Some(to_x), Some(to_t)) = (x.to, t.to) else { return Ok(Both::Differ) };
-        if self.space.are_apart(x.change, t.change) {
+        if self.space.are_apart(&self.near[here].words, x.change, t.change) {
             return Ok(Both::Commute);
         }
         let (via_x, via_t) = (self.after(here, to_x), self.after(here, to_t));
@@ -214,6 +216,8 @@ impl Look<'_> {
         let mut at = 0;
         while let Some(&(here, first, left)) = open.get(at) {
             at += 1;
+            let Some(more) = self.more.checked_sub(1) else { return Ok(Seen::Unknown) };
+            self.more = more;
             let Some(chosen) = self.left(here, set, left)? else { return Ok(Seen::Unknown) };
             for step in self.steps(here)?.to_vec() {
                 if let Some(place) = set.iter().position(|&name| name == step.name) {
@@ -239,9 +243,6 @@ impl Look<'_> {
                 let there = self.after(here, to);
                 if open.iter().any(|&(seen, _, left)| (seen, left) == (there, left_then)) {
                     continue;
-                }
-                if open.len() == NEAR {
-                    return Ok(Seen::Unknown);
                 }
                 open.push((there, first.or(Some(step.name)), left_then));
             }
@@ -280,17 +281,19 @@ impl Look<'_> {
 impl Tabulated {
     /// Whether two moves commute wherever both are possible and neither breaks anything, by what they touch: each a process of its
     /// own, to which it leaves what is in flight there, and one of them, at most, what is judged by.
-    fn are_apart(&self, one: u32, other: u32) -> bool {
+    fn are_apart(&self, words: &[u32], one: u32, other: u32) -> bool {
         let seat = |change: u32| {
             let c = &self.changes[change as usize];
             let to = (c.taken != NONE).then(|| u32::from(self.envelopes.ends[c.taken as usize].0));
+            // whether a sender is down may count
+            let down = |state: u32| self.down.get(state as usize);
+            let stays = c.seat == NONE || down(words[HEAD + c.seat as usize]) == down(c.after);
             let seat = to.or((c.seat != NONE).then_some(c.seat));
-            seat.filter(|_| c.rest == NONE && c.discarded == NONE)
+            seat.filter(|_| stays && c.rest == NONE && c.discarded == NONE)
         };
         let is_silent = |change: u32| self.told[change as usize].observed == 0;
-        // of a set, a copy that is sent may be the one that is taken; in a queue, places count; who is down may count
+        // of a set, a copy that is sent may be the one that is taken; in a queue, places count
         self.keeping == Keeping::Bag
-            && !self.may_crash
             && (is_silent(one) || is_silent(other))
             && seat(one).zip(seat(other)).is_some_and(|(one, other)| one != other)
     }
@@ -342,7 +345,7 @@ impl Tabulated {
         is_closed: &dyn Fn(Print) -> bool,
     ) -> Result<Option<Vec<u32>>, Lacking> {
         let Some(ahead) = &self.ahead else { return Ok(None) };
-        let mut look = Look { space: self, ahead, near: Vec::new(), numbers: HashMap::default() };
+        let mut look = Look { space: self, ahead, near: Vec::new(), numbers: HashMap::default(), more: NEAR };
         look.add(words.to_vec(), self.print(words));
         let steps = look.steps(0)?.to_vec();
         let mut best: Option<Vec<u32>> = None;

@@ -83,6 +83,7 @@ fn checked<A: Algorithm>() -> Report {
         scale: A::scale(GroundKind::Check),
         environment: Environment::benign(2),
         outside: Vec::new(),
+        two_seats: None,
     };
     let watch = Watch::new(String::new(), true, Interrupt::default());
     check::check::<A>(&world, &check::Options::default(), &watch).expect("it can be checked")

@@ -202,7 +202,9 @@ impl Process for Clerk {
             Retells::Last => &all[all.len().saturating_sub(1)..],
             Retells::All => &all[..],
         };
-        anew.iter().for_each(|&number| ctx.indicate(Half::Second(number)));
+        for &number in anew {
+            ctx.indicate(Half::Second(number));
+        }
         ctx.indicate(Half::Closed);
         Self
     }

@@ -43,6 +43,9 @@ fn every_twin_is_refuted_by_its_check() {
     let twins = twins(place.path());
     assert!(twins.len() > 10, "{twins:?}");
     for (algorithm, defect) in &twins {
+        if algorithm == "elect-lower-epoch-in-time" {
+            continue; // its graphs are large: the library's own test judges them
+        }
         let elsewhere =
             BY_SIMULATION.iter().map(|(twin, ..)| twin).chain(BY_RENUMBERING.iter().map(|(twin, _)| twin));
         if elsewhere.into_iter().any(|twin| twin == defect) || algorithm == "single-decree" {

@@ -65,6 +65,7 @@ fn main() {
             steps_max: deliveries,
             horizon: Duration::from_secs(1_000_000_000),
             faults: FaultPlan::Script(vec![]),
+            branches: false,
         };
         let start = Instant::now();
         let outcome = run(&setting, &Nothing, 1, &options);

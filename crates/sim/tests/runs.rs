@@ -344,7 +344,7 @@ impl Monitor<u8, Half> for Books {
         match observation {
             Observation::Indication { indication: Half::First(number), .. } => self.0.push(*number),
             Observation::Indication { indication: Half::Second(number), .. } => {
-                self.0.retain(|n| n != number)
+                self.0.retain(|n| n != number);
             }
             Observation::Indication { indication: Half::Closed, .. } if !self.0.is_empty() => {
                 return Err(Violation::new(&WHOLE, format!("{:?} half told", self.0)));

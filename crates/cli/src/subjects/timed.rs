@@ -296,7 +296,7 @@ impl<T: TimedAlgorithm> Checkable for InTime<T> {
         let mut total = Total::default();
         total.add(&found);
         let mut report = blank(T::NAME, plan.world.clone(), verdicts(&found));
-        report.failures = found.counterexamples.iter().map(|run| failure(run)).collect();
+        report.failures = found.counterexamples.iter().map(failure).collect();
         report.elapsed = started.elapsed();
         report.interrupted = watch.interrupted();
         total.describe(&mut report, (&plan.world, ["step", "steps"]), options);
@@ -325,20 +325,30 @@ where
     M: Monitor<P::Request, P::Indication>,
 {
     let told = |(property, verdict): &(Property, Verdict)| match found.counterexample_to(property.id) {
-        Some(run) => (*property, Verdict::Violated { what: what(run).to_owned() }),
+        Some(run) => (*property, Verdict::Violated { what: what(run) }),
         None => (*property, verdict.clone()),
     };
     found.verdicts.iter().map(told).collect()
 }
 
-/// How a run breaks its property.
-fn what<'r, P, M>(run: &'r SystemRun<Timed<'_, P, M>>) -> &'r str
+/// How a run breaks its property: by what was seen, or by what is owed at its end.
+fn what<P, M>(run: &SystemRun<Timed<'_, P, M>>) -> String
 where
     P: Process,
     M: Monitor<P::Request, P::Indication>,
 {
     let last = run.steps.last().map_or(&run.start, |(_, state)| state);
-    last.broken.as_ref().map_or(&run.what, |broken| &broken.what)
+    if let Some(broken) = &last.broken {
+        return broken.what.clone();
+    }
+    let mut owed = None;
+    last.monitor.owed(&mut |debt| {
+        if owed.is_none() && debt.property == run.property {
+            owed = Some(format!("nothing more happens, and {}", debt.what));
+        }
+    });
+    let has_ended = run.cycle_from == Some(run.steps.len());
+    owed.filter(|_| has_ended).unwrap_or_else(|| run.what.clone())
 }
 
 fn failure<P, M>(run: &SystemRun<Timed<'_, P, M>>) -> Failure
@@ -348,7 +358,7 @@ where
 {
     let properties = run.start.monitor.properties();
     let name = properties.iter().find(|p| p.id == run.property).map_or("", |p| p.name);
-    broken(&run.property, name, what(run), run.steps.len(), lines(run))
+    broken(&run.property, name, &what(run), run.steps.len(), lines(run))
 }
 
 /// A run as lines: the rates of the clocks, and what happens.

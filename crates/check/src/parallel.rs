@@ -21,15 +21,13 @@ pub(crate) struct Threads {
     awake: Arc<[AtomicBool]>,
 }
 
-/// How often a thread looks for work before it sleeps; it takes about a thousandth of a second.
-const PATIENCE: u32 = 10_000;
+/// How often a thread looks for work before it sleeps: for about a thousandth of a second, no longer, since others may want the
+/// processor.
+const PATIENCE: u32 = 1_000;
 
-/// Waits a moment; now and then others may run who have no processor of their own.
-fn pause(round: u32) {
+/// Waits a moment.
+fn pause() {
     (0..16).for_each(|_| std::hint::spin_loop());
-    if round % 64 == 63 {
-        std::thread::yield_now();
-    }
 }
 
 /// Looks for work, and does it, until there was none for a while.
@@ -42,7 +40,7 @@ fn stay_awake(awake: &[AtomicBool]) {
             idle = 0;
         } else {
             idle += 1;
-            pause(idle);
+            pause();
         }
     }
     own.store(false, Ordering::Relaxed);
@@ -81,14 +79,14 @@ impl Threads {
             if let Some(job) = own {
                 job();
             }
-            for round in 0..PATIENCE {
+            for _ in 0..PATIENCE {
                 if left.load(Ordering::Acquire) == 0 {
                     break;
                 }
-                pause(round);
+                pause();
             }
             // what the pool itself does at the end of a piece of work takes a moment, too
-            pause(0);
+            pause();
         });
     }
 

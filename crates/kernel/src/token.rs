@@ -57,15 +57,21 @@ impl Token {
                 inner.data(data);
             }
             Self::Seq(all) | Self::Tuple(_, all) | Self::Variant(_, Content::Tuple(all)) => {
-                all.iter().for_each(|part| part.data(data));
+                for part in all {
+                    part.data(data);
+                }
             }
             Self::Struct(_, fields) | Self::Variant(_, Content::Struct(fields)) => {
-                fields.iter().for_each(|(_, part)| part.data(data));
+                for (_, part) in fields {
+                    part.data(data);
+                }
             }
-            Self::Map(pairs) => pairs.iter().for_each(|(key, value)| {
-                key.data(data);
-                value.data(data);
-            }),
+            Self::Map(pairs) => {
+                for (key, value) in pairs {
+                    key.data(data);
+                    value.data(data);
+                }
+            }
             _ => {}
         }
     }

@@ -157,7 +157,7 @@ decrees! {
     /// One instance.
     Single: Paxos, "single-decree", "single_decree.rs", Consensus,
         requests: [1, 1, 1], |scale| {
-            let of = |p| (0..scale.requests.min(1)).map(|_| Propose(Datum((100 + p).into()))).collect();
+            let of = |p: u32| (0..scale.requests.min(1)).map(|_| Propose(Datum((100 + p).into()))).collect();
             (0..proposers(scale.n)).map(of).collect()
         }, Propose<Value>;
 }

@@ -301,7 +301,7 @@ fn what_no_run_comes_to_is_told_and_what_holds_of_nothing_does_not_hold() {
         .synod(empty)
         .exits(3)
         .says("BEB2 no duplication: vacuous")
-        .says("not covered: request `Broadcast` never handled; any message never sent");
+        .says("not covered: request `Broadcast` never handled; message `Datum` never sent");
     let events = place.synod(&format!("{empty} --json")).exits(3).events();
     let ground = events.iter().find(|e| e["event"] == "ground").expect("a ground");
     assert_eq!(ground["unreached"][0], "request `Broadcast` never handled");

@@ -66,6 +66,9 @@ fn every_twin_is_refuted_by_its_check() {
             } else if !(lives && reductions.contains(&"--partial-order")) {
                 assert_eq!(self::broken(&lines), broken, "{algorithm} --defect {defect} {reductions:?}");
             }
+            if algorithm == "paxos" && defect != "promise-not-stored" {
+                break; // half a minute each
+            }
             // under which what happens for ever is not judged
             reductions.push("--partial-order");
         }

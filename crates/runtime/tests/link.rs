@@ -201,7 +201,8 @@ fn noise_on_the_port_disturbs_nobody_and_clients_get_through() {
     for noise in [&b"SYNODTCQ"[..], b"S", &frames, b"SYNODTCP\xff\xff\xff\xff\0\0\0\0"] {
         let mut stream = TcpStream::connect(to_q).unwrap();
         stream.write_all(noise).unwrap();
-        stream.shutdown(std::net::Shutdown::Write).unwrap();
+        // the other side may have hung up by now
+        let _ = stream.shutdown(std::net::Shutdown::Write);
         let mut answer = vec![];
         let _ = stream.read_to_end(&mut answer);
         assert!(answer.is_empty());

@@ -445,7 +445,7 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Walk<'_, '_, P, M> {
     /// each time.
     fn go_round(&mut self, cycle: &[MoveOf<P>]) -> Result<u64, String> {
         let (first, _, _) = self.by.canonical(self.here.clone());
-        let faulty: BTreeSet<SeatId> = cycle.iter().filter_map(crashed).collect();
+        let faulty: BTreeSet<SeatId> = cycle.iter().filter_map(Move::crashed).collect();
         let is_owed = |e: &Envelope<P::Message>| !faulty.contains(&e.from) && !faulty.contains(&e.to);
         let mut rows = vec![self.by.levels(&self.here)];
         let mut waiting: BTreeSet<Envelope<P::Message>> = BTreeSet::new();
@@ -475,14 +475,6 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Walk<'_, '_, P, M> {
             return Err(format!("p{} -> p{}  {message:?} would wait for ever", from.0, to.0));
         }
         self.by.grown(&rows[1..])
-    }
-}
-
-/// Who crashes in a step.
-fn crashed<M, T>(chosen: &Move<M, T>) -> Option<SeatId> {
-    match chosen.choice {
-        Choice::Crash { seat, .. } => Some(seat),
-        _ => chosen.cut.and_then(|_| chosen.choice.handler_seat()),
     }
 }
 

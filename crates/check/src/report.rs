@@ -147,7 +147,7 @@ pub struct Options {
     pub threads: u32,
     /// Whether states that a symmetry makes equal are taken for one; nothing is judged of what happens for ever. Of a system
     /// (`System::representative`) its author vouches that steps and claims do not tell them apart; a claim that is seen to do so
-    /// is refused. Of a world of processes those permutations of its processes are taken that its setting does not tell
+    /// is refused. Of a world of processes those permutations of its processes and data are taken that its setting does not tell
     /// apart; that nothing else does is shown while it is explored, and refused ([`SYMMETRY`]) where it is not so.
     pub symmetry: bool,
     /// Whether steps are left out that a reduction by partial order shows to be needless, in worlds of processes: where it

@@ -655,17 +655,35 @@ impl Tabulated {
         &self.called[places[place as usize] as usize]
     }
 
-    /// The moves out of a state, in the order in which `expand` tells them.
+    /// The moves out of a state that was filled, in the order in which `expand` tells them.
     fn each_change(&self, words: &[u32], each: &mut impl FnMut(u32)) {
-        let rest = words[HEAD + self.seats];
-        let heard = self.in_flight(words).chunk_by(|&a, &b| self.is_behind(a, b));
-        let heard = heard.map(|same| self.heard(words, rest, same[0]).expect("a state that was filled"));
-        let own = (0..self.seats).map(|seat| {
-            let stance = self.stance(rest, seat, words[HEAD + seat]);
-            self.own[stance.expect("a state that was filled") as usize]
+        let made = self.each_made(words, &mut |change| {
+            each(change);
+            Ok(())
         });
-        for (from, to) in heard.chain(own).chain([self.global[rest as usize]]) {
-            (from..to).for_each(&mut *each);
+        made.expect("a state that was filled");
+    }
+
+    /// Calls `each` with the moves out of a state, in the order in which `expand` tells them.
+    fn each_made(
+        &self,
+        words: &[u32],
+        each: &mut impl FnMut(u32) -> Result<(), Missing>,
+    ) -> Result<(), Missing> {
+        let rest = words[HEAD + self.seats];
+        for same in self.in_flight(words).chunk_by(|&a, &b| self.is_behind(a, b)) {
+            let (from, to) = self.heard(words, rest, same[0])?;
+            (from..to).try_for_each(&mut *each)?;
         }
+        for seat in 0..self.seats {
+            let stance = self.stance(rest, seat, words[HEAD + seat]).ok_or(Missing)?;
+            let (from, to) = self.own[stance as usize];
+            (from..to).try_for_each(&mut *each)?;
+        }
+        let (from, to) = self.global[rest as usize];
+        if from == NONE {
+            return Err(Missing);
+        }
+        (from..to).try_for_each(each)
     }
 }

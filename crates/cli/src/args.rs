@@ -290,7 +290,7 @@ pub struct Check {
     /// How a state is known again.
     #[arg(long, value_name = "NAME")]
     pub store: Option<StoreName>,
-    /// Take states for one that a permutation of processes makes equal (of a published system: that its symmetry does).
+    /// Take states for one that a permutation of processes and data makes equal (of a published system: that its symmetry does).
     #[arg(long)]
     pub symmetry: bool,
     /// Forget messages that their receivers will never heed: states of processes that differ in those alone are one.
@@ -299,7 +299,7 @@ pub struct Check {
     /// Explore states modulo the renumbering of ballots, rounds or epochs that the algorithm declares: they may grow for ever.
     #[arg(long)]
     pub renumber: bool,
-    /// Leave out steps that commute with all that others do: in worlds on FIFO links without faults.
+    /// Leave out steps where what others do makes no difference to them: looks ahead for that, and saves memory, not time.
     #[arg(long)]
     pub partial_order: bool,
     /// A faulty process that two honest copies play, each asked for something of its own: in Byzantine models, in place of lies.

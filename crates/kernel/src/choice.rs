@@ -168,6 +168,14 @@ impl<M, T> Move<M, T> {
     pub fn plain(choice: Choice<M, T>) -> Self {
         Self { choice, draws: Vec::new(), cut: None }
     }
+
+    /// The seat whose process crashes in it: by choice, in a handler, or in a release.
+    pub fn crashed(&self) -> Option<SeatId> {
+        match self.choice {
+            Choice::Crash { seat, .. } => Some(seat),
+            _ => self.cut.and_then(|_| self.choice.cut_seat()),
+        }
+    }
 }
 
 /// Whether a run may pass a choice over for ever.

@@ -610,18 +610,12 @@ impl<'a, P: Process> Recorder<'a, P> {
     }
 
     fn note_crash(&mut self, chosen: &Move<P::Message, P::Timer>) {
-        let crashed = match chosen.choice {
-            Choice::Crash { seat, .. } => Some(seat),
-            Choice::Sync { seat } if chosen.cut.is_none() => {
-                self.kept.stores[seat.index()].pop_front();
-                None
-            }
-            _ => chosen.cut.and_then(|_| chosen.choice.cut_seat()),
-        };
-        if let Some(seat) = crashed {
+        if let Some(seat) = chosen.crashed() {
             self.kept.crashes[seat.index()] = Some(self.kept.step);
             self.kept.stores[seat.index()].clear();
             self.kept.armed[seat.index()].clear();
+        } else if let Choice::Sync { seat } = chosen.choice {
+            self.kept.stores[seat.index()].pop_front();
         }
     }
 }

@@ -315,29 +315,6 @@ impl Tabulated {
         Ok(steps)
     }
 
-    /// Calls `each` with the moves out of a state, in the order in which `expand` tells them.
-    fn each_made(
-        &self,
-        words: &[u32],
-        each: &mut impl FnMut(u32) -> Result<(), Missing>,
-    ) -> Result<(), Missing> {
-        let rest = words[HEAD + self.seats];
-        for same in self.in_flight(words).chunk_by(|&a, &b| self.is_behind(a, b)) {
-            let (from, to) = self.heard(words, rest, same[0])?;
-            (from..to).try_for_each(&mut *each)?;
-        }
-        for seat in 0..self.seats {
-            let stance = self.stance(rest, seat, words[HEAD + seat]).ok_or(Missing)?;
-            let (from, to) = self.own[stance as usize];
-            (from..to).try_for_each(&mut *each)?;
-        }
-        let (from, to) = self.global[rest as usize];
-        if from == NONE {
-            return Err(Missing);
-        }
-        (from..to).try_for_each(each)
-    }
-
     /// The names of steps that suffice, as few as are found; nothing where they are all.
     fn sufficient(
         &self,

@@ -289,7 +289,7 @@ where
                 (next, ran)
             };
             every_move(self.setting, &state.world, choice, run, |chosen, next, _| {
-                let crashes = chosen.cut.and(choice.handler_seat());
+                let crashes = chosen.cut.and(choice.cut_seat());
                 if !crashes.is_some_and(|seat| self.speaks(state, seat)) {
                     each(Passage::Do(chosen), next);
                 }

@@ -20,4 +20,4 @@ pub use determinism::{Nondeterminism, check_determinism};
 pub use fault::{Fault, FaultKind};
 pub use outcome::{Ended, Outcome};
 pub use plan::{FaultPlan, Options};
-pub use run::{run, trace};
+pub use run::{run, trace, trace_to};

@@ -9,6 +9,7 @@
 pub mod agenda;
 mod campaign;
 mod determinism;
+pub mod distribution;
 mod fault;
 mod ground;
 mod outcome;
@@ -17,6 +18,7 @@ mod run;
 
 pub use campaign::{Campaign, Failure, campaign};
 pub use determinism::{Nondeterminism, check_determinism};
+pub use distribution::Distribution;
 pub use fault::{Fault, FaultKind};
 pub use outcome::{Ended, Outcome};
 pub use plan::{FaultPlan, Options};

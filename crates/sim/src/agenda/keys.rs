@@ -1,7 +1,7 @@
-//! Keys, the smallest first: a radix heap with digits of six bits, which for instants is a hierarchical timing wheel.
+//! Keys, the smallest first: a radix heap with digits of eight bits, which for instants is a hierarchical timing wheel.
 //!
 //! The keys that lie ahead stand in buckets by the highest digit of their instant that differs from `base`, and by that
-//! digit: the nearest bucket is two counts of zeros away, however many keys there are. Opening a bucket of few keys sorts
+//! digit: the nearest bucket is three counts of zeros away, however many keys there are. Opening a bucket of few keys sorts
 //! them; a larger one is dealt out to the buckets of the next lower digits. So a key moves at most once per digit,
 //! mostly once or twice, and the width of the buckets adapts to how crowded the near future is. What is put in
 //! before the last key that was opened goes to a binary heap: then the bound is the logarithm of a heap's.
@@ -12,9 +12,12 @@ use std::collections::BinaryHeap;
 /// An instant in the upper half; in the lower one what orders those of one instant.
 pub(super) type Key = u128;
 
-const DIGIT_BITS: u32 = 6;
+const DIGIT_BITS: u32 = 8;
 const DIGITS: usize = 1 << DIGIT_BITS;
-const LEVELS: usize = u64::BITS.div_ceil(DIGIT_BITS) as usize;
+const LEVELS: usize = (u64::BITS / DIGIT_BITS) as usize;
+/// Buckets whose bits stand in one word.
+const WORD: usize = u64::BITS as usize;
+const WORDS: usize = LEVELS * DIGITS / WORD;
 
 /// How many keys a chunk holds: a chunk is two lines of cache, and what fits in one is sorted rather than dealt out.
 const CHUNK: usize = 7;
@@ -43,10 +46,10 @@ const EMPTY: Bucket = Bucket { first: NONE, keys: 0 };
 pub(super) struct Keys {
     /// No key in a bucket is of an earlier instant.
     base: u64,
-    /// The levels that have a key: one bit each.
-    levels: u32,
-    /// By level: the digits that have a key.
-    occupied: [u64; LEVELS],
+    /// The words of `occupied` that are not zero: one bit each.
+    words: u32,
+    /// The buckets that have a key: one bit each, by level and digit.
+    occupied: [u64; WORDS],
     /// By level and digit.
     buckets: Vec<Bucket>,
     chunks: Vec<Chunk>,
@@ -63,8 +66,8 @@ impl Default for Keys {
     fn default() -> Self {
         Self {
             base: 0,
-            levels: 0,
-            occupied: [0; LEVELS],
+            words: 0,
+            occupied: [0; WORDS],
             buckets: vec![EMPTY; LEVELS * DIGITS],
             chunks: Vec::new(),
             free: NONE,
@@ -115,10 +118,10 @@ impl Keys {
         let time = instant(key);
         let level = ((time ^ self.base) | 1).ilog2() / DIGIT_BITS;
         let digit = (time >> (level * DIGIT_BITS)) as usize % DIGITS;
-        let level = level as usize;
-        self.levels |= 1 << level;
-        self.occupied[level] |= 1 << digit;
-        let bucket = &mut self.buckets[level * DIGITS + digit];
+        let at = level as usize * DIGITS + digit;
+        self.words |= 1 << (at / WORD);
+        self.occupied[at / WORD] |= 1 << (at % WORD);
+        let bucket = &mut self.buckets[at];
         let place = bucket.keys as usize % CHUNK;
         bucket.keys += 1;
         if place > 0 {
@@ -143,17 +146,17 @@ impl Keys {
     #[inline]
     fn open(&mut self) -> Option<Key> {
         loop {
-            if self.levels == 0 {
+            if self.words == 0 {
                 return None;
             }
-            let level = self.levels.trailing_zeros() as usize;
-            let digit = self.occupied[level].trailing_zeros() as usize;
-            let digits = &mut self.occupied[level];
-            *digits &= *digits - 1;
-            if *digits == 0 {
-                self.levels &= self.levels - 1;
+            let word = self.words.trailing_zeros() as usize;
+            let bits = &mut self.occupied[word];
+            let at = word * WORD + bits.trailing_zeros() as usize;
+            *bits &= *bits - 1;
+            if *bits == 0 {
+                self.words &= self.words - 1;
             }
-            let bucket = std::mem::replace(&mut self.buckets[level * DIGITS + digit], EMPTY);
+            let bucket = std::mem::replace(&mut self.buckets[at], EMPTY);
             if bucket.keys == 1 {
                 let chunk = &mut self.chunks[bucket.first as usize];
                 let key = chunk.keys[0];
@@ -162,10 +165,10 @@ impl Keys {
                 self.opened = key;
                 return Some(key);
             }
-            if bucket.keys as usize <= CHUNK || level == 0 {
+            if bucket.keys as usize <= CHUNK || at < DIGITS {
                 return self.sort(bucket);
             }
-            self.deal_out(level as u32, bucket);
+            self.deal_out((at / DIGITS) as u32, bucket);
         }
     }
 

@@ -15,6 +15,7 @@ mod ground;
 mod outcome;
 mod plan;
 mod run;
+mod simulation;
 
 pub use campaign::{Campaign, Failure, campaign};
 pub use determinism::{Nondeterminism, check_determinism};
@@ -23,3 +24,4 @@ pub use fault::{Fault, FaultKind};
 pub use outcome::{Ended, Outcome};
 pub use plan::{FaultPlan, Options};
 pub use run::{run, trace};
+pub use simulation::{Instance, Simulation};

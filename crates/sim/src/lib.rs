@@ -16,6 +16,7 @@ mod outcome;
 mod plan;
 mod run;
 mod simulation;
+pub mod swarm;
 
 pub use campaign::{Campaign, Failure, campaign};
 pub use determinism::{Nondeterminism, check_determinism};
@@ -25,3 +26,4 @@ pub use outcome::{Ended, Outcome};
 pub use plan::{FaultPlan, Options};
 pub use run::{run, trace};
 pub use simulation::{Instance, Simulation};
+pub use swarm::{Family, Swarm};

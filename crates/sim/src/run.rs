@@ -12,6 +12,7 @@ use crate::fault::{Fault, FaultKind};
 use crate::ground::{Drawn, Entry, Parked, Simulated, between};
 use crate::outcome::{ASSERTION, Ended, Outcome};
 use crate::plan::{Calendar, Options, plan};
+use crate::swarm::Swarm;
 use std::any::Any;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
@@ -32,7 +33,7 @@ where
     P: Process,
     M: Monitor<P::Request, P::Indication>,
 {
-    let setting = as_simulated(setting);
+    let setting = as_simulated(setting, options.swarm_of(seed));
     let mut run = Run::new(&setting, monitor, seed, options);
     let ended = run.execute();
     run.outcome(ended)
@@ -54,7 +55,7 @@ where
     P: Process,
     M: Monitor<P::Request, P::Indication>,
 {
-    let setting = as_simulated(setting);
+    let setting = as_simulated(setting, options.swarm_of(seed));
     let mut run = Run::new(&setting, monitor, seed, options);
     let header = Header::new(algorithm, "sim", Some(seed), &setting);
     run.rep.draws.kept = Some(Vec::new());
@@ -70,13 +71,17 @@ where
     (outcome, content)
 }
 
-/// The setting without what is for explorations alone: messages in flight are a bag, and every delivery is a step.
-fn as_simulated<P: Process>(setting: &Setting<P>) -> Cow<'_, Setting<P>> {
+/// What a run has of the setting, without what is for explorations alone: messages in flight are a bag, and every delivery is a
+/// step.
+fn as_simulated<P: Process>(setting: &Setting<P>, swarm: Swarm) -> Cow<'_, Setting<P>> {
     let links = &setting.environment.links;
-    if !links.as_set && !links.ignored_stay {
+    if !links.as_set && !links.ignored_stay && swarm == Swarm::ALL {
         return Cow::Borrowed(setting);
     }
     let mut setting = setting.clone();
+    swarm.narrow(&mut setting.environment);
+    let requests_max = swarm.requests(setting.requests.iter().map(Vec::len).max().unwrap_or(0));
+    setting.requests.iter_mut().for_each(|requests| requests.truncate(requests_max));
     setting.environment.links.as_set = false;
     setting.environment.links.ignored_stay = false;
     Cow::Owned(setting)
@@ -128,7 +133,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         let environment = &setting.environment;
         let seats = setting.seating.len();
         let mut random = Random::new(seed);
-        let plan = plan(environment, &setting.seating, options, &mut random);
+        let plan = plan(environment, &setting.seating, options, options.swarm_of(seed), &mut random);
         let mut run = Self {
             setting,
             world: World::new(setting.into(), Seat::default()),

@@ -1,5 +1,9 @@
 //! A world, its enabled choices, and the step.
 
+mod peace;
+
+pub(crate) use self::peace::Peace;
+
 use crate::budgets::Budgets;
 use crate::choice::{Choice, Cut, Fairness, Move};
 use crate::environment::{Environment, Partition};
@@ -330,14 +334,14 @@ impl<S> World<S> {
         if self.enabled_start(laws, rep, &mut see) {
             return (count, found);
         }
-        if laws.environment.cuts.is_some() || !self.rest.budgets.partitions.any() {
-            self.enabled_beside(laws, rep, &mut see);
+        self.enabled_at_seats(laws, rep, &mut see);
+        if !self.rest.severed.is_empty() {
+            see(Choice::Heal);
+        }
+        if laws.environment.cuts.is_some() {
+            self.enabled_splits(laws, &mut see);
         } else {
-            self.enabled_at_seats(laws, rep, &mut see);
-            if !self.rest.severed.is_empty() {
-                see(Choice::Heal);
-            }
-            count += crate::partitions::count(self.seats.len(), &self.rest.severed);
+            count += self.count_partitions(laws);
         }
         for (from, to, messages) in links {
             count += messages * self.ways(laws, rep, from, to).count();
@@ -444,6 +448,10 @@ impl<S> World<S> {
         if !self.rest.severed.is_empty() {
             each(Choice::Heal);
         }
+        self.enabled_splits(laws, each);
+    }
+
+    fn enabled_splits<M, T>(&self, laws: Laws<'_>, each: &mut dyn FnMut(Choice<M, T>)) {
         if self.rest.budgets.partitions.any() {
             for links in partitions(laws) {
                 if !links.iter().all(|link| self.rest.severed.contains(link)) {
@@ -451,6 +459,19 @@ impl<S> World<S> {
                 }
             }
         }
+    }
+
+    /// How many splits there may be, without building each where an environment lists none.
+    fn count_partitions(&self, laws: Laws<'_>) -> u64 {
+        if !self.rest.budgets.partitions.any() {
+            return 0;
+        }
+        if laws.environment.cuts.is_none() {
+            return crate::partitions::count(self.seats.len(), &self.rest.severed);
+        }
+        let mut count = 0;
+        self.enabled_splits(laws, &mut |_: Choice<(), ()>| count += 1);
+        count
     }
 
     /// Whether a run may pass this choice over for ever. What twins do, say and hear it may.
@@ -592,7 +613,10 @@ impl<R: Rep, G: Ground<R>> At<'_, R, G> {
     }
 
     /// The same, compiled into its caller.
-    #[expect(clippy::inline_always, reason = "its two callers: the hot path, and all others through one function")]
+    #[expect(
+        clippy::inline_always,
+        reason = "its two callers: the hot path, and all others through one function"
+    )]
     #[inline(always)]
     fn react_here(&mut self, seat: SeatId, event: Event<R::Message, R::Timer, R::Request>) -> bool {
         let state = &mut self.world.seats[seat.index()];

@@ -24,6 +24,6 @@ pub use distribution::Distribution;
 pub use fault::{Fault, FaultKind};
 pub use outcome::{Ended, Outcome};
 pub use plan::{FaultPlan, Options};
-pub use run::{run, trace};
+pub use run::{run, trace, trace_to};
 pub use simulation::{Instance, Simulation};
 pub use swarm::{Family, Swarm};

@@ -576,6 +576,27 @@ pub fn step<R: Rep, G: Ground<R>>(
     }
 }
 
+/// The step in which a message arrives, and no crash: [`step`] of [`Choice::Deliver`], for a ground that takes millions of
+/// them a second. It is compiled into its caller.
+#[inline]
+pub fn deliver<R: Rep, G: Ground<R>>(
+    world: &mut World<R::Seat>,
+    laws: Laws<'_>,
+    rep: &mut R,
+    ground: &mut G,
+    from: SeatId,
+    to: SeatId,
+    message: R::Message,
+) {
+    let links = &laws.environment.links;
+    let mut at = At { world, laws, rep, ground, cut: None };
+    if links.ignored_stay || links.kind.base == LinkBase::Stubborn {
+        return at.deliver(from, to, message);
+    }
+    at.ground.take(from, to, &message);
+    at.react_here(to, Event::Message(laws.seating.identity(from), message));
+}
+
 /// A step being taken: one method per choice.
 struct At<'a, R: Rep, G> {
     world: &'a mut World<R::Seat>,
@@ -587,19 +608,28 @@ struct At<'a, R: Rep, G> {
 
 impl<R: Rep, G: Ground<R>> At<'_, R, G> {
     /// Runs a handler, unless the process is down: then the event is lost. Whether anything left the process.
-    #[inline]
     fn react(&mut self, seat: SeatId, event: Event<R::Message, R::Timer, R::Request>) -> bool {
+        self.react_here(seat, event)
+    }
+
+    /// The same, compiled into its caller.
+    #[expect(
+        clippy::inline_always,
+        reason = "its two callers: the hot path, and all others through one function"
+    )]
+    #[inline(always)]
+    fn react_here(&mut self, seat: SeatId, event: Event<R::Message, R::Timer, R::Request>) -> bool {
         let state = &mut self.world.seats[seat.index()];
         if !matches!(event, Event::Init | Event::Recover) && self.rep.status(state) != Status::Up {
             return false;
         }
         let (laws, ground, rest) = (self.laws, &mut *self.ground, &self.world.rest);
-        let (mut said, mut overheard) = (false, Vec::new());
+        let (mut said, mut overheard) = (false, None);
         self.rep.react(seat, state, event, self.cut, &mut |released| {
             said = true;
             release(laws, rest, ground, &mut overheard, seat, released);
         });
-        self.overhear(&overheard);
+        self.overhear(overheard);
         if let Some(cut) = self.cut {
             self.crashed(seat, cut.forever);
         }
@@ -634,7 +664,15 @@ impl<R: Rep, G: Ground<R>> At<'_, R, G> {
     }
 
     /// The adversary keeps the signatures of what was sent to those who lie, and forgets the rest.
-    fn overhear(&mut self, messages: &[R::Message]) {
+    #[inline]
+    fn overhear(&mut self, messages: Option<Vec<R::Message>>) {
+        if let Some(messages) = messages {
+            self.keep_signatures(&messages);
+        }
+    }
+
+    #[cold]
+    fn keep_signatures(&mut self, messages: &[R::Message]) {
         for message in messages {
             let seen = &mut self.world.rest.seen;
             self.rep.signatures(message, |signature| {
@@ -710,11 +748,11 @@ impl<R: Rep, G: Ground<R>> At<'_, R, G> {
 
     fn sync(&mut self, seat: SeatId) {
         let (laws, ground, rest) = (self.laws, &mut *self.ground, &self.world.rest);
-        let mut overheard = Vec::new();
+        let mut overheard = None;
         self.rep.sync(&mut self.world.seats[seat.index()], self.cut, &mut |released| {
             release(laws, rest, ground, &mut overheard, seat, released);
         });
-        self.overhear(&overheard);
+        self.overhear(overheard);
         if let Some(cut) = self.cut {
             self.crashed(seat, cut.forever);
         }
@@ -762,18 +800,22 @@ fn release<R: Rep, G: Ground<R>>(
     laws: Laws<'_>,
     rest: &Rest,
     ground: &mut G,
-    overheard: &mut Vec<R::Message>,
+    overheard: &mut Option<Vec<R::Message>>,
     from: SeatId,
     released: Released<R::Message, R::Indication, R::Timer>,
 ) {
+    let mut send = |seat, message| {
+        if !rest.lying.is_empty() && rest.lying.contains(&seat) {
+            overheard.get_or_insert_default().push(message);
+        } else if rest.stopped.is_empty() || !rest.stopped.contains(&seat) {
+            ground.send(from, seat, message);
+        }
+    };
     match released {
-        Released::Send(to, message) => laws.seating.receivers(from, to, |seat| {
-            if !rest.lying.is_empty() && rest.lying.contains(&seat) {
-                overheard.push(message.clone());
-            } else if rest.stopped.is_empty() || !rest.stopped.contains(&seat) {
-                ground.send(from, seat, message.clone());
-            }
-        }),
+        Released::Send(to, message) => match laws.seating.only_receiver(from, to) {
+            Some(seat) => send(seat, message),
+            None => laws.seating.receivers(from, to, |seat| send(seat, message.clone())),
+        },
         Released::Indicate(_) if laws.seating.has_twin(from) => {}
         Released::Indicate(indication) => {
             ground.observe(Observed::Indication(laws.seating.identity(from), indication));

@@ -9,15 +9,21 @@
 pub mod agenda;
 mod campaign;
 mod determinism;
+pub mod distribution;
 mod fault;
 mod ground;
 mod outcome;
 mod plan;
 mod run;
+mod simulation;
+pub mod swarm;
 
 pub use campaign::{Campaign, Failure, campaign};
 pub use determinism::{Nondeterminism, check_determinism};
+pub use distribution::Distribution;
 pub use fault::{Fault, FaultKind};
 pub use outcome::{Ended, Outcome};
 pub use plan::{FaultPlan, Options};
 pub use run::{run, trace, trace_to};
+pub use simulation::{Instance, Simulation};
+pub use swarm::{Family, Swarm};

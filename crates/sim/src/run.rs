@@ -12,6 +12,7 @@ use crate::fault::{Fault, FaultKind};
 use crate::ground::{Drawn, Entry, Parked, Simulated, between};
 use crate::outcome::{ASSERTION, Ended, Outcome};
 use crate::plan::{Calendar, Options, plan};
+use crate::swarm::Swarm;
 use std::any::Any;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
@@ -19,7 +20,7 @@ use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 use synod_kernel::trace::{Header, Recorder, Writer, Written};
-use synod_kernel::world::Laws;
+use synod_kernel::world::{Laws, deliver};
 use synod_kernel::{Choice, InPlace, Marks, Move, Random, Rep, Seat, SeatId, Setting, Status, World, step};
 use synod_model::link::{Guarantee, LinkBase};
 use synod_model::{Mark, Process, ProcessId, ProcessSet};
@@ -33,7 +34,7 @@ where
     P: Process,
     M: Monitor<P::Request, P::Indication>,
 {
-    let setting = as_simulated(setting);
+    let setting = as_simulated(setting, options.swarm_of(seed));
     let mut run = Run::new(&setting, monitor, seed, options);
     let ended = run.execute();
     run.outcome(ended)
@@ -80,7 +81,7 @@ where
     P: Process,
     M: Monitor<P::Request, P::Indication>,
 {
-    let setting = as_simulated(setting);
+    let setting = as_simulated(setting, options.swarm_of(seed));
     let mut run = Run::new(&setting, monitor, seed, options);
     let header = Header::new(algorithm, "sim", Some(seed), &setting);
     run.rep.draws.kept = Some(Vec::new());
@@ -96,13 +97,17 @@ where
     Ok((outcome, Written { to: (), name, steps, bytes }))
 }
 
-/// The setting without what is for explorations alone: messages in flight are a bag, and every delivery is a step.
-fn as_simulated<P: Process>(setting: &Setting<P>) -> Cow<'_, Setting<P>> {
+/// What a run has of the setting, without what is for explorations alone: messages in flight are a bag, and every delivery is a
+/// step.
+fn as_simulated<P: Process>(setting: &Setting<P>, swarm: Swarm) -> Cow<'_, Setting<P>> {
     let links = &setting.environment.links;
-    if !links.as_set && !links.ignored_stay {
+    if !links.as_set && !links.ignored_stay && swarm == Swarm::ALL {
         return Cow::Borrowed(setting);
     }
     let mut setting = setting.clone();
+    swarm.narrow(&mut setting.environment);
+    let requests_max = swarm.requests(setting.requests.iter().map(Vec::len).max().unwrap_or(0));
+    setting.requests.iter_mut().for_each(|requests| requests.truncate(requests_max));
     setting.environment.links.as_set = false;
     setting.environment.links.ignored_stay = false;
     Cow::Owned(setting)
@@ -154,7 +159,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         let environment = &setting.environment;
         let seats = setting.seating.len();
         let mut random = Random::new(seed);
-        let plan = plan(environment, &setting.seating, options, &mut random);
+        let plan = plan(environment, &setting.seating, options, options.swarm_of(seed), &mut random);
         let mut run = Self {
             setting,
             world: World::new(setting.into(), Seat::default()),
@@ -250,8 +255,13 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         }
     }
 
-    /// Takes a move: the kernel's step, and its line if the run is recorded.
+    /// Whether anyone looks at each move. Else deliveries, nearly all of the steps, take the short way.
     #[inline]
+    fn is_watched(&self) -> bool {
+        self.recording.is_some() || self.ambushes > 0
+    }
+
+    /// Takes a move: the kernel's step, and its line if the run is recorded.
     fn take(&mut self, choice: Choice<P::Message, P::Timer>) {
         let cut = if self.ambushes == 0 { None } else { self.spring(&choice) };
         let crashed = cut.and_then(|(cut, ambush)| Some((choice.cut_seat()?, cut, ambush)));
@@ -353,7 +363,19 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             let again = self.ground.pulse();
             self.ground.agenda.push(again, Entry::Deliver { from, to, message: message.clone() });
         }
-        self.take(Choice::Deliver { from, to, message });
+        if self.is_watched() {
+            return self.take(Choice::Deliver { from, to, message });
+        }
+        self.steps += 1;
+        deliver(
+            &mut self.world,
+            Laws::from(self.setting),
+            &mut self.rep,
+            &mut self.ground,
+            from,
+            to,
+            message,
+        );
     }
 
     fn duplicate(&mut self, number: u64, from: SeatId, to: SeatId, message: P::Message) {

@@ -82,12 +82,7 @@ impl<M: Ord + Clone> NamedNetwork<M> {
     }
 
     /// What a change makes of a link, which is there from then on.
-    fn change<T>(
-        &mut self,
-        from: SeatId,
-        to: SeatId,
-        change: impl FnOnce(&mut Link<M>, Keeping) -> T,
-    ) -> T {
+    fn change<T>(&mut self, from: SeatId, to: SeatId, change: impl FnOnce(&mut Link<M>, Keeping) -> T) -> T {
         let links = &mut self.links[to.index()];
         let at = links.binary_search_by_key(&from, |link| link.from).unwrap_or_else(|at| {
             links.insert(at, Link { from, copies: VecDeque::new(), arrivable: 0 });

@@ -175,7 +175,9 @@ impl<'a> Reader<'a> {
             Ok(()) => Ok(setting),
             Err(what) => Err(what.to_string()),
         });
-        fitting.map_err(|what| self.rather(TraceError::Damaged { line: 1, what: format!("its setting: {what}") }))
+        fitting.map_err(|what| {
+            self.rather(TraceError::Damaged { line: 1, what: format!("its setting: {what}") })
+        })
     }
 
     /// Takes the choices again, compares every line, and hands it on.
@@ -191,7 +193,8 @@ impl<'a> Reader<'a> {
         let mut text = Vec::new();
         while let Some(recorded) = self.step()? {
             let asked = Asked::of(recorded).map_err(|e| e.to_string());
-            let chosen = asked.and_then(|asked| Ok((asked.at, asked.chosen::<P>().map_err(|e| e.to_string())?)));
+            let chosen =
+                asked.and_then(|asked| Ok((asked.at, asked.chosen::<P>().map_err(|e| e.to_string())?)));
             let line = self.number;
             let (at, chosen) = match chosen {
                 Ok(chosen) => chosen,
@@ -224,7 +227,9 @@ impl<'a> Reader<'a> {
             let told = serde_json::from_str::<Told<'_>>(recorded).map_err(|e| e.to_string());
             let wrong = match &told {
                 Err(what) => Some(what.clone()),
-                Ok(told) if told.step != step => Some(format!("it is step {} where {step} comes next", told.step)),
+                Ok(told) if told.step != step => {
+                    Some(format!("it is step {} where {step} comes next", told.step))
+                }
                 Ok(told) if told.cause.is_some_and(|cause| cause.step >= step) => {
                     Some("its cause does not come before it".to_owned())
                 }
@@ -311,7 +316,8 @@ impl<'a> Reader<'a> {
             return Err(TraceError::Truncated { line: line - 1 });
         }
         let damaged = |what: String| TraceError::Damaged { line, what };
-        let last = std::str::from_utf8(self.text()).map_err(|_| damaged("it is not text in UTF-8".to_owned()))?;
+        let last =
+            std::str::from_utf8(self.text()).map_err(|_| damaged("it is not text in UTF-8".to_owned()))?;
         let written: EndLine = serde_json::from_str(last).map_err(|e| match Asked::of(last) {
             Err(_) if line > 1 => damaged(e.to_string()),
             _ => TraceError::Truncated { line },

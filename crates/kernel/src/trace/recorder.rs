@@ -168,9 +168,7 @@ impl<'a, P: Process> Recorder<'a, P> {
         let has = |from, to, message: &P::Message| network.next(from, to, message).is_some();
         let in_flight = (network.arrivable(), has);
         let in_peace = self.peace.count_enabled(&self.world, laws, &self.rep, in_flight, choice);
-        in_peace.unwrap_or_else(|| {
-            self.world.count_enabled(laws, &self.rep, network.links(), has, choice)
-        })
+        in_peace.unwrap_or_else(|| self.world.count_enabled(laws, &self.rep, network.links(), has, choice))
     }
 
     /// A scripted or random cut may sever any links, not only those that an exploration would try.

@@ -70,6 +70,12 @@ pub enum Command {
         /// The trace.
         file: PathBuf,
     },
+    /// Looks at a trace as such, whatever algorithm it is of.
+    Trace {
+        /// What is asked of it.
+        #[command(subcommand)]
+        what: Trace,
+    },
     /// A node of a cluster; started by `run`.
     #[command(hide = true)]
     Node {
@@ -77,6 +83,21 @@ pub enum Command {
         algorithm: String,
         /// Its configuration.
         configuration: PathBuf,
+    },
+}
+
+/// `trace`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Trace {
+    /// Whether it is as it was written: its digest fits, and its steps stand in order.
+    Validate {
+        /// The trace.
+        file: PathBuf,
+    },
+    /// What is in it: kinds of events and of messages, and what happened at each process.
+    Stats {
+        /// The trace.
+        file: PathBuf,
     },
 }
 
@@ -246,7 +267,7 @@ pub struct Sim {
     /// Let every run meet all the kinds of fault that there may be, in place of a random subset of them.
     #[arg(long)]
     pub no_swarm: bool,
-    /// Write the trace of the first run there.
+    /// Write the trace of the first run there; compressed (zstd) where the name ends in .zst.
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
 }

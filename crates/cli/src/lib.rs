@@ -25,6 +25,7 @@ pub mod registry;
 pub mod report;
 pub mod script;
 mod story;
+pub mod traces;
 pub mod watch;
 
 pub use checkable::Checkable;

@@ -231,7 +231,7 @@ impl Request {
                 swarm: !args.no_swarm && file.swarm.unwrap_or(true),
             },
             threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
-            record_first: args.trace.is_some(),
+            record: args.trace.clone(),
         })
     }
 

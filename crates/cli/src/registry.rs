@@ -171,7 +171,7 @@ impl Entry {
         watch: &Watch,
     ) -> Result<Report, Error> {
         let simulation = (self.sim)(world)?;
-        Ok(sim::sim(simulation.as_ref(), self.replay, world, options, watch))
+        sim::sim(simulation.as_ref(), self.replay, world, options, watch)
     }
 
     /// Its page.

@@ -55,9 +55,15 @@ where
     P: Process,
     M: Monitor<P::Request, P::Indication>,
 {
+    collected(|to| trace_to(algorithm, setting, monitor, seed, options, to))
+}
+
+/// What `write` writes, as text.
+pub(crate) fn collected<W>(
+    write: impl FnOnce(&mut dyn Write) -> io::Result<(Outcome, W)>,
+) -> (Outcome, String) {
     let mut content = Vec::new();
-    let (outcome, _) = trace_to(algorithm, setting, monitor, seed, options, &mut content)
-        .expect("memory takes whatever is written");
+    let (outcome, _) = write(&mut content).expect("memory takes whatever is written");
     (outcome, String::from_utf8(content).expect("JSON is text"))
 }
 

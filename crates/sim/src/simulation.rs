@@ -4,7 +4,8 @@
 use crate::outcome::Outcome;
 use crate::plan::Options;
 use crate::run;
-use synod_kernel::trace::{TraceError, replay};
+use std::io::{self, Write};
+use synod_kernel::trace::{Reader, TraceError, Written};
 use synod_kernel::{Environment, Setting};
 use synod_model::Process;
 use synod_properties::{Monitor, Property};
@@ -19,8 +20,20 @@ pub trait Simulation: Send + Sync {
     fn properties(&self) -> Vec<Property>;
     /// See [`run`](crate::run()).
     fn run(&self, seed: u64, options: &Options) -> Outcome;
+    /// See [`trace_to`](crate::trace_to).
+    ///
+    /// # Errors
+    /// If the trace cannot be written.
+    fn trace_to(
+        &self,
+        seed: u64,
+        options: &Options,
+        to: &mut dyn Write,
+    ) -> io::Result<(Outcome, Written<()>)>;
     /// See [`trace`](crate::trace).
-    fn trace(&self, seed: u64, options: &Options) -> (Outcome, String);
+    fn trace(&self, seed: u64, options: &Options) -> (Outcome, String) {
+        run::collected(|to| self.trace_to(seed, options, to))
+    }
     /// Takes the steps of a trace again.
     ///
     /// # Errors
@@ -63,11 +76,19 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Simulation for Instance<
         run::run(&self.setting, &self.monitor, seed, options)
     }
 
-    fn trace(&self, seed: u64, options: &Options) -> (Outcome, String) {
-        run::trace(&self.algorithm, &self.setting, &self.monitor, seed, options)
+    fn trace_to(
+        &self,
+        seed: u64,
+        options: &Options,
+        to: &mut dyn Write,
+    ) -> io::Result<(Outcome, Written<()>)> {
+        run::trace_to(&self.algorithm, &self.setting, &self.monitor, seed, options, to)
     }
 
     fn replay(&self, content: &str) -> Result<(), TraceError> {
-        replay::<P>(content).map(|_| ())
+        let mut bytes = content.as_bytes();
+        let mut reader = Reader::open(&mut bytes)?;
+        let setting = reader.setting::<P>()?;
+        reader.replay(&setting, |_| ()).map(|_| ())
     }
 }

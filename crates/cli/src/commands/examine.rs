@@ -140,9 +140,6 @@ pub(super) fn sim(desk: &Desk<'_>, args: &args::Sim) -> Result<Exit, Error> {
         entry.simulate(&world, &request.sim(args, &world)?, &watch)?
     };
     let exit = desk.tell(&mut report, |seed| seed_line(args, seed.unwrap_or_default()));
-    if let (Some(path), Some(content)) = (&args.trace, &report.record) {
-        failures::save(path, content)?;
-    }
     Ok(expected(exit, args.subject.expect_violation, desk))
 }
 

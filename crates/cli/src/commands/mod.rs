@@ -4,8 +4,9 @@ mod examine;
 mod failures;
 mod look;
 mod replay;
+mod trace;
 
-use crate::args::{Arguments, Command, Verify};
+use crate::args::{Arguments, Command, Trace, Verify};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::output::Printer;
@@ -52,6 +53,8 @@ fn dispatch(desk: &Desk<'_>, command: Option<&Command>) -> Result<Exit, Error> {
         Some(Command::Sim(args)) => examine::sim(&listening(), args),
         Some(Command::Run(args)) => examine::run(&listening(), args),
         Some(Command::Replay { file }) => replay::replay(desk, file),
+        Some(Command::Trace { what: Trace::Validate { file } }) => trace::validate(desk, file),
+        Some(Command::Trace { what: Trace::Stats { file } }) => trace::stats(desk, file),
         Some(Command::List) => Ok(look::list(desk)),
         Some(Command::Explain { name }) => look::explain(desk, name),
         Some(Command::Models) => Ok(crate::models::show(desk.printer)),

@@ -2,9 +2,10 @@
 
 use crate::report::StoryLine;
 use crate::story;
+use crate::traces::Source;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use synod_check::NO_PANIC;
-use synod_kernel::trace::{self, Broken, Line, Recorder, TraceError};
+use synod_kernel::trace::{Broken, Line, Reader, Recorder, TraceError};
 use synod_kernel::{Choice, Move, Observed, SeatId, Seating, Setting};
 use synod_model::{Process, ProcessSet};
 use synod_properties::{Algorithm, GroundKind, Monitor, Observation, Scale, Violation};
@@ -12,12 +13,8 @@ use synod_properties::{Algorithm, GroundKind, Monitor, Observation, Scale, Viola
 /// What a replay found.
 #[derive(Clone, Debug)]
 pub struct Replay {
-    /// The size of its world, and the broken twin.
-    pub scale: Scale,
-    /// The environment in words.
-    pub world: String,
-    /// The run, a line a step.
-    pub story: Vec<StoryLine>,
+    /// How many steps there were.
+    pub steps: u64,
     /// What its writer found broken.
     pub recorded: Option<Broken>,
     /// What the algorithm's monitor finds broken now.
@@ -35,23 +32,62 @@ impl Replay {
     }
 }
 
-/// Replays a trace of the algorithm `A`, and judges it anew.
-pub fn replay<A: Algorithm>(content: &str) -> Result<Replay, TraceError> {
-    let replayed = trace::replay::<A::Process>(content)?;
-    let scale = scale_of::<A>(&replayed.setting);
-    let judged = match &replayed.end.violation {
+/// Who is told of a replay as it goes.
+pub trait Audience {
+    /// The size of its world with the broken twin, and the environment in words. Comes first.
+    fn world(&mut self, scale: &Scale, world: &str) {
+        let _ = (scale, world);
+    }
+    /// A step that was taken, and is as it was recorded.
+    fn step(&mut self, line: StoryLine);
+}
+
+impl Audience for Vec<StoryLine> {
+    fn step(&mut self, line: StoryLine) {
+        self.push(line);
+    }
+}
+
+/// Replays a trace of the algorithm `A`, and judges it anew. Nobody is told of one that is not as it was written.
+pub fn replay<A: Algorithm>(
+    source: &Source<'_>,
+    audience: &mut dyn Audience,
+) -> Result<Replay, TraceError> {
+    whole(source)?;
+    let mut from = source.open()?;
+    let mut reader = Reader::open(&mut *from)?;
+    let setting: Setting<A::Process> = reader.setting()?;
+    let scale = scale_of::<A>(&setting);
+    audience.world(&scale, &crate::environment::describe(&setting.environment));
+    let mut judge = Judge::new(A::monitor(&scale), &setting.seating);
+    let mut steps = 0;
+    let end = reader.replay(&setting, |line: Line<A::Process>| {
+        steps += 1;
+        judge.watch(&line);
+        audience.step(story::line(&line));
+    })?;
+    let judged = match &end.violation {
         Some(recorded) if recorded.property == NO_PANIC.id => {
-            panics(&replayed.setting, &replayed.lines, recorded).then(|| recorded.clone())
+            panics(&setting, &moves::<A::Process>(source)?, recorded).then(|| recorded.clone())
         }
-        recorded => judge(A::monitor(&scale), &replayed.setting.seating, &replayed.lines, recorded.as_ref()),
+        recorded => judge.verdict(recorded.as_ref()),
     };
-    Ok(Replay {
-        scale,
-        world: crate::environment::describe(&replayed.setting.environment),
-        story: story::tell(&replayed.lines),
-        recorded: replayed.end.violation,
-        judged,
-    })
+    Ok(Replay { steps, recorded: end.violation, judged })
+}
+
+/// Whether a trace is as it was written; if not, where it is damaged.
+fn whole(source: &Source<'_>) -> Result<(), TraceError> {
+    let Err(damage) = Reader::open(&mut *source.open()?)?.check() else { return Ok(()) };
+    Err(Reader::open(&mut *source.open()?)?.scan(|_| ()).err().unwrap_or(damage))
+}
+
+/// The moves of a trace: of an explored run, which is short.
+fn moves<P: Process>(source: &Source<'_>) -> Result<Vec<Move<P::Message, P::Timer>>, TraceError> {
+    let mut from = source.open()?;
+    let mut reader = Reader::open(&mut *from)?;
+    let (setting, mut moves) = (reader.setting::<P>()?, Vec::new());
+    reader.replay(&setting, |line: Line<P>| moves.push(line.chosen()))?;
+    Ok(moves)
 }
 
 /// The scale of which this is the setting. A trace holds the setting, which all follows from; the monitor is made of
@@ -80,41 +116,70 @@ fn trimmed<T>(mut requests: Vec<Vec<T>>) -> Vec<Vec<T>> {
     requests
 }
 
-/// What `monitor` finds broken in a run: a property of safety, or a debt under the property of liveness that its writer
+/// What a monitor finds broken in a run: a property of safety, or a debt under the property of liveness that its writer
 /// names.
-fn judge<P: Process, M: Monitor<P::Request, P::Indication>>(
-    mut monitor: M,
-    seating: &Seating,
-    lines: &[Line<P>],
-    recorded: Option<&Broken>,
-) -> Option<Broken> {
-    for observed in lines.iter().flat_map(|line| &line.observed) {
-        if let Err(Violation { property, what }) = monitor.observe(&observation(observed)) {
-            return Some(Broken { property, what });
-        }
-    }
-    let recorded = recorded?;
-    let stopped: ProcessSet =
-        lines.iter().filter_map(stops).map(|seat| seating.identity(seat)).chain(seating.twinned()).collect();
-    let mut owed = None;
-    monitor.owed(&mut |obligation| {
-        if owed.is_none()
-            && obligation.property == recorded.property
-            && obligation.among.is_disjoint(&stopped)
-        {
-            owed = Some(Broken { property: obligation.property, what: obligation.what });
-        }
-    });
-    owed
+struct Judge<'a, M> {
+    monitor: M,
+    seating: &'a Seating,
+    broken: Option<Broken>,
+    /// Those who stop for ever, or lie.
+    stopped: ProcessSet,
 }
 
-/// Whether, after these steps, the handler of the step that `recorded` names panics, for some outcomes of its draws. Such a
+impl<'a, M> Judge<'a, M> {
+    fn new(monitor: M, seating: &'a Seating) -> Self {
+        Self { monitor, seating, broken: None, stopped: seating.twinned().collect() }
+    }
+
+    fn watch<P: Process>(&mut self, line: &Line<P>)
+    where
+        M: Monitor<P::Request, P::Indication>,
+    {
+        if let Some(seat) = stops(line) {
+            self.stopped.insert(self.seating.identity(seat));
+        }
+        for observed in &line.observed {
+            if self.broken.is_some() {
+                return;
+            }
+            if let Err(Violation { property, what }) = self.monitor.observe(&observation(observed)) {
+                self.broken = Some(Broken { property, what });
+            }
+        }
+    }
+
+    fn verdict<Q, I>(self, recorded: Option<&Broken>) -> Option<Broken>
+    where
+        M: Monitor<Q, I>,
+    {
+        if self.broken.is_some() {
+            return self.broken;
+        }
+        let recorded = recorded?;
+        let mut owed = None;
+        self.monitor.owed(&mut |obligation| {
+            if owed.is_none()
+                && obligation.property == recorded.property
+                && obligation.among.is_disjoint(&self.stopped)
+            {
+                owed = Some(Broken { property: obligation.property, what: obligation.what });
+            }
+        });
+        owed
+    }
+}
+
+/// Whether, after these moves, the handler of the step that `recorded` names panics, for some outcomes of its draws. Such a
 /// step has no line: it does not end.
-fn panics<P: Process>(setting: &Setting<P>, lines: &[Line<P>], recorded: &Broken) -> bool {
+fn panics<P: Process>(
+    setting: &Setting<P>,
+    moves: &[Move<P::Message, P::Timer>],
+    recorded: &Broken,
+) -> bool {
     let after_them = || {
         let mut recorder = Recorder::new(setting);
-        for line in lines {
-            recorder.step(None, line.chosen());
+        for chosen in moves {
+            recorder.step(None, chosen.clone());
         }
         recorder
     };

@@ -3,9 +3,11 @@
 use super::{Replayed, World, confirm, number, report, setting};
 use crate::error::Error;
 use crate::report::{Report, count, grouped};
+use crate::traces;
 use crate::watch::Watch;
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::path::PathBuf;
 use std::time::Instant;
 use synod_check::Unreached;
 use synod_kernel::Environment;
@@ -26,8 +28,8 @@ pub struct Options {
     pub run: synod_sim::Options,
     /// How many threads share the work. The result does not depend on it.
     pub threads: usize,
-    /// Whether the trace of the first run is wanted.
-    pub record_first: bool,
+    /// Where the trace of the first run is wanted.
+    pub record: Option<PathBuf>,
 }
 
 /// The algorithm `A` in a world.
@@ -42,7 +44,7 @@ pub fn sim(
     world: &World,
     options: &Options,
     watch: &Watch,
-) -> Report {
+) -> Result<Report, Error> {
     let started = Instant::now();
     let mut total = Total::default();
     let mut nondeterminism = None;
@@ -76,11 +78,10 @@ pub fn sim(
         let (_, content) = simulation.trace(seed, &options.run);
         confirm(&mut report, replay, content, Some(seed));
     }
-    if options.record_first {
-        let seed = options.seeds.start;
-        report.record = Some(simulation.trace(seed, &options.run).1);
+    if let Some(path) = &options.record {
+        traces::save(path, |to| simulation.trace_to(options.seeds.start, &options.run, to))?;
     }
-    report
+    Ok(report)
 }
 
 /// What all batches came to.

@@ -180,6 +180,15 @@ impl<'a> Reader<'a> {
         })
     }
 
+    /// Whether the trace is as it was written, by its digest alone: how it ends.
+    ///
+    /// # Errors
+    /// If it is damaged. Which line it was, [`Reader::scan`] tells.
+    pub fn check(mut self) -> Result<End, TraceError> {
+        while self.advance()? {}
+        self.end()
+    }
+
     /// Takes the choices again, compares every line, and hands it on.
     ///
     /// # Errors

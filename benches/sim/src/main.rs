@@ -114,7 +114,12 @@ fn race(asked: &Arguments) -> Result<bool, String> {
     println!("|{}", "---|".repeat(names.len() + 2));
     for row in &rows {
         let rates: Vec<String> = row.rates.iter().map(|rate| format!("{:.0}", rate / 1e3)).collect();
-        println!("| {} | {} | {} |", row.n, rates.join(" | "), row.ratio.map_or(String::new(), |r| format!("**{r:.1}**")));
+        println!(
+            "| {} | {} | {} |",
+            row.n,
+            rates.join(" | "),
+            row.ratio.map_or(String::new(), |r| format!("**{r:.1}**"))
+        );
     }
     let passes = |row: &Row| row.ratio.zip(asked.at_least).is_none_or(|(ratio, bar)| ratio >= bar);
     Ok(rows.iter().all(passes))

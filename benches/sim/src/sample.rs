@@ -17,6 +17,7 @@ pub struct Sample {
 
 impl Sample {
     /// Messages per CPU second.
+    #[cfg_attr(madsim, expect(dead_code, reason = "madsim's program prints, and reckons nothing"))]
     pub fn rate(&self) -> f64 {
         self.messages as f64 / self.cpu
     }

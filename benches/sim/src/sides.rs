@@ -25,8 +25,10 @@ impl Side {
             Self::Madsim => 1_000_000,
             // it keeps what was sent
             Self::Anysystem => 300_000,
-            Self::Turmoil if n >= 1_000 => 30_000,
-            Self::Turmoil => 100_000,
+            // at every tick it looks at every link once for each host
+            Self::Turmoil if n >= 1_000 => u64::from(n),
+            Self::Turmoil if n >= 128 => 20_000,
+            Self::Turmoil => 200_000,
         }
     }
 
@@ -42,7 +44,7 @@ impl Side {
 
     /// In a process of its own. `madsim` is madsim's program.
     pub fn sample(self, n: u32, share: f64, madsim: &Path) -> Result<Sample, String> {
-        let messages = ((self.messages(n) as f64 * share) as u64).max(2 * u64::from(n)).to_string();
+        let messages = ((self.messages(n) as f64 * share) as u64).max(u64::from(n)).to_string();
         let mut command = if self == Self::Madsim {
             Command::new(madsim)
         } else {

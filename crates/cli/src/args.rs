@@ -270,6 +270,9 @@ pub struct Sim {
     /// Write the trace of the first run there; compressed (zstd) where the name ends in .zst.
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
+    /// With `--trace`: write what was chosen alone, at a fraction of the cost. A replay finds all the rest again.
+    #[arg(long, requires = "trace")]
+    pub terse: bool,
 }
 
 /// `check`.

@@ -228,10 +228,10 @@ impl Request {
                 horizon,
                 faults,
                 branches: true,
+                terse: args.terse,
                 swarm: !args.no_swarm && file.swarm.unwrap_or(true),
             },
             threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
-            record: args.trace.clone(),
         })
     }
 

@@ -171,7 +171,12 @@ impl Entry {
         watch: &Watch,
     ) -> Result<Report, Error> {
         let simulation = (self.sim)(world)?;
-        sim::sim(simulation.as_ref(), self.replay, world, options, watch)
+        Ok(sim::sim(simulation.as_ref(), self.replay, world, options, watch))
+    }
+
+    /// Writes the trace of the first run of a simulation.
+    pub(crate) fn record(&self, world: &World, options: &sim::Options, path: &Path) -> Result<(), Error> {
+        sim::record((self.sim)(world)?.as_ref(), options, path)
     }
 
     /// Its page.

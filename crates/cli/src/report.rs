@@ -302,7 +302,7 @@ pub(crate) mod tests {
             known: String::new(),
             answers: Vec::new(),
             failures: Vec::new(),
-                interrupted: false,
+            interrupted: false,
             nondeterminism: None,
             elapsed: Duration::ZERO,
             unreached: None,

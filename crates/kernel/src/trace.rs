@@ -42,6 +42,9 @@ pub struct Header {
     /// The seed, where one drew the choices; in hexadecimal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<String>,
+    /// Whether its lines are [`Chosen`]: what was chosen alone. What follows from that, a replay finds again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub terse: bool,
     /// The [`Setting`] of the run.
     pub setting: serde_json::Value,
 }
@@ -55,6 +58,7 @@ impl Header {
             algorithm: algorithm.to_owned(),
             ground: ground.to_owned(),
             seed: seed.map(|s| format!("{s:#x}")),
+            terse: false,
             setting: serde_json::to_value(setting).expect("a setting is plain data"),
         }
     }
@@ -109,6 +113,31 @@ impl<P: Process> Line<P> {
     /// The move that the step takes.
     pub fn chosen(&self) -> Move<P::Message, P::Timer> {
         Move { choice: self.choice.clone(), draws: self.draws.clone(), cut: self.cut }
+    }
+}
+
+/// One step, as a line of a terse trace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Chosen<M, T> {
+    /// Virtual time in nanoseconds, where the ground has a clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<u64>,
+    /// What happens.
+    #[serde(rename = "do")]
+    pub choice: Choice<M, T>,
+    /// The outcomes of the handler's draws.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub draws: Vec<u32>,
+    /// Whether the process crashes in the handler.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut: Option<Cut>,
+}
+
+impl<M, T> Chosen<M, T> {
+    /// This move at this instant.
+    pub fn new(at: Option<u64>, chosen: Move<M, T>) -> Self {
+        Self { at, choice: chosen.choice, draws: chosen.draws, cut: chosen.cut }
     }
 }
 

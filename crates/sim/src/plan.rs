@@ -39,6 +39,9 @@ pub struct Options {
     /// Whether a run has a random subset of the faults, rates and requests that there may be, drawn from its seed: where
     /// its faults are random.
     pub swarm: bool,
+    /// Whether its trace, where it has one, is terse: of what was chosen alone, from which a replay finds all the rest. Costs
+    /// a fraction.
+    pub terse: bool,
 }
 
 impl Options {
@@ -51,7 +54,14 @@ impl Options {
 impl Default for Options {
     fn default() -> Self {
         let horizon = Duration::from_secs(10);
-        Self { steps_max: 1_000_000, horizon, faults: FaultPlan::Random, branches: false, swarm: false }
+        Self {
+            steps_max: 1_000_000,
+            horizon,
+            faults: FaultPlan::Random,
+            branches: false,
+            swarm: false,
+            terse: false,
+        }
     }
 }
 

@@ -19,7 +19,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
-use synod_kernel::trace::{Header, Recorder, Writer, Written};
+use synod_kernel::trace::{Chosen, Header, Recorder, Writer, Written};
 use synod_kernel::world::{Laws, deliver};
 use synod_kernel::{Choice, InPlace, Marks, Move, Random, Rep, Seat, SeatId, Setting, Status, World, step};
 use synod_model::link::{Guarantee, LinkBase};
@@ -89,10 +89,10 @@ where
 {
     let setting = as_simulated(setting, options.swarm_of(seed));
     let mut run = Run::new(&setting, monitor, seed, options);
-    let header = Header::new(algorithm, "sim", Some(seed), &setting);
+    let header = Header { terse: options.terse, ..Header::new(algorithm, "sim", Some(seed), &setting) };
     run.rep.draws.kept = Some(Vec::new());
-    run.recording =
-        Some(Recording { recorder: Recorder::new(&setting), writer: Writer::to(&header, to), refused: None });
+    let recorder = (!options.terse).then(|| Recorder::new(&setting));
+    run.recording = Some(Recording { recorder, writer: Writer::to(&header, to), refused: None });
     let ended = run.execute();
     let recording = run.recording.take().expect("it was set above");
     if let Some(refused) = recording.refused {
@@ -123,7 +123,8 @@ fn as_simulated<P: Process>(setting: &Setting<P>, swarm: Swarm) -> Cow<'_, Setti
 const DRAWS: u64 = 0x5eed_d4a3;
 
 struct Recording<'a, P: Process> {
-    recorder: Recorder<'a, P>,
+    /// None where the trace is terse.
+    recorder: Option<Recorder<'a, P>>,
     writer: Writer<&'a mut dyn Write>,
     /// A move that the recorder did not take.
     refused: Option<String>,
@@ -292,7 +293,10 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
     fn record(&mut self, mut chosen: Move<P::Message, P::Timer>) {
         let Some(recording) = &mut self.recording else { return };
         chosen.draws = self.rep.draws.kept.replace(Vec::new()).unwrap_or_default();
-        match recording.recorder.take(Some(self.ground.now), chosen) {
+        let Some(recorder) = &mut recording.recorder else {
+            return recording.writer.chosen(&Chosen::new(Some(self.ground.now), chosen));
+        };
+        match recorder.take(Some(self.ground.now), chosen) {
             Ok(line) => recording.writer.step(&line),
             Err(chosen) => recording.refused = Some(chosen.choice.to_string()),
         }

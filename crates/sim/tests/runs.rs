@@ -8,7 +8,7 @@ use synod_kernel::trace::{name, replay};
 use synod_kernel::{Budget, Choice, Durability, Environment, Setting};
 use synod_model::prelude::*;
 use synod_properties::{Monitor, Obligation, Observation, Property, Verdict, Violation};
-use synod_sim::{Campaign, Ended, Fault, FaultPlan, Options, campaign, run};
+use synod_sim::{Campaign, Ended, Fault, FaultPlan, Options, Simulation, campaign, run};
 
 fn keeper(order: Order, durability: Durability) -> Setting<Keeper> {
     Setting::new(recovering(2, 1, durability), order, vec![vec![], vec![6]])
@@ -397,4 +397,18 @@ fn a_crash_between_two_that_waited_for_one_write_is_found() {
     assert!(lines.iter().any(is_cut), "one half and the crash: {content}");
     let sound = campaign(&simulated(&clerk(true), &Books::default()), 0..3_000, &options(), 2, &|_| {});
     assert_eq!((sound.runs, &sound.failure), (3_000, &None));
+}
+
+#[test]
+fn a_terse_trace_is_the_same_run_at_a_fraction_of_its_length() {
+    let setting = keeper(Order::StoreThenReply, Durability::Deferred);
+    let simulation = simulated(&setting, &Kept::default());
+    for seed in 0..20 {
+        let terse = Options { terse: true, ..options() };
+        let (outcome, full) = simulation.trace(seed, &options());
+        let (same, short) = simulation.trace(seed, &terse);
+        assert_eq!(outcome, same);
+        assert!(short.len() < full.len());
+        assert_eq!(replay::<Keeper>(&short).unwrap(), replay::<Keeper>(&full).unwrap());
+    }
 }

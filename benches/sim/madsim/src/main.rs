@@ -37,10 +37,8 @@ mod simulated {
         let half = n / 2;
         let rounds = messages.div_ceil(2 * u64::from(half));
         let latency = Duration::from_millis(1)..Duration::from_nanos(1_000_001);
-        let config = Config {
-            net: net::Config { packet_loss_rate: 0.0, send_latency: latency },
-            ..Config::default()
-        };
+        let config =
+            Config { net: net::Config { packet_loss_rate: 0.0, send_latency: latency }, ..Config::default() };
         let runtime = Runtime::with_seed_and_config(1, config);
         let node = |seat: u32| runtime.create_node().ip(address(seat).ip()).build();
         for pair in 0..half {

@@ -135,11 +135,15 @@ fn explore(
 pub(super) fn sim(desk: &Desk<'_>, args: &args::Sim) -> Result<Exit, Error> {
     let (entry, request) = Request::new(desk.registry, &args.subject)?;
     let world = request.world(&entry.subject, GroundKind::Sim)?;
+    let options = request.sim(args, &world)?;
     let mut report = {
         let watch = desk.watch(entry.name(), GroundKind::Sim);
-        entry.simulate(&world, &request.sim(args, &world)?, &watch)?
+        entry.simulate(&world, &options, &watch)?
     };
     let exit = desk.tell(&mut report, |seed| seed_line(args, seed.unwrap_or_default()));
+    if let Some(path) = &args.trace {
+        entry.record(&world, &options, path)?;
+    }
     Ok(expected(exit, args.subject.expect_violation, desk))
 }
 

@@ -46,9 +46,9 @@ pub(super) fn stats(desk: &Desk<'_>, file: &Path) -> Result<Exit, Error> {
     }));
     let seed = header.seed.as_ref().map_or_else(String::new, |seed| format!(", seed {seed}"));
     desk.printer.say(format!("trace {}  {}{seed}", header.algorithm, header.ground));
-    let until = stats
-        .until
-        .map_or_else(String::new, |until| format!(" in {} of its time", seconds(Duration::from_nanos(until))));
+    let until = stats.until.map_or_else(String::new, |until| {
+        format!(" in {} of its time", seconds(Duration::from_nanos(until)))
+    });
     let form = if is_compressed(file) { "compressed bytes" } else { "bytes" };
     desk.printer.say(format!("{}{until}; {} {form}", count(end.steps, "step", "steps"), grouped(bytes)));
     if let Some(broken) = &end.violation {
@@ -147,7 +147,8 @@ impl Stats {
             seat.sent += told.sent.len() as u64;
             seat.crashes += u64::from(told.cut.is_some() || matches!(told.choice, Choice::Crash { .. }));
             seat.recoveries += u64::from(matches!(told.choice, Choice::Recover { .. }));
-            seat.delivered += u64::from(matches!(told.choice, Choice::Deliver { .. } | Choice::Duplicate { .. }));
+            seat.delivered +=
+                u64::from(matches!(told.choice, Choice::Deliver { .. } | Choice::Duplicate { .. }));
         }
         match &told.choice {
             Choice::Deliver { message, .. } => self.message(message.get()).delivered += 1,

@@ -49,10 +49,7 @@ impl Audience for Vec<StoryLine> {
 }
 
 /// Replays a trace of the algorithm `A`, and judges it anew. Nobody is told of one that is not as it was written.
-pub fn replay<A: Algorithm>(
-    source: &Source<'_>,
-    audience: &mut dyn Audience,
-) -> Result<Replay, TraceError> {
+pub fn replay<A: Algorithm>(source: &Source<'_>, audience: &mut dyn Audience) -> Result<Replay, TraceError> {
     whole(source)?;
     let mut from = source.open()?;
     let mut reader = Reader::open(&mut *from)?;
@@ -171,11 +168,7 @@ impl<'a, M> Judge<'a, M> {
 
 /// Whether, after these moves, the handler of the step that `recorded` names panics, for some outcomes of its draws. Such a
 /// step has no line: it does not end.
-fn panics<P: Process>(
-    setting: &Setting<P>,
-    moves: &[Move<P::Message, P::Timer>],
-    recorded: &Broken,
-) -> bool {
+fn panics<P: Process>(setting: &Setting<P>, moves: &[Move<P::Message, P::Timer>], recorded: &Broken) -> bool {
     let after_them = || {
         let mut recorder = Recorder::new(setting);
         for chosen in moves {

@@ -7,7 +7,7 @@ use crate::traces;
 use crate::watch::Watch;
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Instant;
 use synod_check::Unreached;
 use synod_kernel::Environment;
@@ -28,8 +28,6 @@ pub struct Options {
     pub run: synod_sim::Options,
     /// How many threads share the work. The result does not depend on it.
     pub threads: usize,
-    /// Where the trace of the first run is wanted.
-    pub record: Option<PathBuf>,
 }
 
 /// The algorithm `A` in a world.
@@ -44,7 +42,7 @@ pub fn sim(
     world: &World,
     options: &Options,
     watch: &Watch,
-) -> Result<Report, Error> {
+) -> Report {
     let started = Instant::now();
     let mut total = Total::default();
     let mut nondeterminism = None;
@@ -75,13 +73,16 @@ pub fn sim(
     report.nondeterminism = nondeterminism;
     total.describe(&mut report, world, options);
     if let Some(seed) = total.failure {
-        let (_, content) = simulation.trace(seed, &options.run);
+        let full = synod_sim::Options { terse: false, ..options.run.clone() };
+        let (_, content) = simulation.trace(seed, &full);
         confirm(&mut report, replay, content, Some(seed));
     }
-    if let Some(path) = &options.record {
-        traces::save(path, |to| simulation.trace_to(options.seeds.start, &options.run, to))?;
-    }
-    Ok(report)
+    report
+}
+
+/// Writes the trace of the first run.
+pub fn record(simulation: &dyn Simulation, options: &Options, path: &Path) -> Result<(), Error> {
+    traces::save(path, |to| simulation.trace_to(options.seeds.start, &options.run, to)).map(drop)
 }
 
 /// What all batches came to.

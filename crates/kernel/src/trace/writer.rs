@@ -1,6 +1,6 @@
 //! Writes a trace, line by line.
 
-use super::{Broken, End, EndLine, Header, Line, shown};
+use super::{Broken, Chosen, End, EndLine, Header, Line, shown};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::io::{self, Write};
@@ -78,6 +78,12 @@ impl<W: Write> Writer<W> {
     /// The next step.
     pub fn step<P: Process>(&mut self, line: &Line<P>) {
         self.line(line);
+        self.steps += 1;
+    }
+
+    /// The next step, of a terse trace.
+    pub fn chosen<M: Serialize, T: Serialize>(&mut self, chosen: &Chosen<M, T>) {
+        self.line(chosen);
         self.steps += 1;
     }
 

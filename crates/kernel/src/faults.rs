@@ -237,7 +237,15 @@ impl<R: Rep, G: Ground<R>> At<'_, R, G> {
     }
 
     /// The adversary keeps the signatures of what was sent to those who lie, and forgets the rest.
-    pub(crate) fn overhear(&mut self, messages: &[R::Message]) {
+    #[inline]
+    pub(crate) fn overhear(&mut self, messages: Option<Vec<R::Message>>) {
+        if let Some(messages) = messages {
+            self.keep_signatures(&messages);
+        }
+    }
+
+    #[cold]
+    fn keep_signatures(&mut self, messages: &[R::Message]) {
         for message in messages {
             let seen = &mut self.world.rest.seen;
             self.rep.signatures(message, |signature| {
@@ -253,7 +261,7 @@ impl<R: Rep, G: Ground<R>> At<'_, R, G> {
     pub(crate) fn hear(&mut self, from: SeatId, to: SeatId, message: &R::Message) {
         if !self.world.rest.lying.is_empty() && self.world.rest.lying.contains(&to) {
             self.ground.overhear(from, to, message.clone());
-            self.overhear(std::slice::from_ref(message));
+            self.keep_signatures(std::slice::from_ref(message));
         } else if self.world.rest.budgets.lies.any()
             && self.laws.environment.failures.takeover == Takeover::AnyTime
         {

@@ -208,6 +208,7 @@ fn worlds() -> Vec<(Vec<Vec<Act>>, Vec<Vec<Vec<Act>>>)> {
         (vec![], vec![vec![vec![Say(1)], vec![TellBounds]], vec![]]),
         (vec![], vec![vec![vec![Store(1)], vec![Say(1)]], vec![vec![Say(2)]]]),
         (vec![], vec![vec![vec![Store(1), Say(1), Say(2)], vec![Store(3)]], vec![]]),
+        (vec![], vec![vec![vec![Store(1), Store(2)]], vec![]]),
     ]
 }
 
@@ -369,7 +370,7 @@ fn pairs(axis: usize) -> impl Strategy<Value = (usize, Environment, Environment)
 }
 
 /// How many pairs are tried on each axis.
-const PAIRS: u32 = 50;
+const PAIRS: u32 = 64;
 
 #[test]
 fn what_is_reached_where_less_may_happen_is_reached_where_more_may() {
@@ -443,7 +444,7 @@ fn weakenings() -> Vec<(&'static str, usize, Weakening, Weakening)> {
         ("storage.bit_rot", 0, |e| e.failures.restarts = ONE, |e| e.storage.bit_rot = ONE),
         (
             "storage.misdirected_writes",
-            0,
+            9,
             |e| {
                 e.storage.durability = Durability::Deferred;
                 e.failures.restarts = ONE;

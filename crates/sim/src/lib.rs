@@ -6,6 +6,7 @@
 //!
 //! The same seed, setting and [`Options`] give the same run, byte for byte, on every machine and in every build.
 
+mod adversary;
 pub mod agenda;
 mod campaign;
 mod determinism;
@@ -18,6 +19,7 @@ mod run;
 mod simulation;
 pub mod swarm;
 
+pub use adversary::{Injection, Strategy};
 pub use campaign::{Campaign, Failure, campaign};
 pub use determinism::{Nondeterminism, check_determinism};
 pub use distribution::Distribution;

@@ -1,5 +1,6 @@
 //! Which faults a run meets, and when.
 
+use crate::adversary::Strategy;
 use crate::fault::Fault;
 use crate::swarm::{Family, Swarm};
 use serde::{Deserialize, Serialize};
@@ -34,6 +35,8 @@ pub struct Options {
     pub horizon: Duration,
     /// Where its faults come from.
     pub faults: FaultPlan,
+    /// What the adversary may make of a process that it takes over by chance.
+    pub adversaries: Vec<Strategy>,
     /// Whether it is noted which of the algorithm's marked branches are taken.
     pub branches: bool,
     /// Whether a run has a random subset of the faults, rates and requests that there may be, drawn from its seed: where
@@ -51,7 +54,14 @@ impl Options {
 impl Default for Options {
     fn default() -> Self {
         let horizon = Duration::from_secs(10);
-        Self { steps_max: 1_000_000, horizon, faults: FaultPlan::Random, branches: false, swarm: false }
+        Self {
+            steps_max: 1_000_000,
+            horizon,
+            faults: FaultPlan::Random,
+            adversaries: Strategy::ALL.to_vec(),
+            branches: false,
+            swarm: false,
+        }
     }
 }
 
@@ -109,6 +119,7 @@ pub(crate) fn plan(
             planner.restarts();
             planner.partitions();
             let stable_from = planner.random.below(window);
+            planner.adversary();
             (true, if swarm.has(Family::OracleNoise) { stable_from } else { 0 })
         }
         FaultPlan::Script(script) => {
@@ -200,6 +211,48 @@ impl Planner<'_> {
         self.faults.push((at, fault));
     }
 
+    /// Processes that lie or omit, and disks that fail. Nothing is drawn where there is no budget.
+    fn adversary(&mut self) {
+        let Environment { failures, storage, .. } = self.environment;
+        self.at_distinct(failures.lies, |process| Fault::TakeOver { process, strategy: None });
+        self.at_distinct(failures.omissions, |process| Fault::Omit { process });
+        self.at_disks(storage.bit_rot, |process, _| Fault::Rot { process });
+        self.at_disks(storage.misdirected_writes, |process, _| Fault::MisdirectWrite { process });
+        self.at_disks(storage.failed_writes, |process, room_after| Fault::FailWrite { process, room_after });
+    }
+
+    /// Faults that make processes faulty: from the start, or later.
+    fn at_distinct(&mut self, budget: Budget, fault: fn(ProcessId) -> Fault) {
+        if !budget.any() {
+            return;
+        }
+        let mut left = self.fallible();
+        let minority = self.environment.processes.saturating_sub(1) / 2;
+        let most = match budget {
+            Budget::AtMost(k) => k,
+            Budget::Unlimited => minority,
+        };
+        // where the adversary may, it mostly does
+        let times = if self.random.below(4) == 0 { self.spend(budget, minority) } else { most };
+        for _ in 0..times.min(left.len() as u32) {
+            let process = left.remove(self.random.below(left.len() as u64) as usize);
+            let at = if self.random.below(2) == 0 { 0 } else { self.random.below(self.window) };
+            self.faults.push((at, fault(process)));
+        }
+    }
+
+    fn at_disks(&mut self, budget: Budget, fault: fn(ProcessId, Duration) -> Fault) {
+        let fallible = self.fallible();
+        if !budget.any() || fallible.is_empty() {
+            return;
+        }
+        for _ in 0..self.spend(budget, UNLIMITED_RESTARTS_PER_PROCESS * fallible.len() as u32) {
+            let (process, at) = (self.pick(&fallible), self.random.below(self.window));
+            let after = Duration::from_nanos(self.while_it_lasts(at));
+            self.faults.push((at, fault(process, after)));
+        }
+    }
+
     /// One partition after the other.
     fn partitions(&mut self) {
         if self.seating.len() < 2 {
@@ -248,13 +301,15 @@ impl Planner<'_> {
     }
 }
 
-/// Who crashes for ever, once or again and again, by this fault.
+/// Who is faulty by this fault.
 fn stops(fault: &Fault) -> Option<ProcessId> {
     match fault {
         Fault::Crash { process, recover_after: None, .. }
         | Fault::CrashInHandler { process, recover_after: None, .. }
         | Fault::CrashWhileStoring { process, recover_after: None, .. }
-        | Fault::CrashLoop { process, .. } => Some(*process),
+        | Fault::CrashLoop { process, .. }
+        | Fault::Omit { process }
+        | Fault::TakeOver { process, .. } => Some(*process),
         _ => None,
     }
 }

@@ -1,10 +1,13 @@
 //! One run: the earliest entry of the agenda becomes a move, and the kernel takes it.
 
+mod adversary;
 mod ambush;
 mod crash;
 mod oracle;
 mod partition;
+mod storage;
 
+use self::adversary::Adversary;
 use self::ambush::Ambush;
 use self::partition::Severed;
 use crate::agenda::Due;
@@ -150,6 +153,8 @@ struct Run<'a, P: Process, M> {
     held: Vec<Parked>,
     /// By sender and receiver: the number of the youngest message that arrived.
     youngest: Vec<u64>,
+    /// What the adversary knows and plans, where there is one.
+    adversary: Option<Box<Adversary<P>>>,
     /// Scripted losses and duplications: (from, to, whether it is a loss).
     marked: VecDeque<(ProcessId, ProcessId, bool)>,
 }
@@ -181,6 +186,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             severed: Vec::new(),
             held: Vec::new(),
             youngest: vec![0; seats * seats],
+            adversary: Adversary::of(setting, seed, options),
             marked: VecDeque::new(),
         };
         run.rep.draws.marks = options.branches.then(Marks::default);
@@ -215,8 +221,11 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
     }
 
     fn go(&mut self) -> Ended {
+        self.corrupt_before_the_start();
         for seat in self.setting.seating.seats() {
-            self.take(Choice::Init { seat });
+            if self.status(seat) == Status::New {
+                self.take(Choice::Init { seat });
+            }
         }
         loop {
             if self.ground.violation.is_some() || self.refused() {
@@ -244,21 +253,20 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         match due.entry {
             Entry::Deliver { from, to, message } => self.arrive(due.number, from, to, message),
             Entry::Fire { seat, timer } => self.fire(seat, timer),
-            Entry::Sync { seat } => {
-                self.ground.desks[seat.index()].syncs.pop_front();
-                self.take(Choice::Sync { seat });
-            }
+            Entry::Sync { seat } => self.sync(seat),
+            Entry::Request { seat } if self.status(seat) == Status::Lying => self.ask_liar(seat),
             Entry::Request { seat } => self.take(Choice::Request { seat }),
             Entry::Recover { seat } => self.recover(seat),
             Entry::Oracle { seat } => self.consult(seat),
             Entry::Fault { index } => self.fault(self.faults[index].clone()),
+            Entry::Plot { index } => self.carry_out(index),
         }
     }
 
     /// Whether anyone looks at each move. Else deliveries, nearly all of the steps, take the short way.
     #[inline]
     fn is_watched(&self) -> bool {
-        self.recording.is_some() || self.ambushes > 0
+        self.recording.is_some() || self.ambushes > 0 || self.adversary.is_some()
     }
 
     /// Takes a move: the kernel's step, and its line if the run is recorded.
@@ -280,6 +288,9 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         }
         if self.ambushes > 0 {
             self.spring_on_stores();
+        }
+        if !self.ground.overheard.is_empty() {
+            self.eavesdrop();
         }
     }
 
@@ -325,6 +336,13 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         if self.world.is_severed(from, to) {
             return self.meet_cut(number, from, to, message);
         }
+        if self.status(to) != Status::Up {
+            return self.arrive_at_the_down(number, from, to, message);
+        }
+        if self.adversary.is_some() && self.meddle(from, to, &message) {
+            return;
+        }
+        // what was injected beside it may have made its receiver crash
         if self.status(to) != Status::Up {
             return self.arrive_at_the_down(number, from, to, message);
         }
@@ -405,6 +423,10 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
 
     /// A message for a process that is down is lost, or waits until it is up.
     fn arrive_at_the_down(&mut self, number: u64, from: SeatId, to: SeatId, message: P::Message) {
+        if self.status(to) == Status::Lying {
+            // the adversary hears it
+            return self.take(Choice::Deliver { from, to, message });
+        }
         let logged = self.setting.environment.links.kind.guarantees().has(Guarantee::LoggedDelivery);
         if logged || self.ground.random.below(2) == 0 {
             let slot = self.ground.agenda.park(Entry::Deliver { from, to, message });
@@ -448,6 +470,10 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             Fault::Lose { from, to } => self.marked.push_back((from, to, true)),
             Fault::Duplicate { from, to } => self.marked.push_back((from, to, false)),
             Fault::Output { process, output } => self.scripted_output(process, output),
+            Fault::Omit { process } => self.omit(process),
+            Fault::TakeOver { process, strategy } => self.take_over(process, strategy),
+            Fault::Inject { .. } | Fault::Corrupt { .. } => self.meddle_later(&fault),
+            Fault::Rot { .. } | Fault::MisdirectWrite { .. } | Fault::FailWrite { .. } => self.disk_fault(&fault),
         }
     }
 
@@ -459,9 +485,13 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         self.world.rest.stopped.iter().any(|&seat| self.setting.seating.identity(seat) == process)
     }
 
-    /// Whether it crashed for ever, does so again and again, or is played by twins: those to whom nothing is owed.
+    /// Whether it crashed for ever, does so again and again, omits, lies, or is played by twins: those to whom nothing is
+    /// owed.
     fn faulty(&self, process: ProcessId) -> bool {
-        self.looping.contains(process)
+        let rest = &self.world.rest;
+        let spoilt = [&rest.omitting, &rest.lying].into_iter().flatten();
+        spoilt.into_iter().any(|&seat| self.setting.seating.identity(seat) == process)
+            || self.looping.contains(process)
             || self.stopped(process)
             || self.setting.seating.twinned().any(|p| p == process)
     }

@@ -1,9 +1,14 @@
 //! Which faults a run meets, and when.
 
+mod strikes;
+
 use crate::fault::Fault;
+use crate::platform::Platform;
 use crate::swarm::{Family, Swarm};
 use serde::{Deserialize, Serialize};
+use crate::trigger::Conditional;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 use synod_kernel::{Budget, Durability, Environment, Partition, Random, Seating};
 use synod_model::ProcessId;
@@ -25,7 +30,7 @@ pub enum FaultPlan {
 }
 
 /// How far a run goes, and what it meets.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Options {
     /// The most steps that it takes.
     pub steps_max: u64,
@@ -39,6 +44,10 @@ pub struct Options {
     /// Whether a run has a random subset of the faults, rates and requests that there may be, drawn from its seed: where
     /// its faults are random.
     pub swarm: bool,
+    /// What is under the environment.
+    pub platform: Option<Arc<Platform>>,
+    /// Faults that wait for something to happen, besides those of the plan.
+    pub conditions: Vec<Conditional>,
 }
 
 impl Options {
@@ -51,7 +60,15 @@ impl Options {
 impl Default for Options {
     fn default() -> Self {
         let horizon = Duration::from_secs(10);
-        Self { steps_max: 1_000_000, horizon, faults: FaultPlan::Random, branches: false, swarm: false }
+        Self {
+            steps_max: 1_000_000,
+            horizon,
+            faults: FaultPlan::Random,
+            branches: false,
+            swarm: false,
+            platform: None,
+            conditions: Vec::new(),
+        }
     }
 }
 
@@ -116,6 +133,9 @@ pub(crate) fn plan(
             (false, 0)
         }
     };
+    if let (true, Some(platform)) = (is_random, &options.platform) {
+        planner.strikes(platform);
+    }
     let leader = planner.leader();
     let calendar = Calendar { horizon, faults_end, unit, requests_end, stable_from };
     Plan { calendar, faults: planner.faults, random: is_random, leader }

@@ -1,6 +1,7 @@
 //! What one run came to.
 
 use crate::fault::FaultKind;
+use crate::platform::Breach;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -46,6 +47,8 @@ pub struct Outcome {
     pub time: Duration,
     /// The faults that took effect.
     pub faults: BTreeMap<FaultKind, u64>,
+    /// How it broke assumptions of its environment's model, if it did: what it shows is then shown outside of the model.
+    pub outside: Vec<Breach>,
     /// The marked branches of the algorithm and of its modules, each with whether a handler came to it; where
     /// [`Options::branches`](crate::Options::branches) asks.
     pub branches: BTreeMap<String, bool>,

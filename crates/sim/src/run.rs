@@ -5,6 +5,7 @@ mod ambush;
 mod crash;
 mod oracle;
 mod partition;
+mod platform;
 mod storage;
 
 use self::adversary::Adversary;
@@ -15,7 +16,9 @@ use crate::fault::{Fault, FaultKind};
 use crate::ground::{Drawn, Entry, Parked, Simulated, between};
 use crate::outcome::{ASSERTION, Ended, Outcome};
 use crate::plan::{Calendar, Options, plan};
+use crate::platform::{Fate, Machinery};
 use crate::swarm::Swarm;
+use crate::trigger::Triggers;
 use std::any::Any;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
@@ -189,12 +192,23 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             adversary: Adversary::of(setting, seed, options),
             marked: VecDeque::new(),
         };
+        run.equip(options, plan.faults.iter().any(|(_, fault)| fault.is_of_platform()));
         run.rep.draws.marks = options.branches.then(Marks::default);
         for (at, fault) in plan.faults {
             run.plan_fault(at, fault);
         }
         run.plan_requests();
         run
+    }
+
+    /// Brings in machines and wires, where somebody asks for them.
+    fn equip(&mut self, options: &Options, is_needed: bool) {
+        let triggers = Triggers::new(&options.conditions);
+        let world = (&self.setting.environment, &self.setting.seating);
+        let platform = options.platform.as_ref();
+        let mut machinery = Machinery::of(platform, world, triggers, is_needed, &mut self.ground.random);
+        machinery.iter_mut().for_each(|machinery| machinery.strike_until(self.calendar.faults_end));
+        self.ground.machinery = machinery;
     }
 
     fn plan_fault(&mut self, at: u64, fault: Fault) {
@@ -227,6 +241,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
                 self.take(Choice::Init { seat });
             }
         }
+        self.strike_on_conditions();
         loop {
             if self.ground.violation.is_some() || self.refused() {
                 return Ended::Violation;
@@ -250,8 +265,17 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
 
     #[inline]
     fn happen(&mut self, due: Due<Entry<P::Message, P::Timer>>) {
+        if self.ground.machinery.is_some() {
+            return self.happen_on_platform(due);
+        }
+        self.dispatch(due);
+    }
+
+    #[inline]
+    fn dispatch(&mut self, due: Due<Entry<P::Message, P::Timer>>) {
         match due.entry {
             Entry::Deliver { from, to, message } => self.arrive(due.number, from, to, message),
+            Entry::Lose { from, to, message } => self.overflow(due.number, from, to, message),
             Entry::Fire { seat, timer } => self.fire(seat, timer),
             Entry::Sync { seat } => self.sync(seat),
             Entry::Request { seat } if self.status(seat) == Status::Lying => self.ask_liar(seat),
@@ -350,12 +374,22 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         let budgets = &self.world.rest.budgets;
         let may_lose = budgets.losses.any();
         let may_duplicate = budgets.duplications.any();
-        if may_lose && self.is_hit(from, to, true, links.loss_probability.parts_per_million()) {
+        let fate = self.fate(from, to);
+        let is_lost = |run: &mut Self| match fate {
+            None => run.is_hit(from, to, true, links.loss_probability.parts_per_million()),
+            Some(fate) => fate != Fate::Kept || run.is_marked(from, to, true),
+        };
+        if may_lose && is_lost(self) {
             let sender_is_up = self.status(from) == Status::Up;
             self.count(if sender_is_up { FaultKind::Loss } else { FaultKind::LossAtSender }, 1);
+            self.ground.tally.add(FaultKind::BurstLoss, u64::from(fate == Some(Fate::LostInBurst)));
             return self.take(Choice::Lose { from, to, message });
         }
-        if may_duplicate && self.is_hit(from, to, false, links.duplication_probability.parts_per_million()) {
+        let is_duplicated = |run: &mut Self| match run.duplicates() {
+            None => run.is_hit(from, to, false, links.duplication_probability.parts_per_million()),
+            Some(is_hit) => is_hit || run.is_marked(from, to, false),
+        };
+        if may_duplicate && is_duplicated(self) {
             return self.duplicate(number, from, to, message);
         }
         self.note_order(number, from, to);
@@ -367,6 +401,11 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         if self.in_faulty_half() {
             return self.ground.random.chance(per_million);
         }
+        self.is_marked(from, to, loss)
+    }
+
+    /// Whether the script makes this message the victim.
+    fn is_marked(&mut self, from: SeatId, to: SeatId, loss: bool) -> bool {
         let identity = |seat| self.setting.seating.identity(seat);
         let mark = (identity(from), identity(to), loss);
         let place = self.marked.iter().position(|m| *m == mark);
@@ -473,7 +512,11 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             Fault::Omit { process } => self.omit(process),
             Fault::TakeOver { process, strategy } => self.take_over(process, strategy),
             Fault::Inject { .. } | Fault::Corrupt { .. } => self.meddle_later(&fault),
-            Fault::Rot { .. } | Fault::MisdirectWrite { .. } | Fault::FailWrite { .. } => self.disk_fault(&fault),
+            Fault::Rot { .. } | Fault::MisdirectWrite { .. } | Fault::FailWrite { .. } => {
+                self.disk_fault(&fault)
+            }
+            Fault::CutLinks { links } => self.cut_links(&links),
+            other => self.fault_of_platform(other),
         }
     }
 
@@ -517,6 +560,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             ended,
             time: Duration::from_nanos(self.ground.now),
             faults: self.ground.tally.counts(),
+            outside: self.ground.assumptions.breaches.clone(),
             branches: self.branches(),
         }
     }
@@ -541,7 +585,8 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         match ended {
             Ended::Quiescent => settled,
             Ended::Horizon => {
-                let last = self.last_fault.max(self.ground.gst());
+                let struck = self.ground.machinery.as_ref().map_or(0, |m| m.struck_until);
+                let last = self.last_fault.max(self.ground.gst()).max(struck);
                 settled && self.calendar.horizon.saturating_sub(last) >= self.calendar.horizon / 2
             }
             Ended::Steps | Ended::Violation => false,

@@ -28,6 +28,6 @@ pub use fault::{Fault, FaultKind};
 pub use outcome::{Ended, Outcome};
 pub use plan::{FaultPlan, Options};
 pub use record::{Judgement, Record};
-pub use run::{run, trace};
+pub use run::{run, trace, trace_to};
 pub use simulation::{Instance, Simulation};
 pub use swarm::{Family, Swarm};

@@ -154,7 +154,7 @@ fn whole_lines(mut file: &File) -> std::io::Result<u64> {
     Ok(0)
 }
 
-fn lines(path: &Path, file: impl std::io::Read) -> impl Iterator<Item = Result<String, Error>> {
+fn lines<R: std::io::Read>(path: &Path, file: R) -> impl Iterator<Item = Result<String, Error>> + use<R> {
     let path = path.to_owned();
     BufReader::new(file)
         .lines()

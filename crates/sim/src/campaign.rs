@@ -127,20 +127,29 @@ pub fn campaign(
     campaign
 }
 
-/// Simulates the runs of `seeds` over `threads` threads, and hands them to `take` with their lines, in the order of the
-/// seeds: up to the first that refutes a property if `to_the_first` asks for it, or until `take` has enough.
+/// What is wanted of a stream of runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// None after the first that refutes a property.
+    pub to_the_first: bool,
+    /// Its line, with each.
+    pub lines: bool,
+}
+
+/// Simulates the runs of `seeds` over `threads` threads, and hands them to `take`, on this thread, in the order of the seeds,
+/// until it has enough: each with its line, which is empty where none is wanted.
 pub fn records(
     simulation: &dyn Simulation,
     seeds: Range<u64>,
     options: &Options,
     threads: usize,
-    to_the_first: bool,
+    wanted: Wanted,
     take: &mut dyn FnMut(Record, &str) -> ControlFlow<()>,
 ) {
     let run = |seed| {
         let record = Record::new(seed, simulation.run(seed, options));
-        let line = record.line();
-        Done { last: to_the_first && record.property.is_some(), result: (record, line) }
+        let line = if wanted.lines { record.line() } else { String::new() };
+        Done { last: wanted.to_the_first && record.property.is_some(), result: (record, line) }
     };
     in_order(&seeds, threads, &run, &mut |_, (record, line)| take(record, &line));
 }

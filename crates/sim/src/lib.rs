@@ -21,7 +21,7 @@ mod simulation;
 mod stream;
 pub mod swarm;
 
-pub use campaign::{Campaign, Failure, campaign, records};
+pub use campaign::{Campaign, Failure, Wanted, campaign, records};
 pub use determinism::{Nondeterminism, check_determinism};
 pub use distribution::Distribution;
 pub use fault::{Fault, FaultKind};

@@ -3,6 +3,7 @@
 //! Results are merged as sets of runs: `merge` is commutative, associative and idempotent, to the byte. What must be the same in
 //! all of them is in their headers: the binary, since a seed means the same in the same binary alone, and what was simulated.
 
+use crate::fault::FaultKind;
 use crate::record::{Judgement, Record};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -88,6 +89,12 @@ pub struct Header {
     pub seeds: Seeds,
     /// What is promised.
     pub properties: Vec<Promise>,
+    /// The kinds of fault that there are budgets for.
+    #[serde(default)]
+    pub budgets: BTreeMap<String, Vec<FaultKind>>,
+    /// The codes of what is outside of the algorithm's model, where nothing is promised.
+    #[serde(default)]
+    pub outside: Vec<String>,
 }
 
 /// Why results cannot be one.
@@ -111,13 +118,32 @@ impl Header {
     /// The header of a campaign.
     pub fn new(algorithm: String, binary: String, settings: String, command: String, seeds: Seeds) -> Self {
         let (synod, version) = ("campaign".to_owned(), VERSION);
-        Self { synod, version, algorithm, binary, settings, command, seeds, properties: Vec::new() }
+        let (properties, budgets, outside) = Default::default();
+        Self { synod, version, algorithm, binary, settings, command, seeds, properties, budgets, outside }
     }
 
     /// With these promises.
     #[must_use]
     pub fn promising(self, properties: &[Property]) -> Self {
         Self { properties: properties.iter().map(Promise::from).collect(), ..self }
+    }
+
+    /// Why runs that refute nothing show nothing, or not all that is promised.
+    pub fn open(&self, summary: &Summary) -> Vec<String> {
+        let mut open: Vec<_> =
+            self.properties.iter().filter_map(|promise| summary.why_open(promise)).collect();
+        let struck = |kinds: &Vec<FaultKind>| kinds.iter().any(|kind| summary.faults.contains_key(kind));
+        if !self.budgets.is_empty() && !self.budgets.values().any(struck) {
+            let budgets: Vec<_> = self.budgets.keys().map(String::as_str).collect();
+            open.push(format!("no fault took effect although there are budgets for {}", budgets.join(", ")));
+        }
+        if !self.outside.is_empty() {
+            open.push(format!(
+                "outside of the model ({}): nothing is promised there",
+                self.outside.join(", ")
+            ));
+        }
+        open
     }
 
     /// As a line, without its end.
@@ -270,7 +296,7 @@ pub struct Summary {
     /// The goals that some run reached.
     pub reached: BTreeSet<String>,
     /// How often each kind of fault took effect.
-    pub faults: BTreeMap<crate::FaultKind, u64>,
+    pub faults: BTreeMap<FaultKind, u64>,
     /// How many steps were taken.
     pub steps: u64,
     /// How many messages were delivered.
@@ -328,21 +354,18 @@ impl Summary {
         missing
     }
 
-    /// What is promised and neither held nor refuted: goals that no run reached, debts left open.
-    pub fn open(&self, properties: &[Promise]) -> Vec<String> {
-        let reason = |promise: &Promise| match promise.kind {
-            Kind::Reachable if !self.reached.contains(&promise.id) => {
-                Some(format!("{} {}: reached in none of {} runs", promise.id, promise.name, self.runs))
+    /// Why a promise neither held nor was refuted: a goal that no run reached, a debt that was left open.
+    fn why_open(&self, promise: &Promise) -> Option<String> {
+        let Promise { id, name, kind } = promise;
+        match kind {
+            Kind::Reachable if !self.reached.contains(id) => {
+                Some(format!("{id} {name}: reached in none of {} runs", self.runs))
             }
-            Kind::Liveness if !self.violations.contains_key(&promise.id) => {
-                let runs = self.undecided.get(&promise.id)?;
-                Some(format!(
-                    "{} {}: owed at the end of {runs} runs that ended before it was due",
-                    promise.id, promise.name
-                ))
+            Kind::Liveness if !self.violations.contains_key(id) => {
+                let runs = self.undecided.get(id)?;
+                Some(format!("{id} {name}: owed at the end of {runs} runs that ended before it was due"))
             }
             _ => None,
-        };
-        properties.iter().filter_map(reason).collect()
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::fault::FaultKind;
 use crate::platform::Breach;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use synod_kernel::trace::Broken;
@@ -12,7 +12,7 @@ use synod_properties::{Obligation, Property, Violation};
 pub(crate) const ASSERTION: Property = Property::safety("ASSERT", "no handler panics");
 
 /// Why a run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Ended {
     /// Nothing was left to happen.
@@ -26,7 +26,7 @@ pub enum Ended {
 }
 
 /// What one run came to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcome {
     /// The property of safety that it broke.
     pub violation: Option<Violation>,

@@ -79,6 +79,11 @@ impl<E> Agenda<E> {
         self.number += 1;
     }
 
+    /// The number of what is put in next.
+    pub fn next(&self) -> u64 {
+        self.number
+    }
+
     /// The same for one that was due already under this number: it keeps its place among those of its new instant.
     pub fn enqueue_as(&mut self, time: u64, number: u64, slot: Slot) {
         let order = number << SLOT_BITS | u64::from(slot);

@@ -8,6 +8,7 @@
 
 pub mod agenda;
 mod campaign;
+pub mod cost;
 mod determinism;
 pub mod distribution;
 mod fault;
@@ -16,8 +17,10 @@ mod outcome;
 mod plan;
 mod run;
 mod simulation;
+pub mod workload;
 
 pub use campaign::{Campaign, Failure, campaign};
+pub use cost::{Costs, Summary};
 pub use determinism::{Nondeterminism, check_determinism};
 pub use distribution::Distribution;
 pub use fault::{Fault, FaultKind};
@@ -25,3 +28,4 @@ pub use outcome::{Ended, Outcome};
 pub use plan::{FaultPlan, Options};
 pub use run::{run, trace};
 pub use simulation::{Instance, Simulation};
+pub use workload::Workload;

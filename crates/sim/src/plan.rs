@@ -1,6 +1,7 @@
 //! Which faults a run meets, and when.
 
 use crate::fault::Fault;
+use crate::workload::Workload;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -24,7 +25,7 @@ pub enum FaultPlan {
 }
 
 /// How far a run goes, and what it meets.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Options {
     /// The most steps that it takes.
     pub steps_max: u64,
@@ -35,12 +36,26 @@ pub struct Options {
     pub faults: FaultPlan,
     /// Whether it is noted which of the algorithm's marked branches are taken.
     pub branches: bool,
+    /// What clients do, in place of the requests of the setting.
+    pub workload: Option<Workload>,
+    /// Whether it is counted what the run costs.
+    pub costs: bool,
+    /// Whether the history that clients saw is kept.
+    pub history: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
         let horizon = Duration::from_secs(10);
-        Self { steps_max: 1_000_000, horizon, faults: FaultPlan::Random, branches: false }
+        Self {
+            steps_max: 1_000_000,
+            horizon,
+            faults: FaultPlan::Random,
+            branches: false,
+            workload: None,
+            costs: false,
+            history: false,
+        }
     }
 }
 

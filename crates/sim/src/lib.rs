@@ -18,6 +18,7 @@ mod plan;
 mod run;
 mod simulation;
 pub mod workload;
+pub mod swarm;
 
 pub use campaign::{Campaign, Failure, campaign};
 pub use cost::{Costs, Summary};
@@ -26,6 +27,7 @@ pub use distribution::Distribution;
 pub use fault::{Fault, FaultKind};
 pub use outcome::{Ended, Outcome};
 pub use plan::{FaultPlan, Options};
-pub use run::{run, trace};
+pub use run::{run, trace, trace_to};
 pub use simulation::{Instance, Simulation};
 pub use workload::Workload;
+pub use swarm::{Family, Swarm};

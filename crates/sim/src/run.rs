@@ -15,13 +15,15 @@ use crate::fault::{Fault, FaultKind};
 use crate::ground::{Drawn, Entry, Parked, Simulated, between};
 use crate::outcome::{ASSERTION, Ended, Outcome};
 use crate::plan::{Calendar, Options, plan};
+use crate::swarm::Swarm;
 use std::any::Any;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
+use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
-use synod_kernel::trace::{Header, Recorder, Writer};
-use synod_kernel::world::Laws;
+use synod_kernel::trace::{Header, Recorder, Writer, Written};
+use synod_kernel::world::{Laws, deliver};
 use synod_kernel::{Choice, InPlace, Marks, Move, Random, Rep, Seat, SeatId, Setting, Status, World, step};
 use synod_model::link::{Guarantee, LinkBase};
 use synod_model::{Mark, Process, ProcessId, ProcessSet};
@@ -63,7 +65,7 @@ where
     P: Process,
     M: Monitor<P::Request, P::Indication>,
 {
-    let setting = as_simulated(setting);
+    let setting = as_simulated(setting, options.swarm_of(seed));
     let anyway = anyway(&setting, options);
     let subject = Subject { operations: subject.operations.or(anyway.as_ref()), ..subject };
     let mut run = Run::new(&setting, subject, seed, options);
@@ -71,8 +73,7 @@ where
     run.outcome(ended, options)
 }
 
-/// Simulates the run of this seed, and records it. A step in which a handler panics has no line: the trace ends before
-/// it, with the broken assertion.
+/// Simulates the run of this seed, and records it in memory: see [`trace_to`].
 ///
 /// # Panics
 /// If the simulator takes a move that the kernel does not enable: a bug of the simulator.
@@ -101,7 +102,48 @@ where
     P: Process,
     M: Monitor<P::Request, P::Indication>,
 {
-    let mut setting = as_simulated(setting);
+    let mut content = Vec::new();
+    let (outcome, _) = trace_to_of(algorithm, setting, subject, seed, options, &mut content)
+        .expect("memory takes whatever is written");
+    (outcome, String::from_utf8(content).expect("JSON is text"))
+}
+
+/// Simulates the run of this seed, and writes its trace there as it goes: a run may be longer than memory holds. A step in
+/// which a handler panics has no line: the trace ends before it, with the broken assertion.
+///
+/// # Errors
+/// If the trace cannot be written: the run is then left where it was.
+///
+/// # Panics
+/// If the simulator takes a move that the kernel does not enable: a bug of the simulator.
+pub fn trace_to<P, M>(
+    algorithm: &str,
+    setting: &Setting<P>,
+    monitor: &M,
+    seed: u64,
+    options: &Options,
+    to: &mut dyn Write,
+) -> io::Result<(Outcome, Written<()>)>
+where
+    P: Process,
+    M: Monitor<P::Request, P::Indication>,
+{
+    trace_to_of(algorithm, setting, Subject { monitor, operations: None }, seed, options, to)
+}
+
+pub(crate) fn trace_to_of<P, M>(
+    algorithm: &str,
+    setting: &Setting<P>,
+    subject: Subject<'_, P, M>,
+    seed: u64,
+    options: &Options,
+    to: &mut dyn Write,
+) -> io::Result<(Outcome, Written<()>)>
+where
+    P: Process,
+    M: Monitor<P::Request, P::Indication>,
+{
+    let mut setting = as_simulated(setting, options.swarm_of(seed));
     let anyway = anyway(&setting, options);
     let subject = Subject { operations: subject.operations.or(anyway.as_ref()), ..subject };
     if options.workload.is_some() {
@@ -116,15 +158,15 @@ where
     let header = Header::new(algorithm, "sim", Some(seed), &setting);
     run.rep.draws.kept = Some(Vec::new());
     run.recording =
-        Some(Recording { recorder: Recorder::new(&setting), writer: Writer::new(&header), refused: None });
+        Some(Recording { recorder: Recorder::new(&setting), writer: Writer::to(&header, to), refused: None });
     let ended = run.execute();
     let recording = run.recording.take().expect("it was set above");
     if let Some(refused) = recording.refused {
         panic!("the simulator took a move that is not enabled: step {}, {refused}", run.steps - 1);
     }
     let outcome = run.outcome(ended, options);
-    let content = recording.writer.finish(outcome.broken());
-    (outcome, content)
+    let Written { name, steps, bytes, .. } = recording.writer.close(outcome.broken())?;
+    Ok((outcome, Written { to: (), name, steps, bytes }))
 }
 
 /// The operations of clients where none are known: what is asked anyway.
@@ -135,13 +177,17 @@ fn anyway<P: Process>(
     options.workload.as_ref().map(|_| Operations::anyway(setting.requests.clone()))
 }
 
-/// The setting without what is for explorations alone: messages in flight are a bag, and every delivery is a step.
-fn as_simulated<P: Process>(setting: &Setting<P>) -> Cow<'_, Setting<P>> {
+/// What a run has of the setting, without what is for explorations alone: messages in flight are a bag, and every delivery is a
+/// step.
+fn as_simulated<P: Process>(setting: &Setting<P>, swarm: Swarm) -> Cow<'_, Setting<P>> {
     let links = &setting.environment.links;
-    if !links.as_set && !links.ignored_stay {
+    if !links.as_set && !links.ignored_stay && swarm == Swarm::ALL {
         return Cow::Borrowed(setting);
     }
     let mut setting = setting.clone();
+    swarm.narrow(&mut setting.environment);
+    let requests_max = swarm.requests(setting.requests.iter().map(Vec::len).max().unwrap_or(0));
+    setting.requests.iter_mut().for_each(|requests| requests.truncate(requests_max));
     setting.environment.links.as_set = false;
     setting.environment.links.ignored_stay = false;
     Cow::Owned(setting)
@@ -152,7 +198,7 @@ const DRAWS: u64 = 0x5eed_d4a3;
 
 struct Recording<'a, P: Process> {
     recorder: Recorder<'a, P>,
-    writer: Writer,
+    writer: Writer<&'a mut dyn Write>,
     /// A move that the recorder did not take.
     refused: Option<String>,
 }
@@ -195,7 +241,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         let environment = &setting.environment;
         let seats = setting.seating.len();
         let mut random = Random::new(seed);
-        let plan = plan(environment, &setting.seating, options, &mut random);
+        let plan = plan(environment, &setting.seating, options, options.swarm_of(seed), &mut random);
         let mut run = Self {
             setting,
             world: World::new(setting.into(), Seat::default()),
@@ -277,7 +323,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
     }
 
     fn refused(&self) -> bool {
-        self.recording.as_ref().is_some_and(|r| r.refused.is_some())
+        self.recording.as_ref().is_some_and(|r| r.refused.is_some() || r.writer.has_failed())
     }
 
     #[inline]
@@ -300,8 +346,13 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         }
     }
 
-    /// Takes a move: the kernel's step, and its line if the run is recorded.
+    /// Whether anyone looks at each move. Else deliveries, nearly all of the steps, take the short way.
     #[inline]
+    fn is_watched(&self) -> bool {
+        self.recording.is_some() || self.ambushes > 0
+    }
+
+    /// Takes a move: the kernel's step, and its line if the run is recorded.
     fn take(&mut self, choice: Choice<P::Message, P::Timer>) {
         let cut = if self.ambushes == 0 { None } else { self.spring(&choice) };
         let crashed = cut.and_then(|(cut, ambush)| Some((choice.cut_seat()?, cut, ambush)));
@@ -326,10 +377,9 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
     fn record(&mut self, mut chosen: Move<P::Message, P::Timer>) {
         let Some(recording) = &mut self.recording else { return };
         chosen.draws = self.rep.draws.kept.replace(Vec::new()).unwrap_or_default();
-        let what = chosen.choice.to_string();
-        match recording.recorder.step(Some(self.ground.now), chosen) {
-            Some(line) => recording.writer.step(&line),
-            None => recording.refused = Some(what),
+        match recording.recorder.take(Some(self.ground.now), chosen) {
+            Ok(line) => recording.writer.step(&line),
+            Err(chosen) => recording.refused = Some(chosen.choice.to_string()),
         }
     }
 
@@ -405,7 +455,19 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             self.keep_measuring(self.ground.agenda.next());
             self.ground.agenda.push(again, Entry::Deliver { from, to, message: message.clone() });
         }
-        self.take(Choice::Deliver { from, to, message });
+        if self.is_watched() {
+            return self.take(Choice::Deliver { from, to, message });
+        }
+        self.steps += 1;
+        deliver(
+            &mut self.world,
+            Laws::from(self.setting),
+            &mut self.rep,
+            &mut self.ground,
+            from,
+            to,
+            message,
+        );
     }
 
     fn duplicate(&mut self, number: u64, from: SeatId, to: SeatId, message: P::Message) {

@@ -155,6 +155,9 @@ fn seed_line(args: &args::Sim, seed: u64) -> String {
     if let Some(horizon) = args.horizon {
         let _ = write!(line, " --horizon {}", duration::format(horizon));
     }
+    if args.no_swarm {
+        line.push_str(" --no-swarm");
+    }
     line
 }
 

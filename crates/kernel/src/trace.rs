@@ -19,7 +19,9 @@ use crate::choice::{Choice, Cut, Move};
 use crate::seat::SeatId;
 use crate::setting::Setting;
 use crate::world::Observed;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::ser::SerializeStruct;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 use synod_model::{EffectOf, Process};
@@ -117,21 +119,66 @@ impl<P: Process> Line<P> {
 }
 
 /// One step, as a line of a terse trace.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chosen<M, T> {
     /// Virtual time in nanoseconds, where the ground has a clock.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<u64>,
     /// What happens.
-    #[serde(rename = "do")]
     pub choice: Choice<M, T>,
     /// The outcomes of the handler's draws.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub draws: Vec<u32>,
     /// Whether the process crashes in the handler.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cut: Option<Cut>,
+}
+
+/// How it stands in a line: nearly all steps are deliveries, and have a short form.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Short<M, T> {
+    #[serde(default)]
+    at: Option<u64>,
+    #[serde(default = "Option::default")]
+    deliver: Option<(SeatId, SeatId, M)>,
+    #[serde(default = "Option::default", rename = "do")]
+    choice: Option<Choice<M, T>>,
+    #[serde(default)]
+    draws: Vec<u32>,
+    #[serde(default)]
+    cut: Option<Cut>,
+}
+
+impl<M: Serialize, T: Serialize> Serialize for Chosen<M, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let optional = [self.at.is_some(), !self.draws.is_empty(), self.cut.is_some()];
+        let fields = 1 + optional.into_iter().filter(|&there| there).count();
+        let mut line = serializer.serialize_struct("Chosen", fields)?;
+        if let Some(at) = &self.at {
+            line.serialize_field("at", at)?;
+        }
+        match &self.choice {
+            Choice::Deliver { from, to, message } => line.serialize_field("deliver", &(from, to, message))?,
+            choice => line.serialize_field("do", choice)?,
+        }
+        if !self.draws.is_empty() {
+            line.serialize_field("draws", &self.draws)?;
+        }
+        if let Some(cut) = &self.cut {
+            line.serialize_field("cut", cut)?;
+        }
+        line.end()
+    }
+}
+
+impl<'de, M: Deserialize<'de>, T: Deserialize<'de>> Deserialize<'de> for Chosen<M, T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Short { at, deliver, choice, draws, cut } = Short::deserialize(deserializer)?;
+        let choice = match (deliver, choice) {
+            (Some((from, to, message)), None) => Choice::Deliver { from, to, message },
+            (None, Some(choice)) => choice,
+            _ => return Err(D::Error::custom("one of `deliver` and `do` is what happens")),
+        };
+        Ok(Self { at, choice, draws, cut })
+    }
 }
 
 impl<M, T> Chosen<M, T> {

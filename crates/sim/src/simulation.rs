@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use synod_kernel::trace::{Reader, TraceError, Written};
 use synod_kernel::{Environment, Setting};
 use synod_model::Process;
-use synod_properties::{Monitor, Property};
+use synod_properties::{Monitor, OperationKind, Operations, Property};
 
 /// An algorithm in its setting, with what judges it.
 pub trait Simulation: Send + Sync {
@@ -18,6 +18,8 @@ pub trait Simulation: Send + Sync {
     fn environment(&self) -> &Environment;
     /// What is promised.
     fn properties(&self) -> Vec<Property>;
+    /// The kinds of operation that clients can ask for.
+    fn kinds(&self) -> &'static [OperationKind];
     /// See [`run`](crate::run()).
     fn run(&self, seed: u64, options: &Options) -> Outcome;
     /// See [`trace_to`](crate::trace_to).
@@ -50,12 +52,24 @@ pub struct Instance<P: Process, M> {
     pub setting: Setting<P>,
     /// What judges it.
     pub monitor: M,
+    /// What clients can ask of it, where there are workloads.
+    pub operations: Option<Operations<P::Request, P::Indication>>,
 }
 
 impl<P: Process, M> Instance<P, M> {
     /// The algorithm of this name in this setting.
     pub fn new(algorithm: impl Into<String>, setting: Setting<P>, monitor: M) -> Self {
-        Self { algorithm: algorithm.into(), setting, monitor }
+        Self { algorithm: algorithm.into(), setting, monitor, operations: None }
+    }
+
+    /// The same, of which clients can ask for these operations.
+    #[must_use]
+    pub fn with_operations(self, operations: Operations<P::Request, P::Indication>) -> Self {
+        Self { operations: Some(operations), ..self }
+    }
+
+    fn subject(&self) -> run::Subject<'_, P, M> {
+        run::Subject { monitor: &self.monitor, operations: self.operations.as_ref() }
     }
 }
 
@@ -72,8 +86,12 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Simulation for Instance<
         self.monitor.properties()
     }
 
+    fn kinds(&self) -> &'static [OperationKind] {
+        self.operations.as_ref().map_or(&[], |operations| operations.kinds)
+    }
+
     fn run(&self, seed: u64, options: &Options) -> Outcome {
-        run::run(&self.setting, &self.monitor, seed, options)
+        run::run_of(&self.setting, self.subject(), seed, options)
     }
 
     fn trace_to(
@@ -82,7 +100,7 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Simulation for Instance<
         options: &Options,
         to: &mut dyn Write,
     ) -> io::Result<(Outcome, Written<()>)> {
-        run::trace_to(&self.algorithm, &self.setting, &self.monitor, seed, options, to)
+        run::trace_to_of(&self.algorithm, &self.setting, self.subject(), seed, options, to)
     }
 
     fn replay(&self, content: &str) -> Result<(), TraceError> {

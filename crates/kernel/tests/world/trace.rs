@@ -416,3 +416,26 @@ fn a_long_trace_has_the_same_name_in_pieces_and_whole() {
     let mut bytes = written.to.as_slice();
     assert_eq!(Reader::open(&mut bytes).and_then(Reader::check).unwrap().steps, 10_000);
 }
+
+#[test]
+fn a_terse_delivery_is_written_as_it_is_read() {
+    let setting = setting(quiet(2), &[]);
+    let header = Header { terse: true, ..Header::new("puppet", "check", None, &setting) };
+    let (from, to) = (synod_kernel::SeatId(1), synod_kernel::SeatId(0));
+    let deliver = Chosen::<u8, Timer>::new(Some(3), Move::plain(Choice::Deliver { from, to, message: 7 }));
+    let drawing = Chosen { draws: vec![1, 2], ..deliver.clone() };
+    let timeless = Chosen { at: None, ..deliver.clone() };
+    let mut writer = Writer::new(&header);
+    let lines = [deliver, drawing, timeless];
+    lines.iter().for_each(|line| writer.chosen(line));
+    let text = writer.finish(None);
+    let texts: Vec<&str> = text.lines().collect();
+    assert_eq!(texts[1], r#"{"at":3,"deliver":[1,0,7]}"#);
+    for (line, text) in lines.iter().zip(&texts[1..]) {
+        assert_eq!(serde_json::to_string(line).unwrap(), **text);
+        assert_eq!(serde_json::from_str::<Chosen<u8, Timer>>(text).unwrap(), *line);
+    }
+    for wrong in [r#"{"at":3}"#, r#"{"deliver":[1,0,7],"do":"heal"}"#, r#"{"deliver":[1,0]}"#] {
+        assert!(serde_json::from_str::<Chosen<u8, Timer>>(wrong).is_err(), "{wrong}");
+    }
+}

@@ -5,6 +5,10 @@
 //! byte for byte. The end line carries a digest of all before it, so that damage is told from an algorithm that changed.
 //! What identifies a build stands beside a trace, not in it; its name is a digest of its content.
 
+mod again;
+
+pub use again::{Written, read};
+
 use crate::choice::{Choice, Cut, Move};
 use crate::draws::Script;
 use crate::in_place::InPlace;
@@ -512,6 +516,13 @@ impl<'a, P: Process> Recorder<'a, P> {
 
     /// Takes a step, if it is enabled: its line.
     pub fn step(&mut self, at: Option<u64>, chosen: Move<P::Message, P::Timer>) -> Option<Line<P>> {
+        let cut = chosen.cut;
+        let line = self.take(at, chosen)?;
+        (self.rep.draws.fits() && line.cut == cut).then_some(line)
+    }
+
+    /// Takes what is enabled of a move.
+    fn take(&mut self, at: Option<u64>, chosen: Move<P::Message, P::Timer>) -> Option<Line<P>> {
         let (enabled, is_enabled) = self.count_enabled(&chosen.choice);
         if !is_enabled && !self.is_free_cut(&chosen.choice) {
             return None;
@@ -524,19 +535,17 @@ impl<'a, P: Process> Recorder<'a, P> {
         let laws = Laws::from(self.setting);
         step(&mut self.world, laws, &mut self.rep, &mut self.kept, chosen.clone());
         let effects = self.rep.record.replace(Vec::new()).unwrap_or_default();
-        let handled =
-            |cut: &Cut| chosen.choice.handler_seat().is_some() && cut.before as usize > effects.len();
-        if !self.rep.draws.fits() || chosen.cut.as_ref().is_some_and(handled) {
-            return None;
-        }
         self.note_crash(&chosen);
+        let runs = chosen.choice.handler_seat().is_some();
+        let within = |cut: Cut| Cut { before: cut.before.min(effects.len() as u32), ..cut };
+        let cut = chosen.cut.map(|cut| if runs { within(cut) } else { cut });
         let kept = &mut self.kept;
         let line = Line {
             step: kept.step,
             at,
             choice: chosen.choice,
             draws: self.rep.draws.drawn(),
-            cut: chosen.cut,
+            cut,
             cause: kept.taken.take().or(before),
             enabled,
             effects,
@@ -670,10 +679,26 @@ pub struct Replayed<P: Process> {
 pub fn replay<P: Process>(content: &str) -> Result<Replayed<P>, TraceError> {
     let header = header(content)?;
     let (steps, end) = whole(content)?;
-    let setting: Setting<P> = serde_json::from_value(header.setting)
-        .map_err(|e| TraceError::Damaged { line: 1, what: format!("its setting: {e}") })?;
-    setting.fits().map_err(|what| TraceError::Damaged { line: 1, what: format!("its setting: {what}") })?;
+    let setting = setting::<P>(header)?;
     Ok(Replayed { lines: replay_lines::<P>(&setting, &steps)?, setting, end })
+}
+
+/// The setting that a header holds.
+fn setting<P: Process>(header: Header) -> Result<Setting<P>, TraceError> {
+    let damaged = |what: String| TraceError::Damaged { line: 1, what: format!("its setting: {what}") };
+    let setting: Setting<P> = serde_json::from_value(header.setting).map_err(|e| damaged(e.to_string()))?;
+    setting.fits().map_err(damaged)?;
+    Ok(setting)
+}
+
+/// The move that a line asks for, with its instant.
+fn read_asked<P: Process>(
+    line: usize,
+    recorded: &str,
+) -> Result<(Option<u64>, Move<P::Message, P::Timer>), TraceError> {
+    let damaged = |e: serde_json::Error| TraceError::Damaged { line, what: e.to_string() };
+    let asked = Asked::of(recorded).map_err(damaged)?;
+    Ok((asked.at, asked.chosen::<P>().map_err(damaged)?))
 }
 
 /// The step lines and the end of a trace that is as it was written.
@@ -720,9 +745,7 @@ fn replay_lines<P: Process>(setting: &Setting<P>, lines: &[&str]) -> Result<Vec<
     let mut steps = Vec::with_capacity(lines.len());
     for (i, recorded) in lines.iter().enumerate() {
         let line = i + 2;
-        let damaged = |e: serde_json::Error| TraceError::Damaged { line, what: e.to_string() };
-        let asked = Asked::of(recorded).map_err(damaged)?;
-        let (at, chosen) = (asked.at, asked.chosen::<P>().map_err(damaged)?);
+        let (at, chosen) = read_asked::<P>(line, recorded)?;
         let step = recorder.steps();
         let choice = chosen.choice.clone();
         let refused = || TraceError::NotEnabled { line, step, choice: choice.to_string() };

@@ -14,6 +14,7 @@ pub mod links;
 pub mod monitor;
 pub mod perfect_detector;
 pub mod registers;
+pub mod regression;
 #[cfg(test)]
 mod testing;
 pub mod usual;
@@ -21,7 +22,7 @@ pub mod verdict;
 
 pub use algorithm::{Algorithm, GroundKind, Scale, Twin};
 pub use consensus::{Consensus, ConsensusSequence};
-pub use monitor::{Kind, Monitor, Obligation, Observation, Property, Violation};
+pub use monitor::{Kind, Monitor, NO_PANIC, Obligation, Observation, Property, Violation};
 pub use registers::AtomicRegister;
 pub use usual::usual;
 pub use verdict::Verdict;

@@ -1,7 +1,7 @@
 //! Many runs, over many threads, with one result.
 
 use crate::fault::FaultKind;
-use crate::outcome::{ASSERTION, Ended, Outcome};
+use crate::outcome::{Ended, Outcome};
 use crate::plan::Options;
 use crate::simulation::Simulation;
 use serde::Serialize;
@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
-use synod_properties::{Kind, Property, Verdict};
+use synod_properties::{Kind, NO_PANIC, Property, Verdict};
 
 /// How many seeds a thread takes at a time.
 const CHUNK: u64 = 16;
@@ -94,8 +94,8 @@ impl Campaign {
 
     fn judge(&mut self, properties: Vec<Property>) {
         self.verdicts = properties.into_iter().map(|p| (p, self.verdict(&p))).collect();
-        if let Verdict::Violated { what } = self.verdict(&ASSERTION) {
-            self.verdicts.push((ASSERTION, Verdict::Violated { what }));
+        if let Verdict::Violated { what } = self.verdict(&NO_PANIC) {
+            self.verdicts.push((NO_PANIC, Verdict::Violated { what }));
         }
     }
 

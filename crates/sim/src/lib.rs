@@ -15,6 +15,7 @@ mod ground;
 mod outcome;
 mod plan;
 mod run;
+pub mod shrink;
 mod simulation;
 
 pub use campaign::{Campaign, Failure, campaign};
@@ -22,6 +23,6 @@ pub use determinism::{Nondeterminism, check_determinism};
 pub use distribution::Distribution;
 pub use fault::{Fault, FaultKind};
 pub use outcome::{Ended, Outcome};
-pub use plan::{FaultPlan, Options};
+pub use plan::{FaultPlan, Options, Spared};
 pub use run::{run, trace};
 pub use simulation::{Instance, Simulation};

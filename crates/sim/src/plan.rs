@@ -2,9 +2,9 @@
 
 use crate::fault::Fault;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
-use synod_kernel::{Budget, Durability, Environment, Partition, Random, Seating};
+use synod_kernel::{Budget, Durability, Environment, Partition, Random, SeatId, Seating};
 use synod_model::ProcessId;
 
 /// How many restarts per process, and how many partitions, a random plan makes of an unlimited budget. Losses,
@@ -35,12 +35,33 @@ pub struct Options {
     pub faults: FaultPlan,
     /// Whether it is noted which of the algorithm's marked branches are taken.
     pub branches: bool,
+    /// What it is spared of what its seed, or its script, has for it.
+    pub spared: Spared,
+}
+
+/// What a run is spared of its plan, where a failure is made small.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Spared {
+    /// Planned faults, by their place in the plan.
+    pub faults: BTreeSet<usize>,
+    /// By seat: how many of its last requests.
+    pub requests: BTreeMap<u32, u32>,
+    /// Losses and duplications by chance.
+    pub chance: bool,
+}
+
+impl Spared {
+    /// How many of a seat's requests are made.
+    pub(crate) fn left(&self, seat: SeatId, requests: u32) -> u32 {
+        requests.saturating_sub(self.requests.get(&seat.0).copied().unwrap_or(0))
+    }
 }
 
 impl Default for Options {
     fn default() -> Self {
         let horizon = Duration::from_secs(10);
-        Self { steps_max: 1_000_000, horizon, faults: FaultPlan::Random, branches: false }
+        let (faults, spared) = (FaultPlan::Random, Spared::default());
+        Self { steps_max: 1_000_000, horizon, faults, branches: false, spared }
     }
 }
 

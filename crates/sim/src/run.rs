@@ -10,23 +10,23 @@ use self::partition::Severed;
 use crate::agenda::Due;
 use crate::fault::{Fault, FaultKind};
 use crate::ground::{Drawn, Entry, Parked, Simulated, between};
-use crate::outcome::{ASSERTION, Ended, Outcome};
-use crate::plan::{Calendar, Options, plan};
+use crate::outcome::{Ended, Outcome};
+use crate::plan::{Calendar, Options, Spared, plan};
 use std::any::Any;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
-use synod_kernel::trace::{Header, Recorder, Writer};
+use synod_kernel::trace::{Broken, Header, Recorder, Writer};
 use synod_kernel::world::Laws;
 use synod_kernel::{Choice, InPlace, Marks, Move, Random, Rep, Seat, SeatId, Setting, Status, World, step};
 use synod_model::link::{Guarantee, LinkBase};
 use synod_model::{Mark, Process, ProcessId, ProcessSet};
-use synod_properties::{Monitor, Obligation, Violation};
+use synod_properties::{Monitor, NO_PANIC, Obligation, Violation};
 
 /// Simulates the run of this seed.
 ///
-/// A panic in a handler breaks the property "ASSERT"; the process's panic hook sees it all the same.
+/// A panic in a handler breaks the property [`NO_PANIC`]; the process's panic hook sees it all the same.
 pub fn run<P, M>(setting: &Setting<P>, monitor: &M, seed: u64, options: &Options) -> Outcome
 where
     P: Process,
@@ -58,16 +58,37 @@ where
     let mut run = Run::new(&setting, monitor, seed, options);
     let header = Header::new(algorithm, "sim", Some(seed), &setting);
     run.rep.draws.kept = Some(Vec::new());
-    run.recording =
-        Some(Recording { recorder: Recorder::new(&setting), writer: Writer::new(&header), refused: None });
+    run.recording = Some(Recording {
+        recorder: Recorder::new(&setting),
+        writer: Writer::new(&header),
+        refused: None,
+        taking: None,
+    });
     let ended = run.execute();
     let recording = run.recording.take().expect("it was set above");
     if let Some(refused) = recording.refused {
         panic!("the simulator took a move that is not enabled: step {}, {refused}", run.steps - 1);
     }
     let outcome = run.outcome(ended);
-    let content = recording.writer.finish(outcome.broken());
+    let taking = recording.taking.map(|choice| choice.to_string());
+    let content = recording.writer.finish(outcome.broken().map(|broken| named(broken, taking)));
     (outcome, content)
+}
+
+/// What is broken; of a panic, with the choice whose handler it was in, by which a replay finds it.
+fn named(broken: Broken, taking: Option<String>) -> Broken {
+    match taking {
+        Some(choice) if broken.property == NO_PANIC.id => {
+            Broken { what: format!("{choice}: the handler panics: {}", broken.what), ..broken }
+        }
+        _ => broken,
+    }
+}
+
+/// How many faults are planned for the run of this seed, and how many requests by seat.
+pub(crate) fn planned<P: Process>(setting: &Setting<P>, seed: u64, options: &Options) -> (usize, Vec<u32>) {
+    let plan = plan(&setting.environment, &setting.seating, options, &mut Random::new(seed));
+    (plan.faults.len(), setting.requests.iter().map(|requests| requests.len() as u32).collect())
 }
 
 /// The setting without what is for explorations alone: messages in flight are a bag, and every delivery is a step.
@@ -90,6 +111,8 @@ struct Recording<'a, P: Process> {
     writer: Writer,
     /// A move that the recorder did not take.
     refused: Option<String>,
+    /// The choice that is being taken: a handler that panics leaves no line.
+    taking: Option<Choice<P::Message, P::Timer>>,
 }
 
 struct Run<'a, P: Process, M> {
@@ -100,6 +123,8 @@ struct Run<'a, P: Process, M> {
     recording: Option<Recording<'a, P>>,
     calendar: Calendar,
     random_faults: bool,
+    /// Whether nothing is lost or duplicated by chance.
+    chance_spared: bool,
     leader: ProcessId,
     faults: Vec<Fault>,
     steps_max: u64,
@@ -137,6 +162,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             recording: None,
             calendar: plan.calendar,
             random_faults: plan.random,
+            chance_spared: options.spared.chance,
             leader: plan.leader,
             faults: Vec::with_capacity(plan.faults.len()),
             steps_max: options.steps_max,
@@ -153,10 +179,12 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             marked: VecDeque::new(),
         };
         run.rep.draws.marks = options.branches.then(Marks::default);
-        for (at, fault) in plan.faults {
-            run.plan_fault(at, fault);
+        for (place, (at, fault)) in plan.faults.into_iter().enumerate() {
+            if !options.spared.faults.contains(&place) {
+                run.plan_fault(at, fault);
+            }
         }
-        run.plan_requests();
+        run.plan_requests(&options.spared);
         run
     }
 
@@ -166,11 +194,14 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         self.ground.agenda.push(at, Entry::Fault { index });
     }
 
-    fn plan_requests(&mut self) {
+    fn plan_requests(&mut self, spared: &Spared) {
         for seat in self.setting.seating.seats() {
-            for _ in 0..self.rep.requests(seat) {
+            let requests = self.rep.requests(seat);
+            for number in 0..requests {
                 let at = between(0, self.calendar.requests_end, &mut self.ground.random);
-                self.ground.agenda.push(at, Entry::Request { seat });
+                if number < spared.left(seat, requests) {
+                    self.ground.agenda.push(at, Entry::Request { seat });
+                }
             }
         }
     }
@@ -178,7 +209,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
     /// Runs to the end, whatever the algorithm's code does.
     fn execute(&mut self) -> Ended {
         catch_unwind(AssertUnwindSafe(|| self.go())).unwrap_or_else(|panic| {
-            self.ground.violation = Some(Violation::new(&ASSERTION, said_by(panic.as_ref())));
+            self.ground.violation = Some(Violation::new(&NO_PANIC, said_by(panic.as_ref())));
             Ended::Violation
         })
     }
@@ -227,6 +258,9 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
     /// Takes a move: the kernel's step, and its line if the run is recorded.
     #[inline]
     fn take(&mut self, choice: Choice<P::Message, P::Timer>) {
+        if let Some(recording) = &mut self.recording {
+            recording.taking = Some(choice.clone());
+        }
         let cut = if self.ambushes == 0 { None } else { self.spring(&choice) };
         let crashed = cut.and_then(|(cut, ambush)| Some((choice.cut_seat()?, cut, ambush)));
         let chosen = Move { choice, draws: Vec::new(), cut: cut.map(|(cut, _)| cut) };
@@ -312,7 +346,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
     /// Whether chance, or the script, makes this message the victim of a loss (or of a duplication).
     fn is_hit(&mut self, from: SeatId, to: SeatId, loss: bool, per_million: u32) -> bool {
         if self.in_faulty_half() {
-            return self.ground.random.chance(per_million);
+            return self.ground.random.chance(per_million) && !self.chance_spared;
         }
         let identity = |seat| self.setting.seating.identity(seat);
         let mark = (identity(from), identity(to), loss);

@@ -162,9 +162,9 @@ fn a_panic_in_a_handler_is_a_broken_assertion_with_a_seed() {
     let failure = found.failure.expect("it panics in every run");
     assert_eq!(failure.seed, 5);
     let violation = failure.outcome.violation.expect("an assertion");
-    assert_eq!((violation.property.as_str(), violation.what.as_str()), ("ASSERT", "not 13"));
+    assert_eq!((violation.property.as_str(), violation.what.as_str()), ("no panic", "not 13"));
     let (property, verdict) = found.verdicts.last().expect("a verdict");
-    assert_eq!((property.id, verdict), ("ASSERT", &Verdict::Violated { what: "not 13".to_owned() }));
+    assert_eq!((property.id, verdict), ("no panic", &Verdict::Violated { what: "not 13".to_owned() }));
     checked(&setting, &Spread::among(1), 5, &options());
 }
 

@@ -175,6 +175,7 @@ impl<P: Process> Seat<P> {
     ///
     /// # Panics
     /// If the process is not up and the event is neither its start nor its recovery.
+    #[inline]
     pub fn handle(
         &mut self,
         view: View<'_, P>,
@@ -207,6 +208,7 @@ impl<P: Process> Seat<P> {
     /// is durable; release is first in, first out. Timers are not speech: they take effect at once.
     ///
     /// Drains `effects`; with a `length`, the process crashes after that many: the others never happened.
+    #[inline]
     pub fn commit(
         &mut self,
         effects: &mut Vec<EffectOf<P>>,
@@ -215,7 +217,12 @@ impl<P: Process> Seat<P> {
         release: &mut impl FnMut(ReleasedOf<P>),
     ) {
         let held_before = self.held.len();
-        for effect in effects.drain(..).take(length.unwrap_or(usize::MAX)) {
+        if let Some(length) = length {
+            effects.truncate(length);
+        }
+        // backwards, since they are taken from its end
+        effects.reverse();
+        while let Some(effect) = effects.pop() {
             match effect {
                 Effect::SetTimer { timer, when, .. } => {
                     release(Released::Armed(timer.clone(), when));

@@ -1,5 +1,9 @@
 //! A world, its enabled choices, and the step.
 
+mod peace;
+
+pub(crate) use self::peace::Peace;
+
 use crate::budgets::Budgets;
 use crate::choice::{Choice, Cut, Fairness, Move};
 use crate::environment::{Environment, Partition};
@@ -330,14 +334,14 @@ impl<S> World<S> {
         if self.enabled_start(laws, rep, &mut see) {
             return (count, found);
         }
-        if laws.environment.cuts.is_some() || !self.rest.budgets.partitions.any() {
-            self.enabled_beside(laws, rep, &mut see);
+        self.enabled_at_seats(laws, rep, &mut see);
+        if !self.rest.severed.is_empty() {
+            see(Choice::Heal);
+        }
+        if laws.environment.cuts.is_some() {
+            self.enabled_splits(laws, &mut see);
         } else {
-            self.enabled_at_seats(laws, rep, &mut see);
-            if !self.rest.severed.is_empty() {
-                see(Choice::Heal);
-            }
-            count += crate::partitions::count(self.seats.len(), &self.rest.severed);
+            count += self.count_partitions(laws);
         }
         for (from, to, messages) in links {
             count += messages * self.ways(laws, rep, from, to).count();
@@ -444,6 +448,10 @@ impl<S> World<S> {
         if !self.rest.severed.is_empty() {
             each(Choice::Heal);
         }
+        self.enabled_splits(laws, each);
+    }
+
+    fn enabled_splits<M, T>(&self, laws: Laws<'_>, each: &mut dyn FnMut(Choice<M, T>)) {
         if self.rest.budgets.partitions.any() {
             for links in partitions(laws) {
                 if !links.iter().all(|link| self.rest.severed.contains(link)) {
@@ -451,6 +459,19 @@ impl<S> World<S> {
                 }
             }
         }
+    }
+
+    /// How many splits there may be, without building each where an environment lists none.
+    fn count_partitions(&self, laws: Laws<'_>) -> u64 {
+        if !self.rest.budgets.partitions.any() {
+            return 0;
+        }
+        if laws.environment.cuts.is_none() {
+            return crate::partitions::count(self.seats.len(), &self.rest.severed);
+        }
+        let mut count = 0;
+        self.enabled_splits(laws, &mut |_: Choice<(), ()>| count += 1);
+        count
     }
 
     /// Whether a run may pass this choice over for ever. What twins do, say and hear it may.
@@ -555,6 +576,27 @@ pub fn step<R: Rep, G: Ground<R>>(
     }
 }
 
+/// The step in which a message arrives, and no crash: [`step`] of [`Choice::Deliver`], for a ground that takes millions of
+/// them a second. It is compiled into its caller.
+#[inline]
+pub fn deliver<R: Rep, G: Ground<R>>(
+    world: &mut World<R::Seat>,
+    laws: Laws<'_>,
+    rep: &mut R,
+    ground: &mut G,
+    from: SeatId,
+    to: SeatId,
+    message: R::Message,
+) {
+    let links = &laws.environment.links;
+    let mut at = At { world, laws, rep, ground, cut: None };
+    if links.ignored_stay || links.kind.base == LinkBase::Stubborn {
+        return at.deliver(from, to, message);
+    }
+    at.ground.take(from, to, &message);
+    at.react_here(to, Event::Message(laws.seating.identity(from), message));
+}
+
 /// A step being taken: one method per choice.
 struct At<'a, R: Rep, G> {
     world: &'a mut World<R::Seat>,
@@ -566,19 +608,28 @@ struct At<'a, R: Rep, G> {
 
 impl<R: Rep, G: Ground<R>> At<'_, R, G> {
     /// Runs a handler, unless the process is down: then the event is lost. Whether anything left the process.
-    #[inline]
     fn react(&mut self, seat: SeatId, event: Event<R::Message, R::Timer, R::Request>) -> bool {
+        self.react_here(seat, event)
+    }
+
+    /// The same, compiled into its caller.
+    #[expect(
+        clippy::inline_always,
+        reason = "its two callers: the hot path, and all others through one function"
+    )]
+    #[inline(always)]
+    fn react_here(&mut self, seat: SeatId, event: Event<R::Message, R::Timer, R::Request>) -> bool {
         let state = &mut self.world.seats[seat.index()];
         if !matches!(event, Event::Init | Event::Recover) && self.rep.status(state) != Status::Up {
             return false;
         }
         let (laws, ground, rest) = (self.laws, &mut *self.ground, &self.world.rest);
-        let (mut said, mut overheard) = (false, Vec::new());
+        let (mut said, mut overheard) = (false, None);
         self.rep.react(seat, state, event, self.cut, &mut |released| {
             said = true;
             release(laws, rest, ground, &mut overheard, seat, released);
         });
-        self.overhear(&overheard);
+        self.overhear(overheard);
         if let Some(cut) = self.cut {
             self.crashed(seat, cut.forever);
         }
@@ -613,7 +664,15 @@ impl<R: Rep, G: Ground<R>> At<'_, R, G> {
     }
 
     /// The adversary keeps the signatures of what was sent to those who lie, and forgets the rest.
-    fn overhear(&mut self, messages: &[R::Message]) {
+    #[inline]
+    fn overhear(&mut self, messages: Option<Vec<R::Message>>) {
+        if let Some(messages) = messages {
+            self.keep_signatures(&messages);
+        }
+    }
+
+    #[cold]
+    fn keep_signatures(&mut self, messages: &[R::Message]) {
         for message in messages {
             let seen = &mut self.world.rest.seen;
             self.rep.signatures(message, |signature| {
@@ -689,11 +748,11 @@ impl<R: Rep, G: Ground<R>> At<'_, R, G> {
 
     fn sync(&mut self, seat: SeatId) {
         let (laws, ground, rest) = (self.laws, &mut *self.ground, &self.world.rest);
-        let mut overheard = Vec::new();
+        let mut overheard = None;
         self.rep.sync(&mut self.world.seats[seat.index()], self.cut, &mut |released| {
             release(laws, rest, ground, &mut overheard, seat, released);
         });
-        self.overhear(&overheard);
+        self.overhear(overheard);
         if let Some(cut) = self.cut {
             self.crashed(seat, cut.forever);
         }
@@ -741,18 +800,22 @@ fn release<R: Rep, G: Ground<R>>(
     laws: Laws<'_>,
     rest: &Rest,
     ground: &mut G,
-    overheard: &mut Vec<R::Message>,
+    overheard: &mut Option<Vec<R::Message>>,
     from: SeatId,
     released: Released<R::Message, R::Indication, R::Timer>,
 ) {
+    let mut send = |seat, message| {
+        if !rest.lying.is_empty() && rest.lying.contains(&seat) {
+            overheard.get_or_insert_default().push(message);
+        } else if rest.stopped.is_empty() || !rest.stopped.contains(&seat) {
+            ground.send(from, seat, message);
+        }
+    };
     match released {
-        Released::Send(to, message) => laws.seating.receivers(from, to, |seat| {
-            if !rest.lying.is_empty() && rest.lying.contains(&seat) {
-                overheard.push(message.clone());
-            } else if rest.stopped.is_empty() || !rest.stopped.contains(&seat) {
-                ground.send(from, seat, message.clone());
-            }
-        }),
+        Released::Send(to, message) => match laws.seating.only_receiver(from, to) {
+            Some(seat) => send(seat, message),
+            None => laws.seating.receivers(from, to, |seat| send(seat, message.clone())),
+        },
         Released::Indicate(_) if laws.seating.has_twin(from) => {}
         Released::Indicate(indication) => {
             ground.observe(Observed::Indication(laws.seating.identity(from), indication));

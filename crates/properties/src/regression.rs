@@ -4,7 +4,7 @@
 use crate::algorithm::{Algorithm, GroundKind, Scale};
 use crate::monitor::{Monitor, NO_PANIC, Observation, Violation};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use synod_kernel::trace::{Broken, Line, Recorder, TraceError, read};
+use synod_kernel::trace::{Broken, Line, Recorder, TraceError, recall};
 use synod_kernel::{Choice, Move, Observed, SeatId, Seating, Setting};
 use synod_model::{Process, ProcessSet};
 
@@ -39,7 +39,7 @@ pub fn assert_broken<A: Algorithm>(trace: &str) {
 /// # Errors
 /// If the text is no trace of this algorithm.
 pub fn judged<A: Algorithm>(trace: &str) -> Result<(Option<Broken>, Option<Broken>), TraceError> {
-    let written = read::<A::Process>(trace)?;
+    let written = recall::<A::Process>(trace)?;
     let Some(recorded) = written.end.violation else { return Ok((None, None)) };
     let setting = written.setting;
     let mut recorder = Recorder::new(&setting);

@@ -17,6 +17,7 @@ mod plan;
 mod run;
 pub mod shrink;
 mod simulation;
+pub mod swarm;
 
 pub use campaign::{Campaign, Failure, campaign};
 pub use determinism::{Nondeterminism, check_determinism};
@@ -24,5 +25,6 @@ pub use distribution::Distribution;
 pub use fault::{Fault, FaultKind};
 pub use outcome::{Ended, Outcome};
 pub use plan::{FaultPlan, Options, Spared};
-pub use run::{run, trace};
+pub use run::{run, trace, trace_to};
 pub use simulation::{Instance, Simulation};
+pub use swarm::{Family, Swarm};

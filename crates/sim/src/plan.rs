@@ -1,6 +1,7 @@
 //! Which faults a run meets, and when.
 
 use crate::fault::Fault;
+use crate::swarm::{Family, Swarm};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -35,6 +36,9 @@ pub struct Options {
     pub faults: FaultPlan,
     /// Whether it is noted which of the algorithm's marked branches are taken.
     pub branches: bool,
+    /// Whether a run has a random subset of the faults, rates and requests that there may be, drawn from its seed: where
+    /// its faults are random.
+    pub swarm: bool,
     /// What it is spared of what its seed, or its script, has for it.
     pub spared: Spared,
 }
@@ -57,11 +61,18 @@ impl Spared {
     }
 }
 
+impl Options {
+    /// What the run of this seed has of all that there is.
+    pub fn swarm_of(&self, seed: u64) -> Swarm {
+        if self.swarm && self.faults == FaultPlan::Random { Swarm::of(seed) } else { Swarm::ALL }
+    }
+}
+
 impl Default for Options {
     fn default() -> Self {
         let horizon = Duration::from_secs(10);
         let (faults, spared) = (FaultPlan::Random, Spared::default());
-        Self { steps_max: 1_000_000, horizon, faults, branches: false, spared }
+        Self { steps_max: 1_000_000, horizon, faults, branches: false, swarm: false, spared }
     }
 }
 
@@ -101,6 +112,7 @@ pub(crate) fn plan(
     environment: &Environment,
     seating: &Seating,
     options: &Options,
+    swarm: Swarm,
     random: &mut Random,
 ) -> Plan {
     let horizon = nanos(options.horizon);
@@ -110,13 +122,15 @@ pub(crate) fn plan(
     let requests_end = unit.saturating_mul(1 << random.below(6)).min(horizon / 4);
     // runs differ in how long their faults are spread out: some meet all of them at once
     let window = unit.saturating_mul(1 << random.below(8)).min(faults_end).max(1);
-    let mut planner = Planner { environment, seating, random, unit, window, faults_end, faults: Vec::new() };
+    let mut planner =
+        Planner { environment, seating, swarm, random, unit, window, faults_end, faults: Vec::new() };
     let (is_random, stable_from) = match &options.faults {
         FaultPlan::Random => {
             planner.stops();
             planner.restarts();
             planner.partitions();
-            (true, planner.random.below(window))
+            let stable_from = planner.random.below(window);
+            (true, if swarm.has(Family::OracleNoise) { stable_from } else { 0 })
         }
         FaultPlan::Script(script) => {
             planner.faults = script.iter().map(|(at, fault)| (nanos(*at), fault.clone())).collect();
@@ -131,6 +145,7 @@ pub(crate) fn plan(
 struct Planner<'a> {
     environment: &'a Environment,
     seating: &'a Seating,
+    swarm: Swarm,
     random: &'a mut Random,
     unit: u64,
     window: u64,
@@ -195,9 +210,13 @@ impl Planner<'_> {
         let deferred = self.environment.storage.durability != Durability::Immediate;
         let torn = self.random.below(2) == 0;
         let fault = match self.random.below(if deferred { 3 } else { 2 }) {
-            0 => Fault::Crash { process, recover_after, kept: self.random.below(3) as u32, torn },
-            1 => Fault::CrashInHandler { process, recover_after, before: None },
-            _ => Fault::CrashWhileStoring { process, recover_after, torn },
+            1 if self.swarm.has(Family::CrashesInHandlers) => {
+                Fault::CrashInHandler { process, recover_after, before: None }
+            }
+            2 if self.swarm.has(Family::CrashesWhileStoring) => {
+                Fault::CrashWhileStoring { process, recover_after, torn }
+            }
+            _ => Fault::Crash { process, recover_after, kept: self.random.below(3) as u32, torn },
         };
         self.faults.push((at, fault));
     }
@@ -237,7 +256,8 @@ impl Planner<'_> {
         let to = if single { vec![self.pick(&all)] } else { all };
         // which of the two is cut off in a one-way partition is chance, too
         let (from, to) = if self.random.below(2) == 0 { (from, to) } else { (to, from) };
-        Some(Partition { from, to, one_way: self.random.below(2) == 0 })
+        let one_way = self.random.below(2) == 0 && self.swarm.has(Family::OneWayPartitions);
+        Some(Partition { from, to, one_way })
     }
 
     /// A process that is not planned to crash for ever.

@@ -12,13 +12,15 @@ use crate::fault::{Fault, FaultKind};
 use crate::ground::{Drawn, Entry, Parked, Simulated, between};
 use crate::outcome::{Ended, Outcome};
 use crate::plan::{Calendar, Options, Spared, plan};
+use crate::swarm::Swarm;
 use std::any::Any;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
+use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
-use synod_kernel::trace::{Broken, Header, Recorder, Writer};
-use synod_kernel::world::Laws;
+use synod_kernel::trace::{Broken, Header, Recorder, Writer, Written};
+use synod_kernel::world::{Laws, deliver};
 use synod_kernel::{Choice, InPlace, Marks, Move, Random, Rep, Seat, SeatId, Setting, Status, World, step};
 use synod_model::link::{Guarantee, LinkBase};
 use synod_model::{Mark, Process, ProcessId, ProcessSet};
@@ -32,14 +34,13 @@ where
     P: Process,
     M: Monitor<P::Request, P::Indication>,
 {
-    let setting = as_simulated(setting);
+    let setting = as_simulated(setting, options.swarm_of(seed));
     let mut run = Run::new(&setting, monitor, seed, options);
     let ended = run.execute();
     run.outcome(ended)
 }
 
-/// Simulates the run of this seed, and records it. A step in which a handler panics has no line: the trace ends before
-/// it, with the broken assertion.
+/// Simulates the run of this seed, and records it in memory: see [`trace_to`].
 ///
 /// # Panics
 /// If the simulator takes a move that the kernel does not enable: a bug of the simulator.
@@ -54,13 +55,39 @@ where
     P: Process,
     M: Monitor<P::Request, P::Indication>,
 {
-    let setting = as_simulated(setting);
+    let mut content = Vec::new();
+    let (outcome, _) = trace_to(algorithm, setting, monitor, seed, options, &mut content)
+        .expect("memory takes whatever is written");
+    (outcome, String::from_utf8(content).expect("JSON is text"))
+}
+
+/// Simulates the run of this seed, and writes its trace there as it goes: a run may be longer than memory holds. A step in
+/// which a handler panics has no line: the trace ends before it, with the broken assertion.
+///
+/// # Errors
+/// If the trace cannot be written: the run is then left where it was.
+///
+/// # Panics
+/// If the simulator takes a move that the kernel does not enable: a bug of the simulator.
+pub fn trace_to<P, M>(
+    algorithm: &str,
+    setting: &Setting<P>,
+    monitor: &M,
+    seed: u64,
+    options: &Options,
+    to: &mut dyn Write,
+) -> io::Result<(Outcome, Written<()>)>
+where
+    P: Process,
+    M: Monitor<P::Request, P::Indication>,
+{
+    let setting = as_simulated(setting, options.swarm_of(seed));
     let mut run = Run::new(&setting, monitor, seed, options);
     let header = Header::new(algorithm, "sim", Some(seed), &setting);
     run.rep.draws.kept = Some(Vec::new());
     run.recording = Some(Recording {
         recorder: Recorder::new(&setting),
-        writer: Writer::new(&header),
+        writer: Writer::to(&header, to),
         refused: None,
         taking: None,
     });
@@ -71,8 +98,9 @@ where
     }
     let outcome = run.outcome(ended);
     let taking = recording.taking.map(|choice| choice.to_string());
-    let content = recording.writer.finish(outcome.broken().map(|broken| named(broken, taking)));
-    (outcome, content)
+    let broken = outcome.broken().map(|broken| named(broken, taking));
+    let Written { name, steps, bytes, .. } = recording.writer.close(broken)?;
+    Ok((outcome, Written { to: (), name, steps, bytes }))
 }
 
 /// What is broken; of a panic, with the choice whose handler it was in, by which a replay finds it.
@@ -87,17 +115,23 @@ fn named(broken: Broken, taking: Option<String>) -> Broken {
 
 /// How many faults are planned for the run of this seed, and how many requests by seat.
 pub(crate) fn planned<P: Process>(setting: &Setting<P>, seed: u64, options: &Options) -> (usize, Vec<u32>) {
-    let plan = plan(&setting.environment, &setting.seating, options, &mut Random::new(seed));
+    let swarm = options.swarm_of(seed);
+    let setting = as_simulated(setting, swarm);
+    let plan = plan(&setting.environment, &setting.seating, options, swarm, &mut Random::new(seed));
     (plan.faults.len(), setting.requests.iter().map(|requests| requests.len() as u32).collect())
 }
 
-/// The setting without what is for explorations alone: messages in flight are a bag, and every delivery is a step.
-fn as_simulated<P: Process>(setting: &Setting<P>) -> Cow<'_, Setting<P>> {
+/// What a run has of the setting, without what is for explorations alone: messages in flight are a bag, and every delivery is a
+/// step.
+fn as_simulated<P: Process>(setting: &Setting<P>, swarm: Swarm) -> Cow<'_, Setting<P>> {
     let links = &setting.environment.links;
-    if !links.as_set && !links.ignored_stay {
+    if !links.as_set && !links.ignored_stay && swarm == Swarm::ALL {
         return Cow::Borrowed(setting);
     }
     let mut setting = setting.clone();
+    swarm.narrow(&mut setting.environment);
+    let requests_max = swarm.requests(setting.requests.iter().map(Vec::len).max().unwrap_or(0));
+    setting.requests.iter_mut().for_each(|requests| requests.truncate(requests_max));
     setting.environment.links.as_set = false;
     setting.environment.links.ignored_stay = false;
     Cow::Owned(setting)
@@ -108,7 +142,7 @@ const DRAWS: u64 = 0x5eed_d4a3;
 
 struct Recording<'a, P: Process> {
     recorder: Recorder<'a, P>,
-    writer: Writer,
+    writer: Writer<&'a mut dyn Write>,
     /// A move that the recorder did not take.
     refused: Option<String>,
     /// The choice that is being taken: a handler that panics leaves no line.
@@ -153,7 +187,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         let environment = &setting.environment;
         let seats = setting.seating.len();
         let mut random = Random::new(seed);
-        let plan = plan(environment, &setting.seating, options, &mut random);
+        let plan = plan(environment, &setting.seating, options, options.swarm_of(seed), &mut random);
         let mut run = Self {
             setting,
             world: World::new(setting.into(), Seat::default()),
@@ -236,7 +270,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
     }
 
     fn refused(&self) -> bool {
-        self.recording.as_ref().is_some_and(|r| r.refused.is_some())
+        self.recording.as_ref().is_some_and(|r| r.refused.is_some() || r.writer.has_failed())
     }
 
     #[inline]
@@ -255,8 +289,13 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         }
     }
 
-    /// Takes a move: the kernel's step, and its line if the run is recorded.
+    /// Whether anyone looks at each move. Else deliveries, nearly all of the steps, take the short way.
     #[inline]
+    fn is_watched(&self) -> bool {
+        self.recording.is_some() || self.ambushes > 0
+    }
+
+    /// Takes a move: the kernel's step, and its line if the run is recorded.
     fn take(&mut self, choice: Choice<P::Message, P::Timer>) {
         if let Some(recording) = &mut self.recording {
             recording.taking = Some(choice.clone());
@@ -284,10 +323,9 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
     fn record(&mut self, mut chosen: Move<P::Message, P::Timer>) {
         let Some(recording) = &mut self.recording else { return };
         chosen.draws = self.rep.draws.kept.replace(Vec::new()).unwrap_or_default();
-        let what = chosen.choice.to_string();
-        match recording.recorder.step(Some(self.ground.now), chosen) {
-            Some(line) => recording.writer.step(&line),
-            None => recording.refused = Some(what),
+        match recording.recorder.take(Some(self.ground.now), chosen) {
+            Ok(line) => recording.writer.step(&line),
+            Err(chosen) => recording.refused = Some(chosen.choice.to_string()),
         }
     }
 
@@ -362,7 +400,19 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             let again = self.ground.pulse();
             self.ground.agenda.push(again, Entry::Deliver { from, to, message: message.clone() });
         }
-        self.take(Choice::Deliver { from, to, message });
+        if self.is_watched() {
+            return self.take(Choice::Deliver { from, to, message });
+        }
+        self.steps += 1;
+        deliver(
+            &mut self.world,
+            Laws::from(self.setting),
+            &mut self.rep,
+            &mut self.ground,
+            from,
+            to,
+            message,
+        );
     }
 
     fn duplicate(&mut self, number: u64, from: SeatId, to: SeatId, message: P::Message) {

@@ -24,7 +24,7 @@ impl Desk<'_> {
     }
 
     /// Writes and prints what a ground found.
-    fn tell(&self, report: &mut Report, again: impl Fn(Option<u64>) -> String) -> Exit {
+    pub(super) fn tell(&self, report: &mut Report, again: impl Fn(Option<u64>) -> String) -> Exit {
         match failures::keep(report, again) {
             Ok(commands) => {
                 self.printer.report(report, &commands);
@@ -154,6 +154,9 @@ fn seed_line(args: &args::Sim, seed: u64) -> String {
     }
     if let Some(horizon) = args.horizon {
         let _ = write!(line, " --horizon {}", duration::format(horizon));
+    }
+    if args.no_swarm {
+        line.push_str(" --no-swarm");
     }
     line
 }

@@ -28,6 +28,8 @@ pub struct Options {
     pub threads: usize,
     /// Whether the trace of the first run is wanted.
     pub record_first: bool,
+    /// How a failure is made small.
+    pub shrink: super::shrink::Options,
 }
 
 /// The algorithm `A` in a world.

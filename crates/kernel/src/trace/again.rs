@@ -1,18 +1,19 @@
 //! A run taken again in part: what can no longer happen is left out.
 
-use super::{Cause, End, Line, Recorder, Seat, TraceError, header, read_asked, whole};
+use super::{Asks, Cause, End, Line, Reader, Recorder, TraceError};
 use crate::choice::{Choice, Fairness, Move};
+use crate::seat::Seat;
 use crate::setting::Setting;
 use crate::world::Laws;
 use synod_model::{Process, When};
 
 /// A trace as it is written: nothing of it was taken again.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Written<P: Process> {
+pub struct Recalled<P: Process> {
     /// The setting of the run.
     pub setting: Setting<P>,
     /// Its moves, each with its instant where the ground had a clock.
-    pub moves: Vec<(Option<u64>, Move<P::Message, P::Timer>)>,
+    pub moves: Vec<Asks<P>>,
     /// How it ended.
     pub end: End,
 }
@@ -21,12 +22,13 @@ pub struct Written<P: Process> {
 ///
 /// # Errors
 /// If it is no whole trace of this algorithm.
-pub fn read<P: Process>(content: &str) -> Result<Written<P>, TraceError> {
-    let header = header(content)?;
-    let (steps, end) = whole(content)?;
-    let setting = super::setting::<P>(header)?;
-    let moves = steps.iter().enumerate().map(|(i, step)| read_asked::<P>(i + 2, step));
-    Ok(Written { moves: moves.collect::<Result<_, _>>()?, setting, end })
+pub fn recall<P: Process>(content: &str) -> Result<Recalled<P>, TraceError> {
+    let mut bytes = content.as_bytes();
+    let mut reader = Reader::open(&mut bytes)?;
+    let setting = reader.setting()?;
+    let mut moves = Vec::new();
+    let end = reader.moves::<P>(|asked| moves.push(asked))?;
+    Ok(Recalled { setting, moves, end })
 }
 
 impl<P: Process> Recorder<'_, P> {
@@ -35,7 +37,7 @@ impl<P: Process> Recorder<'_, P> {
     ///
     /// Nothing happens where the choice is not enabled, or nobody could crash as the move says.
     pub fn attempt(&mut self, at: Option<u64>, chosen: Move<P::Message, P::Timer>) -> Option<Line<P>> {
-        self.take(at, chosen)
+        self.take_what_is_possible(at, chosen).ok()
     }
 
     /// A choice that no fair run may pass over for ever, if one is enabled: the first in their order.

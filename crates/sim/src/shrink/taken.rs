@@ -25,7 +25,7 @@ where
     M: Monitor<P::Request, P::Indication>,
 {
     let header = trace::header(content)?;
-    let written = trace::read::<P>(content)?;
+    let written = trace::recall::<P>(content)?;
     let Some(broken) = written.end.violation else { return Ok(None) };
     let monitor = monitor(&written.setting);
     if written.setting.environment.timing.kind == TimingKind::Synchronous {

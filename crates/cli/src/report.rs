@@ -141,7 +141,10 @@ impl Shrunk {
             Necessary::Chosen => "; removing any one fault or request makes it pass".to_owned(),
             Necessary::Planned => "; without any one fault or request of its plan it passes".to_owned(),
             Necessary::Unknown => {
-                format!("; a smaller run may break it too: given up after {}", count(self.attempts, "attempt", "attempts"))
+                format!(
+                    "; a smaller run may break it too: given up after {}",
+                    count(self.attempts, "attempt", "attempts")
+                )
             }
         };
         format!("{line} (in {}){necessary}", seconds(self.elapsed))

@@ -20,7 +20,7 @@ mod simulation;
 pub mod swarm;
 
 pub use campaign::{Campaign, Failure, campaign};
-pub use determinism::{Nondeterminism, check_determinism};
+pub use determinism::{Difference, Nondeterminism, check_determinism, compare};
 pub use distribution::Distribution;
 pub use fault::{Fault, FaultKind};
 pub use outcome::{Ended, Outcome};

@@ -26,12 +26,15 @@ pub(super) fn shrink(desk: &Desk<'_>, args: &args::Shrink) -> Result<Exit, Error
     let damaged = |source| Error::Trace { path: args.file.clone(), source };
     let open = if header.ground == "check" { entry.steps_checked } else { entry.steps };
     let Some(run) = open(&content).map_err(damaged)? else {
-        let what = format!("the steps of {path} cannot be left out one by one: time decides what may happen there, or what is owed at its end");
+        let what = format!(
+            "the steps of {path} cannot be left out one by one: time decides what may happen there, or what is owed at its end"
+        );
         return Err(refused(what, "`sim` makes what it finds small by itself: by what the seed draws"));
     };
     let started = Instant::now();
     let stop = || desk.interrupt.is_set() || args.time.is_some_and(|most| started.elapsed() > most);
-    let limits = Limits { attempts: args.attempts.unwrap_or(Limits::default().attempts), ..Limits::default() };
+    let limits =
+        Limits { attempts: args.attempts.unwrap_or(Limits::default().attempts), ..Limits::default() };
     let small = by_steps(run, &limits, &stop);
     let ground = match header.ground.as_str() {
         "check" => GroundKind::Check,
@@ -86,7 +89,8 @@ pub(super) fn emit_test(desk: &Desk<'_>, file: &Path) -> Result<Exit, Error> {
             hint: "give the trace of a failure".to_owned(),
         });
     };
-    let subject = if is_checked(&opened.content) { opened.entry.type_checked } else { opened.entry.type_name };
+    let subject =
+        if is_checked(&opened.content) { opened.entry.type_checked } else { opened.entry.type_name };
     let name = file.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     let is_twin = opened.replayed.scale.defect.is_some();
     let code = test(&opened.header.algorithm, subject, is_twin, broken, &opened.content, &name);

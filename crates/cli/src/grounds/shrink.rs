@@ -41,7 +41,13 @@ pub(crate) struct Small {
 }
 
 /// Makes the failure of a simulation small, if there is one.
-pub(crate) fn failure(report: &mut Report, entry: &Entry, world: &World, options: &sim::Options, watch: &Watch) {
+pub(crate) fn failure(
+    report: &mut Report,
+    entry: &Entry,
+    world: &World,
+    options: &sim::Options,
+    watch: &Watch,
+) {
     let Some(failure) = report.failures.first_mut().filter(|_| options.shrink.wanted) else { return };
     let (Trace::Content(content), Some(seed)) = (&failure.trace, failure.seed) else { return };
     let started = Instant::now();
@@ -93,12 +99,20 @@ pub(crate) fn by_steps(run: Box<dyn Taken>, limits: &Limits, stop: &dyn Fn() -> 
 }
 
 /// Puts what was made small into the place of a failure, if it replays and breaks the same property.
-pub(crate) fn adopt(failure: &mut Failure, entry: &Entry, small: Small, whole: &str, elapsed: Duration) -> bool {
+pub(crate) fn adopt(
+    failure: &mut Failure,
+    entry: &Entry,
+    small: Small,
+    whole: &str,
+    elapsed: Duration,
+) -> bool {
     let before = size(whole);
     for content in small.content {
         let take = if is_checked(&content) { entry.replay_checked } else { entry.replay };
         let Ok(replayed) = take(&content) else { continue };
-        let Some(broken) = replayed.judged.filter(|broken| broken.property == failure.property) else { continue };
+        let Some(broken) = replayed.judged.filter(|broken| broken.property == failure.property) else {
+            continue;
+        };
         let after = size(&content);
         failure.shrunk = Some(Shrunk {
             processes: small.processes,

@@ -180,6 +180,8 @@ pub(crate) struct Simulated<P: Process, Mon> {
     pub(crate) violation: Option<Violation>,
     /// The goals that held at some time.
     pub(crate) reached: Vec<&'static str>,
+    /// What was observed, with its time, if anyone asks.
+    pub(crate) history: Option<Vec<(u64, Observed<P::Request, P::Indication>)>>,
     goals: usize,
     delays: Delays,
     /// FIFO links: the last arrival over each link, by sender and receiver.
@@ -208,6 +210,7 @@ impl<P: Process, Mon: Monitor<P::Request, P::Indication>> Simulated<P, Mon> {
             monitor,
             violation: None,
             reached: Vec::new(),
+            history: None,
             goals,
             delays,
             last_arrival: fifo.then(|| vec![0; seats * seats]),
@@ -329,6 +332,9 @@ where
         match self.monitor.observe(&observation) {
             Ok(()) => self.note_goals(),
             Err(violation) => self.violation = Some(violation),
+        }
+        if let Some(history) = &mut self.history {
+            history.push((self.now, observed));
         }
     }
 

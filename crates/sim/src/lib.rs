@@ -22,4 +22,4 @@ pub use distribution::Distribution;
 pub use fault::{Fault, FaultKind};
 pub use outcome::{Ended, Outcome};
 pub use plan::{FaultPlan, Options};
-pub use run::{run, trace};
+pub use run::{Observations, observe, run, trace};

@@ -19,7 +19,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 use synod_kernel::trace::{Header, Recorder, Writer};
 use synod_kernel::world::Laws;
-use synod_kernel::{Choice, InPlace, Marks, Move, Random, Rep, Seat, SeatId, Setting, Status, World, step};
+use synod_kernel::{Choice, InPlace, Marks, Move, Observed, Random, Rep, Seat, SeatId, Setting, Status, World, step};
 use synod_model::link::{Guarantee, LinkBase};
 use synod_model::{Mark, Process, ProcessId, ProcessSet};
 use synod_properties::{Monitor, Obligation, Violation};
@@ -36,6 +36,28 @@ where
     let mut run = Run::new(&setting, monitor, seed, options);
     let ended = run.execute();
     run.outcome(ended)
+}
+
+/// What was observed in a run: each observation with its virtual time.
+pub type Observations<P> = Vec<(Duration, Observed<<P as Process>::Request, <P as Process>::Indication>)>;
+
+/// Simulates the run of this seed, and hands back what was observed: for who measures, not judges.
+pub fn observe<P, M>(
+    setting: &Setting<P>,
+    monitor: &M,
+    seed: u64,
+    options: &Options,
+) -> (Outcome, Observations<P>)
+where
+    P: Process,
+    M: Monitor<P::Request, P::Indication>,
+{
+    let setting = as_simulated(setting);
+    let mut run = Run::new(&setting, monitor, seed, options);
+    run.ground.history = Some(Vec::new());
+    let ended = run.execute();
+    let observed = run.ground.history.take().unwrap_or_default();
+    (run.outcome(ended), observed.into_iter().map(|(at, what)| (Duration::from_nanos(at), what)).collect())
 }
 
 /// Simulates the run of this seed, and records it. A step in which a handler panics has no line: the trace ends before

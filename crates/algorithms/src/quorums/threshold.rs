@@ -10,9 +10,7 @@ pub const fn majority(n: u32) -> u32 {
 
 /// Fast Paxos (Lamport 2006) with majorities as classic quorums: ⌈3n/4⌉. Any two fast quorums and a classic one meet.
 pub const fn fast_paxos(n: u32) -> u32 {
-    // f_classic = ⌈n/2⌉ - 1 may be faulty where nothing is fast; n > 2 f_fast + f_classic
-    let classic = majority(n);
-    n - (classic - 1) / 2
+    (3 * n).div_ceil(4)
 }
 
 /// Fast Paxos (Lamport 2006) with one size for both kinds of quorums: ⌊2n/3⌋ + 1. Any three meet.
@@ -73,6 +71,18 @@ mod tests {
                 assert!(is_least(n, masking(n, f), 2 * f + 1), "{n} {f}");
                 assert!(QuorumSystem::of_size(n, masking(n, f)).available(f), "{n} {f}");
             }
+        }
+    }
+
+    #[test]
+    fn fast_quorums_are_the_least_that_meet_by_three() {
+        for n in 3..=9 {
+            let of = |size| QuorumSystem::of_size(n, size);
+            let (classic, fast, uniform) = (of(majority(n)), fast_paxos(n), fast_paxos_uniform(n));
+            assert!(classic.common_with_two_min(&of(fast)) >= 1, "{n}");
+            assert_eq!(classic.common_with_two_min(&of(fast - 1)), 0, "{n}");
+            assert!(of(uniform).common_with_two_min(&of(uniform)) >= 1, "{n}");
+            assert_eq!(of(uniform - 1).common_with_two_min(&of(uniform - 1)), 0, "{n}");
         }
     }
 

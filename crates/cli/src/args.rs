@@ -243,6 +243,9 @@ pub struct Sim {
     /// The virtual time after which a run ends.
     #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
     pub horizon: Option<Duration>,
+    /// Let every run meet all the kinds of fault that there may be, in place of a random subset of them.
+    #[arg(long)]
+    pub no_swarm: bool,
     /// Write the trace of the first run there.
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,

@@ -214,7 +214,11 @@ impl dyn Checkable + '_ {
                 "--safety",
             ),
             (self.section() == Section::Games && args.memory.is_some(), "--memory"),
-            (args.two_seats.is_some(), "--two-seats"),
+            (
+                args.two_seats.is_some()
+                    || file.is_some_and(|f| f.two_seats.is_some() || f.withhold.is_some()),
+                "--two-seats",
+            ),
             (args.engine.is_some() || file.is_some_and(|f| f.engine.is_some()), "an engine"),
             (file.is_some_and(|f| f.environment != Overrides::default()), "an environment"),
             (experiment.is_some_and(|e| e.requests.or(e.check.requests).is_some()), "a number of requests"),

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::path::Path;
+use synod_kernel::Budget;
 
 /// An experiment. What it does not say is the algorithm's own.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -77,6 +78,10 @@ pub struct Check {
     pub states_each: Option<u64>,
     /// The constants of a published system, or of an algorithm in rounds.
     pub set: BTreeMap<String, u64>,
+    /// The process that two honest copies play.
+    pub two_seats: Option<u32>,
+    /// How many messages to and from them may be withheld.
+    pub withhold: Option<Budget>,
     /// What changes in the environment.
     pub environment: Overrides,
 }
@@ -97,6 +102,8 @@ pub struct Sim {
     pub steps_max: Option<u64>,
     /// The virtual time after which a run ends.
     pub horizon: Option<HorizonText>,
+    /// Whether each run meets a random subset of the kinds of fault that there may be; so unless told otherwise.
+    pub swarm: Option<bool>,
     /// The faults that strike, in place of drawn ones.
     pub script: Option<Vec<Scripted>>,
     /// What changes in the environment.

@@ -124,10 +124,17 @@ impl Request {
         renumber: bool,
     ) -> Result<Vec<World>, Error> {
         let mut worlds = self.check_worlds(entry, renumber)?;
-        let Some(process) = args.two_seats else { return Ok(worlds) };
+        let in_file = self.experiment.as_ref().map(|e| &e.check);
+        let withheld = args.withhold.or(in_file.and_then(|c| c.withhold));
+        let wrong = |what: String, hint: &str| Err(Error::Arguments { what, hint: hint.to_owned() });
+        let Some(process) = args.two_seats.or(in_file.and_then(|c| c.two_seats)) else {
+            return match withheld {
+                Some(_) => wrong("messages are withheld from nobody".to_owned(), "`two_seats` says whose"),
+                None => Ok(worlds),
+            };
+        };
         worlds.truncate(1);
         let world = &mut worlds[0];
-        let wrong = |what: String, hint: &str| Err(Error::Arguments { what, hint: hint.to_owned() });
         if process >= world.scale.n {
             return wrong(
                 format!("there is no p{process} among {} processes", world.scale.n),
@@ -151,7 +158,7 @@ impl Request {
         if f.any() {
             failures.stops = failures.stops.min(f.spent());
         }
-        world.two_seats = Some((ProcessId(process), args.withhold.unwrap_or(Budget::NONE)));
+        world.two_seats = Some((ProcessId(process), withheld.unwrap_or(Budget::NONE)));
         Ok(worlds)
     }
 
@@ -221,6 +228,7 @@ impl Request {
                 horizon,
                 faults,
                 branches: true,
+                swarm: !args.no_swarm && file.swarm.unwrap_or(true),
             },
             threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             record_first: args.trace.is_some(),

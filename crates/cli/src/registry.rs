@@ -2,9 +2,11 @@
 
 use crate::checkable::{Checkable, Section};
 use crate::error::Error;
-use crate::grounds::{Checked, Ran, Replayed, Simulated};
+use crate::grounds::{Checked, Ran, Replayed, Simulated, World, sim};
 use crate::nearest::nearest;
 use crate::page::Page;
+use crate::report::Report;
+use crate::watch::Watch;
 use std::path::Path;
 use synod_kernel::{Diagnostic, Environment, diagnostic};
 use synod_model::bound::Bound;
@@ -134,7 +136,7 @@ impl Entry {
             also: Vec::new(),
             renumbered: None,
             check: grounds::check::check::<C>,
-            sim: grounds::sim::sim::<A>,
+            sim: grounds::sim::instance::<A>,
             run: grounds::run::run::<A>,
             node: grounds::run::node::<A>,
             replay: grounds::replay::replay::<A>,
@@ -159,6 +161,17 @@ impl Entry {
     /// Its name.
     pub fn name(&self) -> &'static str {
         self.subject.name
+    }
+
+    /// Simulates it in a world.
+    pub(crate) fn simulate(
+        &self,
+        world: &World,
+        options: &sim::Options,
+        watch: &Watch,
+    ) -> Result<Report, Error> {
+        let simulation = (self.sim)(world)?;
+        Ok(sim::sim(simulation.as_ref(), self.replay, world, options, watch))
     }
 
     /// Its page.

@@ -173,6 +173,13 @@ fn a_wrong_experiment_is_refused_with_its_line_and_a_hint() {
     let file = place.write("i.toml", &format!("{script}process = 7"));
     let ran = place.synod(&format!("sim --experiment {}", file.display())).exits(2);
     ran.complains("S0208").complains("process 7 of n = 5").complains("counted from 0");
+    for (keys, complaint) in
+        [("two_seats = 0", "nobody may lie here"), ("withhold = 1", "messages are withheld from nobody")]
+    {
+        let file =
+            place.write("j.toml", &format!("algorithm = \"eager-reliable-broadcast\"\n[check]\n{keys}\n"));
+        place.synod(&format!("check --experiment {}", file.display())).exits(2).complains(complaint);
+    }
     place.synod("sim --experiment nowhere.toml").exits(2).complains("S0501");
     let file = place.write("f.toml", "algorithm = \"paxso\"\n");
     place.synod(&format!("sim --experiment {}", file.display())).exits(2).complains("did you mean `paxos`?");

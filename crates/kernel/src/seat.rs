@@ -41,7 +41,7 @@ pub enum Status {
     Down,
     /// Crashed for ever: faulty.
     Stopped,
-    /// Played by the adversary from the start: faulty. It runs no code of its own.
+    /// Played by the adversary: faulty. It runs no code of its own.
     Lying,
 }
 
@@ -175,6 +175,7 @@ impl<P: Process> Seat<P> {
     ///
     /// # Panics
     /// If the process is not up and the event is neither its start nor its recovery.
+    #[inline]
     pub fn handle(
         &mut self,
         view: View<'_, P>,
@@ -207,6 +208,7 @@ impl<P: Process> Seat<P> {
     /// is durable; release is first in, first out. Timers are not speech: they take effect at once.
     ///
     /// Drains `effects`; with a `length`, the process crashes after that many: the others never happened.
+    #[inline]
     pub fn commit(
         &mut self,
         effects: &mut Vec<EffectOf<P>>,
@@ -215,7 +217,12 @@ impl<P: Process> Seat<P> {
         release: &mut impl FnMut(ReleasedOf<P>),
     ) {
         let held_before = self.held.len();
-        for effect in effects.drain(..).take(length.unwrap_or(usize::MAX)) {
+        if let Some(length) = length {
+            effects.truncate(length);
+        }
+        // backwards, since they are taken from its end
+        effects.reverse();
+        while let Some(effect) = effects.pop() {
             match effect {
                 Effect::SetTimer { timer, when, .. } => {
                     release(Released::Armed(timer.clone(), when));
@@ -263,8 +270,12 @@ impl<P: Process> Seat<P> {
 
     /// The oldest pending write becomes durable, and what waited for it alone is released; with a `length`, the process
     /// crashes after that many: the others never leave.
-    pub fn sync(&mut self, length: Option<usize>, release: &mut impl FnMut(ReleasedOf<P>)) {
-        if let Some(Effect::Store { write, .. }) = self.held.pop_front() {
+    ///
+    /// With `lost`, the disk says that it is durable, and it is not.
+    pub fn sync(&mut self, length: Option<usize>, lost: bool, release: &mut impl FnMut(ReleasedOf<P>)) {
+        if let Some(Effect::Store { write, .. }) = self.held.pop_front()
+            && !lost
+        {
             self.stable.apply(write);
         }
         let mut left = length.unwrap_or(usize::MAX);
@@ -320,9 +331,21 @@ impl<P: Process> Seat<P> {
         self.status = if restarts { Status::Down } else { Status::Stopped };
     }
 
-    /// The adversary plays it from now on, in place of its code.
+    /// The adversary plays it from now on, in place of its code: nothing is left of it.
     pub fn corrupt(&mut self) {
-        self.status = Status::Lying;
+        *self = Self { status: Status::Lying, ..Self::default() };
+    }
+
+    /// A bit of what is durable flips, if it is one that can: what comes of it must be something that can be read.
+    pub fn rot(&mut self, bit: u32) -> bool {
+        let Some(rotten) = crate::corruption::flipped(&self.stable, bit) else { return false };
+        self.stable = rotten;
+        true
+    }
+
+    /// The bits of what is durable that may flip.
+    pub fn rots(&self) -> impl Iterator<Item = u32> {
+        (0..crate::corruption::bits(&self.stable)).filter(|&bit| crate::corruption::flipped(&self.stable, bit).is_some())
     }
 
     /// It will not start again after all.

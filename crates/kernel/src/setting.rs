@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use synod_model::{Group, Process, ProcessId};
 
 /// The largest world: beyond it a number in a file is a mistake.
-pub const PROCESSES_MAX: u32 = 65_536;
+pub const PROCESSES_MAX: u32 = 1_048_576;
 
 /// What stays the same throughout a run: the environment, the parameters, and what is asked of whom.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -183,19 +183,29 @@ impl Seating {
         }
     }
 
-    /// The seats that a message from `from` to the process `to` reaches.
+    /// The one seat that a message from `from` to the process `to` reaches, where everybody sits once and reaches
+    /// everybody.
     ///
     /// # Panics
     /// If there is no such process: only a bug of an algorithm sends to nobody.
     #[inline]
-    pub fn receivers(&self, from: SeatId, to: ProcessId, mut each: impl FnMut(SeatId)) {
+    pub fn only_receiver(&self, from: SeatId, to: ProcessId) -> Option<SeatId> {
         assert!(
             to.0 < self.processes,
             "{from} sends to {to}, who does not exist among {} processes",
             self.processes
         );
-        if self.twins.is_empty() && self.audiences.is_empty() {
-            return each(SeatId(to.0));
+        (self.twins.is_empty() && self.audiences.is_empty()).then_some(SeatId(to.0))
+    }
+
+    /// The seats that a message from `from` to the process `to` reaches.
+    ///
+    /// # Panics
+    /// If there is no such process.
+    #[inline]
+    pub fn receivers(&self, from: SeatId, to: ProcessId, mut each: impl FnMut(SeatId)) {
+        if let Some(seat) = self.only_receiver(from, to) {
+            return each(seat);
         }
         let audience = self.audiences.get(&from);
         for seat in self.seats() {

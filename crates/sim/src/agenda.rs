@@ -1,13 +1,17 @@
-//! What is to happen and when: a heap of small keys over a slab of entries.
+//! What is to happen and when: small keys in order, over a slab of entries.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+mod keys;
+
+use self::keys::Keys;
 
 /// A place in the slab.
 pub type Slot = u32;
 
 /// The low bits of a key hold the slot, those above it the number that orders entries of one instant.
 const SLOT_BITS: u32 = 28;
+
+/// How many numbers there are: an hour of entries, at twenty million a second.
+const NUMBERS: u64 = 1 << (u64::BITS - SLOT_BITS);
 
 /// An entry with its place in the order of all.
 #[derive(Debug, PartialEq, Eq)]
@@ -23,7 +27,7 @@ pub struct Due<E> {
 #[derive(Debug)]
 enum Place<E> {
     Taken(E),
-    /// Its key is still in the heap, or whoever parked it still names it.
+    /// Its key is still among the keys, or whoever parked it still names it.
     Cancelled,
     /// The next free place, if there is one.
     Free(Option<Slot>),
@@ -35,7 +39,7 @@ enum Place<E> {
 #[derive(Debug)]
 pub struct Agenda<E> {
     /// time, number and slot in one word, which compares in two instructions.
-    heap: BinaryHeap<Reverse<u128>>,
+    keys: Keys,
     places: Vec<Place<E>>,
     free: Option<Slot>,
     number: u64,
@@ -43,7 +47,7 @@ pub struct Agenda<E> {
 
 impl<E> Default for Agenda<E> {
     fn default() -> Self {
-        Self { heap: BinaryHeap::new(), places: Vec::new(), free: None, number: 0 }
+        Self { keys: Keys::default(), places: Vec::new(), free: None, number: 0 }
     }
 }
 
@@ -80,16 +84,18 @@ impl<E> Agenda<E> {
     }
 
     /// The same for one that was due already under this number: it keeps its place among those of its new instant.
+    #[inline]
     pub fn enqueue_as(&mut self, time: u64, number: u64, slot: Slot) {
+        assert!(number < NUMBERS, "fewer than {NUMBERS} entries are put in, in all");
         let order = number << SLOT_BITS | u64::from(slot);
-        self.heap.push(Reverse(u128::from(time) << 64 | u128::from(order)));
+        self.keys.push(u128::from(time) << 64 | u128::from(order));
     }
 
     /// The earliest entry.
     #[inline]
     pub fn pop(&mut self) -> Option<Due<E>> {
         loop {
-            let Reverse(key) = self.heap.pop()?;
+            let key = self.keys.pop()?;
             let order = key as u64;
             let slot = (order & ((1 << SLOT_BITS) - 1)) as Slot;
             let place = std::mem::replace(&mut self.places[slot as usize], Place::Free(self.free));
@@ -128,30 +134,4 @@ impl<E> Agenda<E> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn entries_come_by_time_and_then_in_the_order_of_their_pushes() {
-        let mut agenda = Agenda::default();
-        for (time, entry) in [(5, 'c'), (3, 'a'), (5, 'd'), (3, 'b'), (u64::MAX, 'e')] {
-            agenda.push(time, entry);
-        }
-        let order: String = std::iter::from_fn(|| agenda.pop()).map(|due| due.entry).collect();
-        assert_eq!(order, "abcde");
-    }
-
-    #[test]
-    fn a_cancelled_entry_never_comes_and_its_place_is_used_again() {
-        let mut agenda = Agenda::default();
-        let first = agenda.push(1, 'a');
-        agenda.push(2, 'b');
-        assert_eq!(agenda.cancel(first), Some('a'));
-        assert_eq!(agenda.cancel(first), None);
-        assert_eq!(agenda.pop().map(|due| due.entry), Some('b'));
-        for entry in ['c', 'd'] {
-            agenda.push(3, entry);
-        }
-        assert_eq!(agenda.places.len(), 2);
-    }
-}
+mod tests;

@@ -3,15 +3,13 @@
 use crate::fault::FaultKind;
 use crate::outcome::{ASSERTION, Ended, Outcome};
 use crate::plan::Options;
-use crate::run::run;
+use crate::simulation::Simulation;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
-use synod_kernel::Setting;
-use synod_model::Process;
-use synod_properties::{Kind, Monitor, Property, Verdict};
+use synod_properties::{Kind, Property, Verdict};
 
 /// How many seeds a thread takes at a time.
 const CHUNK: u64 = 16;
@@ -129,45 +127,36 @@ fn violated_by(outcome: &Outcome, property: &Property) -> Option<String> {
 /// Simulates the runs of `seeds` over `threads` threads, up to the lowest seed whose run refutes a property.
 ///
 /// The result does not depend on the number of threads. `progress` is told how many runs are done, from this thread.
-pub fn campaign<P, M>(
-    setting: &Setting<P>,
-    monitor: &M,
+pub fn campaign(
+    simulation: &dyn Simulation,
     seeds: Range<u64>,
     options: &Options,
     threads: usize,
     progress: &dyn Fn(u64),
-) -> Campaign
-where
-    P: Process,
-    M: Monitor<P::Request, P::Indication>,
-{
+) -> Campaign {
     let next = AtomicU64::new(0);
     let chunks = (seeds.end.saturating_sub(seeds.start)).div_ceil(CHUNK);
     let mut campaign = std::thread::scope(|scope| {
         let (sender, receiver) = channel();
         for _ in 0..threads.max(1) {
             let (sender, next, seeds) = (sender.clone(), &next, seeds.clone());
-            scope.spawn(move || work(setting, monitor, &seeds, options, (next, chunks), &sender));
+            scope.spawn(move || work(simulation, &seeds, options, (next, chunks), &sender));
         }
         drop(sender);
         in_order(receiver.iter(), progress)
     });
-    campaign.judge(monitor.properties());
+    campaign.judge(simulation.properties());
     campaign
 }
 
 /// Takes one chunk of seeds after the other, until there are no more, or a lower one failed.
-fn work<P, M>(
-    setting: &Setting<P>,
-    monitor: &M,
+fn work(
+    simulation: &dyn Simulation,
     seeds: &Range<u64>,
     options: &Options,
     (next, chunks): (&AtomicU64, u64),
     results: &Sender<(u64, Campaign)>,
-) where
-    P: Process,
-    M: Monitor<P::Request, P::Indication>,
-{
+) {
     loop {
         let chunk = next.fetch_add(1, Ordering::Relaxed);
         if chunk >= chunks {
@@ -176,7 +165,7 @@ fn work<P, M>(
         let first = seeds.start + chunk * CHUNK;
         let mut part = Campaign::default();
         for seed in first..(first + CHUNK).min(seeds.end) {
-            part.add(seed, run(setting, monitor, seed, options));
+            part.add(seed, simulation.run(seed, options));
             if part.failure.is_some() {
                 // chunks are taken in order: all lower ones are done or under way
                 next.store(chunks, Ordering::Relaxed);

@@ -2,11 +2,8 @@
 
 use crate::outcome::Outcome;
 use crate::plan::Options;
-use crate::run::{run, trace};
-use synod_kernel::Setting;
-use synod_kernel::trace::{TraceError, replay};
-use synod_model::Process;
-use synod_properties::Monitor;
+use crate::simulation::Simulation;
+use synod_kernel::trace::TraceError;
 
 /// How a seed gave two different runs.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -45,28 +42,22 @@ pub enum Nondeterminism {
 }
 
 /// Runs a seed three times, once without a trace, and compares; then replays the trace.
-pub fn check_determinism<P, M>(
-    algorithm: &str,
-    setting: &Setting<P>,
-    monitor: &M,
+pub fn check_determinism(
+    simulation: &dyn Simulation,
     seed: u64,
     options: &Options,
-) -> Result<(Outcome, String), Nondeterminism>
-where
-    P: Process,
-    M: Monitor<P::Request, P::Indication>,
-{
-    let (one, content) = trace(algorithm, setting, monitor, seed, options);
-    let (two, again) = trace(algorithm, setting, monitor, seed, options);
+) -> Result<(Outcome, String), Nondeterminism> {
+    let (one, content) = simulation.trace(seed, options);
+    let (two, again) = simulation.trace(seed, options);
     if content != again {
         return Err(differing(seed, &content, &again));
     }
-    for other in [two, run(setting, monitor, seed, options)] {
+    for other in [two, simulation.run(seed, options)] {
         if one != other {
             return Err(Nondeterminism::Outcomes { seed, one: Box::new(one), other: Box::new(other) });
         }
     }
-    replay::<P>(&content).map_err(|source| Nondeterminism::Replay { seed, source })?;
+    simulation.replay(&content).map_err(|source| Nondeterminism::Replay { seed, source })?;
     Ok((one, content))
 }
 

@@ -27,6 +27,8 @@ pub(crate) enum Entry<M, T> {
     Oracle { seat: SeatId },
     /// The planned fault of this index.
     Fault { index: usize },
+    /// The adversary carries out the plan of this number.
+    Plot { index: u64 },
 }
 
 /// Outcomes from the seed, kept while a run is recorded.
@@ -178,6 +180,8 @@ pub(crate) struct Simulated<P: Process, Mon> {
     pub(crate) tally: Tally,
     pub(crate) monitor: Mon,
     pub(crate) violation: Option<Violation>,
+    /// What the adversary has heard in this step: from where, where, what.
+    pub(crate) overheard: Vec<(SeatId, SeatId, P::Message)>,
     /// The goals that held at some time.
     pub(crate) reached: Vec<&'static str>,
     /// What was observed, with its time, if anyone asks.
@@ -209,6 +213,7 @@ impl<P: Process, Mon: Monitor<P::Request, P::Indication>> Simulated<P, Mon> {
             tally: Tally::new(),
             monitor,
             violation: None,
+            overheard: Vec::new(),
             reached: Vec::new(),
             history: None,
             goals,
@@ -317,6 +322,10 @@ where
     /// What arrives or is lost left the agenda before the step.
     #[inline]
     fn take(&mut self, _: SeatId, _: SeatId, _: &P::Message) {}
+
+    fn overhear(&mut self, from: SeatId, to: SeatId, message: P::Message) {
+        self.overheard.push((from, to, message));
+    }
 
     fn observe(&mut self, observed: Observed<P::Request, P::Indication>) {
         if self.violation.is_some() {

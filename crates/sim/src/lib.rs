@@ -6,6 +6,7 @@
 //!
 //! The same seed, setting and [`Options`] give the same run, byte for byte, on every machine and in every build.
 
+mod adversary;
 pub mod agenda;
 mod campaign;
 mod determinism;
@@ -15,11 +16,17 @@ mod ground;
 mod outcome;
 mod plan;
 mod run;
+mod simulation;
+pub mod swarm;
 
+pub use adversary::{Injection, Strategy};
 pub use campaign::{Campaign, Failure, campaign};
 pub use determinism::{Nondeterminism, check_determinism};
 pub use distribution::Distribution;
 pub use fault::{Fault, FaultKind};
 pub use outcome::{Ended, Outcome};
 pub use plan::{FaultPlan, Options};
-pub use run::{Observations, observe, run, trace};
+pub use run::observe::{Observations, observe};
+pub use run::{run, trace, trace_to};
+pub use simulation::{Instance, Simulation};
+pub use swarm::{Family, Swarm};

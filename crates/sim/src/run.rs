@@ -1,10 +1,14 @@
 //! One run: the earliest entry of the agenda becomes a move, and the kernel takes it.
 
+mod adversary;
 mod ambush;
 mod crash;
+pub(crate) mod observe;
 mod oracle;
 mod partition;
+mod storage;
 
+use self::adversary::Adversary;
 use self::ambush::Ambush;
 use self::partition::Severed;
 use crate::agenda::Due;
@@ -12,14 +16,16 @@ use crate::fault::{Fault, FaultKind};
 use crate::ground::{Drawn, Entry, Parked, Simulated, between};
 use crate::outcome::{ASSERTION, Ended, Outcome};
 use crate::plan::{Calendar, Options, plan};
+use crate::swarm::Swarm;
 use std::any::Any;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
+use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
-use synod_kernel::trace::{Header, Recorder, Writer};
-use synod_kernel::world::Laws;
-use synod_kernel::{Choice, InPlace, Marks, Move, Observed, Random, Rep, Seat, SeatId, Setting, Status, World, step};
+use synod_kernel::trace::{Header, Recorder, Writer, Written};
+use synod_kernel::world::{Laws, deliver};
+use synod_kernel::{Choice, InPlace, Marks, Move, Random, Rep, Seat, SeatId, Setting, Status, World, step};
 use synod_model::link::{Guarantee, LinkBase};
 use synod_model::{Mark, Process, ProcessId, ProcessSet};
 use synod_properties::{Monitor, Obligation, Violation};
@@ -32,36 +38,13 @@ where
     P: Process,
     M: Monitor<P::Request, P::Indication>,
 {
-    let setting = as_simulated(setting);
+    let setting = as_simulated(setting, options.swarm_of(seed));
     let mut run = Run::new(&setting, monitor, seed, options);
     let ended = run.execute();
     run.outcome(ended)
 }
 
-/// What was observed in a run: each observation with its virtual time.
-pub type Observations<P> = Vec<(Duration, Observed<<P as Process>::Request, <P as Process>::Indication>)>;
-
-/// Simulates the run of this seed, and hands back what was observed: for who measures, not judges.
-pub fn observe<P, M>(
-    setting: &Setting<P>,
-    monitor: &M,
-    seed: u64,
-    options: &Options,
-) -> (Outcome, Observations<P>)
-where
-    P: Process,
-    M: Monitor<P::Request, P::Indication>,
-{
-    let setting = as_simulated(setting);
-    let mut run = Run::new(&setting, monitor, seed, options);
-    run.ground.history = Some(Vec::new());
-    let ended = run.execute();
-    let observed = run.ground.history.take().unwrap_or_default();
-    (run.outcome(ended), observed.into_iter().map(|(at, what)| (Duration::from_nanos(at), what)).collect())
-}
-
-/// Simulates the run of this seed, and records it. A step in which a handler panics has no line: the trace ends before
-/// it, with the broken assertion.
+/// Simulates the run of this seed, and records it in memory: see [`trace_to`].
 ///
 /// # Panics
 /// If the simulator takes a move that the kernel does not enable: a bug of the simulator.
@@ -76,29 +59,59 @@ where
     P: Process,
     M: Monitor<P::Request, P::Indication>,
 {
-    let setting = as_simulated(setting);
+    let mut content = Vec::new();
+    let (outcome, _) = trace_to(algorithm, setting, monitor, seed, options, &mut content)
+        .expect("memory takes whatever is written");
+    (outcome, String::from_utf8(content).expect("JSON is text"))
+}
+
+/// Simulates the run of this seed, and writes its trace there as it goes: a run may be longer than memory holds. A step in
+/// which a handler panics has no line: the trace ends before it, with the broken assertion.
+///
+/// # Errors
+/// If the trace cannot be written: the run is then left where it was.
+///
+/// # Panics
+/// If the simulator takes a move that the kernel does not enable: a bug of the simulator.
+pub fn trace_to<P, M>(
+    algorithm: &str,
+    setting: &Setting<P>,
+    monitor: &M,
+    seed: u64,
+    options: &Options,
+    to: &mut dyn Write,
+) -> io::Result<(Outcome, Written<()>)>
+where
+    P: Process,
+    M: Monitor<P::Request, P::Indication>,
+{
+    let setting = as_simulated(setting, options.swarm_of(seed));
     let mut run = Run::new(&setting, monitor, seed, options);
     let header = Header::new(algorithm, "sim", Some(seed), &setting);
     run.rep.draws.kept = Some(Vec::new());
     run.recording =
-        Some(Recording { recorder: Recorder::new(&setting), writer: Writer::new(&header), refused: None });
+        Some(Recording { recorder: Recorder::new(&setting), writer: Writer::to(&header, to), refused: None });
     let ended = run.execute();
     let recording = run.recording.take().expect("it was set above");
     if let Some(refused) = recording.refused {
         panic!("the simulator took a move that is not enabled: step {}, {refused}", run.steps - 1);
     }
     let outcome = run.outcome(ended);
-    let content = recording.writer.finish(outcome.broken());
-    (outcome, content)
+    let Written { name, steps, bytes, .. } = recording.writer.close(outcome.broken())?;
+    Ok((outcome, Written { to: (), name, steps, bytes }))
 }
 
-/// The setting without what is for explorations alone: messages in flight are a bag, and every delivery is a step.
-fn as_simulated<P: Process>(setting: &Setting<P>) -> Cow<'_, Setting<P>> {
+/// What a run has of the setting, without what is for explorations alone: messages in flight are a bag, and every delivery is a
+/// step.
+fn as_simulated<P: Process>(setting: &Setting<P>, swarm: Swarm) -> Cow<'_, Setting<P>> {
     let links = &setting.environment.links;
-    if !links.as_set && !links.ignored_stay {
+    if !links.as_set && !links.ignored_stay && swarm == Swarm::ALL {
         return Cow::Borrowed(setting);
     }
     let mut setting = setting.clone();
+    swarm.narrow(&mut setting.environment);
+    let requests_max = swarm.requests(setting.requests.iter().map(Vec::len).max().unwrap_or(0));
+    setting.requests.iter_mut().for_each(|requests| requests.truncate(requests_max));
     setting.environment.links.as_set = false;
     setting.environment.links.ignored_stay = false;
     Cow::Owned(setting)
@@ -109,7 +122,7 @@ const DRAWS: u64 = 0x5eed_d4a3;
 
 struct Recording<'a, P: Process> {
     recorder: Recorder<'a, P>,
-    writer: Writer,
+    writer: Writer<&'a mut dyn Write>,
     /// A move that the recorder did not take.
     refused: Option<String>,
 }
@@ -141,6 +154,8 @@ struct Run<'a, P: Process, M> {
     held: Vec<Parked>,
     /// By sender and receiver: the number of the youngest message that arrived.
     youngest: Vec<u64>,
+    /// What the adversary knows and plans, where there is one.
+    adversary: Option<Box<Adversary<P>>>,
     /// Scripted losses and duplications: (from, to, whether it is a loss).
     marked: VecDeque<(ProcessId, ProcessId, bool)>,
 }
@@ -150,7 +165,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         let environment = &setting.environment;
         let seats = setting.seating.len();
         let mut random = Random::new(seed);
-        let plan = plan(environment, &setting.seating, options, &mut random);
+        let plan = plan(environment, &setting.seating, options, options.swarm_of(seed), &mut random);
         let mut run = Self {
             setting,
             world: World::new(setting.into(), Seat::default()),
@@ -172,6 +187,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             severed: Vec::new(),
             held: Vec::new(),
             youngest: vec![0; seats * seats],
+            adversary: Adversary::of(setting, seed, options),
             marked: VecDeque::new(),
         };
         run.rep.draws.marks = options.branches.then(Marks::default);
@@ -206,8 +222,11 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
     }
 
     fn go(&mut self) -> Ended {
+        self.corrupt_before_the_start();
         for seat in self.setting.seating.seats() {
-            self.take(Choice::Init { seat });
+            if self.status(seat) == Status::New {
+                self.take(Choice::Init { seat });
+            }
         }
         loop {
             if self.ground.violation.is_some() || self.refused() {
@@ -227,7 +246,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
     }
 
     fn refused(&self) -> bool {
-        self.recording.as_ref().is_some_and(|r| r.refused.is_some())
+        self.recording.as_ref().is_some_and(|r| r.refused.is_some() || r.writer.has_failed())
     }
 
     #[inline]
@@ -235,19 +254,23 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         match due.entry {
             Entry::Deliver { from, to, message } => self.arrive(due.number, from, to, message),
             Entry::Fire { seat, timer } => self.fire(seat, timer),
-            Entry::Sync { seat } => {
-                self.ground.desks[seat.index()].syncs.pop_front();
-                self.take(Choice::Sync { seat });
-            }
+            Entry::Sync { seat } => self.sync(seat),
+            Entry::Request { seat } if self.status(seat) == Status::Lying => self.ask_liar(seat),
             Entry::Request { seat } => self.take(Choice::Request { seat }),
             Entry::Recover { seat } => self.recover(seat),
             Entry::Oracle { seat } => self.consult(seat),
             Entry::Fault { index } => self.fault(self.faults[index].clone()),
+            Entry::Plot { index } => self.carry_out(index),
         }
     }
 
-    /// Takes a move: the kernel's step, and its line if the run is recorded.
+    /// Whether anyone looks at each move. Else deliveries, nearly all of the steps, take the short way.
     #[inline]
+    fn is_watched(&self) -> bool {
+        self.recording.is_some() || self.ambushes > 0 || self.adversary.is_some()
+    }
+
+    /// Takes a move: the kernel's step, and its line if the run is recorded.
     fn take(&mut self, choice: Choice<P::Message, P::Timer>) {
         let cut = if self.ambushes == 0 { None } else { self.spring(&choice) };
         let crashed = cut.and_then(|(cut, ambush)| Some((choice.cut_seat()?, cut, ambush)));
@@ -267,15 +290,17 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         if self.ambushes > 0 {
             self.spring_on_stores();
         }
+        if !self.ground.overheard.is_empty() {
+            self.eavesdrop();
+        }
     }
 
     fn record(&mut self, mut chosen: Move<P::Message, P::Timer>) {
         let Some(recording) = &mut self.recording else { return };
         chosen.draws = self.rep.draws.kept.replace(Vec::new()).unwrap_or_default();
-        let what = chosen.choice.to_string();
-        match recording.recorder.step(Some(self.ground.now), chosen) {
-            Some(line) => recording.writer.step(&line),
-            None => recording.refused = Some(what),
+        match recording.recorder.take(Some(self.ground.now), chosen) {
+            Ok(line) => recording.writer.step(&line),
+            Err(chosen) => recording.refused = Some(chosen.choice.to_string()),
         }
     }
 
@@ -315,6 +340,13 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         if self.status(to) != Status::Up {
             return self.arrive_at_the_down(number, from, to, message);
         }
+        if self.adversary.is_some() && self.meddle(from, to, &message) {
+            return;
+        }
+        // what was injected beside it may have made its receiver crash
+        if self.status(to) != Status::Up {
+            return self.arrive_at_the_down(number, from, to, message);
+        }
         let links = &self.setting.environment.links;
         let budgets = &self.world.rest.budgets;
         let may_lose = budgets.losses.any();
@@ -350,7 +382,19 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             let again = self.ground.pulse();
             self.ground.agenda.push(again, Entry::Deliver { from, to, message: message.clone() });
         }
-        self.take(Choice::Deliver { from, to, message });
+        if self.is_watched() {
+            return self.take(Choice::Deliver { from, to, message });
+        }
+        self.steps += 1;
+        deliver(
+            &mut self.world,
+            Laws::from(self.setting),
+            &mut self.rep,
+            &mut self.ground,
+            from,
+            to,
+            message,
+        );
     }
 
     fn duplicate(&mut self, number: u64, from: SeatId, to: SeatId, message: P::Message) {
@@ -380,6 +424,10 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
 
     /// A message for a process that is down is lost, or waits until it is up.
     fn arrive_at_the_down(&mut self, number: u64, from: SeatId, to: SeatId, message: P::Message) {
+        if self.status(to) == Status::Lying {
+            // the adversary hears it
+            return self.take(Choice::Deliver { from, to, message });
+        }
         let logged = self.setting.environment.links.kind.guarantees().has(Guarantee::LoggedDelivery);
         if logged || self.ground.random.below(2) == 0 {
             let slot = self.ground.agenda.park(Entry::Deliver { from, to, message });
@@ -423,6 +471,10 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             Fault::Lose { from, to } => self.marked.push_back((from, to, true)),
             Fault::Duplicate { from, to } => self.marked.push_back((from, to, false)),
             Fault::Output { process, output } => self.scripted_output(process, output),
+            Fault::Omit { process } => self.omit(process),
+            Fault::TakeOver { process, strategy } => self.take_over(process, strategy),
+            Fault::Inject { .. } | Fault::Corrupt { .. } => self.meddle_later(&fault),
+            Fault::Rot { .. } | Fault::MisdirectWrite { .. } | Fault::FailWrite { .. } => self.disk_fault(&fault),
         }
     }
 
@@ -434,9 +486,13 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         self.world.rest.stopped.iter().any(|&seat| self.setting.seating.identity(seat) == process)
     }
 
-    /// Whether it crashed for ever, does so again and again, or is played by twins: those to whom nothing is owed.
+    /// Whether it crashed for ever, does so again and again, omits, lies, or is played by twins: those to whom nothing is
+    /// owed.
     fn faulty(&self, process: ProcessId) -> bool {
-        self.looping.contains(process)
+        let rest = &self.world.rest;
+        let spoilt = [&rest.omitting, &rest.lying].into_iter().flatten();
+        spoilt.into_iter().any(|&seat| self.setting.seating.identity(seat) == process)
+            || self.looping.contains(process)
             || self.stopped(process)
             || self.setting.seating.twinned().any(|p| p == process)
     }

@@ -29,7 +29,7 @@ where
     for seed in 0..2 {
         checked(setting, monitor, seed, options);
     }
-    campaign(setting, monitor, 0..seeds, options, 2, &|_| {})
+    campaign(&simulated(setting, monitor), 0..seeds, options, 2, &|_| {})
 }
 
 /// Every property holds, every goal is reached.

@@ -33,6 +33,30 @@ fn a_seed_is_a_run_to_the_byte_in_every_build() {
     assert_eq!(names, ["92e34f65f36e9258", "d9e2d9c4c6cbff7b", "8176f28c71e944c1", "592c81589a222dee"]);
 }
 
+/// A run of a swarm is one of the environment that was declared, and its seed makes it again.
+#[test]
+fn a_swarm_is_drawn_from_the_seed_and_refines_the_environment() {
+    let mut setting = keeper(Order::StoreThenReply, Durability::Deferred);
+    setting.environment.failures.restarts = Budget::AtMost(4);
+    setting.environment.partitions = Budget::AtMost(2);
+    setting.requests[1] = vec![2, 4, 6];
+    let swarming = Options { swarm: true, ..options() };
+    let (mut narrowed, mut unchanged) = (std::collections::BTreeSet::new(), 0);
+    for seed in 0..60 {
+        let (_, content) = checked(&setting, &Kept::default(), seed, &swarming);
+        let run = replay::<Keeper>(&content).expect("it replays").setting;
+        assert!(run.environment.refines(&setting.environment), "{seed}");
+        narrowed.insert((
+            run.environment.failures.restarts,
+            run.environment.partitions,
+            run.requests.clone(),
+        ));
+        unchanged += usize::from(content == checked(&setting, &Kept::default(), seed, &options()).1);
+    }
+    assert!(narrowed.len() > 10, "{narrowed:?}");
+    assert!((5..30).contains(&unchanged), "{unchanged} of 60 runs have it all");
+}
+
 #[test]
 fn seeds_differ() {
     let setting = keeper(Order::StoreThenReply, Durability::Deferred);
@@ -46,7 +70,7 @@ fn seeds_differ() {
 fn a_reply_before_its_store_is_found() {
     for durability in [Durability::Immediate, Durability::Deferred] {
         let broken = keeper(Order::ReplyThenStore, durability);
-        let found = campaign(&broken, &Kept::default(), 0..3_000, &options(), 2, &|_| {});
+        let found = campaign(&simulated(&broken, &Kept::default()), 0..3_000, &options(), 2, &|_| {});
         let failure = found.failure.as_ref().expect("some seed shows it");
         assert!(matches!(quietly(&found), Verdict::Violated { .. }), "{durability:?}");
         let (outcome, content) = checked(&broken, &Kept::default(), failure.seed, &options());
@@ -55,7 +79,7 @@ fn a_reply_before_its_store_is_found() {
         assert_eq!(end.violation.expect("it is in the trace").property, "K1");
 
         let sound = keeper(Order::StoreThenReply, durability);
-        let held = campaign(&sound, &Kept::default(), 0..3_000, &options(), 2, &|_| {});
+        let held = campaign(&simulated(&sound, &Kept::default()), 0..3_000, &options(), 2, &|_| {});
         assert_eq!((held.runs, &held.failure, quietly(&held)), (3_000, &None, &Verdict::Holds));
         assert!(held.reached.contains("R1"));
     }
@@ -67,7 +91,7 @@ fn the_kernel_twin_that_holds_effects_back_within_one_handler_alone_is_found() {
     for (durability, sound) in [(Durability::Deferred, true), (Durability::DeferredWithinHandler, false)] {
         let environment = recovering(2, 1, durability);
         let setting = Setting::<Keeper>::new(environment, Order::StoreThenReply, vec![vec![], vec![6, 6]]);
-        let found = campaign(&setting, &Kept::default(), 0..5_000, &options(), 2, &|_| {});
+        let found = campaign(&simulated(&setting, &Kept::default()), 0..5_000, &options(), 2, &|_| {});
         assert_eq!(found.failure.is_none(), sound, "{durability:?}: {:?}", found.failure);
     }
 }
@@ -75,8 +99,8 @@ fn the_kernel_twin_that_holds_effects_back_within_one_handler_alone_is_found() {
 #[test]
 fn a_campaign_does_not_depend_on_its_threads() {
     let setting = keeper(Order::ReplyThenStore, Durability::Deferred);
-    let one = campaign(&setting, &Kept::default(), 7..900, &options(), 1, &|_| {});
-    let three = campaign(&setting, &Kept::default(), 7..900, &options(), 3, &|_| {});
+    let one = campaign(&simulated(&setting, &Kept::default()), 7..900, &options(), 1, &|_| {});
+    let three = campaign(&simulated(&setting, &Kept::default()), 7..900, &options(), 3, &|_| {});
     assert_eq!(one, three);
     let failure = one.failure.expect("it is broken");
     assert_eq!(one.runs, failure.seed - 7 + 1);
@@ -89,7 +113,7 @@ fn a_campaign_does_not_depend_on_its_threads() {
 fn progress_is_told() {
     let told = std::cell::Cell::new(0);
     let setting = keeper(Order::StoreThenReply, Durability::Deferred);
-    campaign(&setting, &Kept::default(), 0..100, &options(), 2, &|done| told.set(done));
+    campaign(&simulated(&setting, &Kept::default()), 0..100, &options(), 2, &|done| told.set(done));
     assert_eq!(told.get(), 100);
 }
 
@@ -158,7 +182,7 @@ impl Process for Superstitious {
 #[test]
 fn a_panic_in_a_handler_is_a_broken_assertion_with_a_seed() {
     let setting = Setting::<Superstitious>::new(world(1, "perfect"), (), vec![vec![1, 13, 2]]);
-    let found = campaign(&setting, &Spread::among(1), 5..10, &options(), 2, &|_| {});
+    let found = campaign(&simulated(&setting, &Spread::among(1)), 5..10, &options(), 2, &|_| {});
     let failure = found.failure.expect("it panics in every run");
     assert_eq!(failure.seed, 5);
     let violation = failure.outcome.violation.expect("an assertion");
@@ -179,7 +203,7 @@ fn debts_are_due_at_quiescence_unless_someone_among_is_faulty() {
     let outcome = checked(&setting, &Spread::among(3), 0, &options()).0;
     assert_eq!((outcome.ended, outcome.due, outcome.owed.len()), (Ended::Quiescent, true, 1));
     assert_eq!(outcome.broken().expect("a debt is due").property, "S2");
-    let refuted = campaign(&setting, &Spread::among(3), 0..10, &options(), 1, &|_| {});
+    let refuted = campaign(&simulated(&setting, &Spread::among(3)), 0..10, &options(), 1, &|_| {});
     assert!(matches!(verdict_of_validity(&refuted), Verdict::Violated { .. }));
 
     let mut stopping = Setting::<Gossip>::new(world(2, "perfect"), 0, vec![vec![1]]);
@@ -195,9 +219,9 @@ fn heart(gst: Duration) -> Setting<Heart> {
 
 #[test]
 fn debts_are_due_at_the_horizon_only_after_a_quiet_half() {
-    let due = campaign(&heart(ms(900)), &Spread::among(2), 0..20, &options(), 1, &|_| {});
+    let due = campaign(&simulated(&heart(ms(900)), &Spread::among(2)), 0..20, &options(), 1, &|_| {});
     assert!(matches!(verdict_of_validity(&due), Verdict::Violated { .. }));
-    let late = campaign(&heart(ms(1_100)), &Spread::among(2), 0..20, &options(), 1, &|_| {});
+    let late = campaign(&simulated(&heart(ms(1_100)), &Spread::among(2)), 0..20, &options(), 1, &|_| {});
     assert!(matches!(verdict_of_validity(&late), Verdict::Unknown { .. }));
     assert_eq!(late.ended.get(&Ended::Horizon), Some(&20));
 }
@@ -224,7 +248,7 @@ fn debts_stay_open_while_a_cut_does_not_heal() {
 #[test]
 fn an_unreached_goal_is_not_held_to_hold() {
     let setting = Setting::<Gossip>::new(world(2, "perfect"), 0, vec![]);
-    let nothing = campaign(&setting, &Spread::among(2), 0..20, &options(), 1, &|_| {});
+    let nothing = campaign(&simulated(&setting, &Spread::among(2)), 0..20, &options(), 1, &|_| {});
     assert!(matches!(nothing.verdicts[2].1, Verdict::Unknown { .. }));
 }
 
@@ -363,7 +387,7 @@ fn a_crash_between_two_that_waited_for_one_write_is_found() {
     let clerk = |careful| {
         Setting::<Clerk>::new(recovering(1, 2, Durability::Deferred), careful, vec![vec![1, 2, 3, 4]])
     };
-    let found = campaign(&clerk(false), &Books::default(), 0..3_000, &options(), 2, &|_| {});
+    let found = campaign(&simulated(&clerk(false), &Books::default()), 0..3_000, &options(), 2, &|_| {});
     let failure = found.failure.as_ref().expect("some seed shows it");
     let (_, content) = checked(&clerk(false), &Books::default(), failure.seed, &options());
     let lines = replay::<Clerk>(&content).expect("it replays").lines;
@@ -371,6 +395,6 @@ fn a_crash_between_two_that_waited_for_one_write_is_found() {
         matches!(line.choice, Choice::Sync { .. }) && line.cut.is_some() && line.observed.len() == 2
     };
     assert!(lines.iter().any(is_cut), "one half and the crash: {content}");
-    let sound = campaign(&clerk(true), &Books::default(), 0..3_000, &options(), 2, &|_| {});
+    let sound = campaign(&simulated(&clerk(true), &Books::default()), 0..3_000, &options(), 2, &|_| {});
     assert_eq!((sound.runs, &sound.failure), (3_000, &None));
 }

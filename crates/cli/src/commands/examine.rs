@@ -137,7 +137,7 @@ pub(super) fn sim(desk: &Desk<'_>, args: &args::Sim) -> Result<Exit, Error> {
     let world = request.world(&entry.subject, GroundKind::Sim)?;
     let mut report = {
         let watch = desk.watch(entry.name(), GroundKind::Sim);
-        (entry.sim)(&world, &request.sim(args, &world)?, &watch)?
+        entry.simulate(&world, &request.sim(args, &world)?, &watch)?
     };
     let exit = desk.tell(&mut report, |seed| seed_line(args, seed.unwrap_or_default()));
     if let (Some(path), Some(content)) = (&args.trace, &report.record) {
@@ -154,6 +154,9 @@ fn seed_line(args: &args::Sim, seed: u64) -> String {
     }
     if let Some(horizon) = args.horizon {
         let _ = write!(line, " --horizon {}", duration::format(horizon));
+    }
+    if args.no_swarm {
+        line.push_str(" --no-swarm");
     }
     line
 }
@@ -215,7 +218,7 @@ pub(super) fn verify(desk: &Desk<'_>, args: &args::Verify) -> Result<Exit, Error
         let watch = desk.watch(entry.name(), *ground);
         let mut report = match ground {
             GroundKind::Check => explore(entry, worlds, (&check, &request.check(&check)?), &watch)?,
-            GroundKind::Sim => (entry.sim)(&worlds[0], &request.sim(&sim, &worlds[0])?, &watch)?,
+            GroundKind::Sim => entry.simulate(&worlds[0], &request.sim(&sim, &worlds[0])?, &watch)?,
             GroundKind::Run => {
                 let directory = scratch_directory(entry.name())?;
                 let options = request.run(&args::Run::default(), directory.clone());

@@ -179,7 +179,7 @@ pub fn check<A: Algorithm>(world: &World, options: &Options, watch: &Watch) -> R
     let found = synod_check::check(&setting, &monitor, A::measure, options, &mut telling(watch));
     refuse_asymmetry(&found)?;
     refuse_renumbering(&found)?;
-    let mut report = report::<A>(GroundKind::Check, world, found.verdicts.clone());
+    let mut report = report(A::NAME, GroundKind::Check, world, found.verdicts.clone());
     report.elapsed = started.elapsed();
     report.interrupted = watch.interrupted();
     for (name, value) in [
@@ -230,7 +230,7 @@ pub fn check<A: Algorithm>(world: &World, options: &Options, watch: &Watch) -> R
             report.nondeterminism = Some(format!("after {before}, {}", counterexample.what));
             return Ok(report);
         }
-        confirm::<A>(&mut report, counterexample.trace(A::NAME, &setting), None);
+        confirm(&mut report, super::replay::replay::<A>, counterexample.trace(A::NAME, &setting), None);
         let loops = counterexample.cycle_from.filter(|&from| from < counterexample.moves.len());
         if let (Some(from), Some(failure)) = (loops, report.failures.first_mut()) {
             let last = counterexample.moves.len() - 1;
@@ -282,7 +282,7 @@ fn subject<A: Algorithm>(world: &World, setting: &Setting<A::Process>, options: 
         Options { renumber: true, .. } => ", renumbered",
         _ => "",
     };
-    format!("{} in the setting {}{reduced}", title::<A>(&world.scale), digest(setting.as_bytes()))
+    format!("{} in the setting {}{reduced}", title(A::NAME, &world.scale), digest(setting.as_bytes()))
 }
 
 /// "n = 3, at most 1 restart: complete, 16,668 states".

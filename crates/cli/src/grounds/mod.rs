@@ -13,11 +13,12 @@ use std::time::Duration;
 use synod_kernel::{Budget, Diagnostic, Environment, Setting};
 use synod_model::ProcessId;
 use synod_properties::{Algorithm, GroundKind, Property, Scale, Verdict};
+use synod_sim::Simulation;
 
 /// An algorithm, checked.
 pub type Checked = fn(&World, &check::Options, &Watch) -> Result<Report, Error>;
-/// An algorithm, simulated.
-pub type Simulated = fn(&World, &sim::Options, &Watch) -> Result<Report, Error>;
+/// An algorithm in a world, to be simulated.
+pub type Simulated = fn(&World) -> Result<Box<dyn Simulation>, Error>;
 /// An algorithm, run.
 pub type Ran = fn(&World, &run::Options, &Watch) -> Result<Report, Error>;
 /// A trace of an algorithm, replayed.
@@ -59,14 +60,14 @@ fn setting<A: Algorithm>(world: &World) -> Result<Setting<A::Process>, Error> {
 }
 
 /// The algorithm's name with its broken twin.
-fn title<A: Algorithm>(scale: &Scale) -> String {
-    scale.defect.as_ref().map_or_else(|| A::NAME.to_owned(), |defect| format!("{}/{defect}", A::NAME))
+fn title(name: &str, scale: &Scale) -> String {
+    scale.defect.as_ref().map_or_else(|| name.to_owned(), |defect| format!("{name}/{defect}"))
 }
 
 /// The parts of a report that all grounds make alike.
-fn report<A: Algorithm>(ground: GroundKind, world: &World, verdicts: Vec<(Property, Verdict)>) -> Report {
+fn report(name: &str, ground: GroundKind, world: &World, verdicts: Vec<(Property, Verdict)>) -> Report {
     Report {
-        algorithm: title::<A>(&world.scale),
+        algorithm: title(name, &world.scale),
         ground,
         world: crate::environment::describe(&world.environment),
         verdicts,
@@ -87,8 +88,8 @@ fn report<A: Algorithm>(ground: GroundKind, world: &World, verdicts: Vec<(Proper
 }
 
 /// Replays the trace of a failure before anyone is told of it, and tells the story.
-fn confirm<A: Algorithm>(report: &mut Report, content: String, seed: Option<u64>) {
-    let replayed = match replay::replay::<A>(&content) {
+fn confirm(report: &mut Report, replay: Replayed, content: String, seed: Option<u64>) {
+    let replayed = match replay(&content) {
         Ok(replayed) => replayed,
         Err(error) => {
             report.nondeterminism = Some(format!("the counterexample does not replay: {error}"));

@@ -89,7 +89,7 @@ pub fn run<A: Algorithm>(world: &World, options: &Options, watch: &Watch) -> Res
         Execution::<A::Process>::load(&records).map_err(|e| unreadable(e.to_string(), e.hint()))?;
     let merged = execution.merge();
     let judgement = judge(&merged, A::monitor(&world.scale));
-    let mut report = report::<A>(GroundKind::Run, world, judgement.verdicts.clone());
+    let mut report = report(A::NAME, GroundKind::Run, world, judgement.verdicts.clone());
     describe(&mut report, world, options, planned, &driven, &judgement);
     hold_to_the_model(&mut report, &execution, &merged);
     let broken = judgement
@@ -235,7 +235,7 @@ fn retell<A: Algorithm>(
         Err(error) => return untold(report, &error),
     };
     if violated {
-        return confirm::<A>(report, content, None);
+        return confirm(report, super::replay::replay::<A>, content, None);
     }
     if let Err(error) = trace::replay::<A::Process>(&content) {
         report.nondeterminism = Some(format!("the recorded run does not replay: {error}"));

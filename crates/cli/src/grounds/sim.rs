@@ -1,6 +1,6 @@
 //! Many simulated runs, one a seed.
 
-use super::{World, confirm, number, report, setting};
+use super::{Replayed, World, confirm, number, report, setting};
 use crate::error::Error;
 use crate::report::{Report, count, grouped};
 use crate::watch::Watch;
@@ -10,7 +10,7 @@ use std::time::Instant;
 use synod_check::Unreached;
 use synod_kernel::Environment;
 use synod_properties::{Algorithm, GroundKind, Kind, Property, Verdict};
-use synod_sim::{Campaign, Ended, FaultKind, FaultPlan};
+use synod_sim::{Campaign, Ended, FaultKind, FaultPlan, Instance, Simulation};
 
 /// How many runs are made between two looks at whether to stop.
 const BATCH: u64 = 256;
@@ -30,15 +30,24 @@ pub struct Options {
     pub record_first: bool,
 }
 
-/// Simulates the algorithm `A`.
-pub fn sim<A: Algorithm>(world: &World, options: &Options, watch: &Watch) -> Result<Report, Error> {
-    let setting = setting::<A>(world)?;
-    let monitor = A::monitor(&world.scale);
+/// The algorithm `A` in a world.
+pub fn instance<A: Algorithm>(world: &World) -> Result<Box<dyn Simulation>, Error> {
+    Ok(Box::new(Instance::new(A::NAME, setting::<A>(world)?, A::monitor(&world.scale))))
+}
+
+/// Simulates an algorithm; `replay` takes its traces again.
+pub fn sim(
+    simulation: &dyn Simulation,
+    replay: Replayed,
+    world: &World,
+    options: &Options,
+    watch: &Watch,
+) -> Report {
     let started = Instant::now();
     let mut total = Total::default();
     let mut nondeterminism = None;
     for seed in options.seeds.clone().take(SELF_CHECKS as usize) {
-        if let Err(error) = synod_sim::check_determinism(A::NAME, &setting, &monitor, seed, &options.run) {
+        if let Err(error) = synod_sim::check_determinism(simulation, seed, &options.run) {
             nondeterminism = Some(error.to_string());
         }
     }
@@ -56,22 +65,22 @@ pub fn sim<A: Algorithm>(world: &World, options: &Options, watch: &Watch) -> Res
                 )
             });
         };
-        total.add(synod_sim::campaign(&setting, &monitor, batch, &options.run, options.threads, &tell));
+        total.add(synod_sim::campaign(simulation, batch, &options.run, options.threads, &tell));
     }
-    let mut report = report::<A>(GroundKind::Sim, world, total.verdicts());
+    let mut report = report(simulation.algorithm(), GroundKind::Sim, world, total.verdicts());
     report.elapsed = started.elapsed();
     report.interrupted = watch.interrupted();
     report.nondeterminism = nondeterminism;
     total.describe(&mut report, world, options);
     if let Some(seed) = total.failure {
-        let (_, content) = synod_sim::trace(A::NAME, &setting, &monitor, seed, &options.run);
-        confirm::<A>(&mut report, content, Some(seed));
+        let (_, content) = simulation.trace(seed, &options.run);
+        confirm(&mut report, replay, content, Some(seed));
     }
     if options.record_first {
         let seed = options.seeds.start;
-        report.record = Some(synod_sim::trace(A::NAME, &setting, &monitor, seed, &options.run).1);
+        report.record = Some(simulation.trace(seed, &options.run).1);
     }
-    Ok(report)
+    report
 }
 
 /// What all batches came to.

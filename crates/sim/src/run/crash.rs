@@ -30,7 +30,9 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
     pub(super) fn crash_again(&mut self, process: ProcessId, down: Duration, up: Duration) {
         let Some(seat) = self.seat_of(process) else { return };
         let goes_on = self.looping.contains(process) || self.may_be_faulty();
-        if !goes_on || !self.may_crash(seat, false) || self.status(seat) == Status::Stopped {
+        if !goes_on || !self.may_crash(seat, false)
+            || matches!(self.status(seat), Status::Stopped | Status::Lying)
+        {
             if self.looping.remove(process) {
                 self.last_fault = self.ground.now; // correct after all, and just back
             }
@@ -119,6 +121,10 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
     }
 
     pub(super) fn recover(&mut self, seat: SeatId) {
+        if self.status(seat) != Status::Down {
+            return; // it was taken over
+        }
+        self.rot(seat);
         self.count_at(seat, FaultKind::Recovery, 1);
         if *self.world.seats[seat.index()].stable() == P::Stable::default() {
             self.count_at(seat, FaultKind::Amnesia, 1);

@@ -8,7 +8,7 @@ use synod_model::failure::FailureKind;
 use synod_model::prelude::*;
 use synod_model::timing::TimingKind;
 use synod_properties::{Monitor, Obligation, Observation, Property, Violation};
-use synod_sim::{FaultPlan, Options, Outcome, check_determinism};
+use synod_sim::{FaultPlan, Instance, Options, Outcome, check_determinism};
 
 pub const fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
@@ -63,7 +63,12 @@ where
     P: Process,
     M: Monitor<P::Request, P::Indication>,
 {
-    check_determinism("test", setting, monitor, seed, options).unwrap_or_else(|e| panic!("{e}"))
+    check_determinism(&simulated(setting, monitor), seed, options).unwrap_or_else(|e| panic!("{e}"))
+}
+
+/// The two as a simulation.
+pub fn simulated<P: Process, M: Clone>(setting: &Setting<P>, monitor: &M) -> Instance<P, M> {
+    Instance::new("test", setting.clone(), monitor.clone())
 }
 
 /// A process that sends what it is asked to everybody, `repeats` times in all, and indicates what it hears.

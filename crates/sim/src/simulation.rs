@@ -1,0 +1,73 @@
+//! An algorithm in its setting, its types erased: what campaigns, sweeps and shrinking simulate. What is generic over the
+//! process is made once per algorithm; all that is built on this trait is made once.
+
+use crate::outcome::Outcome;
+use crate::plan::Options;
+use crate::run;
+use synod_kernel::trace::{TraceError, replay};
+use synod_kernel::{Environment, Setting};
+use synod_model::Process;
+use synod_properties::{Monitor, Property};
+
+/// An algorithm in its setting, with what judges it.
+pub trait Simulation: Send + Sync {
+    /// The algorithm's name, as traces have it.
+    fn algorithm(&self) -> &str;
+    /// What its world may do.
+    fn environment(&self) -> &Environment;
+    /// What is promised.
+    fn properties(&self) -> Vec<Property>;
+    /// See [`run`](crate::run()).
+    fn run(&self, seed: u64, options: &Options) -> Outcome;
+    /// See [`trace`](crate::trace).
+    fn trace(&self, seed: u64, options: &Options) -> (Outcome, String);
+    /// Takes the steps of a trace again.
+    ///
+    /// # Errors
+    /// If they cannot be taken, or have other consequences.
+    fn replay(&self, content: &str) -> Result<(), TraceError>;
+}
+
+/// What a [`Simulation`] is made of.
+#[derive(Clone, Debug)]
+pub struct Instance<P: Process, M> {
+    /// The algorithm's name.
+    pub algorithm: String,
+    /// Its world.
+    pub setting: Setting<P>,
+    /// What judges it.
+    pub monitor: M,
+}
+
+impl<P: Process, M> Instance<P, M> {
+    /// The algorithm of this name in this setting.
+    pub fn new(algorithm: impl Into<String>, setting: Setting<P>, monitor: M) -> Self {
+        Self { algorithm: algorithm.into(), setting, monitor }
+    }
+}
+
+impl<P: Process, M: Monitor<P::Request, P::Indication>> Simulation for Instance<P, M> {
+    fn algorithm(&self) -> &str {
+        &self.algorithm
+    }
+
+    fn environment(&self) -> &Environment {
+        &self.setting.environment
+    }
+
+    fn properties(&self) -> Vec<Property> {
+        self.monitor.properties()
+    }
+
+    fn run(&self, seed: u64, options: &Options) -> Outcome {
+        run::run(&self.setting, &self.monitor, seed, options)
+    }
+
+    fn trace(&self, seed: u64, options: &Options) -> (Outcome, String) {
+        run::trace(&self.algorithm, &self.setting, &self.monitor, seed, options)
+    }
+
+    fn replay(&self, content: &str) -> Result<(), TraceError> {
+        replay::<P>(content).map(|_| ())
+    }
+}

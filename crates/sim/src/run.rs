@@ -4,6 +4,7 @@ mod adversary;
 mod ambush;
 mod clients;
 mod crash;
+pub(crate) mod observe;
 mod oracle;
 mod partition;
 mod platform;

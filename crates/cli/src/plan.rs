@@ -230,11 +230,17 @@ impl Request {
                 faults,
                 branches: true,
                 swarm: !args.no_swarm && file.swarm.unwrap_or(true),
+                ..synod_sim::Options::default()
             },
             threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             terse: args.terse,
             time: args.time,
             out: None,
+            shrink: crate::grounds::shrink::Options {
+                wanted: !args.no_shrink,
+                time_max: args.shrink_for,
+                ..Default::default()
+            },
         })
     }
 

@@ -36,6 +36,8 @@ pub trait Simulation: Send + Sync {
     fn trace(&self, seed: u64, options: &Options) -> (Outcome, String) {
         run::collected(|to| self.trace_to(seed, options, to))
     }
+    /// How many faults are planned for the run of this seed, and how many requests by seat.
+    fn planned(&self, seed: u64, options: &Options) -> (usize, Vec<u32>);
     /// Takes the steps of a trace again.
     ///
     /// # Errors
@@ -101,6 +103,10 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Simulation for Instance<
         to: &mut dyn Write,
     ) -> io::Result<(Outcome, Written<()>)> {
         run::trace_to_of(&self.algorithm, &self.setting, self.subject(), seed, options, to)
+    }
+
+    fn planned(&self, seed: u64, options: &Options) -> (usize, Vec<u32>) {
+        run::planned(&self.setting, seed, options)
     }
 
     fn replay(&self, content: &str) -> Result<(), TraceError> {

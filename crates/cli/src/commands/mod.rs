@@ -5,6 +5,7 @@ mod examine;
 mod failures;
 mod look;
 mod replay;
+mod shrink;
 mod trace;
 
 use crate::args::{Arguments, Command, Trace, Verify};
@@ -54,7 +55,9 @@ fn dispatch(desk: &Desk<'_>, command: Option<&Command>) -> Result<Exit, Error> {
         Some(Command::Sim(args)) => examine::simulate(&listening(), args),
         Some(Command::Campaign(args)) => campaign::campaign(&listening(), args),
         Some(Command::Run(args)) => examine::run(&listening(), args),
-        Some(Command::Replay { file }) => replay::replay(desk, file),
+        Some(Command::Replay { file, emit_test: false }) => replay::replay(desk, file),
+        Some(Command::Replay { file, emit_test: true }) => shrink::emit_test(desk, file),
+        Some(Command::Shrink(args)) => shrink::shrink(&listening(), args),
         Some(Command::Trace { what: Trace::Validate { file } }) => trace::validate(desk, file),
         Some(Command::Trace { what: Trace::Stats { file } }) => trace::stats(desk, file),
         Some(Command::List) => Ok(look::list(desk)),

@@ -3,14 +3,53 @@
 use crate::commands::Desk;
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::grounds::replay::Audience;
+use crate::grounds::replay::{Audience, Replay};
 use crate::output::Printer;
+use crate::registry::Entry;
 use crate::report::{StoryLine, grouped};
-use crate::traces::Seekable;
+use crate::traces::{Seekable, Source};
 use serde_json::json;
 use std::path::Path;
-use synod_kernel::trace::{Broken, Reader, TraceError};
+use synod_kernel::trace::{Broken, Header, Reader, TraceError};
 use synod_properties::Scale;
+
+/// A trace that was taken again.
+pub(super) struct Opened<'a> {
+    pub(super) content: String,
+    pub(super) header: Header,
+    pub(super) entry: &'a Entry,
+    pub(super) replayed: Replay,
+}
+
+/// Reads a trace, all of it, and takes it again.
+pub(super) fn open<'a>(desk: &Desk<'a>, file: &Path) -> Result<Opened<'a>, Error> {
+    let damaged = |source: TraceError| Error::Trace { path: file.to_owned(), source };
+    let content = Seekable::new(file)?.source().content().map_err(damaged)?;
+    let source = Source::Content(&content);
+    let (header, entry) = header(desk, &source, file)?;
+    let replayed = take(entry, &header)(&source, &mut Nobody).map_err(damaged)?;
+    Ok(Opened { header, entry, replayed, content })
+}
+
+/// What a trace says it is of.
+fn header<'a>(desk: &Desk<'a>, source: &Source<'_>, file: &Path) -> Result<(Header, &'a Entry), Error> {
+    let damaged = |source: TraceError| Error::Trace { path: file.to_owned(), source };
+    let mut from = source.open().map_err(damaged)?;
+    let header = Reader::open(&mut *from).map_err(damaged)?.header().clone();
+    let entry = desk.registry.find(&header.algorithm)?;
+    Ok((header, entry))
+}
+
+fn take(entry: &Entry, header: &Header) -> crate::grounds::Replayed {
+    if header.ground == "check" { entry.replay_checked } else { entry.replay }
+}
+
+/// Is told of a replay for its verdict alone.
+struct Nobody;
+
+impl Audience for Nobody {
+    fn step(&mut self, _: StoryLine) {}
+}
 
 /// Prints a replay as it goes.
 struct Telling<'a> {
@@ -31,17 +70,12 @@ impl Audience for Telling<'_> {
 
 /// `replay`.
 pub(super) fn replay(desk: &Desk<'_>, file: &Path) -> Result<Exit, Error> {
-    let damaged = |source: TraceError| Error::Trace { path: file.to_owned(), source };
     let seekable = Seekable::new(file)?;
     let source = seekable.source();
-    let header = {
-        let mut from = source.open().map_err(damaged)?;
-        Reader::open(&mut *from).map_err(damaged)?.header().clone()
-    };
-    let entry = desk.registry.find(&header.algorithm)?;
-    let take = if header.ground == "check" { entry.replay_checked } else { entry.replay };
+    let (header, entry) = header(desk, &source, file)?;
     let mut telling = Telling { printer: desk.printer, algorithm: &header.algorithm };
-    let replayed = take(&source, &mut telling).map_err(damaged)?;
+    let replayed = take(entry, &header)(&source, &mut telling)
+        .map_err(|source| Error::Trace { path: file.to_owned(), source })?;
     let said = |found: Option<&Broken>| found.map(|b| json!({ "property": b.property, "what": b.what }));
     desk.printer.event(&json!({
         "event": "replay", "algorithm": header.algorithm, "ground": header.ground, "steps": replayed.steps,

@@ -190,7 +190,10 @@ fn name<M, T>(choice: &Choice<M, T>) -> &'static str {
     match choice {
         Choice::Init { .. } => "init",
         Choice::Corrupt { .. } => "corrupt",
+        Choice::Omit { .. } => "omit",
         Choice::Lie { .. } => "lie",
+        Choice::Inject { .. } => "inject",
+        Choice::Disk { .. } => "disk",
         Choice::Request { .. } => "request",
         Choice::Deliver { .. } => "deliver",
         Choice::Duplicate { .. } => "duplicate",

@@ -58,6 +58,9 @@ struct Asked<'a> {
     _observed: IgnoredAny,
 }
 
+/// What a step takes, with its instant where there is a clock.
+pub type Asks<P> = (Option<u64>, Move<<P as Process>::Message, <P as Process>::Timer>);
+
 /// A line as it stands, for those who do not know the algorithm: its values are their text. Of a terse trace nothing is known
 /// but what was chosen.
 #[derive(Debug, Deserialize)]
@@ -217,12 +220,7 @@ impl<'a> Reader<'a> {
     ) -> Result<End, TraceError> {
         let mut recorder = Recorder::new(setting);
         let (mut text, terse) = (Vec::new(), self.header.terse);
-        while let Some(recorded) = self.step()? {
-            let asked = asked(recorded, terse);
-            let (at, chosen) = match asked.and_then(|asked| Ok((asked.at, chosen::<P>(asked)?))) {
-                Ok(asked) => asked,
-                Err(error) => return Err(self.unreadable(error.to_string())),
-            };
+        while let Some((at, chosen)) = self.asked::<P>()? {
             let line = self.number;
             let step = recorder.steps();
             let replayed = recorder.take(at, chosen).map_err(|refused| {
@@ -243,6 +241,25 @@ impl<'a> Reader<'a> {
             each(replayed);
         }
         self.end()
+    }
+
+    /// Hands on what each step takes, and its instant, without taking it again.
+    ///
+    /// # Errors
+    /// If the trace is damaged.
+    pub fn moves<P: Process>(mut self, mut each: impl FnMut(Asks<P>)) -> Result<End, TraceError> {
+        while let Some(asked) = self.asked::<P>()? {
+            each(asked);
+        }
+        self.end()
+    }
+
+    /// What the next step takes, and when.
+    fn asked<P: Process>(&mut self) -> Result<Option<Asks<P>>, TraceError> {
+        let terse = self.header.terse;
+        let Some(recorded) = self.step()? else { return Ok(None) };
+        let asked = asked(recorded, terse).and_then(|asked| Ok((asked.at, chosen::<P>(asked)?)));
+        asked.map(Some).map_err(|error| self.unreadable(error.to_string()))
     }
 
     /// Hands on every line as it stands, without taking its step again: whether it could happen is not asked, but whether

@@ -26,6 +26,7 @@ pub mod report;
 mod results;
 pub mod script;
 mod story;
+pub mod traces;
 pub mod watch;
 
 pub use checkable::Checkable;

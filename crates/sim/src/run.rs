@@ -29,7 +29,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
-use synod_kernel::trace::{Broken, Header, Recorder, Writer, Written};
+use synod_kernel::trace::{Broken, Chosen, Header, Recorder, Writer, Written};
 use synod_kernel::world::{Laws, deliver};
 use synod_kernel::{Choice, InPlace, Marks, Move, Random, Rep, Seat, SeatId, Setting, Status, World, step};
 use synod_model::link::{Guarantee, LinkBase};
@@ -95,23 +95,15 @@ where
     P: Process,
     M: Monitor<P::Request, P::Indication>,
 {
-    trace_of(algorithm, setting, Subject { monitor, operations: None }, seed, options)
+    collected(|to| trace_to(algorithm, setting, monitor, seed, options, to))
 }
 
-pub(crate) fn trace_of<P, M>(
-    algorithm: &str,
-    setting: &Setting<P>,
-    subject: Subject<'_, P, M>,
-    seed: u64,
-    options: &Options,
-) -> (Outcome, String)
-where
-    P: Process,
-    M: Monitor<P::Request, P::Indication>,
-{
+/// What `write` writes, as text.
+pub(crate) fn collected<W>(
+    write: impl FnOnce(&mut dyn Write) -> io::Result<(Outcome, W)>,
+) -> (Outcome, String) {
     let mut content = Vec::new();
-    let (outcome, _) = trace_to_of(algorithm, setting, subject, seed, options, &mut content)
-        .expect("memory takes whatever is written");
+    let (outcome, _) = write(&mut content).expect("memory takes whatever is written");
     (outcome, String::from_utf8(content).expect("JSON is text"))
 }
 
@@ -162,14 +154,11 @@ where
         setting.to_mut().requests = asked;
     }
     let mut run = Run::new(&setting, subject, seed, options);
-    let header = Header::new(algorithm, "sim", Some(seed), &setting);
+    let header = Header { terse: options.terse, ..Header::new(algorithm, "sim", Some(seed), &setting) };
     run.rep.draws.kept = Some(Vec::new());
-    run.recording = Some(Recording {
-        recorder: Recorder::new(&setting),
-        writer: Writer::to(&header, to),
-        refused: None,
-        taking: None,
-    });
+    let recorder = (!options.terse).then(|| Recorder::new(&setting));
+    run.recording =
+        Some(Recording { recorder, writer: Writer::to(&header, to), refused: None, taking: None });
     let ended = run.execute();
     let recording = run.recording.take().expect("it was set above");
     if let Some(refused) = recording.refused {
@@ -228,7 +217,8 @@ fn as_simulated<P: Process>(setting: &Setting<P>, swarm: Swarm) -> Cow<'_, Setti
 const DRAWS: u64 = 0x5eed_d4a3;
 
 struct Recording<'a, P: Process> {
-    recorder: Recorder<'a, P>,
+    /// None where the trace is terse.
+    recorder: Option<Recorder<'a, P>>,
     writer: Writer<&'a mut dyn Write>,
     /// A move that the recorder did not take.
     refused: Option<String>,
@@ -450,7 +440,10 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
     fn record(&mut self, mut chosen: Move<P::Message, P::Timer>) {
         let Some(recording) = &mut self.recording else { return };
         chosen.draws = self.rep.draws.kept.replace(Vec::new()).unwrap_or_default();
-        match recording.recorder.take(Some(self.ground.now), chosen) {
+        let Some(recorder) = &mut recording.recorder else {
+            return recording.writer.chosen(&Chosen::new(Some(self.ground.now), chosen));
+        };
+        match recorder.take(Some(self.ground.now), chosen) {
             Ok(line) => recording.writer.step(&line),
             Err(chosen) => recording.refused = Some(chosen.choice.to_string()),
         }

@@ -471,3 +471,16 @@ fn what_happens_differently_is_told_in_words() {
     let error = compare(1, &without_header(&one), &without_header(&other)).expect_err("two runs");
     assert!(error.to_string().contains("the instants differ"), "{error}");
 }
+#[test]
+fn a_terse_trace_is_the_same_run_at_a_fraction_of_its_length() {
+    let setting = keeper(Order::StoreThenReply, Durability::Deferred);
+    let simulation = simulated(&setting, &Kept::default());
+    for seed in 0..20 {
+        let terse = Options { terse: true, ..options() };
+        let (outcome, full) = simulation.trace(seed, &options());
+        let (same, short) = simulation.trace(seed, &terse);
+        assert_eq!(outcome, same);
+        assert!(short.len() < full.len());
+        assert_eq!(replay::<Keeper>(&short).unwrap(), replay::<Keeper>(&full).unwrap());
+    }
+}

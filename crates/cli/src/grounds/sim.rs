@@ -4,10 +4,11 @@ use super::{Replayed, World, confirm, number, report, setting, title};
 use crate::error::Error;
 use crate::report::{Report, count, grouped};
 use crate::results::{self, Writing};
+use crate::traces;
 use crate::watch::Watch;
 use std::collections::BTreeMap;
 use std::ops::{ControlFlow, Range};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use synod_check::Unreached;
 use synod_kernel::Environment;
@@ -26,10 +27,10 @@ pub struct Options {
     pub seeds: Range<u64>,
     /// How far a run goes.
     pub run: synod_sim::Options,
+    /// Whether its trace, where one is wanted, is terse.
+    pub terse: bool,
     /// How many threads share the work. The result does not depend on it.
     pub threads: usize,
-    /// Whether the trace of the first run is wanted.
-    pub record_first: bool,
     /// After how long it stops, if ever.
     pub time: Option<Duration>,
     /// Where a line a run goes, and how the file begins.
@@ -89,10 +90,6 @@ pub fn sim(
         let (_, content) = simulation.trace(seed, &options.run);
         confirm(&mut report, replay, content, Some(seed));
     }
-    if options.record_first {
-        let seed = options.seeds.start;
-        report.record = Some(simulation.trace(seed, &options.run).1);
-    }
     if let Some(time) = options.time.filter(|_| expired()) {
         report.notes.push(format!(
             "stopped after {}: how many runs that are depends on the machine",
@@ -149,6 +146,12 @@ fn simulate(
     out.map_or(Ok(()), Writing::finish)?;
     campaign.judge(simulation.properties());
     Ok(campaign)
+}
+
+/// Writes the trace of the first run.
+pub fn record(simulation: &dyn Simulation, options: &Options, path: &Path) -> Result<(), Error> {
+    let run = synod_sim::Options { terse: options.terse, ..options.run.clone() };
+    traces::save(path, |to| simulation.trace_to(options.seeds.start, &run, to)).map(drop)
 }
 
 /// What all batches came to.

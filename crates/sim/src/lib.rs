@@ -12,6 +12,7 @@ mod determinism;
 pub mod distribution;
 mod fault;
 mod ground;
+mod links;
 mod outcome;
 mod plan;
 mod run;

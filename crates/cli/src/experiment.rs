@@ -102,6 +102,8 @@ pub struct Sim {
     pub steps_max: Option<u64>,
     /// The virtual time after which a run ends.
     pub horizon: Option<HorizonText>,
+    /// Whether each run meets a random subset of the kinds of fault that there may be; so unless told otherwise.
+    pub swarm: Option<bool>,
     /// The faults that strike, in place of drawn ones.
     pub script: Option<Vec<Scripted>>,
     /// What changes in the environment.

@@ -11,8 +11,8 @@ const BY_SIMULATION: [(&str, &str, &[&str]); 5] = [
     ("candidates-kept", "ELD1", &["elect-lower-epoch"]),
     ("prefers-itself", "ELD2", &["elect-lower-epoch"]),
     ("epoch-not-stored", "ELD1", &["--experiment", CRASH_LOOP]),
-    ("decides-on-one", "UC4", &["ben-or", "--n", "3", "--seed", "22"]),
-    ("flips-regardless", "UC4", &["ben-or", "--n", "3", "--seed", "26"]),
+    ("decides-on-one", "UC4", &["ben-or", "--n", "3", "--seed", "22", "--no-swarm"]),
+    ("flips-regardless", "UC4", &["ben-or", "--n", "3", "--seed", "26", "--no-swarm"]),
 ];
 /// Those which break something by a run whose numbers grow for ever.
 const BY_RENUMBERING: [(&str, &str); 1] = [("promises-the-next", "C1")];

@@ -110,6 +110,14 @@ impl Script {
         Self { given, ..Self::default() }
     }
 
+    /// As new with these outcomes, in the same memory.
+    pub fn restart(&mut self, given: &[u32]) {
+        self.given.clear();
+        self.given.extend_from_slice(given);
+        self.asked.clear();
+        self.marks.0.clear();
+    }
+
     /// The outcomes given beforehand.
     pub fn given(&self) -> &[u32] {
         &self.given

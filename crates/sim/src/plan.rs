@@ -1,8 +1,16 @@
 //! Which faults a run meets, and when.
 
+use crate::adversary::Strategy;
+mod strikes;
+
 use crate::fault::Fault;
+use crate::platform::Platform;
+use crate::swarm::{Family, Swarm};
+use crate::trigger::Conditional;
+use crate::workload::Workload;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 use synod_kernel::{Budget, Durability, Environment, Partition, Random, Seating};
 use synod_model::ProcessId;
@@ -24,7 +32,7 @@ pub enum FaultPlan {
 }
 
 /// How far a run goes, and what it meets.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Options {
     /// The most steps that it takes.
     pub steps_max: u64,
@@ -33,14 +41,48 @@ pub struct Options {
     pub horizon: Duration,
     /// Where its faults come from.
     pub faults: FaultPlan,
+    /// What the adversary may make of a process that it takes over by chance.
+    pub adversaries: Vec<Strategy>,
     /// Whether it is noted which of the algorithm's marked branches are taken.
     pub branches: bool,
+    /// What clients do, in place of the requests of the setting.
+    pub workload: Option<Workload>,
+    /// Whether it is counted what the run costs.
+    pub costs: bool,
+    /// Whether the history that clients saw is kept.
+    pub history: bool,
+    /// Whether a run has a random subset of the faults, rates and requests that there may be, drawn from its seed: where
+    /// its faults are random.
+    pub swarm: bool,
+    /// What is under the environment.
+    pub platform: Option<Arc<Platform>>,
+    /// Faults that wait for something to happen, besides those of the plan.
+    pub conditions: Vec<Conditional>,
+}
+
+impl Options {
+    /// What the run of this seed has of all that there is.
+    pub fn swarm_of(&self, seed: u64) -> Swarm {
+        if self.swarm && self.faults == FaultPlan::Random { Swarm::of(seed) } else { Swarm::ALL }
+    }
 }
 
 impl Default for Options {
     fn default() -> Self {
         let horizon = Duration::from_secs(10);
-        Self { steps_max: 1_000_000, horizon, faults: FaultPlan::Random, branches: false }
+        Self {
+            steps_max: 1_000_000,
+            horizon,
+            faults: FaultPlan::Random,
+            adversaries: Strategy::ALL.to_vec(),
+            branches: false,
+            swarm: false,
+            platform: None,
+            conditions: Vec::new(),
+            workload: None,
+            costs: false,
+            history: false,
+        }
     }
 }
 
@@ -80,6 +122,7 @@ pub(crate) fn plan(
     environment: &Environment,
     seating: &Seating,
     options: &Options,
+    swarm: Swarm,
     random: &mut Random,
 ) -> Plan {
     let horizon = nanos(options.horizon);
@@ -89,19 +132,25 @@ pub(crate) fn plan(
     let requests_end = unit.saturating_mul(1 << random.below(6)).min(horizon / 4);
     // runs differ in how long their faults are spread out: some meet all of them at once
     let window = unit.saturating_mul(1 << random.below(8)).min(faults_end).max(1);
-    let mut planner = Planner { environment, seating, random, unit, window, faults_end, faults: Vec::new() };
+    let mut planner =
+        Planner { environment, seating, swarm, random, unit, window, faults_end, faults: Vec::new() };
     let (is_random, stable_from) = match &options.faults {
         FaultPlan::Random => {
             planner.stops();
             planner.restarts();
             planner.partitions();
-            (true, planner.random.below(window))
+            let stable_from = planner.random.below(window);
+            planner.adversary();
+            (true, if swarm.has(Family::OracleNoise) { stable_from } else { 0 })
         }
         FaultPlan::Script(script) => {
             planner.faults = script.iter().map(|(at, fault)| (nanos(*at), fault.clone())).collect();
             (false, 0)
         }
     };
+    if let (true, Some(platform)) = (is_random, &options.platform) {
+        planner.strikes(platform);
+    }
     let leader = planner.leader();
     let calendar = Calendar { horizon, faults_end, unit, requests_end, stable_from };
     Plan { calendar, faults: planner.faults, random: is_random, leader }
@@ -110,6 +159,7 @@ pub(crate) fn plan(
 struct Planner<'a> {
     environment: &'a Environment,
     seating: &'a Seating,
+    swarm: Swarm,
     random: &'a mut Random,
     unit: u64,
     window: u64,
@@ -174,11 +224,57 @@ impl Planner<'_> {
         let deferred = self.environment.storage.durability != Durability::Immediate;
         let torn = self.random.below(2) == 0;
         let fault = match self.random.below(if deferred { 3 } else { 2 }) {
-            0 => Fault::Crash { process, recover_after, kept: self.random.below(3) as u32, torn },
-            1 => Fault::CrashInHandler { process, recover_after, before: None },
-            _ => Fault::CrashWhileStoring { process, recover_after, torn },
+            1 if self.swarm.has(Family::CrashesInHandlers) => {
+                Fault::CrashInHandler { process, recover_after, before: None }
+            }
+            2 if self.swarm.has(Family::CrashesWhileStoring) => {
+                Fault::CrashWhileStoring { process, recover_after, torn }
+            }
+            _ => Fault::Crash { process, recover_after, kept: self.random.below(3) as u32, torn },
         };
         self.faults.push((at, fault));
+    }
+
+    /// Processes that lie or omit, and disks that fail. Nothing is drawn where there is no budget.
+    fn adversary(&mut self) {
+        let Environment { failures, storage, .. } = self.environment;
+        self.at_distinct(failures.lies, |process| Fault::TakeOver { process, strategy: None });
+        self.at_distinct(failures.omissions, |process| Fault::Omit { process });
+        self.at_disks(storage.bit_rot, |process, _| Fault::Rot { process });
+        self.at_disks(storage.misdirected_writes, |process, _| Fault::MisdirectWrite { process });
+        self.at_disks(storage.failed_writes, |process, room_after| Fault::FailWrite { process, room_after });
+    }
+
+    /// Faults that make processes faulty: from the start, or later.
+    fn at_distinct(&mut self, budget: Budget, fault: fn(ProcessId) -> Fault) {
+        if !budget.any() {
+            return;
+        }
+        let mut left = self.fallible();
+        let minority = self.environment.processes.saturating_sub(1) / 2;
+        let most = match budget {
+            Budget::AtMost(k) => k,
+            Budget::Unlimited => minority,
+        };
+        // where the adversary may, it mostly does
+        let times = if self.random.below(4) == 0 { self.spend(budget, minority) } else { most };
+        for _ in 0..times.min(left.len() as u32) {
+            let process = left.remove(self.random.below(left.len() as u64) as usize);
+            let at = if self.random.below(2) == 0 { 0 } else { self.random.below(self.window) };
+            self.faults.push((at, fault(process)));
+        }
+    }
+
+    fn at_disks(&mut self, budget: Budget, fault: fn(ProcessId, Duration) -> Fault) {
+        let fallible = self.fallible();
+        if !budget.any() || fallible.is_empty() {
+            return;
+        }
+        for _ in 0..self.spend(budget, UNLIMITED_RESTARTS_PER_PROCESS * fallible.len() as u32) {
+            let (process, at) = (self.pick(&fallible), self.random.below(self.window));
+            let after = Duration::from_nanos(self.while_it_lasts(at));
+            self.faults.push((at, fault(process, after)));
+        }
     }
 
     /// One partition after the other.
@@ -216,7 +312,8 @@ impl Planner<'_> {
         let to = if single { vec![self.pick(&all)] } else { all };
         // which of the two is cut off in a one-way partition is chance, too
         let (from, to) = if self.random.below(2) == 0 { (from, to) } else { (to, from) };
-        Some(Partition { from, to, one_way: self.random.below(2) == 0 })
+        let one_way = self.random.below(2) == 0 && self.swarm.has(Family::OneWayPartitions);
+        Some(Partition { from, to, one_way })
     }
 
     /// A process that is not planned to crash for ever.
@@ -228,13 +325,15 @@ impl Planner<'_> {
     }
 }
 
-/// Who crashes for ever, once or again and again, by this fault.
+/// Who is faulty by this fault.
 fn stops(fault: &Fault) -> Option<ProcessId> {
     match fault {
         Fault::Crash { process, recover_after: None, .. }
         | Fault::CrashInHandler { process, recover_after: None, .. }
         | Fault::CrashWhileStoring { process, recover_after: None, .. }
-        | Fault::CrashLoop { process, .. } => Some(*process),
+        | Fault::CrashLoop { process, .. }
+        | Fault::Omit { process }
+        | Fault::TakeOver { process, .. } => Some(*process),
         _ => None,
     }
 }

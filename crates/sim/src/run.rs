@@ -1,29 +1,55 @@
 //! One run: the earliest entry of the agenda becomes a move, and the kernel takes it.
 
+mod adversary;
 mod ambush;
+mod clients;
 mod crash;
 mod oracle;
 mod partition;
+mod platform;
+mod storage;
 
+use self::adversary::Adversary;
 use self::ambush::Ambush;
+pub(crate) use self::clients::{Clients, size};
 use self::partition::Severed;
 use crate::agenda::Due;
+use crate::cost::Meter;
 use crate::fault::{Fault, FaultKind};
 use crate::ground::{Drawn, Entry, Parked, Simulated, between};
 use crate::links::Youngest;
 use crate::outcome::{ASSERTION, Ended, Outcome};
 use crate::plan::{Calendar, Options, plan};
+use crate::platform::{Fate, Machinery};
+use crate::swarm::Swarm;
+use crate::trigger::Triggers;
 use std::any::Any;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
+use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
-use synod_kernel::trace::{Header, Recorder, Writer};
+use synod_kernel::trace::{Header, Recorder, Writer, Written};
 use synod_kernel::world::{Laws, deliver};
 use synod_kernel::{Choice, InPlace, Marks, Move, Random, Rep, Seat, SeatId, Setting, Status, World, step};
 use synod_model::link::{Guarantee, LinkBase};
 use synod_model::{Mark, Process, ProcessId, ProcessSet};
-use synod_properties::{Monitor, Obligation, Violation};
+use synod_properties::{Monitor, Obligation, Operations, Violation};
+
+/// What is simulated, beside its setting.
+pub(crate) struct Subject<'a, P: Process, M> {
+    pub(crate) monitor: &'a M,
+    /// What clients can ask for.
+    pub(crate) operations: Option<&'a Operations<P::Request, P::Indication>>,
+}
+
+impl<P: Process, M> Clone for Subject<'_, P, M> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<P: Process, M> Copy for Subject<'_, P, M> {}
 
 /// Simulates the run of this seed.
 ///
@@ -33,14 +59,28 @@ where
     P: Process,
     M: Monitor<P::Request, P::Indication>,
 {
-    let setting = as_simulated(setting);
-    let mut run = Run::new(&setting, monitor, seed, options);
-    let ended = run.execute();
-    run.outcome(ended)
+    run_of(setting, Subject { monitor, operations: None }, seed, options)
 }
 
-/// Simulates the run of this seed, and records it. A step in which a handler panics has no line: the trace ends before
-/// it, with the broken assertion.
+pub(crate) fn run_of<P, M>(
+    setting: &Setting<P>,
+    subject: Subject<'_, P, M>,
+    seed: u64,
+    options: &Options,
+) -> Outcome
+where
+    P: Process,
+    M: Monitor<P::Request, P::Indication>,
+{
+    let setting = as_simulated(setting, options.swarm_of(seed));
+    let anyway = anyway(&setting, options);
+    let subject = Subject { operations: subject.operations.or(anyway.as_ref()), ..subject };
+    let mut run = Run::new(&setting, subject, seed, options);
+    let ended = run.execute();
+    run.outcome(ended, options)
+}
+
+/// Simulates the run of this seed, and records it in memory: see [`trace_to`].
 ///
 /// # Panics
 /// If the simulator takes a move that the kernel does not enable: a bug of the simulator.
@@ -55,29 +95,106 @@ where
     P: Process,
     M: Monitor<P::Request, P::Indication>,
 {
-    let setting = as_simulated(setting);
-    let mut run = Run::new(&setting, monitor, seed, options);
+    trace_of(algorithm, setting, Subject { monitor, operations: None }, seed, options)
+}
+
+pub(crate) fn trace_of<P, M>(
+    algorithm: &str,
+    setting: &Setting<P>,
+    subject: Subject<'_, P, M>,
+    seed: u64,
+    options: &Options,
+) -> (Outcome, String)
+where
+    P: Process,
+    M: Monitor<P::Request, P::Indication>,
+{
+    let mut content = Vec::new();
+    let (outcome, _) = trace_to_of(algorithm, setting, subject, seed, options, &mut content)
+        .expect("memory takes whatever is written");
+    (outcome, String::from_utf8(content).expect("JSON is text"))
+}
+
+/// Simulates the run of this seed, and writes its trace there as it goes: a run may be longer than memory holds. A step in
+/// which a handler panics has no line: the trace ends before it, with the broken assertion.
+///
+/// # Errors
+/// If the trace cannot be written: the run is then left where it was.
+///
+/// # Panics
+/// If the simulator takes a move that the kernel does not enable: a bug of the simulator.
+pub fn trace_to<P, M>(
+    algorithm: &str,
+    setting: &Setting<P>,
+    monitor: &M,
+    seed: u64,
+    options: &Options,
+    to: &mut dyn Write,
+) -> io::Result<(Outcome, Written<()>)>
+where
+    P: Process,
+    M: Monitor<P::Request, P::Indication>,
+{
+    trace_to_of(algorithm, setting, Subject { monitor, operations: None }, seed, options, to)
+}
+
+pub(crate) fn trace_to_of<P, M>(
+    algorithm: &str,
+    setting: &Setting<P>,
+    subject: Subject<'_, P, M>,
+    seed: u64,
+    options: &Options,
+    to: &mut dyn Write,
+) -> io::Result<(Outcome, Written<()>)>
+where
+    P: Process,
+    M: Monitor<P::Request, P::Indication>,
+{
+    let mut setting = as_simulated(setting, options.swarm_of(seed));
+    let anyway = anyway(&setting, options);
+    let subject = Subject { operations: subject.operations.or(anyway.as_ref()), ..subject };
+    if options.workload.is_some() {
+        // what is asked is made up as the run goes, and a trace begins with it: the run is made once to know
+        let mut first = Run::new(&setting, subject, seed, options);
+        first.execute();
+        let asked = first.rep.requests.take().unwrap_or_default();
+        drop(first);
+        setting.to_mut().requests = asked;
+    }
+    let mut run = Run::new(&setting, subject, seed, options);
     let header = Header::new(algorithm, "sim", Some(seed), &setting);
     run.rep.draws.kept = Some(Vec::new());
     run.recording =
-        Some(Recording { recorder: Recorder::new(&setting), writer: Writer::new(&header), refused: None });
+        Some(Recording { recorder: Recorder::new(&setting), writer: Writer::to(&header, to), refused: None });
     let ended = run.execute();
     let recording = run.recording.take().expect("it was set above");
     if let Some(refused) = recording.refused {
         panic!("the simulator took a move that is not enabled: step {}, {refused}", run.steps - 1);
     }
-    let outcome = run.outcome(ended);
-    let content = recording.writer.finish(outcome.broken());
-    (outcome, content)
+    let outcome = run.outcome(ended, options);
+    let Written { name, steps, bytes, .. } = recording.writer.close(outcome.broken())?;
+    Ok((outcome, Written { to: (), name, steps, bytes }))
 }
 
-/// The setting without what is for explorations alone: messages in flight are a bag, and every delivery is a step.
-fn as_simulated<P: Process>(setting: &Setting<P>) -> Cow<'_, Setting<P>> {
+/// The operations of clients where none are known: what is asked anyway.
+fn anyway<P: Process>(
+    setting: &Setting<P>,
+    options: &Options,
+) -> Option<Operations<P::Request, P::Indication>> {
+    options.workload.as_ref().map(|_| Operations::anyway(setting.requests.clone()))
+}
+
+/// What a run has of the setting, without what is for explorations alone: messages in flight are a bag, and every delivery is a
+/// step.
+fn as_simulated<P: Process>(setting: &Setting<P>, swarm: Swarm) -> Cow<'_, Setting<P>> {
     let links = &setting.environment.links;
-    if !links.as_set && !links.ignored_stay {
+    if !links.as_set && !links.ignored_stay && swarm == Swarm::ALL {
         return Cow::Borrowed(setting);
     }
     let mut setting = setting.clone();
+    swarm.narrow(&mut setting.environment);
+    let requests_max = swarm.requests(setting.requests.iter().map(Vec::len).max().unwrap_or(0));
+    setting.requests.iter_mut().for_each(|requests| requests.truncate(requests_max));
     setting.environment.links.as_set = false;
     setting.environment.links.ignored_stay = false;
     Cow::Owned(setting)
@@ -88,7 +205,7 @@ const DRAWS: u64 = 0x5eed_d4a3;
 
 struct Recording<'a, P: Process> {
     recorder: Recorder<'a, P>,
-    writer: Writer,
+    writer: Writer<&'a mut dyn Write>,
     /// A move that the recorder did not take.
     refused: Option<String>,
 }
@@ -107,6 +224,8 @@ struct Run<'a, P: Process, M> {
     steps: u64,
     delivered: u64,
     last_fault: u64,
+    /// When clients asked last.
+    last_asked: u64,
     /// By seat: a crash in one of its next handlers.
     in_handler: Vec<Option<Ambush>>,
     /// By seat: a crash while its next write is pending.
@@ -119,21 +238,23 @@ struct Run<'a, P: Process, M> {
     /// The messages that cuts hold.
     held: Vec<Parked>,
     youngest: Youngest,
+    /// What the adversary knows and plans, where there is one.
+    adversary: Option<Box<Adversary<P>>>,
     /// Scripted losses and duplications: (from, to, whether it is a loss).
     marked: VecDeque<(ProcessId, ProcessId, bool)>,
 }
 
 impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
-    fn new(setting: &'a Setting<P>, monitor: &M, seed: u64, options: &Options) -> Self {
+    fn new(setting: &'a Setting<P>, subject: Subject<'_, P, M>, seed: u64, options: &Options) -> Self {
         let environment = &setting.environment;
         let seats = setting.seating.len();
         let mut random = Random::new(seed);
-        let plan = plan(environment, &setting.seating, options, &mut random);
+        let plan = plan(environment, &setting.seating, options, options.swarm_of(seed), &mut random);
         let mut run = Self {
             setting,
             world: World::new(setting.into(), Seat::default()),
             rep: InPlace::new(setting, Drawn::new(Random::new(seed ^ DRAWS))),
-            ground: Simulated::new(environment, seats, monitor.clone(), random),
+            ground: Simulated::new(environment, seats, subject.monitor.clone(), random),
             recording: None,
             calendar: plan.calendar,
             random_faults: plan.random,
@@ -143,6 +264,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             steps: 0,
             delivered: 0,
             last_fault: 0,
+            last_asked: 0,
             in_handler: vec![None; seats],
             while_storing: vec![None; seats],
             ambushes: 0,
@@ -150,14 +272,30 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             severed: Vec::new(),
             held: Vec::new(),
             youngest: Youngest::new(seats),
+            adversary: Adversary::of(setting, seed, options),
             marked: VecDeque::new(),
         };
+        run.equip(options, plan.faults.iter().any(|(_, fault)| fault.is_of_platform()));
         run.rep.draws.marks = options.branches.then(Marks::default);
         for (at, fault) in plan.faults {
             run.plan_fault(at, fault);
         }
-        run.plan_requests();
+        run.ground.meter = options.costs.then(|| Box::new(Meter::new(seats)));
+        match &options.workload {
+            Some(workload) => run.plan_clients(workload, subject, seed),
+            None => run.plan_requests(),
+        }
         run
+    }
+
+    /// Brings in machines and wires, where somebody asks for them.
+    fn equip(&mut self, options: &Options, is_needed: bool) {
+        let triggers = Triggers::new(&options.conditions);
+        let world = (&self.setting.environment, &self.setting.seating);
+        let platform = options.platform.as_ref();
+        let mut machinery = Machinery::of(platform, world, triggers, is_needed, &mut self.ground.random);
+        machinery.iter_mut().for_each(|machinery| machinery.strike_until(self.calendar.faults_end));
+        self.ground.machinery = machinery;
     }
 
     fn plan_fault(&mut self, at: u64, fault: Fault) {
@@ -184,9 +322,13 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
     }
 
     fn go(&mut self) -> Ended {
+        self.corrupt_before_the_start();
         for seat in self.setting.seating.seats() {
-            self.take(Choice::Init { seat });
+            if self.status(seat) == Status::New {
+                self.take(Choice::Init { seat });
+            }
         }
+        self.strike_on_conditions();
         loop {
             if self.ground.violation.is_some() || self.refused() {
                 return Ended::Violation;
@@ -211,33 +353,45 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
     #[inline]
     fn is_void(&self, entry: &Entry<P::Message, P::Timer>) -> bool {
         let any = !self.world.rest.stopped.is_empty();
-        any && matches!(entry, Entry::Deliver { to, .. } if self.status(*to) == Status::Stopped)
+        any && matches!(entry, Entry::Deliver { to, .. } | Entry::Lose { to, .. } if self.status(*to) == Status::Stopped)
     }
 
     fn refused(&self) -> bool {
-        self.recording.as_ref().is_some_and(|r| r.refused.is_some())
+        self.recording.as_ref().is_some_and(|r| r.refused.is_some() || r.writer.has_failed())
     }
 
     #[inline]
     fn happen(&mut self, due: Due<Entry<P::Message, P::Timer>>) {
+        if self.ground.machinery.is_some() {
+            return self.happen_on_platform(due);
+        }
+        self.dispatch(due);
+    }
+
+    #[inline]
+    fn dispatch(&mut self, due: Due<Entry<P::Message, P::Timer>>) {
+        if self.ground.meter.is_some() {
+            self.measure(&due);
+        }
         match due.entry {
             Entry::Deliver { from, to, message } => self.arrive(due.number, from, to, message),
+            Entry::Lose { from, to, message } => self.overflow(due.number, from, to, message),
             Entry::Fire { seat, timer } => self.fire(seat, timer),
-            Entry::Sync { seat } => {
-                self.ground.desks[seat.index()].syncs.pop_front();
-                self.take(Choice::Sync { seat });
-            }
+            Entry::Sync { seat } => self.sync(seat),
+            Entry::Request { seat } if self.status(seat) == Status::Lying => self.ask_liar(seat),
             Entry::Request { seat } => self.take(Choice::Request { seat }),
             Entry::Recover { seat } => self.recover(seat),
             Entry::Oracle { seat } => self.consult(seat),
             Entry::Fault { index } => self.fault(self.faults[index].clone()),
+            Entry::Plot { index } => self.carry_out(index),
+            Entry::Client { wake } => self.wake_client(wake),
         }
     }
 
     /// Whether anyone looks at each move. Else deliveries, nearly all of the steps, take the short way.
     #[inline]
     fn is_watched(&self) -> bool {
-        self.recording.is_some() || self.ambushes > 0
+        self.recording.is_some() || self.ambushes > 0 || self.adversary.is_some()
     }
 
     /// Takes a move: the kernel's step, and its line if the run is recorded.
@@ -261,15 +415,17 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         if let Some(seat) = handler {
             self.spring_on_store(seat);
         }
+        if !self.ground.overheard.is_empty() {
+            self.eavesdrop();
+        }
     }
 
     fn record(&mut self, mut chosen: Move<P::Message, P::Timer>) {
         let Some(recording) = &mut self.recording else { return };
         chosen.draws = self.rep.draws.kept.replace(Vec::new()).unwrap_or_default();
-        let what = chosen.choice.to_string();
-        match recording.recorder.step(Some(self.ground.now), chosen) {
-            Some(line) => recording.writer.step(&line),
-            None => recording.refused = Some(what),
+        match recording.recorder.take(Some(self.ground.now), chosen) {
+            Ok(line) => recording.writer.step(&line),
+            Err(chosen) => recording.refused = Some(chosen.choice.to_string()),
         }
     }
 
@@ -309,16 +465,33 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         if self.status(to) != Status::Up {
             return self.arrive_at_the_down(number, from, to, message);
         }
+        if self.adversary.is_some() && self.meddle(from, to, &message) {
+            return;
+        }
+        // what was injected beside it may have made its receiver crash
+        if self.status(to) != Status::Up {
+            return self.arrive_at_the_down(number, from, to, message);
+        }
         let links = &self.setting.environment.links;
         let budgets = &self.world.rest.budgets;
         let may_lose = budgets.losses.any();
         let may_duplicate = budgets.duplications.any();
-        if may_lose && self.is_hit(from, to, true, links.loss_probability.parts_per_million()) {
+        let fate = self.fate(from, to);
+        let is_lost = |run: &mut Self| match fate {
+            None => run.is_hit(from, to, true, links.loss_probability.parts_per_million()),
+            Some(fate) => fate != Fate::Kept || run.is_marked(from, to, true),
+        };
+        if may_lose && is_lost(self) {
             let sender_is_up = self.status(from) == Status::Up;
             self.count(if sender_is_up { FaultKind::Loss } else { FaultKind::LossAtSender }, 1);
+            self.ground.tally.add(FaultKind::BurstLoss, u64::from(fate == Some(Fate::LostInBurst)));
             return self.take(Choice::Lose { from, to, message });
         }
-        if may_duplicate && self.is_hit(from, to, false, links.duplication_probability.parts_per_million()) {
+        let is_duplicated = |run: &mut Self| match run.duplicates() {
+            None => run.is_hit(from, to, false, links.duplication_probability.parts_per_million()),
+            Some(is_hit) => is_hit || run.is_marked(from, to, false),
+        };
+        if may_duplicate && is_duplicated(self) {
             return self.duplicate(number, from, to, message);
         }
         self.note_order(number, from, to);
@@ -330,6 +503,11 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         if self.in_faulty_half() {
             return self.ground.random.chance(per_million);
         }
+        self.is_marked(from, to, loss)
+    }
+
+    /// Whether the script makes this message the victim.
+    fn is_marked(&mut self, from: SeatId, to: SeatId, loss: bool) -> bool {
         let identity = |seat| self.setting.seating.identity(seat);
         let mark = (identity(from), identity(to), loss);
         let place = self.marked.iter().position(|m| *m == mark);
@@ -342,6 +520,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         if self.setting.environment.links.kind.base == LinkBase::Stubborn {
             // what is sent once is delivered for ever
             let again = self.ground.pulse();
+            self.keep_measuring(self.ground.agenda.upcoming());
             self.ground.put_in_flight(again, from, to, message.clone());
         }
         if self.is_watched() {
@@ -362,6 +541,9 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
     fn duplicate(&mut self, number: u64, from: SeatId, to: SeatId, message: P::Message) {
         self.count(FaultKind::Duplication, 1);
         self.delivered += 1;
+        // the copy has the number of what it is a copy of, or the next
+        let fifo = self.setting.environment.links.kind.fifo;
+        self.keep_measuring(if fifo { number } else { self.ground.agenda.upcoming() });
         let copy = message.clone();
         if self.setting.environment.links.kind.fifo {
             // before anything that was sent after it
@@ -383,8 +565,13 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
 
     /// A message for a process that is down is lost, or waits until it is up.
     fn arrive_at_the_down(&mut self, number: u64, from: SeatId, to: SeatId, message: P::Message) {
+        if self.status(to) == Status::Lying {
+            // the adversary hears it
+            return self.take(Choice::Deliver { from, to, message });
+        }
         let logged = self.setting.environment.links.kind.guarantees().has(Guarantee::LoggedDelivery);
         if logged || self.ground.random.below(2) == 0 {
+            self.keep_measuring(number);
             let slot = self.ground.park(from, to, message);
             self.ground.desks[to.index()].waiting.push(Parked { slot, number });
         } else {
@@ -427,6 +614,14 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             Fault::Lose { from, to } => self.marked.push_back((from, to, true)),
             Fault::Duplicate { from, to } => self.marked.push_back((from, to, false)),
             Fault::Output { process, output } => self.scripted_output(process, output),
+            Fault::Omit { process } => self.omit(process),
+            Fault::TakeOver { process, strategy } => self.take_over(process, strategy),
+            Fault::Inject { .. } | Fault::Corrupt { .. } => self.meddle_later(&fault),
+            Fault::Rot { .. } | Fault::MisdirectWrite { .. } | Fault::FailWrite { .. } => {
+                self.disk_fault(&fault)
+            }
+            Fault::CutLinks { links } => self.cut_links(&links),
+            other => self.fault_of_platform(other),
         }
     }
 
@@ -442,16 +637,21 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             || stopped.range(beyond..).any(|&twin| self.setting.seating.identity(twin) == process)
     }
 
-    /// Whether it crashed for ever, does so again and again, or is played by twins: those to whom nothing is owed.
+    /// Whether it crashed for ever, does so again and again, omits, lies, or is played by twins: those to whom nothing is
+    /// owed.
     fn faulty(&self, process: ProcessId) -> bool {
-        self.looping.contains(process)
+        let rest = &self.world.rest;
+        let spoilt = [&rest.omitting, &rest.lying].into_iter().flatten();
+        spoilt.into_iter().any(|&seat| self.setting.seating.identity(seat) == process)
+            || self.looping.contains(process)
             || self.stopped(process)
             || self.setting.seating.twinned().any(|p| p == process)
     }
 
     // --- the end ---
 
-    fn outcome(&self, ended: Ended) -> Outcome {
+    fn outcome(&mut self, ended: Ended, options: &Options) -> Outcome {
+        self.judge_history(ended);
         let mut owed: Vec<Obligation> = Vec::new();
         if ended != Ended::Violation {
             self.ground.monitor.owed(&mut |debt| {
@@ -470,7 +670,15 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             ended,
             time: Duration::from_nanos(self.ground.now),
             faults: self.ground.tally.counts(),
+            outside: self.ground.assumptions.breaches.clone(),
             branches: self.branches(),
+            costs: self.costs(),
+            history: self
+                .ground
+                .clients
+                .as_ref()
+                .filter(|_| options.history)
+                .map(|c| c.driver.history().clone()),
         }
     }
 
@@ -494,7 +702,8 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         match ended {
             Ended::Quiescent => settled,
             Ended::Horizon => {
-                let last = self.last_fault.max(self.ground.gst());
+                let struck = self.ground.machinery.as_ref().map_or(0, |m| m.struck_until);
+                let last = self.last_fault.max(self.last_asked).max(self.ground.gst()).max(struck);
                 settled && self.calendar.horizon.saturating_sub(last) >= self.calendar.horizon / 2
             }
             Ended::Steps | Ended::Violation => false,

@@ -33,6 +33,30 @@ fn a_seed_is_a_run_to_the_byte_in_every_build() {
     assert_eq!(names, ["a252aa677c99c10e", "d9e2d9c4c6cbff7b", "8176f28c71e944c1", "592c81589a222dee"]);
 }
 
+/// A run of a swarm is one of the environment that was declared, and its seed makes it again.
+#[test]
+fn a_swarm_is_drawn_from_the_seed_and_refines_the_environment() {
+    let mut setting = keeper(Order::StoreThenReply, Durability::Deferred);
+    setting.environment.failures.restarts = Budget::AtMost(4);
+    setting.environment.partitions = Budget::AtMost(2);
+    setting.requests[1] = vec![2, 4, 6];
+    let swarming = Options { swarm: true, ..options() };
+    let (mut narrowed, mut unchanged) = (std::collections::BTreeSet::new(), 0);
+    for seed in 0..60 {
+        let (_, content) = checked(&setting, &Kept::default(), seed, &swarming);
+        let run = replay::<Keeper>(&content).expect("it replays").setting;
+        assert!(run.environment.refines(&setting.environment), "{seed}");
+        narrowed.insert((
+            run.environment.failures.restarts,
+            run.environment.partitions,
+            run.requests.clone(),
+        ));
+        unchanged += usize::from(content == checked(&setting, &Kept::default(), seed, &options()).1);
+    }
+    assert!(narrowed.len() > 10, "{narrowed:?}");
+    assert!((5..30).contains(&unchanged), "{unchanged} of 60 runs have it all");
+}
+
 #[test]
 fn seeds_differ() {
     let setting = keeper(Order::StoreThenReply, Durability::Deferred);

@@ -240,6 +240,9 @@ pub struct Sim {
     /// The most steps of a run.
     #[arg(long, value_name = "NUMBER")]
     pub steps_max: Option<u64>,
+    /// The machines and wires under the environment: a file with the keys of [sim.platform] (docs/sim.md).
+    #[arg(long, value_name = "FILE")]
+    pub platform: Option<PathBuf>,
     /// The virtual time after which a run ends.
     #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
     pub horizon: Option<Duration>,

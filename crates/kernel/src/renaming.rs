@@ -120,7 +120,10 @@ mod tests {
         assert_eq!(turned(&log(1, 7)), log(7, 1));
         assert_eq!(turned(&log(3, 1)), log(3, 7), "one that is not named keeps its name");
         assert_eq!(data_in(&(log(1, 3), P[1], 9_u8)), Ok([Datum(1), Datum(3)].into()));
-        assert_eq!(processes_in(&(P[3], Some(vec![P[1]]), 2_u8, Output::Suspect(P[0]))), Ok(vec![P[3], P[1], P[0]]));
+        assert_eq!(
+            processes_in(&(P[3], Some(vec![P[1]]), 2_u8, Output::Suspect(P[0]))),
+            Ok(vec![P[3], P[1], P[0]])
+        );
         assert_eq!(names().after(&names()).datum(Datum(7)), Datum(7));
         assert_eq!(names().after(&names()).process(P[1]), P[3]);
         assert_eq!(format!("{:?}", Some(Datum(5))), "Some(5)");

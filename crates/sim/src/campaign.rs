@@ -3,6 +3,7 @@
 use crate::fault::FaultKind;
 use crate::outcome::{ASSERTION, Ended, Outcome};
 use crate::plan::Options;
+use crate::platform::Outside;
 use crate::simulation::Simulation;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -46,6 +47,8 @@ pub struct Campaign {
     pub ended: BTreeMap<Ended, u64>,
     /// By property: how many runs ended in its debt before that was due.
     pub undecided: BTreeMap<String, u64>,
+    /// How runs were outside of the model.
+    pub outside: Outside,
 }
 
 impl Campaign {
@@ -61,6 +64,7 @@ impl Campaign {
         for (branch, reached) in &outcome.branches {
             *self.branches.entry(branch.clone()).or_default() |= reached;
         }
+        self.outside.add(seed, &outcome.outside);
         if !outcome.due {
             let debts: BTreeSet<_> = outcome.owed.iter().map(|debt| debt.property.clone()).collect();
             for property in debts {
@@ -89,6 +93,7 @@ impl Campaign {
         for (property, times) in later.undecided {
             *self.undecided.entry(property).or_default() += times;
         }
+        self.outside.merge(later.outside);
         self.failure = later.failure;
     }
 

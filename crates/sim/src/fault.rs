@@ -1,7 +1,7 @@
 //! Faults: those that a script may ask for, and the kinds by which their effects are counted.
 
-use serde::{Deserialize, Serialize};
 use crate::trigger::{NAMED, OTHERS, THERE};
+use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -337,6 +337,26 @@ kinds! {
     HeldBack "held back by a full queue",
     /// A message took a longer way, since a wire was cut.
     Reroute "detour",
+}
+
+impl FaultKind {
+    /// Whether a platform makes it happen: nothing of the kind is counted where there is none.
+    pub const fn is_of_platform(self) -> bool {
+        matches!(
+            self,
+            Self::Pause
+                | Self::Slow
+                | Self::SlowDisk
+                | Self::ClockJump
+                | Self::PartialPartition
+                | Self::DelaySpike
+                | Self::BandwidthDrop
+                | Self::BurstLoss
+                | Self::Overflow
+                | Self::HeldBack
+                | Self::Reroute
+        )
+    }
 }
 
 impl fmt::Display for FaultKind {

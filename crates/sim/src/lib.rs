@@ -29,5 +29,5 @@ pub use plan::{FaultPlan, Options};
 pub use platform::Platform;
 pub use run::{run, trace, trace_to};
 pub use simulation::{Instance, Simulation};
-pub use trigger::{Condition, Conditional, Happening, NAMED, OTHERS, THERE, names};
 pub use swarm::{Family, Swarm};
+pub use trigger::{Condition, Conditional, Happening, NAMED, OTHERS, THERE, names};

@@ -18,7 +18,7 @@ mod topology;
 mod uplink;
 
 pub(crate) use assumptions::Assumptions;
-pub use assumptions::{Assumption, Breach};
+pub use assumptions::{Assumption, Breach, Outside};
 pub use clock::Clocks;
 pub use host::Disk;
 pub use loss::Bursts;
@@ -148,34 +148,55 @@ impl Platform {
         let n = environment.processes;
         // every part is named, so that none is forgotten
         let Self {
-            delay, links, regions, topology, loss, duplication, reordering, bandwidth, clocks, step, speeds, disk,
-            periods, budgets, lasting: _,
+            delay,
+            links,
+            regions,
+            topology,
+            loss,
+            duplication,
+            reordering,
+            bandwidth,
+            clocks,
+            step,
+            speeds,
+            disk,
+            periods,
+            budgets,
+            lasting: _,
         } = self;
         delay.iter().try_for_each(|law| law_fits("delay", law))?;
         links.iter().try_for_each(|link| link_fits(link, n))?;
         if let Some(regions) = regions {
             if delay.is_some() {
-                return Err(Unfit::new("`delay` beside `regions`: the table says how long messages take",
-                    "leave `delay` out, or make it the `jitter` of the regions"));
+                return Err(Unfit::new(
+                    "`delay` beside `regions`: the table says how long messages take",
+                    "leave `delay` out, or make it the `jitter` of the regions",
+                ));
             }
             regions.fits(n)?;
         }
         topology.iter().try_for_each(|topology| topology.fits(n))?;
         if let Some(loss) = loss {
             if !environment.links.losses.any() {
-                return Err(Unfit::new(format!("`loss` over {} links, of which none may be lost", environment.links.kind),
-                    "set `links.losses` of the environment, and `links.kind = \"fair-loss\"`"));
+                return Err(Unfit::new(
+                    format!("`loss` over {} links, of which none may be lost", environment.links.kind),
+                    "set `links.losses` of the environment, and `links.kind = \"fair-loss\"`",
+                ));
             }
             loss.fits()?;
         }
         if duplication.is_some_and(|p| p != Probability::ZERO) && !environment.links.duplications.any() {
-            return Err(Unfit::new(format!("`duplication` over {} links, which never duplicate", environment.links.kind),
-                "set `links.duplications` of the environment, and `links.kind = \"fair-loss\"`"));
+            return Err(Unfit::new(
+                format!("`duplication` over {} links, which never duplicate", environment.links.kind),
+                "set `links.duplications` of the environment, and `links.kind = \"fair-loss\"`",
+            ));
         }
         if let Some(reordering) = reordering {
             if environment.links.kind.fifo {
-                return Err(Unfit::new(format!("`reordering` over {} links, which keep the order", environment.links.kind),
-                    "leave it out, or choose links that are not fifo"));
+                return Err(Unfit::new(
+                    format!("`reordering` over {} links, which keep the order", environment.links.kind),
+                    "leave it out, or choose links that are not fifo",
+                ));
             }
             law_fits("reordering.by", &reordering.by)?;
         }
@@ -215,20 +236,32 @@ impl Platform {
 fn link_fits(link: &Link, n: u32) -> Fits {
     link.from.iter().chain(&link.to).try_for_each(|&p| known("links", p, n))?;
     if link.from.is_empty() || link.to.is_empty() {
-        return Err(Unfit::new("`links` joins nobody", "`from` and `to` are lists with at least one process each"));
+        return Err(Unfit::new(
+            "`links` joins nobody",
+            "`from` and `to` are lists with at least one process each",
+        ));
     }
     law_fits("links.delay", &link.delay)
 }
 
 fn speeds_fit(speeds: &[f64], has_steps: bool, n: u32) -> Fits {
     if speeds.len() > n as usize {
-        return Err(Unfit::new(format!("`speeds` of {} processes, of n = {n}", speeds.len()), "leave some out"));
+        return Err(Unfit::new(
+            format!("`speeds` of {} processes, of n = {n}", speeds.len()),
+            "leave some out",
+        ));
     }
     if let Some(speed) = speeds.iter().find(|speed| !(speed.is_finite() && **speed > 0.0)) {
-        return Err(Unfit::new(format!("a speed of {speed}"), "a speed is a positive number: 0.5 is half as fast"));
+        return Err(Unfit::new(
+            format!("a speed of {speed}"),
+            "a speed is a positive number: 0.5 is half as fast",
+        ));
     }
     if !speeds.is_empty() && !has_steps {
-        return Err(Unfit::new("`speeds` where steps take no time", "say with `step` how long a handler takes"));
+        return Err(Unfit::new(
+            "`speeds` where steps take no time",
+            "say with `step` how long a handler takes",
+        ));
     }
     Ok(())
 }

@@ -105,7 +105,15 @@ impl Triggers {
     }
 
     /// Something happened at a process: of which kind, and which processes it names.
-    pub(crate) fn happened(&mut self, what: Happening, at: ProcessId, kind: &str, named: &[ProcessId], now: u64, n: u32) {
+    pub(crate) fn happened(
+        &mut self,
+        what: Happening,
+        at: ProcessId,
+        kind: &str,
+        named: &[ProcessId],
+        now: u64,
+        n: u32,
+    ) {
         for (conditional, met) in &mut self.waiting {
             let Conditional { when, after, fault } = conditional;
             if when.what != what || !when.is_of(kind) || when.process.is_some_and(|p| p != at) {

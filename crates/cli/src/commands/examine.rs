@@ -143,7 +143,9 @@ pub(super) fn sim(desk: &Desk<'_>, args: &args::Sim) -> Result<Exit, Error> {
     if let (Some(path), Some(content)) = (&args.trace, &report.record) {
         failures::save(path, content)?;
     }
-    Ok(expected(exit, args.subject.expect_violation, desk))
+    // outside of the model a violation refutes nothing; whoever expects one has it all the same
+    let shown = args.subject.expect_violation && exit == Exit::Inconclusive && report.violated();
+    Ok(expected(if shown { Exit::Violation } else { exit }, args.subject.expect_violation, desk))
 }
 
 /// The command that makes the run of one seed again.
@@ -154,6 +156,9 @@ fn seed_line(args: &args::Sim, seed: u64) -> String {
     }
     if let Some(horizon) = args.horizon {
         let _ = write!(line, " --horizon {}", duration::format(horizon));
+    }
+    if let Some(platform) = &args.platform {
+        let _ = write!(line, " --platform {}", args::quote(&platform.display().to_string()));
     }
     if args.no_swarm {
         line.push_str(" --no-swarm");

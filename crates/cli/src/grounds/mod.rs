@@ -31,6 +31,8 @@ pub struct World {
     pub scale: Scale,
     /// What may happen.
     pub environment: Environment,
+    /// The algorithm's model, in a line.
+    pub model: String,
     /// The ways in which that is outside of the algorithm's model.
     pub outside: Vec<Diagnostic>,
     /// The process that two honest copies play, and how many messages to and from them may be withheld.
@@ -75,6 +77,7 @@ fn report(name: &str, ground: GroundKind, world: &World, verdicts: Vec<(Property
         numbers: Map::new(),
         notes: Vec::new(),
         outside: world.outside.clone(),
+        excused: false,
         inconclusive: Vec::new(),
         known: String::new(),
         answers: Vec::new(),

@@ -4,9 +4,9 @@ use super::{Entry, Simulated};
 use crate::platform::Assumptions;
 use crate::trigger::Happening;
 use serde::Serialize;
+use synod_kernel::SeatId;
 use synod_kernel::kinds::kind;
 use synod_kernel::renaming::processes_in;
-use synod_kernel::SeatId;
 use synod_model::{Process, ProcessId};
 use synod_properties::{Monitor, Observation};
 
@@ -19,7 +19,8 @@ impl<P: Process, Mon: Monitor<P::Request, P::Indication>> Simulated<P, Mon> {
         let arrival = self.arrival_from(from, to, leaves);
         let Some(machinery) = &mut self.machinery else { return };
         machinery.sent(self.agenda.upcoming(), self.now, &self.assumptions);
-        let entry = if is_lost { Entry::Lose { from, to, message } } else { Entry::Deliver { from, to, message } };
+        let entry =
+            if is_lost { Entry::Lose { from, to, message } } else { Entry::Deliver { from, to, message } };
         self.agenda.push(arrival, entry);
     }
 
@@ -110,8 +111,15 @@ impl<P: Process, Mon: Monitor<P::Request, P::Indication>> Simulated<P, Mon> {
     }
 
     /// Tells those who wait for it that something happened: of what kind it is, and whom it names, `from` last.
-    pub(crate) fn happened(&mut self, what: Happening, at: ProcessId, value: &impl Serialize, from: Option<ProcessId>) {
-        let Some(machinery) = self.machinery.as_mut().filter(|machinery| machinery.triggers.awaits(what)) else {
+    pub(crate) fn happened(
+        &mut self,
+        what: Happening,
+        at: ProcessId,
+        value: &impl Serialize,
+        from: Option<ProcessId>,
+    ) {
+        let Some(machinery) = self.machinery.as_mut().filter(|machinery| machinery.triggers.awaits(what))
+        else {
             return;
         };
         let named: Vec<_> = processes_in(value).unwrap_or_default().into_iter().chain(from).collect();

@@ -12,7 +12,9 @@ impl Planner<'_> {
     /// Any number of each kind, up to its budget.
     pub(super) fn strikes(&mut self, platform: &Platform) {
         let budgets = platform.budgets;
-        self.each(budgets.pauses, |this, at, process, lasts| (at, Fault::Pause { process, lasts: this.within(at, lasts) }));
+        self.each(budgets.pauses, |this, at, process, lasts| {
+            (at, Fault::Pause { process, lasts: this.within(at, lasts) })
+        });
         self.each(budgets.slow, |this, at, process, lasts| {
             (at, Fault::Slow { process, factor: this.factor(), lasts: this.within(at, lasts) })
         });
@@ -80,7 +82,8 @@ impl Planner<'_> {
 
     /// The links of a process, or one of them.
     fn some_links(&mut self, process: ProcessId) -> Partition {
-        let others: Vec<_> = (0..self.environment.processes).map(ProcessId).filter(|&p| p != process).collect();
+        let others: Vec<_> =
+            (0..self.environment.processes).map(ProcessId).filter(|&p| p != process).collect();
         let one = !others.is_empty() && self.random.below(2) == 0;
         let to = if one { vec![self.pick(&others)] } else { others };
         Partition { from: vec![process], to, one_way: self.random.below(2) == 0 }
@@ -93,7 +96,9 @@ impl Planner<'_> {
         let cut: Vec<_> = if n > 2 && self.random.below(2) == 0 {
             let bridge = self.random.below(n.into()) as u32;
             let side: Vec<_> = (0..n).map(|_| self.random.below(2) == 0).collect();
-            pairs().filter(|&(a, b)| a != bridge && b != bridge && side[a as usize] != side[b as usize]).collect()
+            pairs()
+                .filter(|&(a, b)| a != bridge && b != bridge && side[a as usize] != side[b as usize])
+                .collect()
         } else {
             let share = [100_000, 300_000, 500_000][self.random.below(3) as usize];
             let both = self.random.below(2) == 0;

@@ -32,7 +32,10 @@ fn certain() -> Probability {
 
 impl Bursts {
     pub(super) fn fits(&self) -> Fits {
-        if self.good_to_bad != Probability::ZERO && self.bad_to_good == Probability::ZERO && self.bad == certain() {
+        if self.good_to_bad != Probability::ZERO
+            && self.bad_to_good == Probability::ZERO
+            && self.bad == certain()
+        {
             return Err(Unfit::new(
                 "`loss`: a link that is bad stays so and loses everything, for ever",
                 "raise `loss.bad_to_good` above 0, or lower `loss.bad` below 1",
@@ -62,7 +65,11 @@ impl BadLinks {
         let turns = if was_bad { bursts.bad_to_good } else { bursts.good_to_bad };
         let is_bad = was_bad != random.chance(turns.parts_per_million());
         if is_bad != was_bad {
-            if is_bad { self.0.insert(link) } else { self.0.remove(&link) };
+            if is_bad {
+                self.0.insert(link)
+            } else {
+                self.0.remove(&link)
+            };
         }
         let lost = if is_bad { bursts.bad } else { bursts.good };
         match (random.chance(lost.parts_per_million()), is_bad) {
@@ -80,8 +87,12 @@ mod tests {
     #[test]
     fn the_stationary_loss_rate_and_the_length_of_bursts_are_those_of_the_chain() {
         let share = |parts| Probability::per_million(parts);
-        let bursts =
-            Bursts { good_to_bad: share(20_000), bad_to_good: share(200_000), good: share(1_000), bad: share(800_000) };
+        let bursts = Bursts {
+            good_to_bad: share(20_000),
+            bad_to_good: share(200_000),
+            good: share(1_000),
+            bad: share(800_000),
+        };
         let (mut links, mut random) = (BadLinks::default(), Random::new(5));
         let (mut lost, mut bad, mut runs) = (0_u32, 0_u32, 0_u32);
         let mut was_bad = false;

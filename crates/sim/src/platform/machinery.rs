@@ -1,5 +1,6 @@
 //! A platform at work in a run.
 
+use super::Platform;
 use super::assumptions::Assumptions;
 use super::clock::{self, real};
 use super::host::{Host, Spell};
@@ -8,7 +9,6 @@ use super::period::{Now, Phase};
 use super::regions::Resolved;
 use super::topology::Routes;
 use super::uplink::{Per, Wire};
-use super::Platform;
 use crate::agenda::Slot;
 use crate::fault::{FaultKind, Tally};
 use crate::plan::nanos;
@@ -236,7 +236,13 @@ impl Machinery {
     }
 
     /// How long a write takes that would usually take `usual`.
-    pub(crate) fn sync(&mut self, seat: SeatId, now: u64, usual: u64, (random, tally): (&mut Random, &mut Tally)) -> u64 {
+    pub(crate) fn sync(
+        &mut self,
+        seat: SeatId,
+        now: u64,
+        usual: u64,
+        (random, tally): (&mut Random, &mut Tally),
+    ) -> u64 {
         let takes = self.platform.disk.as_ref().map_or(usual, |disk| disk.sync.draw(random));
         let spell = &mut self.hosts[seat.index()].slow_disk;
         if !spell.holds(now) || takes == 0 {
@@ -252,7 +258,13 @@ impl Machinery {
     // --- clocks ---
 
     /// When a timer is due that is set for `after` by the clock of a seat.
-    pub(crate) fn due(&mut self, seat: SeatId, now: u64, after: u64, (random, assumptions, event): (&mut Random, &mut Assumptions, u64)) -> u64 {
+    pub(crate) fn due(
+        &mut self,
+        seat: SeatId,
+        now: u64,
+        after: u64,
+        (random, assumptions, event): (&mut Random, &mut Assumptions, u64),
+    ) -> u64 {
         let late = self.late(random);
         let host = &self.hosts[seat.index()];
         assumptions.timed(host.drift_ppm, event);
@@ -306,7 +318,14 @@ impl Machinery {
     }
 
     /// A message of so many bytes gets onto its wire: when it leaves, and whether it finds no room and is lost.
-    pub(crate) fn depart(&mut self, from: SeatId, to: SeatId, now: u64, bytes: Option<u64>, tally: &mut Tally) -> (u64, bool) {
+    pub(crate) fn depart(
+        &mut self,
+        from: SeatId,
+        to: SeatId,
+        now: u64,
+        bytes: Option<u64>,
+        tally: &mut Tally,
+    ) -> (u64, bool) {
         let ready = now.max(self.hosts[from.index()].busy_until);
         let platform = Arc::clone(&self.platform);
         let (Some(bytes), Some(of)) = (bytes, &platform.bandwidth) else { return (ready, false) };
@@ -333,7 +352,13 @@ impl Machinery {
     }
 
     /// When a message arrives that leaves at `now`.
-    pub(crate) fn arrival(&mut self, (from, to): (SeatId, SeatId), now: u64, usual: Usual<'_>, (random, tally): (&mut Random, &mut Tally)) -> u64 {
+    pub(crate) fn arrival(
+        &mut self,
+        (from, to): (SeatId, SeatId),
+        now: u64,
+        usual: Usual<'_>,
+        (random, tally): (&mut Random, &mut Tally),
+    ) -> u64 {
         let mut takes = self.way(from, to, now, usual, (random, tally));
         let platform = Arc::clone(&self.platform);
         if let Some(periods) = &platform.periods {
@@ -350,13 +375,22 @@ impl Machinery {
     }
 
     /// How long all hops take together.
-    fn way(&mut self, from: SeatId, to: SeatId, now: u64, usual: Usual<'_>, (random, tally): (&mut Random, &mut Tally)) -> u64 {
+    fn way(
+        &mut self,
+        from: SeatId,
+        to: SeatId,
+        now: u64,
+        usual: Usual<'_>,
+        (random, tally): (&mut Random, &mut Tally),
+    ) -> u64 {
         let (p, q) = (self.process(from), self.process(to));
         let path = match &mut self.routes {
             Some([routes, _]) => routes.path(p, q),
             None => None,
         };
-        let Some(path) = path.filter(|path| path.len() > 2) else { return self.hop((from, to), (p, q), now, usual, random) };
+        let Some(path) = path.filter(|path| path.len() > 2) else {
+            return self.hop((from, to), (p, q), now, usual, random);
+        };
         if let Some([routes, whole]) = &mut self.routes
             && routes.is_cut()
             && whole.hops(p, q).is_some_and(|hops| hops < path.len() - 1)
@@ -371,7 +405,14 @@ impl Machinery {
     }
 
     /// How long one hop takes.
-    fn hop(&self, (from, to): (SeatId, SeatId), (p, q): (u32, u32), now: u64, usual: Usual<'_>, random: &mut Random) -> u64 {
+    fn hop(
+        &self,
+        (from, to): (SeatId, SeatId),
+        (p, q): (u32, u32),
+        now: u64,
+        usual: Usual<'_>,
+        random: &mut Random,
+    ) -> u64 {
         let platform = &*self.platform;
         let own = platform.links.iter().rev().find(|link| link.is_of(ProcessId(p), ProcessId(q)));
         let drawn = match (own, &self.regions, &platform.delay) {
@@ -391,7 +432,13 @@ impl Machinery {
         drawn.saturating_add(random.below(self.before_gst.saturating_add(1))).min(latest)
     }
 
-    fn in_period(&mut self, periods: &super::Periods, now: u64, takes: u64, (random, tally): (&mut Random, &mut Tally)) -> u64 {
+    fn in_period(
+        &mut self,
+        periods: &super::Periods,
+        now: u64,
+        takes: u64,
+        (random, tally): (&mut Random, &mut Tally),
+    ) -> u64 {
         self.come_to(now, random);
         let Some(period) = self.period.filter(|period| period.phase == Phase::Bad) else { return takes };
         let latest = (period.until - now).saturating_add(takes);
@@ -474,7 +521,8 @@ impl Machinery {
         let parted = routes.parted();
         let seats = || (0..self.hosts.len() as u32).map(SeatId);
         let is_parted = |a: SeatId, b: SeatId| a != b && parted.contains(&(self.process(a), self.process(b)));
-        let pairs = seats().flat_map(|a| seats().map(move |b| (a, b))).filter(|&(a, b)| is_parted(a, b)).collect();
+        let pairs =
+            seats().flat_map(|a| seats().map(move |b| (a, b))).filter(|&(a, b)| is_parted(a, b)).collect();
         Some((pairs, any))
     }
 
@@ -497,7 +545,8 @@ impl Machinery {
     /// same.
     pub(crate) fn sent_again(&mut self, number: u64, now: u64) {
         if !self.is_synchronous
-            && let Some(sent) = self.sent.get_mut(&number) {
+            && let Some(sent) = self.sent.get_mut(&number)
+        {
             *sent = now;
         }
     }

@@ -126,7 +126,11 @@ pub struct GoodPeriod {
 /// Looks by bisection for the shortest good period, up to `longest` and to within `precision`, at which all runs decide. `run` makes
 /// the runs of a length. A longer period is taken to be no worse: where a run is luckier with a shorter one, what is found is
 /// one border of several.
-pub fn good_period(longest: Duration, precision: Duration, mut run: impl FnMut(Duration) -> Tried) -> GoodPeriod {
+pub fn good_period(
+    longest: Duration,
+    precision: Duration,
+    mut run: impl FnMut(Duration) -> Tried,
+) -> GoodPeriod {
     let precision = precision.max(Duration::from_nanos(1));
     let mut tried = Vec::new();
     let mut attempt = |length: Duration| {
@@ -162,7 +166,10 @@ mod tests {
     #[test]
     fn bisection_finds_the_border() {
         let ms = Duration::from_millis;
-        let found = good_period(ms(1_000), ms(1), |length| Tried { decided: if length >= ms(137) { 10 } else { 3 }, runs: 10 });
+        let found = good_period(ms(1_000), ms(1), |length| Tried {
+            decided: if length >= ms(137) { 10 } else { 3 },
+            runs: 10,
+        });
         let enough = found.enough.expect("a second is enough");
         assert!(ms(137) <= enough && enough <= ms(138), "{enough:?}");
         assert!(found.short.expect("shorter ones are not").0 < ms(137));
@@ -174,7 +181,8 @@ mod tests {
     #[test]
     fn periods_take_turns_with_the_lengths_that_they_are_given() {
         let of = |ms| Distribution::Constant { value: Duration::from_millis(ms) };
-        let periods = Periods { good: of(30), bad: of(10), first: Phase::Bad, delay: of(5), loss: Probability::ZERO };
+        let periods =
+            Periods { good: of(30), bad: of(10), first: Phase::Bad, delay: of(5), loss: Probability::ZERO };
         let mut random = Random::new(0);
         let mut now = Now::start(&periods, &mut random);
         let bad: Vec<_> = (0..80)

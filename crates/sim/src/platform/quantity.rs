@@ -87,9 +87,9 @@ impl<'de> Deserialize<'de> for Rate {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         match Written::deserialize(d)? {
             Written::Number(rate) => Ok(Self(rate)),
-            Written::Text(text) => with_unit(&text, RATES)
-                .map(Self)
-                .ok_or_else(|| D::Error::custom(format!("{text:?} is no rate: write \"10Mbit/s\" or \"1MB/s\""))),
+            Written::Text(text) => with_unit(&text, RATES).map(Self).ok_or_else(|| {
+                D::Error::custom(format!("{text:?} is no rate: write \"10Mbit/s\" or \"1MB/s\""))
+            }),
         }
     }
 }

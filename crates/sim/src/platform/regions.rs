@@ -30,7 +30,16 @@ const IBM_CLOUD: Table = Table {
     name: "ibm-cloud-2024-10",
     source: "IBM Cloud VPC documentation, average of 28 September to 27 October 2024",
     places: &[
-        "dallas", "toronto", "washington", "frankfurt", "london", "madrid", "osaka", "sydney", "tokyo", "sao-paulo",
+        "dallas",
+        "toronto",
+        "washington",
+        "frankfurt",
+        "london",
+        "madrid",
+        "osaka",
+        "sydney",
+        "tokyo",
+        "sao-paulo",
     ],
     round_trips: &IBM_CLOUD_MICROSECONDS,
 };
@@ -88,20 +97,32 @@ impl Regions {
         let known: Vec<_> = TABLES.iter().map(|table| table.name).collect();
         if let Some(name) = &self.table {
             if self.shipped().is_none() {
-                return Err(Unfit::new(format!("no table of latencies is called `{name}`"), format!("known: {}", known.join(", "))));
+                return Err(Unfit::new(
+                    format!("no table of latencies is called `{name}`"),
+                    format!("known: {}", known.join(", ")),
+                ));
             }
             if !(self.names.is_empty() && self.one_way.is_empty() && self.round_trip.is_empty()) {
-                return Err(Unfit::new("`regions` with a table and a matrix of its own", "leave one of them out"));
+                return Err(Unfit::new(
+                    "`regions` with a table and a matrix of its own",
+                    "leave one of them out",
+                ));
             }
         } else {
             self.matrix_fits(&known)?;
         }
         let names = self.names();
         if let Some(place) = self.place.iter().find(|place| !names.contains(place)) {
-            return Err(Unfit::new(format!("`regions.place` names `{place}`, which is nowhere"), format!("known: {}", names.join(", "))));
+            return Err(Unfit::new(
+                format!("`regions.place` names `{place}`, which is nowhere"),
+                format!("known: {}", names.join(", ")),
+            ));
         }
         if self.place.len() > n as usize {
-            return Err(Unfit::new(format!("`regions.place` of {} processes, of n = {n}", self.place.len()), "leave some out"));
+            return Err(Unfit::new(
+                format!("`regions.place` of {} processes, of n = {n}", self.place.len()),
+                "leave some out",
+            ));
         }
         self.jitter.iter().try_for_each(|law| law_fits("regions.jitter", law))
     }
@@ -111,9 +132,14 @@ impl Regions {
             (false, true) => &self.one_way,
             (true, false) => &self.round_trip,
             (true, true) => {
-                return Err(Unfit::new("`regions` without latencies", format!("give `one_way`, `round_trip`, or a `table`: {}", known.join(", "))));
+                return Err(Unfit::new(
+                    "`regions` without latencies",
+                    format!("give `one_way`, `round_trip`, or a `table`: {}", known.join(", ")),
+                ));
             }
-            (false, false) => return Err(Unfit::new("`regions` with `one_way` and `round_trip`", "leave one of them out")),
+            (false, false) => {
+                return Err(Unfit::new("`regions` with `one_way` and `round_trip`", "leave one of them out"));
+            }
         };
         if self.names.iter().collect::<BTreeSet<_>>().len() < self.names.len() {
             return Err(Unfit::new("`regions.names` has a place twice", "names of places differ"));
@@ -146,10 +172,16 @@ impl Regions {
             names.iter().position(|known| known == name).unwrap_or(0)
         };
         let halved = |rows: &Vec<Vec<Lapse>>, by: u64| -> Vec<Vec<u64>> {
-            rows.iter().map(|row| row.iter().map(|lapse| crate::plan::nanos(lapse.0) / by).collect()).collect()
+            rows.iter()
+                .map(|row| row.iter().map(|lapse| crate::plan::nanos(lapse.0) / by).collect())
+                .collect()
         };
         let times = match self.shipped() {
-            Some(table) => table.round_trips.iter().map(|row| row.iter().map(|&us| u64::from(us) * 500).collect()).collect(),
+            Some(table) => table
+                .round_trips
+                .iter()
+                .map(|row| row.iter().map(|&us| u64::from(us) * 500).collect())
+                .collect(),
             None if self.one_way.is_empty() => halved(&self.round_trip, 2),
             None => halved(&self.one_way, 1),
         };
@@ -205,17 +237,30 @@ mod tests {
     fn matrices_that_make_no_sense_are_refused() {
         let ms = |ms| Lapse(Duration::from_millis(ms));
         let names = vec!["here".to_owned(), "there".to_owned()];
-        let square = Regions { names: names.clone(), one_way: vec![vec![ms(1), ms(30)], vec![ms(50), ms(1)]], ..Regions::default() };
+        let square = Regions {
+            names: names.clone(),
+            one_way: vec![vec![ms(1), ms(30)], vec![ms(50), ms(1)]],
+            ..Regions::default()
+        };
         square.fits(3).expect("a square");
         let resolved = square.resolve(3);
-        assert_eq!([resolved.between(0, 1), resolved.between(1, 2), resolved.between(0, 2)], [30_000_000, 50_000_000, 1_000_000]);
+        assert_eq!(
+            [resolved.between(0, 1), resolved.between(1, 2), resolved.between(0, 2)],
+            [30_000_000, 50_000_000, 1_000_000]
+        );
         let refused = |regions: Regions, why: &str| {
             let unfit = regions.fits(3).expect_err(why);
             assert!(unfit.what.contains(why), "{unfit}");
         };
-        refused(Regions { one_way: vec![vec![ms(1), ms(30)], vec![ms(50)]], ..square.clone() }, "rows of 2, 1");
+        refused(
+            Regions { one_way: vec![vec![ms(1), ms(30)], vec![ms(50)]], ..square.clone() },
+            "rows of 2, 1",
+        );
         refused(Regions { place: vec!["nowhere".to_owned()], ..square.clone() }, "`nowhere`");
-        refused(Regions { round_trip: square.one_way.clone(), ..square.clone() }, "`one_way` and `round_trip`");
+        refused(
+            Regions { round_trip: square.one_way.clone(), ..square.clone() },
+            "`one_way` and `round_trip`",
+        );
         refused(Regions::of("my-cloud", &[]), "`my-cloud`");
         refused(Regions::default(), "without latencies");
     }

@@ -34,9 +34,24 @@ impl Strikes {
         };
         let deferred = environment.storage.durability != Durability::Immediate;
         needs(self.slow, "slow", platform.step.is_some(), "say with `step` how long a handler takes")?;
-        needs(self.slow_disks, "slow_disks", deferred, "set `storage.durability = \"deferred\"` in the environment")?;
-        needs(self.bandwidth_drops, "bandwidth_drops", platform.bandwidth.is_some(), "say with `bandwidth` how much fits through")?;
+        needs(
+            self.slow_disks,
+            "slow_disks",
+            deferred,
+            "set `storage.durability = \"deferred\"` in the environment",
+        )?;
+        needs(
+            self.bandwidth_drops,
+            "bandwidth_drops",
+            platform.bandwidth.is_some(),
+            "say with `bandwidth` how much fits through",
+        )?;
         let cuts = environment.partitions.any() && environment.cuts.is_none();
-        needs(self.partial_partitions, "partial_partitions", cuts, "set `partitions` in the environment, and no list of `cuts`")
+        needs(
+            self.partial_partitions,
+            "partial_partitions",
+            cuts,
+            "set `partitions` in the environment, and no list of `cuts`",
+        )
     }
 }

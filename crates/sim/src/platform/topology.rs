@@ -48,10 +48,16 @@ impl Topology {
         match self {
             Self::Star { center } => known("topology.center", *center, n)?,
             Self::Tree { arity: 0 } => {
-                return Err(Unfit::new("`topology.arity` = 0: a tree without branches", "an arity is at least 1"));
+                return Err(Unfit::new(
+                    "`topology.arity` = 0: a tree without branches",
+                    "an arity is at least 1",
+                ));
             }
             Self::Grid { width: 0 } => {
-                return Err(Unfit::new("`topology.width` = 0: a grid without columns", "a width is at least 1"));
+                return Err(Unfit::new(
+                    "`topology.width` = 0: a grid without columns",
+                    "a width is at least 1",
+                ));
             }
             Self::Edges { edges } => {
                 edges.iter().flat_map(|(a, b)| [a, b]).try_for_each(|&p| known("topology.edges", p, n))?;

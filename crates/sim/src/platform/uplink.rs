@@ -45,7 +45,10 @@ impl Bandwidth {
             return Err(Unfit::new("`bandwidth.rate` = 0: nothing gets through", "cut the network instead"));
         }
         if self.queue.is_some_and(|queue| queue.0 == 0) {
-            return Err(Unfit::new("`bandwidth.queue` = 0 has no room for any message", "leave it out for a queue without bound"));
+            return Err(Unfit::new(
+                "`bandwidth.queue` = 0 has no room for any message",
+                "leave it out for a queue without bound",
+            ));
         }
         Ok(())
     }
@@ -82,7 +85,14 @@ pub(super) struct Departure {
 
 impl Wire {
     /// A message of so many bytes is put on the wire at `now`; one that overflows is not, unless it is held back.
-    pub(super) fn send(&mut self, now: u64, bytes: u64, of: &Bandwidth, slowdown: u32, holds_back: bool) -> Departure {
+    pub(super) fn send(
+        &mut self,
+        now: u64,
+        bytes: u64,
+        of: &Bandwidth,
+        slowdown: u32,
+        holds_back: bool,
+    ) -> Departure {
         let bytes = bytes + of.overhead.0;
         let idle_credit = of.takes(of.burst.0, slowdown);
         // what waits is what the wire has not sent, but for what the bucket lets through at once

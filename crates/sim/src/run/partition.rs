@@ -4,8 +4,8 @@ use super::Run;
 use crate::fault::FaultKind;
 use crate::ground::{Entry, Parked};
 use synod_kernel::{Choice, Partition, SeatId};
-use synod_model::link::Guarantee;
 use synod_model::Process;
+use synod_model::link::Guarantee;
 use synod_properties::Monitor;
 
 /// A cut that has not healed.

@@ -43,7 +43,11 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
             let event = self.steps;
             let ran = self.dispatch_noticed(seat, due);
             if let Some(machinery) = &mut self.ground.machinery {
-                machinery.end((number, event, now), ran, (&mut self.ground.tally, &mut self.ground.assumptions));
+                machinery.end(
+                    (number, event, now),
+                    ran,
+                    (&mut self.ground.tally, &mut self.ground.assumptions),
+                );
             }
         } else {
             self.dispatch(due);
@@ -141,7 +145,10 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
     fn strike(&mut self, process: ProcessId, strike: impl Fn(&mut Machinery, SeatId)) {
         let seating = &self.setting.seating;
         let Some(machinery) = &mut self.ground.machinery else { return };
-        seating.seats().filter(|&seat| seating.identity(seat) == process).for_each(|seat| strike(machinery, seat));
+        seating
+            .seats()
+            .filter(|&seat| seating.identity(seat) == process)
+            .for_each(|seat| strike(machinery, seat));
     }
 
     fn clock_jumps(&mut self, process: ProcessId, by: u64, back: bool) {
@@ -169,7 +176,8 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
         }
         let seating = &self.setting.seating;
         let of = |p: ProcessId| seating.seats().filter(move |&seat| seating.identity(seat) == p);
-        let links = wanted.iter().flat_map(|&(from, to)| of(from).flat_map(move |a| of(to).map(move |b| (a, b))));
+        let links =
+            wanted.iter().flat_map(|&(from, to)| of(from).flat_map(move |a| of(to).map(move |b| (a, b))));
         let mut links: Vec<_> = links.filter(|(a, b)| a != b).collect();
         links.sort_unstable();
         links.dedup();

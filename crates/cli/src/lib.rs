@@ -24,6 +24,7 @@ mod plan;
 pub mod platform;
 pub mod registry;
 pub mod report;
+mod results;
 pub mod script;
 mod story;
 pub mod watch;

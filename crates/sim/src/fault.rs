@@ -1,5 +1,6 @@
 //! Faults: those that a script may ask for, and the kinds by which their effects are counted.
 
+use crate::adversary::{Injection, Strategy};
 use crate::trigger::{NAMED, OTHERS, THERE};
 use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
@@ -82,6 +83,54 @@ pub enum Fault {
         from: ProcessId,
         /// Where.
         to: ProcessId,
+    },
+    /// From now on a process is faulty by omission: some of the messages from it and to it are lost.
+    Omit {
+        /// Who.
+        process: ProcessId,
+    },
+    /// From now on the adversary plays a process.
+    TakeOver {
+        /// Whom.
+        process: ProcessId,
+        /// What it makes of it; any, where absent.
+        #[serde(default)]
+        strategy: Option<Strategy>,
+    },
+    /// With the next message to arrive over a link the network injects another.
+    Inject {
+        /// From where that comes.
+        from: ProcessId,
+        /// Where.
+        to: ProcessId,
+        /// What is injected.
+        how: Injection,
+    },
+    /// A bit of the next message to arrive over a link flips: it arrives changed beside what was sent, over links that allow
+    /// it; over others a checksum notices, and it is lost.
+    Corrupt {
+        /// From where.
+        from: ProcessId,
+        /// Where.
+        to: ProcessId,
+    },
+    /// A bit of what a process has on its disk flips while it is down next.
+    Rot {
+        /// Whose.
+        process: ProcessId,
+    },
+    /// The next write of a process is acknowledged, and made elsewhere.
+    MisdirectWrite {
+        /// Whose.
+        process: ProcessId,
+    },
+    /// The next write of a process fails: the disk is full, or broken for now. It crashes there.
+    FailWrite {
+        /// Whose.
+        process: ProcessId,
+        /// After how long there is room again, and it starts again.
+        #[serde(with = "duration")]
+        room_after: Duration,
     },
     /// An oracle gives an output, if it is consulted and news.
     Output {
@@ -169,13 +218,21 @@ impl Fault {
             | Self::Slow { process, .. }
             | Self::SlowDisk { process, .. }
             | Self::ClockJump { process, .. }
-            | Self::BandwidthDrop { process, .. } => each(process),
+            | Self::BandwidthDrop { process, .. }
+            | Self::Omit { process }
+            | Self::TakeOver { process, .. }
+            | Self::Rot { process }
+            | Self::MisdirectWrite { process }
+            | Self::FailWrite { process, .. } => each(process),
             Self::Output { process, output } => {
                 each(process);
                 let (Output::Trust(p) | Output::Suspect(p) | Output::Restore(p)) = output;
                 each(p);
             }
-            Self::Lose { from, to } | Self::Duplicate { from, to } => {
+            Self::Lose { from, to }
+            | Self::Duplicate { from, to }
+            | Self::Inject { from, to, .. }
+            | Self::Corrupt { from, to } => {
                 each(from);
                 each(to);
             }
@@ -309,6 +366,24 @@ kinds! {
     OneWayPartition "one-way partition",
     /// A cut that had held or dropped a message healed.
     Heal "heal",
+    /// A message was omitted by its sender or its receiver.
+    Omission "omission",
+    /// The adversary took a process over.
+    TakeOver "takeover",
+    /// The adversary said something in the name of a process that it plays.
+    Lie "lie",
+    /// A message was injected that was sent before, perhaps to another.
+    Replay "replay",
+    /// A message was changed under way: it arrived so, or was lost since links notice.
+    Corruption "corruption",
+    /// A message was injected that nobody sent.
+    Injection "injection",
+    /// A bit flipped on a disk.
+    BitRot "bit rot",
+    /// A write was acknowledged and lost.
+    MisdirectedWrite "misdirected write",
+    /// A write failed, and its process crashed.
+    FailedWrite "failed write",
     /// Omega said whom to trust.
     Trust "trust",
     /// Eventually-P suspected a process.

@@ -3,14 +3,17 @@
 mod wires;
 
 use crate::agenda::{Agenda, Slot};
+use crate::cost::Meter;
 use crate::fault::{FaultKind, Tally};
 use crate::plan::nanos;
 use crate::platform::{Assumptions, Machinery};
+use crate::run::{Clients, size};
+use crate::workload::Wake;
 use std::collections::VecDeque;
 use synod_kernel::draws::{Draws, Marks, Random};
 use synod_kernel::{Environment, Ground, InPlace, Observed, SeatId};
 use synod_model::timing::TimingKind;
-use synod_model::{Draw, Mark, Process, When};
+use synod_model::{Draw, Mark, Process, ProcessId, When};
 use synod_properties::{Kind, Monitor, Observation, Violation};
 
 /// What is to happen.
@@ -32,6 +35,10 @@ pub(crate) enum Entry<M, T> {
     Oracle { seat: SeatId },
     /// The planned fault of this index.
     Fault { index: usize },
+    /// The adversary carries out the plan of this number.
+    Plot { index: u64 },
+    /// A client has something to do.
+    Client { wake: Wake },
 }
 
 /// Outcomes from the seed, kept while a run is recorded.
@@ -183,8 +190,12 @@ pub(crate) struct Simulated<P: Process, Mon> {
     pub(crate) tally: Tally,
     pub(crate) monitor: Mon,
     pub(crate) violation: Option<Violation>,
+    /// What the adversary has heard in this step: from where, where, what.
+    pub(crate) overheard: Vec<(SeatId, SeatId, P::Message)>,
     /// The goals that held at some time.
     pub(crate) reached: Vec<&'static str>,
+    /// What was observed, with its time, if anyone asks.
+    pub(crate) history: Option<Vec<(u64, Observed<P::Request, P::Indication>)>>,
     goals: usize,
     delays: Delays,
     /// The machines and wires, where somebody asked for them.
@@ -198,6 +209,10 @@ pub(crate) struct Simulated<P: Process, Mon> {
     /// The longest time between two outputs of an oracle while it has something to say.
     oracle_pace: u64,
     pub(crate) sync_max: u64,
+    /// The clients, where there is a workload.
+    pub(crate) clients: Option<Box<Clients<P>>>,
+    /// Who counts what it costs, if anyone asks.
+    pub(crate) meter: Option<Box<Meter>>,
 }
 
 impl<P: Process, Mon: Monitor<P::Request, P::Indication>> Simulated<P, Mon> {
@@ -217,7 +232,9 @@ impl<P: Process, Mon: Monitor<P::Request, P::Indication>> Simulated<P, Mon> {
             tally: Tally::new(),
             monitor,
             violation: None,
+            overheard: Vec::new(),
             reached: Vec::new(),
+            history: None,
             goals,
             delays,
             machinery: None,
@@ -227,9 +244,34 @@ impl<P: Process, Mon: Monitor<P::Request, P::Indication>> Simulated<P, Mon> {
             pulse_max,
             oracle_pace,
             sync_max: nanos(environment.storage.sync_max),
+            clients: None,
+            meter: None,
         };
         simulated.note_goals();
         simulated
+    }
+
+    /// Puts on the agenda what clients have to do next.
+    pub(crate) fn schedule_clients(&mut self) {
+        if let Some(clients) = &mut self.clients {
+            for (at, wake) in clients.driver.due.drain(..) {
+                self.agenda.push(at, Entry::Client { wake });
+            }
+        }
+    }
+
+    /// An indication, as clients and those who count take it.
+    fn tell_clients(&mut self, by: ProcessId, indication: &P::Indication) {
+        if let Some(meter) = &mut self.meter {
+            meter.told();
+        }
+        if let Some(clients) = &mut self.clients {
+            let completed = clients.told(by, indication, self.now);
+            if let (Some(operation), Some(meter)) = (completed, &mut self.meter) {
+                meter.completed(operation);
+            }
+            self.schedule_clients();
+        }
     }
 
     /// When a message that leaves now arrives.
@@ -273,6 +315,9 @@ impl<P: Process, Mon: Monitor<P::Request, P::Indication>> Simulated<P, Mon> {
 
     /// Puts a timer on the agenda; it replaces an equal one.
     fn set(&mut self, seat: SeatId, timer: P::Timer, at: u64) -> Slot {
+        if let Some(meter) = &mut self.meter {
+            meter.keep(self.agenda.upcoming());
+        }
         let slot = self.agenda.push(at, Entry::Fire { seat, timer: timer.clone() });
         let timers = &mut self.desks[seat.index()].timers;
         match timers.binary_search_by(|(t, _)| t.cmp(&timer)) {
@@ -350,6 +395,9 @@ where
             return self.send_by_platform(from, to, message);
         }
         let arrival = self.arrival(from, to);
+        if let Some(meter) = &mut self.meter {
+            meter.sent(self.agenda.upcoming(), from == to, || size(&message));
+        }
         self.agenda.push(arrival, Entry::Deliver { from, to, message });
     }
 
@@ -357,7 +405,20 @@ where
     #[inline]
     fn take(&mut self, _: SeatId, _: SeatId, _: &P::Message) {}
 
+    fn overhear(&mut self, from: SeatId, to: SeatId, message: P::Message) {
+        self.overheard.push((from, to, message));
+    }
+
     fn observe(&mut self, observed: Observed<P::Request, P::Indication>) {
+        match &observed {
+            Observed::Indication(by, indication) => self.tell_clients(*by, indication),
+            Observed::Crash(at) => {
+                if let Some(clients) = &mut self.clients {
+                    clients.crashed(*at);
+                }
+            }
+            _ => {}
+        }
         if self.violation.is_some() {
             return;
         }
@@ -374,6 +435,9 @@ where
         match self.monitor.observe(&observation) {
             Ok(()) => self.note_goals(),
             Err(violation) => self.violation = Some(violation),
+        }
+        if let Some(history) = &mut self.history {
+            history.push((self.now, observed));
         }
     }
 
@@ -414,6 +478,9 @@ where
             Some(_) => self.sync_by_platform(seat, takes),
         };
         let at = self.now.saturating_add(takes);
+        if let Some(meter) = &mut self.meter {
+            meter.stored(self.agenda.upcoming());
+        }
         let desk = &mut self.desks[seat.index()];
         desk.last_sync = desk.last_sync.max(at);
         desk.syncs.push_back(self.agenda.push(desk.last_sync, Entry::Sync { seat }));

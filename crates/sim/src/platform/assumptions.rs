@@ -2,13 +2,13 @@
 
 use super::span;
 use crate::plan::nanos;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use synod_kernel::Environment;
 use synod_model::timing::TimingKind;
 
 /// An assumption of a system model, as a run may break it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Assumption {
     /// d: how long a message takes; under partial synchrony after GST, and in good periods.
@@ -61,7 +61,7 @@ impl Assumption {
 }
 
 /// How a run broke an assumption of its model.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Breach {
     /// Which.
     pub assumption: Assumption,

@@ -31,7 +31,10 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
     pub(super) fn crash_again(&mut self, process: ProcessId, down: Duration, up: Duration) {
         let Some(seat) = self.seat_of(process) else { return };
         let goes_on = self.looping.contains(process) || self.may_be_faulty();
-        if !goes_on || !self.may_crash(seat, false) || self.status(seat) == Status::Stopped {
+        if !goes_on
+            || !self.may_crash(seat, false)
+            || matches!(self.status(seat), Status::Stopped | Status::Lying)
+        {
             if self.looping.remove(process) {
                 self.last_fault = self.ground.now; // correct after all, and just back
             }
@@ -129,6 +132,10 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
     }
 
     pub(super) fn recover(&mut self, seat: SeatId) {
+        if self.status(seat) != Status::Down {
+            return; // it was taken over
+        }
+        self.rot(seat);
         if self.setting.environment.failures.kind == FailureKind::CrashStop {
             self.ground.assumptions().recovered(self.steps);
         }

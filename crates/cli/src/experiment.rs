@@ -305,7 +305,7 @@ mod tests {
             ["check", "sim", "run", "environment", "failures", "storage", "links", "timing", "oracles"];
         let leaves =
             |section| known(section).into_iter().filter(|key| !tables.contains(&key.as_str())).collect();
-        for section in ["", "[check]", "[sim]", "[run]", "[sim.environment]"] {
+        for section in ["", "[check]", "[sim]", "[run]", "[sim.environment]", "[sim.platform]"] {
             documented(leaves(section), "");
         }
         for part in ["failures", "storage", "links", "timing", "oracles"] {

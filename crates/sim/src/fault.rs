@@ -412,6 +412,8 @@ kinds! {
     HeldBack "held back by a full queue",
     /// A message took a longer way, since a wire was cut.
     Reroute "detour",
+    /// What a fault waited for happened.
+    Condition "condition met",
 }
 
 impl FaultKind {
@@ -430,6 +432,7 @@ impl FaultKind {
                 | Self::Overflow
                 | Self::HeldBack
                 | Self::Reroute
+                | Self::Condition
         )
     }
 }

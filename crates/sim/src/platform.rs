@@ -24,7 +24,7 @@ pub use host::Disk;
 pub use loss::Bursts;
 pub(crate) use loss::Fate;
 pub(crate) use machinery::Machinery;
-pub use period::{GoodPeriod, Periods, Phase, Tried, good_period};
+pub use period::{GoodPeriod, Periods, Phase, Tried, decided, good_period};
 pub use quantity::{Lapse, Rate, Size};
 pub use regions::{Regions, TABLES, Table};
 pub use strikes::Strikes;

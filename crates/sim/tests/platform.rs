@@ -6,9 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 use support::*;
 use synod_kernel::{Budget, Durability, Environment, Partition, Probability, Setting};
+use synod_model::Bounds;
 use synod_model::prelude::*;
+use synod_model::timing::TimingKind;
 use synod_sim::platform::{
     Assumption, Bandwidth, Bursts, Clocks, Disk, Per, Periods, Phase, Rate, Regions, Size, Strikes, Topology,
+    decided, good_period,
 };
 use synod_sim::{
     Condition, Conditional, Distribution, Fault, FaultKind, Happening, NAMED, OTHERS, Options, Outcome,
@@ -491,4 +494,92 @@ fn what_strikes_by_chance_keeps_to_its_budgets_and_each_kind_has_an_effect() {
         assert!(outcome.violation.is_none());
     }
     assert!(struck.iter().all(|&times| times > 0), "{struck:?}");
+}
+
+/// Synchronous, with delays up to 10 ms, steps up to 1 ms and clocks that drift by a hundredth.
+fn synchronous(n: u32) -> Environment {
+    let mut environment = world(n, "perfect");
+    environment.failures.kind = synod_model::failure::FailureKind::CrashStop;
+    environment.failures.stops = Budget::AtMost(1);
+    environment.timing.kind = TimingKind::Synchronous;
+    environment.timing.bounds = Some(Bounds { delay: ms(10), step: ms(1), drift_ppm: 10_000 });
+    environment
+}
+
+/// The first seed that breaks a property of safety, and what it broke of the model.
+fn broken<P, M>(setting: &Setting<P>, monitor: &M, options: &Options) -> Option<(String, Vec<Assumption>)>
+where
+    P: Process,
+    M: synod_properties::Monitor<P::Request, P::Indication>,
+{
+    (0..60).find_map(|seed| {
+        let (outcome, _) = checked(setting, monitor, seed, options);
+        let outside = outcome.outside.iter().map(|b| b.assumption).collect();
+        outcome.broken().map(|broken| (broken.property, outside))
+    })
+}
+
+fn drifting(drift_ppm: &[i64]) -> Options {
+    let clocks = Clocks { drift_ppm: drift_ppm.to_vec(), ..Clocks::default() };
+    Options {
+        platform: Some(Arc::new(Platform { clocks: Some(clocks), ..Platform::default() })),
+        ..options()
+    }
+}
+
+#[test]
+fn leases_hold_within_the_drift_that_they_know_and_break_beyond_it() {
+    use synod_algorithms::coordination::{Acquire, Lease, lease};
+    let parameters = |defect| lease::Parameters { term: ms(300), excess: ms(0), clients: 2, defect };
+    let requests = || vec![vec![], vec![Acquire], vec![Acquire]];
+    let setting: Setting<Lease> = Setting::new(synchronous(3), parameters(None), requests());
+    let monitor = synod_properties::lease::LeaseMonitor::new(ProcessId(0), 3);
+    assert_eq!(broken(&setting, &monitor, &options()), None);
+    // the server's clock is fast and a client's slow
+    let beyond = drifting(&[200_000, -200_000, -200_000]);
+    assert_eq!(broken(&setting, &monitor, &beyond), Some(("LS1".to_owned(), vec![Assumption::Drift])));
+    let twin: Setting<Lease> =
+        Setting::new(synchronous(3), parameters(Some(lease::Defect::WholeTerm)), requests());
+    assert_eq!(broken(&twin, &monitor, &options()), Some(("LS1".to_owned(), vec![])));
+}
+
+#[test]
+fn timeouts_exclude_nobody_who_lives_within_the_bounds() {
+    use synod_algorithms::detectors::{ExcludeOnTimeout, exclude_on_timeout};
+    let setting: Setting<ExcludeOnTimeout> =
+        Setting::new(synchronous(3), exclude_on_timeout::Parameters::default(), vec![]);
+    let monitor = synod_properties::perfect_detector::PerfectDetectorMonitor::new(3);
+    assert_eq!(broken(&setting, &monitor, &options()), None);
+    let beyond = drifting(&[300_000, 300_000, 300_000]);
+    assert_eq!(broken(&setting, &monitor, &beyond), Some(("PFD2".to_owned(), vec![Assumption::Drift])));
+    let slow = Platform { delay: Some(constant(15)), ..Platform::default() };
+    let late = Options { platform: Some(Arc::new(slow)), ..options() };
+    assert_eq!(broken(&setting, &monitor, &late), Some(("PFD2".to_owned(), vec![Assumption::Delay])));
+}
+
+#[test]
+fn a_good_period_is_long_enough_when_a_round_trip_fits_into_it() {
+    // a heart beats every 50 ms, for ever: what is asked of it is told by all once a message gets through in time
+    let mut environment = partially_synchronous(world(2, "fair-loss"), ms(0));
+    environment.links.losses = Budget::Unlimited;
+    let setting: Setting<LossyGossip> = Setting::new(environment, 1_000, vec![vec![1]]);
+    let instance = synod_sim::Instance::new("test", setting, Spread::among(2));
+    let tried = |good: u64| {
+        let periods = Periods {
+            good: constant(good),
+            bad: constant(400),
+            first: Phase::Bad,
+            delay: constant(5),
+            loss: Probability::per_million(1_000_000),
+        };
+        let platform = Platform { periods: Some(periods), ..Platform::default() };
+        decided(&instance, 0..20, &over(platform, vec![]), 2)
+    };
+    assert!(tried(100).all());
+    assert_eq!(tried(0).decided, 0, "all is lost in bad periods");
+    let found = good_period(ms(200), ms(1), |length| tried(length.as_millis() as u64));
+    let enough = found.enough.expect("a fifth of a second is enough");
+    // pulses come within 40 ms, and a message takes up to 10
+    assert!((ms(1)..=ms(60)).contains(&enough), "{found:?}");
+    assert!(!found.short.expect("shorter ones are not").1.all());
 }

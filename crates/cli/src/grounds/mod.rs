@@ -1,6 +1,7 @@
 //! The grounds, each as a function of an algorithm: the only place where algorithm and ground meet.
 
 pub mod check;
+pub(crate) mod good_period;
 pub mod replay;
 pub mod run;
 pub mod shrink;

@@ -263,6 +263,13 @@ impl Total {
             };
             report.notes.push(format!("every run meets the same {faults}, by script{waiting}"));
         }
+        if !options.run.conditions.is_empty() && !self.faults.contains_key(&FaultKind::Condition) {
+            let kinds: Vec<_> = options.run.conditions.iter().filter_map(|c| c.when.kind.clone()).collect();
+            report.inconclusive.push(format!(
+                "no condition of the script was met in any run{}; `sim --trace FILE` shows what happens",
+                if kinds.is_empty() { String::new() } else { format!(" ({})", kinds.join(", ")) }
+            ));
+        }
         if let Some(platform) = &options.run.platform {
             report.notes.push(format!("the platform: {}", platform.describe().join(", ")));
         }

@@ -286,6 +286,12 @@ pub struct Sim {
     /// The most steps of a run.
     #[arg(long, value_name = "NUMBER")]
     pub steps_max: Option<u64>,
+    /// How long good periods must be for all runs to come to their end: looks up to this length, in place of judging.
+    #[arg(long, value_name = "LONGEST", value_parser = duration::parse)]
+    pub good_period: Option<Duration>,
+    /// The machines and wires under the environment: a file with the keys of [sim.platform] (docs/sim.md).
+    #[arg(long, value_name = "FILE")]
+    pub platform: Option<PathBuf>,
     /// The virtual time after which a run ends.
     #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
     pub horizon: Option<Duration>,
@@ -321,6 +327,12 @@ impl Sim {
         }
         if let Some(horizon) = self.horizon {
             let _ = write!(line, " --horizon {}", duration::format(horizon));
+        }
+        if let Some(platform) = &self.platform {
+            let _ = write!(line, " --platform {}", quote(&platform.display().to_string()));
+        }
+        if let Some(longest) = self.good_period {
+            let _ = write!(line, " --good-period {}", duration::format(longest));
         }
         if self.no_swarm {
             line.push_str(" --no-swarm");

@@ -8,10 +8,12 @@ pub mod algorithm;
 pub mod broadcast;
 pub mod byzantine_broadcast;
 pub mod consensus;
+pub mod cost;
 pub mod leader;
 pub mod lease;
 pub mod links;
 pub mod monitor;
+pub mod operation;
 pub mod perfect_detector;
 pub mod registers;
 #[cfg(test)]
@@ -21,7 +23,9 @@ pub mod verdict;
 
 pub use algorithm::{Algorithm, GroundKind, Scale, Twin};
 pub use consensus::{Consensus, ConsensusSequence};
+pub use cost::{Cost, Metric};
 pub use monitor::{Kind, Monitor, Obligation, Observation, Property, Violation};
+pub use operation::{Ask, Completion, Object, OperationKind, Operations, OperationsOf, Told, operations};
 pub use registers::AtomicRegister;
 pub use usual::usual;
 pub use verdict::Verdict;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer};
 use std::collections::BTreeSet;
 use std::time::Duration;
 use synod_kernel::environment::{duration, parse_link};
-use synod_kernel::{Budget, Durability, Environment, Partition, Probability};
+use synod_kernel::{Budget, Diagnostic, Durability, Environment, Partition, Probability};
 use synod_model::failure::{FailureKind, Who};
 use synod_model::link::{LinkBase, LinkKind};
 use synod_model::oracle::OracleKind;
@@ -328,6 +328,16 @@ pub fn describe(environment: &Environment) -> String {
         words.push(format!("oracle {}", oracle.name()));
     }
     words.join(", ")
+}
+
+/// Which point of the space of models it is, and how that stands to an algorithm's model.
+pub fn point(environment: &Environment, model: &str, outside: &[Diagnostic]) -> String {
+    let (failures, links, timing) = (&environment.failures, environment.links.kind, &environment.timing);
+    let stands = match outside {
+        [] => "refines".to_owned(),
+        [first, ..] => format!("is outside of ({})", first.code.name()),
+    };
+    format!("{} x {links} x {} {stands} the model {model}", failures.kind.name(), timing.kind.name())
 }
 
 /// Its budgets of faults in words, those that it has.

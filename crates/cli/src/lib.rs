@@ -21,6 +21,7 @@ pub mod nearest;
 pub mod output;
 pub mod page;
 mod plan;
+pub mod platform;
 pub mod registry;
 pub mod report;
 mod results;

@@ -414,6 +414,26 @@ kinds! {
     Reroute "detour",
 }
 
+impl FaultKind {
+    /// Whether a platform makes it happen: nothing of the kind is counted where there is none.
+    pub const fn is_of_platform(self) -> bool {
+        matches!(
+            self,
+            Self::Pause
+                | Self::Slow
+                | Self::SlowDisk
+                | Self::ClockJump
+                | Self::PartialPartition
+                | Self::DelaySpike
+                | Self::BandwidthDrop
+                | Self::BurstLoss
+                | Self::Overflow
+                | Self::HeldBack
+                | Self::Reroute
+        )
+    }
+}
+
 impl fmt::Display for FaultKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())

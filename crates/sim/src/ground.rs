@@ -194,6 +194,8 @@ pub(crate) struct Simulated<P: Process, Mon> {
     pub(crate) overheard: Vec<(SeatId, SeatId, P::Message)>,
     /// The goals that held at some time.
     pub(crate) reached: Vec<&'static str>,
+    /// What was observed, with its time, if anyone asks.
+    pub(crate) history: Option<Vec<(u64, Observed<P::Request, P::Indication>)>>,
     goals: usize,
     delays: Delays,
     /// The machines and wires, where somebody asked for them.
@@ -232,6 +234,7 @@ impl<P: Process, Mon: Monitor<P::Request, P::Indication>> Simulated<P, Mon> {
             violation: None,
             overheard: Vec::new(),
             reached: Vec::new(),
+            history: None,
             goals,
             delays,
             machinery: None,
@@ -432,6 +435,9 @@ where
         match self.monitor.observe(&observation) {
             Ok(()) => self.note_goals(),
             Err(violation) => self.violation = Some(violation),
+        }
+        if let Some(history) = &mut self.history {
+            history.push((self.now, observed));
         }
     }
 

@@ -18,7 +18,7 @@ mod topology;
 mod uplink;
 
 pub(crate) use assumptions::Assumptions;
-pub use assumptions::{Assumption, Breach};
+pub use assumptions::{Assumption, Breach, Outside};
 pub use clock::Clocks;
 pub use host::Disk;
 pub use loss::Bursts;

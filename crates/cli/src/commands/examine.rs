@@ -25,7 +25,7 @@ impl Desk<'_> {
     }
 
     /// Writes and prints what a ground found.
-    fn tell(&self, report: &mut Report, again: impl Fn(Option<u64>) -> String) -> Exit {
+    pub(super) fn tell(&self, report: &mut Report, again: impl Fn(Option<u64>) -> String) -> Exit {
         match failures::keep(report, again) {
             Ok(commands) => {
                 self.printer.report(report, &commands);
@@ -147,7 +147,9 @@ pub(super) fn simulate(desk: &Desk<'_>, args: &args::Sim) -> Result<Exit, Error>
     if let (Some(path), Some(content)) = (&args.trace, &report.record) {
         failures::save(path, content)?;
     }
-    Ok(expected(exit, args.subject.expect_violation, desk))
+    // outside of the model a violation refutes nothing; whoever expects one has it all the same
+    let shown = args.subject.expect_violation && exit == Exit::Inconclusive && report.violated();
+    Ok(expected(if shown { Exit::Violation } else { exit }, args.subject.expect_violation, desk))
 }
 
 /// Where a simulation's results go, and how they begin.

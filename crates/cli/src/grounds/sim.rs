@@ -13,6 +13,7 @@ use synod_check::Unreached;
 use synod_kernel::Environment;
 use synod_kernel::environment::duration;
 use synod_properties::{Algorithm, GroundKind, Kind, Property, Verdict};
+use synod_sim::platform::Outside;
 use synod_sim::results::{Header, Seeds};
 use synod_sim::{Campaign, Ended, FaultKind, FaultPlan, Instance, Record, Simulation, Wanted, records};
 
@@ -34,6 +35,8 @@ pub struct Options {
     pub time: Option<Duration>,
     /// Where a line a run goes, and how the file begins.
     pub out: Option<(PathBuf, Header)>,
+    /// How a failure is made small.
+    pub shrink: super::shrink::Options,
 }
 
 /// How the results of a campaign begin.
@@ -82,7 +85,10 @@ pub fn sim(
     report.elapsed = started.elapsed();
     report.interrupted = watch.interrupted();
     report.nondeterminism = nondeterminism;
+    let point = crate::environment::point(&world.environment, &world.model, &world.outside);
+    report.world = format!("{}; {point}", report.world);
     total.describe(&mut report, world, options);
+    total.say_what_was_outside(&mut report);
     if let Some(seed) = total.failure {
         let (_, content) = simulation.trace(seed, &options.run);
         confirm(&mut report, replay, content, Some(seed));
@@ -161,6 +167,8 @@ struct Total {
     undecided: BTreeMap<String, u64>,
     branches: BTreeMap<String, bool>,
     reached: std::collections::BTreeSet<String>,
+    outside: Outside,
+    excused: bool,
     last: Vec<(Property, Verdict)>,
 }
 
@@ -174,6 +182,8 @@ impl Total {
         self.runs += batch.runs;
         self.steps += batch.steps;
         self.delivered += batch.delivered;
+        self.outside.merge(batch.outside);
+        self.excused = batch.failure.as_ref().is_some_and(|failure| !failure.outcome.outside.is_empty());
         self.failure = batch.failure.map(|failure| failure.seed);
         sum(&mut self.faults, batch.faults);
         sum(&mut self.ended, batch.ended);
@@ -247,7 +257,14 @@ impl Total {
         ));
         if let FaultPlan::Script(script) = &options.run.faults {
             let faults = count(script.len() as u64, "fault", "faults");
-            report.notes.push(format!("every run meets the same {faults}, by script"));
+            let waiting = match options.run.conditions.len() {
+                0 => String::new(),
+                k => format!(", and {k} on a condition"),
+            };
+            report.notes.push(format!("every run meets the same {faults}, by script{waiting}"));
+        }
+        if let Some(platform) = &options.run.platform {
+            report.notes.push(format!("the platform: {}", platform.describe().join(", ")));
         }
         if self.failure.is_none() && self.runs > 0 {
             let bound = 3.0 / self.runs as f64;
@@ -261,6 +278,30 @@ impl Total {
         self.say_what_was_covered(report);
         if let Some(&cut) = self.ended.get(&Ended::Steps) {
             report.notes.push(format!("{} ran out of steps", count(cut, "run", "runs")));
+        }
+    }
+
+    /// How runs broke the assumptions of the model: what they show is then neither green nor red.
+    fn say_what_was_outside(&self, report: &mut Report) {
+        if self.outside.runs == 0 {
+            return;
+        }
+        for (breach, seed) in &self.outside.worst {
+            report.inconclusive.push(format!("outside the model: {breach} (seed {seed:#x})"));
+        }
+        let all = [("runs", self.outside.runs.into()), ("worst", serde_json::json!(self.outside.worst))];
+        number(
+            &mut report.numbers,
+            "outside_the_model",
+            serde_json::Map::from_iter(all.map(|(k, v)| (k.to_owned(), v))),
+        );
+        let runs = count(self.outside.runs, "run", "runs");
+        report.notes.push(format!("{runs} of {} broke assumptions of the model", grouped(self.runs)));
+        report.excused = self.excused;
+        if self.excused {
+            report.notes.push(
+                "the run that breaks a property was outside the model: it refutes nothing there".to_owned(),
+            );
         }
     }
 
@@ -313,6 +354,15 @@ fn is_counted(kind: FaultKind) -> bool {
             | FaultKind::Partition
             | FaultKind::OneWayPartition
             | FaultKind::TornWrite
+            | FaultKind::Pause
+            | FaultKind::Slow
+            | FaultKind::SlowDisk
+            | FaultKind::ClockJump
+            | FaultKind::PartialPartition
+            | FaultKind::DelaySpike
+            | FaultKind::BandwidthDrop
+            | FaultKind::Overflow
+            | FaultKind::HeldBack
     )
 }
 
@@ -322,9 +372,13 @@ fn budgeted(environment: &Environment) -> Vec<(&'static str, Vec<FaultKind>)> {
     [
         (failures.stops, "stops", vec![FaultKind::Stop]),
         (failures.restarts, "restarts", vec![FaultKind::Recovery]),
-        (links.losses, "losses", vec![FaultKind::Loss]),
+        (links.losses, "losses", vec![FaultKind::Loss, FaultKind::Overflow]),
         (links.duplications, "duplications", vec![FaultKind::Duplication]),
-        (environment.partitions, "partitions", vec![FaultKind::Partition, FaultKind::OneWayPartition]),
+        (
+            environment.partitions,
+            "partitions",
+            vec![FaultKind::Partition, FaultKind::OneWayPartition, FaultKind::PartialPartition],
+        ),
         (environment.storage.torn_writes, "torn writes", vec![FaultKind::TornWrite]),
     ]
     .into_iter()

@@ -200,6 +200,7 @@ pub(super) fn blank(name: &str, world: String, verdicts: Vec<(Property, Verdict)
         numbers: Map::new(),
         notes: Vec::new(),
         outside: Vec::new(),
+        excused: false,
         inconclusive: Vec::new(),
         answers: Vec::new(),
         failures: Vec::new(),
@@ -228,5 +229,6 @@ pub(super) fn broken(property: &str, name: &str, what: &str, steps: usize, text:
         text,
         trace: Trace::Again,
         seed: None,
+        shrunk: None,
     }
 }

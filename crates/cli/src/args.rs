@@ -149,6 +149,9 @@ pub struct Subject {
     /// f: how many processes may stop for ever.
     #[arg(long = "f", value_name = "BUDGET", value_parser = budget)]
     pub stops: Option<Budget>,
+    /// How many processes may be faulty by omission.
+    #[arg(long, value_name = "BUDGET", value_parser = budget)]
+    pub omissions: Option<Budget>,
     /// How many processes may lie.
     #[arg(long, value_name = "BUDGET", value_parser = budget)]
     pub lies: Option<Budget>,
@@ -161,6 +164,9 @@ pub struct Subject {
     /// How many messages may be delivered twice.
     #[arg(long, value_name = "BUDGET", value_parser = budget)]
     pub duplications: Option<Budget>,
+    /// How many messages the network may inject, over links that are arbitrary.
+    #[arg(long, value_name = "BUDGET", value_parser = budget)]
+    pub injections: Option<Budget>,
     /// How often the network may be cut.
     #[arg(long, value_name = "BUDGET", value_parser = budget)]
     pub partitions: Option<Budget>,
@@ -180,10 +186,12 @@ impl Subject {
     pub fn flags(&self) -> Flags {
         Flags {
             stops: self.stops,
+            omissions: self.omissions,
             lies: self.lies,
             restarts: self.restarts,
             losses: self.losses,
             duplications: self.duplications,
+            injections: self.injections,
             partitions: self.partitions,
             links: self.links,
         }
@@ -204,10 +212,12 @@ impl Subject {
         option("requests", self.requests.map(|n| n.to_string()));
         for (name, budget) in [
             ("f", self.stops),
+            ("omissions", self.omissions),
             ("lies", self.lies),
             ("restarts", self.restarts),
             ("losses", self.losses),
             ("duplications", self.duplications),
+            ("injections", self.injections),
             ("partitions", self.partitions),
         ] {
             option(name, budget.map(|b| b.to_string()));

@@ -364,6 +364,15 @@ fn is_counted(kind: FaultKind) -> bool {
             | FaultKind::Partition
             | FaultKind::OneWayPartition
             | FaultKind::TornWrite
+            | FaultKind::Omission
+            | FaultKind::TakeOver
+            | FaultKind::Lie
+            | FaultKind::Replay
+            | FaultKind::Corruption
+            | FaultKind::Injection
+            | FaultKind::BitRot
+            | FaultKind::MisdirectedWrite
+            | FaultKind::FailedWrite
             | FaultKind::Pause
             | FaultKind::Slow
             | FaultKind::SlowDisk
@@ -378,9 +387,16 @@ fn is_counted(kind: FaultKind) -> bool {
 
 /// The budgets that an environment has, each with the kinds of fault that spend it.
 fn budgeted(environment: &Environment) -> Vec<(&'static str, Vec<FaultKind>)> {
-    let (failures, links) = (&environment.failures, &environment.links);
+    let (failures, storage, links) = (&environment.failures, &environment.storage, &environment.links);
+    let injections = vec![FaultKind::Replay, FaultKind::Corruption, FaultKind::Injection];
     [
         (failures.stops, "stops", vec![FaultKind::Stop]),
+        (failures.omissions, "omissions", vec![FaultKind::Omission]),
+        (failures.lies, "lies", vec![FaultKind::Lie]),
+        (links.injections, "injections", injections),
+        (storage.bit_rot, "bit rot", vec![FaultKind::BitRot]),
+        (storage.misdirected_writes, "misdirected writes", vec![FaultKind::MisdirectedWrite]),
+        (storage.failed_writes, "failed writes", vec![FaultKind::FailedWrite]),
         (failures.restarts, "restarts", vec![FaultKind::Recovery]),
         (links.losses, "losses", vec![FaultKind::Loss, FaultKind::Overflow]),
         (links.duplications, "duplications", vec![FaultKind::Duplication]),

@@ -4,6 +4,8 @@ mod examine;
 mod failures;
 mod look;
 mod replay;
+#[cfg(feature = "library")]
+mod reproduce;
 
 use crate::args::{Arguments, Command, Verify};
 use crate::error::Error;
@@ -52,6 +54,8 @@ fn dispatch(desk: &Desk<'_>, command: Option<&Command>) -> Result<Exit, Error> {
         Some(Command::Sim(args)) => examine::sim(&listening(), args),
         Some(Command::Run(args)) => examine::run(&listening(), args),
         Some(Command::Replay { file }) => replay::replay(desk, file),
+        #[cfg(feature = "library")]
+        Some(Command::Reproduce(args)) => reproduce::reproduce(desk, args),
         Some(Command::List) => Ok(look::list(desk)),
         Some(Command::Explain { name }) => look::explain(desk, name),
         Some(Command::Models) => Ok(crate::models::show(desk.printer)),

@@ -23,7 +23,7 @@ where
     P: Process,
     M: Monitor<P::Request, P::Indication>,
 {
-    let setting = as_simulated(setting);
+    let setting = as_simulated(setting, options.swarm_of(seed));
     let mut run = Run::new(&setting, monitor, seed, options);
     run.ground.history = Some(Vec::new());
     let ended = run.execute();

@@ -79,7 +79,8 @@ impl<P: Process> Renumbered<P> {
         } else if environment.failures.lies.any()
             || environment.links.inject()
             || environment.storage.bit_rot.any()
-            || setting.seating.twinned().next().is_some() {
+            || setting.seating.twinned().next().is_some()
+        {
             Some("who lies may name any number, and so may what is injected or rotten")
         } else if environment.links.losses == Budget::Unlimited {
             Some("links may lose every message of a kind, each with another number")

@@ -2,7 +2,7 @@
 
 use crate::checkable::{Checkable, Section};
 use crate::error::Error;
-use crate::grounds::{Checked, Ran, Replayed, Simulated, World, sim};
+use crate::grounds::{Checked, Ran, Replayed, Simulated, Steps, World, shrink, sim};
 use crate::nearest::nearest;
 use crate::page::Page;
 use crate::report::Report;
@@ -16,6 +16,7 @@ use synod_model::oracle::OracleKind;
 use synod_model::timing::{TimingKind, TimingModel};
 use synod_model::{Process, SystemModel};
 use synod_properties::{Algorithm, GroundKind, Monitor, Property, Scale, Twin};
+use synod_sim::Simulation;
 
 /// A model as values.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,6 +119,11 @@ pub struct Entry {
     pub(crate) node: fn(&Path) -> Result<(), Error>,
     pub(crate) replay: Replayed,
     pub(crate) replay_checked: Replayed,
+    pub(crate) steps: Steps,
+    pub(crate) steps_checked: Steps,
+    /// What the compiler calls it, and what it calls what is checked.
+    pub(crate) type_name: &'static str,
+    pub(crate) type_checked: &'static str,
 }
 
 impl Entry {
@@ -141,6 +147,10 @@ impl Entry {
             node: grounds::run::node::<A>,
             replay: grounds::replay::replay::<A>,
             replay_checked: grounds::replay::replay::<C>,
+            steps: grounds::replay::steps::<A>,
+            steps_checked: grounds::replay::steps::<C>,
+            type_name: std::any::type_name::<A>(),
+            type_checked: std::any::type_name::<C>(),
         }
     }
 
@@ -181,6 +191,11 @@ impl Entry {
         self.subject.name
     }
 
+    /// It in a world, to be simulated.
+    pub(crate) fn simulation(&self, world: &World) -> Result<Box<dyn Simulation>, Error> {
+        (self.sim)(world)
+    }
+
     /// Simulates it in a world.
     pub(crate) fn simulate(
         &self,
@@ -189,7 +204,9 @@ impl Entry {
         watch: &Watch,
     ) -> Result<Report, Error> {
         let simulation = (self.sim)(world)?;
-        Ok(sim::sim(simulation.as_ref(), self.replay, world, options, watch))
+        let mut report = sim::sim(simulation.as_ref(), self.replay, world, options, watch)?;
+        shrink::failure(&mut report, self, world, options, watch);
+        Ok(report)
     }
 
     /// Its page.

@@ -38,15 +38,8 @@ pub enum Code {
 
 impl Code {
     /// All of them.
-    pub const ALL: [Self; 7] = [
-        Self::Failures,
-        Self::Bound,
-        Self::Links,
-        Self::Timing,
-        Self::Oracles,
-        Self::Amnesia,
-        Self::Storage,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Failures, Self::Bound, Self::Links, Self::Timing, Self::Oracles, Self::Amnesia, Self::Storage];
 
     /// The code as it is printed.
     pub const fn name(self) -> &'static str {
@@ -164,8 +157,13 @@ fn failures<M: SystemModel>(
         let message = format!("the model is {}, {} processes lie here", model.name(), here.lies);
         say(Code::Failures, message, "set `failures.lies = 0`, or use an algorithm for Byzantine failures");
     } else if here.omissions.any() && model.profile().omit == Who::Nobody {
-        let message = format!("the model is {}, {} processes omit messages here", model.name(), here.omissions);
-        say(Code::Failures, message, "set `failures.omissions = 0`, or use an algorithm for omission failures");
+        let message =
+            format!("the model is {}, {} processes omit messages here", model.name(), here.omissions);
+        say(
+            Code::Failures,
+            message,
+            "set `failures.omissions = 0`, or use an algorithm for omission failures",
+        );
     } else if !here.kind.at_least(model) && here.any() {
         let message = format!("the model is {}, processes fail by {} here", model.name(), here.kind.name());
         say(Code::Failures, message, "choose failures of the model's kind or milder");
@@ -216,11 +214,9 @@ fn storage<M: SystemModel>(
 fn describe_links(environment: &Environment) -> String {
     let links = &environment.links;
     let mut text = links.kind.to_string();
-    for (budget, name) in [
-        (links.losses, "losses"),
-        (links.duplications, "duplications"),
-        (links.injections, "injections"),
-    ] {
+    for (budget, name) in
+        [(links.losses, "losses"), (links.duplications, "duplications"), (links.injections, "injections")]
+    {
         if budget != Budget::NONE {
             let _ = write!(text, ", {budget} {name}");
         }

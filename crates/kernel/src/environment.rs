@@ -570,9 +570,11 @@ impl Environment {
                 duplication_probability: Probability::per_million(
                     if promises.has(Guarantee::NoDuplication) { 0 } else { 1_000_000 },
                 ),
-                injection_probability: Probability::per_million(
-                    if promises.has(Guarantee::NoInjection) { 0 } else { 1_000_000 },
-                ),
+                injection_probability: Probability::per_million(if promises.has(Guarantee::NoInjection) {
+                    0
+                } else {
+                    1_000_000
+                }),
                 delay_min: Duration::ZERO,
                 delay_max: Duration::MAX,
                 kind: M::Link::KIND,

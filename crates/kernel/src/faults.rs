@@ -70,8 +70,7 @@ impl<S> World<S> {
         let budgets = &self.rest.budgets;
         let [rots, misdirects, fails] =
             [budgets.bit_rot, budgets.misdirected_writes, budgets.failed_writes].map(|budget| budget.any());
-        if !(rots || misdirects || fails)
-            || !laws.environment.failures.may_fail(laws.seating.identity(seat))
+        if !(rots || misdirects || fails) || !laws.environment.failures.may_fail(laws.seating.identity(seat))
         {
             return;
         }

@@ -31,8 +31,8 @@ pub use choice::{Choice, Cut, DiskFault, Fairness, Move};
 pub use diagnostic::{Code, Diagnostic};
 pub use draws::{Draws, Marks, Random, Script};
 pub use environment::{
-    Budget, Durability, Environment, Failures, Links, Omits, Oracles, Partition, Probability, Storage, Takeover,
-    Timing,
+    Budget, Durability, Environment, Failures, Links, Omits, Oracles, Partition, Probability, Storage,
+    Takeover, Timing,
 };
 pub use in_place::InPlace;
 pub use network::{Keeping, Network};

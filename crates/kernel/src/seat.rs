@@ -345,7 +345,8 @@ impl<P: Process> Seat<P> {
 
     /// The bits of what is durable that may flip.
     pub fn rots(&self) -> impl Iterator<Item = u32> {
-        (0..crate::corruption::bits(&self.stable)).filter(|&bit| crate::corruption::flipped(&self.stable, bit).is_some())
+        (0..crate::corruption::bits(&self.stable))
+            .filter(|&bit| crate::corruption::flipped(&self.stable, bit).is_some())
     }
 
     /// It will not start again after all.

@@ -10,13 +10,16 @@ pub mod byzantine_broadcast;
 pub mod completeness;
 pub mod confirmed_links;
 pub mod consensus;
+pub mod cost;
 pub mod epidemic;
 pub mod leader;
 pub mod lease;
 pub mod links;
 pub mod monitor;
+pub mod operation;
 pub mod perfect_detector;
 pub mod registers;
+pub mod regression;
 #[cfg(test)]
 mod testing;
 pub mod usual;
@@ -24,7 +27,9 @@ pub mod verdict;
 
 pub use algorithm::{Algorithm, GroundKind, Scale, Twin};
 pub use consensus::{Consensus, ConsensusSequence};
-pub use monitor::{Kind, Monitor, Obligation, Observation, Property, Violation};
+pub use cost::{Cost, Metric};
+pub use monitor::{Kind, Monitor, NO_PANIC, Obligation, Observation, Property, Violation};
+pub use operation::{Ask, Completion, Object, OperationKind, Operations, OperationsOf, Told, operations};
 pub use registers::AtomicRegister;
 pub use usual::usual;
 pub use verdict::Verdict;

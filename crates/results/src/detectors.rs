@@ -268,9 +268,10 @@ fn logistic_time(n: f64, share: f64) -> f64 {
 
 fn infection(effort: &Effort) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for (n, samples, runs) in
-        [(100, effort.samples(4_000, 200), effort.samples(200, 10)), (1_000, effort.samples(1_000, 50), effort.samples(50, 2))]
-    {
+    for (n, samples, runs) in [
+        (100, effort.samples(4_000, 200), effort.samples(200, 10)),
+        (1_000, effort.samples(1_000, 50), effort.samples(50, 2)),
+    ] {
         for (times, how) in infection_times(n, samples, runs, effort.seed) {
             for part in [0.5, 0.9, 0.99] {
                 let reached: Sample =

@@ -77,12 +77,7 @@ pub struct Finding {
 
 impl Finding {
     /// An exact number beside a printed one.
-    pub(crate) fn exact(
-        what: impl Into<String>,
-        published: impl Into<String>,
-        ours: f64,
-        how: How,
-    ) -> Self {
+    pub(crate) fn exact(what: impl Into<String>, published: impl Into<String>, ours: f64, how: How) -> Self {
         Self {
             what: what.into(),
             published: published.into(),
@@ -160,7 +155,9 @@ mod tests {
 
     #[test]
     fn what_was_printed_says_how_close_it_is_to_what_was_meant() {
-        for (printed, half) in [("1.7", 0.05), (".0979", 5e-5), ("1.88e-6", 5e-9), ("12", 0.5), ("3e-4", 5e-5)] {
+        for (printed, half) in
+            [("1.7", 0.05), (".0979", 5e-5), ("1.88e-6", 5e-9), ("12", 0.5), ("3e-4", 5e-5)]
+        {
             assert!((half_a_unit(printed) / half - 1.0).abs() < 1e-9, "{printed}");
         }
         assert!(exact(".5556", 5.0 / 9.0).agrees() && !exact(".5555", 5.0 / 9.0).agrees());

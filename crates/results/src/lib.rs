@@ -102,7 +102,9 @@ impl Row {
 
 /// All results, by letter and number.
 pub fn rows() -> impl Iterator<Item = &'static Row> {
-    [staleness::ROWS, quorums::ROWS, detectors::ROWS, gossip::ROWS, links::ROWS, tails::ROWS].into_iter().flatten()
+    [staleness::ROWS, quorums::ROWS, detectors::ROWS, gossip::ROWS, links::ROWS, tails::ROWS]
+        .into_iter()
+        .flatten()
 }
 
 /// The result of this name, in either case of letters.

@@ -21,7 +21,9 @@ pub(crate) const ROWS: &[Row] = &[
         model: "fair-loss links that lose each message with the same probability, on its own",
         tolerance: "formulas to the digits printed; Monte Carlo and simulated processes within four standard deviations",
         provenance: &[Provenance::Recomputed],
-        remarks: &["p is the loss of messages, r that of acknowledgements; the simulated links lose both alike."],
+        remarks: &[
+            "p is the loss of messages, r that of acknowledgements; the simulated links lose both alike.",
+        ],
         cheap: false,
         reproduce: stop_and_wait,
     },
@@ -32,7 +34,9 @@ pub(crate) const ROWS: &[Row] = &[
         model: "a lossy link, a clock of G = 1 ms",
         tolerance: "exact to the digits printed",
         provenance: &[Provenance::LookedUp, Provenance::Recalled, Provenance::Recomputed],
-        remarks: &["The document was looked up, its constants are recalled, the trace of values is recomputed."],
+        remarks: &[
+            "The document was looked up, its constants are recalled, the trace of values is recomputed.",
+        ],
         cheap: true,
         reproduce: timeouts,
     },
@@ -43,7 +47,9 @@ pub(crate) const ROWS: &[Row] = &[
         model: "congestion avoidance alone: no timeouts, no slow start; a loss every 1/p segments, or of each segment on its own",
         tolerance: "2 %",
         provenance: &[Provenance::LookedUp, Provenance::Recalled, Provenance::Recomputed],
-        remarks: &["√(3/2) and √(3/4) were looked up, the constants of independent losses (1.31, .93) are recalled."],
+        remarks: &[
+            "√(3/2) and √(3/4) were looked up, the constants of independent losses (1.31, .93) are recalled.",
+        ],
         cheap: false,
         reproduce: square_root_law,
     },
@@ -85,7 +91,13 @@ fn stop_and_wait(effort: &Effort) -> Vec<Finding> {
             }
             let algorithm = "links/stop_and_wait.rs";
             let how = || How::Simulated { algorithm, processes: 2, runs };
-            findings.push(Finding::estimate(&what, published, acknowledged.mean(), Tolerance::FourSigma, how()));
+            findings.push(Finding::estimate(
+                &what,
+                published,
+                acknowledged.mean(),
+                Tolerance::FourSigma,
+                how(),
+            ));
             let until = if p < 0.2 { "1.1111" } else { "2" };
             let what = format!("p = {p}: transmissions until delivered");
             let formula = How::Exact("1 / (1 - p)");
@@ -98,9 +110,8 @@ fn stop_and_wait(effort: &Effort) -> Vec<Finding> {
         let how = How::Exact("(1 - p) / (1 - p + p W)");
         findings.push(Finding::exact(&what, published, (1.0 - p) / (1.0 - p + 8.0 * p), how));
         // a segment that is lost costs its window
-        let slots: Sample = (0..samples)
-            .map(|_| 1.0 + 8.0 * (transmissions(p, 0.0, &mut random) - 1.0))
-            .collect();
+        let slots: Sample =
+            (0..samples).map(|_| 1.0 + 8.0 * (transmissions(p, 0.0, &mut random) - 1.0)).collect();
         let (mean, error) = slots.mean();
         let efficiency = (1.0 / mean, error / mean / mean);
         let how = How::MonteCarlo { samples };
@@ -273,7 +284,12 @@ fn padhye(_: &Effort) -> Vec<Finding> {
     let printed = [(0.001, "27.14"), (0.01, "7.943"), (0.05, "2.606"), (0.1, "1.252")];
     let found = |(p, published)| {
         let how = How::Exact("1 / (RTT √(2bp/3) + T0 min(1, 3 √(3bp/8)) p (1 + 32 p²))");
-        Finding::exact(format!("p = {p}: segments a round trip"), published, throughput(p, 1.0, 4.0, 2.0), how)
+        Finding::exact(
+            format!("p = {p}: segments a round trip"),
+            published,
+            throughput(p, 1.0, 4.0, 2.0),
+            how,
+        )
     };
     printed.into_iter().map(found).collect()
 }

@@ -22,7 +22,9 @@ pub(crate) const ROWS: &[Row] = &[
         model: "random sets of one size, each as likely as any other",
         tolerance: "exact to the digits printed",
         provenance: &[Provenance::Recalled, Provenance::Recomputed],
-        remarks: &["The bound is recalled; that for n = 100, q = 30 was looked up (Bailis et al. 2012); the numbers are recomputed."],
+        remarks: &[
+            "The bound is recalled; that for n = 100, q = 30 was looked up (Bailis et al. 2012); the numbers are recomputed.",
+        ],
         cheap: true,
         reproduce: probabilistic,
     },
@@ -33,7 +35,9 @@ pub(crate) const ROWS: &[Row] = &[
         model: "crashes, or f Byzantine processes",
         tolerance: "exact; each size is the least with its intersections, by enumeration for n <= 11",
         provenance: &[Provenance::Recalled, Provenance::Recomputed],
-        remarks: &["EPaxos's sizes were looked up (a comment of its authors), the others are recalled and recomputed."],
+        remarks: &[
+            "EPaxos's sizes were looked up (a comment of its authors), the others are recalled and recomputed.",
+        ],
         cheap: true,
         reproduce: sizes,
     },
@@ -86,13 +90,23 @@ fn probabilistic(_: &Effort) -> Vec<Finding> {
     let ratios = [1.0, 2.0, 2.5, 3.0];
     for (ratio, bound) in ratios.into_iter().zip(bounds) {
         let how = How::Exact("e^-l²");
-        findings.push(Finding::exact(format!("the bound, l = {ratio}"), bound, libm::exp(-ratio * ratio), how));
+        findings.push(Finding::exact(
+            format!("the bound, l = {ratio}"),
+            bound,
+            libm::exp(-ratio * ratio),
+            how,
+        ));
     }
     for (n, row) in printed {
         for (ratio, published) in ratios.into_iter().zip(row) {
             let size = (ratio * libm::sqrt(f64::from(n))) as u32;
             let what = format!("n = {n}, l = {ratio}: sets of {size} miss each other");
-            findings.push(Finding::exact(what, published, missing(n, size, size), How::Exact("C(n - q, q) / C(n, q)")));
+            findings.push(Finding::exact(
+                what,
+                published,
+                missing(n, size, size),
+                How::Exact("C(n - q, q) / C(n, q)"),
+            ));
         }
     }
     findings
@@ -102,7 +116,12 @@ fn probabilistic(_: &Effort) -> Vec<Finding> {
 fn least(what: String, published: u32, stated: u32, n: u32, right: impl Fn(u32) -> bool) -> [Finding; 2] {
     let found = (1..=n).find(|&size| right(size)).unwrap_or(0);
     [
-        Finding::exact(&what, published.to_string(), f64::from(stated), How::Exact("the size as it is stated")),
+        Finding::exact(
+            &what,
+            published.to_string(),
+            f64::from(stated),
+            How::Exact("the size as it is stated"),
+        ),
         Finding::exact(
             format!("{what}: the least that has its intersections"),
             published.to_string(),
@@ -121,13 +140,17 @@ fn sizes(effort: &Effort) -> Vec<Finding> {
     }
     // three quorums of eleven are many
     let all = if effort.full { 11 } else { 9 };
-    for (n, published) in [(3, 3), (4, 3), (5, 4), (7, 6), (9, 7), (11, 9)].into_iter().filter(|(n, _)| *n <= all) {
+    for (n, published) in
+        [(3, 3), (4, 3), (5, 4), (7, 6), (9, 7), (11, 9)].into_iter().filter(|(n, _)| *n <= all)
+    {
         let classic = of(n, threshold::majority(n));
         let right = |size| classic.common_with_two_min(&of(n, size)) >= 1;
         let what = format!("Fast Paxos, fast quorum of {n} beside majorities");
         findings.extend(least(what, published, threshold::fast_paxos(n), n, right));
     }
-    for (n, published) in [(3, 3), (4, 3), (5, 4), (7, 5), (9, 7), (11, 8)].into_iter().filter(|(n, _)| *n <= all) {
+    for (n, published) in
+        [(3, 3), (4, 3), (5, 4), (7, 5), (9, 7), (11, 8)].into_iter().filter(|(n, _)| *n <= all)
+    {
         let right = |size| of(n, size).common_with_two_min(&of(n, size)) >= 1;
         let what = format!("Fast Paxos, one size for all quorums, n = {n}");
         findings.extend(least(what, published, threshold::fast_paxos_uniform(n), n, right));
@@ -135,9 +158,19 @@ fn sizes(effort: &Effort) -> Vec<Finding> {
     for (n, fast, basic) in [(3, 2, 2), (5, 3, 4), (7, 5, 6), (9, 6, 8), (11, 8, 10)] {
         let how = || How::Exact("the size as it is stated");
         let optimised = f64::from(threshold::epaxos(n));
-        findings.push(Finding::exact(format!("EPaxos, fast quorum of {n}"), fast.to_string(), optimised, how()));
+        findings.push(Finding::exact(
+            format!("EPaxos, fast quorum of {n}"),
+            fast.to_string(),
+            optimised,
+            how(),
+        ));
         let slow = f64::from(threshold::epaxos_basic(n));
-        findings.push(Finding::exact(format!("basic EPaxos, fast quorum of {n}"), basic.to_string(), slow, how()));
+        findings.push(Finding::exact(
+            format!("basic EPaxos, fast quorum of {n}"),
+            basic.to_string(),
+            slow,
+            how(),
+        ));
     }
     findings.extend(least(
         "Flexible Paxos, n = 5: phase 1 beside phase 2 quorums of 2".to_owned(),

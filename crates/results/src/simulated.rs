@@ -70,13 +70,13 @@ pub(crate) fn lossy(mut environment: Environment, probability: f64) -> Environme
 ///
 /// # Panics
 /// If the environment is outside of the algorithm's model: a mistake in the catalogue.
-pub(crate) fn observe<P: Process>(setting: &Setting<P>, seed: u64, time: Duration) -> (Outcome, Observations<P>) {
+pub(crate) fn observe<P: Process>(
+    setting: &Setting<P>,
+    seed: u64,
+    time: Duration,
+) -> (Outcome, Observations<P>) {
     assert_eq!(outside::<P::Model>(&setting.environment), [], "within the model");
-    let options = Options {
-        steps_max: u64::MAX,
-        horizon: time,
-        faults: FaultPlan::Random,
-        ..Options::default()
-    };
+    let options =
+        Options { steps_max: u64::MAX, horizon: time, faults: FaultPlan::Random, ..Options::default() };
     synod_sim::observe(setting, &Unjudged, seed, &options)
 }

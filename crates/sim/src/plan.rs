@@ -1,12 +1,18 @@
 //! Which faults a run meets, and when.
 
 use crate::adversary::Strategy;
+mod strikes;
+
 use crate::fault::Fault;
+use crate::platform::Platform;
 use crate::swarm::{Family, Swarm};
+use crate::trigger::Conditional;
+use crate::workload::Workload;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
-use synod_kernel::{Budget, Durability, Environment, Partition, Random, Seating};
+use synod_kernel::{Budget, Durability, Environment, Partition, Random, SeatId, Seating};
 use synod_model::ProcessId;
 
 /// How many restarts per process, and how many partitions, a random plan makes of an unlimited budget. Losses,
@@ -26,7 +32,7 @@ pub enum FaultPlan {
 }
 
 /// How far a run goes, and what it meets.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Options {
     /// The most steps that it takes.
     pub steps_max: u64,
@@ -39,9 +45,39 @@ pub struct Options {
     pub adversaries: Vec<Strategy>,
     /// Whether it is noted which of the algorithm's marked branches are taken.
     pub branches: bool,
+    /// What clients do, in place of the requests of the setting.
+    pub workload: Option<Workload>,
+    /// Whether it is counted what the run costs.
+    pub costs: bool,
+    /// Whether the history that clients saw is kept.
+    pub history: bool,
     /// Whether a run has a random subset of the faults, rates and requests that there may be, drawn from its seed: where
     /// its faults are random.
     pub swarm: bool,
+    /// What is under the environment.
+    pub platform: Option<Arc<Platform>>,
+    /// Faults that wait for something to happen, besides those of the plan.
+    pub conditions: Vec<Conditional>,
+    /// What it is spared of what its seed, or its script, has for it.
+    pub spared: Spared,
+}
+
+/// What a run is spared of its plan, where a failure is made small.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Spared {
+    /// Planned faults, by their place in the plan.
+    pub faults: BTreeSet<usize>,
+    /// By seat: how many of its last requests.
+    pub requests: BTreeMap<u32, u32>,
+    /// Losses and duplications by chance.
+    pub chance: bool,
+}
+
+impl Spared {
+    /// How many of a seat's requests are made.
+    pub(crate) fn left(&self, seat: SeatId, requests: u32) -> u32 {
+        requests.saturating_sub(self.requests.get(&seat.0).copied().unwrap_or(0))
+    }
 }
 
 impl Options {
@@ -61,6 +97,12 @@ impl Default for Options {
             adversaries: Strategy::ALL.to_vec(),
             branches: false,
             swarm: false,
+            platform: None,
+            conditions: Vec::new(),
+            workload: None,
+            costs: false,
+            history: false,
+            spared: Spared::default(),
         }
     }
 }
@@ -127,6 +169,9 @@ pub(crate) fn plan(
             (false, 0)
         }
     };
+    if let (true, Some(platform)) = (is_random, &options.platform) {
+        planner.strikes(platform);
+    }
     let leader = planner.leader();
     let calendar = Calendar { horizon, faults_end, unit, requests_end, stable_from };
     Plan { calendar, faults: planner.faults, random: is_random, leader }

@@ -119,17 +119,11 @@ impl<U: Value> RoundProcess for AntiEntropy<U> {
         self.learn([update].into(), ctx);
     }
 
-    fn on_round(
-        &mut self,
-        Round(round): Round,
-        inbox: Inbox<Message<U>>,
-        ctx: &mut impl RoundContext<Self>,
-    ) {
+    fn on_round(&mut self, Round(round): Round, inbox: Inbox<Message<U>>, ctx: &mut impl RoundContext<Self>) {
         let rounds = self.parameters.direction.rounds();
         self.hear(inbox, ctx);
         let starts = (round - 1).is_multiple_of(rounds);
-        self.halted =
-            starts && self.parameters.cycles.is_some_and(|cycles| (round - 1) / rounds >= cycles);
+        self.halted = starts && self.parameters.cycles.is_some_and(|cycles| (round - 1) / rounds >= cycles);
         if starts && !self.halted {
             self.start_cycle(ctx);
         }

@@ -156,12 +156,7 @@ impl<U: Value> RoundProcess for RumorMongering<U> {
         self.learn(update, ctx);
     }
 
-    fn on_round(
-        &mut self,
-        Round(round): Round,
-        inbox: Inbox<Message<U>>,
-        ctx: &mut impl RoundContext<Self>,
-    ) {
+    fn on_round(&mut self, Round(round): Round, inbox: Inbox<Message<U>>, ctx: &mut impl RoundContext<Self>) {
         let parts = self.parameters.direction.parts();
         let (cycle, part) = ((round - 1) / parts.len() as u32, (round as usize - 1) % parts.len());
         // round 1 ends as if it were the last of a cycle

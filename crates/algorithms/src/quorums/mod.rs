@@ -98,9 +98,8 @@ impl QuorumSystem {
                 by_size[failed.count_ones() as usize] += 1;
             }
         }
-        let share = |(k, sets): (usize, &u64)| {
-            *sets as f64 * power(p, k as u32) * power(1.0 - p, self.n - k as u32)
-        };
+        let share =
+            |(k, sets): (usize, &u64)| *sets as f64 * power(p, k as u32) * power(1.0 - p, self.n - k as u32);
         by_size.iter().enumerate().map(share).sum()
     }
 }

@@ -5,9 +5,7 @@ use super::*;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-use synod_kernel::{
-    Failures, Links, Observed, Omits, Oracles, Partition, Seat, Storage, Takeover, Timing,
-};
+use synod_kernel::{Failures, Links, Observed, Omits, Oracles, Partition, Seat, Storage, Takeover, Timing};
 use synod_model::failure::FailureKind;
 use synod_model::link::{LinkBase, LinkKind};
 use synod_model::timing::TimingKind;
@@ -267,9 +265,16 @@ fn axes() -> Vec<Axis> {
         oracles,
         measure: _,
     } = Environment::benign(2);
-    let Failures { kind: _, stops: _, omissions: _, omits: _, lies: _, takeover: _, restarts: _, among: _ } = failures;
-    let Storage { durability: _, torn_writes: _, bit_rot: _, misdirected_writes: _, failed_writes: _, sync_max: _ } =
-        storage;
+    let Failures { kind: _, stops: _, omissions: _, omits: _, lies: _, takeover: _, restarts: _, among: _ } =
+        failures;
+    let Storage {
+        durability: _,
+        torn_writes: _,
+        bit_rot: _,
+        misdirected_writes: _,
+        failed_writes: _,
+        sync_max: _,
+    } = storage;
     let Links { kind: _, losses: _, duplications: _, injections: _, as_set: _, ignored_stay: _, .. } = links;
     let Links { loss_probability: _, duplication_probability: _, injection_probability: _, .. } = links;
     let Links { delay_min: _, delay_max: _, .. } = links;
@@ -307,7 +312,10 @@ fn axes() -> Vec<Axis> {
                 Durability::DeferredWithinHandler),
         ),
         ("storage.torn_writes", budgets!(e, e.storage.torn_writes)),
-        ("storage.bit_rot", values!(e, e.storage.bit_rot; Budget::NONE, Budget::AtMost(1), Budget::AtMost(2))),
+        (
+            "storage.bit_rot",
+            values!(e, e.storage.bit_rot; Budget::NONE, Budget::AtMost(1), Budget::AtMost(2)),
+        ),
         ("storage.misdirected_writes", budgets!(e, e.storage.misdirected_writes)),
         ("storage.failed_writes", budgets!(e, e.storage.failed_writes)),
         (
@@ -319,7 +327,10 @@ fn axes() -> Vec<Axis> {
         ),
         ("links.losses", budgets!(e, e.links.losses)),
         ("links.duplications", budgets!(e, e.links.duplications)),
-        ("links.injections", values!(e, e.links.injections; Budget::NONE, Budget::AtMost(1), Budget::AtMost(2))),
+        (
+            "links.injections",
+            values!(e, e.links.injections; Budget::NONE, Budget::AtMost(1), Budget::AtMost(2)),
+        ),
         ("links.as_set", values!(e, e.links.as_set; false, true)),
         ("links.ignored_stay", values!(e, e.links.ignored_stay; false, true)),
         ("partitions", budgets!(e, e.partitions)),

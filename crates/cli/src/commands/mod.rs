@@ -1,11 +1,13 @@
 //! The commands.
 
+mod campaign;
 mod examine;
 mod failures;
 mod look;
 mod replay;
 #[cfg(feature = "library")]
 mod reproduce;
+mod shrink;
 
 use crate::args::{Arguments, Command, Verify};
 use crate::error::Error;
@@ -51,9 +53,12 @@ fn dispatch(desk: &Desk<'_>, command: Option<&Command>) -> Result<Exit, Error> {
         }
         Some(Command::Verify(args)) => examine::verify(&listening(), args),
         Some(Command::Check(args)) => examine::check(&listening(), args),
-        Some(Command::Sim(args)) => examine::sim(&listening(), args),
+        Some(Command::Sim(args)) => examine::simulate(&listening(), args),
+        Some(Command::Campaign(args)) => campaign::campaign(&listening(), args),
         Some(Command::Run(args)) => examine::run(&listening(), args),
-        Some(Command::Replay { file }) => replay::replay(desk, file),
+        Some(Command::Replay { file, emit_test: false }) => replay::replay(desk, file),
+        Some(Command::Replay { file, emit_test: true }) => shrink::emit_test(desk, file),
+        Some(Command::Shrink(args)) => shrink::shrink(&listening(), args),
         #[cfg(feature = "library")]
         Some(Command::Reproduce(args)) => reproduce::reproduce(desk, args),
         Some(Command::List) => Ok(look::list(desk)),

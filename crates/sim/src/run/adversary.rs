@@ -14,7 +14,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use synod_kernel::corruption::Parts;
 use synod_kernel::environment::Takeover;
 use synod_kernel::world::Laws;
-use synod_kernel::{Budget, Budgets, Choice, Durability, Random, Released, Seat, SeatId, Setting, Status, View};
+use synod_kernel::{
+    Budget, Budgets, Choice, Durability, Random, Released, Seat, SeatId, Setting, Status, View,
+};
 use synod_model::{Event, EventOf, Process, ProcessId, When};
 use synod_properties::Monitor;
 
@@ -257,9 +259,8 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
                 let past = random.below(adversary.remembered.len().max(1) as u64) as usize;
                 let elsewhere = random.below(4) == 0;
                 let past = adversary.remembered.get(past).cloned();
-                let past = past.map(|(a, b, m)| {
-                    (a, if elsewhere { SeatId(random.below(seats) as u32) } else { b }, m)
-                });
+                let past = past
+                    .map(|(a, b, m)| (a, if elsewhere { SeatId(random.below(seats) as u32) } else { b }, m));
                 (FaultKind::Replay, past)
             }
             Injection::Change => {
@@ -310,9 +311,16 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
         self.awaken(liar, status);
         self.ask_second_copy(liar, asked);
         for _ in 0..inventions {
-            let at = between(self.ground.now, self.calendar.faults_end.max(self.ground.now), &mut self.ground.random);
+            let at = between(
+                self.ground.now,
+                self.calendar.faults_end.max(self.ground.now),
+                &mut self.ground.random,
+            );
             // most of them while it matters
-            let soon = self.ground.now.saturating_add(self.ground.random.below(self.calendar.unit.saturating_mul(8)));
+            let soon = self
+                .ground
+                .now
+                .saturating_add(self.ground.random.below(self.calendar.unit.saturating_mul(8)));
             let at = if self.ground.random.below(4) == 0 { at } else { soon };
             self.plot(at, Plot::Invent { liar });
         }
@@ -447,7 +455,8 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
         let goes_on = liars[liar].copies.get_mut(copy).is_some_and(|copy| {
             let starts = matches!(event, Event::Init | Event::Recover);
             let handled = (starts || copy.seat.local().is_some())
-                && catch_unwind(AssertUnwindSafe(|| copy.seat.handle(view, event, draws, &mut effects))).is_ok();
+                && catch_unwind(AssertUnwindSafe(|| copy.seat.handle(view, event, draws, &mut effects)))
+                    .is_ok();
             if handled {
                 let take = &mut |effect| released.push(effect);
                 copy.seat.commit(&mut effects, None, Durability::Immediate, take);

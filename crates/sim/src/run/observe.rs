@@ -1,6 +1,6 @@
 //! Runs for who measures, not judges: what was observed in them, with its virtual time.
 
-use super::{Run, as_simulated};
+use super::{Run, Subject, as_simulated};
 use crate::outcome::Outcome;
 use crate::plan::Options;
 use std::time::Duration;
@@ -24,9 +24,12 @@ where
     M: Monitor<P::Request, P::Indication>,
 {
     let setting = as_simulated(setting, options.swarm_of(seed));
-    let mut run = Run::new(&setting, monitor, seed, options);
+    let mut run = Run::new(&setting, Subject { monitor, operations: None }, seed, options);
     run.ground.history = Some(Vec::new());
     let ended = run.execute();
     let observed = run.ground.history.take().unwrap_or_default();
-    (run.outcome(ended), observed.into_iter().map(|(at, what)| (Duration::from_nanos(at), what)).collect())
+    (
+        run.outcome(ended, options),
+        observed.into_iter().map(|(at, what)| (Duration::from_nanos(at), what)).collect(),
+    )
 }

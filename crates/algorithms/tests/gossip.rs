@@ -23,7 +23,10 @@ fn said<A: RoundProcess>(did: Vec<DidOf<Rounds<A>>>) -> Vec<DidOf<Rounds<A>>> {
 }
 
 /// Ends the rounds up to this one; what the last did.
-fn end<A: RoundProcess>(p: &mut Alone<Rounds<A>>, rounds: std::ops::RangeInclusive<u32>) -> Vec<DidOf<Rounds<A>>> {
+fn end<A: RoundProcess>(
+    p: &mut Alone<Rounds<A>>,
+    rounds: std::ops::RangeInclusive<u32>,
+) -> Vec<DidOf<Rounds<A>>> {
     rounds.map(|round| said::<A>(p.timer(RoundEnds(Round(round))))).last().unwrap_or_default()
 }
 
@@ -101,11 +104,8 @@ fn whoever_gossips_blindly_loses_interest_by_its_own_contacts() {
 #[test]
 fn anti_entropy_answers_by_what_was_known_at_the_start_of_the_cycle() {
     type Exchange = Rounds<AntiEntropy<u8>>;
-    let parameters = anti_entropy::Parameters {
-        direction: anti_entropy::Direction::PushPull,
-        cycles: None,
-        defect: None,
-    };
+    let parameters =
+        anti_entropy::Parameters { direction: anti_entropy::Direction::PushPull, cycles: None, defect: None };
     let mut p = Alone::<Exchange>::new(0, 3, parameters);
     p.request(Update(7));
     let message = |round, message| InRound { round: Round(round), message };

@@ -5,8 +5,8 @@ mod common;
 use common::{Alone, Indicate, Send, Set, Store, link_of};
 use synod_algorithms::broadcast::EagerReliableBroadcast;
 use synod_algorithms::links::{
-    ConfirmedLink, EliminateDuplicates, FifoLink, FifoOverFairLoss, LinkDeliver, LinkSend, LogDeliver, LogDelivered,
-    LoggedOverFairLoss, Numbered, PerfectOverFairLoss, RetransmitForever, SequenceNumber,
+    ConfirmedLink, EliminateDuplicates, FifoLink, FifoOverFairLoss, LinkDeliver, LinkSend, LogDeliver,
+    LogDelivered, LoggedOverFairLoss, Numbered, PerfectOverFairLoss, RetransmitForever, SequenceNumber,
     StopAndWait, eliminate_duplicates, fifo, log_delivered, retransmit_forever, stop_and_wait,
 };
 use synod_model::ProcessId;

@@ -169,6 +169,10 @@ impl Entry {
             node: |_| Err(simulated_alone(A::NAME, "run")),
             replay: grounds::replay::replay::<A>,
             replay_checked: grounds::replay::replay::<A>,
+            steps: grounds::replay::steps::<A>,
+            steps_checked: grounds::replay::steps::<A>,
+            type_name: std::any::type_name::<A>(),
+            type_checked: std::any::type_name::<A>(),
         }
     }
 

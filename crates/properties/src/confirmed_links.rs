@@ -96,7 +96,10 @@ mod tests {
         };
         assert_eq!(after(&[(p[1], &deliver), (p[0], &confirm)]), Ok(true));
         assert_eq!(after(&[(p[0], &confirm)]), Err("confirmation".into()));
-        assert_eq!(after(&[(p[1], &deliver), (p[0], &confirm), (p[0], &confirm)]), Err("confirmation".into()));
+        assert_eq!(
+            after(&[(p[1], &deliver), (p[0], &confirm), (p[0], &confirm)]),
+            Err("confirmation".into())
+        );
         assert_eq!(after(&[(p[1], &deliver), (p[1], &deliver)]), Err("PL2".into()));
     }
 }

@@ -63,10 +63,7 @@ impl<U: Value> Monitor<Update<U>, Learn<U>> for EpidemicMonitor<U> {
         all
     }
 
-    fn observe(
-        &mut self,
-        observation: &Observation<'_, Update<U>, Learn<U>>,
-    ) -> Result<(), Violation> {
+    fn observe(&mut self, observation: &Observation<'_, Update<U>, Learn<U>>) -> Result<(), Violation> {
         match observation {
             Observation::Request { request: Update(update), .. } => {
                 self.known.entry(update.clone()).or_default();
@@ -84,7 +81,8 @@ impl<U: Value> Monitor<Update<U>, Learn<U>> for EpidemicMonitor<U> {
         }
         for (update, known) in &self.known {
             for p in known.iter().filter(|&p| !self.crashed.contains(p)) {
-                let ignorant = self.group.members().filter(|&q| !known.contains(q) && !self.crashed.contains(q));
+                let ignorant =
+                    self.group.members().filter(|&q| !known.contains(q) && !self.crashed.contains(q));
                 for q in ignorant {
                     let what = format!("{q} has not learnt {update:?}, which {p} knows");
                     owe(Obligation::new(&EC1, [p, q], what));

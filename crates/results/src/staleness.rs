@@ -41,7 +41,10 @@ pub(crate) const ROWS: &[Row] = &[
         model: "as B2 with the delays of LNKD-DISK, and 75 ms more each way to a replica that is not local; the local one of a writer, and of a reader, is any of the three",
         tolerance: "consistency at t = 0 within one percentage point; latencies within 3 %, but write latency with W = 1 within 5 %; t at 99.9 % within 15 %",
         provenance: &[Provenance::Recalled, Provenance::Recomputed],
-        remarks: &["Write latency with W = 1 is printed as 55.12, 56.36 and 55.19: samples of one number.", "The table is recalled; the 75 ms and the consistency of .33 at t = 0 were looked up."],
+        remarks: &[
+            "Write latency with W = 1 is printed as 55.12, 56.36 and 55.19: samples of one number.",
+            "The table is recalled; the 75 ms and the consistency of .33 at t = 0 were looked up.",
+        ],
         cheap: false,
         reproduce: wide_area,
     },
@@ -274,8 +277,7 @@ fn percentiles(
             let close = share(if rough { 0.05 } else { 0.03 });
             let what = format!("{quorums}: {what} latency at 99.9 %, ms");
             findings.push(Finding::estimate(&what, published, (exact, 0.0), close, CONVOLVED));
-            let mut drawn =
-                Finding::estimate(&what, published, quantile(&values, 0.999), close, how());
+            let mut drawn = Finding::estimate(&what, published, quantile(&values, 0.999), close, how());
             drawn.allow_for_sampling();
             findings.push(drawn);
         }
@@ -285,7 +287,8 @@ fn percentiles(
     }
 }
 
-const CONVOLVED: How = How::Exact("the laws of two messages convolved, the order statistics of three replicas");
+const CONVOLVED: How =
+    How::Exact("the laws of two messages convolved, the order statistics of three replicas");
 
 /// How many reads that start `t` after the write see it.
 fn consistent(all: &[Operations], (r, w): (usize, usize), t: f64) -> (f64, f64) {

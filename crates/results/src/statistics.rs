@@ -63,7 +63,13 @@ pub(crate) fn integral(f: &impl Fn(f64) -> f64, (from, to): (f64, f64), error: f
     halves(f, (from, to), values, error, 40)
 }
 
-fn halves(f: &impl Fn(f64) -> f64, (from, to): (f64, f64), [a, m, b]: [f64; 3], error: f64, depth: u32) -> f64 {
+fn halves(
+    f: &impl Fn(f64) -> f64,
+    (from, to): (f64, f64),
+    [a, m, b]: [f64; 3],
+    error: f64,
+    depth: u32,
+) -> f64 {
     let (middle, width) = ((from + to) / 2.0, to - from);
     let (left, right) = (f((from + middle) / 2.0), f((middle + to) / 2.0));
     let whole = width / 6.0 * (a + 4.0 * m + b);

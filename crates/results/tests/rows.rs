@@ -12,7 +12,10 @@ fn reproduced(ids: &[&str]) {
             let Finding { what, published, ours, how, .. } = &found;
             let range = found.range();
             println!("{id}, {what}: published {published}, ours {ours} ({how})");
-            assert!(found.agrees(), "{id}, {what}: published {published}, ours {ours} not in {range:?} ({how})");
+            assert!(
+                found.agrees(),
+                "{id}, {what}: published {published}, ours {ours} not in {range:?} ({how})"
+            );
             assert!(found.standard_error.is_finite() && !range.0.is_nan(), "{found:?}");
             if let How::Simulated { algorithm, runs, .. } = how {
                 let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../algorithms/src").join(algorithm);

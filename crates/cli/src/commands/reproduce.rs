@@ -128,7 +128,8 @@ fn tell(desk: &Desk<'_>, row: &Row, effort: &Effort, findings: &[Finding]) -> bo
 }
 
 fn header(desk: &Desk<'_>, row: &Row, effort: &Effort) {
-    let samples = if effort.full { "all" } else { "few: four standard deviations are added to the tolerance" };
+    let samples =
+        if effort.full { "all" } else { "few: four standard deviations are added to the tolerance" };
     let known: Vec<_> = row.provenance.iter().map(|p| p.name()).collect();
     desk.printer.say(format!("{}  {}", row.id, row.title));
     for (what, text) in [

@@ -12,11 +12,7 @@ use synod_properties::leader::LeaderMonitor;
 use synod_properties::{Algorithm, GroundKind, Scale, Twin, usual};
 
 pub(super) fn all() -> Vec<Entry> {
-    vec![
-        Entry::new::<LowerEpoch>(),
-        Entry::simulated::<Freshness>(),
-        Entry::simulated::<Probes>(),
-    ]
+    vec![Entry::new::<LowerEpoch>(), Entry::simulated::<Freshness>(), Entry::simulated::<Probes>()]
 }
 
 /// Elect Lower Epoch.

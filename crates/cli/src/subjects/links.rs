@@ -2,8 +2,8 @@
 
 use super::{at_least, defect};
 use synod_algorithms::links::{
-    FifoOverFairLoss, LinkSend, LoggedOverFairLoss, PerfectOverFairLoss, RetransmitForever,
-    StopAndWait, eliminate_duplicates, fifo, log_delivered, retransmit_forever, stop_and_wait,
+    FifoOverFairLoss, LinkSend, LoggedOverFairLoss, PerfectOverFairLoss, RetransmitForever, StopAndWait,
+    eliminate_duplicates, fifo, log_delivered, retransmit_forever, stop_and_wait,
 };
 use synod_cli::Entry;
 use synod_model::{Layers, Process, ProcessId};

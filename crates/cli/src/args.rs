@@ -85,6 +85,9 @@ pub enum Command {
         #[command(subcommand)]
         what: Trace,
     },
+    /// Numbers that the literature states, computed again: both side by side. Without a name, which there are.
+    #[cfg(feature = "library")]
+    Reproduce(Reproduce),
     /// A node of a cluster; started by `run`.
     #[command(hide = true)]
     Node {
@@ -576,6 +579,24 @@ pub struct Run {
     /// A new directory for logs and records; kept. Without it they are kept only if something is wrong.
     #[arg(long, value_name = "DIRECTORY")]
     pub directory: Option<PathBuf>,
+}
+
+/// `reproduce`.
+#[cfg(feature = "library")]
+#[derive(Clone, Debug, Default, Args)]
+pub struct Reproduce {
+    /// Which results, by name.
+    #[arg(value_name = "NAME")]
+    pub ids: Vec<String>,
+    /// All of them.
+    #[arg(long, conflicts_with = "ids")]
+    pub all: bool,
+    /// With few samples: four standard deviations of them are added to each tolerance.
+    #[arg(long)]
+    pub quick: bool,
+    /// The seed of what is random.
+    #[arg(long, value_name = "SEED", value_parser = seed)]
+    pub seed: Option<u64>,
 }
 
 fn links(text: &str) -> Result<LinkKind, String> {

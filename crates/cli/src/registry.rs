@@ -154,6 +154,28 @@ impl Entry {
         }
     }
 
+    /// The algorithm `A`, simulated alone: one whose choices are too many for a check, and whose promises are about chance.
+    pub fn simulated<A: Algorithm>() -> Self {
+        use crate::grounds;
+        Self {
+            page: A::PAGE,
+            subject: Subject::of::<A>(),
+            checked: Subject::of::<A>(),
+            also: Vec::new(),
+            renumbered: None,
+            check: |_, _, _| Err(simulated_alone(A::NAME, "check")),
+            sim: grounds::sim::instance::<A>,
+            run: |_, _, _| Err(simulated_alone(A::NAME, "run")),
+            node: |_| Err(simulated_alone(A::NAME, "run")),
+            replay: grounds::replay::replay::<A>,
+            replay_checked: grounds::replay::replay::<A>,
+            steps: grounds::replay::steps::<A>,
+            steps_checked: grounds::replay::steps::<A>,
+            type_name: std::any::type_name::<A>(),
+            type_checked: std::any::type_name::<A>(),
+        }
+    }
+
     /// Explores also what `change` makes of the scale and the environment of its checks: where one world with everything in it would
     /// be too large, two are not.
     #[must_use]
@@ -207,6 +229,13 @@ impl Entry {
             GroundKind::Check => &self.checked,
             GroundKind::Sim | GroundKind::Run => &self.subject,
         }
+    }
+}
+
+fn simulated_alone(name: &str, ground: &str) -> Error {
+    Error::Unsupported {
+        what: format!("`{name}` has no {ground}: it is simulated alone"),
+        hint: format!("`sim {name}` simulates it"),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Where the effects of a simulated step go: into an agenda, with delays from the seed, and to the monitor.
 
 use crate::agenda::{Agenda, Slot};
+use crate::coverage::{Coverage, kind};
 use crate::fault::{FaultKind, Tally};
 use crate::plan::nanos;
 use std::collections::VecDeque;
@@ -42,6 +43,11 @@ pub(crate) struct Drawn {
 impl Drawn {
     pub(crate) fn new(random: Random) -> Self {
         Self { random, kept: None, marks: None }
+    }
+
+    /// Further outcomes are those of another seed.
+    pub(crate) fn turn(&mut self, random: Random) {
+        self.random = random;
     }
 }
 
@@ -188,6 +194,8 @@ pub(crate) struct Simulated<P: Process, Mon> {
     /// The longest time between two outputs of an oracle while it has something to say.
     oracle_pace: u64,
     pub(crate) sync_max: u64,
+    /// What the run comes to, if anyone asks.
+    pub(crate) coverage: Option<Box<Coverage>>,
 }
 
 impl<P: Process, Mon: Monitor<P::Request, P::Indication>> Simulated<P, Mon> {
@@ -214,6 +222,7 @@ impl<P: Process, Mon: Monitor<P::Request, P::Indication>> Simulated<P, Mon> {
             pulse_max,
             oracle_pace,
             sync_max: nanos(environment.storage.sync_max),
+            coverage: None,
         };
         simulated.note_goals();
         simulated
@@ -307,6 +316,9 @@ where
 {
     #[inline]
     fn send(&mut self, from: SeatId, to: SeatId, message: P::Message) {
+        if let Some(coverage) = &mut self.coverage {
+            coverage.sent(from.index(), to.index(), kind(&message));
+        }
         let arrival = self.arrival(from, to);
         self.agenda.push(arrival, Entry::Deliver { from, to, message });
     }
@@ -316,6 +328,9 @@ where
     fn take(&mut self, _: SeatId, _: SeatId, _: &P::Message) {}
 
     fn observe(&mut self, observed: Observed<P::Request, P::Indication>) {
+        if let (Some(coverage), Observed::Indication(_, indication)) = (&mut self.coverage, &observed) {
+            coverage.effect(kind(indication));
+        }
         if self.violation.is_some() {
             return;
         }
@@ -340,6 +355,9 @@ where
     }
 
     fn armed(&mut self, seat: SeatId, timer: P::Timer, when: When) {
+        if let Some(coverage) = &mut self.coverage {
+            coverage.effect(kind(&timer) ^ 1);
+        }
         let at = match when {
             When::After(after) => self.now.saturating_add(nanos(after)),
             When::Pulse => self.pulse(),
@@ -368,6 +386,9 @@ where
     }
 
     fn stored(&mut self, seat: SeatId) {
+        if let Some(coverage) = &mut self.coverage {
+            coverage.effect(2);
+        }
         let at = self.now.saturating_add(between(0, self.sync_max, &mut self.random));
         let desk = &mut self.desks[seat.index()];
         desk.last_sync = desk.last_sync.max(at);

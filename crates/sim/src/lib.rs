@@ -8,6 +8,7 @@
 
 pub mod agenda;
 mod campaign;
+pub mod coverage;
 mod determinism;
 pub mod distribution;
 mod fault;
@@ -17,6 +18,7 @@ mod plan;
 pub mod record;
 pub mod results;
 mod run;
+mod search;
 mod simulation;
 mod stream;
 pub mod swarm;
@@ -29,5 +31,6 @@ pub use outcome::{Ended, Outcome};
 pub use plan::{FaultPlan, Options};
 pub use record::{Judgement, Record};
 pub use run::{run, trace, trace_to};
+pub use search::{Lineage, Searched, search};
 pub use simulation::{Instance, Simulation};
 pub use swarm::{Family, Swarm};

@@ -1,5 +1,6 @@
 //! What one run came to.
 
+use crate::coverage::Covered;
 use crate::fault::FaultKind;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -49,6 +50,9 @@ pub struct Outcome {
     /// The marked branches of the algorithm and of its modules, each with whether a handler came to it; where
     /// [`Options::branches`](crate::Options::branches) asks.
     pub branches: BTreeMap<String, bool>,
+    /// What of the algorithm's behaviour it came to; where [`Options::coverage`](crate::Options::coverage) asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coverage: Option<Covered>,
 }
 
 impl Outcome {

@@ -39,6 +39,10 @@ pub struct Options {
     /// Whether a run has a random subset of the faults, rates and requests that there may be, drawn from its seed: where
     /// its faults are random.
     pub swarm: bool,
+    /// Whether it is noted what of the algorithm's behaviour a run comes to.
+    pub coverage: bool,
+    /// After so many steps, in ascending order, all further chance is drawn from another seed: a run that begins as another does.
+    pub then: Vec<(u64, u64)>,
 }
 
 impl Options {
@@ -51,7 +55,15 @@ impl Options {
 impl Default for Options {
     fn default() -> Self {
         let horizon = Duration::from_secs(10);
-        Self { steps_max: 1_000_000, horizon, faults: FaultPlan::Random, branches: false, swarm: false }
+        Self {
+            steps_max: 1_000_000,
+            horizon,
+            faults: FaultPlan::Random,
+            branches: false,
+            swarm: false,
+            coverage: false,
+            then: Vec::new(),
+        }
     }
 }
 

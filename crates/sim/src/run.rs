@@ -8,6 +8,7 @@ mod partition;
 use self::ambush::Ambush;
 use self::partition::Severed;
 use crate::agenda::Due;
+use crate::coverage::{Coverage, kind};
 use crate::fault::{Fault, FaultKind};
 use crate::ground::{Drawn, Entry, Parked, Simulated, between};
 use crate::outcome::{ASSERTION, Ended, Outcome};
@@ -135,6 +136,9 @@ struct Run<'a, P: Process, M> {
     faults: Vec<Fault>,
     steps_max: u64,
     steps: u64,
+    /// When chance is drawn from which seed: the next step, and all of them.
+    turn_at: u64,
+    turns: VecDeque<(u64, u64)>,
     delivered: u64,
     last_fault: u64,
     /// By seat: a crash in one of its next handlers.
@@ -172,6 +176,8 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             faults: Vec::with_capacity(plan.faults.len()),
             steps_max: options.steps_max,
             steps: 0,
+            turn_at: options.then.first().map_or(u64::MAX, |(step, _)| *step),
+            turns: options.then.iter().copied().collect(),
             delivered: 0,
             last_fault: 0,
             in_handler: vec![None; seats],
@@ -183,6 +189,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             youngest: vec![0; seats * seats],
             marked: VecDeque::new(),
         };
+        run.ground.coverage = options.coverage.then(|| Box::new(Coverage::new(seats)));
         run.rep.draws.marks = options.branches.then(Marks::default);
         for (at, fault) in plan.faults {
             run.plan_fault(at, fault);
@@ -267,10 +274,17 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         let crashed = cut.and_then(|(cut, ambush)| Some((choice.cut_seat()?, cut, ambush)));
         let chosen = Move { choice, draws: Vec::new(), cut: cut.map(|(cut, _)| cut) };
         let recorded = self.recording.is_some().then(|| chosen.clone());
+        if self.steps == self.turn_at {
+            self.turn();
+        }
         self.steps += 1;
+        let covered = if self.ground.coverage.is_some() { self.begin_to_cover(&chosen.choice) } else { None };
         step(&mut self.world, Laws::from(self.setting), &mut self.rep, &mut self.ground, chosen);
         if let Some(chosen) = recorded {
             self.record(chosen);
+        }
+        if let Some(seat) = covered {
+            self.cover(seat);
         }
         if let Some((seat, cut, ambush)) = crashed {
             let pending = self.ground.desks[seat.index()].syncs.len() as u64;
@@ -280,6 +294,42 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         }
         if self.ambushes > 0 {
             self.spring_on_stores();
+        }
+    }
+
+    /// From here on chance is drawn from another seed.
+    fn turn(&mut self) {
+        if let Some((_, seed)) = self.turns.pop_front() {
+            self.ground.random = Random::new(seed);
+            self.rep.draws.turn(Random::new(seed ^ DRAWS));
+        }
+        self.turn_at = self.turns.front().map_or(u64::MAX, |(step, _)| *step);
+    }
+
+    /// Tells of an event before its step; where it happens, if its features are asked for.
+    #[cold]
+    fn begin_to_cover(&mut self, choice: &Choice<P::Message, P::Timer>) -> Option<SeatId> {
+        let coverage = self.ground.coverage.as_mut()?;
+        let what = match choice {
+            Choice::Deliver { message, .. } | Choice::Duplicate { message, .. } => kind(message),
+            Choice::Fire { timer, .. } => kind(timer),
+            _ => 0,
+        };
+        let seat = choice.handler_seat().or_else(|| choice.cut_seat());
+        if let Some(seat) = seat {
+            coverage.event(seat.index(), kind(choice) ^ what.rotate_left(1));
+        }
+        if let Choice::Deliver { from, to, .. } | Choice::Lose { from, to, .. } = choice {
+            coverage.arrived(from.index(), to.index());
+        }
+        seat
+    }
+
+    #[cold]
+    fn cover(&mut self, seat: SeatId) {
+        let seats = &self.world.seats;
+        if let Some(coverage) = &mut self.ground.coverage {
+            coverage.end(seat.index(), seats.iter().map(|seat| kind(&seat.status())));
         }
     }
 
@@ -488,6 +538,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             time: Duration::from_nanos(self.ground.now),
             faults: self.ground.tally.counts(),
             branches: self.branches(),
+            coverage: self.ground.coverage.as_ref().map(|coverage| coverage.covered()),
         }
     }
 

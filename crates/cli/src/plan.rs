@@ -4,7 +4,7 @@ use crate::args;
 use crate::disk::{Directory, Note, nth};
 use crate::environment::{Flags, Overrides, validate};
 use crate::error::Error;
-use crate::experiment::{self, EngineName, Experiment, MeasureName, OrderName, StoreName};
+use crate::experiment::{self, EngineName, Experiment, MeasureName, OrderName, SearchName, StoreName};
 use crate::grounds::{World, check, run, sim};
 use crate::registry::{Entry, Registry, Subject};
 use crate::script;
@@ -217,6 +217,12 @@ impl Request {
             (None, Some(_)) => 1,
             (None, None) => file.runs.unwrap_or(RUNS),
         };
+        if args.then.windows(2).any(|pair| pair[0].0 >= pair[1].0) || (!args.then.is_empty() && runs > 1) {
+            return Err(Error::Arguments {
+                what: "--then goes on with one run, step by step".to_owned(),
+                hint: "give --seed alone, and the steps of --then in ascending order".to_owned(),
+            });
+        }
         let horizon = args.horizon.or(file.horizon.map(|text| text.0.0)).unwrap_or(usual.horizon);
         let faults = match &file.script {
             Some(script) => script::plan(script, &world.environment, horizon)?,
@@ -230,7 +236,11 @@ impl Request {
                 faults,
                 branches: true,
                 swarm: !args.no_swarm && file.swarm.unwrap_or(true),
+                coverage: args.out.is_some(),
+                then: args.then.clone(),
             },
+            guided: args.search.or(file.search) == Some(SearchName::Coverage),
+            searched: None,
             threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             record_first: args.trace.is_some(),
             time: args.time,

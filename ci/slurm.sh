@@ -18,7 +18,7 @@ started=()
 
 fail() {
     printf 'ci/slurm.sh: %s\n' "$*" >&2
-    tail -n 15 "$place"/log/* >&2 2>/dev/null || true
+    tail -n 5 "$place"/log/{apt,munged,slurm*,task*} >&2 2>/dev/null || true
     exit 1
 }
 
@@ -31,13 +31,14 @@ finish() {
 }
 trap finish EXIT
 
-# Processes whose environment or command line speaks of our directory, but this shell and what it calls.
+# Processes of other sessions than this shell's whose environment or command line speaks of our directory: those that we started.
 ours() {
-    local dir
-    for dir in /proc/[0-9]*; do
-        [ "${dir#/proc/}" != $$ ] && [ "$(ps -o sid= -p "${dir#/proc/}" | tr -d ' ')" != "$(ps -o sid= -p $$ | tr -d ' ')" ] &&
-            grep -qsF "$place" "$dir/environ" "$dir/cmdline" && printf '%s\n' "${dir#/proc/}"
-    done 2>/dev/null || true
+    local session
+    session=$(ps -o sid= -p $$ | tr -d ' ')
+    { grep -lsaF "$place" /proc/[0-9]*/environ /proc/[0-9]*/cmdline || true; } | cut -d/ -f3 | sort -u |
+        while read -r pid; do
+            [ "$(ps -o sid= -p "$pid" | tr -d ' ')" = "$session" ] || printf '%s\n' "$pid"
+        done
 }
 
 ensure_slurm() {
@@ -83,7 +84,7 @@ SlurmctldHost=$host(127.0.0.1)
 SlurmUser=root
 SlurmctldPort=$port
 AuthType=auth/munge
-AuthInfo=socket=$place/run/munge.socket
+AuthInfo=socket=$place/run/munge.socket,cred_expire=5
 CryptoType=crypto/munge
 CredType=cred/munge
 StateSaveLocation=$place/state
@@ -99,7 +100,7 @@ SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU
 JobRequeue=1
 ReturnToService=2
-SlurmdTimeout=5
+SlurmdTimeout=3
 SlurmctldTimeout=10
 SchedulerParameters=sched_min_interval=100000,batch_sched_delay=0
 NodeName=one NodeHostname=$host NodeAddr=127.0.0.1 Port=$((port + 1)) CPUs=2
@@ -114,6 +115,7 @@ daemon() {
     shift
     setsid "$@" >"$place/log/$name.out" 2>&1 &
     started+=($!)
+    disown
 }
 
 daemon munged munged --foreground --force --key-file="$place/munge/key" --socket="$place/run/munge.socket" \
@@ -142,16 +144,15 @@ writing() { ls "$place"/shards/*.part >/dev/null 2>&1; }
 for _ in {1..200}; do [ -n "$(on_two)" ] && writing && break || sleep 0.05; done
 victims=$(on_two | tr '\n' ' ')
 [ -n "$victims" ] || fail "no task runs on the second node: $(squeue 2>&1)"
-# the daemon, the steps that it started, and what those run: each task of that node, and its parent
-tasks=$(for pid in $(ours); do
-    if tr '\0' '\n' <"/proc/$pid/environ" 2>/dev/null | grep -qx 'SLURMD_NODENAME=two'; then
-        printf '%s\n' "$pid"
-        parent=$(ps -o ppid= -p "$pid" | tr -d ' ')
-        case $(ps -o comm= -p "${parent:-0}" 2>/dev/null) in slurmstepd*) printf '%s\n' "$parent" ;; esac
-    fi
-done)
+# the daemon, the steps that it started, and what those run: each task of that node, after its parent
 kill -9 "$two"
-for pid in $tasks; do kill -9 "$pid" 2>/dev/null || true; done
+for environ in $(grep -lsazx 'SLURMD_NODENAME=two' /proc/[0-9]*/environ || true); do
+    grep -qsazxF "SLURM_CONF=$place/slurm.conf" "$environ" || continue
+    pid=$(cut -d/ -f3 <<<"$environ")
+    parent=$(ps -o ppid= -p "$pid" | tr -d ' ')
+    case $(ps -o comm= -p "${parent:-0}" 2>/dev/null) in slurmstepd*) kill -9 "$parent" ;; esac
+    kill -9 "$pid" 2>/dev/null || true
+done
 printf 'node two is killed while it ran %s\n' "$victims"
 
 left() { squeue -h -j "$job" 2>/dev/null | wc -l; }

@@ -10,6 +10,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, VecDeque};
+use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::mem::discriminant;
 
@@ -17,7 +18,7 @@ use std::mem::discriminant;
 const LAST: usize = 3;
 
 /// What a run came to, in short.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Covered {
     /// How many features.
     pub features: u64,
@@ -26,6 +27,12 @@ pub struct Covered {
     /// Which, in ascending order.
     #[serde(skip)]
     pub which: Vec<u32>,
+}
+
+impl fmt::Debug for Covered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} features ({})", self.features, self.digest)
+    }
 }
 
 /// FNV-1a, with a last mix: small, and the same in every build.

@@ -265,7 +265,10 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
     /// Whether anyone looks at each move. Else deliveries, nearly all of the steps, take the short way.
     #[inline]
     fn is_watched(&self) -> bool {
-        self.recording.is_some() || self.ambushes > 0
+        self.recording.is_some()
+            || self.ambushes > 0
+            || self.ground.coverage.is_some()
+            || self.turn_at != u64::MAX
     }
 
     /// Takes a move: the kernel's step, and its line if the run is recorded.

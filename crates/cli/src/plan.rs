@@ -238,6 +238,7 @@ impl Request {
                 swarm: !args.no_swarm && file.swarm.unwrap_or(true),
                 coverage: args.out.is_some(),
                 then: args.then.clone(),
+                ..synod_sim::Options::default()
             },
             guided: args.search.or(file.search) == Some(SearchName::Coverage),
             searched: None,
@@ -245,6 +246,11 @@ impl Request {
             record_first: args.trace.is_some(),
             time: args.time,
             out: None,
+            shrink: crate::grounds::shrink::Options {
+                wanted: !args.no_shrink,
+                time_max: args.shrink_for,
+                ..Default::default()
+            },
         })
     }
 

@@ -8,12 +8,15 @@ pub mod algorithm;
 pub mod broadcast;
 pub mod byzantine_broadcast;
 pub mod consensus;
+pub mod cost;
 pub mod leader;
 pub mod lease;
 pub mod links;
 pub mod monitor;
+pub mod operation;
 pub mod perfect_detector;
 pub mod registers;
+pub mod regression;
 #[cfg(test)]
 mod testing;
 pub mod usual;
@@ -21,7 +24,9 @@ pub mod verdict;
 
 pub use algorithm::{Algorithm, GroundKind, Scale, Twin};
 pub use consensus::{Consensus, ConsensusSequence};
-pub use monitor::{Kind, Monitor, Obligation, Observation, Property, Violation};
+pub use cost::{Cost, Metric};
+pub use monitor::{Kind, Monitor, NO_PANIC, Obligation, Observation, Property, Violation};
+pub use operation::{Ask, Completion, Object, OperationKind, Operations, OperationsOf, Told, operations};
 pub use registers::AtomicRegister;
 pub use usual::usual;
 pub use verdict::Verdict;

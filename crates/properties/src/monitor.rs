@@ -32,6 +32,9 @@ impl Property {
     }
 }
 
+/// A handler must not panic: one that does is a violation, of whatever algorithm.
+pub const NO_PANIC: Property = Property::safety("no panic", "no handler panics");
+
 /// How a property is judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -72,7 +75,8 @@ pub enum Observation<'a, Q, I> {
         /// Who.
         at: ProcessId,
     },
-    /// `at` is the adversary's from the start: it lies. Nothing else is observed there, nothing is promised of it.
+    /// `at` is the adversary's from now on: it lies. Nothing else is observed there, nothing is promised of it, nor of what it
+    /// did before.
     Corrupt {
         /// Who.
         at: ProcessId,

@@ -1,7 +1,7 @@
 //! Many runs, over many threads, with one result.
 
 use crate::fault::FaultKind;
-use crate::outcome::{ASSERTION, Ended, Outcome};
+use crate::outcome::{Ended, Outcome};
 use crate::plan::Options;
 use crate::record::Record;
 use crate::simulation::Simulation;
@@ -9,7 +9,7 @@ use crate::stream::{Done, in_order};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{ControlFlow, Range};
-use synod_properties::{Kind, Property, Verdict};
+use synod_properties::{Kind, NO_PANIC, Property, Verdict};
 
 /// How many seeds a thread takes at a time.
 const CHUNK: u64 = 16;
@@ -76,8 +76,8 @@ impl Campaign {
     /// Says what its runs say of these properties.
     pub fn judge(&mut self, properties: Vec<Property>) {
         self.verdicts = properties.into_iter().map(|p| (p, self.verdict(&p))).collect();
-        if let Verdict::Violated { what } = self.verdict(&ASSERTION) {
-            self.verdicts.push((ASSERTION, Verdict::Violated { what }));
+        if let Verdict::Violated { what } = self.verdict(&NO_PANIC) {
+            self.verdicts.push((NO_PANIC, Verdict::Violated { what }));
         }
     }
 

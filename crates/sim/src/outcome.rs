@@ -1,15 +1,15 @@
 //! What one run came to.
 
+use crate::cost::Costs;
 use crate::coverage::Covered;
 use crate::fault::FaultKind;
+use crate::platform::Breach;
+use crate::workload::History;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use synod_kernel::trace::Broken;
-use synod_properties::{Obligation, Property, Violation};
-
-/// What is broken when an algorithm's own code panics: an assertion of its author's.
-pub(crate) const ASSERTION: Property = Property::safety("ASSERT", "no handler panics");
+use synod_properties::{Obligation, Violation};
 
 /// Why a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -47,12 +47,20 @@ pub struct Outcome {
     pub time: Duration,
     /// The faults that took effect.
     pub faults: BTreeMap<FaultKind, u64>,
+    /// How it broke assumptions of its environment's model, if it did: what it shows is then shown outside of the model.
+    pub outside: Vec<Breach>,
     /// The marked branches of the algorithm and of its modules, each with whether a handler came to it; where
     /// [`Options::branches`](crate::Options::branches) asks.
     pub branches: BTreeMap<String, bool>,
     /// What of the algorithm's behaviour it came to; where [`Options::coverage`](crate::Options::coverage) asks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub coverage: Option<Covered>,
+    /// What it cost; where [`Options::costs`](crate::Options::costs) asks.
+    #[serde(default, skip_deserializing, skip_serializing_if = "Option::is_none")]
+    pub costs: Option<Costs>,
+    /// What clients saw; where [`Options::history`](crate::Options::history) asks.
+    #[serde(skip)]
+    pub history: Option<History>,
 }
 
 impl Outcome {

@@ -1,44 +1,85 @@
 //! One run: the earliest entry of the agenda becomes a move, and the kernel takes it.
 
+mod adversary;
 mod ambush;
+mod clients;
+mod coverage;
 mod crash;
+pub(crate) mod observe;
 mod oracle;
 mod partition;
+mod platform;
+mod storage;
 
+use self::adversary::Adversary;
 use self::ambush::Ambush;
+pub(crate) use self::clients::{Clients, size};
 use self::partition::Severed;
 use crate::agenda::Due;
-use crate::coverage::{Coverage, kind};
+use crate::cost::Meter;
+use crate::coverage::Coverage;
 use crate::fault::{Fault, FaultKind};
 use crate::ground::{Drawn, Entry, Parked, Simulated, between};
-use crate::outcome::{ASSERTION, Ended, Outcome};
-use crate::plan::{Calendar, Options, plan};
+use crate::outcome::{Ended, Outcome};
+use crate::plan::{Calendar, Options, Spared, plan};
+use crate::platform::{Fate, Machinery};
 use crate::swarm::Swarm;
+use crate::trigger::Triggers;
 use std::any::Any;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
-use synod_kernel::trace::{Header, Recorder, Writer, Written};
+use synod_kernel::trace::{Broken, Header, Recorder, Writer, Written};
 use synod_kernel::world::{Laws, deliver};
 use synod_kernel::{Choice, InPlace, Marks, Move, Random, Rep, Seat, SeatId, Setting, Status, World, step};
 use synod_model::link::{Guarantee, LinkBase};
 use synod_model::{Mark, Process, ProcessId, ProcessSet};
-use synod_properties::{Monitor, Obligation, Violation};
+use synod_properties::{Monitor, NO_PANIC, Obligation, Operations, Violation};
+
+/// What is simulated, beside its setting.
+pub(crate) struct Subject<'a, P: Process, M> {
+    pub(crate) monitor: &'a M,
+    /// What clients can ask for.
+    pub(crate) operations: Option<&'a Operations<P::Request, P::Indication>>,
+}
+
+impl<P: Process, M> Clone for Subject<'_, P, M> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<P: Process, M> Copy for Subject<'_, P, M> {}
 
 /// Simulates the run of this seed.
 ///
-/// A panic in a handler breaks the property "ASSERT"; the process's panic hook sees it all the same.
+/// A panic in a handler breaks the property [`NO_PANIC`]; the process's panic hook sees it all the same.
 pub fn run<P, M>(setting: &Setting<P>, monitor: &M, seed: u64, options: &Options) -> Outcome
 where
     P: Process,
     M: Monitor<P::Request, P::Indication>,
 {
+    run_of(setting, Subject { monitor, operations: None }, seed, options)
+}
+
+pub(crate) fn run_of<P, M>(
+    setting: &Setting<P>,
+    subject: Subject<'_, P, M>,
+    seed: u64,
+    options: &Options,
+) -> Outcome
+where
+    P: Process,
+    M: Monitor<P::Request, P::Indication>,
+{
     let setting = as_simulated(setting, options.swarm_of(seed));
-    let mut run = Run::new(&setting, monitor, seed, options);
+    let anyway = anyway(&setting, options);
+    let subject = Subject { operations: subject.operations.or(anyway.as_ref()), ..subject };
+    let mut run = Run::new(&setting, subject, seed, options);
     let ended = run.execute();
-    run.outcome(ended)
+    run.outcome(ended, options)
 }
 
 /// Simulates the run of this seed, and records it in memory: see [`trace_to`].
@@ -56,8 +97,22 @@ where
     P: Process,
     M: Monitor<P::Request, P::Indication>,
 {
+    trace_of(algorithm, setting, Subject { monitor, operations: None }, seed, options)
+}
+
+pub(crate) fn trace_of<P, M>(
+    algorithm: &str,
+    setting: &Setting<P>,
+    subject: Subject<'_, P, M>,
+    seed: u64,
+    options: &Options,
+) -> (Outcome, String)
+where
+    P: Process,
+    M: Monitor<P::Request, P::Indication>,
+{
     let mut content = Vec::new();
-    let (outcome, _) = trace_to(algorithm, setting, monitor, seed, options, &mut content)
+    let (outcome, _) = trace_to_of(algorithm, setting, subject, seed, options, &mut content)
         .expect("memory takes whatever is written");
     (outcome, String::from_utf8(content).expect("JSON is text"))
 }
@@ -82,20 +137,77 @@ where
     P: Process,
     M: Monitor<P::Request, P::Indication>,
 {
-    let setting = as_simulated(setting, options.swarm_of(seed));
-    let mut run = Run::new(&setting, monitor, seed, options);
+    trace_to_of(algorithm, setting, Subject { monitor, operations: None }, seed, options, to)
+}
+
+pub(crate) fn trace_to_of<P, M>(
+    algorithm: &str,
+    setting: &Setting<P>,
+    subject: Subject<'_, P, M>,
+    seed: u64,
+    options: &Options,
+    to: &mut dyn Write,
+) -> io::Result<(Outcome, Written<()>)>
+where
+    P: Process,
+    M: Monitor<P::Request, P::Indication>,
+{
+    let mut setting = as_simulated(setting, options.swarm_of(seed));
+    let anyway = anyway(&setting, options);
+    let subject = Subject { operations: subject.operations.or(anyway.as_ref()), ..subject };
+    if options.workload.is_some() {
+        // what is asked is made up as the run goes, and a trace begins with it: the run is made once to know
+        let mut first = Run::new(&setting, subject, seed, options);
+        first.execute();
+        let asked = first.rep.requests.take().unwrap_or_default();
+        drop(first);
+        setting.to_mut().requests = asked;
+    }
+    let mut run = Run::new(&setting, subject, seed, options);
     let header = Header::new(algorithm, "sim", Some(seed), &setting);
     run.rep.draws.kept = Some(Vec::new());
-    run.recording =
-        Some(Recording { recorder: Recorder::new(&setting), writer: Writer::to(&header, to), refused: None });
+    run.recording = Some(Recording {
+        recorder: Recorder::new(&setting),
+        writer: Writer::to(&header, to),
+        refused: None,
+        taking: None,
+    });
     let ended = run.execute();
     let recording = run.recording.take().expect("it was set above");
     if let Some(refused) = recording.refused {
         panic!("the simulator took a move that is not enabled: step {}, {refused}", run.steps - 1);
     }
-    let outcome = run.outcome(ended);
-    let Written { name, steps, bytes, .. } = recording.writer.close(outcome.broken())?;
+    let outcome = run.outcome(ended, options);
+    let taking = recording.taking.map(|choice| choice.to_string());
+    let broken = outcome.broken().map(|broken| named(broken, taking));
+    let Written { name, steps, bytes, .. } = recording.writer.close(broken)?;
     Ok((outcome, Written { to: (), name, steps, bytes }))
+}
+
+/// The operations of clients where none are known: what is asked anyway.
+fn anyway<P: Process>(
+    setting: &Setting<P>,
+    options: &Options,
+) -> Option<Operations<P::Request, P::Indication>> {
+    options.workload.as_ref().map(|_| Operations::anyway(setting.requests.clone()))
+}
+
+/// What is broken; of a panic, with the choice whose handler it was in, by which a replay finds it.
+fn named(broken: Broken, taking: Option<String>) -> Broken {
+    match taking {
+        Some(choice) if broken.property == NO_PANIC.id => {
+            Broken { what: format!("{choice}: the handler panics: {}", broken.what), ..broken }
+        }
+        _ => broken,
+    }
+}
+
+/// How many faults are planned for the run of this seed, and how many requests by seat.
+pub(crate) fn planned<P: Process>(setting: &Setting<P>, seed: u64, options: &Options) -> (usize, Vec<u32>) {
+    let swarm = options.swarm_of(seed);
+    let setting = as_simulated(setting, swarm);
+    let plan = plan(&setting.environment, &setting.seating, options, swarm, &mut Random::new(seed));
+    (plan.faults.len(), setting.requests.iter().map(|requests| requests.len() as u32).collect())
 }
 
 /// What a run has of the setting, without what is for explorations alone: messages in flight are a bag, and every delivery is a
@@ -122,6 +234,8 @@ struct Recording<'a, P: Process> {
     writer: Writer<&'a mut dyn Write>,
     /// A move that the recorder did not take.
     refused: Option<String>,
+    /// The choice that is being taken: a handler that panics leaves no line.
+    taking: Option<Choice<P::Message, P::Timer>>,
 }
 
 struct Run<'a, P: Process, M> {
@@ -132,6 +246,8 @@ struct Run<'a, P: Process, M> {
     recording: Option<Recording<'a, P>>,
     calendar: Calendar,
     random_faults: bool,
+    /// Whether nothing is lost or duplicated by chance.
+    chance_spared: bool,
     leader: ProcessId,
     faults: Vec<Fault>,
     steps_max: u64,
@@ -141,6 +257,8 @@ struct Run<'a, P: Process, M> {
     turns: VecDeque<(u64, u64)>,
     delivered: u64,
     last_fault: u64,
+    /// When clients asked last.
+    last_asked: u64,
     /// By seat: a crash in one of its next handlers.
     in_handler: Vec<Option<Ambush>>,
     /// By seat: a crash while its next write is pending.
@@ -154,12 +272,14 @@ struct Run<'a, P: Process, M> {
     held: Vec<Parked>,
     /// By sender and receiver: the number of the youngest message that arrived.
     youngest: Vec<u64>,
+    /// What the adversary knows and plans, where there is one.
+    adversary: Option<Box<Adversary<P>>>,
     /// Scripted losses and duplications: (from, to, whether it is a loss).
     marked: VecDeque<(ProcessId, ProcessId, bool)>,
 }
 
 impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
-    fn new(setting: &'a Setting<P>, monitor: &M, seed: u64, options: &Options) -> Self {
+    fn new(setting: &'a Setting<P>, subject: Subject<'_, P, M>, seed: u64, options: &Options) -> Self {
         let environment = &setting.environment;
         let seats = setting.seating.len();
         let mut random = Random::new(seed);
@@ -168,10 +288,11 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             setting,
             world: World::new(setting.into(), Seat::default()),
             rep: InPlace::new(setting, Drawn::new(Random::new(seed ^ DRAWS))),
-            ground: Simulated::new(environment, seats, monitor.clone(), random),
+            ground: Simulated::new(environment, seats, subject.monitor.clone(), random),
             recording: None,
             calendar: plan.calendar,
             random_faults: plan.random,
+            chance_spared: options.spared.chance,
             leader: plan.leader,
             faults: Vec::with_capacity(plan.faults.len()),
             steps_max: options.steps_max,
@@ -180,6 +301,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             turns: options.then.iter().copied().collect(),
             delivered: 0,
             last_fault: 0,
+            last_asked: 0,
             in_handler: vec![None; seats],
             while_storing: vec![None; seats],
             ambushes: 0,
@@ -187,15 +309,33 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             severed: Vec::new(),
             held: Vec::new(),
             youngest: vec![0; seats * seats],
+            adversary: Adversary::of(setting, seed, options),
             marked: VecDeque::new(),
         };
         run.ground.coverage = options.coverage.then(|| Box::new(Coverage::new(seats)));
+        run.equip(options, plan.faults.iter().any(|(_, fault)| fault.is_of_platform()));
         run.rep.draws.marks = options.branches.then(Marks::default);
-        for (at, fault) in plan.faults {
-            run.plan_fault(at, fault);
+        for (place, (at, fault)) in plan.faults.into_iter().enumerate() {
+            if !options.spared.faults.contains(&place) {
+                run.plan_fault(at, fault);
+            }
         }
-        run.plan_requests();
+        run.ground.meter = options.costs.then(|| Box::new(Meter::new(seats)));
+        match &options.workload {
+            Some(workload) => run.plan_clients(workload, subject, seed),
+            None => run.plan_requests(&options.spared),
+        }
         run
+    }
+
+    /// Brings in machines and wires, where somebody asks for them.
+    fn equip(&mut self, options: &Options, is_needed: bool) {
+        let triggers = Triggers::new(&options.conditions);
+        let world = (&self.setting.environment, &self.setting.seating);
+        let platform = options.platform.as_ref();
+        let mut machinery = Machinery::of(platform, world, triggers, is_needed, &mut self.ground.random);
+        machinery.iter_mut().for_each(|machinery| machinery.strike_until(self.calendar.faults_end));
+        self.ground.machinery = machinery;
     }
 
     fn plan_fault(&mut self, at: u64, fault: Fault) {
@@ -204,11 +344,14 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         self.ground.agenda.push(at, Entry::Fault { index });
     }
 
-    fn plan_requests(&mut self) {
+    fn plan_requests(&mut self, spared: &Spared) {
         for seat in self.setting.seating.seats() {
-            for _ in 0..self.rep.requests(seat) {
+            let requests = self.rep.requests(seat);
+            for number in 0..requests {
                 let at = between(0, self.calendar.requests_end, &mut self.ground.random);
-                self.ground.agenda.push(at, Entry::Request { seat });
+                if number < spared.left(seat, requests) {
+                    self.ground.agenda.push(at, Entry::Request { seat });
+                }
             }
         }
     }
@@ -216,15 +359,19 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
     /// Runs to the end, whatever the algorithm's code does.
     fn execute(&mut self) -> Ended {
         catch_unwind(AssertUnwindSafe(|| self.go())).unwrap_or_else(|panic| {
-            self.ground.violation = Some(Violation::new(&ASSERTION, said_by(panic.as_ref())));
+            self.ground.violation = Some(Violation::new(&NO_PANIC, said_by(panic.as_ref())));
             Ended::Violation
         })
     }
 
     fn go(&mut self) -> Ended {
+        self.corrupt_before_the_start();
         for seat in self.setting.seating.seats() {
-            self.take(Choice::Init { seat });
+            if self.status(seat) == Status::New {
+                self.take(Choice::Init { seat });
+            }
         }
+        self.strike_on_conditions();
         loop {
             if self.ground.violation.is_some() || self.refused() {
                 return Ended::Violation;
@@ -248,31 +395,44 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
 
     #[inline]
     fn happen(&mut self, due: Due<Entry<P::Message, P::Timer>>) {
+        if self.ground.machinery.is_some() {
+            return self.happen_on_platform(due);
+        }
+        self.dispatch(due);
+    }
+
+    #[inline]
+    fn dispatch(&mut self, due: Due<Entry<P::Message, P::Timer>>) {
+        if self.ground.meter.is_some() {
+            self.measure(&due);
+        }
         match due.entry {
             Entry::Deliver { from, to, message } => self.arrive(due.number, from, to, message),
+            Entry::Lose { from, to, message } => self.overflow(due.number, from, to, message),
             Entry::Fire { seat, timer } => self.fire(seat, timer),
-            Entry::Sync { seat } => {
-                self.ground.desks[seat.index()].syncs.pop_front();
-                self.take(Choice::Sync { seat });
-            }
+            Entry::Sync { seat } => self.sync(seat),
+            Entry::Request { seat } if self.status(seat) == Status::Lying => self.ask_liar(seat),
             Entry::Request { seat } => self.take(Choice::Request { seat }),
             Entry::Recover { seat } => self.recover(seat),
             Entry::Oracle { seat } => self.consult(seat),
             Entry::Fault { index } => self.fault(self.faults[index].clone()),
+            Entry::Plot { index } => self.carry_out(index),
+            Entry::Client { wake } => self.wake_client(wake),
         }
     }
 
     /// Whether anyone looks at each move. Else deliveries, nearly all of the steps, take the short way.
     #[inline]
     fn is_watched(&self) -> bool {
-        self.recording.is_some()
-            || self.ambushes > 0
-            || self.ground.coverage.is_some()
-            || self.turn_at != u64::MAX
+        let is_looked_at = self.recording.is_some() || self.ground.coverage.is_some();
+        is_looked_at || self.ambushes > 0 || self.adversary.is_some() || self.turn_at != u64::MAX
     }
 
     /// Takes a move: the kernel's step, and its line if the run is recorded.
     fn take(&mut self, choice: Choice<P::Message, P::Timer>) {
+        if let Some(recording) = &mut self.recording {
+            recording.taking = Some(choice.clone());
+        }
         let cut = if self.ambushes == 0 { None } else { self.spring(&choice) };
         let crashed = cut.and_then(|(cut, ambush)| Some((choice.cut_seat()?, cut, ambush)));
         let chosen = Move { choice, draws: Vec::new(), cut: cut.map(|(cut, _)| cut) };
@@ -298,41 +458,8 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         if self.ambushes > 0 {
             self.spring_on_stores();
         }
-    }
-
-    /// From here on chance is drawn from another seed.
-    fn turn(&mut self) {
-        if let Some((_, seed)) = self.turns.pop_front() {
-            self.ground.random = Random::new(seed);
-            self.rep.draws.turn(Random::new(seed ^ DRAWS));
-        }
-        self.turn_at = self.turns.front().map_or(u64::MAX, |(step, _)| *step);
-    }
-
-    /// Tells of an event before its step; where it happens, if its features are asked for.
-    #[cold]
-    fn begin_to_cover(&mut self, choice: &Choice<P::Message, P::Timer>) -> Option<SeatId> {
-        let coverage = self.ground.coverage.as_mut()?;
-        let what = match choice {
-            Choice::Deliver { message, .. } | Choice::Duplicate { message, .. } => kind(message),
-            Choice::Fire { timer, .. } => kind(timer),
-            _ => 0,
-        };
-        let seat = choice.handler_seat().or_else(|| choice.cut_seat());
-        if let Some(seat) = seat {
-            coverage.event(seat.index(), kind(choice) ^ what.rotate_left(1));
-        }
-        if let Choice::Deliver { from, to, .. } | Choice::Lose { from, to, .. } = choice {
-            coverage.arrived(from.index(), to.index());
-        }
-        seat
-    }
-
-    #[cold]
-    fn cover(&mut self, seat: SeatId) {
-        let seats = &self.world.seats;
-        if let Some(coverage) = &mut self.ground.coverage {
-            coverage.end(seat.index(), seats.iter().map(|seat| kind(&seat.status())));
+        if !self.ground.overheard.is_empty() {
+            self.eavesdrop();
         }
     }
 
@@ -381,16 +508,33 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         if self.status(to) != Status::Up {
             return self.arrive_at_the_down(number, from, to, message);
         }
+        if self.adversary.is_some() && self.meddle(from, to, &message) {
+            return;
+        }
+        // what was injected beside it may have made its receiver crash
+        if self.status(to) != Status::Up {
+            return self.arrive_at_the_down(number, from, to, message);
+        }
         let links = &self.setting.environment.links;
         let budgets = &self.world.rest.budgets;
         let may_lose = budgets.losses.any();
         let may_duplicate = budgets.duplications.any();
-        if may_lose && self.is_hit(from, to, true, links.loss_probability.parts_per_million()) {
+        let fate = self.fate(from, to);
+        let is_lost = |run: &mut Self| match fate {
+            None => run.is_hit(from, to, true, links.loss_probability.parts_per_million()),
+            Some(fate) => fate != Fate::Kept || run.is_marked(from, to, true),
+        };
+        if may_lose && is_lost(self) {
             let sender_is_up = self.status(from) == Status::Up;
             self.count(if sender_is_up { FaultKind::Loss } else { FaultKind::LossAtSender }, 1);
+            self.ground.tally.add(FaultKind::BurstLoss, u64::from(fate == Some(Fate::LostInBurst)));
             return self.take(Choice::Lose { from, to, message });
         }
-        if may_duplicate && self.is_hit(from, to, false, links.duplication_probability.parts_per_million()) {
+        let is_duplicated = |run: &mut Self| match run.duplicates() {
+            None => run.is_hit(from, to, false, links.duplication_probability.parts_per_million()),
+            Some(is_hit) => is_hit || run.is_marked(from, to, false),
+        };
+        if may_duplicate && is_duplicated(self) {
             return self.duplicate(number, from, to, message);
         }
         self.note_order(number, from, to);
@@ -400,8 +544,13 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
     /// Whether chance, or the script, makes this message the victim of a loss (or of a duplication).
     fn is_hit(&mut self, from: SeatId, to: SeatId, loss: bool, per_million: u32) -> bool {
         if self.in_faulty_half() {
-            return self.ground.random.chance(per_million);
+            return self.ground.random.chance(per_million) && !self.chance_spared;
         }
+        self.is_marked(from, to, loss)
+    }
+
+    /// Whether the script makes this message the victim.
+    fn is_marked(&mut self, from: SeatId, to: SeatId, loss: bool) -> bool {
         let identity = |seat| self.setting.seating.identity(seat);
         let mark = (identity(from), identity(to), loss);
         let place = self.marked.iter().position(|m| *m == mark);
@@ -414,6 +563,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         if self.setting.environment.links.kind.base == LinkBase::Stubborn {
             // what is sent once is delivered for ever
             let again = self.ground.pulse();
+            self.keep_measuring(self.ground.agenda.upcoming());
             self.ground.agenda.push(again, Entry::Deliver { from, to, message: message.clone() });
         }
         if self.is_watched() {
@@ -434,6 +584,9 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
     fn duplicate(&mut self, number: u64, from: SeatId, to: SeatId, message: P::Message) {
         self.count(FaultKind::Duplication, 1);
         self.delivered += 1;
+        // the copy has the number of what it is a copy of, or the next
+        let fifo = self.setting.environment.links.kind.fifo;
+        self.keep_measuring(if fifo { number } else { self.ground.agenda.upcoming() });
         let copy = Entry::Deliver { from, to, message: message.clone() };
         if self.setting.environment.links.kind.fifo {
             // before anything that was sent after it
@@ -458,8 +611,13 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
 
     /// A message for a process that is down is lost, or waits until it is up.
     fn arrive_at_the_down(&mut self, number: u64, from: SeatId, to: SeatId, message: P::Message) {
+        if self.status(to) == Status::Lying {
+            // the adversary hears it
+            return self.take(Choice::Deliver { from, to, message });
+        }
         let logged = self.setting.environment.links.kind.guarantees().has(Guarantee::LoggedDelivery);
         if logged || self.ground.random.below(2) == 0 {
+            self.keep_measuring(number);
             let slot = self.ground.agenda.park(Entry::Deliver { from, to, message });
             self.ground.desks[to.index()].waiting.push(Parked { slot, number });
         } else {
@@ -501,6 +659,14 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             Fault::Lose { from, to } => self.marked.push_back((from, to, true)),
             Fault::Duplicate { from, to } => self.marked.push_back((from, to, false)),
             Fault::Output { process, output } => self.scripted_output(process, output),
+            Fault::Omit { process } => self.omit(process),
+            Fault::TakeOver { process, strategy } => self.take_over(process, strategy),
+            Fault::Inject { .. } | Fault::Corrupt { .. } => self.meddle_later(&fault),
+            Fault::Rot { .. } | Fault::MisdirectWrite { .. } | Fault::FailWrite { .. } => {
+                self.disk_fault(&fault)
+            }
+            Fault::CutLinks { links } => self.cut_links(&links),
+            other => self.fault_of_platform(other),
         }
     }
 
@@ -512,16 +678,21 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         self.world.rest.stopped.iter().any(|&seat| self.setting.seating.identity(seat) == process)
     }
 
-    /// Whether it crashed for ever, does so again and again, or is played by twins: those to whom nothing is owed.
+    /// Whether it crashed for ever, does so again and again, omits, lies, or is played by twins: those to whom nothing is
+    /// owed.
     fn faulty(&self, process: ProcessId) -> bool {
-        self.looping.contains(process)
+        let rest = &self.world.rest;
+        let spoilt = [&rest.omitting, &rest.lying].into_iter().flatten();
+        spoilt.into_iter().any(|&seat| self.setting.seating.identity(seat) == process)
+            || self.looping.contains(process)
             || self.stopped(process)
             || self.setting.seating.twinned().any(|p| p == process)
     }
 
     // --- the end ---
 
-    fn outcome(&self, ended: Ended) -> Outcome {
+    fn outcome(&mut self, ended: Ended, options: &Options) -> Outcome {
+        self.judge_history(ended);
         let mut owed: Vec<Obligation> = Vec::new();
         if ended != Ended::Violation {
             self.ground.monitor.owed(&mut |debt| {
@@ -540,8 +711,16 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             ended,
             time: Duration::from_nanos(self.ground.now),
             faults: self.ground.tally.counts(),
+            outside: self.ground.assumptions.breaches.clone(),
             branches: self.branches(),
             coverage: self.ground.coverage.as_ref().map(|coverage| coverage.covered()),
+            costs: self.costs(),
+            history: self
+                .ground
+                .clients
+                .as_ref()
+                .filter(|_| options.history)
+                .map(|c| c.driver.history().clone()),
         }
     }
 
@@ -565,7 +744,8 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         match ended {
             Ended::Quiescent => settled,
             Ended::Horizon => {
-                let last = self.last_fault.max(self.ground.gst());
+                let struck = self.ground.machinery.as_ref().map_or(0, |m| m.struck_until);
+                let last = self.last_fault.max(self.last_asked).max(self.ground.gst()).max(struck);
                 settled && self.calendar.horizon.saturating_sub(last) >= self.calendar.horizon / 2
             }
             Ended::Steps | Ended::Violation => false,

@@ -38,6 +38,8 @@ pub struct Options {
     pub guided: bool,
     /// What a guided search came to that found nothing.
     pub searched: Option<Campaign>,
+    /// How a failure is made small.
+    pub shrink: super::shrink::Options,
 }
 
 /// Searches for a run that refutes something, guided by coverage: the options of that run alone, or of what was searched in vain.

@@ -2,7 +2,7 @@
 
 use crate::disk::bytes;
 use crate::environment::Flags;
-use crate::experiment::{EngineName, MeasureName, OrderName, StoreName};
+use crate::experiment::{EngineName, MeasureName, OrderName, SearchName, StoreName};
 use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
 use std::fmt::Write;
 use std::ops::Range;
@@ -317,6 +317,12 @@ pub struct Sim {
     /// Let every run meet all the kinds of fault that there may be, in place of a random subset of them.
     #[arg(long)]
     pub no_swarm: bool,
+    /// How runs are drawn.
+    #[arg(long, value_name = "NAME")]
+    pub search: Option<SearchName>,
+    /// After so many steps, go on by another seed: as a run that `--search coverage` found does. May be given more than once.
+    #[arg(long, value_name = "STEP:SEED", value_parser = then, requires = "seed", conflicts_with = "search")]
+    pub then: Vec<(u64, u64)>,
     /// Write the trace of the first run there; compressed (zstd) where the name ends in .zst.
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
@@ -349,6 +355,9 @@ impl Sim {
         }
         if self.no_swarm {
             line.push_str(" --no-swarm");
+        }
+        for (step, seed) in &self.then {
+            let _ = write!(line, " --then {step}:{seed:#x}");
         }
         line
     }
@@ -634,6 +643,13 @@ fn seeds(text: &str) -> Result<Range<u64>, String> {
         }
         std::cmp::Ordering::Greater => Err(format!("the seeds go backwards: did you mean {to}..{from}?")),
     }
+}
+
+/// From which step on which seed counts.
+fn then(text: &str) -> Result<(u64, u64), String> {
+    let (step, other) = text.split_once(':').ok_or("write STEP:SEED")?;
+    let step = step.parse().map_err(|_| "a step is a number from 0 on".to_owned())?;
+    Ok((step, seed(other)?))
 }
 
 /// A part of several.

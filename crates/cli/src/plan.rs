@@ -4,7 +4,7 @@ use crate::args;
 use crate::disk::{Directory, Note, nth};
 use crate::environment::{Flags, Overrides, validate};
 use crate::error::Error;
-use crate::experiment::{self, EngineName, Experiment, MeasureName, OrderName, StoreName};
+use crate::experiment::{self, EngineName, Experiment, MeasureName, OrderName, SearchName, StoreName};
 use crate::grounds::{World, check, run, sim};
 use crate::registry::{Entry, Registry, Subject};
 use crate::{platform, script};
@@ -218,6 +218,12 @@ impl Request {
             (None, Some(_)) => 1,
             (None, None) => file.runs.unwrap_or(RUNS),
         };
+        if args.then.windows(2).any(|pair| pair[0].0 >= pair[1].0) || (!args.then.is_empty() && runs > 1) {
+            return Err(Error::Arguments {
+                what: "--then goes on with one run, step by step".to_owned(),
+                hint: "give --seed alone, and the steps of --then in ascending order".to_owned(),
+            });
+        }
         let horizon = args.horizon.or(file.horizon.map(|text| text.0.0)).unwrap_or(usual.horizon);
         let source = self.experiment.as_ref().map(|e| e.source.clone()).unwrap_or_default();
         let platform = match (&args.platform, &file.platform) {
@@ -239,8 +245,12 @@ impl Request {
                 platform,
                 branches: true,
                 swarm: !args.no_swarm && file.swarm.unwrap_or(true),
+                coverage: args.out.is_some(),
+                then: args.then.clone(),
                 ..synod_sim::Options::default()
             },
+            guided: args.search.or(file.search) == Some(SearchName::Coverage),
+            searched: None,
             threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             terse: args.terse,
             time: args.time,

@@ -12,6 +12,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{ControlFlow, Range};
 use synod_properties::{Kind, NO_PANIC, Property, Verdict};
 
+/// How many seeds a thread takes at a time.
+const CHUNK: u64 = 16;
+
 /// A run that refutes a property.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Failure {
@@ -122,7 +125,7 @@ pub fn campaign(
         let outcome = simulation.run(seed, options);
         Done { last: outcome.broken().is_some(), result: outcome }
     };
-    in_order(&seeds, threads, &run, &mut |seed, outcome| {
+    in_order(&seeds, CHUNK, threads, &run, &mut |seed, outcome| {
         campaign.add(seed, outcome);
         progress(campaign.runs);
         ControlFlow::Continue(())
@@ -155,5 +158,5 @@ pub fn records(
         let line = if wanted.lines { record.line() } else { String::new() };
         Done { last: wanted.to_the_first && record.property.is_some(), result: (record, line) }
     };
-    in_order(&seeds, threads, &run, &mut |_, (record, line)| take(record, &line));
+    in_order(&seeds, CHUNK, threads, &run, &mut |_, (record, line)| take(record, &line));
 }

@@ -3,6 +3,7 @@
 mod adversary;
 mod ambush;
 mod clients;
+mod coverage;
 mod crash;
 pub(crate) mod observe;
 mod oracle;
@@ -16,6 +17,7 @@ pub(crate) use self::clients::{Clients, size};
 use self::partition::Severed;
 use crate::agenda::Due;
 use crate::cost::Meter;
+use crate::coverage::Coverage;
 use crate::fault::{Fault, FaultKind};
 use crate::ground::{Drawn, Entry, Parked, Simulated, between};
 use crate::links::Youngest;
@@ -241,6 +243,9 @@ struct Run<'a, P: Process, M> {
     faults: Vec<Fault>,
     steps_max: u64,
     steps: u64,
+    /// When chance is drawn from which seed: the next step, and all of them.
+    turn_at: u64,
+    turns: VecDeque<(u64, u64)>,
     delivered: u64,
     last_fault: u64,
     /// When clients asked last.
@@ -282,6 +287,8 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             faults: Vec::with_capacity(plan.faults.len()),
             steps_max: options.steps_max,
             steps: 0,
+            turn_at: options.then.first().map_or(u64::MAX, |(step, _)| *step),
+            turns: options.then.iter().copied().collect(),
             delivered: 0,
             last_fault: 0,
             last_asked: 0,
@@ -295,6 +302,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             adversary: Adversary::of(setting, seed, options),
             marked: VecDeque::new(),
         };
+        run.ground.coverage = options.coverage.then(|| Box::new(Coverage::new(seats)));
         run.equip(options, plan.faults.iter().any(|(_, fault)| fault.is_of_platform()));
         run.rep.draws.marks = options.branches.then(Marks::default);
         for (place, (at, fault)) in plan.faults.into_iter().enumerate() {
@@ -416,7 +424,8 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
     /// Whether anyone looks at each move. Else deliveries, nearly all of the steps, take the short way.
     #[inline]
     fn is_watched(&self) -> bool {
-        self.recording.is_some() || self.ambushes > 0 || self.adversary.is_some()
+        let is_looked_at = self.recording.is_some() || self.ground.coverage.is_some();
+        is_looked_at || self.ambushes > 0 || self.adversary.is_some() || self.turn_at != u64::MAX
     }
 
     /// Takes a move: the kernel's step, and its line if the run is recorded.
@@ -429,10 +438,17 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         let chosen = Move { choice, draws: Vec::new(), cut: cut.map(|(cut, _)| cut) };
         let recorded = self.recording.is_some().then(|| chosen.clone());
         let handler = chosen.choice.handler_seat();
+        if self.steps == self.turn_at {
+            self.turn();
+        }
         self.steps += 1;
+        let covered = if self.ground.coverage.is_some() { self.begin_to_cover(&chosen.choice) } else { None };
         step(&mut self.world, Laws::from(self.setting), &mut self.rep, &mut self.ground, chosen);
         if let Some(chosen) = recorded {
             self.record(chosen);
+        }
+        if let Some(seat) = covered {
+            self.cover(seat);
         }
         if let Some((seat, cut, ambush)) = crashed {
             let pending = self.ground.desks[seat.index()].syncs.len() as u64;
@@ -714,6 +730,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             faults: self.ground.tally.counts(),
             outside: self.ground.assumptions.breaches.clone(),
             branches: self.branches(),
+            coverage: self.ground.coverage.as_ref().map(|coverage| coverage.covered()),
             costs: self.costs(),
             history: self
                 .ground

@@ -142,13 +142,31 @@ pub(super) fn simulate(desk: &Desk<'_>, args: &args::Sim) -> Result<Exit, Error>
         return good_period(desk, args, (entry, &request, &world), longest);
     }
     let mut options = request.sim(args, &world)?;
+    if let (Some(path), true) = (&args.out, options.guided) {
+        return Err(Error::Arguments {
+            what: format!(
+                "{} would have a line a seed, and runs that go on otherwise are no seed's",
+                path.display()
+            ),
+            hint: "leave out --out or --search coverage".to_owned(),
+        });
+    }
+    options.out =
+        args.out.as_deref().map(|path| results_of(entry, &world, args, &options, path)).transpose()?;
+    let mut args = args.clone();
     let mut report = {
         let watch = desk.watch(entry.name(), GroundKind::Sim);
-        options.out =
-            args.out.as_deref().map(|path| results_of(entry, &world, args, &options, path)).transpose()?;
-        entry.simulate(&world, &options, &watch)?
+        let mut note = None;
+        if options.guided {
+            let (found, said) = sim::guided(entry.simulation(&world)?.as_ref(), &options, &watch);
+            args.then.clone_from(&found.run.then);
+            (options, note) = (found, Some(said));
+        }
+        let mut report = entry.simulate(&world, &options, &watch)?;
+        report.notes.extend(note);
+        report
     };
-    let exit = desk.tell(&mut report, |seed| seed_line(args, seed.unwrap_or_default()));
+    let exit = desk.tell(&mut report, |seed| seed_line(&args, seed.unwrap_or_default()));
     if let Some(path) = &args.trace {
         entry.record(&world, &options, path)?;
     }

@@ -36,8 +36,37 @@ pub struct Options {
     pub time: Option<Duration>,
     /// Where a line a run goes, and how the file begins.
     pub out: Option<(PathBuf, Header)>,
+    /// Whether runs are drawn by what others came to.
+    pub guided: bool,
+    /// What a guided search came to that found nothing.
+    pub searched: Option<Campaign>,
     /// How a failure is made small.
     pub shrink: super::shrink::Options,
+}
+
+/// Searches for a run that refutes something, guided by coverage: the options of that run alone, or of what was searched in vain.
+/// And what is to be said of it.
+pub(crate) fn guided(simulation: &dyn Simulation, options: &Options, watch: &Watch) -> (Options, String) {
+    let started = Instant::now();
+    let go_on = |runs: u64| {
+        watch.tell(|| count(runs, "run", "runs"));
+        !watch.interrupted() && options.time.is_none_or(|time| started.elapsed() < time)
+    };
+    let searched =
+        synod_sim::search(simulation, options.seeds.clone(), &options.run, options.threads, &go_on);
+    let runs = count(searched.campaign.runs, "run", "runs");
+    let note =
+        format!("searched by coverage: {runs}, {} in all", count(searched.features, "feature", "features"));
+    let options = options.clone();
+    let options = match searched.lineage {
+        Some(lineage) => Options {
+            seeds: lineage.seed..lineage.seed.saturating_add(1),
+            run: lineage.of(&options.run),
+            ..options
+        },
+        None => Options { searched: Some(searched.campaign), ..options },
+    };
+    (options, note)
 }
 
 /// How the results of a campaign begin.
@@ -114,6 +143,9 @@ fn simulate(
     watch: &Watch,
     expired: &dyn Fn() -> bool,
 ) -> Result<Campaign, Error> {
+    if let Some(searched) = &options.searched {
+        return Ok(searched.clone());
+    }
     let mut campaign = Campaign::default();
     let mut seeds = options.seeds.clone();
     let mut out = None;

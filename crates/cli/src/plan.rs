@@ -213,6 +213,7 @@ impl Request {
         let first = args.seed.or(file.seed).unwrap_or(0);
         let runs = match (args.runs, args.seed) {
             (Some(runs), _) => runs,
+            (None, _) if args.time.is_some() => u64::MAX,
             (None, Some(_)) => 1,
             (None, None) => file.runs.unwrap_or(RUNS),
         };
@@ -238,6 +239,8 @@ impl Request {
                 time_max: args.shrink_for,
                 ..Default::default()
             },
+            time: args.time,
+            out: None,
         })
     }
 

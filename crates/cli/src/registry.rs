@@ -16,6 +16,7 @@ use synod_model::oracle::OracleKind;
 use synod_model::timing::{TimingKind, TimingModel};
 use synod_model::{Process, SystemModel};
 use synod_properties::{Algorithm, GroundKind, Monitor, Property, Scale, Twin};
+use synod_sim::Simulation;
 
 /// A model as values.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -172,6 +173,11 @@ impl Entry {
         self.subject.name
     }
 
+    /// It in a world, to be simulated.
+    pub(crate) fn simulation(&self, world: &World) -> Result<Box<dyn Simulation>, Error> {
+        (self.sim)(world)
+    }
+
     /// Simulates it in a world.
     pub(crate) fn simulate(
         &self,
@@ -179,8 +185,7 @@ impl Entry {
         options: &sim::Options,
         watch: &Watch,
     ) -> Result<Report, Error> {
-        let simulation = (self.sim)(world)?;
-        let mut report = sim::sim(simulation.as_ref(), self.replay, world, options, watch);
+        let mut report = sim::sim((self.sim)(world)?.as_ref(), self.replay, world, options, watch)?;
         shrink::failure(&mut report, self, world, options, watch);
         Ok(report)
     }

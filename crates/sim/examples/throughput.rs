@@ -65,7 +65,8 @@ fn main() {
             steps_max: deliveries,
             horizon: Duration::from_secs(1_000_000_000),
             faults: FaultPlan::Script(vec![]),
-            branches: false,
+            swarm: false,
+            ..Options::default()
         };
         let start = Instant::now();
         let outcome = run(&setting, &Nothing, 1, &options);

@@ -83,6 +83,12 @@ impl<E> Agenda<E> {
         self.number += 1;
     }
 
+    /// The number of the next entry that is put in.
+    #[inline]
+    pub fn upcoming(&self) -> u64 {
+        self.number
+    }
+
     /// The same for one that was due already under this number: it keeps its place among those of its new instant.
     #[inline]
     pub fn enqueue_as(&mut self, time: u64, number: u64, slot: Slot) {

@@ -6,6 +6,7 @@
 //!
 //! The same seed, setting and [`Options`] give the same run, byte for byte, on every machine and in every build.
 
+mod adversary;
 pub mod agenda;
 mod campaign;
 mod determinism;
@@ -14,17 +15,26 @@ mod fault;
 mod ground;
 mod outcome;
 mod plan;
+pub mod platform;
+pub mod record;
+pub mod results;
 mod run;
 pub mod shrink;
 mod simulation;
+mod stream;
 pub mod swarm;
+mod trigger;
 
-pub use campaign::{Campaign, Failure, campaign};
+pub use adversary::{Injection, Strategy};
+pub use campaign::{Campaign, Failure, Wanted, campaign, records};
 pub use determinism::{Difference, Nondeterminism, check_determinism, compare};
 pub use distribution::Distribution;
 pub use fault::{Fault, FaultKind};
 pub use outcome::{Ended, Outcome};
 pub use plan::{FaultPlan, Options, Spared};
+pub use platform::Platform;
+pub use record::{Judgement, Record};
 pub use run::{run, trace, trace_to};
 pub use simulation::{Instance, Simulation};
 pub use swarm::{Family, Swarm};
+pub use trigger::{Condition, Conditional, Happening, NAMED, OTHERS, THERE, names};

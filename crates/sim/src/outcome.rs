@@ -1,14 +1,15 @@
 //! What one run came to.
 
 use crate::fault::FaultKind;
-use serde::Serialize;
+use crate::platform::Breach;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use synod_kernel::trace::Broken;
 use synod_properties::{Obligation, Violation};
 
 /// Why a run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Ended {
     /// Nothing was left to happen.
@@ -22,7 +23,7 @@ pub enum Ended {
 }
 
 /// What one run came to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcome {
     /// The property of safety that it broke.
     pub violation: Option<Violation>,
@@ -43,6 +44,8 @@ pub struct Outcome {
     pub time: Duration,
     /// The faults that took effect.
     pub faults: BTreeMap<FaultKind, u64>,
+    /// How it broke assumptions of its environment's model, if it did: what it shows is then shown outside of the model.
+    pub outside: Vec<Breach>,
     /// The marked branches of the algorithm and of its modules, each with whether a handler came to it; where
     /// [`Options::branches`](crate::Options::branches) asks.
     pub branches: BTreeMap<String, bool>,

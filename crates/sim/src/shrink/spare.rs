@@ -5,7 +5,7 @@ use crate::plan::{Options, Spared};
 use crate::simulation::Simulation;
 
 /// What came of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Spare {
     /// The options that make the small run.
     pub options: Options,

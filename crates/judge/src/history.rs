@@ -38,6 +38,15 @@ pub enum Event<O, R> {
         client: Client,
         /// What.
         operation: O,
+        /// Of which object, where there are several.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        key: Option<u64>,
+        /// Whether it is the operation before once more, whose outcome the client does not know or which failed.
+        #[serde(default, skip_serializing_if = "is_false")]
+        retry: bool,
+        /// When, in nanoseconds, where there was a clock.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<u64>,
     },
     /// The client's operation ends, for the client.
     Return {
@@ -45,7 +54,27 @@ pub enum Event<O, R> {
         client: Client,
         /// With what.
         outcome: Outcome<R>,
+        /// When, in nanoseconds, where there was a clock.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<u64>,
     },
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
+impl<O, R> Event<O, R> {
+    /// `client` starts `operation`, as far as is known for the first time.
+    pub fn invoke(client: Client, operation: O) -> Self {
+        Self::Invoke { client, operation, key: None, retry: false, at: None }
+    }
+
+    /// The operation of `client` ends with `outcome`.
+    pub fn end(client: Client, outcome: Outcome<R>) -> Self {
+        Self::Return { client, outcome, at: None }
+    }
 }
 
 /// One operation of a history.
@@ -125,14 +154,15 @@ impl<O: Clone, R: Clone> History<O, R> {
 
     /// Adds the next event; an event that cannot be next is not added.
     pub fn push(&mut self, event: Event<O, R>) -> Result<(), HistoryError> {
-        match event {
-            Event::Invoke { client, operation } => self.invoke(client, operation),
-            Event::Return { client, outcome } => self.end(client, outcome),
+        match &event {
+            Event::Invoke { client, operation, .. } => self.note_invocation(*client, operation)?,
+            Event::Return { client, outcome, .. } => self.note_end(*client, outcome)?,
         }
+        self.events.push(event);
+        Ok(())
     }
 
-    /// `client` starts `operation`.
-    pub fn invoke(&mut self, client: Client, operation: O) -> Result<(), HistoryError> {
+    fn note_invocation(&mut self, client: Client, operation: &O) -> Result<(), HistoryError> {
         let event = self.events.len();
         if let Some(&running) = self.running.get(&client) {
             let invoked = self.operations[running].invoked;
@@ -146,12 +176,10 @@ impl<O: Clone, R: Clone> History<O, R> {
             invoked: event,
             returned: None,
         });
-        self.events.push(Event::Invoke { client, operation });
         Ok(())
     }
 
-    /// The operation of `client` ends with `outcome`.
-    pub fn end(&mut self, client: Client, outcome: Outcome<R>) -> Result<(), HistoryError> {
+    fn note_end(&mut self, client: Client, outcome: &Outcome<R>) -> Result<(), HistoryError> {
         let event = self.events.len();
         let Some(running) = self.running.remove(&client) else {
             return Err(HistoryError::ReturnsUninvoked { event, client });
@@ -159,8 +187,17 @@ impl<O: Clone, R: Clone> History<O, R> {
         let operation = &mut self.operations[running];
         operation.outcome = outcome.clone();
         operation.returned = Some(event);
-        self.events.push(Event::Return { client, outcome });
         Ok(())
+    }
+
+    /// `client` starts `operation`.
+    pub fn invoke(&mut self, client: Client, operation: O) -> Result<(), HistoryError> {
+        self.push(Event::invoke(client, operation))
+    }
+
+    /// The operation of `client` ends with `outcome`.
+    pub fn end(&mut self, client: Client, outcome: Outcome<R>) -> Result<(), HistoryError> {
+        self.push(Event::end(client, outcome))
     }
 
     /// The operation of `client` took effect and returned `value`.
@@ -179,6 +216,28 @@ impl<O, R> History<O, R> {
     /// Its events, in real-time order.
     pub fn events(&self) -> &[Event<O, R>] {
         &self.events
+    }
+
+    /// The histories of the objects, each by itself: linearizability is local (Herlihy, Wing 1990, theorem 1).
+    pub fn by_key(&self) -> BTreeMap<Option<u64>, Self>
+    where
+        O: Clone,
+        R: Clone,
+    {
+        let mut histories: BTreeMap<Option<u64>, Self> = BTreeMap::new();
+        let mut uses: BTreeMap<Client, Option<u64>> = BTreeMap::new();
+        for event in &self.events {
+            let object = match event {
+                Event::Invoke { client, key, .. } => {
+                    uses.insert(*client, *key);
+                    *key
+                }
+                Event::Return { client, .. } => uses.get(client).copied().flatten(),
+            };
+            let part = histories.entry(object).or_default().push(event.clone());
+            part.expect("a client that runs one operation at a time runs one at a time on each object");
+        }
+        histories
     }
 
     /// Its operations, in the order of their invocations.
@@ -214,6 +273,22 @@ mod tests {
         history.end(Client(1), Outcome::Unknown).unwrap();
         history.invoke(Client(1), 'b').unwrap();
         assert_eq!(history.operations().len(), 2);
+    }
+
+    #[test]
+    fn a_history_of_several_objects_is_one_of_each() {
+        let mut history = Plain::default();
+        for (client, key) in [(1, 7), (2, 8)] {
+            let client = Client(client);
+            let invocation =
+                Event::Invoke { client, operation: 'a', key: Some(key), retry: false, at: Some(key) };
+            history.push(invocation).unwrap();
+        }
+        history.returned(Client(2), 1).unwrap();
+        let parts = history.by_key();
+        assert_eq!(parts.keys().copied().collect::<Vec<_>>(), [Some(7), Some(8)]);
+        assert_eq!(parts[&Some(8)].operations()[0].outcome, Outcome::Ok(1));
+        assert_eq!(parts[&Some(7)].operations()[0].outcome, Outcome::Unknown);
     }
 
     #[test]

@@ -28,7 +28,7 @@ fn extend(
             let written = [Outcome::Ok(RegisterReturn::Written), Outcome::Unknown, Outcome::Failed];
             let outcomes: Vec<_> = if reads { READS.map(Outcome::Ok).to_vec() } else { written.to_vec() };
             for outcome in outcomes {
-                events.push(Event::Return { client, outcome });
+                events.push(Event::end(client, outcome));
                 extend(events, running, left, visit);
                 events.pop();
             }
@@ -38,7 +38,7 @@ fn extend(
                 [RegisterOperation::Read, RegisterOperation::Write(1), RegisterOperation::Write(2)]
             {
                 running[c] = Some(operation == RegisterOperation::Read);
-                events.push(Event::Invoke { client, operation });
+                events.push(Event::invoke(client, operation));
                 extend(events, running, left - 1, visit);
                 events.pop();
             }
@@ -107,16 +107,16 @@ fn explains(history: &Registers, order: &[usize]) -> bool {
 fn online(events: &[RegisterEvent]) -> Option<usize> {
     let mut judge = Online::new(Register::default());
     events.iter().position(|event| match *event {
-        Event::Invoke { client, operation } => {
+        Event::Invoke { client, operation, .. } => {
             judge.invoke(client, operation);
             false
         }
-        Event::Return { client, outcome: Outcome::Ok(value) } => judge.returned(client, &value).is_err(),
-        Event::Return { client, outcome: Outcome::Unknown } => {
+        Event::Return { client, outcome: Outcome::Ok(value), .. } => judge.returned(client, &value).is_err(),
+        Event::Return { client, outcome: Outcome::Unknown, .. } => {
             judge.unknown(client);
             false
         }
-        Event::Return { client, outcome: Outcome::Failed } => judge.failed(client).is_err(),
+        Event::Return { client, outcome: Outcome::Failed, .. } => judge.failed(client).is_err(),
     })
 }
 

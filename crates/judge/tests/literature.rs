@@ -13,8 +13,8 @@ fn history(text: &str) -> Registers {
     let events = text.split(',').map(|event| {
         let (client, what) = event.trim().split_once(' ').expect("client and event");
         let client = Client(client.parse().expect("a client's number"));
-        let invoke = |operation| Event::Invoke { client, operation };
-        let end = |outcome| Event::Return { client, outcome };
+        let invoke = |operation| Event::invoke(client, operation);
+        let end = |outcome| Event::end(client, outcome);
         match what {
             "r" => invoke(RegisterOperation::Read),
             "." => end(Outcome::Ok(RegisterReturn::Written)),

@@ -18,12 +18,14 @@ pub struct InPlace<'a, P: Process, D> {
     scratch: Vec<EffectOf<P>>,
     /// Where the effects of every handler are copied to, if anyone asks.
     pub record: Option<Vec<EffectOf<P>>>,
+    /// By seat: what is asked in place of the setting's requests, where that is made up as a run goes.
+    pub requests: Option<Vec<Vec<P::Request>>>,
 }
 
 impl<'a, P: Process, D: Draws> InPlace<'a, P, D> {
     /// The representation of a run in this setting.
     pub fn new(setting: &'a Setting<P>, draws: D) -> Self {
-        Self { setting, draws, scratch: Vec::new(), record: None }
+        Self { setting, draws, scratch: Vec::new(), record: None, requests: None }
     }
 }
 
@@ -94,11 +96,13 @@ impl<P: Process, D: Draws> Rep for InPlace<'_, P, D> {
     }
 
     fn request(&mut self, seat: SeatId, index: u32) -> Option<P::Request> {
-        self.setting.requests[seat.index()].get(index as usize).cloned()
+        let requests = self.requests.as_ref().unwrap_or(&self.setting.requests);
+        requests[seat.index()].get(index as usize).cloned()
     }
 
     fn requests(&self, seat: SeatId) -> u32 {
-        self.setting.requests.get(seat.index()).map_or(0, |r| r.len() as u32)
+        let requests = self.requests.as_ref().unwrap_or(&self.setting.requests);
+        requests.get(seat.index()).map_or(0, |r| r.len() as u32)
     }
 
     #[inline]

@@ -1,6 +1,8 @@
 //! An algorithm as the grounds take it: a process, what it promises, and what is asked of it.
 
+use crate::cost::Cost;
 use crate::monitor::Monitor;
+use crate::operation::{Ask, Completion, Object, OperationKind, Told};
 use crate::usual;
 use synod_kernel::Environment;
 use synod_model::{Process, ProcessId};
@@ -73,6 +75,18 @@ pub trait Algorithm: Send + Sync + 'static {
     const TWINS: &'static [Twin] = &[];
     /// What [`Algorithm::measure`] counts, where there is such a measure: "ballots".
     const MEASURE: Option<&'static str> = None;
+    /// The kinds of operation that a workload mixes; where there is none its clients ask what is asked anyway.
+    const OPERATIONS: &'static [OperationKind] = &[];
+    /// Whether an operation names one object of several.
+    const KEYED: bool = false;
+    /// Whether a process answers what it is asked in that order, and its answers do not say to what: an answer is one to the
+    /// oldest request that was not answered, also where whoever asked has given up. Where not, what a process tells
+    /// completes the oldest request for which somebody waits and that it may complete.
+    const IN_ORDER: bool = false;
+    /// What judges histories of its operations.
+    const OBJECT: Option<Object> = None;
+    /// What it costs, as the section of its page states it.
+    const COSTS: &'static [Cost] = &[];
 
     /// A number of its state that grows without bound (its ballot, its round), by which an exploration is bounded.
     fn measure(process: &Self::Process) -> u64 {
@@ -91,6 +105,27 @@ pub trait Algorithm: Send + Sync + 'static {
 
     /// By process: what the layer above asks, in order.
     fn requests(scale: &Scale) -> Vec<Vec<<Self::Process as Process>::Request>>;
+
+    /// Whom clients can ask: whoever is asked for something anyway, once there is enough to ask.
+    fn clients(scale: &Scale) -> Vec<ProcessId> {
+        let many = Scale { requests: scale.requests.max(2 * scale.n), ..scale.clone() };
+        let asked = Self::requests(&many);
+        (0..).map(ProcessId).zip(asked).filter(|(_, requests)| !requests.is_empty()).map(|(p, _)| p).collect()
+    }
+
+    /// The request that is this operation, of one of [`Algorithm::OPERATIONS`].
+    fn operation(scale: &Scale, ask: &Ask) -> Option<<Self::Process as Process>::Request> {
+        let _ = (scale, ask);
+        None
+    }
+
+    /// Whether what a process tells completes what a process was asked for, and how.
+    fn completes(
+        told: &Told<'_, <Self::Process as Process>::Request, <Self::Process as Process>::Indication>,
+    ) -> Option<Completion> {
+        let _ = told;
+        None
+    }
 
     /// What a process that lies may say: a finite domain, made of the protocol's own values in the world of this scale.
     /// Where there is none, those that lie are silent.

@@ -3,14 +3,17 @@
 mod wires;
 
 use crate::agenda::{Agenda, Slot};
+use crate::cost::Meter;
 use crate::fault::{FaultKind, Tally};
 use crate::plan::nanos;
 use crate::platform::{Assumptions, Machinery};
+use crate::run::{Clients, size};
+use crate::workload::Wake;
 use std::collections::VecDeque;
 use synod_kernel::draws::{Draws, Marks, Random};
 use synod_kernel::{Environment, Ground, InPlace, Observed, SeatId};
 use synod_model::timing::TimingKind;
-use synod_model::{Draw, Mark, Process, When};
+use synod_model::{Draw, Mark, Process, ProcessId, When};
 use synod_properties::{Kind, Monitor, Observation, Violation};
 
 /// What is to happen.
@@ -34,6 +37,8 @@ pub(crate) enum Entry<M, T> {
     Fault { index: usize },
     /// The adversary carries out the plan of this number.
     Plot { index: u64 },
+    /// A client has something to do.
+    Client { wake: Wake },
 }
 
 /// Outcomes from the seed, kept while a run is recorded.
@@ -202,6 +207,10 @@ pub(crate) struct Simulated<P: Process, Mon> {
     /// The longest time between two outputs of an oracle while it has something to say.
     oracle_pace: u64,
     pub(crate) sync_max: u64,
+    /// The clients, where there is a workload.
+    pub(crate) clients: Option<Box<Clients<P>>>,
+    /// Who counts what it costs, if anyone asks.
+    pub(crate) meter: Option<Box<Meter>>,
 }
 
 impl<P: Process, Mon: Monitor<P::Request, P::Indication>> Simulated<P, Mon> {
@@ -232,9 +241,34 @@ impl<P: Process, Mon: Monitor<P::Request, P::Indication>> Simulated<P, Mon> {
             pulse_max,
             oracle_pace,
             sync_max: nanos(environment.storage.sync_max),
+            clients: None,
+            meter: None,
         };
         simulated.note_goals();
         simulated
+    }
+
+    /// Puts on the agenda what clients have to do next.
+    pub(crate) fn schedule_clients(&mut self) {
+        if let Some(clients) = &mut self.clients {
+            for (at, wake) in clients.driver.due.drain(..) {
+                self.agenda.push(at, Entry::Client { wake });
+            }
+        }
+    }
+
+    /// An indication, as clients and those who count take it.
+    fn tell_clients(&mut self, by: ProcessId, indication: &P::Indication) {
+        if let Some(meter) = &mut self.meter {
+            meter.told();
+        }
+        if let Some(clients) = &mut self.clients {
+            let completed = clients.told(by, indication, self.now);
+            if let (Some(operation), Some(meter)) = (completed, &mut self.meter) {
+                meter.completed(operation);
+            }
+            self.schedule_clients();
+        }
     }
 
     /// When a message that leaves now arrives.
@@ -278,6 +312,9 @@ impl<P: Process, Mon: Monitor<P::Request, P::Indication>> Simulated<P, Mon> {
 
     /// Puts a timer on the agenda; it replaces an equal one.
     fn set(&mut self, seat: SeatId, timer: P::Timer, at: u64) -> Slot {
+        if let Some(meter) = &mut self.meter {
+            meter.keep(self.agenda.upcoming());
+        }
         let slot = self.agenda.push(at, Entry::Fire { seat, timer: timer.clone() });
         let timers = &mut self.desks[seat.index()].timers;
         match timers.binary_search_by(|(t, _)| t.cmp(&timer)) {
@@ -355,6 +392,9 @@ where
             return self.send_by_platform(from, to, message);
         }
         let arrival = self.arrival(from, to);
+        if let Some(meter) = &mut self.meter {
+            meter.sent(self.agenda.upcoming(), from == to, || size(&message));
+        }
         self.agenda.push(arrival, Entry::Deliver { from, to, message });
     }
 
@@ -367,6 +407,15 @@ where
     }
 
     fn observe(&mut self, observed: Observed<P::Request, P::Indication>) {
+        match &observed {
+            Observed::Indication(by, indication) => self.tell_clients(*by, indication),
+            Observed::Crash(at) => {
+                if let Some(clients) = &mut self.clients {
+                    clients.crashed(*at);
+                }
+            }
+            _ => {}
+        }
         if self.violation.is_some() {
             return;
         }
@@ -423,6 +472,9 @@ where
             Some(_) => self.sync_by_platform(seat, takes),
         };
         let at = self.now.saturating_add(takes);
+        if let Some(meter) = &mut self.meter {
+            meter.stored(self.agenda.upcoming());
+        }
         let desk = &mut self.desks[seat.index()];
         desk.last_sync = desk.last_sync.max(at);
         desk.syncs.push_back(self.agenda.push(desk.last_sync, Entry::Sync { seat }));

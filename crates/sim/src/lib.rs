@@ -9,6 +9,7 @@
 mod adversary;
 pub mod agenda;
 mod campaign;
+pub mod cost;
 mod determinism;
 pub mod distribution;
 mod fault;
@@ -24,9 +25,11 @@ mod simulation;
 mod stream;
 pub mod swarm;
 mod trigger;
+pub mod workload;
 
 pub use adversary::{Injection, Strategy};
 pub use campaign::{Campaign, Failure, Wanted, campaign, records};
+pub use cost::{Costs, Summary};
 pub use determinism::{Difference, Nondeterminism, check_determinism, compare};
 pub use distribution::Distribution;
 pub use fault::{Fault, FaultKind};
@@ -38,3 +41,4 @@ pub use run::{run, trace, trace_to};
 pub use simulation::{Instance, Simulation};
 pub use swarm::{Family, Swarm};
 pub use trigger::{Condition, Conditional, Happening, NAMED, OTHERS, THERE, names};
+pub use workload::Workload;

@@ -1,7 +1,9 @@
 //! What one run came to.
 
+use crate::cost::Costs;
 use crate::fault::FaultKind;
 use crate::platform::Breach;
+use crate::workload::History;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -49,6 +51,12 @@ pub struct Outcome {
     /// The marked branches of the algorithm and of its modules, each with whether a handler came to it; where
     /// [`Options::branches`](crate::Options::branches) asks.
     pub branches: BTreeMap<String, bool>,
+    /// What it cost; where [`Options::costs`](crate::Options::costs) asks.
+    #[serde(default, skip_deserializing, skip_serializing_if = "Option::is_none")]
+    pub costs: Option<Costs>,
+    /// What clients saw; where [`Options::history`](crate::Options::history) asks.
+    #[serde(skip)]
+    pub history: Option<History>,
 }
 
 impl Outcome {

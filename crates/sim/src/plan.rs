@@ -7,6 +7,7 @@ use crate::fault::Fault;
 use crate::platform::Platform;
 use crate::swarm::{Family, Swarm};
 use crate::trigger::Conditional;
+use crate::workload::Workload;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -44,6 +45,12 @@ pub struct Options {
     pub adversaries: Vec<Strategy>,
     /// Whether it is noted which of the algorithm's marked branches are taken.
     pub branches: bool,
+    /// What clients do, in place of the requests of the setting.
+    pub workload: Option<Workload>,
+    /// Whether it is counted what the run costs.
+    pub costs: bool,
+    /// Whether the history that clients saw is kept.
+    pub history: bool,
     /// Whether a run has a random subset of the faults, rates and requests that there may be, drawn from its seed: where
     /// its faults are random.
     pub swarm: bool,
@@ -92,6 +99,9 @@ impl Default for Options {
             swarm: false,
             platform: None,
             conditions: Vec::new(),
+            workload: None,
+            costs: false,
+            history: false,
             spared: Spared::default(),
         }
     }

@@ -2,6 +2,7 @@
 
 mod adversary;
 mod ambush;
+mod clients;
 mod crash;
 mod oracle;
 mod partition;
@@ -10,8 +11,10 @@ mod storage;
 
 use self::adversary::Adversary;
 use self::ambush::Ambush;
+pub(crate) use self::clients::{Clients, size};
 use self::partition::Severed;
 use crate::agenda::Due;
+use crate::cost::Meter;
 use crate::fault::{Fault, FaultKind};
 use crate::ground::{Drawn, Entry, Parked, Simulated, between};
 use crate::outcome::{Ended, Outcome};
@@ -30,7 +33,22 @@ use synod_kernel::world::{Laws, deliver};
 use synod_kernel::{Choice, InPlace, Marks, Move, Random, Rep, Seat, SeatId, Setting, Status, World, step};
 use synod_model::link::{Guarantee, LinkBase};
 use synod_model::{Mark, Process, ProcessId, ProcessSet};
-use synod_properties::{Monitor, NO_PANIC, Obligation, Violation};
+use synod_properties::{Monitor, NO_PANIC, Obligation, Operations, Violation};
+
+/// What is simulated, beside its setting.
+pub(crate) struct Subject<'a, P: Process, M> {
+    pub(crate) monitor: &'a M,
+    /// What clients can ask for.
+    pub(crate) operations: Option<&'a Operations<P::Request, P::Indication>>,
+}
+
+impl<P: Process, M> Clone for Subject<'_, P, M> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<P: Process, M> Copy for Subject<'_, P, M> {}
 
 /// Simulates the run of this seed.
 ///
@@ -40,10 +58,25 @@ where
     P: Process,
     M: Monitor<P::Request, P::Indication>,
 {
+    run_of(setting, Subject { monitor, operations: None }, seed, options)
+}
+
+pub(crate) fn run_of<P, M>(
+    setting: &Setting<P>,
+    subject: Subject<'_, P, M>,
+    seed: u64,
+    options: &Options,
+) -> Outcome
+where
+    P: Process,
+    M: Monitor<P::Request, P::Indication>,
+{
     let setting = as_simulated(setting, options.swarm_of(seed));
-    let mut run = Run::new(&setting, monitor, seed, options);
+    let anyway = anyway(&setting, options);
+    let subject = Subject { operations: subject.operations.or(anyway.as_ref()), ..subject };
+    let mut run = Run::new(&setting, subject, seed, options);
     let ended = run.execute();
-    run.outcome(ended)
+    run.outcome(ended, options)
 }
 
 /// Simulates the run of this seed, and records it in memory: see [`trace_to`].
@@ -61,8 +94,22 @@ where
     P: Process,
     M: Monitor<P::Request, P::Indication>,
 {
+    trace_of(algorithm, setting, Subject { monitor, operations: None }, seed, options)
+}
+
+pub(crate) fn trace_of<P, M>(
+    algorithm: &str,
+    setting: &Setting<P>,
+    subject: Subject<'_, P, M>,
+    seed: u64,
+    options: &Options,
+) -> (Outcome, String)
+where
+    P: Process,
+    M: Monitor<P::Request, P::Indication>,
+{
     let mut content = Vec::new();
-    let (outcome, _) = trace_to(algorithm, setting, monitor, seed, options, &mut content)
+    let (outcome, _) = trace_to_of(algorithm, setting, subject, seed, options, &mut content)
         .expect("memory takes whatever is written");
     (outcome, String::from_utf8(content).expect("JSON is text"))
 }
@@ -87,8 +134,33 @@ where
     P: Process,
     M: Monitor<P::Request, P::Indication>,
 {
-    let setting = as_simulated(setting, options.swarm_of(seed));
-    let mut run = Run::new(&setting, monitor, seed, options);
+    trace_to_of(algorithm, setting, Subject { monitor, operations: None }, seed, options, to)
+}
+
+pub(crate) fn trace_to_of<P, M>(
+    algorithm: &str,
+    setting: &Setting<P>,
+    subject: Subject<'_, P, M>,
+    seed: u64,
+    options: &Options,
+    to: &mut dyn Write,
+) -> io::Result<(Outcome, Written<()>)>
+where
+    P: Process,
+    M: Monitor<P::Request, P::Indication>,
+{
+    let mut setting = as_simulated(setting, options.swarm_of(seed));
+    let anyway = anyway(&setting, options);
+    let subject = Subject { operations: subject.operations.or(anyway.as_ref()), ..subject };
+    if options.workload.is_some() {
+        // what is asked is made up as the run goes, and a trace begins with it: the run is made once to know
+        let mut first = Run::new(&setting, subject, seed, options);
+        first.execute();
+        let asked = first.rep.requests.take().unwrap_or_default();
+        drop(first);
+        setting.to_mut().requests = asked;
+    }
+    let mut run = Run::new(&setting, subject, seed, options);
     let header = Header::new(algorithm, "sim", Some(seed), &setting);
     run.rep.draws.kept = Some(Vec::new());
     run.recording = Some(Recording {
@@ -102,7 +174,7 @@ where
     if let Some(refused) = recording.refused {
         panic!("the simulator took a move that is not enabled: step {}, {refused}", run.steps - 1);
     }
-    let outcome = run.outcome(ended);
+    let outcome = run.outcome(ended, options);
     let taking = recording.taking.map(|choice| choice.to_string());
     let broken = outcome.broken().map(|broken| named(broken, taking));
     let Written { name, steps, bytes, .. } = recording.writer.close(broken)?;
@@ -124,7 +196,17 @@ pub(crate) fn planned<P: Process>(setting: &Setting<P>, seed: u64, options: &Opt
     let swarm = options.swarm_of(seed);
     let setting = as_simulated(setting, swarm);
     let plan = plan(&setting.environment, &setting.seating, options, swarm, &mut Random::new(seed));
-    (plan.faults.len(), setting.requests.iter().map(|requests| requests.len() as u32).collect())
+    // what clients ask for is made up as the run goes
+    let asked = |requests: &Vec<_>| if options.workload.is_none() { requests.len() as u32 } else { 0 };
+    (plan.faults.len(), setting.requests.iter().map(asked).collect())
+}
+
+/// The operations of clients where none are known: what is asked anyway.
+fn anyway<P: Process>(
+    setting: &Setting<P>,
+    options: &Options,
+) -> Option<Operations<P::Request, P::Indication>> {
+    options.workload.as_ref().map(|_| Operations::anyway(setting.requests.clone()))
 }
 
 /// What a run has of the setting, without what is for explorations alone: messages in flight are a bag, and every delivery is a
@@ -171,6 +253,8 @@ struct Run<'a, P: Process, M> {
     steps: u64,
     delivered: u64,
     last_fault: u64,
+    /// When clients asked last.
+    last_asked: u64,
     /// By seat: a crash in one of its next handlers.
     in_handler: Vec<Option<Ambush>>,
     /// By seat: a crash while its next write is pending.
@@ -191,7 +275,7 @@ struct Run<'a, P: Process, M> {
 }
 
 impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
-    fn new(setting: &'a Setting<P>, monitor: &M, seed: u64, options: &Options) -> Self {
+    fn new(setting: &'a Setting<P>, subject: Subject<'_, P, M>, seed: u64, options: &Options) -> Self {
         let environment = &setting.environment;
         let seats = setting.seating.len();
         let mut random = Random::new(seed);
@@ -200,7 +284,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             setting,
             world: World::new(setting.into(), Seat::default()),
             rep: InPlace::new(setting, Drawn::new(Random::new(seed ^ DRAWS))),
-            ground: Simulated::new(environment, seats, monitor.clone(), random),
+            ground: Simulated::new(environment, seats, subject.monitor.clone(), random),
             recording: None,
             calendar: plan.calendar,
             random_faults: plan.random,
@@ -211,6 +295,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             steps: 0,
             delivered: 0,
             last_fault: 0,
+            last_asked: 0,
             in_handler: vec![None; seats],
             while_storing: vec![None; seats],
             ambushes: 0,
@@ -228,7 +313,11 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
                 run.plan_fault(at, fault);
             }
         }
-        run.plan_requests(&options.spared);
+        run.ground.meter = options.costs.then(|| Box::new(Meter::new(seats)));
+        match &options.workload {
+            Some(workload) => run.plan_clients(workload, subject, seed),
+            None => run.plan_requests(&options.spared),
+        }
         run
     }
 
@@ -307,6 +396,9 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
 
     #[inline]
     fn dispatch(&mut self, due: Due<Entry<P::Message, P::Timer>>) {
+        if self.ground.meter.is_some() {
+            self.measure(&due);
+        }
         match due.entry {
             Entry::Deliver { from, to, message } => self.arrive(due.number, from, to, message),
             Entry::Lose { from, to, message } => self.overflow(due.number, from, to, message),
@@ -318,6 +410,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             Entry::Oracle { seat } => self.consult(seat),
             Entry::Fault { index } => self.fault(self.faults[index].clone()),
             Entry::Plot { index } => self.carry_out(index),
+            Entry::Client { wake } => self.wake_client(wake),
         }
     }
 
@@ -455,6 +548,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         if self.setting.environment.links.kind.base == LinkBase::Stubborn {
             // what is sent once is delivered for ever
             let again = self.ground.pulse();
+            self.keep_measuring(self.ground.agenda.upcoming());
             self.ground.agenda.push(again, Entry::Deliver { from, to, message: message.clone() });
         }
         if self.is_watched() {
@@ -475,6 +569,9 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
     fn duplicate(&mut self, number: u64, from: SeatId, to: SeatId, message: P::Message) {
         self.count(FaultKind::Duplication, 1);
         self.delivered += 1;
+        // the copy has the number of what it is a copy of, or the next
+        let fifo = self.setting.environment.links.kind.fifo;
+        self.keep_measuring(if fifo { number } else { self.ground.agenda.upcoming() });
         let copy = Entry::Deliver { from, to, message: message.clone() };
         if self.setting.environment.links.kind.fifo {
             // before anything that was sent after it
@@ -505,6 +602,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         }
         let logged = self.setting.environment.links.kind.guarantees().has(Guarantee::LoggedDelivery);
         if logged || self.ground.random.below(2) == 0 {
+            self.keep_measuring(number);
             let slot = self.ground.agenda.park(Entry::Deliver { from, to, message });
             self.ground.desks[to.index()].waiting.push(Parked { slot, number });
         } else {
@@ -578,7 +676,8 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
 
     // --- the end ---
 
-    fn outcome(&self, ended: Ended) -> Outcome {
+    fn outcome(&mut self, ended: Ended, options: &Options) -> Outcome {
+        self.judge_history(ended);
         let mut owed: Vec<Obligation> = Vec::new();
         if ended != Ended::Violation {
             self.ground.monitor.owed(&mut |debt| {
@@ -599,6 +698,13 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             faults: self.ground.tally.counts(),
             outside: self.ground.assumptions.breaches.clone(),
             branches: self.branches(),
+            costs: self.costs(),
+            history: self
+                .ground
+                .clients
+                .as_ref()
+                .filter(|_| options.history)
+                .map(|c| c.driver.history().clone()),
         }
     }
 
@@ -623,7 +729,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             Ended::Quiescent => settled,
             Ended::Horizon => {
                 let struck = self.ground.machinery.as_ref().map_or(0, |m| m.struck_until);
-                let last = self.last_fault.max(self.ground.gst()).max(struck);
+                let last = self.last_fault.max(self.last_asked).max(self.ground.gst()).max(struck);
                 settled && self.calendar.horizon.saturating_sub(last) >= self.calendar.horizon / 2
             }
             Ended::Steps | Ended::Violation => false,

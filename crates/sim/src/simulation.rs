@@ -7,7 +7,7 @@ use crate::run;
 use synod_kernel::trace::{TraceError, replay};
 use synod_kernel::{Environment, Setting};
 use synod_model::Process;
-use synod_properties::{Monitor, Property};
+use synod_properties::{Monitor, OperationKind, Operations, Property};
 
 /// An algorithm in its setting, with what judges it.
 pub trait Simulation: Send + Sync {
@@ -17,6 +17,8 @@ pub trait Simulation: Send + Sync {
     fn environment(&self) -> &Environment;
     /// What is promised.
     fn properties(&self) -> Vec<Property>;
+    /// The kinds of operation that clients can ask for.
+    fn kinds(&self) -> &'static [OperationKind];
     /// See [`run`](crate::run()).
     fn run(&self, seed: u64, options: &Options) -> Outcome;
     /// See [`trace`](crate::trace).
@@ -39,12 +41,24 @@ pub struct Instance<P: Process, M> {
     pub setting: Setting<P>,
     /// What judges it.
     pub monitor: M,
+    /// What clients can ask of it, where there are workloads.
+    pub operations: Option<Operations<P::Request, P::Indication>>,
 }
 
 impl<P: Process, M> Instance<P, M> {
     /// The algorithm of this name in this setting.
     pub fn new(algorithm: impl Into<String>, setting: Setting<P>, monitor: M) -> Self {
-        Self { algorithm: algorithm.into(), setting, monitor }
+        Self { algorithm: algorithm.into(), setting, monitor, operations: None }
+    }
+
+    /// The same, of which clients can ask for these operations.
+    #[must_use]
+    pub fn with_operations(self, operations: Operations<P::Request, P::Indication>) -> Self {
+        Self { operations: Some(operations), ..self }
+    }
+
+    fn subject(&self) -> run::Subject<'_, P, M> {
+        run::Subject { monitor: &self.monitor, operations: self.operations.as_ref() }
     }
 }
 
@@ -61,12 +75,16 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Simulation for Instance<
         self.monitor.properties()
     }
 
+    fn kinds(&self) -> &'static [OperationKind] {
+        self.operations.as_ref().map_or(&[], |operations| operations.kinds)
+    }
+
     fn run(&self, seed: u64, options: &Options) -> Outcome {
-        run::run(&self.setting, &self.monitor, seed, options)
+        run::run_of(&self.setting, self.subject(), seed, options)
     }
 
     fn trace(&self, seed: u64, options: &Options) -> (Outcome, String) {
-        run::trace(&self.algorithm, &self.setting, &self.monitor, seed, options)
+        run::trace_of(&self.algorithm, &self.setting, self.subject(), seed, options)
     }
 
     fn planned(&self, seed: u64, options: &Options) -> (usize, Vec<u32>) {

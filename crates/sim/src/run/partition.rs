@@ -75,6 +75,7 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
             self.count(kind, 1);
         }
         if self.setting.environment.links.kind.guarantees().has(Guarantee::AtLeastOnce) {
+            self.keep_measuring(number);
             let slot = self.ground.agenda.park(Entry::Deliver { from, to, message });
             self.held.push(Parked { slot, number });
         } else {

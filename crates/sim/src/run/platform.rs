@@ -23,7 +23,7 @@ impl<M, T> Entry<M, T> {
             | Self::Request { seat }
             | Self::Recover { seat }
             | Self::Oracle { seat } => Some(seat),
-            Self::Lose { .. } | Self::Fault { .. } | Self::Plot { .. } => None,
+            Self::Lose { .. } | Self::Fault { .. } | Self::Plot { .. } | Self::Client { .. } => None,
         }
     }
 }

@@ -9,6 +9,7 @@
 pub mod args;
 pub mod checkable;
 mod commands;
+mod corpus;
 pub mod disk;
 pub mod environment;
 pub mod error;

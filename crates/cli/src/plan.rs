@@ -234,6 +234,7 @@ impl Request {
             },
             threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             record_first: args.trace.is_some(),
+            corpus: Vec::new(),
             shrink: crate::grounds::shrink::Options {
                 wanted: !args.no_shrink,
                 time_max: args.shrink_for,

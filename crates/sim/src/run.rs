@@ -687,6 +687,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             });
         }
         Outcome {
+            tested: self.tested(),
             violation: self.ground.violation.clone(),
             owed,
             due: self.debts_are_due(ended),
@@ -706,6 +707,12 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
                 .filter(|_| options.history)
                 .map(|c| c.driver.history().clone()),
         }
+    }
+
+    /// What was put to the test. What a panic leaves behind is not asked.
+    fn tested(&mut self) -> Vec<String> {
+        let panicked = self.ground.violation.as_ref().is_some_and(|v| v.property == NO_PANIC.id);
+        if panicked { Vec::new() } else { self.ground.tested.all(&self.ground.monitor) }
     }
 
     fn branches(&self) -> BTreeMap<String, bool> {

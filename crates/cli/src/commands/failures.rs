@@ -69,7 +69,7 @@ fn build() -> Value {
 }
 
 /// Writes a file, and the directories that lead there.
-pub(super) fn save(path: &Path, content: &str) -> Result<(), Error> {
+pub(crate) fn save(path: &Path, content: &str) -> Result<(), Error> {
     let unwritable = |source| Error::Unwritable { path: path.to_owned(), source };
     if let Some(directory) = path.parent().filter(|d| !d.as_os_str().is_empty()) {
         std::fs::create_dir_all(directory).map_err(unwritable)?;

@@ -7,6 +7,7 @@ mod look;
 mod replay;
 mod shrink;
 
+pub(crate) use self::failures::save;
 use crate::args::{Arguments, Command, Verify};
 use crate::error::Error;
 use crate::exit::Exit;

@@ -235,13 +235,13 @@ impl Request {
             threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             record_first: args.trace.is_some(),
             corpus: Vec::new(),
+            time: args.time,
+            out: None,
             shrink: crate::grounds::shrink::Options {
                 wanted: !args.no_shrink,
                 time_max: args.shrink_for,
                 ..Default::default()
             },
-            time: args.time,
-            out: None,
         })
     }
 

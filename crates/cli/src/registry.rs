@@ -185,7 +185,8 @@ impl Entry {
         options: &sim::Options,
         watch: &Watch,
     ) -> Result<Report, Error> {
-        let mut report = sim::sim((self.sim)(world)?.as_ref(), self.replay, world, options, watch)?;
+        let simulation = (self.sim)(world)?;
+        let mut report = sim::sim(simulation.as_ref(), self.replay, world, options, watch)?;
         shrink::failure(&mut report, self, world, options, watch);
         Ok(report)
     }

@@ -181,6 +181,14 @@ where
     Ok((outcome, Written { to: (), name, steps, bytes }))
 }
 
+/// The operations of clients where none are known: what is asked anyway.
+fn anyway<P: Process>(
+    setting: &Setting<P>,
+    options: &Options,
+) -> Option<Operations<P::Request, P::Indication>> {
+    options.workload.as_ref().map(|_| Operations::anyway(setting.requests.clone()))
+}
+
 /// What is broken; of a panic, with the choice whose handler it was in, by which a replay finds it.
 fn named(broken: Broken, taking: Option<String>) -> Broken {
     match taking {
@@ -199,14 +207,6 @@ pub(crate) fn planned<P: Process>(setting: &Setting<P>, seed: u64, options: &Opt
     // what clients ask for is made up as the run goes
     let asked = |requests: &Vec<_>| if options.workload.is_none() { requests.len() as u32 } else { 0 };
     (plan.faults.len(), setting.requests.iter().map(asked).collect())
-}
-
-/// The operations of clients where none are known: what is asked anyway.
-fn anyway<P: Process>(
-    setting: &Setting<P>,
-    options: &Options,
-) -> Option<Operations<P::Request, P::Indication>> {
-    options.workload.as_ref().map(|_| Operations::anyway(setting.requests.clone()))
 }
 
 /// What a run has of the setting, without what is for explorations alone: messages in flight are a bag, and every delivery is a

@@ -34,12 +34,12 @@ pub struct Options {
     pub record_first: bool,
     /// The seeds that failed before: they are tried first.
     pub corpus: Vec<u64>,
-    /// How a failure is made small.
-    pub shrink: super::shrink::Options,
     /// After how long it stops, if ever.
     pub time: Option<Duration>,
     /// Where a line a run goes, and how the file begins.
     pub out: Option<(PathBuf, Header)>,
+    /// How a failure is made small.
+    pub shrink: super::shrink::Options,
 }
 
 /// How the results of a campaign begin.

@@ -57,7 +57,8 @@ impl Corpus {
         self.kept.push(Kept { seed, settings, property });
         let from = self.kept.len().saturating_sub(KEPT_MAX);
         self.kept.drain(..from);
-        let lines = self.kept.iter().map(|kept| serde_json::to_string(kept).expect("it is plain data") + "\n");
+        let lines =
+            self.kept.iter().map(|kept| serde_json::to_string(kept).expect("it is plain data") + "\n");
         crate::commands::save(&self.path, &lines.collect::<String>())
     }
 }

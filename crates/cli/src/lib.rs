@@ -11,6 +11,7 @@ pub mod checkable;
 mod commands;
 mod corpus;
 pub mod disk;
+pub mod emit;
 pub mod environment;
 pub mod error;
 pub mod exit;

@@ -23,8 +23,8 @@ mod run;
 pub mod shrink;
 mod simulation;
 mod stream;
-mod tested;
 pub mod swarm;
+mod tested;
 mod trigger;
 pub mod workload;
 

@@ -176,11 +176,7 @@ pub(super) fn simulate(desk: &Desk<'_>, args: &args::Sim) -> Result<Exit, Error>
 
 /// What another process of this program, called as this one was, does differently in the first run: what depends on addresses
 /// in memory, or on the environment's variables of a process, two runs in one process do not show.
-fn differs_elsewhere(
-    entry: &Entry,
-    world: &World,
-    options: &sim::Options,
-) -> Result<Option<String>, Error> {
+fn differs_elsewhere(entry: &Entry, world: &World, options: &sim::Options) -> Result<Option<String>, Error> {
     let Ok(program) = std::env::current_exe() else { return Ok(None) };
     let mut other = std::process::Command::new(program);
     other.args(std::env::args_os().skip(1)).arg("--self-check").stdin(Stdio::null()).stderr(Stdio::null());

@@ -14,7 +14,9 @@ use synod_kernel::Environment;
 use synod_kernel::environment::duration;
 use synod_properties::{Algorithm, GroundKind, Kind, NO_PANIC, Property, Verdict};
 use synod_sim::results::{Header, Seeds};
-use synod_sim::{Campaign, Ended, FaultKind, FaultPlan, Instance, RUNS_THAT_TEST, Record, Simulation, Wanted, records};
+use synod_sim::{
+    Campaign, Ended, FaultKind, FaultPlan, Instance, RUNS_THAT_TEST, Record, Simulation, Wanted, records,
+};
 
 /// In so many runs a fault that there is a budget for takes effect: where it does in none of them, it cannot.
 const RUNS_THAT_STRIKE: u64 = 1_000;

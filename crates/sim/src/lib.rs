@@ -41,6 +41,6 @@ pub use record::{Judgement, Record};
 pub use run::{run, trace, trace_to};
 pub use simulation::{Instance, Simulation};
 pub use swarm::{Family, Swarm};
-pub use tested::RUNS_THAT_TEST;
+pub use tested::{RUNS_THAT_TEST, effects};
 pub use trigger::{Condition, Conditional, Happening, NAMED, OTHERS, THERE, names};
 pub use workload::Workload;

@@ -1,5 +1,6 @@
 //! What a run puts to the test: a property whose antecedent never comes true holds of nothing.
 
+use crate::fault::{Fault, FaultKind};
 use synod_properties::{Kind, Monitor};
 
 /// In so many runs a property is put to the test, and a fault that there is a budget for takes effect: where it is in none of
@@ -62,5 +63,36 @@ impl Tested {
         exercised.extend(self.liveness.iter().filter(|(_, owed)| *owed).map(|(id, _)| *id));
         let properties = monitor.properties();
         properties.iter().filter(|p| exercised.contains(&p.id)).map(|p| p.id.to_owned()).collect()
+    }
+}
+
+/// As which kinds a fault shows when it takes effect, any of them; nothing of what heals.
+pub fn effects(fault: &Fault) -> &'static [FaultKind] {
+    match fault {
+        Fault::Crash { .. } | Fault::CrashWhileStoring { .. } | Fault::CrashLoop { .. } => {
+            &[FaultKind::Crash]
+        }
+        Fault::CrashInHandler { .. } => &[FaultKind::CrashInHandler],
+        Fault::Sever { .. } => &[FaultKind::Partition, FaultKind::OneWayPartition],
+        Fault::CutLinks { .. } => {
+            &[FaultKind::PartialPartition, FaultKind::Partition, FaultKind::OneWayPartition]
+        }
+        Fault::Lose { .. } => &[FaultKind::Loss, FaultKind::LossAtSender],
+        Fault::Duplicate { .. } => &[FaultKind::Duplication],
+        Fault::Omit { .. } => &[FaultKind::Omission],
+        Fault::TakeOver { .. } => &[FaultKind::TakeOver],
+        Fault::Inject { .. } => &[FaultKind::Injection, FaultKind::Corruption, FaultKind::Replay],
+        Fault::Corrupt { .. } => &[FaultKind::Corruption],
+        Fault::Rot { .. } => &[FaultKind::BitRot],
+        Fault::MisdirectWrite { .. } => &[FaultKind::MisdirectedWrite],
+        Fault::FailWrite { .. } => &[FaultKind::FailedWrite],
+        Fault::Output { .. } => &[FaultKind::Trust, FaultKind::Suspect, FaultKind::Restore],
+        Fault::Pause { .. } => &[FaultKind::Pause],
+        Fault::Slow { .. } => &[FaultKind::Slow],
+        Fault::SlowDisk { .. } => &[FaultKind::SlowDisk],
+        Fault::ClockJump { .. } => &[FaultKind::ClockJump],
+        Fault::DelaySpike { .. } => &[FaultKind::DelaySpike],
+        Fault::BandwidthDrop { .. } => &[FaultKind::BandwidthDrop],
+        Fault::Heal {} => &[],
     }
 }

@@ -15,7 +15,8 @@ use synod_kernel::environment::duration;
 use synod_properties::{Algorithm, GroundKind, Kind, NO_PANIC, Property, Verdict};
 use synod_sim::results::{Header, Seeds};
 use synod_sim::{
-    Campaign, Ended, FaultKind, FaultPlan, Instance, RUNS_THAT_TEST, Record, Simulation, Wanted, records,
+    Campaign, Ended, FaultKind, FaultPlan, Instance, RUNS_THAT_TEST, Record, Simulation, Wanted, effects,
+    records,
 };
 
 /// In so many runs a fault that there is a budget for takes effect: where it does in none of them, it cannot.
@@ -294,6 +295,7 @@ impl Total {
         }
         self.say_what_was_tested(report);
         self.say_what_did_not_strike(report, &world.environment, &options.run.faults);
+        self.say_what_of_the_script_did_not_strike(report, &options.run);
         self.say_what_was_covered(report);
         if let Some(&cut) = self.ended.get(&Ended::Steps) {
             report.notes.push(format!("{} ran out of steps", count(cut, "run", "runs")));
@@ -330,6 +332,21 @@ impl Total {
         if !told.is_empty() {
             let of = count(self.runs, "run", "runs");
             report.notes.push(format!("put to the test, of {of}: {}", told.join(", ")));
+        }
+    }
+
+    /// A fault that somebody asked for, and that took effect in no run, tested nothing.
+    fn say_what_of_the_script_did_not_strike(&self, report: &mut Report, run: &synod_sim::Options) {
+        let FaultPlan::Script(script) = &run.faults else { return };
+        let asked = script.iter().map(|(_, fault)| fault).chain(run.conditions.iter().map(|c| &c.fault));
+        let mut idle: Vec<_> = asked
+            .map(effects)
+            .filter(|kinds| !kinds.is_empty() && !kinds.iter().any(|kind| self.faults.contains_key(kind)))
+            .map(|kinds| kinds[0].name())
+            .collect();
+        idle.dedup();
+        if !idle.is_empty() && self.failure.is_none() {
+            report.inconclusive.push(format!("of the script, nothing had an effect of: {}", idle.join(", ")));
         }
     }
 

@@ -326,6 +326,12 @@ pub struct Sim {
     /// Write the trace of the first run there; compressed (zstd) where the name ends in .zst.
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
+    /// Try no seeds that failed before, and keep none.
+    #[arg(long)]
+    pub no_corpus: bool,
+    /// Print the trace of the first run, and nothing else: what another process of the same program does with this seed.
+    #[arg(long, hide = true)]
+    pub self_check: bool,
     /// Leave a failure as it was found.
     #[arg(long)]
     pub no_shrink: bool,

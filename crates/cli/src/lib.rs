@@ -9,7 +9,9 @@
 pub mod args;
 pub mod checkable;
 mod commands;
+mod corpus;
 pub mod disk;
+pub mod emit;
 pub mod environment;
 pub mod error;
 pub mod exit;

@@ -253,6 +253,7 @@ impl Request {
             searched: None,
             threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             terse: args.terse,
+            corpus: Vec::new(),
             time: args.time,
             out: None,
             shrink: crate::grounds::shrink::Options {

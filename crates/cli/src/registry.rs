@@ -2,7 +2,7 @@
 
 use crate::checkable::{Checkable, Section};
 use crate::error::Error;
-use crate::grounds::{Checked, Ran, Replayed, Simulated, Steps, World, shrink, sim};
+use crate::grounds::{Checked, Ran, Replayed, Simulated, Steps, StepsIn, World, shrink, sim};
 use crate::nearest::nearest;
 use crate::page::Page;
 use crate::report::Report;
@@ -121,6 +121,7 @@ pub struct Entry {
     pub(crate) replay_checked: Replayed,
     pub(crate) steps: Steps,
     pub(crate) steps_checked: Steps,
+    pub(crate) steps_in: StepsIn,
     /// What the compiler calls it, and what it calls what is checked.
     pub(crate) type_name: &'static str,
     pub(crate) type_checked: &'static str,
@@ -149,6 +150,7 @@ impl Entry {
             replay_checked: grounds::replay::replay::<C>,
             steps: grounds::replay::steps::<A>,
             steps_checked: grounds::replay::steps::<C>,
+            steps_in: grounds::replay::steps_in::<A>,
             type_name: std::any::type_name::<A>(),
             type_checked: std::any::type_name::<C>(),
         }
@@ -171,6 +173,7 @@ impl Entry {
             replay_checked: grounds::replay::replay::<A>,
             steps: grounds::replay::steps::<A>,
             steps_checked: grounds::replay::steps::<A>,
+            steps_in: grounds::replay::steps_in::<A>,
             type_name: std::any::type_name::<A>(),
             type_checked: std::any::type_name::<A>(),
         }

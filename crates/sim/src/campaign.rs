@@ -7,6 +7,7 @@ use crate::platform::Outside;
 use crate::record::Record;
 use crate::simulation::Simulation;
 use crate::stream::{Done, in_order};
+use crate::tested::RUNS_THAT_TEST;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{ControlFlow, Range};
@@ -49,6 +50,8 @@ pub struct Campaign {
     pub undecided: BTreeMap<String, u64>,
     /// How runs were outside of the model.
     pub outside: Outside,
+    /// By property: how many runs put it to the test.
+    pub tested: BTreeMap<String, u64>,
 }
 
 impl Campaign {
@@ -61,6 +64,9 @@ impl Campaign {
         self.reached.extend(outcome.reached.iter().cloned());
         for (&kind, times) in &outcome.faults {
             *self.faults.entry(kind).or_default() += times;
+        }
+        for property in &outcome.tested {
+            *self.tested.entry(property.clone()).or_default() += 1;
         }
         for (branch, reached) in &outcome.branches {
             *self.branches.entry(branch.clone()).or_default() |= reached;
@@ -90,7 +96,11 @@ impl Campaign {
             return Verdict::Violated { what };
         }
         let unknown = |why: String| Verdict::Unknown { why };
+        let tested = property.kind == Kind::Reachable || self.tested.contains_key(property.id);
         match property.kind {
+            _ if self.runs >= RUNS_THAT_TEST && !tested => {
+                Verdict::vacuous(&format!("put to the test in none of {} runs", self.runs))
+            }
             Kind::Reachable if !self.reached.contains(property.id) => {
                 unknown(format!("reached in none of {} runs", self.runs))
             }

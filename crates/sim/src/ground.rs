@@ -10,6 +10,7 @@ use crate::links::LastArrivals;
 use crate::plan::nanos;
 use crate::platform::{Assumptions, Machinery};
 use crate::run::{Clients, size};
+use crate::tested::Tested;
 use crate::workload::Wake;
 use std::collections::VecDeque;
 use synod_kernel::draws::{Draws, Marks, Random};
@@ -226,6 +227,8 @@ pub(crate) struct Simulated<P: Process, Mon> {
     pub(crate) tally: Tally,
     pub(crate) monitor: Mon,
     pub(crate) violation: Option<Violation>,
+    /// What is put to the test.
+    pub(crate) tested: Tested,
     /// What the adversary has heard in this step: from where, where, what.
     pub(crate) overheard: Vec<(SeatId, SeatId, P::Message)>,
     /// The goals that held at some time.
@@ -267,6 +270,7 @@ impl<P: Process, Mon: Monitor<P::Request, P::Indication>> Simulated<P, Mon> {
         let pulse_max = delays.max.max(1_000).saturating_mul(4);
         // in some runs leaders hardly get to speak, in others they come far before they are deposed
         let oracle_pace = (pulse_max / 4).saturating_mul(1 << random.below(7));
+        let tested = Tested::new(&monitor);
         let mut simulated = Self {
             now: 0,
             agenda: Agenda::default(),
@@ -275,6 +279,7 @@ impl<P: Process, Mon: Monitor<P::Request, P::Indication>> Simulated<P, Mon> {
             tally: Tally::new(),
             monitor,
             violation: None,
+            tested,
             overheard: Vec::new(),
             reached: Vec::new(),
             history: None,
@@ -520,7 +525,10 @@ where
             self.notice(&observation);
         }
         match self.monitor.observe(&observation) {
-            Ok(()) => self.note_goals(),
+            Ok(()) => {
+                self.tested.note(&self.monitor, matches!(observed, Observed::Indication(..)));
+                self.note_goals();
+            }
             Err(violation) => self.violation = Some(violation),
         }
         if let Some(history) = &mut self.history {

@@ -37,6 +37,9 @@ pub struct Outcome {
     pub due: bool,
     /// The goals that held at some time.
     pub reached: Vec<String>,
+    /// The properties of safety and liveness that it put to the test.
+    #[serde(default)]
+    pub tested: Vec<String>,
     /// How many messages were delivered to processes that were up.
     pub delivered: u64,
     /// How many steps it took.

@@ -10,6 +10,7 @@ mod reproduce;
 mod shrink;
 mod trace;
 
+pub(crate) use self::failures::save;
 use crate::args::{Arguments, Command, Trace, Verify};
 use crate::error::Error;
 use crate::exit::Exit;
@@ -38,7 +39,13 @@ pub(crate) fn run(registry: &Registry, arguments: &Arguments) -> Exit {
         printer.error(&error);
         error.exit()
     });
-    if !matches!(arguments.command, Some(Command::Node { .. })) {
+    // a node, and a second process that shows the same run, talk to programs of ours
+    let is_inner = match &arguments.command {
+        Some(Command::Node { .. }) => true,
+        Some(Command::Sim(args)) => args.self_check,
+        _ => false,
+    };
+    if !is_inner {
         printer.summary(exit);
     }
     exit

@@ -17,8 +17,8 @@ mod outcome;
 mod plan;
 mod run;
 mod simulation;
-pub mod workload;
 pub mod swarm;
+pub mod workload;
 
 pub use campaign::{Campaign, Failure, campaign};
 pub use cost::{Costs, Summary};
@@ -29,5 +29,5 @@ pub use outcome::{Ended, Outcome};
 pub use plan::{FaultPlan, Options};
 pub use run::{run, trace, trace_to};
 pub use simulation::{Instance, Simulation};
-pub use workload::Workload;
 pub use swarm::{Family, Swarm};
+pub use workload::Workload;

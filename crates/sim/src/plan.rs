@@ -1,8 +1,8 @@
 //! Which faults a run meets, and when.
 
 use crate::fault::Fault;
-use crate::workload::Workload;
 use crate::swarm::{Family, Swarm};
+use crate::workload::Workload;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::time::Instant;
 use synod_check::Unreached;
 use synod_kernel::Environment;
-use synod_properties::{Algorithm, GroundKind, Kind, Property, Verdict};
+use synod_properties::{Algorithm, GroundKind, Kind, Property, Verdict, operations};
 use synod_sim::{Campaign, Ended, FaultKind, FaultPlan, Instance, Simulation};
 
 /// How many runs are made between two looks at whether to stop.
@@ -32,7 +32,8 @@ pub struct Options {
 
 /// The algorithm `A` in a world.
 pub fn instance<A: Algorithm>(world: &World) -> Result<Box<dyn Simulation>, Error> {
-    Ok(Box::new(Instance::new(A::NAME, setting::<A>(world)?, A::monitor(&world.scale))))
+    let instance = Instance::new(A::NAME, setting::<A>(world)?, A::monitor(&world.scale));
+    Ok(Box::new(instance.with_operations(operations::<A>(&world.scale))))
 }
 
 /// Simulates an algorithm; `replay` takes its traces again.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use synod_kernel::kinds::{kind, kinds};
-use synod_kernel::{Budget, Budgets, Choice, Cut, Environment, Marks, Script};
+use synod_kernel::{Budget, Budgets, Choice, Cut, DiskFault, Environment, Marks, Script};
 use synod_model::oracle::OracleKind;
 use synod_model::{DrawKind, Mark, Process, Value};
 
@@ -120,7 +120,12 @@ pub(crate) struct Faults {
     losses: bool,
     duplications: bool,
     partitions: bool,
+    omissions: bool,
     lies: bool,
+    injections: bool,
+    bit_rot: bool,
+    misdirected_writes: bool,
+    failed_writes: bool,
     outputs: bool,
 }
 
@@ -139,7 +144,12 @@ impl Faults {
             Choice::Lose { .. } => self.losses = true,
             Choice::Duplicate { .. } => self.duplications = true,
             Choice::Sever { .. } => self.partitions = true,
+            Choice::Omit { .. } => self.omissions = true,
             Choice::Corrupt { .. } => self.lies = true,
+            Choice::Inject { .. } => self.injections = true,
+            Choice::Disk { fault: DiskFault::Rot { .. }, .. } => self.bit_rot = true,
+            Choice::Disk { fault: DiskFault::Misdirect, .. } => self.misdirected_writes = true,
+            Choice::Disk { fault: DiskFault::Refuse, .. } => self.failed_writes = true,
             Choice::Output { .. } => self.outputs = true,
             _ => {}
         }
@@ -152,17 +162,21 @@ impl Faults {
 
     /// The faults that an environment grants, and that are not among these.
     fn missing(self, environment: &Environment) -> impl Iterator<Item = &'static str> {
-        let Budgets { stops, lies, restarts, losses, duplications, partitions, torn_writes, outputs, .. } =
-            Budgets::of(environment);
-        let all: [(Budget, bool, &str); 8] = [
-            (stops, self.stops, "crash for ever"),
-            (restarts, self.restarts, "crash with recovery"),
-            (torn_writes, self.torn_writes, "torn write"),
-            (losses, self.losses, "loss"),
-            (duplications, self.duplications, "duplication"),
-            (partitions, self.partitions, "partition"),
-            (lies, self.lies, "lie"),
-            (outputs, self.outputs, OUTPUT),
+        let all = Budgets::of(environment);
+        let all: [(Budget, bool, &str); 13] = [
+            (all.stops, self.stops, "crash for ever"),
+            (all.restarts, self.restarts, "crash with recovery"),
+            (all.torn_writes, self.torn_writes, "torn write"),
+            (all.bit_rot, self.bit_rot, "flipped bit"),
+            (all.misdirected_writes, self.misdirected_writes, "misdirected write"),
+            (all.failed_writes, self.failed_writes, "failed write"),
+            (all.losses, self.losses, "loss"),
+            (all.duplications, self.duplications, "duplication"),
+            (all.injections, self.injections, "injection"),
+            (all.partitions, self.partitions, "partition"),
+            (all.omissions, self.omissions, "omission"),
+            (all.lies, self.lies, "lie"),
+            (all.outputs, self.outputs, OUTPUT),
         ];
         // a coin gives no outputs: it is asked
         let tell = environment.oracles.granted.iter().any(|kind| *kind != OracleKind::LocalCoin);

@@ -32,10 +32,10 @@ impl Owed {
             _ => None,
         };
         let at = match choice {
-            Choice::Crash { seat, .. } => Some(*seat),
+            _ if chosen.crashed().is_some() => chosen.crashed(),
             _ => choice.cut_seat(),
         };
-        let crashes = chosen.cut.is_some() || matches!(choice, Choice::Crash { .. });
+        let crashes = chosen.crashed().is_some();
         let fairness = match fairness {
             _ if crashes => Fairness::None,
             kernel::Fairness::Unfair => Fairness::None,

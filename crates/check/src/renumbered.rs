@@ -76,8 +76,12 @@ impl<P: Process> Renumbered<P> {
         };
         let unfit = if environment.storage.durability != Durability::Immediate {
             Some("what waits for a write is not renumbered: stores must be durable at once")
-        } else if environment.failures.lies.any() || setting.seating.twinned().next().is_some() {
-            Some("who lies may name any number")
+        } else if environment.failures.lies.any()
+            || environment.links.inject()
+            || environment.storage.bit_rot.any()
+            || setting.seating.twinned().next().is_some()
+        {
+            Some("who lies may name any number, and so may what is injected or rotten")
         } else if environment.links.losses == Budget::Unlimited {
             Some("links may lose every message of a kind, each with another number")
         } else {
@@ -172,7 +176,8 @@ impl<P: Process> Renumbered<P> {
         if let Choice::Deliver { message, .. }
         | Choice::Duplicate { message, .. }
         | Choice::Lose { message, .. }
-        | Choice::Lie { message, .. } = choice
+        | Choice::Lie { message, .. }
+        | Choice::Inject { message, .. } = choice
         {
             (self.declared.message)(message, each);
         }
@@ -334,7 +339,7 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Reference<'_, P, M> {
     fn agrees(&self, state: &Concrete<P, M>) -> bool {
         let setting = self.setting();
         setting.environment.failures.restarts != Budget::Unlimited
-            && worlds::oracles_agree(setting, &state.world.seats)
+            && worlds::oracles_agree(setting, &state.world)
     }
 
     /// Whether a state is beyond the bound on the measure: one on what oracles do until they keep their axioms, where

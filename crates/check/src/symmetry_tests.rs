@@ -185,6 +185,7 @@ fn renamed(state: &Concrete<Relay, Logs>, names: &[u32], queues: bool) -> ByHand
         rest.asked[names[p] as usize] = world.rest.asked[p];
     }
     rest.stopped = world.rest.stopped.iter().copied().map(seat).collect();
+    rest.omitting = world.rest.omitting.iter().copied().map(seat).collect();
     rest.lying = world.rest.lying.iter().copied().map(seat).collect();
     rest.severed = world.rest.severed.iter().map(|(a, b)| (seat(*a), seat(*b))).collect();
     let copy =

@@ -488,7 +488,8 @@ impl Space for Tabulated {
     }
 
     fn faults_before(&self, words: &[u32]) -> u32 {
-        self.rests.get(words[HEAD + self.seats]).lying.len() as u32
+        let rest = self.rests.get(words[HEAD + self.seats]);
+        (rest.lying.len() + rest.omitting.len()) as u32
     }
 
     fn memory(&self) -> u64 {

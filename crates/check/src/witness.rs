@@ -82,7 +82,8 @@ impl<P: Process> Witness<P> {
             }
             Choice::Deliver { message, .. }
             | Choice::Duplicate { message, .. }
-            | Choice::Lie { message, .. } => {
+            | Choice::Lie { message, .. }
+            | Choice::Inject { message, .. } => {
                 *self.handled.entry(message.clone()).or_default() |= came;
             }
             Choice::Fire { timer, .. } => *self.fired.entry(timer.clone()).or_default() |= came,

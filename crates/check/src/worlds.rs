@@ -8,7 +8,7 @@ use crate::search::{Ended, Found};
 use crate::shape::Shape;
 use crate::space::{Exact, Run, Space, StateOf};
 use crate::tested::Tested;
-use synod_kernel::{InPlace, Laws, Move, Observed, Rest, Script, Seat, Setting, Status};
+use synod_kernel::{InPlace, Laws, Move, Observed, Rest, Script, Seat, Setting, Status, World};
 use synod_model::{Output, Process, ProcessSet, When};
 use synod_properties::{Kind, Monitor, Obligation, Observation, Property, Verdict, Violation};
 
@@ -173,8 +173,8 @@ impl<P: Process, S: Space, R: Reader<P, S>> Worlds for Kept<'_, P, S, R> {
 
     fn kept(&self, state: u32, looping: &ProcessSet) -> Option<(ProcessSet, u32)> {
         self.states.with(state, |s| {
-            let faulty = self.reader.view(self.space, s, |seats, _| {
-                let mut faulty = stopped(self.setting, seats);
+            let faulty = self.reader.view(self.space, s, |seats, rest| {
+                let mut faulty = faulty(self.setting, seats, rest);
                 looping.iter().for_each(|p| _ = faulty.insert(p));
                 axioms_hold(self.setting, seats, &faulty).then_some(faulty)
             });
@@ -305,12 +305,14 @@ fn broken<P: Process>(violation: Violation, moves: Vec<Move<P::Message, P::Timer
     Counterexample { property, what, moves, cycle_from: None }
 }
 
-/// The processes that stopped for ever, lie, or have twins.
-fn stopped<P: Process>(setting: &Setting<P>, seats: &[&Seat<P>]) -> ProcessSet {
+/// The processes that stopped for ever, omit, lie, or have twins.
+fn faulty<P: Process>(setting: &Setting<P>, seats: &[&Seat<P>], rest: &Rest) -> ProcessSet {
     setting
         .seating
         .seats()
-        .filter(|s| matches!(seats[s.index()].status(), Status::Stopped | Status::Lying))
+        .filter(|s| {
+            matches!(seats[s.index()].status(), Status::Stopped | Status::Lying) || rest.omitting.contains(s)
+        })
         .map(|s| setting.seating.identity(s))
         .chain(setting.seating.twinned())
         .collect()
@@ -355,9 +357,10 @@ fn axioms_hold<P: Process>(setting: &Setting<P>, seats: &[&Seat<P>], faulty: &Pr
 }
 
 /// Whether oracles are consulted, and what they said last is within their axioms where nobody crashes for ever that has not yet.
-pub(crate) fn oracles_agree<P: Process>(setting: &Setting<P>, seats: &[Seat<P>]) -> bool {
-    let seats: Vec<_> = seats.iter().collect();
-    !setting.environment.oracles.granted.is_empty() && axioms_hold(setting, &seats, &stopped(setting, &seats))
+pub(crate) fn oracles_agree<P: Process>(setting: &Setting<P>, world: &World<Seat<P>>) -> bool {
+    let seats: Vec<_> = world.seats.iter().collect();
+    let faulty = faulty(setting, &seats, &world.rest);
+    !setting.environment.oracles.granted.is_empty() && axioms_hold(setting, &seats, &faulty)
 }
 
 /// A representation for running one step with a script.

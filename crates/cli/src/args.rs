@@ -5,6 +5,7 @@ use crate::environment::Flags;
 use crate::experiment::{EngineName, MeasureName, OrderName, StoreName};
 use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
 use std::fmt::Write;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
 use synod_kernel::Budget;
@@ -61,6 +62,9 @@ pub enum Command {
     Verify(Verify),
     /// Simulated runs, one a seed, with faults.
     Sim(Sim),
+    /// Simulated runs on many machines: shards of a range of seeds, and what they come to together.
+    #[command(subcommand)]
+    Campaign(Campaign),
     /// Every run of a small instance.
     Check(Check),
     /// A real cluster on this machine: OS processes, sockets, disks.
@@ -243,12 +247,107 @@ pub struct Sim {
     /// The virtual time after which a run ends.
     #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
     pub horizon: Option<Duration>,
+    /// Make runs for so long, in place of a number of them, or up to it. How many that are depends on the machine.
+    #[arg(long = "for", value_name = "DURATION", value_parser = duration::parse)]
+    pub time: Option<Duration>,
+    /// Write what each run comes to there, a line a run: FILE.jsonl, or runs.jsonl in a directory. Goes on where such a file ends.
+    #[arg(long, value_name = "PATH")]
+    pub out: Option<PathBuf>,
     /// Let every run meet all the kinds of fault that there may be, in place of a random subset of them.
     #[arg(long)]
     pub no_swarm: bool,
     /// Write the trace of the first run there.
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
+}
+
+impl Sim {
+    /// What makes its runs what they are, but for the subject, as a command line.
+    pub fn how(&self) -> String {
+        let mut line = String::new();
+        if let Some(steps) = self.steps_max {
+            let _ = write!(line, " --steps-max {steps}");
+        }
+        if let Some(horizon) = self.horizon {
+            let _ = write!(line, " --horizon {}", duration::format(horizon));
+        }
+        if self.no_swarm {
+            line.push_str(" --no-swarm");
+        }
+        line
+    }
+}
+
+/// `campaign`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Campaign {
+    /// Makes the runs of a range of seeds, or of one part of it, and writes them to one file: the same file wherever it is made.
+    Run(Box<CampaignRun>),
+    /// Makes one file of the files in directories, whatever their order, with each run once.
+    Merge {
+        /// Where they are: directories, or files.
+        #[arg(required = true, value_name = "DIRECTORY")]
+        from: Vec<PathBuf>,
+        /// Where the one goes.
+        #[arg(long, value_name = "DIRECTORY")]
+        out: PathBuf,
+        /// Exit with 0 if, and only if, a violation is found.
+        #[arg(long)]
+        expect_violation: bool,
+    },
+    /// What the files in directories come to, and what is missing.
+    Status {
+        /// Where they are: directories, or files.
+        #[arg(required = true, value_name = "DIRECTORY")]
+        from: Vec<PathBuf>,
+    },
+}
+
+/// `campaign run`.
+#[derive(Clone, Debug, Args)]
+pub struct CampaignRun {
+    /// What is examined.
+    #[command(flatten)]
+    pub subject: Subject,
+    /// The seeds of the whole campaign, a run each: from A on, up to but not B.
+    #[arg(long, value_name = "A..B", value_parser = seeds)]
+    pub seeds: Range<u64>,
+    /// Which part of how many, from 0/N to N-1/N. A Slurm array task knows its own.
+    #[arg(long, value_name = "I/N", value_parser = shard)]
+    pub shard: Option<(u64, u64)>,
+    /// How many parts there are, where the environment has the number of this one: JOB_COMPLETION_INDEX or SLURM_ARRAY_TASK_ID, from 0 on.
+    #[arg(long, value_name = "N", conflicts_with = "shard", value_parser = clap::value_parser!(u64).range(1..))]
+    pub shards: Option<u64>,
+    /// Where the file goes.
+    #[arg(long, value_name = "DIRECTORY")]
+    pub out: PathBuf,
+    /// How many threads share the work; all cores where nothing is said. The file is the same for any number.
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub threads: Option<u32>,
+    /// The most steps of a run.
+    #[arg(long, value_name = "NUMBER")]
+    pub steps_max: Option<u64>,
+    /// The virtual time after which a run ends.
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
+    pub horizon: Option<Duration>,
+    /// Let every run meet all the kinds of fault that there may be, in place of a random subset of them.
+    #[arg(long)]
+    pub no_swarm: bool,
+}
+
+impl CampaignRun {
+    /// The same as a simulation of so many runs.
+    pub fn sim(&self) -> Sim {
+        Sim {
+            subject: self.subject.clone(),
+            seed: Some(self.seeds.start),
+            runs: Some(self.seeds.end - self.seeds.start),
+            steps_max: self.steps_max,
+            horizon: self.horizon,
+            no_swarm: self.no_swarm,
+            ..Sim::default()
+        }
+    }
 }
 
 /// `check`.
@@ -430,6 +529,32 @@ fn constant(text: &str) -> Result<(String, u64), String> {
     Ok((name.trim().to_owned(), value.trim().parse().map_err(|_| wrong())?))
 }
 
+/// A range of seeds.
+fn seeds(text: &str) -> Result<Range<u64>, String> {
+    let (from, to) = text.split_once("..").ok_or("write the seeds as A..B: from A on, up to but not B")?;
+    let [from, to] = [seed(from.trim())?, seed(to.trim())?];
+    match from.cmp(&to) {
+        std::cmp::Ordering::Less => Ok(from..to),
+        std::cmp::Ordering::Equal => {
+            Err(format!("{text} is no seed: up to but not {to}, that is {from}..{}", to.saturating_add(1)))
+        }
+        std::cmp::Ordering::Greater => Err(format!("the seeds go backwards: did you mean {to}..{from}?")),
+    }
+}
+
+/// A part of several.
+fn shard(text: &str) -> Result<(u64, u64), String> {
+    let parsed = text.split_once('/').and_then(|(i, n)| Some((i.parse().ok()?, n.parse().ok()?)));
+    match parsed {
+        None => Err("write the part as I/N: 0/4 is the first of four".to_owned()),
+        Some((_, 0)) => Err("there is no part of none: 0/1 is all of it".to_owned()),
+        Some((i, n)) if i >= n => {
+            Err(format!("there is no part {i} of {n}: they are 0/{n} to {}/{n}", n - 1))
+        }
+        Some(part) => Ok(part),
+    }
+}
+
 /// A seed, decimal or hexadecimal.
 pub(crate) fn seed(text: &str) -> Result<u64, String> {
     let parsed = match text.strip_prefix("0x") {
@@ -493,6 +618,17 @@ mod tests {
         for wrong in ["n", "n=", "n=-1", "n=many"] {
             assert!(constant(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn ranges_and_parts_that_make_no_sense_are_refused_with_those_that_do() {
+        assert_eq!(seeds("5..0x10"), Ok(5..16));
+        assert!(seeds("9..3").unwrap_err().ends_with("did you mean 3..9?"));
+        assert!(seeds("3..3").unwrap_err().ends_with("that is 3..4"));
+        assert!(seeds("100").unwrap_err().contains("A..B"));
+        assert_eq!(shard("0/1"), Ok((0, 1)));
+        assert!(shard("5/3").unwrap_err().ends_with("0/3 to 2/3"));
+        assert!(shard("3/3").is_err() && shard("0/0").is_err() && shard("-1/3").is_err());
     }
 
     #[test]

@@ -97,6 +97,24 @@ pub enum Error {
         /// What to do.
         hint: String,
     },
+    /// A file has other results than those that it should, or none.
+    #[error("{}: {what}", path.display())]
+    Results {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong.
+        what: String,
+        /// What to do.
+        hint: String,
+    },
+    /// One seed had two runs.
+    #[error("seed {seed} has two different runs in the same binary: {}", files.join(", "))]
+    TwoRuns {
+        /// Which.
+        seed: u64,
+        /// Among these files.
+        files: Vec<String>,
+    },
     /// A file cannot be read.
     #[error("cannot read {}: {source}", path.display())]
     Unreadable {
@@ -143,7 +161,9 @@ impl Error {
             Self::Script { .. } => "S0208",
             Self::Constant { .. } => "S0209",
             Self::Trace { source: TraceError::NotEnabled { .. } | TraceError::Differs { .. }, .. } => "S0302",
+            Self::TwoRuns { .. } => "S0302",
             Self::Trace { .. } => "S0301",
+            Self::Results { .. } => "S0303",
             Self::Unreadable { .. } => "S0501",
             Self::Unwritable { .. } => "S0502",
             Self::Cluster { .. } => "S0503",
@@ -170,7 +190,13 @@ impl Error {
             | Self::Arguments { hint, .. }
             | Self::Script { hint, .. }
             | Self::Constant { hint, .. }
+            | Self::Results { hint, .. }
             | Self::Cluster { hint, .. } => hint.clone(),
+            Self::TwoRuns { .. } => {
+                "one machine computes something else than the other, or a handler depends on more than its \
+                 state and its event: make both runs with --trace, and compare"
+                    .to_owned()
+            }
             Self::NoPage { nearest, .. } => did_you_mean(
                 nearest,
                 "`list` shows the algorithms; codes read like S0101, properties like UC4",
@@ -189,6 +215,7 @@ impl Error {
             Self::Trace { source: TraceError::NotEnabled { .. } | TraceError::Differs { .. }, .. } => {
                 Exit::Nondeterminism
             }
+            Self::TwoRuns { .. } => Exit::Nondeterminism,
             Self::Unreadable { source, .. } if source.kind() == std::io::ErrorKind::NotFound => Exit::Usage,
             Self::Unreadable { .. } | Self::Unwritable { .. } | Self::Cluster { .. } => Exit::Environment,
             _ => Exit::Usage,
@@ -196,7 +223,7 @@ impl Error {
     }
 
     /// The codes that only this crate gives, explained.
-    pub const EXPLANATIONS: [(&'static str, &'static str); 14] = [
+    pub const EXPLANATIONS: [(&'static str, &'static str); 15] = [
         ("S0201", "No algorithm is registered under that name. `list` shows the names."),
         (
             "S0202",
@@ -239,6 +266,11 @@ impl Error {
             "S0302",
             "The same choices have other consequences than those recorded: the algorithm or its semantics changed since, or\n\
              a handler depends on something besides its state and its event (a clock, an address, an unordered table).",
+        ),
+        (
+            "S0303",
+            "Results of a campaign are merged, or gone on with, where they are of one binary, one algorithm and one world: a\n\
+             seed means another run elsewhere. What does not fit is left as it is.",
         ),
         ("S0501", "A file cannot be read."),
         ("S0502", "A file cannot be written: the verdict stands, its trace is lost."),

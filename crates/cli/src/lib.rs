@@ -23,6 +23,7 @@ pub mod page;
 mod plan;
 pub mod registry;
 pub mod report;
+mod results;
 pub mod script;
 mod story;
 pub mod watch;

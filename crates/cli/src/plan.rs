@@ -213,6 +213,7 @@ impl Request {
         let first = args.seed.or(file.seed).unwrap_or(0);
         let runs = match (args.runs, args.seed) {
             (Some(runs), _) => runs,
+            (None, _) if args.time.is_some() => u64::MAX,
             (None, Some(_)) => 1,
             (None, None) => file.runs.unwrap_or(RUNS),
         };
@@ -232,6 +233,8 @@ impl Request {
             },
             threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             record_first: args.trace.is_some(),
+            time: args.time,
+            out: None,
         })
     }
 

@@ -16,6 +16,7 @@ use synod_model::oracle::OracleKind;
 use synod_model::timing::{TimingKind, TimingModel};
 use synod_model::{Process, SystemModel};
 use synod_properties::{Algorithm, GroundKind, Monitor, Property, Scale, Twin};
+use synod_sim::Simulation;
 
 /// A model as values.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -163,6 +164,11 @@ impl Entry {
         self.subject.name
     }
 
+    /// It in a world, to be simulated.
+    pub(crate) fn simulation(&self, world: &World) -> Result<Box<dyn Simulation>, Error> {
+        (self.sim)(world)
+    }
+
     /// Simulates it in a world.
     pub(crate) fn simulate(
         &self,
@@ -170,8 +176,7 @@ impl Entry {
         options: &sim::Options,
         watch: &Watch,
     ) -> Result<Report, Error> {
-        let simulation = (self.sim)(world)?;
-        Ok(sim::sim(simulation.as_ref(), self.replay, world, options, watch))
+        sim::sim((self.sim)(world)?.as_ref(), self.replay, world, options, watch)
     }
 
     /// Its page.

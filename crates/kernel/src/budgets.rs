@@ -1,5 +1,6 @@
 //! What is left of what a world may do.
 
+use crate::choice::DiskFault;
 use crate::environment::{Budget, Environment};
 use synod_model::When;
 
@@ -8,6 +9,8 @@ use synod_model::When;
 pub struct Budgets {
     /// Crashes for ever.
     pub stops: Budget,
+    /// Processes that omit.
+    pub omissions: Budget,
     /// Processes that lie.
     pub lies: Budget,
     /// Crashes with recovery.
@@ -16,10 +19,18 @@ pub struct Budgets {
     pub losses: Budget,
     /// Duplications.
     pub duplications: Budget,
+    /// Injected messages.
+    pub injections: Budget,
     /// Partitions.
     pub partitions: Budget,
     /// Torn writes.
     pub torn_writes: Budget,
+    /// Flipped bits.
+    pub bit_rot: Budget,
+    /// Misdirected writes.
+    pub misdirected_writes: Budget,
+    /// Failed writes.
+    pub failed_writes: Budget,
     /// Outputs of oracles.
     pub outputs: Budget,
     /// Firings of timers.
@@ -35,12 +46,17 @@ impl Budgets {
     pub fn of(environment: &Environment) -> Self {
         Self {
             stops: environment.failures.stops,
+            omissions: environment.failures.omissions,
             lies: environment.failures.lies,
             restarts: environment.failures.restarts,
             losses: environment.links.losses,
             duplications: environment.links.duplications,
+            injections: environment.links.injections,
             partitions: environment.partitions,
             torn_writes: environment.storage.torn_writes,
+            bit_rot: environment.storage.bit_rot,
+            misdirected_writes: environment.storage.misdirected_writes,
+            failed_writes: environment.storage.failed_writes,
             outputs: environment.oracles.outputs,
             firings: environment.timing.firings,
             pulses: environment.timing.pulses,
@@ -73,10 +89,16 @@ impl Budgets {
         }
     }
 
-    /// One of the two was spent, and with it one of f, the larger of both.
+    /// f: of all that may be faulty in whatever way, so many are left.
+    fn faulty(&self) -> Budget {
+        self.stops.max(self.omissions).max(self.lies)
+    }
+
+    /// One of the three was spent, and with it one of f, the largest of them.
     fn spend_faulty(&mut self, f: Budget) {
         let left = f.spent();
         self.stops = self.stops.min(left);
+        self.omissions = self.omissions.min(left);
         self.lies = self.lies.min(left);
     }
 
@@ -85,7 +107,7 @@ impl Budgets {
             self.torn_writes = self.torn_writes.spent();
         }
         if forever {
-            let f = self.stops.max(self.lies);
+            let f = self.faulty();
             self.stops = self.stops.spent();
             self.spend_faulty(f);
         } else {
@@ -93,9 +115,24 @@ impl Budgets {
         }
     }
 
+    pub(crate) fn spend_omission(&mut self) {
+        let f = self.faulty();
+        self.omissions = self.omissions.spent();
+        self.spend_faulty(f);
+    }
+
     pub(crate) fn spend_lie(&mut self) {
-        let f = self.stops.max(self.lies);
+        let f = self.faulty();
         self.lies = self.lies.spent();
         self.spend_faulty(f);
+    }
+
+    pub(crate) fn spend_disk(&mut self, fault: DiskFault) {
+        let budget = match fault {
+            DiskFault::Rot { .. } => &mut self.bit_rot,
+            DiskFault::Misdirect => &mut self.misdirected_writes,
+            DiskFault::Refuse => &mut self.failed_writes,
+        };
+        *budget = budget.spent();
     }
 }

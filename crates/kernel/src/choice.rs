@@ -16,8 +16,13 @@ pub enum Choice<M, T> {
         /// Where.
         seat: SeatId,
     },
-    /// A process is the adversary's from the start: it lies. A fault.
+    /// A process is the adversary's from now on: it lies. A fault.
     Corrupt {
+        /// Where.
+        seat: SeatId,
+    },
+    /// A process is faulty by omission from now on: messages from it, or to it, may be lost. A fault.
+    Omit {
         /// Where.
         seat: SeatId,
     },
@@ -53,6 +58,16 @@ pub enum Choice<M, T> {
         /// What.
         message: M,
     },
+    /// The network makes a message arrive that nobody sent there: an old one again, one that was changed, one that is made
+    /// up. A fault.
+    Inject {
+        /// In whose name.
+        from: SeatId,
+        /// Where.
+        to: SeatId,
+        /// What.
+        message: M,
+    },
     /// A message in flight is lost: by the link, or since its sender crashed.
     Lose {
         /// From where.
@@ -81,6 +96,13 @@ pub enum Choice<M, T> {
         /// Where.
         seat: SeatId,
     },
+    /// A disk does what it must not. A fault.
+    Disk {
+        /// Whose.
+        seat: SeatId,
+        /// What it does.
+        fault: DiskFault,
+    },
     /// A process crashes between two handlers. A fault.
     Crash {
         /// Where.
@@ -104,6 +126,32 @@ pub enum Choice<M, T> {
     },
     /// All cuts heal.
     Heal,
+}
+
+/// What a disk may do beyond losing and tearing what is not durable in a crash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DiskFault {
+    /// While its process is down, a bit of what is durable flips: it is found when the process starts again.
+    Rot {
+        /// Which bit of what is written, in order.
+        bit: u32,
+    },
+    /// The oldest pending write is acknowledged as durable and was made elsewhere: what waited for it leaves, and it is lost.
+    Misdirect,
+    /// The oldest pending write fails, since the disk is full or broken: the process stops there, as a sound one does that
+    /// cannot know any more what its disk holds, and may start again.
+    Refuse,
+}
+
+impl fmt::Display for DiskFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rot { bit } => write!(f, "disk: bit {bit} flips"),
+            Self::Misdirect => f.write_str("disk: write acknowledged and lost"),
+            Self::Refuse => f.write_str("disk: write refused, it crashes"),
+        }
+    }
 }
 
 /// A crash inside a handler, or while what waited for a write is released. A fault.
@@ -172,7 +220,7 @@ impl<M, T> Move<M, T> {
     /// The seat whose process crashes in it: by choice, in a handler, or in a release.
     pub fn crashed(&self) -> Option<SeatId> {
         match self.choice {
-            Choice::Crash { seat, .. } => Some(seat),
+            Choice::Crash { seat, .. } | Choice::Disk { seat, fault: DiskFault::Refuse } => Some(seat),
             _ => self.cut.and_then(|_| self.choice.cut_seat()),
         }
     }
@@ -198,8 +246,13 @@ impl<M, T> Choice<M, T> {
             | Self::Fire { seat, .. }
             | Self::Output { seat, .. }
             | Self::Recover { seat } => Some(seat),
-            Self::Deliver { to, .. } | Self::Duplicate { to, .. } | Self::Lie { to, .. } => Some(to),
+            Self::Deliver { to, .. }
+            | Self::Duplicate { to, .. }
+            | Self::Lie { to, .. }
+            | Self::Inject { to, .. } => Some(to),
             Self::Corrupt { .. }
+            | Self::Omit { .. }
+            | Self::Disk { .. }
             | Self::Lose { .. }
             | Self::Sync { .. }
             | Self::Crash { .. }
@@ -221,7 +274,10 @@ impl<M, T> Choice<M, T> {
         matches!(
             self,
             Self::Corrupt { .. }
+                | Self::Omit { .. }
                 | Self::Lie { .. }
+                | Self::Inject { .. }
+                | Self::Disk { .. }
                 | Self::Duplicate { .. }
                 | Self::Lose { .. }
                 | Self::Crash { .. }
@@ -244,7 +300,10 @@ impl<M, T> Choice<M, T> {
         Ok(match self {
             Self::Init { seat } => Choice::Init { seat },
             Self::Corrupt { seat } => Choice::Corrupt { seat },
+            Self::Omit { seat } => Choice::Omit { seat },
             Self::Lie { from, to, message: m } => Choice::Lie { from, to, message: message(m)? },
+            Self::Inject { from, to, message: m } => Choice::Inject { from, to, message: message(m)? },
+            Self::Disk { seat, fault } => Choice::Disk { seat, fault },
             Self::Request { seat } => Choice::Request { seat },
             Self::Deliver { from, to, message: m } => Choice::Deliver { from, to, message: message(m)? },
             Self::Duplicate { from, to, message: m } => Choice::Duplicate { from, to, message: message(m)? },
@@ -266,6 +325,11 @@ impl<M: fmt::Debug, T: fmt::Debug> fmt::Display for Choice<M, T> {
             Self::Init { seat } => write!(f, "p{} starts", seat.0),
             Self::Corrupt { seat } => write!(f, "p{} lies from now on", seat.0),
             Self::Lie { from, to, message } => write!(f, "p{} -> p{}  {message:?} (a lie)", from.0, to.0),
+            Self::Omit { seat } => write!(f, "p{} omits from now on", seat.0),
+            Self::Inject { from, to, message } => {
+                write!(f, "p{} -> p{}  {message:?} (injected)", from.0, to.0)
+            }
+            Self::Disk { seat, fault } => write!(f, "p{} {fault}", seat.0),
             Self::Request { seat } => write!(f, "p{} is asked", seat.0),
             Self::Deliver { from, to, message } => write!(f, "p{} -> p{}  {message:?}", from.0, to.0),
             Self::Duplicate { from, to, message } => {

@@ -31,12 +31,15 @@ pub enum Code {
     /// Processes restart, but the algorithm's model has no recovery: amnesia.
     #[serde(rename = "S0106")]
     Amnesia,
+    /// Disks corrupt what is durable, which no model has.
+    #[serde(rename = "S0107")]
+    Storage,
 }
 
 impl Code {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Failures, Self::Bound, Self::Links, Self::Timing, Self::Oracles, Self::Amnesia];
+    pub const ALL: [Self; 7] =
+        [Self::Failures, Self::Bound, Self::Links, Self::Timing, Self::Oracles, Self::Amnesia, Self::Storage];
 
     /// The code as it is printed.
     pub const fn name(self) -> &'static str {
@@ -47,6 +50,7 @@ impl Code {
             Self::Timing => "S0104",
             Self::Oracles => "S0105",
             Self::Amnesia => "S0106",
+            Self::Storage => "S0107",
         }
     }
 
@@ -79,6 +83,11 @@ impl Code {
                 "Processes restart in this environment, but the algorithm's model has no recovery and it stores nothing:\n\
                  a restarted process begins again as if it had never run, under the same identity."
             }
+            Self::Storage => {
+                "Disks do in this environment what no model allows: they flip bits of what is durable, or acknowledge a write\n\
+                 that they lose. Or writes fail where processes do not restart. Nothing that the algorithm promises is promised\n\
+                 there; run it all the same to see what its records lack: a checksum, a copy, a sequence number."
+            }
         }
     }
 }
@@ -108,6 +117,7 @@ pub fn outside<M: SystemModel>(environment: &Environment) -> Vec<Diagnostic> {
         found.push(Diagnostic { code, message, hint: hint.to_owned() });
     };
     failures::<M>(environment, &weakest, &mut say);
+    storage::<M>(environment, &weakest, &mut say);
     if !environment.links.refine(&weakest.links) {
         let message = format!(
             "the model assumes {} links, the environment gives {}",
@@ -146,7 +156,15 @@ fn failures<M: SystemModel>(
     } else if here.lies.any() && model.profile().lie == Who::Nobody {
         let message = format!("the model is {}, {} processes lie here", model.name(), here.lies);
         say(Code::Failures, message, "set `failures.lies = 0`, or use an algorithm for Byzantine failures");
-    } else if !here.kind.at_least(model) && (here.stops.any() || here.restarts.any() || here.lies.any()) {
+    } else if here.omissions.any() && model.profile().omit == Who::Nobody {
+        let message =
+            format!("the model is {}, {} processes omit messages here", model.name(), here.omissions);
+        say(
+            Code::Failures,
+            message,
+            "set `failures.omissions = 0`, or use an algorithm for omission failures",
+        );
+    } else if !here.kind.at_least(model) && here.any() {
         let message = format!("the model is {}, processes fail by {} here", model.name(), here.kind.name());
         say(Code::Failures, message, "choose failures of the model's kind or milder");
     } else if here.restarts > weakest.failures.restarts {
@@ -156,7 +174,8 @@ fn failures<M: SystemModel>(
     }
     let f = environment.faulty_max();
     let liars = here.lies > weakest.failures.lies && model.profile().lie != Who::Nobody;
-    if (here.stops > weakest.failures.stops || liars) && f > 0 {
+    let omitting = here.omissions > weakest.failures.omissions && model.profile().omit != Who::Nobody;
+    if (here.stops > weakest.failures.stops || omitting || liars) && f > 0 {
         let message =
             format!("f = {f} of n = {} is beyond the bound {}", environment.processes, M::Bound::FORMULA);
         let largest = M::Bound::faulty_max(environment.processes);
@@ -168,10 +187,36 @@ fn failures<M: SystemModel>(
     }
 }
 
+fn storage<M: SystemModel>(
+    environment: &Environment,
+    weakest: &Environment,
+    say: &mut impl FnMut(Code, String, &str),
+) {
+    let (here, there) = (&environment.storage, &weakest.storage);
+    for (budget, most, what, key) in [
+        (here.bit_rot, there.bit_rot, "bits of what is durable flip", "bit_rot"),
+        (
+            here.misdirected_writes,
+            there.misdirected_writes,
+            "acknowledged writes are lost",
+            "misdirected_writes",
+        ),
+        (here.failed_writes, there.failed_writes, "writes fail and their processes crash", "failed_writes"),
+    ] {
+        if budget > most {
+            let model = M::Failures::KIND.name();
+            let message = format!("the model is {model}, and {what} here: {budget}");
+            say(Code::Storage, message, &format!("set `storage.{key} = {most}`"));
+        }
+    }
+}
+
 fn describe_links(environment: &Environment) -> String {
     let links = &environment.links;
     let mut text = links.kind.to_string();
-    for (budget, name) in [(links.losses, "losses"), (links.duplications, "duplications")] {
+    for (budget, name) in
+        [(links.losses, "losses"), (links.duplications, "duplications"), (links.injections, "injections")]
+    {
         if budget != Budget::NONE {
             let _ = write!(text, ", {budget} {name}");
         }

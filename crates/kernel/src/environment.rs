@@ -107,6 +107,11 @@ impl Probability {
         Self(parts)
     }
 
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+    fn is_zero(&self) -> bool {
+        self.0 == 0
+    }
+
     /// In parts per million.
     pub const fn parts_per_million(self) -> u32 {
         self.0
@@ -145,11 +150,20 @@ pub struct Failures {
     /// f: how many processes may stop for ever.
     #[serde(default)]
     pub stops: Budget,
-    /// How many processes may lie: the adversary plays them from the start, and says in their name what it likes of the
-    /// setting's [`lies`](crate::Setting::lies). One that lies is one that might have stopped: the processes that stop
-    /// and those that lie are together at most the larger of the two budgets.
+    /// How many processes may be faulty by omission. The processes that stop, those that omit and those that lie are
+    /// together at most the largest of the three budgets.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub omissions: Budget,
+    /// Which messages those may omit.
+    #[serde(default, skip_serializing_if = "Omits::is_general")]
+    pub omits: Omits,
+    /// How many processes may lie: the adversary plays them, and says in their name what it likes; explored, what it
+    /// likes of the setting's [`lies`](crate::Setting::lies). One that lies is one that might have stopped.
     #[serde(default, skip_serializing_if = "is_none")]
     pub lies: Budget,
+    /// From when on.
+    #[serde(default, skip_serializing_if = "Takeover::is_at_start")]
+    pub takeover: Takeover,
     /// How many crashes, in all, are followed by a recovery.
     #[serde(default)]
     pub restarts: Budget,
@@ -163,10 +177,18 @@ impl Failures {
     pub const NONE: Self = Self {
         kind: FailureKind::Reliable,
         stops: Budget::NONE,
+        omissions: Budget::NONE,
+        omits: Omits::General,
         lies: Budget::NONE,
+        takeover: Takeover::AtStart,
         restarts: Budget::NONE,
         among: None,
     };
+
+    /// Whether anyone fails in any way.
+    pub fn any(&self) -> bool {
+        [self.stops, self.omissions, self.lies, self.restarts].iter().any(|budget| budget.any())
+    }
 
     /// Whether `p` may fail.
     pub fn may_fail(&self, p: ProcessId) -> bool {
@@ -177,6 +199,53 @@ impl Failures {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
 fn is_none(budget: &Budget) -> bool {
     !budget.any()
+}
+
+/// Which messages a process that is faulty by omission may omit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Omits {
+    /// To send.
+    Send,
+    /// To receive.
+    Receive,
+    /// Either.
+    #[default]
+    General,
+}
+
+impl Omits {
+    /// Whether one from `sender` to `receiver` may be omitted, who are faulty by omission or not.
+    pub fn covers(self, sender: bool, receiver: bool) -> bool {
+        (sender && self != Self::Receive) || (receiver && self != Self::Send)
+    }
+
+    fn refines(self, weaker: Self) -> bool {
+        self == weaker || weaker == Self::General
+    }
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+    fn is_general(&self) -> bool {
+        *self == Self::General
+    }
+}
+
+/// When the adversary takes over a process that lies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Takeover {
+    /// Before anyone starts: such a process can say whatever it would have said.
+    #[default]
+    AtStart,
+    /// At any time: it knows what it was told until then, and what it did was done in good faith.
+    AnyTime,
+}
+
+impl Takeover {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+    fn is_at_start(&self) -> bool {
+        *self == Self::AtStart
+    }
 }
 
 /// When a write becomes durable.
@@ -202,6 +271,16 @@ pub struct Storage {
     pub durability: Durability,
     /// How many crashes may tear the write that was being made.
     pub torn_writes: Budget,
+    /// How many bits of what is durable may flip while their process is down.
+    #[serde(skip_serializing_if = "is_none")]
+    pub bit_rot: Budget,
+    /// How many writes may be acknowledged and be made elsewhere. On a deferred disk.
+    #[serde(skip_serializing_if = "is_none")]
+    pub misdirected_writes: Budget,
+    /// How many writes may fail, since the disk is full or broken. On a deferred disk; on an immediate one it is a crash
+    /// inside the handler.
+    #[serde(skip_serializing_if = "is_none")]
+    pub failed_writes: Budget,
     /// Simulated: the longest that a write takes to become durable.
     #[serde(with = "duration")]
     pub sync_max: Duration,
@@ -220,6 +299,10 @@ pub struct Links {
     /// How many messages may be delivered once more than they were sent.
     #[serde(default)]
     pub duplications: Budget,
+    /// How many messages the network may inject: old ones again, changed ones, made up ones, in whosever name the links do
+    /// not authenticate. Explored: of the setting's [`lies`](crate::Setting::lies).
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub injections: Budget,
     /// Messages in flight are a set: sending one that is in flight changes nothing. For exploring unreliable links.
     #[serde(default)]
     pub as_set: bool,
@@ -233,6 +316,9 @@ pub struct Links {
     /// Simulated: the chance that a message is duplicated, while the budget lasts.
     #[serde(default)]
     pub duplication_probability: Probability,
+    /// Simulated: the chance that something is injected as a message arrives, while the budget lasts.
+    #[serde(default, skip_serializing_if = "Probability::is_zero")]
+    pub injection_probability: Probability,
     /// Simulated: the shortest delay of a message.
     #[serde(default, with = "duration")]
     pub delay_min: Duration,
@@ -248,10 +334,12 @@ impl Links {
             kind,
             losses: Budget::NONE,
             duplications: Budget::NONE,
+            injections: Budget::NONE,
             as_set: false,
             ignored_stay: false,
             loss_probability: Probability::ZERO,
             duplication_probability: Probability::ZERO,
+            injection_probability: Probability::ZERO,
             delay_min: Duration::ZERO,
             delay_max: Duration::ZERO,
         }
@@ -259,6 +347,12 @@ impl Links {
 }
 
 impl Links {
+    /// Whether the network may make messages arrive that were not sent, in the name of a correct process.
+    #[inline]
+    pub fn inject(&self) -> bool {
+        self.injections.any() && self.kind.arbitrary && !self.kind.authenticated
+    }
+
     /// Whether losing the second of two equal messages in flight is nothing that these links may not do anyway: since
     /// they lose without bound, or deliver without end.
     fn drops_copies(&self) -> bool {
@@ -444,7 +538,10 @@ impl Environment {
             failures: Failures {
                 kind: M::Failures::KIND,
                 stops: budget(profile.stop),
+                omissions: budget(profile.omit),
+                omits: Omits::General,
                 lies: budget(profile.lie),
+                takeover: Takeover::AnyTime,
                 // a faulty process that restarts and forgets is one that lies: it counts as faulty there
                 restarts: if profile.restart == Who::Anyone { Budget::Unlimited } else { Budget::NONE },
                 among: None,
@@ -452,11 +549,17 @@ impl Environment {
             storage: Storage {
                 durability: Durability::Deferred,
                 torn_writes: if profile.restart == Who::Anyone { Budget::Unlimited } else { Budget::NONE },
+                // corruption beyond torn writes is an environment of its own
+                bit_rot: Budget::NONE,
+                misdirected_writes: Budget::NONE,
+                // to crash at a store is to crash
+                failed_writes: if profile.restart == Who::Anyone { Budget::Unlimited } else { Budget::NONE },
                 sync_max: Duration::MAX,
             },
             links: Links {
                 losses: unless(promises.has(Guarantee::AtLeastOnce)),
                 duplications: unless(promises.has(Guarantee::NoDuplication)),
+                injections: unless(promises.has(Guarantee::NoInjection)),
                 as_set: false,
                 ignored_stay: false,
                 loss_probability: Probability::per_million(if promises.has(Guarantee::AtLeastOnce) {
@@ -467,6 +570,11 @@ impl Environment {
                 duplication_probability: Probability::per_million(
                     if promises.has(Guarantee::NoDuplication) { 0 } else { 1_000_000 },
                 ),
+                injection_probability: Probability::per_million(if promises.has(Guarantee::NoInjection) {
+                    0
+                } else {
+                    1_000_000
+                }),
                 delay_min: Duration::ZERO,
                 delay_max: Duration::MAX,
                 kind: M::Link::KIND,
@@ -509,7 +617,7 @@ impl Environment {
 
     /// The largest number of processes that may be faulty in it.
     pub fn faulty_max(&self) -> u32 {
-        match self.failures.stops.max(self.failures.lies) {
+        match self.failures.stops.max(self.failures.omissions).max(self.failures.lies) {
             Budget::AtMost(k) => k.min(self.processes),
             Budget::Unlimited => self.processes,
         }
@@ -518,10 +626,13 @@ impl Environment {
 
 impl Failures {
     fn refine(&self, weaker: &Self) -> bool {
-        let Self { kind, stops, lies, restarts, among } = *self;
+        let Self { kind, stops, omissions, omits, lies, takeover, restarts, among } = *self;
         kind.at_least(weaker.kind)
             && stops <= weaker.stops
+            && omissions <= weaker.omissions
+            && omits.refines(weaker.omits)
             && lies <= weaker.lies
+            && takeover <= weaker.takeover
             && restarts <= weaker.restarts
             && match (among, weaker.among) {
                 (_, None) => true,
@@ -533,10 +644,15 @@ impl Failures {
 
 impl Storage {
     fn refines(&self, weaker: &Self) -> bool {
-        let Self { durability, torn_writes, sync_max } = *self;
+        let Self { durability, torn_writes, bit_rot, misdirected_writes, failed_writes, sync_max } = *self;
         // what a disk does at once is not all done by one that writes later: a process that crashes as a write becomes
         // durable has said all that waited for it, or nothing; and no other process starts in between
-        durability == weaker.durability && torn_writes <= weaker.torn_writes && sync_max <= weaker.sync_max
+        durability == weaker.durability
+            && torn_writes <= weaker.torn_writes
+            && bit_rot <= weaker.bit_rot
+            && misdirected_writes <= weaker.misdirected_writes
+            && failed_writes <= weaker.failed_writes
+            && sync_max <= weaker.sync_max
     }
 }
 
@@ -546,21 +662,25 @@ impl Links {
             kind,
             losses,
             duplications,
+            injections,
             as_set: _,
             ignored_stay,
             loss_probability,
             duplication_probability,
+            injection_probability,
             delay_min,
             delay_max,
         } = *self;
         kind.at_least(weaker.kind)
             && losses <= weaker.losses
             && duplications <= weaker.duplications
+            && injections <= weaker.injections
             && self.keeps_less(weaker)
             // to leave in flight what changes nothing is to deliver it later
             && ignored_stay >= weaker.ignored_stay
             && loss_probability <= weaker.loss_probability
             && duplication_probability <= weaker.duplication_probability
+            && injection_probability <= weaker.injection_probability
             && delay_min >= weaker.delay_min
             && delay_max <= weaker.delay_max
     }

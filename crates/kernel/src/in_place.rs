@@ -66,9 +66,10 @@ impl<P: Process, D: Draws> Rep for InPlace<'_, P, D> {
         &mut self,
         state: &mut Seat<P>,
         cut: Option<Cut>,
+        lost: bool,
         release: &mut impl FnMut(Released<P::Message, P::Indication, P::Timer>),
     ) {
-        state.sync(cut.map(|cut| cut.before as usize), release);
+        state.sync(cut.map(|cut| cut.before as usize), lost, release);
         if let Some(Cut { kept, torn, forever, .. }) = cut {
             state.crash(kept, torn, !forever);
         }
@@ -80,6 +81,14 @@ impl<P: Process, D: Draws> Rep for InPlace<'_, P, D> {
 
     fn corrupt(&mut self, state: &mut Seat<P>) {
         state.corrupt();
+    }
+
+    fn rot(&mut self, state: &mut Seat<P>, bit: u32) {
+        state.rot(bit);
+    }
+
+    fn rots(&self, state: &Seat<P>, each: impl FnMut(u32)) {
+        state.rots().for_each(each);
     }
 
     fn hear(&mut self, state: &mut Seat<P>, output: Output) -> Option<P::Timer> {

@@ -9,9 +9,11 @@
 
 mod budgets;
 pub mod choice;
+pub mod corruption;
 pub mod diagnostic;
 pub mod draws;
 pub mod environment;
+mod faults;
 pub mod in_place;
 pub mod kinds;
 pub mod network;
@@ -25,11 +27,12 @@ pub mod trace;
 pub mod world;
 
 pub use budgets::Budgets;
-pub use choice::{Choice, Cut, Fairness, Move};
+pub use choice::{Choice, Cut, DiskFault, Fairness, Move};
 pub use diagnostic::{Code, Diagnostic};
 pub use draws::{Draws, Marks, Random, Script};
 pub use environment::{
-    Budget, Durability, Environment, Failures, Links, Oracles, Partition, Probability, Storage, Timing,
+    Budget, Durability, Environment, Failures, Links, Omits, Oracles, Partition, Probability, Storage,
+    Takeover, Timing,
 };
 pub use in_place::InPlace;
 pub use network::{Keeping, Network};

@@ -66,6 +66,16 @@ pub fn data_in<T: Serialize>(value: &T) -> Result<BTreeSet<Datum>, String> {
     Ok(data)
 }
 
+/// The processes that a value names, in the order in which it does.
+///
+/// # Errors
+/// Why it cannot be taken apart.
+pub fn processes_in<T: Serialize>(value: &T) -> Result<Vec<ProcessId>, String> {
+    let mut processes = Vec::new();
+    value.serialize(Writing).map_err(|error| error.to_string())?.processes(&mut processes);
+    Ok(processes)
+}
+
 /// The value with processes and data named anew.
 ///
 /// # Errors
@@ -90,7 +100,7 @@ mod tests {
     use std::collections::{BTreeMap, BTreeSet};
     use std::time::Duration;
     use synod_model::interface::Broadcast;
-    use synod_model::{Group, Never, ProcessSet};
+    use synod_model::{Group, Never, Output, ProcessSet};
 
     const P: [ProcessId; 4] = [ProcessId(0), ProcessId(1), ProcessId(2), ProcessId(3)];
     /// p0 stays; p1 to p2, p2 to p3, p3 to p1.
@@ -110,6 +120,10 @@ mod tests {
         assert_eq!(turned(&log(1, 7)), log(7, 1));
         assert_eq!(turned(&log(3, 1)), log(3, 7), "one that is not named keeps its name");
         assert_eq!(data_in(&(log(1, 3), P[1], 9_u8)), Ok([Datum(1), Datum(3)].into()));
+        assert_eq!(
+            processes_in(&(P[3], Some(vec![P[1]]), 2_u8, Output::Suspect(P[0]))),
+            Ok(vec![P[3], P[1], P[0]])
+        );
         assert_eq!(names().after(&names()).datum(Datum(7)), Datum(7));
         assert_eq!(names().after(&names()).process(P[1]), P[3]);
         assert_eq!(format!("{:?}", Some(Datum(5))), "Some(5)");

@@ -41,7 +41,7 @@ pub enum Status {
     Down,
     /// Crashed for ever: faulty.
     Stopped,
-    /// Played by the adversary from the start: faulty. It runs no code of its own.
+    /// Played by the adversary: faulty. It runs no code of its own.
     Lying,
 }
 
@@ -270,8 +270,12 @@ impl<P: Process> Seat<P> {
 
     /// The oldest pending write becomes durable, and what waited for it alone is released; with a `length`, the process
     /// crashes after that many: the others never leave.
-    pub fn sync(&mut self, length: Option<usize>, release: &mut impl FnMut(ReleasedOf<P>)) {
-        if let Some(Effect::Store { write, .. }) = self.held.pop_front() {
+    ///
+    /// With `lost`, the disk says that it is durable, and it is not.
+    pub fn sync(&mut self, length: Option<usize>, lost: bool, release: &mut impl FnMut(ReleasedOf<P>)) {
+        if let Some(Effect::Store { write, .. }) = self.held.pop_front()
+            && !lost
+        {
             self.stable.apply(write);
         }
         let mut left = length.unwrap_or(usize::MAX);
@@ -327,9 +331,22 @@ impl<P: Process> Seat<P> {
         self.status = if restarts { Status::Down } else { Status::Stopped };
     }
 
-    /// The adversary plays it from now on, in place of its code.
+    /// The adversary plays it from now on, in place of its code: nothing is left of it.
     pub fn corrupt(&mut self) {
-        self.status = Status::Lying;
+        *self = Self { status: Status::Lying, ..Self::default() };
+    }
+
+    /// A bit of what is durable flips, if it is one that can: what comes of it must be something that can be read.
+    pub fn rot(&mut self, bit: u32) -> bool {
+        let Some(rotten) = crate::corruption::flipped(&self.stable, bit) else { return false };
+        self.stable = rotten;
+        true
+    }
+
+    /// The bits of what is durable that may flip.
+    pub fn rots(&self) -> impl Iterator<Item = u32> {
+        (0..crate::corruption::bits(&self.stable))
+            .filter(|&bit| crate::corruption::flipped(&self.stable, bit).is_some())
     }
 
     /// It will not start again after all.

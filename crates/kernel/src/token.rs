@@ -76,6 +76,29 @@ impl Token {
         }
     }
 
+    /// Collects the processes that it names, in order.
+    pub(super) fn processes(&self, processes: &mut Vec<ProcessId>) {
+        match self {
+            Self::Newtype("ProcessId", number) => {
+                processes.extend(number.number().and_then(|p| u32::try_from(p).ok()).map(ProcessId));
+            }
+            Self::Some(inner) | Self::Newtype(_, inner) | Self::Variant(_, Content::Newtype(inner)) => {
+                inner.processes(processes);
+            }
+            Self::Seq(all) | Self::Tuple(_, all) | Self::Variant(_, Content::Tuple(all)) => {
+                all.iter().for_each(|part| part.processes(processes));
+            }
+            Self::Struct(_, fields) | Self::Variant(_, Content::Struct(fields)) => {
+                fields.iter().for_each(|(_, part)| part.processes(processes));
+            }
+            Self::Map(pairs) => pairs.iter().for_each(|(key, value)| {
+                key.processes(processes);
+                value.processes(processes);
+            }),
+            _ => {}
+        }
+    }
+
     /// A number that is not too large.
     fn number(&self) -> Option<u64> {
         if let Self::Unsigned(number) = self { u64::try_from(*number).ok() } else { None }

@@ -12,7 +12,7 @@ use crate::seat::{Released, SeatId, Status};
 use crate::setting::{Seating, Setting};
 use crate::signature::Signature;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use synod_model::link::{Guarantee, LinkBase};
 use synod_model::{Event, Output, Process, ProcessId, When};
 
@@ -39,17 +39,23 @@ pub trait Rep {
         cut: Option<Cut>,
         release: &mut impl FnMut(Released<Self::Message, Self::Indication, Self::Timer>),
     );
-    /// The oldest pending write becomes durable; with `cut` the process crashes while what waited for it is released.
+    /// The oldest pending write becomes durable; with `cut` the process crashes while what waited for it is released. With
+    /// `lost` it does not, and nobody notices.
     fn sync(
         &mut self,
         state: &mut Self::Seat,
         cut: Option<Cut>,
+        lost: bool,
         release: &mut impl FnMut(Released<Self::Message, Self::Indication, Self::Timer>),
     );
     /// The process crashes between two handlers.
     fn crash(&mut self, state: &mut Self::Seat, kept: u32, torn: bool, restarts: bool);
     /// The adversary plays the process from now on.
     fn corrupt(&mut self, state: &mut Self::Seat);
+    /// A bit of what is durable flips.
+    fn rot(&mut self, state: &mut Self::Seat, bit: u32);
+    /// The bits of what is durable that may flip.
+    fn rots(&self, state: &Self::Seat, each: impl FnMut(u32));
     /// An oracle's output is noted; the timer to fire for it.
     fn hear(&mut self, state: &mut Self::Seat, output: Output) -> Option<Self::Timer>;
     /// The request of this index at a seat.
@@ -86,7 +92,7 @@ pub enum Observed<Q, I> {
     Crash(ProcessId),
     /// A process starts again.
     Recover(ProcessId),
-    /// A process is the adversary's from the start: it lies. Nothing else is observed there.
+    /// A process is the adversary's from now on: it lies. Nothing else is observed there.
     Corrupt(ProcessId),
 }
 
@@ -100,6 +106,10 @@ pub trait Ground<R: Rep> {
     fn put_back(&mut self, from: SeatId, to: SeatId, message: R::Message) {
         let _ = (from, to, message);
         unreachable!("on this ground every delivery takes its message");
+    }
+    /// The adversary hears what is sent to a process that lies. For grounds whose adversary makes something of it.
+    fn overhear(&mut self, from: SeatId, to: SeatId, message: R::Message) {
+        let _ = (from, to, message);
     }
     /// Something is observed.
     fn observe(&mut self, observed: Observed<R::Request, R::Indication>);
@@ -130,10 +140,15 @@ pub struct Rest {
     pub severed: BTreeSet<(SeatId, SeatId)>,
     /// The processes that stopped for ever.
     pub stopped: BTreeSet<SeatId>,
+    /// The processes that omit.
+    pub omitting: BTreeSet<SeatId>,
     /// The processes that lie.
     pub lying: BTreeSet<SeatId>,
-    /// The signatures of correct processes that were sent to processes that lie. One adversary plays them all.
+    /// The signatures of correct processes that were sent to processes that lie, or over links that inject. One adversary
+    /// plays them all.
     pub seen: BTreeSet<Signature>,
+    /// By process, where the adversary may take it over later: the signatures that it was sent.
+    pub heard: BTreeMap<SeatId, BTreeSet<Signature>>,
 }
 
 /// The state of a run, but for what is in flight, which the ground keeps.
@@ -171,8 +186,10 @@ impl<S: Clone> World<S> {
                 asked: vec![0; seats],
                 severed: BTreeSet::new(),
                 stopped: BTreeSet::new(),
+                omitting: BTreeSet::new(),
                 lying: BTreeSet::new(),
                 seen: BTreeSet::new(),
+                heard: BTreeMap::new(),
             },
         }
     }
@@ -231,7 +248,8 @@ impl<S> World<S> {
         self.enabled_beside(laws, rep, each);
     }
 
-    /// Who lies is settled before anyone starts, in ascending order; then all others start. Whether some have yet to.
+    /// Who lies and who omits is settled before anyone starts, in ascending order; then all others start. Whether some have
+    /// yet to.
     fn enabled_start<R: Rep<Seat = S>>(
         &self,
         laws: Laws<'_>,
@@ -242,13 +260,8 @@ impl<S> World<S> {
         let seat = SeatId(new as u32);
         each(Choice::Init { seat });
         let settled = || self.seats.iter().any(|s| !matches!(rep.status(s), Status::New | Status::Lying));
-        if self.rest.budgets.lies.any() && !settled() {
-            let last = self.rest.lying.last().copied();
-            for seat in laws.seating.seats() {
-                if Some(seat) > last && laws.environment.failures.may_fail(laws.seating.identity(seat)) {
-                    each(Choice::Corrupt { seat });
-                }
-            }
+        if (self.rest.budgets.lies.any() || self.rest.budgets.omissions.any()) && !settled() {
+            self.enabled_faulty_from_the_start(laws, each);
         }
         true
     }
@@ -274,41 +287,7 @@ impl<S> World<S> {
             self.enabled_at(seat, laws, rep, each);
         }
         self.enabled_lies(laws, rep, each);
-    }
-
-    /// What the adversary may say, to whom, in whose name.
-    fn enabled_lies<R: Rep<Seat = S>>(
-        &self,
-        laws: Laws<'_>,
-        rep: &R,
-        each: &mut dyn FnMut(Choice<R::Message, R::Timer>),
-    ) {
-        if self.rest.lying.is_empty() {
-            return;
-        }
-        rep.lies(|message| {
-            if !self.has_signatures(laws, rep, message) {
-                return;
-            }
-            for &from in &self.rest.lying {
-                for to in laws.seating.seats() {
-                    if rep.status(&self.seats[to.index()]) == Status::Up && !self.is_severed(from, to) {
-                        each(Choice::Lie { from, to, message: message.clone() });
-                    }
-                }
-            }
-        });
-    }
-
-    /// Whether the adversary has what it takes to say `message`: those who lie sign what it likes; of the signatures of
-    /// correct processes it has those that were sent to one who lies.
-    fn has_signatures<R: Rep<Seat = S>>(&self, laws: Laws<'_>, rep: &R, message: &R::Message) -> bool {
-        let mut all = true;
-        rep.signatures(message, |signature| {
-            let own = self.rest.lying.iter().any(|&seat| laws.seating.identity(seat) == signature.signer);
-            all &= own || self.rest.seen.contains(signature);
-        });
-        all
+        self.enabled_injections(laws, rep, each);
     }
 
     /// How many choices are enabled, and whether `choice` is one of them: what enumerating them all would show, without
@@ -383,12 +362,13 @@ impl<S> World<S> {
         !self.rest.severed.is_empty() && self.rest.severed.contains(&(from, to))
     }
 
-    /// Links promise only between correct processes: what a process that is down has in flight may be lost, any subset
-    /// of it, message by message. Unreliable links lose whatever meets a cut.
+    /// Links promise only between correct processes: what a process that is down, or lies, has in flight may be lost, any
+    /// subset of it, message by message; so may what one that omits sends or is sent. Unreliable links lose whatever meets a cut.
     pub fn loss_is_free<R: Rep<Seat = S>>(&self, laws: Laws<'_>, rep: &R, from: SeatId, to: SeatId) -> bool {
         let reliable = laws.environment.links.kind.guarantees().has(Guarantee::AtLeastOnce);
-        matches!(rep.status(&self.seats[from.index()]), Status::Down | Status::Stopped)
+        matches!(rep.status(&self.seats[from.index()]), Status::Down | Status::Stopped | Status::Lying)
             || (!reliable && self.is_severed(from, to))
+            || self.is_omitted(laws, from, to)
     }
 
     fn enabled_at<R: Rep<Seat = S>>(
@@ -400,6 +380,8 @@ impl<S> World<S> {
     ) {
         let state = &self.seats[seat.index()];
         let budgets = &self.rest.budgets;
+        self.enabled_takeover(seat, laws, rep, each);
+        self.enabled_at_disk(seat, laws, rep, each);
         match rep.status(state) {
             // what is asked of the adversary is nobody's business
             Status::Lying => return,
@@ -484,7 +466,9 @@ impl<S> World<S> {
         let twin = |seat: SeatId| laws.seating.has_twin(seat);
         match *choice {
             Choice::Init { .. } => return Fairness::Fair,
-            Choice::Deliver { from, to, .. } if twin(from) || twin(to) => return Fairness::Unfair,
+            Choice::Deliver { from, to, .. } if twin(from) || twin(to) || self.is_omitted(laws, from, to) => {
+                return Fairness::Unfair;
+            }
             Choice::Sync { seat } | Choice::Recover { seat } | Choice::Fire { seat, .. } if twin(seat) => {
                 return Fairness::Unfair;
             }
@@ -501,7 +485,10 @@ impl<S> World<S> {
                 _ => Fairness::Fair,
             },
             Choice::Corrupt { .. }
+            | Choice::Omit { .. }
             | Choice::Lie { .. }
+            | Choice::Inject { .. }
+            | Choice::Disk { .. }
             | Choice::Request { .. }
             | Choice::Duplicate { .. }
             | Choice::Lose { .. }
@@ -561,14 +548,17 @@ pub fn step<R: Rep, G: Ground<R>>(
     match choice {
         Choice::Init { seat } => at.init(seat),
         Choice::Corrupt { seat } => at.corrupt(seat),
+        Choice::Omit { seat } => at.omit(seat),
         Choice::Lie { from, to, message } => at.lie(from, to, message),
+        Choice::Inject { from, to, message } => at.inject(from, to, message),
         Choice::Request { seat } => at.request(seat),
         Choice::Deliver { from, to, message } => at.deliver(from, to, message),
         Choice::Duplicate { from, to, message } => at.duplicate(from, to, message),
         Choice::Lose { from, to, message } => at.lose(from, to, &message),
         Choice::Fire { seat, timer } => at.fire(seat, timer),
         Choice::Output { seat, output } => at.output(seat, output),
-        Choice::Sync { seat } => at.sync(seat),
+        Choice::Sync { seat } => at.sync(seat, false),
+        Choice::Disk { seat, fault } => at.disk(seat, fault),
         Choice::Crash { seat, forever, kept, torn } => at.crash(seat, forever, kept, torn),
         Choice::Recover { seat } => at.recover(seat),
         Choice::Sever { links } => at.sever(links),
@@ -590,7 +580,7 @@ pub fn deliver<R: Rep, G: Ground<R>>(
 ) {
     let links = &laws.environment.links;
     let mut at = At { world, laws, rep, ground, cut: None };
-    if links.ignored_stay || links.kind.base == LinkBase::Stubborn {
+    if links.ignored_stay || links.kind.base == LinkBase::Stubborn || laws.environment.failures.lies.any() {
         return at.deliver(from, to, message);
     }
     at.ground.take(from, to, &message);
@@ -598,17 +588,17 @@ pub fn deliver<R: Rep, G: Ground<R>>(
 }
 
 /// A step being taken: one method per choice.
-struct At<'a, R: Rep, G> {
-    world: &'a mut World<R::Seat>,
-    laws: Laws<'a>,
-    rep: &'a mut R,
-    ground: &'a mut G,
+pub(crate) struct At<'a, R: Rep, G> {
+    pub(crate) world: &'a mut World<R::Seat>,
+    pub(crate) laws: Laws<'a>,
+    pub(crate) rep: &'a mut R,
+    pub(crate) ground: &'a mut G,
     cut: Option<Cut>,
 }
 
 impl<R: Rep, G: Ground<R>> At<'_, R, G> {
     /// Runs a handler, unless the process is down: then the event is lost. Whether anything left the process.
-    fn react(&mut self, seat: SeatId, event: Event<R::Message, R::Timer, R::Request>) -> bool {
+    pub(crate) fn react(&mut self, seat: SeatId, event: Event<R::Message, R::Timer, R::Request>) -> bool {
         self.react_here(seat, event)
     }
 
@@ -652,37 +642,6 @@ impl<R: Rep, G: Ground<R>> At<'_, R, G> {
         self.react(seat, Event::Init);
     }
 
-    fn corrupt(&mut self, seat: SeatId) {
-        self.world.rest.budgets.spend_lie();
-        self.rep.corrupt(&mut self.world.seats[seat.index()]);
-        self.world.rest.lying.insert(seat);
-        self.ground.observe(Observed::Corrupt(self.laws.seating.identity(seat)));
-    }
-
-    fn lie(&mut self, from: SeatId, to: SeatId, message: R::Message) {
-        self.react(to, Event::Message(self.laws.seating.identity(from), message));
-    }
-
-    /// The adversary keeps the signatures of what was sent to those who lie, and forgets the rest.
-    #[inline]
-    fn overhear(&mut self, messages: Option<Vec<R::Message>>) {
-        if let Some(messages) = messages {
-            self.keep_signatures(&messages);
-        }
-    }
-
-    #[cold]
-    fn keep_signatures(&mut self, messages: &[R::Message]) {
-        for message in messages {
-            let seen = &mut self.world.rest.seen;
-            self.rep.signatures(message, |signature| {
-                if !seen.contains(signature) {
-                    seen.insert(signature.clone());
-                }
-            });
-        }
-    }
-
     fn request(&mut self, seat: SeatId) {
         let index = self.world.rest.asked[seat.index()];
         self.world.rest.asked[seat.index()] += 1;
@@ -701,12 +660,14 @@ impl<R: Rep, G: Ground<R>> At<'_, R, G> {
             }
             self.ground.take(from, to, &message);
         }
+        self.hear(from, to, &message);
         self.react(to, Event::Message(self.laws.seating.identity(from), message));
     }
 
     fn deliver_unless_ignored(&mut self, from: SeatId, to: SeatId, message: R::Message) {
         let before = self.world.seats[to.index()].clone();
         self.ground.take(from, to, &message);
+        self.hear(from, to, &message);
         let said = self.react(to, Event::Message(self.laws.seating.identity(from), message.clone()));
         if !said && before == self.world.seats[to.index()] {
             self.ground.put_back(from, to, message);
@@ -716,6 +677,7 @@ impl<R: Rep, G: Ground<R>> At<'_, R, G> {
     fn duplicate(&mut self, from: SeatId, to: SeatId, message: R::Message) {
         let budget = &mut self.world.rest.budgets.duplications;
         *budget = budget.spent();
+        self.hear(from, to, &message);
         self.react(to, Event::Message(self.laws.seating.identity(from), message));
     }
 
@@ -746,10 +708,10 @@ impl<R: Rep, G: Ground<R>> At<'_, R, G> {
         self.react(seat, Event::Timer(timer.expect("an enabled output is consulted")));
     }
 
-    fn sync(&mut self, seat: SeatId) {
+    pub(crate) fn sync(&mut self, seat: SeatId, lost: bool) {
         let (laws, ground, rest) = (self.laws, &mut *self.ground, &self.world.rest);
         let mut overheard = None;
-        self.rep.sync(&mut self.world.seats[seat.index()], self.cut, &mut |released| {
+        self.rep.sync(&mut self.world.seats[seat.index()], self.cut, lost, &mut |released| {
             release(laws, rest, ground, &mut overheard, seat, released);
         });
         self.overhear(overheard);
@@ -764,7 +726,7 @@ impl<R: Rep, G: Ground<R>> At<'_, R, G> {
         self.crashed(seat, forever);
     }
 
-    fn crashed(&mut self, seat: SeatId, forever: bool) {
+    pub(crate) fn crashed(&mut self, seat: SeatId, forever: bool) {
         self.observe(seat, Observed::Crash(self.laws.seating.identity(seat)));
         if forever {
             self.world.rest.stopped.insert(seat);
@@ -805,7 +767,11 @@ fn release<R: Rep, G: Ground<R>>(
     released: Released<R::Message, R::Indication, R::Timer>,
 ) {
     let mut send = |seat, message| {
+        if laws.environment.links.inject() {
+            overheard.get_or_insert_default().push(R::Message::clone(&message));
+        }
         if !rest.lying.is_empty() && rest.lying.contains(&seat) {
+            ground.overhear(from, seat, message.clone());
             overheard.get_or_insert_default().push(message);
         } else if rest.stopped.is_empty() || !rest.stopped.contains(&seat) {
             ground.send(from, seat, message);

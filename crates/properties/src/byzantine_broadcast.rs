@@ -124,6 +124,8 @@ impl<M: Value> Monitor<Broadcast<M>, BroadcastDeliver<M>> for ByzantineBroadcast
             }
             Observation::Corrupt { at } => {
                 self.down.insert(*at);
+                // taken over later, it may have delivered: nothing is promised of that
+                self.delivered.remove(at);
                 self.sender_lies |= *at == self.sender;
             }
         }
@@ -210,6 +212,17 @@ mod tests {
         for (grade, id) in GRADES {
             let split = [corrupt(P[0]), indicate(P[1], &a), indicate(P[2], &b)];
             assert_eq!(verdict(grade(3, P[0]), &split), Err(format!("{id}4")));
+        }
+    }
+
+    #[test]
+    fn what_a_process_delivered_before_it_was_taken_over_counts_no_more() {
+        let (a, b) = (delivery('a'), delivery('b'));
+        for (grade, id) in GRADES {
+            let told = [corrupt(P[0]), indicate(P[1], &a), corrupt(P[1]), indicate(P[2], &b)];
+            assert!(verdict(grade(3, P[0]), &told).is_ok(), "{id}");
+            let sent = [request(P[0], &Broadcast('a')), corrupt(P[0]), indicate(P[1], &b)];
+            assert!(verdict(grade(3, P[0]), &sent).is_ok(), "{id}");
         }
     }
 

@@ -72,7 +72,8 @@ pub enum Observation<'a, Q, I> {
         /// Who.
         at: ProcessId,
     },
-    /// `at` is the adversary's from the start: it lies. Nothing else is observed there, nothing is promised of it.
+    /// `at` is the adversary's from now on: it lies. Nothing else is observed there, nothing is promised of it, nor of what it
+    /// did before.
     Corrupt {
         /// Who.
         at: ProcessId,

@@ -229,7 +229,7 @@ impl<'a, P: Process> Host<'a, P> {
         self.syncs += 1;
         let Self { seat, outbox, .. } = self;
         for _ in 0..stores {
-            seat.sync(None, &mut |out| match out {
+            seat.sync(None, false, &mut |out| match out {
                 Released::Send(to, message) => outbox.send(to, message),
                 Released::Indicate(indication) => outbox.indicate(indication),
                 Released::Armed(..) | Released::Disarmed(_) | Released::Stored => {

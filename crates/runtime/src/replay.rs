@@ -134,7 +134,7 @@ impl<P: Process> Replayed<P> {
     fn sync(&mut self, stores: u32) {
         let Self { seat, unreleased, released, .. } = self;
         for _ in 0..stores.min(seat.stores_pending() as u32) {
-            seat.sync(None, &mut note::<P>(unreleased, released));
+            seat.sync(None, false, &mut note::<P>(unreleased, released));
             self.durable += 1;
         }
     }

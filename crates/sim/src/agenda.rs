@@ -83,8 +83,9 @@ impl<E> Agenda<E> {
         self.number += 1;
     }
 
-    /// The number of what is put in next.
-    pub fn next(&self) -> u64 {
+    /// The number of the next entry that is put in.
+    #[inline]
+    pub fn upcoming(&self) -> u64 {
         self.number
     }
 

@@ -1,18 +1,17 @@
 //! Many runs, over many threads, with one result.
 
+use crate::cost::Summary;
 use crate::fault::FaultKind;
 use crate::outcome::{ASSERTION, Ended, Outcome};
 use crate::plan::Options;
+use crate::record::Record;
 use crate::simulation::Simulation;
+use crate::stream::{Done, in_order};
+use crate::workload::LINEARIZABLE;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Sender, channel};
+use std::ops::{ControlFlow, Range};
 use synod_properties::{Kind, Property, Verdict};
-
-/// How many seeds a thread takes at a time.
-const CHUNK: u64 = 16;
 
 /// A run that refutes a property.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -24,7 +23,7 @@ pub struct Failure {
 }
 
 /// What the runs of a range of seeds came to, up to the first that refutes something.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Campaign {
     /// How many runs there were.
     pub runs: u64,
@@ -46,10 +45,13 @@ pub struct Campaign {
     pub ended: BTreeMap<Ended, u64>,
     /// By property: how many runs ended in its debt before that was due.
     pub undecided: BTreeMap<String, u64>,
+    /// What the runs cost, where that is counted.
+    pub costs: Option<Summary>,
 }
 
 impl Campaign {
-    fn add(&mut self, seed: u64, outcome: Outcome) {
+    /// Adds a run.
+    pub fn add(&mut self, seed: u64, outcome: Outcome) {
         self.runs += 1;
         self.delivered += outcome.delivered;
         self.steps += outcome.steps;
@@ -67,35 +69,21 @@ impl Campaign {
                 *self.undecided.entry(property).or_default() += 1;
             }
         }
+        if let Some(costs) = &outcome.costs {
+            self.costs.get_or_insert_default().add(costs);
+        }
         if outcome.broken().is_some() {
             self.failure = Some(Failure { seed, outcome });
         }
     }
 
-    fn merge(&mut self, later: Self) {
-        self.runs += later.runs;
-        self.delivered += later.delivered;
-        self.steps += later.steps;
-        self.reached.extend(later.reached);
-        for (kind, times) in later.faults {
-            *self.faults.entry(kind).or_default() += times;
-        }
-        for (branch, reached) in later.branches {
-            *self.branches.entry(branch).or_default() |= reached;
-        }
-        for (ended, times) in later.ended {
-            *self.ended.entry(ended).or_default() += times;
-        }
-        for (property, times) in later.undecided {
-            *self.undecided.entry(property).or_default() += times;
-        }
-        self.failure = later.failure;
-    }
-
-    fn judge(&mut self, properties: Vec<Property>) {
+    /// Says what its runs say of these properties.
+    pub fn judge(&mut self, properties: Vec<Property>) {
         self.verdicts = properties.into_iter().map(|p| (p, self.verdict(&p))).collect();
-        if let Verdict::Violated { what } = self.verdict(&ASSERTION) {
-            self.verdicts.push((ASSERTION, Verdict::Violated { what }));
+        for property in [ASSERTION, LINEARIZABLE] {
+            if let Verdict::Violated { what } = self.verdict(&property) {
+                self.verdicts.push((property, Verdict::Violated { what }));
+            }
         }
     }
 
@@ -134,63 +122,43 @@ pub fn campaign(
     threads: usize,
     progress: &dyn Fn(u64),
 ) -> Campaign {
-    let next = AtomicU64::new(0);
-    let chunks = (seeds.end.saturating_sub(seeds.start)).div_ceil(CHUNK);
-    let mut campaign = std::thread::scope(|scope| {
-        let (sender, receiver) = channel();
-        for _ in 0..threads.max(1) {
-            let (sender, next, seeds) = (sender.clone(), &next, seeds.clone());
-            scope.spawn(move || work(simulation, &seeds, options, (next, chunks), &sender));
-        }
-        drop(sender);
-        in_order(receiver.iter(), progress)
+    let mut campaign = Campaign::default();
+    let run = |seed| {
+        let outcome = simulation.run(seed, options);
+        Done { last: outcome.broken().is_some(), result: outcome }
+    };
+    in_order(&seeds, threads, &run, &mut |seed, outcome| {
+        campaign.add(seed, outcome);
+        progress(campaign.runs);
+        ControlFlow::Continue(())
     });
     campaign.judge(simulation.properties());
     campaign
 }
 
-/// Takes one chunk of seeds after the other, until there are no more, or a lower one failed.
-fn work(
-    simulation: &dyn Simulation,
-    seeds: &Range<u64>,
-    options: &Options,
-    (next, chunks): (&AtomicU64, u64),
-    results: &Sender<(u64, Campaign)>,
-) {
-    loop {
-        let chunk = next.fetch_add(1, Ordering::Relaxed);
-        if chunk >= chunks {
-            return;
-        }
-        let first = seeds.start + chunk * CHUNK;
-        let mut part = Campaign::default();
-        for seed in first..(first + CHUNK).min(seeds.end) {
-            part.add(seed, simulation.run(seed, options));
-            if part.failure.is_some() {
-                // chunks are taken in order: all lower ones are done or under way
-                next.store(chunks, Ordering::Relaxed);
-                break;
-            }
-        }
-        if results.send((chunk, part)).is_err() {
-            return;
-        }
-    }
+/// What is wanted of a stream of runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// None after the first that refutes a property.
+    pub to_the_first: bool,
+    /// Its line, with each.
+    pub lines: bool,
 }
 
-/// Merges the parts in the order of their seeds, whatever the order in which they come, up to the first failure.
-fn in_order(parts: impl Iterator<Item = (u64, Campaign)>, progress: &dyn Fn(u64)) -> Campaign {
-    let mut whole = Campaign::default();
-    let mut early = BTreeMap::new();
-    let (mut next, mut done) = (0, 0);
-    for (chunk, part) in parts {
-        done += part.runs;
-        progress(done);
-        early.insert(chunk, part);
-        while let Some(part) = early.remove(&next).filter(|_| whole.failure.is_none()) {
-            whole.merge(part);
-            next += 1;
-        }
-    }
-    whole
+/// Simulates the runs of `seeds` over `threads` threads, and hands them to `take`, on this thread, in the order of the seeds,
+/// until it has enough: each with its line, which is empty where none is wanted.
+pub fn records(
+    simulation: &dyn Simulation,
+    seeds: Range<u64>,
+    options: &Options,
+    threads: usize,
+    wanted: Wanted,
+    take: &mut dyn FnMut(Record, &str) -> ControlFlow<()>,
+) {
+    let run = |seed| {
+        let record = Record::new(seed, simulation.run(seed, options));
+        let line = if wanted.lines { record.line() } else { String::new() };
+        Done { last: wanted.to_the_first && record.property.is_some(), result: (record, line) }
+    };
+    in_order(&seeds, threads, &run, &mut |_, (record, line)| take(record, &line));
 }

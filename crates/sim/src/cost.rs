@@ -2,12 +2,12 @@
 
 use hdrhistogram::Histogram;
 use serde::ser::SerializeMap;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 /// How an operation ended for its client.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Ended {
     /// It took effect.
@@ -20,7 +20,7 @@ pub enum Ended {
 }
 
 /// What was sent and written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Traffic {
     /// Messages to others.
     pub messages: u64,
@@ -44,10 +44,10 @@ impl Traffic {
 
 /// What one operation came to, and what was spent on its account: in the handlers of its request, of the messages sent in
 /// those, of the timers set in those, and so on, also after it ended.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OperationCost {
-    /// Which kind.
-    pub kind: &'static str,
+    /// Which kind: its place among [`Costs::kinds`].
+    pub kind: usize,
     /// When it began, in nanoseconds of virtual time.
     pub begun: u64,
     /// When it ended for its client.
@@ -73,8 +73,10 @@ impl OperationCost {
 }
 
 /// What one run cost.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Costs {
+    /// The names of the kinds of operation.
+    pub kinds: Vec<String>,
     /// In the order in which they began.
     pub operations: Vec<OperationCost>,
     /// What was spent on no operation's account: heartbeats, and what follows from a start or a recovery.
@@ -212,13 +214,17 @@ impl Meter {
         }
     }
 
-    pub(crate) fn costs(&self, mut operations: Vec<OperationCost>, time: Duration) -> Costs {
+    pub(crate) fn costs(
+        &self,
+        (kinds, mut operations): (Vec<String>, Vec<OperationCost>),
+        time: Duration,
+    ) -> Costs {
         for (operation, account) in operations.iter_mut().zip(self.accounts.iter().skip(1)) {
             operation.traffic = account.traffic;
             operation.delays = account.delays;
             operation.delays_to_all = account.delays_to_all;
         }
-        Costs { operations, background: self.accounts[0].traffic, time }
+        Costs { kinds, operations, background: self.accounts[0].traffic, time }
     }
 }
 
@@ -318,7 +324,7 @@ pub struct Window {
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Summary {
     /// By kind of operation.
-    pub kinds: BTreeMap<&'static str, KindSummary>,
+    pub kinds: BTreeMap<String, KindSummary>,
     /// What was spent on no operation's account.
     pub background: Traffic,
     /// By second of virtual time since the start: the share of operations that were answered.
@@ -343,12 +349,12 @@ impl Summary {
             self.busy_seconds += ended.saturating_sub(begun) as f64 / 1e9;
         }
         for operation in &costs.operations {
-            self.add_operation(operation);
+            self.add_operation(costs.kinds.get(operation.kind).map_or("", String::as_str), operation);
         }
     }
 
-    fn add_operation(&mut self, operation: &OperationCost) {
-        let kind = self.kinds.entry(operation.kind).or_default();
+    fn add_operation(&mut self, kind: &str, operation: &OperationCost) {
+        let kind = self.kinds.entry(kind.to_owned()).or_default();
         let window = (operation.begun / WINDOW.as_nanos() as u64) as usize;
         if self.availability.len() <= window {
             self.availability.resize(window + 1, Window::default());
@@ -388,7 +394,7 @@ impl Summary {
             mine.answered += theirs.answered;
         }
         for (kind, theirs) in &other.kinds {
-            let mine = self.kinds.entry(kind).or_default();
+            let mine = self.kinds.entry(kind.clone()).or_default();
             mine.ok += theirs.ok;
             mine.failed += theirs.failed;
             mine.unknown += theirs.unknown;
@@ -409,7 +415,7 @@ impl Summary {
     pub fn total(&self) -> KindSummary {
         let mut total = Self::default();
         for summary in self.kinds.values() {
-            let one = Self { kinds: [("all", summary.clone())].into(), ..Self::default() };
+            let one = Self { kinds: [("all".to_owned(), summary.clone())].into(), ..Self::default() };
             total.merge(&one);
         }
         total.kinds.remove("all").unwrap_or_default()

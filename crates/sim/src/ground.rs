@@ -1,11 +1,14 @@
 //! Where the effects of a simulated step go: into an agenda, with delays from the seed, and to the monitor.
 
+mod wires;
+
 use crate::agenda::{Agenda, Slot};
 use crate::cost::Meter;
 use crate::fault::{FaultKind, Tally};
 use crate::plan::nanos;
-use crate::run::{Clients, size};
+use crate::run::Clients;
 use crate::workload::Wake;
+use crate::platform::{Assumptions, Machinery};
 use std::collections::VecDeque;
 use synod_kernel::draws::{Draws, Marks, Random};
 use synod_kernel::{Environment, Ground, InPlace, Observed, SeatId};
@@ -18,6 +21,8 @@ use synod_properties::{Kind, Monitor, Observation, Violation};
 pub(crate) enum Entry<M, T> {
     /// A message arrives.
     Deliver { from: SeatId, to: SeatId, message: M },
+    /// A message that found no room in a queue would arrive: it is lost.
+    Lose { from: SeatId, to: SeatId, message: M },
     /// A timer or a pulse fires.
     Fire { seat: SeatId, timer: T },
     /// The oldest pending write becomes durable.
@@ -32,6 +37,8 @@ pub(crate) enum Entry<M, T> {
     Fault { index: usize },
     /// A client has something to do.
     Client { wake: Wake },
+    /// The adversary carries out the plan of this number.
+    Plot { index: u64 },
 }
 
 /// Outcomes from the seed, kept while a run is recorded.
@@ -183,10 +190,17 @@ pub(crate) struct Simulated<P: Process, Mon> {
     pub(crate) tally: Tally,
     pub(crate) monitor: Mon,
     pub(crate) violation: Option<Violation>,
+    /// What the adversary has heard in this step: from where, where, what.
+    pub(crate) overheard: Vec<(SeatId, SeatId, P::Message)>,
     /// The goals that held at some time.
     pub(crate) reached: Vec<&'static str>,
     goals: usize,
     delays: Delays,
+    /// The machines and wires, where somebody asked for them.
+    pub(crate) machinery: Option<Box<Machinery>>,
+    pub(crate) assumptions: Assumptions,
+    /// The number of the event that happens, for those.
+    pub(crate) event: u64,
     /// FIFO links: the last arrival over each link, by sender and receiver.
     last_arrival: Option<Vec<u64>>,
     pulse_max: u64,
@@ -216,9 +230,13 @@ impl<P: Process, Mon: Monitor<P::Request, P::Indication>> Simulated<P, Mon> {
             tally: Tally::new(),
             monitor,
             violation: None,
+            overheard: Vec::new(),
             reached: Vec::new(),
             goals,
             delays,
+            machinery: None,
+            assumptions: Assumptions::of(environment),
+            event: 0,
             last_arrival: fifo.then(|| vec![0; seats * seats]),
             pulse_max,
             oracle_pace,
@@ -239,6 +257,14 @@ impl<P: Process, Mon: Monitor<P::Request, P::Indication>> Simulated<P, Mon> {
         }
     }
 
+    /// Counts a message that is put on the agenda next.
+    #[inline]
+    pub(super) fn measure_send(&mut self, from: SeatId, to: SeatId, message: &P::Message) {
+        if let Some(meter) = &mut self.meter {
+            meter.sent(self.agenda.upcoming(), from == to, || wires::encoded_length(message));
+        }
+    }
+
     /// An indication, as clients and those who count take it.
     fn tell_clients(&mut self, by: ProcessId, indication: &P::Indication) {
         if let Some(meter) = &mut self.meter {
@@ -256,8 +282,17 @@ impl<P: Process, Mon: Monitor<P::Request, P::Indication>> Simulated<P, Mon> {
     /// When a message that leaves now arrives.
     #[inline]
     pub(crate) fn arrival(&mut self, from: SeatId, to: SeatId) -> u64 {
+        self.arrival_from(from, to, self.now)
+    }
+
+    /// When a message arrives that gets onto its way at `leaves`.
+    #[inline]
+    fn arrival_from(&mut self, from: SeatId, to: SeatId, leaves: u64) -> u64 {
         let link = from.index() * self.desks.len() + to.index();
-        let mut arrival = self.delays.arrival(self.now, link, &mut self.random);
+        let mut arrival = match self.machinery {
+            None => self.delays.arrival(leaves, link, &mut self.random),
+            Some(_) => self.arrival_by_platform(from, to, leaves),
+        };
         if self.now < self.delays.gst && arrival - self.now > self.delays.max {
             self.tally.add(FaultKind::Delay, 1);
         }
@@ -277,7 +312,24 @@ impl<P: Process, Mon: Monitor<P::Request, P::Indication>> Simulated<P, Mon> {
             // it was lost while it waited: its place is freed when the agenda meets it
             _ => self.now,
         };
+        if let Some(machinery) = &mut self.machinery {
+            machinery.sent_again(number, self.now);
+        }
         self.agenda.enqueue_as(arrival, number, slot);
+    }
+
+    /// Puts a timer on the agenda; it replaces an equal one.
+    fn set(&mut self, seat: SeatId, timer: P::Timer, at: u64) -> Slot {
+        let slot = self.agenda.push(at, Entry::Fire { seat, timer: timer.clone() });
+        let timers = &mut self.desks[seat.index()].timers;
+        match timers.binary_search_by(|(t, _)| t.cmp(&timer)) {
+            Ok(place) => {
+                let replaced = std::mem::replace(&mut timers[place].1, slot);
+                self.agenda.cancel(replaced);
+            }
+            Err(place) => timers.insert(place, (timer, slot)),
+        }
+        slot
     }
 
     /// The instant after which delays keep to their bound.
@@ -341,16 +393,21 @@ where
 {
     #[inline]
     fn send(&mut self, from: SeatId, to: SeatId, message: P::Message) {
-        let arrival = self.arrival(from, to);
-        if let Some(meter) = &mut self.meter {
-            meter.sent(self.agenda.next(), from == to, || size(&message));
+        if self.machinery.is_some() {
+            return self.send_by_platform(from, to, message);
         }
+        let arrival = self.arrival(from, to);
+        self.measure_send(from, to, &message);
         self.agenda.push(arrival, Entry::Deliver { from, to, message });
     }
 
     /// What arrives or is lost left the agenda before the step.
     #[inline]
     fn take(&mut self, _: SeatId, _: SeatId, _: &P::Message) {}
+
+    fn overhear(&mut self, from: SeatId, to: SeatId, message: P::Message) {
+        self.overheard.push((from, to, message));
+    }
 
     fn observe(&mut self, observed: Observed<P::Request, P::Indication>) {
         match &observed {
@@ -372,6 +429,9 @@ where
             Observed::Recover(at) => Observation::Recover { at: *at },
             Observed::Corrupt(at) => Observation::Corrupt { at: *at },
         };
+        if self.machinery.is_some() {
+            self.notice(&observation);
+        }
         match self.monitor.observe(&observation) {
             Ok(()) => self.note_goals(),
             Err(violation) => self.violation = Some(violation),
@@ -379,7 +439,7 @@ where
     }
 
     fn discard_to(&mut self, seat: SeatId) {
-        let is_to = |entry: &Entry<_, _>| matches!(entry, Entry::Deliver { to, .. } if *to == seat);
+        let is_to = |entry: &Entry<_, _>| matches!(entry, Entry::Deliver { to, .. } | Entry::Lose { to, .. } if *to == seat);
         for slot in self.agenda.find(is_to) {
             self.agenda.cancel(slot);
         }
@@ -387,7 +447,10 @@ where
 
     fn armed(&mut self, seat: SeatId, timer: P::Timer, when: When) {
         let at = match when {
-            When::After(after) => self.now.saturating_add(nanos(after)),
+            When::After(after) => match self.machinery {
+                None => self.now.saturating_add(nanos(after)),
+                Some(_) => return self.armed_by_platform(seat, timer, nanos(after)),
+            },
             When::Pulse => self.pulse(),
             When::Oracle(_) => {
                 self.disarmed(seat, timer);
@@ -395,17 +458,9 @@ where
             }
         };
         if let Some(meter) = &mut self.meter {
-            meter.keep(self.agenda.next());
+            meter.keep(self.agenda.upcoming());
         }
-        let slot = self.agenda.push(at, Entry::Fire { seat, timer: timer.clone() });
-        let timers = &mut self.desks[seat.index()].timers;
-        match timers.binary_search_by(|(t, _)| t.cmp(&timer)) {
-            Ok(place) => {
-                let replaced = std::mem::replace(&mut timers[place].1, slot);
-                self.agenda.cancel(replaced);
-            }
-            Err(place) => timers.insert(place, (timer, slot)),
-        }
+        self.set(seat, timer, at);
     }
 
     fn disarmed(&mut self, seat: SeatId, timer: P::Timer) {
@@ -417,9 +472,14 @@ where
     }
 
     fn stored(&mut self, seat: SeatId) {
-        let at = self.now.saturating_add(between(0, self.sync_max, &mut self.random));
+        let takes = between(0, self.sync_max, &mut self.random);
+        let takes = match self.machinery {
+            None => takes,
+            Some(_) => self.sync_by_platform(seat, takes),
+        };
+        let at = self.now.saturating_add(takes);
         if let Some(meter) = &mut self.meter {
-            meter.stored(self.agenda.next());
+            meter.stored(self.agenda.upcoming());
         }
         let desk = &mut self.desks[seat.index()];
         desk.last_sync = desk.last_sync.max(at);

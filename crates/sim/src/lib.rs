@@ -6,6 +6,7 @@
 //!
 //! The same seed, setting and [`Options`] give the same run, byte for byte, on every machine and in every build.
 
+mod adversary;
 pub mod agenda;
 mod campaign;
 pub mod cost;
@@ -15,19 +16,28 @@ mod fault;
 mod ground;
 mod outcome;
 mod plan;
+pub mod platform;
+pub mod record;
+pub mod results;
 mod run;
 mod simulation;
+mod stream;
 pub mod swarm;
+mod trigger;
 pub mod workload;
 
-pub use campaign::{Campaign, Failure, campaign};
+pub use adversary::{Injection, Strategy};
+pub use campaign::{Campaign, Failure, Wanted, campaign, records};
 pub use cost::{Costs, Summary};
 pub use determinism::{Nondeterminism, check_determinism};
 pub use distribution::Distribution;
 pub use fault::{Fault, FaultKind};
 pub use outcome::{Ended, Outcome};
 pub use plan::{FaultPlan, Options};
+pub use platform::Platform;
+pub use record::{Judgement, Record};
 pub use run::{run, trace, trace_to};
 pub use simulation::{Instance, Simulation};
 pub use swarm::{Family, Swarm};
+pub use trigger::{Condition, Conditional, Happening, NAMED, OTHERS, THERE, names};
 pub use workload::Workload;

@@ -2,8 +2,9 @@
 
 use crate::cost::Costs;
 use crate::fault::FaultKind;
+use crate::platform::Breach;
 use crate::workload::History;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use synod_kernel::trace::Broken;
@@ -13,7 +14,7 @@ use synod_properties::{Obligation, Property, Violation};
 pub(crate) const ASSERTION: Property = Property::safety("ASSERT", "no handler panics");
 
 /// Why a run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Ended {
     /// Nothing was left to happen.
@@ -27,7 +28,7 @@ pub enum Ended {
 }
 
 /// What one run came to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcome {
     /// The property of safety that it broke.
     pub violation: Option<Violation>,
@@ -48,11 +49,13 @@ pub struct Outcome {
     pub time: Duration,
     /// The faults that took effect.
     pub faults: BTreeMap<FaultKind, u64>,
+    /// How it broke assumptions of its environment's model, if it did: what it shows is then shown outside of the model.
+    pub outside: Vec<Breach>,
     /// The marked branches of the algorithm and of its modules, each with whether a handler came to it; where
     /// [`Options::branches`](crate::Options::branches) asks.
     pub branches: BTreeMap<String, bool>,
     /// What it cost; where [`Options::costs`](crate::Options::costs) asks.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub costs: Option<Costs>,
     /// What clients saw; where [`Options::history`](crate::Options::history) asks.
     #[serde(skip)]

@@ -1,10 +1,16 @@
 //! Which faults a run meets, and when.
 
+use crate::adversary::Strategy;
+mod strikes;
+
 use crate::fault::Fault;
+use crate::platform::Platform;
 use crate::swarm::{Family, Swarm};
 use crate::workload::Workload;
+use crate::trigger::Conditional;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 use synod_kernel::{Budget, Durability, Environment, Partition, Random, Seating};
 use synod_model::ProcessId;
@@ -35,6 +41,8 @@ pub struct Options {
     pub horizon: Duration,
     /// Where its faults come from.
     pub faults: FaultPlan,
+    /// What the adversary may make of a process that it takes over by chance.
+    pub adversaries: Vec<Strategy>,
     /// Whether it is noted which of the algorithm's marked branches are taken.
     pub branches: bool,
     /// What clients do, in place of the requests of the setting.
@@ -46,6 +54,10 @@ pub struct Options {
     /// Whether a run has a random subset of the faults, rates and requests that there may be, drawn from its seed: where
     /// its faults are random.
     pub swarm: bool,
+    /// What is under the environment.
+    pub platform: Option<Arc<Platform>>,
+    /// Faults that wait for something to happen, besides those of the plan.
+    pub conditions: Vec<Conditional>,
 }
 
 impl Options {
@@ -62,11 +74,14 @@ impl Default for Options {
             steps_max: 1_000_000,
             horizon,
             faults: FaultPlan::Random,
+            adversaries: Strategy::ALL.to_vec(),
             branches: false,
             workload: None,
             costs: false,
             history: false,
             swarm: false,
+            platform: None,
+            conditions: Vec::new(),
         }
     }
 }
@@ -125,6 +140,7 @@ pub(crate) fn plan(
             planner.restarts();
             planner.partitions();
             let stable_from = planner.random.below(window);
+            planner.adversary();
             (true, if swarm.has(Family::OracleNoise) { stable_from } else { 0 })
         }
         FaultPlan::Script(script) => {
@@ -132,6 +148,9 @@ pub(crate) fn plan(
             (false, 0)
         }
     };
+    if let (true, Some(platform)) = (is_random, &options.platform) {
+        planner.strikes(platform);
+    }
     let leader = planner.leader();
     let calendar = Calendar { horizon, faults_end, unit, requests_end, stable_from };
     Plan { calendar, faults: planner.faults, random: is_random, leader }
@@ -216,6 +235,48 @@ impl Planner<'_> {
         self.faults.push((at, fault));
     }
 
+    /// Processes that lie or omit, and disks that fail. Nothing is drawn where there is no budget.
+    fn adversary(&mut self) {
+        let Environment { failures, storage, .. } = self.environment;
+        self.at_distinct(failures.lies, |process| Fault::TakeOver { process, strategy: None });
+        self.at_distinct(failures.omissions, |process| Fault::Omit { process });
+        self.at_disks(storage.bit_rot, |process, _| Fault::Rot { process });
+        self.at_disks(storage.misdirected_writes, |process, _| Fault::MisdirectWrite { process });
+        self.at_disks(storage.failed_writes, |process, room_after| Fault::FailWrite { process, room_after });
+    }
+
+    /// Faults that make processes faulty: from the start, or later.
+    fn at_distinct(&mut self, budget: Budget, fault: fn(ProcessId) -> Fault) {
+        if !budget.any() {
+            return;
+        }
+        let mut left = self.fallible();
+        let minority = self.environment.processes.saturating_sub(1) / 2;
+        let most = match budget {
+            Budget::AtMost(k) => k,
+            Budget::Unlimited => minority,
+        };
+        // where the adversary may, it mostly does
+        let times = if self.random.below(4) == 0 { self.spend(budget, minority) } else { most };
+        for _ in 0..times.min(left.len() as u32) {
+            let process = left.remove(self.random.below(left.len() as u64) as usize);
+            let at = if self.random.below(2) == 0 { 0 } else { self.random.below(self.window) };
+            self.faults.push((at, fault(process)));
+        }
+    }
+
+    fn at_disks(&mut self, budget: Budget, fault: fn(ProcessId, Duration) -> Fault) {
+        let fallible = self.fallible();
+        if !budget.any() || fallible.is_empty() {
+            return;
+        }
+        for _ in 0..self.spend(budget, UNLIMITED_RESTARTS_PER_PROCESS * fallible.len() as u32) {
+            let (process, at) = (self.pick(&fallible), self.random.below(self.window));
+            let after = Duration::from_nanos(self.while_it_lasts(at));
+            self.faults.push((at, fault(process, after)));
+        }
+    }
+
     /// One partition after the other.
     fn partitions(&mut self) {
         if self.seating.len() < 2 {
@@ -264,13 +325,15 @@ impl Planner<'_> {
     }
 }
 
-/// Who crashes for ever, once or again and again, by this fault.
+/// Who is faulty by this fault.
 fn stops(fault: &Fault) -> Option<ProcessId> {
     match fault {
         Fault::Crash { process, recover_after: None, .. }
         | Fault::CrashInHandler { process, recover_after: None, .. }
         | Fault::CrashWhileStoring { process, recover_after: None, .. }
-        | Fault::CrashLoop { process, .. } => Some(*process),
+        | Fault::CrashLoop { process, .. }
+        | Fault::Omit { process }
+        | Fault::TakeOver { process, .. } => Some(*process),
         _ => None,
     }
 }

@@ -1,13 +1,17 @@
 //! One run: the earliest entry of the agenda becomes a move, and the kernel takes it.
 
+mod adversary;
 mod ambush;
 mod clients;
 mod crash;
 mod oracle;
 mod partition;
+mod platform;
+mod storage;
 
+use self::adversary::Adversary;
 use self::ambush::Ambush;
-pub(crate) use self::clients::{Clients, size};
+pub(crate) use self::clients::Clients;
 use self::partition::Severed;
 use crate::agenda::Due;
 use crate::cost::Meter;
@@ -15,7 +19,9 @@ use crate::fault::{Fault, FaultKind};
 use crate::ground::{Drawn, Entry, Parked, Simulated, between};
 use crate::outcome::{ASSERTION, Ended, Outcome};
 use crate::plan::{Calendar, Options, plan};
+use crate::platform::{Fate, Machinery};
 use crate::swarm::Swarm;
+use crate::trigger::Triggers;
 use std::any::Any;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
@@ -232,6 +238,8 @@ struct Run<'a, P: Process, M> {
     held: Vec<Parked>,
     /// By sender and receiver: the number of the youngest message that arrived.
     youngest: Vec<u64>,
+    /// What the adversary knows and plans, where there is one.
+    adversary: Option<Box<Adversary<P>>>,
     /// Scripted losses and duplications: (from, to, whether it is a loss).
     marked: VecDeque<(ProcessId, ProcessId, bool)>,
 }
@@ -264,8 +272,10 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             severed: Vec::new(),
             held: Vec::new(),
             youngest: vec![0; seats * seats],
+            adversary: Adversary::of(setting, seed, options),
             marked: VecDeque::new(),
         };
+        run.equip(options, plan.faults.iter().any(|(_, fault)| fault.is_of_platform()));
         run.rep.draws.marks = options.branches.then(Marks::default);
         for (at, fault) in plan.faults {
             run.plan_fault(at, fault);
@@ -276,6 +286,16 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             None => run.plan_requests(),
         }
         run
+    }
+
+    /// Brings in machines and wires, where somebody asks for them.
+    fn equip(&mut self, options: &Options, is_needed: bool) {
+        let triggers = Triggers::new(&options.conditions);
+        let world = (&self.setting.environment, &self.setting.seating);
+        let platform = options.platform.as_ref();
+        let mut machinery = Machinery::of(platform, world, triggers, is_needed, &mut self.ground.random);
+        machinery.iter_mut().for_each(|machinery| machinery.strike_until(self.calendar.faults_end));
+        self.ground.machinery = machinery;
     }
 
     fn plan_fault(&mut self, at: u64, fault: Fault) {
@@ -302,9 +322,13 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
     }
 
     fn go(&mut self) -> Ended {
+        self.corrupt_before_the_start();
         for seat in self.setting.seating.seats() {
-            self.take(Choice::Init { seat });
+            if self.status(seat) == Status::New {
+                self.take(Choice::Init { seat });
+            }
         }
+        self.strike_on_conditions();
         loop {
             if self.ground.violation.is_some() || self.refused() {
                 return Ended::Violation;
@@ -328,28 +352,36 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
 
     #[inline]
     fn happen(&mut self, due: Due<Entry<P::Message, P::Timer>>) {
+        if self.ground.machinery.is_some() {
+            return self.happen_on_platform(due);
+        }
+        self.dispatch(due);
+    }
+
+    #[inline]
+    fn dispatch(&mut self, due: Due<Entry<P::Message, P::Timer>>) {
         if self.ground.meter.is_some() {
             self.measure(&due);
         }
         match due.entry {
             Entry::Deliver { from, to, message } => self.arrive(due.number, from, to, message),
+            Entry::Lose { from, to, message } => self.overflow(due.number, from, to, message),
             Entry::Fire { seat, timer } => self.fire(seat, timer),
-            Entry::Sync { seat } => {
-                self.ground.desks[seat.index()].syncs.pop_front();
-                self.take(Choice::Sync { seat });
-            }
+            Entry::Sync { seat } => self.sync(seat),
+            Entry::Request { seat } if self.status(seat) == Status::Lying => self.ask_liar(seat),
             Entry::Request { seat } => self.take(Choice::Request { seat }),
             Entry::Recover { seat } => self.recover(seat),
             Entry::Oracle { seat } => self.consult(seat),
             Entry::Fault { index } => self.fault(self.faults[index].clone()),
             Entry::Client { wake } => self.wake_client(wake),
+            Entry::Plot { index } => self.carry_out(index),
         }
     }
 
     /// Whether anyone looks at each move. Else deliveries, nearly all of the steps, take the short way.
     #[inline]
     fn is_watched(&self) -> bool {
-        self.recording.is_some() || self.ambushes > 0
+        self.recording.is_some() || self.ambushes > 0 || self.adversary.is_some()
     }
 
     /// Takes a move: the kernel's step, and its line if the run is recorded.
@@ -371,6 +403,9 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         }
         if self.ambushes > 0 {
             self.spring_on_stores();
+        }
+        if !self.ground.overheard.is_empty() {
+            self.eavesdrop();
         }
     }
 
@@ -419,16 +454,33 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         if self.status(to) != Status::Up {
             return self.arrive_at_the_down(number, from, to, message);
         }
+        if self.adversary.is_some() && self.meddle(from, to, &message) {
+            return;
+        }
+        // what was injected beside it may have made its receiver crash
+        if self.status(to) != Status::Up {
+            return self.arrive_at_the_down(number, from, to, message);
+        }
         let links = &self.setting.environment.links;
         let budgets = &self.world.rest.budgets;
         let may_lose = budgets.losses.any();
         let may_duplicate = budgets.duplications.any();
-        if may_lose && self.is_hit(from, to, true, links.loss_probability.parts_per_million()) {
+        let fate = self.fate(from, to);
+        let is_lost = |run: &mut Self| match fate {
+            None => run.is_hit(from, to, true, links.loss_probability.parts_per_million()),
+            Some(fate) => fate != Fate::Kept || run.is_marked(from, to, true),
+        };
+        if may_lose && is_lost(self) {
             let sender_is_up = self.status(from) == Status::Up;
             self.count(if sender_is_up { FaultKind::Loss } else { FaultKind::LossAtSender }, 1);
+            self.ground.tally.add(FaultKind::BurstLoss, u64::from(fate == Some(Fate::LostInBurst)));
             return self.take(Choice::Lose { from, to, message });
         }
-        if may_duplicate && self.is_hit(from, to, false, links.duplication_probability.parts_per_million()) {
+        let is_duplicated = |run: &mut Self| match run.duplicates() {
+            None => run.is_hit(from, to, false, links.duplication_probability.parts_per_million()),
+            Some(is_hit) => is_hit || run.is_marked(from, to, false),
+        };
+        if may_duplicate && is_duplicated(self) {
             return self.duplicate(number, from, to, message);
         }
         self.note_order(number, from, to);
@@ -440,6 +492,11 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         if self.in_faulty_half() {
             return self.ground.random.chance(per_million);
         }
+        self.is_marked(from, to, loss)
+    }
+
+    /// Whether the script makes this message the victim.
+    fn is_marked(&mut self, from: SeatId, to: SeatId, loss: bool) -> bool {
         let identity = |seat| self.setting.seating.identity(seat);
         let mark = (identity(from), identity(to), loss);
         let place = self.marked.iter().position(|m| *m == mark);
@@ -452,7 +509,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         if self.setting.environment.links.kind.base == LinkBase::Stubborn {
             // what is sent once is delivered for ever
             let again = self.ground.pulse();
-            self.keep_measuring(self.ground.agenda.next());
+            self.keep_measuring(self.ground.agenda.upcoming());
             self.ground.agenda.push(again, Entry::Deliver { from, to, message: message.clone() });
         }
         if self.is_watched() {
@@ -475,7 +532,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         self.delivered += 1;
         // the copy has the number of what it is a copy of, or the next
         let fifo = self.setting.environment.links.kind.fifo;
-        self.keep_measuring(if fifo { number } else { self.ground.agenda.next() });
+        self.keep_measuring(if fifo { number } else { self.ground.agenda.upcoming() });
         let copy = Entry::Deliver { from, to, message: message.clone() };
         if self.setting.environment.links.kind.fifo {
             // before anything that was sent after it
@@ -500,6 +557,10 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
 
     /// A message for a process that is down is lost, or waits until it is up.
     fn arrive_at_the_down(&mut self, number: u64, from: SeatId, to: SeatId, message: P::Message) {
+        if self.status(to) == Status::Lying {
+            // the adversary hears it
+            return self.take(Choice::Deliver { from, to, message });
+        }
         let logged = self.setting.environment.links.kind.guarantees().has(Guarantee::LoggedDelivery);
         if logged || self.ground.random.below(2) == 0 {
             self.keep_measuring(number);
@@ -544,6 +605,14 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             Fault::Lose { from, to } => self.marked.push_back((from, to, true)),
             Fault::Duplicate { from, to } => self.marked.push_back((from, to, false)),
             Fault::Output { process, output } => self.scripted_output(process, output),
+            Fault::Omit { process } => self.omit(process),
+            Fault::TakeOver { process, strategy } => self.take_over(process, strategy),
+            Fault::Inject { .. } | Fault::Corrupt { .. } => self.meddle_later(&fault),
+            Fault::Rot { .. } | Fault::MisdirectWrite { .. } | Fault::FailWrite { .. } => {
+                self.disk_fault(&fault)
+            }
+            Fault::CutLinks { links } => self.cut_links(&links),
+            other => self.fault_of_platform(other),
         }
     }
 
@@ -555,9 +624,13 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         self.world.rest.stopped.iter().any(|&seat| self.setting.seating.identity(seat) == process)
     }
 
-    /// Whether it crashed for ever, does so again and again, or is played by twins: those to whom nothing is owed.
+    /// Whether it crashed for ever, does so again and again, omits, lies, or is played by twins: those to whom nothing is
+    /// owed.
     fn faulty(&self, process: ProcessId) -> bool {
-        self.looping.contains(process)
+        let rest = &self.world.rest;
+        let spoilt = [&rest.omitting, &rest.lying].into_iter().flatten();
+        spoilt.into_iter().any(|&seat| self.setting.seating.identity(seat) == process)
+            || self.looping.contains(process)
             || self.stopped(process)
             || self.setting.seating.twinned().any(|p| p == process)
     }
@@ -584,6 +657,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             ended,
             time: Duration::from_nanos(self.ground.now),
             faults: self.ground.tally.counts(),
+            outside: self.ground.assumptions.breaches.clone(),
             branches: self.branches(),
             costs: self.costs(),
             history: self
@@ -615,7 +689,8 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         match ended {
             Ended::Quiescent => settled,
             Ended::Horizon => {
-                let last = self.last_fault.max(self.last_asked).max(self.ground.gst());
+                let struck = self.ground.machinery.as_ref().map_or(0, |m| m.struck_until);
+                let last = self.last_fault.max(self.last_asked).max(self.ground.gst()).max(struck);
                 settled && self.calendar.horizon.saturating_sub(last) >= self.calendar.horizon / 2
             }
             Ended::Steps | Ended::Violation => false,

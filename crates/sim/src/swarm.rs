@@ -57,6 +57,12 @@ families! {
     BeforeGst,
     /// The workload: how many of its requests each process is asked.
     Requests,
+    /// Processes that omit.
+    Omissions,
+    /// Disks that corrupt, or refuse writes.
+    Disks,
+    /// What the network injects.
+    Injections,
 }
 
 /// Which families a run has, and which share of each.
@@ -119,6 +125,11 @@ impl Swarm {
         failures.stops = self.budget(Family::Stops, failures.stops);
         failures.restarts = self.budget(Family::Restarts, failures.restarts);
         failures.lies = self.budget(Family::Lies, failures.lies);
+        failures.omissions = self.budget(Family::Omissions, failures.omissions);
+        storage.bit_rot = self.budget(Family::Disks, storage.bit_rot);
+        storage.misdirected_writes = self.budget(Family::Disks, storage.misdirected_writes);
+        storage.failed_writes = self.budget(Family::Disks, storage.failed_writes);
+        links.injections = self.budget(Family::Injections, links.injections);
         storage.torn_writes = self.budget(Family::TornWrites, storage.torn_writes);
         // a share of unlimited losses is one of how likely they are
         links.loss_probability = self.rate(Family::Losses, links.loss_probability);

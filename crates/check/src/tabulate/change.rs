@@ -73,11 +73,14 @@ pub(super) fn whose(choice: &Choice<u32, u32>) -> Whose {
         | Choice::Sync { seat }
         | Choice::Crash { seat, .. }
         | Choice::Corrupt { seat }
+        | Choice::Omit { seat }
+        | Choice::Disk { seat, .. }
         | Choice::Recover { seat } => Whose::Seat(seat),
         Choice::Deliver { to, .. }
         | Choice::Duplicate { to, .. }
         | Choice::Lose { to, .. }
-        | Choice::Lie { to, .. } => Whose::Seat(to),
+        | Choice::Lie { to, .. }
+        | Choice::Inject { to, .. } => Whose::Seat(to),
         Choice::Sever { .. } | Choice::Heal => Whose::Nobodys,
     }
 }

@@ -506,7 +506,8 @@ impl<'m> Folding<'m> {
             Choice::Deliver { message, .. }
             | Choice::Duplicate { message, .. }
             | Choice::Lose { message, .. }
-            | Choice::Lie { message, .. } => {
+            | Choice::Lie { message, .. }
+            | Choice::Inject { message, .. } => {
                 self.note_value(Of::Messages, *message)?;
             }
             Choice::Fire { timer, .. } => {
@@ -519,9 +520,14 @@ impl<'m> Folding<'m> {
         Ok(match *choice {
             Choice::Init { seat: at } => Choice::Init { seat: seat(at) },
             Choice::Corrupt { seat: at } => Choice::Corrupt { seat: seat(at) },
+            Choice::Omit { seat: at } => Choice::Omit { seat: seat(at) },
             Choice::Lie { from, to, message: m } => {
                 Choice::Lie { from: seat(from), to: seat(to), message: message(m) }
             }
+            Choice::Inject { from, to, message: m } => {
+                Choice::Inject { from: seat(from), to: seat(to), message: message(m) }
+            }
+            Choice::Disk { seat: at, fault } => Choice::Disk { seat: seat(at), fault },
             Choice::Request { seat: at } => Choice::Request { seat: seat(at) },
             Choice::Deliver { from, to, message: m } => {
                 Choice::Deliver { from: seat(from), to: seat(to), message: message(m) }

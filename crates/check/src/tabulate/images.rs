@@ -191,9 +191,11 @@ pub(super) fn renamed_rest(rest: &Rest, names: &Names) -> Rest {
         asked,
         severed: rest.severed.iter().map(|(a, b)| (seat(a), seat(b))).collect(),
         stopped: rest.stopped.iter().map(seat).collect(),
+        omitting: rest.omitting.iter().map(seat).collect(),
         lying: rest.lying.iter().map(seat).collect(),
         // nothing is signed in a world that is reduced
         seen: rest.seen.clone(),
+        heard: rest.heard.clone(),
     }
 }
 

@@ -116,14 +116,15 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Made for Maker<'_, P, M>
 }
 
 /// How a start came to be, as a key.
-pub(crate) type Begun = BTreeSet<(bool, SeatId, Vec<u32>, Option<Cut>)>;
+pub(crate) type Begun = BTreeSet<(u8, SeatId, Vec<u32>, Option<Cut>)>;
 
 /// How a start came to be; with names, how it would have come to be at the processes that are named so.
 fn begun<T, U>(moves: &[Move<T, U>], names: Option<&Names>) -> Begun {
     let named = |at: SeatId| names.map_or(at, |names| seat(names, at));
     let each = moves.iter().filter_map(|chosen| match chosen.choice {
-        Choice::Init { seat } => Some((false, named(seat), chosen.draws.clone(), chosen.cut)),
-        Choice::Corrupt { seat } => Some((true, named(seat), Vec::new(), None)),
+        Choice::Init { seat } => Some((0, named(seat), chosen.draws.clone(), chosen.cut)),
+        Choice::Corrupt { seat } => Some((1, named(seat), Vec::new(), None)),
+        Choice::Omit { seat } => Some((2, named(seat), Vec::new(), None)),
         _ => None,
     });
     each.collect()

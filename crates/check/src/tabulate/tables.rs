@@ -97,7 +97,7 @@ pub(super) struct Tables<'a, P: Process> {
     pub(super) request_values: Interner<P::Request>,
     pub(super) outcomes: Map<(u32, u32, Asked), u32>,
     pub(super) outcome_lists: Vec<Vec<Outcome>>,
-    pub(super) syncs: Map<(u32, Option<Cut>), Effect>,
+    pub(super) syncs: Map<(u32, Option<Cut>, bool), Effect>,
     pub(super) crashes: Map<(u32, u32, bool, bool), u32>,
     pub(super) heard: Map<(u32, Output), (u32, Option<u32>)>,
     /// What those who lie may say.
@@ -148,7 +148,7 @@ impl<'a, P: Process> Tables<'a, P> {
             seat.outputs(|o| outputs.push(o));
             let facts = SeatFacts {
                 status: seat.status(),
-                down: matches!(seat.status(), Status::Down | Status::Stopped),
+                down: matches!(seat.status(), Status::Down | Status::Stopped | Status::Lying),
                 timers: seat
                     .timers()
                     .iter()
@@ -307,7 +307,8 @@ impl<'a, P: Process> Tables<'a, P> {
         Some(match *choice {
             Choice::Deliver { from, message, .. }
             | Choice::Duplicate { from, message, .. }
-            | Choice::Lie { from, message, .. } => {
+            | Choice::Lie { from, message, .. }
+            | Choice::Inject { from, message, .. } => {
                 Asked::Message(self.setting.seating.identity(from), message)
             }
             Choice::Fire { timer, .. } => Asked::Timer(timer),
@@ -347,12 +348,18 @@ impl<P: Process> Rep for Tables<'_, P> {
         effect.released.iter().cloned().for_each(release);
     }
 
-    fn sync(&mut self, state: &mut u32, cut: Option<Cut>, release: &mut impl FnMut(Released<u32, u32, u32>)) {
-        let key = (*state, cut);
+    fn sync(
+        &mut self,
+        state: &mut u32,
+        cut: Option<Cut>,
+        lost: bool,
+        release: &mut impl FnMut(Released<u32, u32, u32>),
+    ) {
+        let key = (*state, cut, lost);
         if !self.syncs.contains_key(&key) {
             let (mut seat, mut said) = (self.seats.get(*state).clone(), Vec::new());
             let mut rep = Scripted::new(self.setting, Script::default());
-            rep.sync(&mut seat, cut, &mut |released| said.push(released));
+            rep.sync(&mut seat, cut, lost, &mut |released| said.push(released));
             let effect = Effect { seat: self.seat(seat), released: self.released(said) };
             self.syncs.insert(key, effect);
         }
@@ -376,6 +383,16 @@ impl<P: Process> Rep for Tables<'_, P> {
         let mut seat = self.seats.get(*state).clone();
         seat.corrupt();
         *state = self.seat(seat);
+    }
+
+    fn rot(&mut self, state: &mut u32, bit: u32) {
+        let mut seat = self.seats.get(*state).clone();
+        seat.rot(bit);
+        *state = self.seat(seat);
+    }
+
+    fn rots(&self, state: &u32, each: impl FnMut(u32)) {
+        self.seats.get(*state).rots().for_each(each);
     }
 
     fn hear(&mut self, state: &mut u32, output: Output) -> Option<u32> {

@@ -5,7 +5,7 @@ use super::*;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-use synod_kernel::{Failures, Links, Observed, Oracles, Partition, Seat, Storage, Timing};
+use synod_kernel::{Failures, Links, Observed, Omits, Oracles, Partition, Seat, Storage, Takeover, Timing};
 use synod_model::failure::FailureKind;
 use synod_model::link::{LinkBase, LinkKind};
 use synod_model::timing::TimingKind;
@@ -206,12 +206,13 @@ fn worlds() -> Vec<(Vec<Vec<Act>>, Vec<Vec<Vec<Act>>>)> {
         (vec![], vec![vec![vec![Say(1)], vec![TellBounds]], vec![]]),
         (vec![], vec![vec![vec![Store(1)], vec![Say(1)]], vec![vec![Say(2)]]]),
         (vec![], vec![vec![vec![Store(1), Say(1), Say(2)], vec![Store(3)]], vec![]]),
+        (vec![], vec![vec![vec![Store(1), Store(2)]], vec![]]),
     ]
 }
 
 fn world(which: usize, environment: Environment) -> Setting<Probe> {
     let (at_start, requests) = worlds().swap_remove(which);
-    let lies = environment.failures.lies.any();
+    let lies = environment.failures.lies.any() || environment.links.injections.any();
     let setting = Setting::new(environment, at_start, requests);
     if lies { setting.with_lies(vec![7, 8]) } else { setting }
 }
@@ -246,6 +247,10 @@ fn plain(base: LinkBase, fifo: bool) -> LinkKind {
     LinkKind { fifo, ..LinkKind::plain(base) }
 }
 
+fn untrusted(authenticated: bool) -> LinkKind {
+    LinkKind { arbitrary: true, authenticated, ..LinkKind::plain(LinkBase::Perfect) }
+}
+
 /// Every field of an environment that an exploration reads. A new one does not compile before it has its place here, or
 /// among those left out, which simulations read alone.
 fn axes() -> Vec<Axis> {
@@ -260,10 +265,19 @@ fn axes() -> Vec<Axis> {
         oracles,
         measure: _,
     } = Environment::benign(2);
-    let Failures { kind: _, stops: _, lies: _, restarts: _, among: _ } = failures;
-    let Storage { durability: _, torn_writes: _, sync_max: _ } = storage;
-    let Links { kind: _, losses: _, duplications: _, as_set: _, ignored_stay: _, .. } = links;
-    let Links { loss_probability: _, duplication_probability: _, delay_min: _, delay_max: _, .. } = links;
+    let Failures { kind: _, stops: _, omissions: _, omits: _, lies: _, takeover: _, restarts: _, among: _ } =
+        failures;
+    let Storage {
+        durability: _,
+        torn_writes: _,
+        bit_rot: _,
+        misdirected_writes: _,
+        failed_writes: _,
+        sync_max: _,
+    } = storage;
+    let Links { kind: _, losses: _, duplications: _, injections: _, as_set: _, ignored_stay: _, .. } = links;
+    let Links { loss_probability: _, duplication_probability: _, injection_probability: _, .. } = links;
+    let Links { delay_min: _, delay_max: _, .. } = links;
     let Timing { kind: _, firings: _, pulses: _, gst: _, delay_before_gst: _, bounds: _ } = timing;
     let Oracles { granted: _, outputs: _ } = oracles;
     vec![
@@ -275,6 +289,17 @@ fn axes() -> Vec<Axis> {
         ),
         ("failures.stops", budgets!(e, e.failures.stops)),
         ("failures.lies", values!(e, e.failures.lies; Budget::NONE, Budget::AtMost(1), Budget::AtMost(2))),
+        ("failures.omissions", budgets!(e, e.failures.omissions)),
+        (
+            "failures.omits",
+            values!(e, (e.failures.omissions, e.failures.omits); (Budget::AtMost(1), Omits::Send),
+                (Budget::AtMost(1), Omits::Receive), (Budget::AtMost(1), Omits::General)),
+        ),
+        (
+            "failures.takeover",
+            values!(e, (e.failures.lies, e.failures.takeover); (Budget::AtMost(1), Takeover::AtStart),
+                (Budget::AtMost(1), Takeover::AnyTime)),
+        ),
         ("failures.restarts", budgets!(e, e.failures.restarts)),
         (
             "failures.among",
@@ -288,14 +313,24 @@ fn axes() -> Vec<Axis> {
         ),
         ("storage.torn_writes", budgets!(e, e.storage.torn_writes)),
         (
+            "storage.bit_rot",
+            values!(e, e.storage.bit_rot; Budget::NONE, Budget::AtMost(1), Budget::AtMost(2)),
+        ),
+        ("storage.misdirected_writes", budgets!(e, e.storage.misdirected_writes)),
+        ("storage.failed_writes", budgets!(e, e.storage.failed_writes)),
+        (
             "links.kind",
             values!(e, e.links.kind; plain(LinkBase::FairLoss, false), plain(LinkBase::FairLoss, true),
                 plain(LinkBase::Stubborn, false), plain(LinkBase::Stubborn, true),
                 plain(LinkBase::Perfect, false), plain(LinkBase::Perfect, true),
-                plain(LinkBase::Logged, false), plain(LinkBase::Durable, true)),
+                plain(LinkBase::Logged, false), plain(LinkBase::Durable, true), untrusted(false), untrusted(true)),
         ),
         ("links.losses", budgets!(e, e.links.losses)),
         ("links.duplications", budgets!(e, e.links.duplications)),
+        (
+            "links.injections",
+            values!(e, e.links.injections; Budget::NONE, Budget::AtMost(1), Budget::AtMost(2)),
+        ),
         ("links.as_set", values!(e, e.links.as_set; false, true)),
         ("links.ignored_stay", values!(e, e.links.ignored_stay; false, true)),
         ("partitions", budgets!(e, e.partitions)),
@@ -346,7 +381,7 @@ fn pairs(axis: usize) -> impl Strategy<Value = (usize, Environment, Environment)
 }
 
 /// How many pairs are tried on each axis.
-const PAIRS: u32 = 50;
+const PAIRS: u32 = 64;
 
 #[test]
 fn what_is_reached_where_less_may_happen_is_reached_where_more_may() {
@@ -385,6 +420,19 @@ fn weakenings() -> Vec<(&'static str, usize, Weakening, Weakening)> {
     vec![
         ("failures.stops", 0, nothing, |e| e.failures.stops = ONE),
         ("failures.lies", 2, nothing, |e| e.failures.lies = ONE),
+        ("failures.omissions", 2, |e| e.links.kind.fifo = true, |e| e.failures.omissions = ONE),
+        (
+            "failures.omits",
+            2,
+            |e| {
+                e.links.kind.fifo = true;
+                e.failures.omissions = ONE;
+                e.failures.omits = Omits::Send;
+                e.failures.among = Some(Group::new(1, 1));
+            },
+            |e| e.failures.omits = Omits::General,
+        ),
+        ("failures.takeover", 2, |e| e.failures.lies = ONE, |e| e.failures.takeover = Takeover::AnyTime),
         ("failures.restarts", 0, nothing, |e| e.failures.restarts = ONE),
         (
             "failures.among",
@@ -403,6 +451,32 @@ fn weakenings() -> Vec<(&'static str, usize, Weakening, Weakening)> {
                 e.failures.restarts = ONE;
             },
             |e| e.storage.torn_writes = ONE,
+        ),
+        ("storage.bit_rot", 0, |e| e.failures.restarts = ONE, |e| e.storage.bit_rot = ONE),
+        (
+            "storage.misdirected_writes",
+            9,
+            |e| {
+                e.storage.durability = Durability::Deferred;
+                e.failures.restarts = ONE;
+            },
+            |e| e.storage.misdirected_writes = ONE,
+        ),
+        (
+            "storage.failed_writes",
+            0,
+            |e| e.storage.durability = Durability::Deferred,
+            |e| e.storage.failed_writes = ONE,
+        ),
+        ("links.injections", 2, |e| e.links.kind = untrusted(false), |e| e.links.injections = ONE),
+        (
+            "links.kind: authenticated",
+            2,
+            |e| {
+                e.links.kind = untrusted(true);
+                e.links.injections = ONE;
+            },
+            |e| e.links.kind = untrusted(false),
         ),
         ("links.kind: FIFO", 2, |e| e.links.kind.fifo = true, |e| e.links.kind.fifo = false),
         (

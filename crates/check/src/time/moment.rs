@@ -137,7 +137,8 @@ impl<P: Process, M: Clone> Moment<P, M> {
     /// Whether a debt does not count, since a process that it speaks of is faulty.
     pub(super) fn is_void(&self, setting: &Setting<P>, debt: &Obligation) -> bool {
         let (rest, seating) = (&self.world.rest, &setting.seating);
-        let mut faulty = rest.stopped.union(&rest.lying).map(|&seat| seating.identity(seat));
+        let faulty = [&rest.stopped, &rest.omitting, &rest.lying].into_iter().flatten();
+        let mut faulty = faulty.map(|&seat| seating.identity(seat));
         faulty.any(|p| debt.among.contains(p)) || seating.twinned().any(|p| debt.among.contains(p))
     }
 }

@@ -9,16 +9,17 @@ use crate::experiment;
 use crate::grounds::World;
 use crate::grounds::check::Options;
 use crate::grounds::run::scratch_directory;
+use crate::grounds::sim;
 use crate::plan::{Request, check_options, notebook};
 use crate::registry::{Entry, Found};
 use crate::report::{Report, ground_name};
 use crate::watch::Watch;
-use std::fmt::Write;
-use synod_kernel::environment::duration;
+use std::path::{Path, PathBuf};
 use synod_properties::GroundKind;
+use synod_sim::results::{Header, Seeds};
 
 impl Desk<'_> {
-    fn watch(&self, name: &str, ground: GroundKind) -> Watch {
+    pub(super) fn watch(&self, name: &str, ground: GroundKind) -> Watch {
         let title = format!("{} {name}", ground_name(ground));
         Watch::new(title, self.printer.quiet || self.printer.json, self.interrupt.clone())
     }
@@ -41,7 +42,7 @@ impl Desk<'_> {
 }
 
 /// Turns what was found into an exit where a violation is what was wanted.
-fn expected(exit: Exit, violation_expected: bool, desk: &Desk<'_>) -> Exit {
+pub(super) fn expected(exit: Exit, violation_expected: bool, desk: &Desk<'_>) -> Exit {
     match exit {
         Exit::Violation if violation_expected => {
             desk.printer.talk("the violation was expected");
@@ -132,12 +133,15 @@ fn explore(
 }
 
 /// `sim`.
-pub(super) fn sim(desk: &Desk<'_>, args: &args::Sim) -> Result<Exit, Error> {
+pub(super) fn simulate(desk: &Desk<'_>, args: &args::Sim) -> Result<Exit, Error> {
     let (entry, request) = Request::new(desk.registry, &args.subject)?;
     let world = request.world(&entry.subject, GroundKind::Sim)?;
     let mut report = {
         let watch = desk.watch(entry.name(), GroundKind::Sim);
-        entry.simulate(&world, &request.sim(args, &world)?, &watch)?
+        let mut options = request.sim(args, &world)?;
+        options.out =
+            args.out.as_deref().map(|path| results_of(entry, &world, args, &options, path)).transpose()?;
+        entry.simulate(&world, &options, &watch)?
     };
     let exit = desk.tell(&mut report, |seed| seed_line(args, seed.unwrap_or_default()));
     if let (Some(path), Some(content)) = (&args.trace, &report.record) {
@@ -146,19 +150,34 @@ pub(super) fn sim(desk: &Desk<'_>, args: &args::Sim) -> Result<Exit, Error> {
     Ok(expected(exit, args.subject.expect_violation, desk))
 }
 
+/// Where a simulation's results go, and how they begin.
+fn results_of(
+    entry: &Entry,
+    world: &World,
+    args: &args::Sim,
+    options: &sim::Options,
+    path: &Path,
+) -> Result<(PathBuf, Header), Error> {
+    let path = match path.extension().and_then(|extension| extension.to_str()) {
+        Some("jsonl") => path.to_owned(),
+        None => path.join("runs.jsonl"),
+        Some(other) => {
+            return Err(Error::Arguments {
+                what: format!("results are not written as .{other}"),
+                hint: "name a file that ends in .jsonl, or a directory".to_owned(),
+            });
+        }
+    };
+    let command = format!("{}{}", args.subject.line(), args.how());
+    // how many runs there are is no part of what they are: the same file takes more
+    let seeds = Seeds { start: options.seeds.start, end: None };
+    let header = sim::header(entry.simulation(world)?.as_ref(), world, &options.run, command, seeds)?;
+    Ok((path, header))
+}
+
 /// The command that makes the run of one seed again.
 fn seed_line(args: &args::Sim, seed: u64) -> String {
-    let mut line = format!("sim {} --seed {seed:#x}", args.subject.line());
-    if let Some(steps) = args.steps_max {
-        let _ = write!(line, " --steps-max {steps}");
-    }
-    if let Some(horizon) = args.horizon {
-        let _ = write!(line, " --horizon {}", duration::format(horizon));
-    }
-    if args.no_swarm {
-        line.push_str(" --no-swarm");
-    }
-    line
+    format!("sim {} --seed {seed:#x}{}", args.subject.line(), args.how())
 }
 
 /// `run`.

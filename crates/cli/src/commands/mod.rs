@@ -1,5 +1,6 @@
 //! The commands.
 
+mod campaign;
 mod examine;
 mod failures;
 mod look;
@@ -49,7 +50,8 @@ fn dispatch(desk: &Desk<'_>, command: Option<&Command>) -> Result<Exit, Error> {
         }
         Some(Command::Verify(args)) => examine::verify(&listening(), args),
         Some(Command::Check(args)) => examine::check(&listening(), args),
-        Some(Command::Sim(args)) => examine::sim(&listening(), args),
+        Some(Command::Sim(args)) => examine::simulate(&listening(), args),
+        Some(Command::Campaign(args)) => campaign::campaign(&listening(), args),
         Some(Command::Run(args)) => examine::run(&listening(), args),
         Some(Command::Replay { file }) => replay::replay(desk, file),
         Some(Command::List) => Ok(look::list(desk)),

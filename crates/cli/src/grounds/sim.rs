@@ -1,19 +1,21 @@
 //! Many simulated runs, one a seed.
 
-use super::{Replayed, World, confirm, number, report, setting};
+use super::{Replayed, World, confirm, number, report, setting, title};
 use crate::error::Error;
 use crate::report::{Report, count, grouped};
+use crate::results::{self, Writing};
 use crate::watch::Watch;
 use std::collections::BTreeMap;
-use std::ops::Range;
-use std::time::Instant;
+use std::ops::{ControlFlow, Range};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
 use synod_check::Unreached;
 use synod_kernel::Environment;
+use synod_kernel::environment::duration;
 use synod_properties::{Algorithm, GroundKind, Kind, Property, Verdict, operations};
-use synod_sim::{Campaign, Ended, FaultKind, FaultPlan, Instance, Simulation};
+use synod_sim::results::{Header, Seeds};
+use synod_sim::{Campaign, Ended, FaultKind, FaultPlan, Instance, Record, Simulation, Wanted, records};
 
-/// How many runs are made between two looks at whether to stop.
-const BATCH: u64 = 256;
 /// How many of the runs are made again, to see whether they are the same.
 const SELF_CHECKS: u64 = 2;
 
@@ -28,6 +30,28 @@ pub struct Options {
     pub threads: usize,
     /// Whether the trace of the first run is wanted.
     pub record_first: bool,
+    /// After how long it stops, if ever.
+    pub time: Option<Duration>,
+    /// Where a line a run goes, and how the file begins.
+    pub out: Option<(PathBuf, Header)>,
+}
+
+/// How the results of a campaign begin.
+pub(crate) fn header(
+    simulation: &dyn Simulation,
+    world: &World,
+    run: &synod_sim::Options,
+    command: String,
+    seeds: Seeds,
+) -> Result<Header, Error> {
+    let algorithm = title(simulation.algorithm(), &world.scale);
+    let settings = results::settings(world, run);
+    let mut header = Header::new(algorithm, results::binary()?, settings, command, seeds)
+        .promising(&simulation.properties());
+    header.budgets =
+        budgeted(&world.environment).into_iter().map(|(name, kinds)| (name.to_owned(), kinds)).collect();
+    header.outside = world.outside.iter().map(|diagnostic| diagnostic.code.name().to_owned()).collect();
+    Ok(header)
 }
 
 /// The algorithm `A` in a world.
@@ -43,7 +67,7 @@ pub fn sim(
     world: &World,
     options: &Options,
     watch: &Watch,
-) -> Report {
+) -> Result<Report, Error> {
     let started = Instant::now();
     let mut total = Total::default();
     let mut nondeterminism = None;
@@ -52,22 +76,9 @@ pub fn sim(
             nondeterminism = Some(error.to_string());
         }
     }
-    let mut next = options.seeds.start;
-    while next < options.seeds.end && total.failure.is_none() && !watch.interrupted() {
-        let batch = next..options.seeds.end.min(next.saturating_add(BATCH));
-        next = batch.end;
-        let done = total.runs;
-        let tell = |more: u64| {
-            watch.tell(|| {
-                format!(
-                    "{} of {} runs",
-                    grouped(done + more),
-                    grouped(options.seeds.end - options.seeds.start)
-                )
-            });
-        };
-        total.add(synod_sim::campaign(simulation, batch, &options.run, options.threads, &tell));
-    }
+    let expired = || options.time.is_some_and(|time| started.elapsed() >= time);
+    let campaign = simulate(simulation, options, watch, &expired)?;
+    total.add(campaign);
     let mut report = report(simulation.algorithm(), GroundKind::Sim, world, total.verdicts());
     report.elapsed = started.elapsed();
     report.interrupted = watch.interrupted();
@@ -81,7 +92,62 @@ pub fn sim(
         let seed = options.seeds.start;
         report.record = Some(simulation.trace(seed, &options.run).1);
     }
-    report
+    if let Some(time) = options.time.filter(|_| expired()) {
+        report.notes.push(format!(
+            "stopped after {}: how many runs that are depends on the machine",
+            duration::format(time)
+        ));
+    }
+    if let Some((path, _)) = &options.out {
+        report.notes.push(format!("a line a run: {}", path.display()));
+    }
+    Ok(report)
+}
+
+/// Makes the runs, up to the first that refutes something, for as long as there is time, and goes on with those that the file
+/// has already.
+fn simulate(
+    simulation: &dyn Simulation,
+    options: &Options,
+    watch: &Watch,
+    expired: &dyn Fn() -> bool,
+) -> Result<Campaign, Error> {
+    let mut campaign = Campaign::default();
+    let mut seeds = options.seeds.clone();
+    let mut out = None;
+    if let Some((path, header)) = &options.out {
+        let (writing, next) = Writing::open(path, header, seeds.start, &mut |record| {
+            campaign.add(record.seed, record.outcome);
+        })?;
+        out = Some(writing);
+        seeds.start = next;
+    }
+    let all = options.time.is_none().then(|| options.seeds.end - options.seeds.start);
+    // what the file ends with is what it is about
+    let refuted = campaign.failure.is_some();
+    let mut failed = None;
+    let mut take = |record: Record, line: &str| {
+        campaign.add(record.seed, record.outcome);
+        watch.tell(|| match all {
+            Some(all) => format!("{} of {} runs", grouped(campaign.runs), grouped(all)),
+            None => count(campaign.runs, "run", "runs"),
+        });
+        if let Some(writing) = &mut out
+            && let Err(error) = writing.line(line)
+        {
+            failed = Some(error);
+            return ControlFlow::Break(());
+        }
+        if watch.interrupted() || expired() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    if !refuted && !seeds.is_empty() {
+        let wanted = Wanted { to_the_first: true, lines: options.out.is_some() };
+        records(simulation, seeds, &options.run, options.threads, wanted, &mut take);
+    }
+    failed.map_or(Ok(()), Err)?;
+    out.map_or(Ok(()), Writing::finish)?;
+    campaign.judge(simulation.properties());
+    Ok(campaign)
 }
 
 /// What all batches came to.

@@ -2,7 +2,7 @@
 
 use super::in_flight::NamedNetwork;
 use super::{Cause, Line};
-use crate::choice::{Choice, Cut, Move};
+use crate::choice::{Choice, Cut, DiskFault, Move};
 use crate::draws::Script;
 use crate::in_place::InPlace;
 use crate::network::Keeping;
@@ -127,7 +127,7 @@ impl<'a, P: Process> Recorder<'a, P> {
         chosen: Move<P::Message, P::Timer>,
     ) -> Result<Line<P>, Move<P::Message, P::Timer>> {
         let (enabled, is_enabled) = self.count_enabled(&chosen.choice);
-        if !is_enabled && !self.is_free_cut(&chosen.choice) {
+        if !is_enabled && !self.world.admits(Laws::from(self.setting), &self.rep, &chosen.choice) {
             return Err(chosen);
         }
         if chosen.cut.is_some_and(|cut| !self.is_possible_cut(cut, &chosen.choice)) {
@@ -171,16 +171,6 @@ impl<'a, P: Process> Recorder<'a, P> {
         in_peace.unwrap_or_else(|| self.world.count_enabled(laws, &self.rep, network.links(), has, choice))
     }
 
-    /// A scripted or random cut may sever any links, not only those that an exploration would try.
-    fn is_free_cut(&self, choice: &Choice<P::Message, P::Timer>) -> bool {
-        let seats = self.world.seats.len();
-        matches!(choice, Choice::Sever { links }
-            if self.world.rest.budgets.partitions.any()
-                && self.setting.environment.cuts.is_none()
-                && !self.world.seats.iter().any(|s| s.status() == crate::Status::New)
-                && links.iter().all(|(a, b)| a.index() < seats && b.index() < seats))
-    }
-
     /// Whether the handler of `choice` runs, or it releases something, at a process that may crash in it.
     fn is_possible_cut(&self, cut: Cut, choice: &Choice<P::Message, P::Timer>) -> bool {
         if let Choice::Sync { seat } = *choice {
@@ -218,7 +208,8 @@ impl<'a, P: Process> Recorder<'a, P> {
                 let at = armed.binary_search_by(|(other, _)| other.cmp(timer)).ok()?;
                 Some(Cause { step: armed[at].1, send: None })
             }
-            Choice::Sync { seat } => {
+            Choice::Sync { seat }
+            | Choice::Disk { seat, fault: DiskFault::Misdirect | DiskFault::Refuse } => {
                 kept.stores[seat.index()].front().map(|&step| Cause { step, send: None })
             }
             Choice::Recover { seat } => kept.crashes[seat.index()].map(|step| Cause { step, send: None }),
@@ -231,7 +222,9 @@ impl<'a, P: Process> Recorder<'a, P> {
             self.kept.crashes[seat.index()] = Some(self.kept.step);
             self.kept.stores[seat.index()].clear();
             self.kept.armed[seat.index()].clear();
-        } else if let Choice::Sync { seat } = chosen.choice {
+        } else if let Choice::Sync { seat } | Choice::Disk { seat, fault: DiskFault::Misdirect } =
+            chosen.choice
+        {
             self.kept.stores[seat.index()].pop_front();
         }
     }

@@ -6,7 +6,7 @@ use crate::budgets::Budgets;
 use crate::choice::{Choice, Cut};
 use crate::seat::{SeatId, Status};
 
-/// How many choices are enabled beside messages in flight, while the world is at peace: everybody runs, nobody lies, no link
+/// How many choices are enabled beside messages in flight, while the world is at peace: everybody runs, nobody lies or omits, no link
 /// is severed, and nothing may be withheld. Then a step changes that at one seat, unless it spends a budget.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Peace {
@@ -42,6 +42,7 @@ impl Peace {
             | Choice::Output { seat, .. }
             | Choice::Sync { seat }
             | Choice::Crash { seat, .. }
+            | Choice::Disk { seat, .. }
             | Choice::Request { seat } => {
                 let mut found = false;
                 if seat.index() < world.seats.len() {
@@ -51,7 +52,9 @@ impl Peace {
             }
             Choice::Init { .. }
             | Choice::Corrupt { .. }
+            | Choice::Omit { .. }
             | Choice::Lie { .. }
+            | Choice::Inject { .. }
             | Choice::Recover { .. }
             | Choice::Sever { .. }
             | Choice::Heal => return None,
@@ -96,7 +99,11 @@ impl Peace {
     /// Counts all of them anew, if the world is at peace.
     fn count<R: Rep>(&mut self, world: &World<R::Seat>, laws: Laws<'_>, rep: &R) {
         let rest = &world.rest;
-        let quiet = rest.severed.is_empty() && rest.lying.is_empty() && !rest.budgets.withheld.any();
+        let quiet = rest.severed.is_empty()
+            && rest.lying.is_empty()
+            && rest.omitting.is_empty()
+            && !rest.budgets.withheld.any()
+            && !laws.environment.links.inject();
         if !quiet || world.seats.iter().any(|seat| rep.status(seat) != Status::Up) {
             self.under = None;
             return;

@@ -6,6 +6,7 @@ use crate::ground::Entry;
 use crate::plan::nanos;
 use std::time::Duration;
 use synod_kernel::{Budget, Choice, SeatId, Status};
+use synod_model::failure::FailureKind;
 use synod_model::link::Guarantee;
 use synod_model::{Process, ProcessId};
 use synod_properties::Monitor;
@@ -30,7 +31,10 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
     pub(super) fn crash_again(&mut self, process: ProcessId, down: Duration, up: Duration) {
         let Some(seat) = self.seat_of(process) else { return };
         let goes_on = self.looping.contains(process) || self.may_be_faulty();
-        if !goes_on || !self.may_crash(seat, false) || self.status(seat) == Status::Stopped {
+        if !goes_on
+            || !self.may_crash(seat, false)
+            || matches!(self.status(seat), Status::Stopped | Status::Lying)
+        {
             if self.looping.remove(process) {
                 self.last_fault = self.ground.now; // correct after all, and just back
             }
@@ -94,10 +98,19 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
             self.ground.agenda.push(at.min(latest), Entry::Recover { seat });
         } else {
             self.count(FaultKind::Stop, 1);
+            self.count_the_faulty();
             for seat in self.setting.seating.seats() {
                 self.recall_oracle(seat);
             }
         }
+    }
+
+    /// How many are faulty is held against f.
+    fn count_the_faulty(&mut self) {
+        let faulty = self.world.rest.stopped.len() + self.looping.len();
+        let f = self.setting.environment.faulty_max();
+        let event = self.steps.saturating_sub(1);
+        self.ground.assumptions().faulty(faulty as u64, f.into(), event);
     }
 
     /// Links promise only between correct processes: none, all or any half of what it had in flight is lost.
@@ -119,6 +132,13 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
     }
 
     pub(super) fn recover(&mut self, seat: SeatId) {
+        if self.status(seat) != Status::Down {
+            return; // it was taken over
+        }
+        self.rot(seat);
+        if self.setting.environment.failures.kind == FailureKind::CrashStop {
+            self.ground.assumptions().recovered(self.steps);
+        }
         self.count_at(seat, FaultKind::Recovery, 1);
         if *self.world.seats[seat.index()].stable() == P::Stable::default() {
             self.count_at(seat, FaultKind::Amnesia, 1);

@@ -3,10 +3,9 @@
 use super::Run;
 use crate::fault::FaultKind;
 use crate::ground::{Entry, Parked};
-use synod_kernel::world::links;
 use synod_kernel::{Choice, Partition, SeatId};
+use synod_model::Process;
 use synod_model::link::Guarantee;
-use synod_model::{Process, ProcessId};
 use synod_properties::Monitor;
 
 /// A cut that has not healed.
@@ -24,15 +23,25 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
         if !admitted || !self.world.rest.budgets.partitions.any() {
             return;
         }
-        let seating = &self.setting.seating;
-        let side = |of: &[ProcessId]| -> Vec<SeatId> {
-            seating.seats().filter(|&seat| of.contains(&seating.identity(seat))).collect()
-        };
-        let links = links(&side(&partition.from), &side(&partition.to), partition.one_way);
+        let links = self.links_of(partition);
+        let kind = if partition.one_way { FaultKind::OneWayPartition } else { FaultKind::Partition };
+        self.cut(links, kind);
+    }
+
+    /// Cuts links; over a topology those between whom there is no way any more.
+    pub(super) fn cut(&mut self, links: Vec<(SeatId, SeatId)>, kind: FaultKind) {
+        let (links, wires) = self
+            .ground
+            .machinery
+            .as_mut()
+            .and_then(|machinery| machinery.sever(&links))
+            .unwrap_or((links, false));
         if links.iter().all(|&(from, to)| self.world.is_severed(from, to)) {
+            if wires {
+                self.severed.push(Severed { links: Vec::new(), kind, effective: false });
+            }
             return;
         }
-        let kind = if partition.one_way { FaultKind::OneWayPartition } else { FaultKind::Partition };
         self.severed.push(Severed { links: links.clone(), kind, effective: false });
         self.take(Choice::Sever { links });
     }
@@ -43,6 +52,11 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
         }
         let healed = std::mem::take(&mut self.severed).iter().filter(|cut| cut.effective).count();
         self.count(FaultKind::Heal, healed as u64);
+        self.ground.machinery.iter_mut().for_each(|machinery| machinery.heal());
+        if self.world.rest.severed.is_empty() {
+            // wires were cut, and there was another way
+            return;
+        }
         self.take(Choice::Heal);
         for parked in std::mem::take(&mut self.held) {
             self.ground.send_parked(parked);

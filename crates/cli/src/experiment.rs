@@ -10,9 +10,10 @@ use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::path::Path;
 use synod_kernel::Budget;
+use synod_sim::Workload;
 
 /// An experiment. What it does not say is the algorithm's own.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Experiment {
     /// The algorithm, as `list` names it.
@@ -87,7 +88,7 @@ pub struct Check {
 }
 
 /// What holds for the simulation alone.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Sim {
     /// n, here.
@@ -106,6 +107,8 @@ pub struct Sim {
     pub swarm: Option<bool>,
     /// The faults that strike, in place of drawn ones.
     pub script: Option<Vec<Scripted>>,
+    /// What clients do, in place of the requests.
+    pub workload: Option<Workload>,
     /// What changes in the environment.
     pub environment: Overrides,
 }
@@ -293,8 +296,18 @@ mod tests {
                 assert!(page.contains(&format!("`{prefix}{key}`")), "{prefix}{key} is not documented");
             }
         };
-        let tables =
-            ["check", "sim", "run", "environment", "failures", "storage", "links", "timing", "oracles"];
+        let tables = [
+            "check",
+            "sim",
+            "run",
+            "environment",
+            "failures",
+            "storage",
+            "links",
+            "timing",
+            "oracles",
+            "workload",
+        ];
         let leaves =
             |section| known(section).into_iter().filter(|key| !tables.contains(&key.as_str())).collect();
         for section in ["", "[check]", "[sim]", "[run]", "[sim.environment]"] {
@@ -303,6 +316,7 @@ mod tests {
         for part in ["failures", "storage", "links", "timing", "oracles"] {
             documented(known(&format!("[sim.environment.{part}]")), &format!("{part}."));
         }
+        documented(known("[sim.workload]"), "");
         let kinds = known("[[sim.script]]\nat = 1\nkind = \"no-such-kind\"");
         for kind in kinds.iter().filter(|kind| *kind != "heal") {
             assert!(page.contains(&format!("`\"{kind}\"`")), "{kind} is not documented");

@@ -8,6 +8,7 @@
 
 pub mod args;
 pub mod checkable;
+pub mod clients;
 mod commands;
 pub mod disk;
 pub mod environment;
@@ -21,11 +22,13 @@ pub mod nearest;
 pub mod output;
 pub mod page;
 mod plan;
+pub mod plot;
 pub mod registry;
 pub mod report;
 mod results;
 pub mod script;
 mod story;
+pub mod vary;
 pub mod watch;
 
 pub use checkable::Checkable;

@@ -327,11 +327,7 @@ fn mark(svg: &mut String, (x, y): (f64, f64), at: usize, colour: &str) {
             x - 3.3,
             y - 3.3
         ),
-        2 => writeln!(
-            svg,
-            "<path d=\"M{x:.1} {:.1} l4.2 7.4 h-8.4 z\" fill=\"{colour}\"/>",
-            y - 4.6
-        ),
+        2 => writeln!(svg, "<path d=\"M{x:.1} {:.1} l4.2 7.4 h-8.4 z\" fill=\"{colour}\"/>", y - 4.6),
         _ => writeln!(
             svg,
             "<path d=\"M{x:.1} {:.1} l4.6 4.6 l-4.6 4.6 l-4.6 -4.6 z\" fill=\"white\" stroke=\"{colour}\" stroke-width=\"1.6\"/>",

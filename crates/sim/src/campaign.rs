@@ -81,7 +81,8 @@ impl Campaign {
     pub fn judge(&mut self, properties: Vec<Property>) {
         self.verdicts = properties.into_iter().map(|p| (p, self.verdict(&p))).collect();
         for property in [ASSERTION, LINEARIZABLE] {
-            if let Verdict::Violated { what } = self.verdict(&property) {
+            let told = self.verdicts.iter().any(|(p, _)| p.id == property.id);
+            if let (false, Verdict::Violated { what }) = (told, self.verdict(&property)) {
                 self.verdicts.push((property, Verdict::Violated { what }));
             }
         }

@@ -7,7 +7,7 @@ use crate::run;
 use synod_kernel::trace::{TraceError, replay};
 use synod_kernel::{Environment, Setting};
 use synod_model::Process;
-use synod_properties::{Monitor, OperationKind, Operations, Property};
+use synod_properties::{Monitor, Object, OperationKind, Operations, Property};
 
 /// An algorithm in its setting, with what judges it.
 pub trait Simulation: Send + Sync {
@@ -19,6 +19,8 @@ pub trait Simulation: Send + Sync {
     fn properties(&self) -> Vec<Property>;
     /// The kinds of operation that clients can ask for.
     fn kinds(&self) -> &'static [OperationKind];
+    /// What judges the histories that clients saw.
+    fn object(&self) -> Option<Object>;
     /// See [`run`](crate::run()).
     fn run(&self, seed: u64, options: &Options) -> Outcome;
     /// See [`trace`](crate::trace).
@@ -75,6 +77,10 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Simulation for Instance<
 
     fn kinds(&self) -> &'static [OperationKind] {
         self.operations.as_ref().map_or(&[], |operations| operations.kinds)
+    }
+
+    fn object(&self) -> Option<Object> {
+        self.operations.as_ref().and_then(|operations| operations.object)
     }
 
     fn run(&self, seed: u64, options: &Options) -> Outcome {

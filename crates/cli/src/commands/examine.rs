@@ -143,11 +143,39 @@ pub(super) fn simulate(desk: &Desk<'_>, args: &args::Sim) -> Result<Exit, Error>
             args.out.as_deref().map(|path| results_of(entry, &world, args, &options, path)).transpose()?;
         entry.simulate(&world, &options, &watch)?
     };
+    if let Some(path) = &args.measured.history {
+        write_history(&request, entry, &world, args, &mut report, path)?;
+    }
     let exit = desk.tell(&mut report, |seed| seed_line(args, seed.unwrap_or_default()));
     if let (Some(path), Some(content)) = (&args.trace, &report.record) {
         failures::save(path, content)?;
     }
     Ok(expected(exit, args.subject.expect_violation, desk))
+}
+
+/// Writes what clients saw in the run that refutes something, or in the first.
+fn write_history(
+    request: &Request,
+    entry: &Entry,
+    world: &World,
+    args: &args::Sim,
+    report: &mut Report,
+    path: &Path,
+) -> Result<(), Error> {
+    let options = request.sim(args, world)?;
+    let seed = report.failures.iter().find_map(|failure| failure.seed).unwrap_or(options.seeds.start);
+    let options = synod_sim::Options { history: true, ..options.run };
+    let history = entry.simulation(world)?.run(seed, &options).history;
+    let Some(text) = history.and_then(|history| history.to_json_lines().ok()) else {
+        return Err(Error::Arguments {
+            what: "--history has nothing to write: there are no clients".to_owned(),
+            hint: "--clients NUMBER or --rate NUMBER makes some, or `[sim.workload]` in an experiment"
+                .to_owned(),
+        });
+    };
+    failures::save(path, &text)?;
+    report.notes.push(format!("what clients saw in the run of seed {seed:#x}: {}", path.display()));
+    Ok(())
 }
 
 /// Where a simulation's results go, and how they begin.

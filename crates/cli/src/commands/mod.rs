@@ -1,10 +1,12 @@
 //! The commands.
 
 mod campaign;
+mod cost;
 mod examine;
 mod failures;
 mod look;
 mod replay;
+mod sweep;
 
 use crate::args::{Arguments, Command, Verify};
 use crate::error::Error;
@@ -50,6 +52,8 @@ fn dispatch(desk: &Desk<'_>, command: Option<&Command>) -> Result<Exit, Error> {
         }
         Some(Command::Verify(args)) => examine::verify(&listening(), args),
         Some(Command::Check(args)) => examine::check(&listening(), args),
+        Some(Command::Cost(args)) => cost::cost(&listening(), args),
+        Some(Command::Sweep(args)) => sweep::sweep(&listening(), args),
         Some(Command::Sim(args)) => examine::simulate(&listening(), args),
         Some(Command::Campaign(args)) => campaign::campaign(&listening(), args),
         Some(Command::Run(args)) => examine::run(&listening(), args),

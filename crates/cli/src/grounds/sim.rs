@@ -1,6 +1,7 @@
 //! Many simulated runs, one a seed.
 
 use super::{Replayed, World, confirm, number, report, setting, title};
+use crate::clients;
 use crate::error::Error;
 use crate::report::{Report, count, grouped};
 use crate::results::{self, Writing};
@@ -14,7 +15,10 @@ use synod_kernel::Environment;
 use synod_kernel::environment::duration;
 use synod_properties::{Algorithm, GroundKind, Kind, Property, Verdict, operations};
 use synod_sim::results::{Header, Seeds};
-use synod_sim::{Campaign, Ended, FaultKind, FaultPlan, Instance, Record, Simulation, Wanted, records};
+use synod_sim::workload::LINEARIZABLE;
+use synod_sim::{
+    Campaign, Ended, FaultKind, FaultPlan, Instance, Record, Simulation, Summary, Wanted, records,
+};
 
 /// How many of the runs are made again, to see whether they are the same.
 const SELF_CHECKS: u64 = 2;
@@ -146,7 +150,11 @@ fn simulate(
     }
     failed.map_or(Ok(()), Err)?;
     out.map_or(Ok(()), Writing::finish)?;
-    campaign.judge(simulation.properties());
+    let mut properties = simulation.properties();
+    if options.run.workload.is_some() && simulation.object().is_some() {
+        properties.push(LINEARIZABLE);
+    }
+    campaign.judge(properties);
     Ok(campaign)
 }
 
@@ -163,6 +171,7 @@ struct Total {
     branches: BTreeMap<String, bool>,
     reached: std::collections::BTreeSet<String>,
     last: Vec<(Property, Verdict)>,
+    costs: Option<Summary>,
 }
 
 impl Total {
@@ -184,6 +193,7 @@ impl Total {
         }
         self.reached.extend(batch.reached);
         self.last = batch.verdicts;
+        self.costs = batch.costs;
     }
 
     /// Those of the last batch, with what all of them reached and left open.
@@ -257,6 +267,9 @@ impl Total {
                 grouped(self.runs)
             ));
             number(&mut report.numbers, "violation_rate_max", bound);
+        }
+        if let Some(costs) = &self.costs {
+            clients::describe(report, costs);
         }
         self.say_what_did_not_strike(report, &world.environment, &options.run.faults);
         self.say_what_was_covered(report);

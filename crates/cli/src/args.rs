@@ -78,7 +78,12 @@ pub enum Command {
     Replay {
         /// The trace.
         file: PathBuf,
+        /// Print the code of a test instead: that the violation happens no more.
+        #[arg(long)]
+        emit_test: bool,
     },
+    /// Makes the run of a trace small: as few faults, requests and steps as break the same property.
+    Shrink(Shrink),
     /// A node of a cluster; started by `run`.
     #[command(hide = true)]
     Node {
@@ -87,6 +92,22 @@ pub enum Command {
         /// Its configuration.
         configuration: PathBuf,
     },
+}
+
+/// `shrink`.
+#[derive(Clone, Debug, Args)]
+pub struct Shrink {
+    /// The trace of a failure.
+    pub file: PathBuf,
+    /// How many attempts are made at most.
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
+    pub attempts: Option<u64>,
+    /// How long to try at most: what comes out then depends on the machine.
+    #[arg(long = "for", value_name = "DURATION", value_parser = duration::parse)]
+    pub time: Option<Duration>,
+    /// Write the small trace there, too.
+    #[arg(long, value_name = "FILE")]
+    pub to: Option<PathBuf>,
 }
 
 /// What is examined, and in which world.
@@ -270,6 +291,12 @@ pub struct Sim {
     /// What is measured besides.
     #[command(flatten)]
     pub measured: Measured,
+    /// Leave a failure as it was found.
+    #[arg(long)]
+    pub no_shrink: bool,
+    /// Try at most so long to make a failure small: what comes out then depends on the machine.
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse, conflicts_with = "no_shrink")]
+    pub shrink_for: Option<Duration>,
 }
 
 impl Sim {

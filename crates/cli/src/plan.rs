@@ -250,6 +250,11 @@ impl Request {
             record_first: args.trace.is_some(),
             time: args.time,
             out: None,
+            shrink: crate::grounds::shrink::Options {
+                wanted: !args.no_shrink,
+                time_max: args.shrink_for,
+                ..Default::default()
+            },
         })
     }
 

@@ -2,7 +2,7 @@
 
 use crate::checkable::{Checkable, Section};
 use crate::error::Error;
-use crate::grounds::{Checked, Ran, Replayed, Simulated, World, sim};
+use crate::grounds::{Checked, Ran, Replayed, Simulated, Steps, World, shrink, sim};
 use crate::nearest::nearest;
 use crate::page::Page;
 use crate::report::Report;
@@ -125,6 +125,11 @@ pub struct Entry {
     pub(crate) node: fn(&Path) -> Result<(), Error>,
     pub(crate) replay: Replayed,
     pub(crate) replay_checked: Replayed,
+    pub(crate) steps: Steps,
+    pub(crate) steps_checked: Steps,
+    /// What the compiler calls it, and what it calls what is checked.
+    pub(crate) type_name: &'static str,
+    pub(crate) type_checked: &'static str,
 }
 
 impl Entry {
@@ -148,6 +153,10 @@ impl Entry {
             node: grounds::run::node::<A>,
             replay: grounds::replay::replay::<A>,
             replay_checked: grounds::replay::replay::<C>,
+            steps: grounds::replay::steps::<A>,
+            steps_checked: grounds::replay::steps::<C>,
+            type_name: std::any::type_name::<A>(),
+            type_checked: std::any::type_name::<C>(),
         }
     }
 
@@ -182,7 +191,10 @@ impl Entry {
         options: &sim::Options,
         watch: &Watch,
     ) -> Result<Report, Error> {
-        sim::sim((self.sim)(world)?.as_ref(), self.replay, world, options, watch)
+        let simulation = (self.sim)(world)?;
+        let mut report = sim::sim(simulation.as_ref(), self.replay, world, options, watch)?;
+        shrink::failure(&mut report, self, world, options, watch);
+        Ok(report)
     }
 
     /// Its page.

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 use synod_kernel::environment::duration;
 use synod_kernel::{Budget, Environment, Partition};
-use synod_model::{Output, ProcessId};
+use synod_model::ProcessId;
 use synod_sim::{Fault, FaultPlan};
 
 /// A fault and when it strikes, as a file writes it: `at = "1s"`, `kind = "crash"`, and what belongs to this kind.
@@ -96,18 +96,7 @@ fn cuts_something(partition: &Partition, environment: &Environment) -> Result<()
 
 /// The processes that a fault speaks of.
 fn named(fault: &Fault) -> Vec<ProcessId> {
-    match fault {
-        Fault::Crash { process, .. }
-        | Fault::CrashInHandler { process, .. }
-        | Fault::CrashWhileStoring { process, .. }
-        | Fault::CrashLoop { process, .. } => vec![*process],
-        Fault::Sever { partition } => [partition.from.as_slice(), &partition.to].concat(),
-        Fault::Heal {} => Vec::new(),
-        Fault::Lose { from, to } | Fault::Duplicate { from, to } => vec![*from, *to],
-        Fault::Output { process, output: Output::Trust(p) | Output::Suspect(p) | Output::Restore(p) } => {
-            vec![*process, *p]
-        }
-    }
+    fault.processes()
 }
 
 /// The budgets, each with what the script spends of it and its key.

@@ -50,6 +50,11 @@ fn event<P: Process>(line: &Line<P>) -> (char, String, String) {
     match &line.choice {
         Choice::Init { seat } => ('*', at(*seat), "starts".to_owned()),
         Choice::Corrupt { seat } => ('&', at(*seat), "lies from now on".to_owned()),
+        Choice::Omit { seat } => ('&', at(*seat), "omits from now on".to_owned()),
+        Choice::Inject { from, to, message } => {
+            ('}', link(*from, *to), format!("{}, injected", debug(message)))
+        }
+        Choice::Disk { seat, fault } => ('%', at(*seat), fault.to_string()),
         Choice::Lie { from, to, message } => ('}', link(*from, *to), format!("{}, a lie", debug(message))),
         Choice::Request { seat } => ('?', at(*seat), request(line)),
         Choice::Deliver { from, to, message } => ('>', link(*from, *to), debug(message)),

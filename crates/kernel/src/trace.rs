@@ -6,12 +6,14 @@
 //! A [`Writer`] keeps none of the lines that it wrote, and a [`Reader`] none but the one at hand: traces may be of any length.
 //! What identifies a build stands beside a trace, not in it; its name is a digest of its content.
 
+mod again;
 mod in_flight;
 mod reader;
 mod recorder;
 mod writer;
 
-pub use self::reader::{Reader, Replayed, Told, header, replay};
+pub use self::again::{Recalled, recall};
+pub use self::reader::{Asks, Reader, Replayed, Told, header, replay};
 pub use self::recorder::Recorder;
 pub use self::writer::{Writer, Written};
 

@@ -16,6 +16,7 @@ pub mod monitor;
 pub mod operation;
 pub mod perfect_detector;
 pub mod registers;
+pub mod regression;
 #[cfg(test)]
 mod testing;
 pub mod usual;
@@ -24,7 +25,7 @@ pub mod verdict;
 pub use algorithm::{Algorithm, GroundKind, Scale, Twin};
 pub use consensus::{Consensus, ConsensusSequence};
 pub use cost::{Cost, Metric};
-pub use monitor::{Kind, Monitor, Obligation, Observation, Property, Violation};
+pub use monitor::{Kind, Monitor, NO_PANIC, Obligation, Observation, Property, Violation};
 pub use operation::{Ask, Completion, Object, OperationKind, Operations, OperationsOf, Told, operations};
 pub use registers::AtomicRegister;
 pub use usual::usual;

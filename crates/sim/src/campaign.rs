@@ -2,7 +2,7 @@
 
 use crate::cost::Summary;
 use crate::fault::FaultKind;
-use crate::outcome::{ASSERTION, Ended, Outcome};
+use crate::outcome::{Ended, Outcome};
 use crate::plan::Options;
 use crate::record::Record;
 use crate::simulation::Simulation;
@@ -11,7 +11,7 @@ use crate::workload::LINEARIZABLE;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{ControlFlow, Range};
-use synod_properties::{Kind, Property, Verdict};
+use synod_properties::{Kind, NO_PANIC, Property, Verdict};
 
 /// A run that refutes a property.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -80,7 +80,7 @@ impl Campaign {
     /// Says what its runs say of these properties.
     pub fn judge(&mut self, properties: Vec<Property>) {
         self.verdicts = properties.into_iter().map(|p| (p, self.verdict(&p))).collect();
-        for property in [ASSERTION, LINEARIZABLE] {
+        for property in [NO_PANIC, LINEARIZABLE] {
             let told = self.verdicts.iter().any(|(p, _)| p.id == property.id);
             if let (false, Verdict::Violated { what }) = (told, self.verdict(&property)) {
                 self.verdicts.push((property, Verdict::Violated { what }));

@@ -35,10 +35,10 @@ pub(crate) enum Entry<M, T> {
     Oracle { seat: SeatId },
     /// The planned fault of this index.
     Fault { index: usize },
-    /// A client has something to do.
-    Client { wake: Wake },
     /// The adversary carries out the plan of this number.
     Plot { index: u64 },
+    /// A client has something to do.
+    Client { wake: Wake },
 }
 
 /// Outcomes from the seed, kept while a run is recorded.
@@ -194,6 +194,8 @@ pub(crate) struct Simulated<P: Process, Mon> {
     pub(crate) overheard: Vec<(SeatId, SeatId, P::Message)>,
     /// The goals that held at some time.
     pub(crate) reached: Vec<&'static str>,
+    /// What was observed, with its time, if anyone asks.
+    pub(crate) history: Option<Vec<(u64, Observed<P::Request, P::Indication>)>>,
     goals: usize,
     delays: Delays,
     /// The machines and wires, where somebody asked for them.
@@ -232,6 +234,7 @@ impl<P: Process, Mon: Monitor<P::Request, P::Indication>> Simulated<P, Mon> {
             violation: None,
             overheard: Vec::new(),
             reached: Vec::new(),
+            history: None,
             goals,
             delays,
             machinery: None,
@@ -320,6 +323,9 @@ impl<P: Process, Mon: Monitor<P::Request, P::Indication>> Simulated<P, Mon> {
 
     /// Puts a timer on the agenda; it replaces an equal one.
     fn set(&mut self, seat: SeatId, timer: P::Timer, at: u64) -> Slot {
+        if let Some(meter) = &mut self.meter {
+            meter.keep(self.agenda.upcoming());
+        }
         let slot = self.agenda.push(at, Entry::Fire { seat, timer: timer.clone() });
         let timers = &mut self.desks[seat.index()].timers;
         match timers.binary_search_by(|(t, _)| t.cmp(&timer)) {
@@ -436,6 +442,9 @@ where
             Ok(()) => self.note_goals(),
             Err(violation) => self.violation = Some(violation),
         }
+        if let Some(history) = &mut self.history {
+            history.push((self.now, observed));
+        }
     }
 
     fn discard_to(&mut self, seat: SeatId) {
@@ -457,9 +466,6 @@ where
                 return self.call_oracle(seat);
             }
         };
-        if let Some(meter) = &mut self.meter {
-            meter.keep(self.agenda.upcoming());
-        }
         self.set(seat, timer, at);
     }
 

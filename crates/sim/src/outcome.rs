@@ -8,10 +8,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use synod_kernel::trace::Broken;
-use synod_properties::{Obligation, Property, Violation};
-
-/// What is broken when an algorithm's own code panics: an assertion of its author's.
-pub(crate) const ASSERTION: Property = Property::safety("ASSERT", "no handler panics");
+use synod_properties::{Obligation, Violation};
 
 /// Why a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -9,10 +9,10 @@ use crate::swarm::{Family, Swarm};
 use crate::trigger::Conditional;
 use crate::workload::Workload;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
-use synod_kernel::{Budget, Durability, Environment, Partition, Random, Seating};
+use synod_kernel::{Budget, Durability, Environment, Partition, Random, SeatId, Seating};
 use synod_model::ProcessId;
 
 /// How many restarts per process, and how many partitions, a random plan makes of an unlimited budget. Losses,
@@ -58,6 +58,26 @@ pub struct Options {
     pub platform: Option<Arc<Platform>>,
     /// Faults that wait for something to happen, besides those of the plan.
     pub conditions: Vec<Conditional>,
+    /// What it is spared of what its seed, or its script, has for it.
+    pub spared: Spared,
+}
+
+/// What a run is spared of its plan, where a failure is made small.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Spared {
+    /// Planned faults, by their place in the plan.
+    pub faults: BTreeSet<usize>,
+    /// By seat: how many of its last requests.
+    pub requests: BTreeMap<u32, u32>,
+    /// Losses and duplications by chance.
+    pub chance: bool,
+}
+
+impl Spared {
+    /// How many of a seat's requests are made.
+    pub(crate) fn left(&self, seat: SeatId, requests: u32) -> u32 {
+        requests.saturating_sub(self.requests.get(&seat.0).copied().unwrap_or(0))
+    }
 }
 
 impl Options {
@@ -76,12 +96,13 @@ impl Default for Options {
             faults: FaultPlan::Random,
             adversaries: Strategy::ALL.to_vec(),
             branches: false,
-            workload: None,
-            costs: false,
-            history: false,
             swarm: false,
             platform: None,
             conditions: Vec::new(),
+            workload: None,
+            costs: false,
+            history: false,
+            spared: Spared::default(),
         }
     }
 }

@@ -4,6 +4,7 @@ mod adversary;
 mod ambush;
 mod clients;
 mod crash;
+pub(crate) mod observe;
 mod oracle;
 mod partition;
 mod platform;
@@ -17,8 +18,8 @@ use crate::agenda::Due;
 use crate::cost::Meter;
 use crate::fault::{Fault, FaultKind};
 use crate::ground::{Drawn, Entry, Parked, Simulated, between};
-use crate::outcome::{ASSERTION, Ended, Outcome};
-use crate::plan::{Calendar, Options, plan};
+use crate::outcome::{Ended, Outcome};
+use crate::plan::{Calendar, Options, Spared, plan};
 use crate::platform::{Fate, Machinery};
 use crate::swarm::Swarm;
 use crate::trigger::Triggers;
@@ -28,12 +29,12 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
-use synod_kernel::trace::{Header, Recorder, Writer, Written};
+use synod_kernel::trace::{Broken, Header, Recorder, Writer, Written};
 use synod_kernel::world::{Laws, deliver};
 use synod_kernel::{Choice, InPlace, Marks, Move, Random, Rep, Seat, SeatId, Setting, Status, World, step};
 use synod_model::link::{Guarantee, LinkBase};
 use synod_model::{Mark, Process, ProcessId, ProcessSet};
-use synod_properties::{Monitor, Obligation, Operations, Violation};
+use synod_properties::{Monitor, NO_PANIC, Obligation, Operations, Violation};
 
 /// What is simulated, beside its setting.
 pub(crate) struct Subject<'a, P: Process, M> {
@@ -52,7 +53,7 @@ impl<P: Process, M> Copy for Subject<'_, P, M> {}
 
 /// Simulates the run of this seed.
 ///
-/// A panic in a handler breaks the property "ASSERT"; the process's panic hook sees it all the same.
+/// A panic in a handler breaks the property [`NO_PANIC`]; the process's panic hook sees it all the same.
 pub fn run<P, M>(setting: &Setting<P>, monitor: &M, seed: u64, options: &Options) -> Outcome
 where
     P: Process,
@@ -163,15 +164,21 @@ where
     let mut run = Run::new(&setting, subject, seed, options);
     let header = Header::new(algorithm, "sim", Some(seed), &setting);
     run.rep.draws.kept = Some(Vec::new());
-    run.recording =
-        Some(Recording { recorder: Recorder::new(&setting), writer: Writer::to(&header, to), refused: None });
+    run.recording = Some(Recording {
+        recorder: Recorder::new(&setting),
+        writer: Writer::to(&header, to),
+        refused: None,
+        taking: None,
+    });
     let ended = run.execute();
     let recording = run.recording.take().expect("it was set above");
     if let Some(refused) = recording.refused {
         panic!("the simulator took a move that is not enabled: step {}, {refused}", run.steps - 1);
     }
     let outcome = run.outcome(ended, options);
-    let Written { name, steps, bytes, .. } = recording.writer.close(outcome.broken())?;
+    let taking = recording.taking.map(|choice| choice.to_string());
+    let broken = outcome.broken().map(|broken| named(broken, taking));
+    let Written { name, steps, bytes, .. } = recording.writer.close(broken)?;
     Ok((outcome, Written { to: (), name, steps, bytes }))
 }
 
@@ -181,6 +188,24 @@ fn anyway<P: Process>(
     options: &Options,
 ) -> Option<Operations<P::Request, P::Indication>> {
     options.workload.as_ref().map(|_| Operations::anyway(setting.requests.clone()))
+}
+
+/// What is broken; of a panic, with the choice whose handler it was in, by which a replay finds it.
+fn named(broken: Broken, taking: Option<String>) -> Broken {
+    match taking {
+        Some(choice) if broken.property == NO_PANIC.id => {
+            Broken { what: format!("{choice}: the handler panics: {}", broken.what), ..broken }
+        }
+        _ => broken,
+    }
+}
+
+/// How many faults are planned for the run of this seed, and how many requests by seat.
+pub(crate) fn planned<P: Process>(setting: &Setting<P>, seed: u64, options: &Options) -> (usize, Vec<u32>) {
+    let swarm = options.swarm_of(seed);
+    let setting = as_simulated(setting, swarm);
+    let plan = plan(&setting.environment, &setting.seating, options, swarm, &mut Random::new(seed));
+    (plan.faults.len(), setting.requests.iter().map(|requests| requests.len() as u32).collect())
 }
 
 /// What a run has of the setting, without what is for explorations alone: messages in flight are a bag, and every delivery is a
@@ -207,6 +232,8 @@ struct Recording<'a, P: Process> {
     writer: Writer<&'a mut dyn Write>,
     /// A move that the recorder did not take.
     refused: Option<String>,
+    /// The choice that is being taken: a handler that panics leaves no line.
+    taking: Option<Choice<P::Message, P::Timer>>,
 }
 
 struct Run<'a, P: Process, M> {
@@ -217,6 +244,8 @@ struct Run<'a, P: Process, M> {
     recording: Option<Recording<'a, P>>,
     calendar: Calendar,
     random_faults: bool,
+    /// Whether nothing is lost or duplicated by chance.
+    chance_spared: bool,
     leader: ProcessId,
     faults: Vec<Fault>,
     steps_max: u64,
@@ -258,6 +287,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             recording: None,
             calendar: plan.calendar,
             random_faults: plan.random,
+            chance_spared: options.spared.chance,
             leader: plan.leader,
             faults: Vec::with_capacity(plan.faults.len()),
             steps_max: options.steps_max,
@@ -277,13 +307,15 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         };
         run.equip(options, plan.faults.iter().any(|(_, fault)| fault.is_of_platform()));
         run.rep.draws.marks = options.branches.then(Marks::default);
-        for (at, fault) in plan.faults {
-            run.plan_fault(at, fault);
+        for (place, (at, fault)) in plan.faults.into_iter().enumerate() {
+            if !options.spared.faults.contains(&place) {
+                run.plan_fault(at, fault);
+            }
         }
         run.ground.meter = options.costs.then(|| Box::new(Meter::new(seats)));
         match &options.workload {
             Some(workload) => run.plan_clients(workload, subject, seed),
-            None => run.plan_requests(),
+            None => run.plan_requests(&options.spared),
         }
         run
     }
@@ -304,11 +336,14 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         self.ground.agenda.push(at, Entry::Fault { index });
     }
 
-    fn plan_requests(&mut self) {
+    fn plan_requests(&mut self, spared: &Spared) {
         for seat in self.setting.seating.seats() {
-            for _ in 0..self.rep.requests(seat) {
+            let requests = self.rep.requests(seat);
+            for number in 0..requests {
                 let at = between(0, self.calendar.requests_end, &mut self.ground.random);
-                self.ground.agenda.push(at, Entry::Request { seat });
+                if number < spared.left(seat, requests) {
+                    self.ground.agenda.push(at, Entry::Request { seat });
+                }
             }
         }
     }
@@ -316,7 +351,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
     /// Runs to the end, whatever the algorithm's code does.
     fn execute(&mut self) -> Ended {
         catch_unwind(AssertUnwindSafe(|| self.go())).unwrap_or_else(|panic| {
-            self.ground.violation = Some(Violation::new(&ASSERTION, said_by(panic.as_ref())));
+            self.ground.violation = Some(Violation::new(&NO_PANIC, said_by(panic.as_ref())));
             Ended::Violation
         })
     }
@@ -373,8 +408,8 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             Entry::Recover { seat } => self.recover(seat),
             Entry::Oracle { seat } => self.consult(seat),
             Entry::Fault { index } => self.fault(self.faults[index].clone()),
-            Entry::Client { wake } => self.wake_client(wake),
             Entry::Plot { index } => self.carry_out(index),
+            Entry::Client { wake } => self.wake_client(wake),
         }
     }
 
@@ -386,6 +421,9 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
 
     /// Takes a move: the kernel's step, and its line if the run is recorded.
     fn take(&mut self, choice: Choice<P::Message, P::Timer>) {
+        if let Some(recording) = &mut self.recording {
+            recording.taking = Some(choice.clone());
+        }
         let cut = if self.ambushes == 0 { None } else { self.spring(&choice) };
         let crashed = cut.and_then(|(cut, ambush)| Some((choice.cut_seat()?, cut, ambush)));
         let chosen = Move { choice, draws: Vec::new(), cut: cut.map(|(cut, _)| cut) };
@@ -490,7 +528,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
     /// Whether chance, or the script, makes this message the victim of a loss (or of a duplication).
     fn is_hit(&mut self, from: SeatId, to: SeatId, loss: bool, per_million: u32) -> bool {
         if self.in_faulty_half() {
-            return self.ground.random.chance(per_million);
+            return self.ground.random.chance(per_million) && !self.chance_spared;
         }
         self.is_marked(from, to, loss)
     }

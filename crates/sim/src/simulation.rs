@@ -25,6 +25,8 @@ pub trait Simulation: Send + Sync {
     fn run(&self, seed: u64, options: &Options) -> Outcome;
     /// See [`trace`](crate::trace).
     fn trace(&self, seed: u64, options: &Options) -> (Outcome, String);
+    /// How many faults are planned for the run of this seed, and how many requests by seat.
+    fn planned(&self, seed: u64, options: &Options) -> (usize, Vec<u32>);
     /// Takes the steps of a trace again.
     ///
     /// # Errors
@@ -89,6 +91,10 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Simulation for Instance<
 
     fn trace(&self, seed: u64, options: &Options) -> (Outcome, String) {
         run::trace_of(&self.algorithm, &self.setting, self.subject(), seed, options)
+    }
+
+    fn planned(&self, seed: u64, options: &Options) -> (usize, Vec<u32>) {
+        run::planned(&self.setting, seed, options)
     }
 
     fn replay(&self, content: &str) -> Result<(), TraceError> {

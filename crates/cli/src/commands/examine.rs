@@ -25,7 +25,7 @@ impl Desk<'_> {
     }
 
     /// Writes and prints what a ground found.
-    fn tell(&self, report: &mut Report, again: impl Fn(Option<u64>) -> String) -> Exit {
+    pub(super) fn tell(&self, report: &mut Report, again: impl Fn(Option<u64>) -> String) -> Exit {
         match failures::keep(report, again) {
             Ok(commands) => {
                 self.printer.report(report, &commands);

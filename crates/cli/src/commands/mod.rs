@@ -6,6 +6,7 @@ mod examine;
 mod failures;
 mod look;
 mod replay;
+mod shrink;
 mod sweep;
 
 use crate::args::{Arguments, Command, Verify};
@@ -57,7 +58,9 @@ fn dispatch(desk: &Desk<'_>, command: Option<&Command>) -> Result<Exit, Error> {
         Some(Command::Sim(args)) => examine::simulate(&listening(), args),
         Some(Command::Campaign(args)) => campaign::campaign(&listening(), args),
         Some(Command::Run(args)) => examine::run(&listening(), args),
-        Some(Command::Replay { file }) => replay::replay(desk, file),
+        Some(Command::Replay { file, emit_test: false }) => replay::replay(desk, file),
+        Some(Command::Replay { file, emit_test: true }) => shrink::emit_test(desk, file),
+        Some(Command::Shrink(args)) => shrink::shrink(&listening(), args),
         Some(Command::List) => Ok(look::list(desk)),
         Some(Command::Explain { name }) => look::explain(desk, name),
         Some(Command::Models) => Ok(crate::models::show(desk.printer)),

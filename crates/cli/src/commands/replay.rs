@@ -3,12 +3,22 @@
 use crate::commands::Desk;
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::grounds::replay::Replay;
+use crate::registry::Entry;
 use serde_json::json;
 use std::path::Path;
-use synod_kernel::trace::{self, TraceError};
+use synod_kernel::trace::{self, Header, TraceError};
 
-/// `replay`.
-pub(super) fn replay(desk: &Desk<'_>, file: &Path) -> Result<Exit, Error> {
+/// A trace that was taken again.
+pub(super) struct Opened<'a> {
+    pub(super) content: String,
+    pub(super) header: Header,
+    pub(super) entry: &'a Entry,
+    pub(super) replayed: Replay,
+}
+
+/// Reads a trace and takes it again.
+pub(super) fn open<'a>(desk: &Desk<'a>, file: &Path) -> Result<Opened<'a>, Error> {
     let damaged = |source: TraceError| Error::Trace { path: file.to_owned(), source };
     let bytes = std::fs::read(file).map_err(|source| Error::Unreadable { path: file.to_owned(), source })?;
     let content = String::from_utf8(bytes)
@@ -17,6 +27,12 @@ pub(super) fn replay(desk: &Desk<'_>, file: &Path) -> Result<Exit, Error> {
     let entry = desk.registry.find(&header.algorithm)?;
     let take = if header.ground == "check" { entry.replay_checked } else { entry.replay };
     let replayed = take(&content).map_err(damaged)?;
+    Ok(Opened { content, header, entry, replayed })
+}
+
+/// `replay`.
+pub(super) fn replay(desk: &Desk<'_>, file: &Path) -> Result<Exit, Error> {
+    let Opened { header, replayed, .. } = open(desk, file)?;
     let defect = replayed.scale.defect.as_ref().map_or_else(String::new, |d| format!("/{d}"));
     desk.printer.say(format!("replay {}{defect}  {}", header.algorithm, replayed.world));
     desk.printer.story(&replayed.story, true);

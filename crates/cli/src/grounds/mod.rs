@@ -3,17 +3,18 @@
 pub mod check;
 pub mod replay;
 pub mod run;
+pub mod shrink;
 pub mod sim;
 
 use crate::error::Error;
 use crate::report::{Failure, Report, Trace};
 use crate::watch::Watch;
 use serde_json::{Map, Value};
-use std::time::Duration;
 use synod_kernel::{Budget, Diagnostic, Environment, Setting};
 use synod_model::ProcessId;
 use synod_properties::{Algorithm, GroundKind, Property, Scale, Verdict};
 use synod_sim::Simulation;
+use synod_sim::shrink::Taken;
 
 /// An algorithm, checked.
 pub type Checked = fn(&World, &check::Options, &Watch) -> Result<Report, Error>;
@@ -23,6 +24,8 @@ pub type Simulated = fn(&World) -> Result<Box<dyn Simulation>, Error>;
 pub type Ran = fn(&World, &run::Options, &Watch) -> Result<Report, Error>;
 /// A trace of an algorithm, replayed.
 pub type Replayed = fn(&str) -> Result<replay::Replay, synod_kernel::trace::TraceError>;
+/// The steps of a trace of an algorithm that breaks something, to be taken again in part.
+pub type Steps = fn(&str) -> Result<Option<Box<dyn Taken>>, synod_kernel::trace::TraceError>;
 
 /// The world in which an algorithm is examined.
 #[derive(Clone, Debug)]
@@ -66,25 +69,9 @@ fn title(name: &str, scale: &Scale) -> String {
 
 /// The parts of a report that all grounds make alike.
 fn report(name: &str, ground: GroundKind, world: &World, verdicts: Vec<(Property, Verdict)>) -> Report {
-    Report {
-        algorithm: title(name, &world.scale),
-        ground,
-        world: crate::environment::describe(&world.environment),
-        verdicts,
-        scope: String::new(),
-        numbers: Map::new(),
-        notes: Vec::new(),
-        outside: world.outside.clone(),
-        inconclusive: Vec::new(),
-        known: String::new(),
-        answers: Vec::new(),
-        failures: Vec::new(),
-        record: None,
-        interrupted: false,
-        nondeterminism: None,
-        elapsed: Duration::ZERO,
-        unreached: None,
-    }
+    let described = crate::environment::describe(&world.environment);
+    let outside = world.outside.clone();
+    Report { verdicts, outside, ..Report::empty(title(name, &world.scale), ground, described) }
 }
 
 /// Replays the trace of a failure before anyone is told of it, and tells the story.
@@ -118,6 +105,7 @@ fn confirm(report: &mut Report, replay: Replayed, content: String, seed: Option<
         text: Vec::new(),
         trace: Trace::Content(content),
         seed,
+        shrunk: None,
     });
 }
 

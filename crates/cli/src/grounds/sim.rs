@@ -38,6 +38,8 @@ pub struct Options {
     pub time: Option<Duration>,
     /// Where a line a run goes, and how the file begins.
     pub out: Option<(PathBuf, Header)>,
+    /// How a failure is made small.
+    pub shrink: super::shrink::Options,
 }
 
 /// How the results of a campaign begin.

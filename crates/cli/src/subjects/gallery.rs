@@ -228,5 +228,6 @@ pub(super) fn broken(property: &str, name: &str, what: &str, steps: usize, text:
         text,
         trace: Trace::Again,
         seed: None,
+        shrunk: None,
     }
 }

@@ -53,6 +53,9 @@ impl<'a> Asked<'a> {
     }
 }
 
+/// What a step takes, with its instant where there is a clock.
+pub type Asks<P> = (Option<u64>, Move<<P as Process>::Message, <P as Process>::Timer>);
+
 /// A line as it stands, for those who do not know the algorithm: its values are their text.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -191,15 +194,8 @@ impl<'a> Reader<'a> {
     ) -> Result<End, TraceError> {
         let mut recorder = Recorder::new(setting);
         let mut text = Vec::new();
-        while let Some(recorded) = self.step()? {
-            let asked = Asked::of(recorded).map_err(|e| e.to_string());
-            let chosen =
-                asked.and_then(|asked| Ok((asked.at, asked.chosen::<P>().map_err(|e| e.to_string())?)));
+        while let Some((at, chosen)) = self.asked::<P>()? {
             let line = self.number;
-            let (at, chosen) = match chosen {
-                Ok(chosen) => chosen,
-                Err(what) => return Err(self.unreadable(what)),
-            };
             let step = recorder.steps();
             let replayed = recorder.take(at, chosen).map_err(|refused| {
                 self.rather(TraceError::NotEnabled { line, step, choice: refused.choice.to_string() })
@@ -214,6 +210,25 @@ impl<'a> Reader<'a> {
             each(replayed);
         }
         self.end()
+    }
+
+    /// Hands on what each step takes, and its instant, without taking it again.
+    ///
+    /// # Errors
+    /// If the trace is damaged.
+    pub fn moves<P: Process>(mut self, mut each: impl FnMut(Asks<P>)) -> Result<End, TraceError> {
+        while let Some(asked) = self.asked::<P>()? {
+            each(asked);
+        }
+        self.end()
+    }
+
+    /// What the next step takes, and when.
+    fn asked<P: Process>(&mut self) -> Result<Option<Asks<P>>, TraceError> {
+        let Some(recorded) = self.step()? else { return Ok(None) };
+        let asked = Asked::of(recorded).map_err(|e| e.to_string());
+        let chosen = asked.and_then(|asked| Ok((asked.at, asked.chosen::<P>().map_err(|e| e.to_string())?)));
+        chosen.map(Some).map_err(|what| self.unreadable(what))
     }
 
     /// Hands on every line as it stands, without taking its step again: whether it could happen is not asked, but whether

@@ -139,7 +139,7 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
     pub(super) fn measure(&mut self, due: &Due<Entry<P::Message, P::Timer>>) {
         let Some(meter) = &mut self.ground.meter else { return };
         let (seat, fires) = match &due.entry {
-            Entry::Deliver { to, .. } => (Some(*to), false),
+            Entry::Deliver { to, .. } | Entry::Lose { to, .. } => (Some(*to), false),
             Entry::Fire { seat, .. } => (Some(*seat), true),
             Entry::Sync { seat }
             | Entry::Request { seat }

@@ -145,9 +145,7 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
             | Entry::Request { seat }
             | Entry::Recover { seat }
             | Entry::Oracle { seat } => (Some(*seat), false),
-            Entry::Lose { .. } | Entry::Fault { .. } | Entry::Client { .. } | Entry::Plot { .. } => {
-                (None, false)
-            }
+            Entry::Fault { .. } | Entry::Client { .. } | Entry::Plot { .. } => (None, false),
         };
         meter.happens(due.number, seat.map(SeatId::index));
         if fires {

@@ -435,3 +435,74 @@ impl Summary {
         (begun > 0).then(|| answered as f64 / begun as f64)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// p0 asks p1 and p2; p2 has heard of it from p1 when p0's own message comes.
+    #[test]
+    fn message_delays_are_the_longest_chain_that_a_process_has_heard_of() {
+        let mut meter = Meter::new(3);
+        meter.asked(0, 0);
+        meter.sent(1, false, || 10);
+        meter.sent(2, false, || 10);
+        meter.sent(3, true, || 10);
+        meter.happens(1, Some(1));
+        meter.sent(4, false, || 5);
+        meter.stored(5);
+        meter.happens(4, Some(2));
+        meter.happens(2, Some(2));
+        meter.told();
+        meter.sent(6, false, || 5);
+        meter.happens(6, Some(0));
+        meter.completed(0);
+        meter.happens(99, Some(1));
+        meter.sent(7, false, || 1);
+        let costs = meter.costs((vec!["a".to_owned()], vec![OperationCost::default()]), Duration::ZERO);
+        let operation = costs.operations[0];
+        assert_eq!((operation.delays, operation.delays_to_all), (Some(3), 2));
+        assert_eq!(operation.traffic, Traffic { messages: 4, bytes: 30, writes: 1, firings: 0 });
+        assert_eq!(costs.background, Traffic { messages: 1, bytes: 1, writes: 0, firings: 0 });
+    }
+
+    fn run(latencies: &[u64]) -> Costs {
+        let operation = |&latency: &u64| OperationCost {
+            begun: latency,
+            ended: Some(latency * 1_001),
+            outcome: Ended::Ok,
+            traffic: Traffic { messages: latency, ..Traffic::default() },
+            ..OperationCost::default()
+        };
+        Costs {
+            kinds: vec!["a".to_owned()],
+            operations: latencies.iter().map(operation).collect(),
+            ..Costs::default()
+        }
+    }
+
+    #[test]
+    fn runs_that_are_merged_are_as_runs_that_are_added() {
+        let runs = [run(&[1, 2, 3]), run(&[500, 7_000_000]), run(&[])];
+        let mut added = Summary::default();
+        runs.iter().for_each(|run| added.add(run));
+        let mut merged = Summary::default();
+        for run in &runs {
+            let mut one = Summary::default();
+            one.add(run);
+            merged.merge(&one);
+        }
+        assert_eq!(merged, added);
+        let total = added.total();
+        assert_eq!((total.ok, total.messages.max()), (5, Some(7_000_000)));
+        assert_eq!((total.latency_us.quantile(0.5), added.availability()), (Some(3), Some(1.0)));
+        let spread = serde_json::to_value(&total.latency_us).expect("plain data");
+        assert_eq!(spread["p50"], 3);
+    }
+
+    #[test]
+    fn an_empty_spread_has_no_quantiles() {
+        let spread = Spread::default();
+        assert_eq!((spread.quantile(0.5), spread.mean(), spread.max()), (None, None, None));
+    }
+}

@@ -97,11 +97,11 @@ macro_rules! links {
 }
 links! {
     /// Retransmit forever, over fair-loss links.
-    Stubborn: RetransmitForever, "retransmit-forever", "retransmit_forever.rs", StubbornLinks, writes "0", delivers Some,
+    Stubborn: RetransmitForever, "retransmit-forever", "retransmit_forever.rs", StubbornLinks, writes "0", delivers |told| Some(told),
         [Twin::new("stops-after-1", "SL1", "it retransmits once and no more")],
         |scale| retransmit_forever::Parameters { defect: stops(scale)? };
     /// Eliminate duplicates, over retransmit forever.
-    Perfect: PerfectOverFairLoss, "eliminate-duplicates", "eliminate_duplicates.rs", PerfectLinks, writes "0", delivers Some,
+    Perfect: PerfectOverFairLoss, "eliminate-duplicates", "eliminate_duplicates.rs", PerfectLinks, writes "0", delivers |told| Some(told),
         [Twin::new("no-filter", "PL2", "it delivers whatever arrives")],
         |scale| Layers { upper: eliminate_duplicates::Parameters { defect: defect(scale)? }, ..Layers::default() };
     /// Log delivered, over retransmit forever.
@@ -109,7 +109,7 @@ links! {
         [Twin::new("delivers-before-it-logs", "LPL2", "it delivers first, and logs then")],
         |scale| Layers { upper: log_delivered::Parameters { defect: defect(scale)? }, ..Layers::default() };
     /// FIFO links, over eliminate duplicates, over retransmit forever: the whole ladder.
-    Fifo: FifoOverFairLoss, "fifo-link", "fifo.rs", FifoLinks, writes "0", delivers Some,
+    Fifo: FifoOverFairLoss, "fifo-link", "fifo.rs", FifoLinks, writes "0", delivers |told| Some(told),
         [Twin::new("no-hold-back", "FPL4", "it delivers in the order of arrival")],
         |scale| Layers { upper: fifo::Parameters { defect: defect(scale)? }, ..Layers::default() };
 }

@@ -84,6 +84,12 @@ pub enum Command {
     },
     /// Makes the run of a trace small: as few faults, requests and steps as break the same property.
     Shrink(Shrink),
+    /// Looks at a trace as such, whatever algorithm it is of.
+    Trace {
+        /// What is asked of it.
+        #[command(subcommand)]
+        what: Trace,
+    },
     /// A node of a cluster; started by `run`.
     #[command(hide = true)]
     Node {
@@ -108,6 +114,21 @@ pub struct Shrink {
     /// Write the small trace there, too.
     #[arg(long, value_name = "FILE")]
     pub to: Option<PathBuf>,
+}
+
+/// `trace`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Trace {
+    /// Whether it is as it was written: its digest fits, and its steps stand in order.
+    Validate {
+        /// The trace.
+        file: PathBuf,
+    },
+    /// What is in it: kinds of events and of messages, and what happened at each process.
+    Stats {
+        /// The trace.
+        file: PathBuf,
+    },
 }
 
 /// What is examined, and in which world.
@@ -282,7 +303,7 @@ pub struct Sim {
     /// Let every run meet all the kinds of fault that there may be, in place of a random subset of them.
     #[arg(long)]
     pub no_swarm: bool,
-    /// Write the trace of the first run there.
+    /// Write the trace of the first run there; compressed (zstd) where the name ends in .zst.
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
     /// What clients do.
@@ -297,6 +318,9 @@ pub struct Sim {
     /// Try at most so long to make a failure small: what comes out then depends on the machine.
     #[arg(long, value_name = "DURATION", value_parser = duration::parse, conflicts_with = "no_shrink")]
     pub shrink_for: Option<Duration>,
+    /// With `--trace`: write what was chosen alone, at a fraction of the cost. A replay finds all the rest again.
+    #[arg(long, requires = "trace")]
+    pub terse: bool,
 }
 
 impl Sim {

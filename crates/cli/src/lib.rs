@@ -28,6 +28,7 @@ pub mod report;
 mod results;
 pub mod script;
 mod story;
+pub mod traces;
 pub mod vary;
 pub mod watch;
 

@@ -247,7 +247,7 @@ impl Request {
                 ..synod_sim::Options::default()
             },
             threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
-            record_first: args.trace.is_some(),
+            terse: args.terse,
             time: args.time,
             out: None,
             shrink: crate::grounds::shrink::Options {

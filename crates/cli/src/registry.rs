@@ -197,6 +197,11 @@ impl Entry {
         Ok(report)
     }
 
+    /// Writes the trace of the first run of a simulation.
+    pub(crate) fn record(&self, world: &World, options: &sim::Options, path: &Path) -> Result<(), Error> {
+        sim::record((self.sim)(world)?.as_ref(), options, path)
+    }
+
     /// Its page.
     pub fn page(&self) -> Page {
         Page::parse(self.page)

@@ -136,9 +136,9 @@ fn explore(
 pub(super) fn simulate(desk: &Desk<'_>, args: &args::Sim) -> Result<Exit, Error> {
     let (entry, request) = Request::new(desk.registry, &args.subject)?;
     let world = request.world(&entry.subject, GroundKind::Sim)?;
+    let mut options = request.sim(args, &world)?;
     let mut report = {
         let watch = desk.watch(entry.name(), GroundKind::Sim);
-        let mut options = request.sim(args, &world)?;
         options.out =
             args.out.as_deref().map(|path| results_of(entry, &world, args, &options, path)).transpose()?;
         entry.simulate(&world, &options, &watch)?
@@ -147,8 +147,8 @@ pub(super) fn simulate(desk: &Desk<'_>, args: &args::Sim) -> Result<Exit, Error>
         write_history(&request, entry, &world, args, &mut report, path)?;
     }
     let exit = desk.tell(&mut report, |seed| seed_line(args, seed.unwrap_or_default()));
-    if let (Some(path), Some(content)) = (&args.trace, &report.record) {
-        failures::save(path, content)?;
+    if let Some(path) = &args.trace {
+        entry.record(&world, &options, path)?;
     }
     Ok(expected(exit, args.subject.expect_violation, desk))
 }

@@ -5,10 +5,11 @@ use crate::clients;
 use crate::error::Error;
 use crate::report::{Report, count, grouped};
 use crate::results::{self, Writing};
+use crate::traces;
 use crate::watch::Watch;
 use std::collections::BTreeMap;
 use std::ops::{ControlFlow, Range};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use synod_check::Unreached;
 use synod_kernel::Environment;
@@ -30,10 +31,10 @@ pub struct Options {
     pub seeds: Range<u64>,
     /// How far a run goes.
     pub run: synod_sim::Options,
+    /// Whether its trace, where one is wanted, is terse.
+    pub terse: bool,
     /// How many threads share the work. The result does not depend on it.
     pub threads: usize,
-    /// Whether the trace of the first run is wanted.
-    pub record_first: bool,
     /// After how long it stops, if ever.
     pub time: Option<Duration>,
     /// Where a line a run goes, and how the file begins.
@@ -93,10 +94,6 @@ pub fn sim(
     if let Some(seed) = total.failure {
         let (_, content) = simulation.trace(seed, &options.run);
         confirm(&mut report, replay, content, Some(seed));
-    }
-    if options.record_first {
-        let seed = options.seeds.start;
-        report.record = Some(simulation.trace(seed, &options.run).1);
     }
     if let Some(time) = options.time.filter(|_| expired()) {
         report.notes.push(format!(
@@ -158,6 +155,12 @@ fn simulate(
     }
     campaign.judge(properties);
     Ok(campaign)
+}
+
+/// Writes the trace of the first run.
+pub fn record(simulation: &dyn Simulation, options: &Options, path: &Path) -> Result<(), Error> {
+    let run = synod_sim::Options { terse: options.terse, ..options.run.clone() };
+    traces::save(path, |to| simulation.trace_to(options.seeds.start, &run, to)).map(drop)
 }
 
 /// What all batches came to.

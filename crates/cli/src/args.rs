@@ -154,6 +154,9 @@ pub struct Subject {
     /// f: how many processes may stop for ever.
     #[arg(long = "f", value_name = "BUDGET", value_parser = budget)]
     pub stops: Option<Budget>,
+    /// How many processes may be faulty by omission.
+    #[arg(long, value_name = "BUDGET", value_parser = budget)]
+    pub omissions: Option<Budget>,
     /// How many processes may lie.
     #[arg(long, value_name = "BUDGET", value_parser = budget)]
     pub lies: Option<Budget>,
@@ -166,6 +169,9 @@ pub struct Subject {
     /// How many messages may be delivered twice.
     #[arg(long, value_name = "BUDGET", value_parser = budget)]
     pub duplications: Option<Budget>,
+    /// How many messages the network may inject, over links that are arbitrary.
+    #[arg(long, value_name = "BUDGET", value_parser = budget)]
+    pub injections: Option<Budget>,
     /// How often the network may be cut.
     #[arg(long, value_name = "BUDGET", value_parser = budget)]
     pub partitions: Option<Budget>,
@@ -185,10 +191,12 @@ impl Subject {
     pub fn flags(&self) -> Flags {
         Flags {
             stops: self.stops,
+            omissions: self.omissions,
             lies: self.lies,
             restarts: self.restarts,
             losses: self.losses,
             duplications: self.duplications,
+            injections: self.injections,
             partitions: self.partitions,
             links: self.links,
         }
@@ -209,10 +217,12 @@ impl Subject {
         option("requests", self.requests.map(|n| n.to_string()));
         for (name, budget) in [
             ("f", self.stops),
+            ("omissions", self.omissions),
             ("lies", self.lies),
             ("restarts", self.restarts),
             ("losses", self.losses),
             ("duplications", self.duplications),
+            ("injections", self.injections),
             ("partitions", self.partitions),
         ] {
             option(name, budget.map(|b| b.to_string()));
@@ -291,6 +301,12 @@ pub struct Sim {
     /// The most steps of a run.
     #[arg(long, value_name = "NUMBER")]
     pub steps_max: Option<u64>,
+    /// How long good periods must be for all runs to come to their end: looks up to this length, in place of judging.
+    #[arg(long, value_name = "LONGEST", value_parser = duration::parse)]
+    pub good_period: Option<Duration>,
+    /// The machines and wires under the environment: a file with the keys of [sim.platform] (docs/sim.md).
+    #[arg(long, value_name = "FILE")]
+    pub platform: Option<PathBuf>,
     /// The virtual time after which a run ends.
     #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
     pub horizon: Option<Duration>,
@@ -332,6 +348,12 @@ impl Sim {
         }
         if let Some(horizon) = self.horizon {
             let _ = write!(line, " --horizon {}", duration::format(horizon));
+        }
+        if let Some(platform) = &self.platform {
+            let _ = write!(line, " --platform {}", quote(&platform.display().to_string()));
+        }
+        if let Some(longest) = self.good_period {
+            let _ = write!(line, " --good-period {}", duration::format(longest));
         }
         if self.no_swarm {
             line.push_str(" --no-swarm");

@@ -4,12 +4,14 @@
 use crate::environment::{Overrides, Span};
 use crate::error::Error;
 use crate::nearest::nearest;
+use crate::platform::Source;
 use crate::script::Scripted;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::path::Path;
 use synod_kernel::Budget;
+use synod_sim::Platform;
 use synod_sim::Workload;
 
 /// An experiment. What it does not say is the algorithm's own.
@@ -33,6 +35,9 @@ pub struct Experiment {
     /// The real cluster.
     #[serde(default)]
     pub run: Run,
+    /// Where all this stands.
+    #[serde(skip)]
+    pub source: Source,
 }
 
 /// What holds for the check alone.
@@ -109,6 +114,8 @@ pub struct Sim {
     pub script: Option<Vec<Scripted>>,
     /// What clients do, in place of the requests.
     pub workload: Option<Workload>,
+    /// The machines and wires under the environment.
+    pub platform: Option<Platform>,
     /// What changes in the environment.
     pub environment: Overrides,
 }
@@ -194,7 +201,8 @@ pub fn load_environment(path: &Path) -> Result<Overrides, Error> {
 
 /// The experiment that a text is; `path` is what errors call it.
 pub fn parse(path: &Path, text: &str) -> Result<Experiment, Error> {
-    read(path, text)
+    let source = Source { path: path.to_owned(), text: text.to_owned() };
+    Ok(Experiment { source, ..read(path, text)? })
 }
 
 /// The environment that a text is; `path` is what errors call it.
@@ -202,11 +210,11 @@ pub fn parse_environment(path: &Path, text: &str) -> Result<Overrides, Error> {
     read(path, text)
 }
 
-fn content(path: &Path) -> Result<String, Error> {
+pub(crate) fn content(path: &Path) -> Result<String, Error> {
     std::fs::read_to_string(path).map_err(|source| Error::Unreadable { path: path.to_owned(), source })
 }
 
-fn read<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T, Error> {
+pub(crate) fn read<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T, Error> {
     toml::from_str(text).map_err(|error| Error::File {
         path: path.to_owned(),
         hint: hint(error.message()),
@@ -310,7 +318,7 @@ mod tests {
         ];
         let leaves =
             |section| known(section).into_iter().filter(|key| !tables.contains(&key.as_str())).collect();
-        for section in ["", "[check]", "[sim]", "[run]", "[sim.environment]"] {
+        for section in ["", "[check]", "[sim]", "[run]", "[sim.environment]", "[sim.platform]"] {
             documented(leaves(section), "");
         }
         for part in ["failures", "storage", "links", "timing", "oracles"] {

@@ -22,6 +22,7 @@ pub mod nearest;
 pub mod output;
 pub mod page;
 mod plan;
+pub mod platform;
 pub mod plot;
 pub mod registry;
 pub mod report;

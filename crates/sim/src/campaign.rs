@@ -4,6 +4,7 @@ use crate::cost::Summary;
 use crate::fault::FaultKind;
 use crate::outcome::{Ended, Outcome};
 use crate::plan::Options;
+use crate::platform::Outside;
 use crate::record::Record;
 use crate::simulation::Simulation;
 use crate::stream::{Done, in_order};
@@ -47,6 +48,8 @@ pub struct Campaign {
     pub undecided: BTreeMap<String, u64>,
     /// What the runs cost, where that is counted.
     pub costs: Option<Summary>,
+    /// How runs were outside of the model.
+    pub outside: Outside,
 }
 
 impl Campaign {
@@ -63,6 +66,7 @@ impl Campaign {
         for (branch, reached) in &outcome.branches {
             *self.branches.entry(branch.clone()).or_default() |= reached;
         }
+        self.outside.add(seed, &outcome.outside);
         if !outcome.due {
             let debts: BTreeSet<_> = outcome.owed.iter().map(|debt| debt.property.clone()).collect();
             for property in debts {

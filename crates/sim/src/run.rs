@@ -504,6 +504,10 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             return self.arrive_at_the_down(number, from, to, message);
         }
         let links = &self.setting.environment.links;
+        if links.kind.fifo && self.is_lost_behind_a_crash(from) {
+            self.count_at(from, FaultKind::LossAtSender, 1);
+            return self.take(Choice::Lose { from, to, message });
+        }
         let budgets = &self.world.rest.budgets;
         let may_lose = budgets.losses.any();
         let may_duplicate = budgets.duplications.any();
@@ -600,7 +604,14 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             // the adversary hears it
             return self.take(Choice::Deliver { from, to, message });
         }
-        let logged = self.setting.environment.links.kind.guarantees().has(Guarantee::LoggedDelivery);
+        let waiting = &self.ground.desks[to.index()].waiting;
+        let is_from =
+            |entry: &Entry<_, _>| matches!(entry, Entry::Deliver { from: other, .. } if *other == from);
+        // a queue keeps its order
+        let behind = self.setting.environment.links.kind.fifo
+            && waiting.iter().any(|parked| self.ground.agenda.get(parked.slot).is_some_and(is_from));
+        let logged =
+            behind || self.setting.environment.links.kind.guarantees().has(Guarantee::LoggedDelivery);
         if logged || self.ground.random.below(2) == 0 {
             self.keep_measuring(number);
             let slot = self.ground.park(from, to, message);

@@ -15,7 +15,7 @@ use synod_model::link::{LinkKind, LinkModel};
 use synod_model::oracle::OracleKind;
 use synod_model::timing::{TimingKind, TimingModel};
 use synod_model::{Process, SystemModel};
-use synod_properties::{Algorithm, GroundKind, Monitor, Property, Scale, Twin};
+use synod_properties::{Algorithm, Cost, GroundKind, Monitor, OperationKind, Property, Scale, Twin};
 use synod_sim::Simulation;
 
 /// A model as values.
@@ -65,6 +65,10 @@ pub struct Subject {
     pub twins: &'static [Twin],
     /// What its measure counts.
     pub measure: Option<&'static str>,
+    /// The kinds of operation that its clients can ask for.
+    pub operations: &'static [OperationKind],
+    /// What it costs, as its page states it.
+    pub costs: &'static [Cost],
     /// The scale at which a ground examines it.
     pub scale: fn(GroundKind) -> Scale,
     /// The environment in which a ground examines it.
@@ -84,6 +88,8 @@ impl Subject {
             name: A::NAME,
             twins: A::TWINS,
             measure: A::MEASURE,
+            operations: A::OPERATIONS,
+            costs: A::COSTS,
             scale: A::scale,
             environment: A::environment,
             outside: diagnostic::outside::<<A::Process as Process>::Model>,

@@ -9,7 +9,7 @@ use crate::fault::{FaultKind, Tally};
 use crate::links::LastArrivals;
 use crate::plan::nanos;
 use crate::platform::{Assumptions, Machinery};
-use crate::run::{Clients, size};
+use crate::run::Clients;
 use crate::tested::Tested;
 use crate::workload::Wake;
 use std::collections::VecDeque;
@@ -311,6 +311,14 @@ impl<P: Process, Mon: Monitor<P::Request, P::Indication>> Simulated<P, Mon> {
         }
     }
 
+    /// Counts a message that is put on the agenda next.
+    #[inline]
+    pub(super) fn measure_send(&mut self, from: SeatId, to: SeatId, message: &P::Message) {
+        if let Some(meter) = &mut self.meter {
+            meter.sent(self.agenda.upcoming(), from == to, || wires::encoded_length(message));
+        }
+    }
+
     /// An indication, as clients and those who count take it.
     fn tell_clients(&mut self, by: ProcessId, indication: &P::Indication) {
         if let Some(meter) = &mut self.meter {
@@ -484,9 +492,7 @@ where
             return self.send_by_platform(from, to, message);
         }
         let arrival = self.arrival(from, to);
-        if let Some(meter) = &mut self.meter {
-            meter.sent(self.agenda.upcoming(), from == to, || size(&message));
-        }
+        self.measure_send(from, to, &message);
         self.put_in_flight(arrival, from, to, message);
     }
 

@@ -59,7 +59,7 @@ pub struct Outcome {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub coverage: Option<Covered>,
     /// What it cost; where [`Options::costs`](crate::Options::costs) asks.
-    #[serde(default, skip_deserializing, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub costs: Option<Costs>,
     /// What clients saw; where [`Options::history`](crate::Options::history) asks.
     #[serde(skip)]

@@ -13,7 +13,7 @@ mod storage;
 
 use self::adversary::Adversary;
 use self::ambush::Ambush;
-pub(crate) use self::clients::{Clients, size};
+pub(crate) use self::clients::Clients;
 use self::partition::Severed;
 use crate::agenda::Due;
 use crate::cost::Meter;

@@ -183,6 +183,9 @@ pub(super) fn simulate(desk: &Desk<'_>, args: &args::Sim) -> Result<Exit, Error>
     if is_campaign && report.nondeterminism.is_none() {
         report.nondeterminism = differs_elsewhere(entry, &world, &options)?;
     }
+    if let Some(path) = &args.measured.history {
+        write_history(&request, entry, &world, &args, &mut report, path)?;
+    }
     let mut exit = desk.tell(&mut report, |seed| seed_line(&args, seed.unwrap_or_default()));
     let failed = report.failures.first().and_then(|failure| Some((failure.seed?, &failure.property)));
     if let (Some(corpus), Some((seed, property))) = (&mut corpus, failed)
@@ -245,6 +248,31 @@ fn differs_elsewhere(entry: &Entry, world: &World, options: &sim::Options) -> Re
     let (_, content) = entry.simulation(world)?.trace(seed, &options.run);
     let difference = synod_sim::compare(seed, &content, &String::from_utf8_lossy(&ran.stdout)).err();
     Ok(difference.map(|difference| format!("in another process {difference}")))
+}
+
+/// Writes what clients saw in the run that refutes something, or in the first.
+fn write_history(
+    request: &Request,
+    entry: &Entry,
+    world: &World,
+    args: &args::Sim,
+    report: &mut Report,
+    path: &Path,
+) -> Result<(), Error> {
+    let options = request.sim(args, world)?;
+    let seed = report.failures.iter().find_map(|failure| failure.seed).unwrap_or(options.seeds.start);
+    let options = synod_sim::Options { history: true, ..options.run };
+    let history = entry.simulation(world)?.run(seed, &options).history;
+    let Some(text) = history.and_then(|history| history.to_json_lines().ok()) else {
+        return Err(Error::Arguments {
+            what: "--history has nothing to write: there are no clients".to_owned(),
+            hint: "--clients NUMBER or --rate NUMBER makes some, or `[sim.workload]` in an experiment"
+                .to_owned(),
+        });
+    };
+    failures::save(path, &text)?;
+    report.notes.push(format!("what clients saw in the run of seed {seed:#x}: {}", path.display()));
+    Ok(())
 }
 
 /// Where a simulation's results go, and how they begin.

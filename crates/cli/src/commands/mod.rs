@@ -1,6 +1,7 @@
 //! The commands.
 
 mod campaign;
+mod cost;
 mod examine;
 mod failures;
 mod look;
@@ -8,6 +9,7 @@ mod replay;
 #[cfg(feature = "library")]
 mod reproduce;
 mod shrink;
+mod sweep;
 mod trace;
 
 pub(crate) use self::failures::save;
@@ -61,6 +63,8 @@ fn dispatch(desk: &Desk<'_>, command: Option<&Command>) -> Result<Exit, Error> {
         }
         Some(Command::Verify(args)) => examine::verify(&listening(), args),
         Some(Command::Check(args)) => examine::check(&listening(), args),
+        Some(Command::Cost(args)) => cost::cost(&listening(), args),
+        Some(Command::Sweep(args)) => sweep::sweep(&listening(), args),
         Some(Command::Sim(args)) => examine::simulate(&listening(), args),
         Some(Command::Campaign(args)) => campaign::campaign(&listening(), args),
         Some(Command::Run(args)) => examine::run(&listening(), args),

@@ -1,6 +1,7 @@
 //! Many simulated runs, one a seed.
 
 use super::{Replayed, World, confirm, number, report, setting, title};
+use crate::clients;
 use crate::error::Error;
 use crate::report::{Report, count, grouped};
 use crate::results::{self, Writing};
@@ -13,12 +14,13 @@ use std::time::{Duration, Instant};
 use synod_check::Unreached;
 use synod_kernel::Environment;
 use synod_kernel::environment::duration;
-use synod_properties::{Algorithm, GroundKind, Kind, NO_PANIC, Property, Verdict};
+use synod_properties::{Algorithm, GroundKind, Kind, NO_PANIC, Property, Verdict, operations};
 use synod_sim::platform::Outside;
 use synod_sim::results::{Header, Seeds};
+use synod_sim::workload::LINEARIZABLE;
 use synod_sim::{
-    Campaign, Ended, FaultKind, FaultPlan, Instance, RUNS_THAT_TEST, Record, Simulation, Wanted, effects,
-    records,
+    Campaign, Ended, FaultKind, FaultPlan, Instance, RUNS_THAT_TEST, Record, Simulation, Summary, Wanted,
+    effects, records,
 };
 
 /// In so many runs a fault that there is a budget for takes effect: where it does in none of them, it cannot.
@@ -96,7 +98,8 @@ pub(crate) fn header(
 
 /// The algorithm `A` in a world.
 pub fn instance<A: Algorithm>(world: &World) -> Result<Box<dyn Simulation>, Error> {
-    Ok(Box::new(Instance::new(A::NAME, setting::<A>(world)?, A::monitor(&world.scale))))
+    let instance = Instance::new(A::NAME, setting::<A>(world)?, A::monitor(&world.scale));
+    Ok(Box::new(instance.with_operations(operations::<A>(&world.scale))))
 }
 
 /// Simulates an algorithm; `replay` takes its traces again.
@@ -208,7 +211,11 @@ fn simulate(
     }
     failed.map_or(Ok(()), Err)?;
     out.map_or(Ok(()), Writing::finish)?;
-    campaign.judge(simulation.properties());
+    let mut properties = simulation.properties();
+    if options.run.workload.is_some() && simulation.object().is_some() {
+        properties.push(LINEARIZABLE);
+    }
+    campaign.judge(properties);
     Ok(campaign)
 }
 
@@ -234,6 +241,7 @@ struct Total {
     outside: Outside,
     excused: bool,
     last: Vec<(Property, Verdict)>,
+    costs: Option<Summary>,
 }
 
 impl Total {
@@ -258,6 +266,7 @@ impl Total {
         }
         self.reached.extend(batch.reached);
         self.last = batch.verdicts;
+        self.costs = batch.costs;
     }
 
     /// Those of the last batch, with what all of them reached and left open.
@@ -351,6 +360,9 @@ impl Total {
             number(&mut report.numbers, "violation_rate_max", bound);
         }
         self.say_what_was_tested(report);
+        if let Some(costs) = &self.costs {
+            clients::describe(report, costs);
+        }
         self.say_what_did_not_strike(report, &world.environment, &options.run.faults);
         self.say_what_of_the_script_did_not_strike(report, &options.run);
         self.say_what_was_covered(report);

@@ -92,8 +92,53 @@ fn trimmed<T>(mut requests: Vec<Vec<T>>) -> Vec<Vec<T>> {
     requests
 }
 
-/// What `monitor` finds broken in a run: a property of safety, or a debt under the property of liveness that its writer
-/// names.
+/// What a monitor finds broken in a run: a property of safety, or a debt under the property of liveness that its writer
+/// names. Is shown the steps one by one.
+pub struct Judge<'a, M> {
+    monitor: M,
+    seating: &'a Seating,
+    broken: Option<Broken>,
+    /// Those who stop for ever, or lie.
+    stopped: ProcessSet,
+}
+
+impl<'a, M> Judge<'a, M> {
+    /// Has seen nothing yet.
+    pub fn new(monitor: M, seating: &'a Seating) -> Self {
+        Self { monitor, seating, broken: None, stopped: seating.twinned().collect() }
+    }
+
+    /// Looks at the next step.
+    pub fn watch<P: Process>(&mut self, line: &Line<P>)
+    where
+        M: Monitor<P::Request, P::Indication>,
+    {
+        if let Some(seat) = stops(line) {
+            self.stopped.insert(self.seating.identity(seat));
+        }
+        for observed in &line.observed {
+            if self.broken.is_some() {
+                return;
+            }
+            if let Err(Violation { property, what }) = self.monitor.observe(&observation(observed)) {
+                self.broken = Some(Broken { property, what });
+            }
+        }
+    }
+
+    /// What was broken; a debt under the property that `recorded` names, where nothing of safety was.
+    pub fn verdict<Q, I>(self, recorded: Option<&Broken>) -> Option<Broken>
+    where
+        M: Monitor<Q, I>,
+    {
+        if self.broken.is_some() {
+            return self.broken;
+        }
+        owed_but_for(&self.monitor, &self.stopped, &recorded?.property)
+    }
+}
+
+/// What `monitor` finds broken in a run, as [`Judge`] does.
 pub fn judge<P: Process, M: Monitor<P::Request, P::Indication>>(
     monitor: M,
     seating: &Seating,
@@ -105,48 +150,6 @@ pub fn judge<P: Process, M: Monitor<P::Request, P::Indication>>(
     judge.verdict(recorded)
 }
 
-/// Judges a run line by line, and keeps none of it.
-#[derive(Clone, Debug)]
-pub struct Judge<'a, M> {
-    monitor: M,
-    seating: &'a Seating,
-    broken: Option<Broken>,
-    /// Those who stop for ever, or lie.
-    stopped: ProcessSet,
-}
-
-impl<'a, M> Judge<'a, M> {
-    /// Of a run of which nothing is known yet.
-    pub fn new(monitor: M, seating: &'a Seating) -> Self {
-        Self { monitor, seating, broken: None, stopped: seating.twinned().collect() }
-    }
-
-    /// The next step.
-    pub fn watch<P: Process>(&mut self, line: &Line<P>)
-    where
-        M: Monitor<P::Request, P::Indication>,
-    {
-        if let Some(seat) = stops(line) {
-            self.stopped.insert(self.seating.identity(seat));
-        }
-        for observed in &line.observed {
-            if self.broken.is_none()
-                && let Err(Violation { property, what }) = self.monitor.observe(&observation(observed))
-            {
-                self.broken = Some(Broken { property, what });
-            }
-        }
-    }
-
-    /// What is found broken, in the same words as [`judge`].
-    pub fn verdict<Q, I>(self, recorded: Option<&Broken>) -> Option<Broken>
-    where
-        M: Monitor<Q, I>,
-    {
-        self.broken.or_else(|| debt(&self.monitor, &recorded?.property, &self.stopped))
-    }
-}
-
 /// A debt under this property that nobody who is faulty makes void.
 pub fn owed<P: Process, M: Monitor<P::Request, P::Indication>>(
     monitor: &M,
@@ -156,10 +159,10 @@ pub fn owed<P: Process, M: Monitor<P::Request, P::Indication>>(
 ) -> Option<Broken> {
     let stopped: ProcessSet =
         lines.iter().filter_map(stops).map(|seat| seating.identity(seat)).chain(seating.twinned()).collect();
-    debt(monitor, property, &stopped)
+    owed_but_for(monitor, &stopped, property)
 }
 
-fn debt<Q, I>(monitor: &impl Monitor<Q, I>, property: &str, stopped: &ProcessSet) -> Option<Broken> {
+fn owed_but_for<Q, I>(monitor: &impl Monitor<Q, I>, stopped: &ProcessSet, property: &str) -> Option<Broken> {
     let mut owed = None;
     monitor.owed(&mut |debt| {
         if owed.is_none() && debt.property == property && debt.among.is_disjoint(stopped) {
@@ -211,10 +214,12 @@ pub fn observation<Q, I>(observed: &Observed<Q, I>) -> Observation<'_, Q, I> {
     }
 }
 
-/// Who stops for ever in this step, or lies from it on.
+/// Who stops for ever in this step, or lies or omits from it on.
 fn stops<P: Process>(line: &Line<P>) -> Option<SeatId> {
     match line.choice {
-        Choice::Crash { seat, forever: true, .. } | Choice::Corrupt { seat } => Some(seat),
+        Choice::Crash { seat, forever: true, .. } | Choice::Corrupt { seat } | Choice::Omit { seat } => {
+            Some(seat)
+        }
         _ => line.cut.filter(|cut| cut.forever).and_then(|_| line.choice.cut_seat()),
     }
 }

@@ -3,53 +3,17 @@
 use crate::commands::Desk;
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::grounds::Replayed;
 use crate::grounds::replay::{Audience, Replay};
 use crate::output::Printer;
 use crate::registry::Entry;
 use crate::report::{StoryLine, grouped};
 use crate::traces::{Seekable, Source};
 use serde_json::json;
+use std::io::Read;
 use std::path::Path;
 use synod_kernel::trace::{Broken, Header, Reader, TraceError};
 use synod_properties::Scale;
-
-/// A trace that was taken again.
-pub(super) struct Opened<'a> {
-    pub(super) content: String,
-    pub(super) header: Header,
-    pub(super) entry: &'a Entry,
-    pub(super) replayed: Replay,
-}
-
-/// Reads a trace, all of it, and takes it again.
-pub(super) fn open<'a>(desk: &Desk<'a>, file: &Path) -> Result<Opened<'a>, Error> {
-    let damaged = |source: TraceError| Error::Trace { path: file.to_owned(), source };
-    let content = Seekable::new(file)?.source().content().map_err(damaged)?;
-    let source = Source::Content(&content);
-    let (header, entry) = header(desk, &source, file)?;
-    let replayed = take(entry, &header)(&source, &mut Nobody).map_err(damaged)?;
-    Ok(Opened { header, entry, replayed, content })
-}
-
-/// What a trace says it is of.
-fn header<'a>(desk: &Desk<'a>, source: &Source<'_>, file: &Path) -> Result<(Header, &'a Entry), Error> {
-    let damaged = |source: TraceError| Error::Trace { path: file.to_owned(), source };
-    let mut from = source.open().map_err(damaged)?;
-    let header = Reader::open(&mut *from).map_err(damaged)?.header().clone();
-    let entry = desk.registry.find(&header.algorithm)?;
-    Ok((header, entry))
-}
-
-fn take(entry: &Entry, header: &Header) -> crate::grounds::Replayed {
-    if header.ground == "check" { entry.replay_checked } else { entry.replay }
-}
-
-/// Is told of a replay for its verdict alone.
-struct Nobody;
-
-impl Audience for Nobody {
-    fn step(&mut self, _: StoryLine) {}
-}
 
 /// Prints a replay as it goes.
 struct Telling<'a> {
@@ -68,14 +32,68 @@ impl Audience for Telling<'_> {
     }
 }
 
+/// A trace in a file, with the algorithm that it is of.
+struct Located<'a> {
+    seekable: Seekable,
+    header: Header,
+    entry: &'a Entry,
+    take: Replayed,
+}
+
+fn locate<'a>(desk: &Desk<'a>, file: &Path) -> Result<Located<'a>, Error> {
+    let damaged = |source: TraceError| Error::Trace { path: file.to_owned(), source };
+    let seekable = Seekable::new(file)?;
+    let header = {
+        let mut from = seekable.source().open().map_err(damaged)?;
+        Reader::open(&mut *from).map_err(damaged)?.header().clone()
+    };
+    let entry = desk.registry.find(&header.algorithm)?;
+    let take = if header.ground == "check" { entry.replay_checked } else { entry.replay };
+    Ok(Located { seekable, header, entry, take })
+}
+
+/// A trace that was taken again, held in memory as a whole.
+pub(super) struct Opened<'a> {
+    pub(super) content: String,
+    pub(super) header: Header,
+    pub(super) entry: &'a Entry,
+    pub(super) scale: Scale,
+    pub(super) world: String,
+    pub(super) replayed: Replay,
+}
+
+/// What a replay says of its world.
+#[derive(Default)]
+struct Place(Option<(Scale, String)>);
+
+impl Audience for Place {
+    fn world(&mut self, scale: &Scale, world: &str) {
+        self.0 = Some((scale.clone(), world.to_owned()));
+    }
+
+    fn step(&mut self, _: StoryLine) {}
+}
+
+/// Reads a trace and takes it again.
+pub(super) fn open<'a>(desk: &Desk<'a>, file: &Path) -> Result<Opened<'a>, Error> {
+    let damaged = |source: TraceError| Error::Trace { path: file.to_owned(), source };
+    let Located { seekable, header, entry, take } = locate(desk, file)?;
+    let mut content = String::new();
+    let read = |e: std::io::Error| damaged(TraceError::Unreadable { line: 0, what: e.to_string() });
+    seekable.source().open().map_err(damaged)?.read_to_string(&mut content).map_err(read)?;
+    let mut place = Place::default();
+    let replayed = take(&Source::Content(&content), &mut place).map_err(damaged)?;
+    let (scale, world) = place.0.expect("a replay tells its world first");
+    Ok(Opened { content, header, entry, scale, world, replayed })
+}
+
 /// `replay`.
 pub(super) fn replay(desk: &Desk<'_>, file: &Path) -> Result<Exit, Error> {
-    let seekable = Seekable::new(file)?;
+    let damaged = |source: TraceError| Error::Trace { path: file.to_owned(), source };
+    let Located { seekable, header, take, .. } = locate(desk, file)?;
     let source = seekable.source();
-    let (header, entry) = header(desk, &source, file)?;
     let mut telling = Telling { printer: desk.printer, algorithm: &header.algorithm };
-    let replayed = take(entry, &header)(&source, &mut telling)
-        .map_err(|source| Error::Trace { path: file.to_owned(), source })?;
+    let replayed = take(&source, &mut telling).map_err(damaged)?;
     let said = |found: Option<&Broken>| found.map(|b| json!({ "property": b.property, "what": b.what }));
     desk.printer.event(&json!({
         "event": "replay", "algorithm": header.algorithm, "ground": header.ground, "steps": replayed.steps,

@@ -1,6 +1,7 @@
 //! The grounds, each as a function of an algorithm: the only place where algorithm and ground meet.
 
 pub mod check;
+pub(crate) mod good_period;
 pub mod replay;
 pub mod run;
 pub mod shrink;
@@ -29,6 +30,9 @@ pub type Replayed =
 /// The steps of a trace of an algorithm that breaks something, to be taken again in part.
 pub type Steps = fn(&str) -> Result<Option<Box<dyn Taken>>, synod_kernel::trace::TraceError>;
 
+/// The same in another world.
+pub type StepsIn = fn(&World, &str) -> Result<Option<Box<dyn Taken>>, synod_kernel::trace::TraceError>;
+
 /// The world in which an algorithm is examined.
 #[derive(Clone, Debug)]
 pub struct World {
@@ -36,6 +40,8 @@ pub struct World {
     pub scale: Scale,
     /// What may happen.
     pub environment: Environment,
+    /// The algorithm's model, in a line.
+    pub model: String,
     /// The ways in which that is outside of the algorithm's model.
     pub outside: Vec<Diagnostic>,
     /// The process that two honest copies play, and how many messages to and from them may be withheld.

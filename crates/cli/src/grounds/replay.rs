@@ -1,5 +1,6 @@
 //! A trace, taken again.
 
+use super::{World, setting};
 use crate::report::StoryLine;
 use crate::story;
 use crate::traces::Source;
@@ -8,15 +9,12 @@ use synod_kernel::{Move, Setting};
 use synod_model::Process;
 use synod_properties::regression::{Judge, panics, scale_of};
 use synod_properties::{Algorithm, NO_PANIC, Scale};
-use synod_sim::shrink::{Taken, taken};
+use synod_sim::shrink::{Taken, taken, taken_in};
+use synod_sim::workload::LINEARIZABLE;
 
 /// What a replay found.
 #[derive(Clone, Debug)]
 pub struct Replay {
-    /// The size of its world, and the broken twin.
-    pub scale: Scale,
-    /// The environment in words.
-    pub world: String,
     /// How many steps there were.
     pub steps: u64,
     /// What its writer found broken.
@@ -59,8 +57,7 @@ pub fn replay<A: Algorithm>(source: &Source<'_>, audience: &mut dyn Audience) ->
     let mut reader = Reader::open(&mut *from)?;
     let setting: Setting<A::Process> = reader.setting()?;
     let scale = scale_of::<A>(&setting);
-    let world = crate::environment::describe(&setting.environment);
-    audience.world(&scale, &world);
+    audience.world(&scale, &crate::environment::describe(&setting.environment));
     let mut judge = Judge::new(A::monitor(&scale), &setting.seating);
     let mut steps = 0;
     let end = reader.replay(&setting, |line: Line<A::Process>| {
@@ -70,12 +67,13 @@ pub fn replay<A: Algorithm>(source: &Source<'_>, audience: &mut dyn Audience) ->
     })?;
     let judged = match &end.violation {
         Some(recorded) if recorded.property == NO_PANIC.id => {
-            let moves = moves::<A::Process>(source)?;
-            panics(&setting, &moves, recorded).map(|_| recorded.clone())
+            panics(&setting, &moves::<A::Process>(source)?, recorded).map(|_| recorded.clone())
         }
-        recorded => judge.verdict::<Request<A>, Indication<A>>(recorded.as_ref()),
+        // what clients saw is not in a trace; the seed makes the same history again
+        Some(recorded) if recorded.property == LINEARIZABLE.id => Some(recorded.clone()),
+        recorded => judge.verdict(recorded.as_ref()),
     };
-    Ok(Replay { scale, world, steps, recorded: end.violation, judged })
+    Ok(Replay { steps, recorded: end.violation, judged })
 }
 
 /// Whether a trace is as it was written; if not, where it is damaged.
@@ -84,10 +82,7 @@ fn whole(source: &Source<'_>) -> Result<(), TraceError> {
     Err(Reader::open(&mut *source.open()?)?.scan(|_| ()).err().unwrap_or(damage))
 }
 
-type Request<A> = <<A as Algorithm>::Process as Process>::Request;
-type Indication<A> = <<A as Algorithm>::Process as Process>::Indication;
-
-/// The moves of a trace, all of them: a handler that panics is looked for from the start, again and again.
+/// The moves of a trace: of an explored run, which is short.
 fn moves<P: Process>(source: &Source<'_>) -> Result<Vec<Move<P::Message, P::Timer>>, TraceError> {
     let mut from = source.open()?;
     let mut reader = Reader::open(&mut *from)?;
@@ -99,4 +94,11 @@ fn moves<P: Process>(source: &Source<'_>) -> Result<Vec<Move<P::Message, P::Time
 /// The steps of a trace of the algorithm `A`, to be taken again in part.
 pub fn steps<A: Algorithm>(content: &str) -> Result<Option<Box<dyn Taken>>, TraceError> {
     taken::<A::Process, A::Monitor>(content, |setting| A::monitor(&scale_of::<A>(setting)))
+}
+
+/// The same in another world: of fewer processes. None, where the algorithm cannot be made so.
+pub fn steps_in<A: Algorithm>(world: &World, content: &str) -> Result<Option<Box<dyn Taken>>, TraceError> {
+    taken_in::<A::Process, A::Monitor>(content, |_| {
+        Some((setting::<A>(world).ok()?, A::monitor(&world.scale)))
+    })
 }

@@ -169,6 +169,9 @@ fn smaller_world(
     }
     (2..world.scale.n).take_while(|_| !stop()).find_map(|n| {
         let smaller = with_processes(entry, world, n)?;
+        if let Ok(Some(run)) = (entry.steps_in)(&smaller, content) {
+            return Some((smaller, (*seed, run.trace(false))));
+        }
         let simulation = (entry.sim)(&smaller).ok()?;
         let found = first_failure(simulation.as_ref(), *seed, options, property)?;
         Some((smaller, found))
@@ -200,5 +203,5 @@ fn with_processes(entry: &Entry, world: &World, n: u32) -> Option<World> {
     environment.processes = n;
     let outside = (subject.outside)(&environment);
     let fits = environment.cuts.is_none() && (outside.is_empty() || !world.outside.is_empty());
-    fits.then_some(World { scale, environment, outside, two_seats: None })
+    fits.then_some(World { scale, environment, model: world.model.clone(), outside, two_seats: None })
 }

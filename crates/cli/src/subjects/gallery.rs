@@ -200,6 +200,7 @@ pub(super) fn blank(name: &str, world: String, verdicts: Vec<(Property, Verdict)
         numbers: Map::new(),
         notes: Vec::new(),
         outside: Vec::new(),
+        excused: false,
         inconclusive: Vec::new(),
         answers: Vec::new(),
         failures: Vec::new(),

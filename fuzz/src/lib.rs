@@ -116,7 +116,7 @@ pub fn experiment(bytes: &[u8]) -> bool {
         apply(overrides, experiment.n.unwrap_or(3), ground);
     }
     if let Some(script) = &experiment.sim.script {
-        let source = Source { path: "experiment.toml".into(), text: text(bytes) };
+        let source = Source { path: "experiment.toml".into(), text: text(bytes).into_owned() };
         let platform = experiment.sim.platform.as_ref();
         let _ = script::plan(script, &Environment::benign(3), platform, Duration::from_secs(10), &source);
     }

@@ -79,6 +79,12 @@ pub enum Command {
     },
     /// Makes the run of a trace small: as few faults, requests and steps as break the same property.
     Shrink(Shrink),
+    /// Looks at a trace as such, whatever algorithm it is of.
+    Trace {
+        /// What is asked of it.
+        #[command(subcommand)]
+        what: Trace,
+    },
     /// A node of a cluster; started by `run`.
     #[command(hide = true)]
     Node {
@@ -105,6 +111,21 @@ pub struct Shrink {
     pub to: Option<PathBuf>,
 }
 
+/// `trace`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Trace {
+    /// Whether it is as it was written: its digest fits, and its steps stand in order.
+    Validate {
+        /// The trace.
+        file: PathBuf,
+    },
+    /// What is in it: kinds of events and of messages, and what happened at each process.
+    Stats {
+        /// The trace.
+        file: PathBuf,
+    },
+}
+
 /// What is examined, and in which world.
 #[derive(Clone, Debug, Default, Args)]
 pub struct Subject {
@@ -128,6 +149,9 @@ pub struct Subject {
     /// f: how many processes may stop for ever.
     #[arg(long = "f", value_name = "BUDGET", value_parser = budget)]
     pub stops: Option<Budget>,
+    /// How many processes may be faulty by omission.
+    #[arg(long, value_name = "BUDGET", value_parser = budget)]
+    pub omissions: Option<Budget>,
     /// How many processes may lie.
     #[arg(long, value_name = "BUDGET", value_parser = budget)]
     pub lies: Option<Budget>,
@@ -140,6 +164,9 @@ pub struct Subject {
     /// How many messages may be delivered twice.
     #[arg(long, value_name = "BUDGET", value_parser = budget)]
     pub duplications: Option<Budget>,
+    /// How many messages the network may inject, over links that are arbitrary.
+    #[arg(long, value_name = "BUDGET", value_parser = budget)]
+    pub injections: Option<Budget>,
     /// How often the network may be cut.
     #[arg(long, value_name = "BUDGET", value_parser = budget)]
     pub partitions: Option<Budget>,
@@ -159,10 +186,12 @@ impl Subject {
     pub fn flags(&self) -> Flags {
         Flags {
             stops: self.stops,
+            omissions: self.omissions,
             lies: self.lies,
             restarts: self.restarts,
             losses: self.losses,
             duplications: self.duplications,
+            injections: self.injections,
             partitions: self.partitions,
             links: self.links,
         }
@@ -183,10 +212,12 @@ impl Subject {
         option("requests", self.requests.map(|n| n.to_string()));
         for (name, budget) in [
             ("f", self.stops),
+            ("omissions", self.omissions),
             ("lies", self.lies),
             ("restarts", self.restarts),
             ("losses", self.losses),
             ("duplications", self.duplications),
+            ("injections", self.injections),
             ("partitions", self.partitions),
         ] {
             option(name, budget.map(|b| b.to_string()));
@@ -265,6 +296,12 @@ pub struct Sim {
     /// The most steps of a run.
     #[arg(long, value_name = "NUMBER")]
     pub steps_max: Option<u64>,
+    /// How long good periods must be for all runs to come to their end: looks up to this length, in place of judging.
+    #[arg(long, value_name = "LONGEST", value_parser = duration::parse)]
+    pub good_period: Option<Duration>,
+    /// The machines and wires under the environment: a file with the keys of [sim.platform] (docs/sim.md).
+    #[arg(long, value_name = "FILE")]
+    pub platform: Option<PathBuf>,
     /// The virtual time after which a run ends.
     #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
     pub horizon: Option<Duration>,
@@ -277,7 +314,7 @@ pub struct Sim {
     /// Let every run meet all the kinds of fault that there may be, in place of a random subset of them.
     #[arg(long)]
     pub no_swarm: bool,
-    /// Write the trace of the first run there.
+    /// Write the trace of the first run there; compressed (zstd) where the name ends in .zst.
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
     /// Try no seeds that failed before, and keep none.
@@ -292,6 +329,9 @@ pub struct Sim {
     /// Try at most so long to make a failure small: what comes out then depends on the machine.
     #[arg(long, value_name = "DURATION", value_parser = duration::parse, conflicts_with = "no_shrink")]
     pub shrink_for: Option<Duration>,
+    /// With `--trace`: write what was chosen alone, at a fraction of the cost. A replay finds all the rest again.
+    #[arg(long, requires = "trace")]
+    pub terse: bool,
 }
 
 impl Sim {
@@ -303,6 +343,12 @@ impl Sim {
         }
         if let Some(horizon) = self.horizon {
             let _ = write!(line, " --horizon {}", duration::format(horizon));
+        }
+        if let Some(platform) = &self.platform {
+            let _ = write!(line, " --platform {}", quote(&platform.display().to_string()));
+        }
+        if let Some(longest) = self.good_period {
+            let _ = write!(line, " --good-period {}", duration::format(longest));
         }
         if self.no_swarm {
             line.push_str(" --no-swarm");

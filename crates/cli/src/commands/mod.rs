@@ -6,9 +6,10 @@ mod failures;
 mod look;
 mod replay;
 mod shrink;
+mod trace;
 
 pub(crate) use self::failures::save;
-use crate::args::{Arguments, Command, Verify};
+use crate::args::{Arguments, Command, Trace, Verify};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::output::Printer;
@@ -64,6 +65,8 @@ fn dispatch(desk: &Desk<'_>, command: Option<&Command>) -> Result<Exit, Error> {
         Some(Command::Replay { file, emit_test: false }) => replay::replay(desk, file),
         Some(Command::Replay { file, emit_test: true }) => shrink::emit_test(desk, file),
         Some(Command::Shrink(args)) => shrink::shrink(&listening(), args),
+        Some(Command::Trace { what: Trace::Validate { file } }) => trace::validate(desk, file),
+        Some(Command::Trace { what: Trace::Stats { file } }) => trace::stats(desk, file),
         Some(Command::List) => Ok(look::list(desk)),
         Some(Command::Explain { name }) => look::explain(desk, name),
         Some(Command::Models) => Ok(crate::models::show(desk.printer)),

@@ -248,7 +248,10 @@ impl<P: Process> Found<P> {
 /// Where something happens that runs no handler.
 fn seat_of<M, T>(choice: &Choice<M, T>) -> Option<SeatId> {
     match choice {
-        Choice::Crash { seat, .. } | Choice::Corrupt { seat } => Some(*seat),
+        Choice::Crash { seat, .. }
+        | Choice::Corrupt { seat }
+        | Choice::Omit { seat }
+        | Choice::Disk { seat, .. } => Some(*seat),
         _ => None,
     }
 }

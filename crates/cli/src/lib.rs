@@ -8,8 +8,11 @@
 
 pub mod args;
 pub mod checkable;
+pub mod clients;
 mod commands;
+mod corpus;
 pub mod disk;
+pub mod emit;
 pub mod environment;
 pub mod error;
 pub mod exit;
@@ -23,11 +26,15 @@ pub mod page;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod plan;
+pub mod platform;
+pub mod plot;
 pub mod registry;
 pub mod report;
 mod results;
 pub mod script;
 mod story;
+pub mod traces;
+pub mod vary;
 pub mod watch;
 
 pub use checkable::Checkable;

@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::experiment::{self, EngineName, Experiment, MeasureName, OrderName, SearchName, StoreName};
 use crate::grounds::{World, check, run, sim};
 use crate::registry::{Entry, Registry, Subject};
-use crate::script;
+use crate::{platform, script};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use synod_kernel::Budget;
 use synod_model::ProcessId;
 use synod_model::failure::Who;
 use synod_model::timing::TimingKind;
-use synod_properties::{GroundKind, Scale};
+use synod_properties::{GroundKind, OperationKind, Scale};
 
 /// What is to be examined, as far as it is the same for all grounds.
 #[derive(Debug, Default)]
@@ -31,6 +31,8 @@ pub(crate) struct Request {
     defect: Option<String>,
     flags: Flags,
     outside_model: bool,
+    /// The kinds of operation that clients can ask for.
+    operations: &'static [OperationKind],
 }
 
 impl Request {
@@ -39,7 +41,15 @@ impl Request {
         registry: &'a Registry,
         subject: &args::Subject,
     ) -> Result<(&'a Entry, Self), Error> {
-        let experiment = subject.experiment.as_deref().map(experiment::load).transpose()?;
+        Self::with(registry, subject, subject.experiment.as_deref().map(experiment::load).transpose()?)
+    }
+
+    /// The same with this experiment.
+    pub(crate) fn with<'a>(
+        registry: &'a Registry,
+        subject: &args::Subject,
+        experiment: Option<Experiment>,
+    ) -> Result<(&'a Entry, Self), Error> {
         let named = experiment.as_ref().map(|e| e.algorithm.as_str()).or(subject.algorithm.as_deref());
         let entry = registry.find_or_only(named)?;
         let environment = subject.env.as_deref().map(experiment::load_environment).transpose()?;
@@ -51,6 +61,7 @@ impl Request {
             defect: subject.defect.clone(),
             flags: subject.flags(),
             outside_model: subject.outside_model,
+            operations: entry.subject.operations,
         };
         Ok((entry, request))
     }
@@ -92,7 +103,8 @@ impl Request {
         if !outside.is_empty() && !self.outside_model {
             return Err(Error::OutsideModel(outside));
         }
-        Ok(World { scale, environment, outside, two_seats: None })
+        let model = (subject.model)().line();
+        Ok(World { scale, environment, model, outside, two_seats: None })
     }
 
     /// The worlds that a check explores: further ones of the algorithm's own, unless the environment is changed; modulo a
@@ -107,7 +119,7 @@ impl Request {
             let (mut scale, mut environment) = (first.scale.clone(), first.environment.clone());
             change(&mut scale, &mut environment);
             let outside = (entry.checked.outside)(&environment);
-            World { scale, environment, outside, two_seats: None }
+            World { scale, environment, model: first.model.clone(), outside, two_seats: None }
         });
         let also: Vec<_> = also.collect();
         if renumber && !also.is_empty() {
@@ -224,26 +236,38 @@ impl Request {
             });
         }
         let horizon = args.horizon.or(file.horizon.map(|text| text.0.0)).unwrap_or(usual.horizon);
-        let faults = match &file.script {
-            Some(script) => script::plan(script, &world.environment, horizon)?,
-            None => usual.faults,
+        let source = self.experiment.as_ref().map(|e| e.source.clone()).unwrap_or_default();
+        let platform = match (&args.platform, &file.platform) {
+            (Some(path), _) => Some(platform::load(path, &world.environment)?),
+            (None, Some(own)) => Some(platform::of_experiment(own, &source, &world.environment)?),
+            (None, None) => None,
         };
+        let (faults, conditions) = match &file.script {
+            Some(script) => script::plan(script, &world.environment, platform.as_deref(), horizon, &source)?,
+            None => (usual.faults, usual.conditions),
+        };
+        let workload = args.clients.workload(file.workload.as_ref(), self.operations)?;
         Ok(sim::Options {
             seeds: first..first.saturating_add(runs),
             run: synod_sim::Options {
                 steps_max: args.steps_max.or(file.steps_max).unwrap_or(usual.steps_max),
                 horizon,
                 faults,
+                conditions,
+                platform,
                 branches: true,
                 swarm: !args.no_swarm && file.swarm.unwrap_or(true),
                 coverage: args.out.is_some(),
                 then: args.then.clone(),
+                costs: args.measured.costs || workload.is_some(),
+                workload,
                 ..synod_sim::Options::default()
             },
             guided: args.search.or(file.search) == Some(SearchName::Coverage),
             searched: None,
             threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
-            record_first: args.trace.is_some(),
+            terse: args.terse,
+            corpus: Vec::new(),
             time: args.time,
             out: None,
             shrink: crate::grounds::shrink::Options {

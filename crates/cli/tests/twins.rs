@@ -7,7 +7,7 @@ use std::process::Command;
 
 /// Those which break what their check does not judge, or not within its bounds: (defect, what it breaks, by which
 /// simulation).
-const BY_SIMULATION: [(&str, &str, &[&str]); 5] = [
+const BY_SIMULATION: [(&str, &str, &[&str]); 13] = [
     ("candidates-kept", "ELD1", &["elect-lower-epoch"]),
     ("prefers-itself", "ELD2", &["elect-lower-epoch"]),
     ("epoch-not-stored", "ELD1", &["--experiment", CRASH_LOOP]),
@@ -126,7 +126,7 @@ const STRATEGIES: [(&str, &[&str]); 3] =
 /// How many runs, and steps, until a twin is found from this seed on, by this strategy.
 fn found(place: &Path, twin: &(String, String), strategy: &[&str], seed: u64) -> Option<(u64, u64)> {
     let (first, runs) = ((seed * 1_000_000).to_string(), RUNS_MAX.to_string());
-    let subject = ["sim", &twin.0, "--defect", &twin.1, "--seed", &first, "--runs", &runs, "--no-shrink"];
+    let subject = ["sim", &twin.0, "--defect", &twin.1, "--seed", &first, "--runs", &runs, "--no-shrink", "--no-corpus"];
     let (code, lines) = synod(place, &[&subject, strategy].concat());
     let ground = lines.iter().find(|line| line["event"] == "ground")?;
     let numbers = &ground["numbers"];

@@ -3,20 +3,24 @@
 use crate::args;
 use crate::checkable::Checkable;
 use crate::commands::{Desk, failures};
+use crate::corpus::{self, Corpus};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::experiment;
-use crate::grounds::World;
 use crate::grounds::check::Options;
 use crate::grounds::run::scratch_directory;
 use crate::grounds::sim;
+use crate::grounds::{self, World};
 use crate::plan::{Request, check_options, notebook};
 use crate::registry::{Entry, Found};
 use crate::report::{Report, count, ground_name};
 use crate::watch::Watch;
 use serde_json::json;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
 use synod_properties::GroundKind;
+use synod_sim::FaultPlan;
 use synod_sim::results::{Header, Seeds};
 
 impl Desk<'_> {
@@ -137,7 +141,15 @@ fn explore(
 pub(super) fn simulate(desk: &Desk<'_>, args: &args::Sim) -> Result<Exit, Error> {
     let (entry, request) = Request::new(desk.registry, &args.subject)?;
     let world = request.world(&entry.subject, GroundKind::Sim)?;
+    if let Some(longest) = args.good_period {
+        return good_period(desk, args, (entry, &request, &world), longest);
+    }
     let mut options = request.sim(args, &world)?;
+    if args.self_check {
+        let (_, content) = entry.simulation(&world)?.trace(options.seeds.start, &options.run);
+        desk.printer.raw(&content);
+        return Ok(Exit::Holds);
+    }
     if let (Some(path), true) = (&args.out, options.guided) {
         return Err(Error::Arguments {
             what: format!(
@@ -149,6 +161,13 @@ pub(super) fn simulate(desk: &Desk<'_>, args: &args::Sim) -> Result<Exit, Error>
     }
     options.out =
         args.out.as_deref().map(|path| results_of(entry, &world, args, &options, path)).transpose()?;
+    let is_campaign = options.seeds.end - options.seeds.start > 1;
+    let settings = corpus::settings(&world, &options.run);
+    let keeps = is_campaign && !args.no_corpus && !options.guided;
+    let mut corpus = keeps.then(|| Corpus::open(entry.name()));
+    if let Some(corpus) = corpus.as_ref().filter(|_| args.out.is_none()) {
+        options.corpus = corpus.seeds(&settings);
+    }
     let mut args = args.clone();
     let mut report = {
         let watch = desk.watch(entry.name(), GroundKind::Sim);
@@ -174,11 +193,99 @@ pub(super) fn simulate(desk: &Desk<'_>, args: &args::Sim) -> Result<Exit, Error>
     {
         crate::parquet::convert(lines, to)?;
     }
-    let exit = desk.tell(&mut report, |seed| seed_line(&args, seed.unwrap_or_default()));
-    if let (Some(path), Some(content)) = (&args.trace, &report.record) {
-        failures::save(path, content)?;
+    if is_campaign && report.nondeterminism.is_none() {
+        report.nondeterminism = differs_elsewhere(entry, &world, &options)?;
     }
-    Ok(expected(exit, args.subject.expect_violation, desk))
+    if let Some(path) = &args.measured.history {
+        write_history(&request, entry, &world, &args, &mut report, path)?;
+    }
+    let mut exit = desk.tell(&mut report, |seed| seed_line(&args, seed.unwrap_or_default()));
+    let failed = report.failures.first().and_then(|failure| Some((failure.seed?, &failure.property)));
+    if let (Some(corpus), Some((seed, property))) = (&mut corpus, failed)
+        && let Err(error) = corpus.keep(seed, &settings, property)
+    {
+        // the verdict stands though its seed is lost
+        desk.printer.error(&error);
+        exit = exit.and(error.exit());
+    }
+    if let Some(path) = &args.trace {
+        entry.record(&world, &options, path)?;
+    }
+    // outside of the model a violation refutes nothing; whoever expects one has it all the same
+    let shown = args.subject.expect_violation && exit == Exit::Inconclusive && report.violated();
+    Ok(expected(if shown { Exit::Violation } else { exit }, args.subject.expect_violation, desk))
+}
+
+/// `sim --good-period`.
+fn good_period(
+    desk: &Desk<'_>,
+    args: &args::Sim,
+    (entry, request, world): (&Entry, &Request, &World),
+    longest: Duration,
+) -> Result<Exit, Error> {
+    /// How many runs each length has where nothing is said.
+    const RUNS: u64 = 100;
+    if longest.is_zero() {
+        return Err(Error::Arguments {
+            what: "--good-period 0s: there is nothing below it to look at".to_owned(),
+            hint: "name the longest period that is to be tried, as in 10s".to_owned(),
+        });
+    }
+    let mut options = request.sim(args, world)?;
+    let first = options.seeds.start;
+    options.seeds = first..first.saturating_add(args.runs.unwrap_or(RUNS));
+    options.run.swarm = false;
+    if options.run.faults == FaultPlan::Random {
+        // whether bad periods are over in time is the question, not what crashes do besides
+        options.run.faults = FaultPlan::Script(Vec::new());
+    }
+    let mut world = world.clone();
+    // periods take the place of GST
+    world.environment.timing.gst = Duration::ZERO;
+    let mut report = {
+        let watch = desk.watch(entry.name(), GroundKind::Sim);
+        grounds::good_period::search(entry.simulation(&world)?.as_ref(), &world, &options, longest, &watch)
+    };
+    Ok(desk.tell(&mut report, |_| format!("sim {}{}", args.subject.line(), args.how())))
+}
+
+/// What another process of this program, called as this one was, does differently in the first run: what depends on addresses
+/// in memory, or on the environment's variables of a process, two runs in one process do not show.
+fn differs_elsewhere(entry: &Entry, world: &World, options: &sim::Options) -> Result<Option<String>, Error> {
+    let Ok(program) = std::env::current_exe() else { return Ok(None) };
+    let mut other = std::process::Command::new(program);
+    other.args(std::env::args_os().skip(1)).arg("--self-check").stdin(Stdio::null()).stderr(Stdio::null());
+    // where no process starts there is nothing to compare
+    let Some(ran) = other.output().ok().filter(|ran| ran.status.success()) else { return Ok(None) };
+    let seed = options.seeds.start;
+    let (_, content) = entry.simulation(world)?.trace(seed, &options.run);
+    let difference = synod_sim::compare(seed, &content, &String::from_utf8_lossy(&ran.stdout)).err();
+    Ok(difference.map(|difference| format!("in another process {difference}")))
+}
+
+/// Writes what clients saw in the run that refutes something, or in the first.
+fn write_history(
+    request: &Request,
+    entry: &Entry,
+    world: &World,
+    args: &args::Sim,
+    report: &mut Report,
+    path: &Path,
+) -> Result<(), Error> {
+    let options = request.sim(args, world)?;
+    let seed = report.failures.iter().find_map(|failure| failure.seed).unwrap_or(options.seeds.start);
+    let options = synod_sim::Options { history: true, ..options.run };
+    let history = entry.simulation(world)?.run(seed, &options).history;
+    let Some(text) = history.and_then(|history| history.to_json_lines().ok()) else {
+        return Err(Error::Arguments {
+            what: "--history has nothing to write: there are no clients".to_owned(),
+            hint: "--clients NUMBER or --rate NUMBER makes some, or `[sim.workload]` in an experiment"
+                .to_owned(),
+        });
+    };
+    failures::save(path, &text)?;
+    report.notes.push(format!("what clients saw in the run of seed {seed:#x}: {}", path.display()));
+    Ok(())
 }
 
 /// Where a simulation's results go, and how they begin.

@@ -661,3 +661,57 @@ fn an_interrupted_cluster_stops_and_reports_what_it_found() {
     assert!(ground["numbers"]["rounds"].as_u64().expect("a number") < 10_000, "{ground}");
     assert!(!ran.out.contains("time ran out"), "{}", ran.out);
 }
+
+/// What there is in a directory: names and contents.
+fn contents(directory: &Path) -> Vec<(String, Vec<u8>)> {
+    let name = |path: &Path| path.file_name().expect("a name").to_string_lossy().into_owned();
+    let files = fs::read_dir(directory).expect("a directory").map(|file| file.expect("a file").path());
+    let mut all: Vec<_> = files.map(|path| (name(&path), fs::read(&path).expect("it is read"))).collect();
+    all.sort();
+    all
+}
+
+#[test]
+fn shards_are_merged_to_what_one_process_makes_and_what_is_missing_is_made_by_the_command_that_is_printed() {
+    let place = Place::new();
+    let run = "campaign run abd --defect waits-for-all --seeds 0..60";
+    place.synod(&format!("{run} --out one --threads 2")).exits(1).says("NNAR1").says("first by seed");
+    for shard in [2, 0] {
+        let code = place.synod(&format!("{run} --shard {shard}/3 --out shards --threads 1")).code;
+        assert!(code == 0 || code == 1, "{code}");
+    }
+    let lacking = place.synod("campaign merge shards --out merged").exits(1).says("missing: seeds 20..40");
+    place.synod("campaign status shards").exits(1).says("make them:");
+    let make =
+        lacking.out.lines().find_map(|line| line.trim().strip_prefix("make them:")).expect("a command");
+    place.shell(make.trim());
+    place.synod("campaign merge shards merged shards --out whole").exits(1);
+    assert_eq!(contents(&place.path().join("whole")), contents(&place.path().join("one")));
+    // once more, and where there is nothing to find
+    place.synod(&format!("{run} --out one --expect-violation")).exits(0);
+    place.synod("campaign run abd --seeds 0..20 --out sound").exits(0).says("20 hold");
+    let replay = lacking.out.lines().find_map(|line| line.trim().strip_prefix("replay:")).expect("a command");
+    place.shell(replay.trim()).exits(1);
+
+    place.synod("campaign merge one sound --out both").exits(2).complains("different algorithms");
+    place.synod(&format!("{run} --n 5 --out one")).exits(2).complains("different settings");
+    place.synod("campaign status nothing").exits(2);
+    fs::create_dir(place.path().join("empty")).expect("a directory");
+    place.synod("campaign status empty").exits(2).complains("no results");
+}
+
+#[test]
+fn a_simulation_writes_a_line_a_run_and_goes_on_where_its_file_ends() {
+    let place = Place::new();
+    let lines = || fs::read_to_string(place.path().join("out/runs.jsonl")).expect("it is written");
+    place.synod("sim abd --runs 12 --out out").exits(0).says("12 runs");
+    let first = lines();
+    assert_eq!(first.lines().count(), 13);
+    fs::write(place.path().join("out/runs.jsonl"), &first[..first.len() - 9]).expect("it is torn");
+    place.synod("sim abd --runs 20 --out out").exits(0).says("20 runs");
+    assert!(lines().starts_with(&first) && lines().lines().count() == 21);
+    place.synod("sim abd --n 5 --runs 20 --out out").exits(2).complains("different settings");
+    place.synod("sim abd --runs 20 --out x.csv").exits(2).complains(".jsonl");
+    place.synod("sim abd --runs 3 --out /proc/nowhere").exits(5);
+    place.synod("sim abd --for 1ms").says("depends on the machine");
+}

@@ -503,7 +503,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         let budgets = &self.world.rest.budgets;
         let may_lose = budgets.losses.any();
         let may_duplicate = budgets.duplications.any();
-        let fate = self.fate(from, to);
+        let fate = if may_lose { self.fate(from, to) } else { None };
         let is_lost = |run: &mut Self| match fate {
             None => run.is_hit(from, to, true, links.loss_probability.parts_per_million()),
             Some(fate) => fate != Fate::Kept || run.is_marked(from, to, true),

@@ -35,8 +35,6 @@ pub struct Report {
     pub answers: Vec<Answer>,
     /// The properties that are broken, each with a run that breaks it.
     pub failures: Vec<Failure>,
-    /// The trace of a run that was asked for.
-    pub record: Option<String>,
     /// Whether the user interrupted it.
     pub interrupted: bool,
     /// The same choices had other consequences: what differs.
@@ -200,7 +198,6 @@ impl Report {
             known: String::new(),
             answers: Vec::new(),
             failures: Vec::new(),
-            record: None,
             interrupted: false,
             nondeterminism: None,
             elapsed: Duration::ZERO,

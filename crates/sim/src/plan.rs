@@ -54,12 +54,19 @@ pub struct Options {
     /// Whether a run has a random subset of the faults, rates and requests that there may be, drawn from its seed: where
     /// its faults are random.
     pub swarm: bool,
+    /// Whether it is noted what of the algorithm's behaviour a run comes to.
+    pub coverage: bool,
+    /// After so many steps, in ascending order, all further chance is drawn from another seed: a run that begins as another does.
+    pub then: Vec<(u64, u64)>,
     /// What is under the environment.
     pub platform: Option<Arc<Platform>>,
     /// Faults that wait for something to happen, besides those of the plan.
     pub conditions: Vec<Conditional>,
     /// What it is spared of what its seed, or its script, has for it.
     pub spared: Spared,
+    /// Whether its trace, where it has one, is terse: of what was chosen alone, from which a replay finds all the rest. Costs
+    /// a fraction.
+    pub terse: bool,
 }
 
 /// What a run is spared of its plan, where a failure is made small.
@@ -103,6 +110,9 @@ impl Default for Options {
             costs: false,
             history: false,
             spared: Spared::default(),
+            terse: false,
+            coverage: false,
+            then: Vec::new(),
         }
     }
 }

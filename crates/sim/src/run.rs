@@ -3,6 +3,7 @@
 mod adversary;
 mod ambush;
 mod clients;
+mod coverage;
 mod crash;
 pub(crate) mod observe;
 mod oracle;
@@ -12,12 +13,14 @@ mod storage;
 
 use self::adversary::Adversary;
 use self::ambush::Ambush;
-pub(crate) use self::clients::{Clients, size};
+pub(crate) use self::clients::Clients;
 use self::partition::Severed;
 use crate::agenda::Due;
 use crate::cost::Meter;
+use crate::coverage::Coverage;
 use crate::fault::{Fault, FaultKind};
 use crate::ground::{Drawn, Entry, Parked, Simulated, between};
+use crate::links::Youngest;
 use crate::outcome::{Ended, Outcome};
 use crate::plan::{Calendar, Options, Spared, plan};
 use crate::platform::{Fate, Machinery};
@@ -29,7 +32,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
-use synod_kernel::trace::{Broken, Header, Recorder, Writer, Written};
+use synod_kernel::trace::{Broken, Chosen, Header, Recorder, Writer, Written};
 use synod_kernel::world::{Laws, deliver};
 use synod_kernel::{Choice, InPlace, Marks, Move, Random, Rep, Seat, SeatId, Setting, Status, World, step};
 use synod_model::link::{Guarantee, LinkBase};
@@ -95,23 +98,15 @@ where
     P: Process,
     M: Monitor<P::Request, P::Indication>,
 {
-    trace_of(algorithm, setting, Subject { monitor, operations: None }, seed, options)
+    collected(|to| trace_to(algorithm, setting, monitor, seed, options, to))
 }
 
-pub(crate) fn trace_of<P, M>(
-    algorithm: &str,
-    setting: &Setting<P>,
-    subject: Subject<'_, P, M>,
-    seed: u64,
-    options: &Options,
-) -> (Outcome, String)
-where
-    P: Process,
-    M: Monitor<P::Request, P::Indication>,
-{
+/// What `write` writes, as text.
+pub(crate) fn collected<W>(
+    write: impl FnOnce(&mut dyn Write) -> io::Result<(Outcome, W)>,
+) -> (Outcome, String) {
     let mut content = Vec::new();
-    let (outcome, _) = trace_to_of(algorithm, setting, subject, seed, options, &mut content)
-        .expect("memory takes whatever is written");
+    let (outcome, _) = write(&mut content).expect("memory takes whatever is written");
     (outcome, String::from_utf8(content).expect("JSON is text"))
 }
 
@@ -162,14 +157,11 @@ where
         setting.to_mut().requests = asked;
     }
     let mut run = Run::new(&setting, subject, seed, options);
-    let header = Header::new(algorithm, "sim", Some(seed), &setting);
+    let header = Header { terse: options.terse, ..Header::new(algorithm, "sim", Some(seed), &setting) };
     run.rep.draws.kept = Some(Vec::new());
-    run.recording = Some(Recording {
-        recorder: Recorder::new(&setting),
-        writer: Writer::to(&header, to),
-        refused: None,
-        taking: None,
-    });
+    let recorder = (!options.terse).then(|| Recorder::new(&setting));
+    run.recording =
+        Some(Recording { recorder, writer: Writer::to(&header, to), refused: None, taking: None });
     let ended = run.execute();
     let recording = run.recording.take().expect("it was set above");
     if let Some(refused) = recording.refused {
@@ -205,7 +197,9 @@ pub(crate) fn planned<P: Process>(setting: &Setting<P>, seed: u64, options: &Opt
     let swarm = options.swarm_of(seed);
     let setting = as_simulated(setting, swarm);
     let plan = plan(&setting.environment, &setting.seating, options, swarm, &mut Random::new(seed));
-    (plan.faults.len(), setting.requests.iter().map(|requests| requests.len() as u32).collect())
+    // what clients ask for is made up as the run goes
+    let asked = |requests: &Vec<_>| if options.workload.is_none() { requests.len() as u32 } else { 0 };
+    (plan.faults.len(), setting.requests.iter().map(asked).collect())
 }
 
 /// What a run has of the setting, without what is for explorations alone: messages in flight are a bag, and every delivery is a
@@ -228,7 +222,8 @@ fn as_simulated<P: Process>(setting: &Setting<P>, swarm: Swarm) -> Cow<'_, Setti
 const DRAWS: u64 = 0x5eed_d4a3;
 
 struct Recording<'a, P: Process> {
-    recorder: Recorder<'a, P>,
+    /// None where the trace is terse.
+    recorder: Option<Recorder<'a, P>>,
     writer: Writer<&'a mut dyn Write>,
     /// A move that the recorder did not take.
     refused: Option<String>,
@@ -250,6 +245,9 @@ struct Run<'a, P: Process, M> {
     faults: Vec<Fault>,
     steps_max: u64,
     steps: u64,
+    /// When chance is drawn from which seed: the next step, and all of them.
+    turn_at: u64,
+    turns: VecDeque<(u64, u64)>,
     delivered: u64,
     last_fault: u64,
     /// When clients asked last.
@@ -265,8 +263,7 @@ struct Run<'a, P: Process, M> {
     severed: Vec<Severed>,
     /// The messages that cuts hold.
     held: Vec<Parked>,
-    /// By sender and receiver: the number of the youngest message that arrived.
-    youngest: Vec<u64>,
+    youngest: Youngest,
     /// What the adversary knows and plans, where there is one.
     adversary: Option<Box<Adversary<P>>>,
     /// Scripted losses and duplications: (from, to, whether it is a loss).
@@ -292,6 +289,8 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             faults: Vec::with_capacity(plan.faults.len()),
             steps_max: options.steps_max,
             steps: 0,
+            turn_at: options.then.first().map_or(u64::MAX, |(step, _)| *step),
+            turns: options.then.iter().copied().collect(),
             delivered: 0,
             last_fault: 0,
             last_asked: 0,
@@ -301,10 +300,11 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             looping: ProcessSet::new(),
             severed: Vec::new(),
             held: Vec::new(),
-            youngest: vec![0; seats * seats],
+            youngest: Youngest::new(seats),
             adversary: Adversary::of(setting, seed, options),
             marked: VecDeque::new(),
         };
+        run.ground.coverage = options.coverage.then(|| Box::new(Coverage::new(seats)));
         run.equip(options, plan.faults.iter().any(|(_, fault)| fault.is_of_platform()));
         run.rep.draws.marks = options.branches.then(Marks::default);
         for (place, (at, fault)) in plan.faults.into_iter().enumerate() {
@@ -372,6 +372,9 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
                 return Ended::Steps;
             }
             let Some(due) = self.ground.agenda.pop() else { return Ended::Quiescent };
+            if self.is_void(&due.entry) {
+                continue;
+            }
             if due.time > self.calendar.horizon {
                 self.ground.now = self.calendar.horizon;
                 return Ended::Horizon;
@@ -379,6 +382,13 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             self.ground.now = due.time;
             self.happen(due);
         }
+    }
+
+    /// Nothing arrives at a process that stopped for ever: it is as if what was under way to it had left the agenda then.
+    #[inline]
+    fn is_void(&self, entry: &Entry<P::Message, P::Timer>) -> bool {
+        let any = !self.world.rest.stopped.is_empty();
+        any && matches!(entry, Entry::Deliver { to, .. } | Entry::Lose { to, .. } if self.status(*to) == Status::Stopped)
     }
 
     fn refused(&self) -> bool {
@@ -416,7 +426,8 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
     /// Whether anyone looks at each move. Else deliveries, nearly all of the steps, take the short way.
     #[inline]
     fn is_watched(&self) -> bool {
-        self.recording.is_some() || self.ambushes > 0 || self.adversary.is_some()
+        let is_looked_at = self.recording.is_some() || self.ground.coverage.is_some();
+        is_looked_at || self.ambushes > 0 || self.adversary.is_some() || self.turn_at != u64::MAX
     }
 
     /// Takes a move: the kernel's step, and its line if the run is recorded.
@@ -428,10 +439,18 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         let crashed = cut.and_then(|(cut, ambush)| Some((choice.cut_seat()?, cut, ambush)));
         let chosen = Move { choice, draws: Vec::new(), cut: cut.map(|(cut, _)| cut) };
         let recorded = self.recording.is_some().then(|| chosen.clone());
+        let handler = chosen.choice.handler_seat();
+        if self.steps == self.turn_at {
+            self.turn();
+        }
         self.steps += 1;
+        let covered = if self.ground.coverage.is_some() { self.begin_to_cover(&chosen.choice) } else { None };
         step(&mut self.world, Laws::from(self.setting), &mut self.rep, &mut self.ground, chosen);
         if let Some(chosen) = recorded {
             self.record(chosen);
+        }
+        if let Some(seat) = covered {
+            self.cover(seat);
         }
         if let Some((seat, cut, ambush)) = crashed {
             let pending = self.ground.desks[seat.index()].syncs.len() as u64;
@@ -439,8 +458,8 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             self.count(FaultKind::CrashInHandler, 1);
             self.crashed(seat, ambush.recover_after);
         }
-        if self.ambushes > 0 {
-            self.spring_on_stores();
+        if let Some(seat) = handler {
+            self.spring_on_store(seat);
         }
         if !self.ground.overheard.is_empty() {
             self.eavesdrop();
@@ -450,7 +469,10 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
     fn record(&mut self, mut chosen: Move<P::Message, P::Timer>) {
         let Some(recording) = &mut self.recording else { return };
         chosen.draws = self.rep.draws.kept.replace(Vec::new()).unwrap_or_default();
-        match recording.recorder.take(Some(self.ground.now), chosen) {
+        let Some(recorder) = &mut recording.recorder else {
+            return recording.writer.chosen(&Chosen::new(Some(self.ground.now), chosen));
+        };
+        match recorder.take(Some(self.ground.now), chosen) {
             Ok(line) => recording.writer.step(&line),
             Err(chosen) => recording.refused = Some(chosen.choice.to_string()),
         }
@@ -500,6 +522,10 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             return self.arrive_at_the_down(number, from, to, message);
         }
         let links = &self.setting.environment.links;
+        if links.kind.fifo && self.is_lost_behind_a_crash(from) {
+            self.count_at(from, FaultKind::LossAtSender, 1);
+            return self.take(Choice::Lose { from, to, message });
+        }
         let budgets = &self.world.rest.budgets;
         let may_lose = budgets.losses.any();
         let may_duplicate = budgets.duplications.any();
@@ -548,7 +574,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             // what is sent once is delivered for ever
             let again = self.ground.pulse();
             self.keep_measuring(self.ground.agenda.upcoming());
-            self.ground.agenda.push(again, Entry::Deliver { from, to, message: message.clone() });
+            self.ground.put_in_flight(again, from, to, message.clone());
         }
         if self.is_watched() {
             return self.take(Choice::Deliver { from, to, message });
@@ -571,25 +597,22 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         // the copy has the number of what it is a copy of, or the next
         let fifo = self.setting.environment.links.kind.fifo;
         self.keep_measuring(if fifo { number } else { self.ground.agenda.upcoming() });
-        let copy = Entry::Deliver { from, to, message: message.clone() };
+        let copy = message.clone();
         if self.setting.environment.links.kind.fifo {
             // before anything that was sent after it
-            let slot = self.ground.agenda.park(copy);
+            let slot = self.ground.park(from, to, copy);
             self.ground.agenda.enqueue_as(self.ground.now, number, slot);
         } else {
             let arrival = self.ground.arrival(from, to);
-            self.ground.agenda.push(arrival, copy);
+            self.ground.put_in_flight(arrival, from, to, copy);
         }
         self.take(Choice::Duplicate { from, to, message });
     }
 
     #[inline]
     fn note_order(&mut self, number: u64, from: SeatId, to: SeatId) {
-        let youngest = &mut self.youngest[from.index() * self.world.seats.len() + to.index()];
-        if number < *youngest {
+        if self.youngest.is_late(from, to, number) {
             self.ground.tally.add(FaultKind::Reordering, 1);
-        } else {
-            *youngest = number;
         }
     }
 
@@ -599,10 +622,17 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             // the adversary hears it
             return self.take(Choice::Deliver { from, to, message });
         }
-        let logged = self.setting.environment.links.kind.guarantees().has(Guarantee::LoggedDelivery);
+        let waiting = &self.ground.desks[to.index()].waiting;
+        let is_from =
+            |entry: &Entry<_, _>| matches!(entry, Entry::Deliver { from: other, .. } if *other == from);
+        // a queue keeps its order
+        let behind = self.setting.environment.links.kind.fifo
+            && waiting.iter().any(|parked| self.ground.agenda.get(parked.slot).is_some_and(is_from));
+        let logged =
+            behind || self.setting.environment.links.kind.guarantees().has(Guarantee::LoggedDelivery);
         if logged || self.ground.random.below(2) == 0 {
             self.keep_measuring(number);
-            let slot = self.ground.agenda.park(Entry::Deliver { from, to, message });
+            let slot = self.ground.park(from, to, message);
             self.ground.desks[to.index()].waiting.push(Parked { slot, number });
         } else {
             self.count_at(to, FaultKind::LossAtReceiver, 1);
@@ -614,9 +644,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
 
     fn fire(&mut self, seat: SeatId, timer: P::Timer) {
         self.ground.fired(seat, &timer);
-        let set = self.world.seats[seat.index()].timers();
-        let when = set.binary_search_by(|(t, _)| t.cmp(&timer)).map(|place| set[place].1);
-        let when = when.expect("a timer on the agenda is set");
+        let when = self.world.seats[seat.index()].when(&timer).expect("a timer on the agenda is set");
         if self.world.rest.budgets.fire(when).any() {
             self.take(Choice::Fire { seat, timer });
         }
@@ -636,6 +664,9 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             Fault::CrashWhileStoring { process, recover_after, torn } => {
                 let ambush = Ambush { recover_after, before: None, torn };
                 self.lay(process, ambush, |run| &mut run.while_storing);
+                if let Some(seat) = self.seat_of(process) {
+                    self.spring_on_store(seat);
+                }
             }
             Fault::CrashLoop { process, down, up } => self.crash_again(process, down, up),
             Fault::Sever { partition } => self.sever(&partition),
@@ -655,11 +686,15 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
     }
 
     fn seat_of(&self, process: ProcessId) -> Option<SeatId> {
-        self.setting.seating.seats().find(|&seat| self.setting.seating.identity(seat) == process)
+        let seats = self.setting.environment.processes;
+        (process.0 < seats).then_some(SeatId(process.0))
     }
 
     fn stopped(&self, process: ProcessId) -> bool {
-        self.world.rest.stopped.iter().any(|&seat| self.setting.seating.identity(seat) == process)
+        let stopped = &self.world.rest.stopped;
+        let beyond = SeatId(self.setting.environment.processes);
+        stopped.contains(&SeatId(process.0))
+            || stopped.range(beyond..).any(|&twin| self.setting.seating.identity(twin) == process)
     }
 
     /// Whether it crashed for ever, does so again and again, omits, lies, or is played by twins: those to whom nothing is
@@ -686,6 +721,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             });
         }
         Outcome {
+            tested: self.tested(),
             violation: self.ground.violation.clone(),
             owed,
             due: self.debts_are_due(ended),
@@ -697,6 +733,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             faults: self.ground.tally.counts(),
             outside: self.ground.assumptions.breaches.clone(),
             branches: self.branches(),
+            coverage: self.ground.coverage.as_ref().map(|coverage| coverage.covered()),
             costs: self.costs(),
             history: self
                 .ground
@@ -705,6 +742,12 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
                 .filter(|_| options.history)
                 .map(|c| c.driver.history().clone()),
         }
+    }
+
+    /// What was put to the test. What a panic leaves behind is not asked.
+    fn tested(&mut self) -> Vec<String> {
+        let panicked = self.ground.violation.as_ref().is_some_and(|v| v.property == NO_PANIC.id);
+        if panicked { Vec::new() } else { self.ground.tested.all(&self.ground.monitor) }
     }
 
     fn branches(&self) -> BTreeMap<String, bool> {

@@ -9,6 +9,7 @@ pub mod sim;
 
 use crate::error::Error;
 use crate::report::{Failure, Report, Trace};
+use crate::traces::Source;
 use crate::watch::Watch;
 use serde_json::{Map, Value};
 use synod_kernel::{Budget, Diagnostic, Environment, Setting};
@@ -24,9 +25,13 @@ pub type Simulated = fn(&World) -> Result<Box<dyn Simulation>, Error>;
 /// An algorithm, run.
 pub type Ran = fn(&World, &run::Options, &Watch) -> Result<Report, Error>;
 /// A trace of an algorithm, replayed.
-pub type Replayed = fn(&str) -> Result<replay::Replay, synod_kernel::trace::TraceError>;
+pub type Replayed =
+    fn(&Source<'_>, &mut dyn replay::Audience) -> Result<replay::Replay, synod_kernel::trace::TraceError>;
 /// The steps of a trace of an algorithm that breaks something, to be taken again in part.
 pub type Steps = fn(&str) -> Result<Option<Box<dyn Taken>>, synod_kernel::trace::TraceError>;
+
+/// The same in another world.
+pub type StepsIn = fn(&World, &str) -> Result<Option<Box<dyn Taken>>, synod_kernel::trace::TraceError>;
 
 /// The world in which an algorithm is examined.
 #[derive(Clone, Debug)]
@@ -79,7 +84,8 @@ fn report(name: &str, ground: GroundKind, world: &World, verdicts: Vec<(Property
 
 /// Replays the trace of a failure before anyone is told of it, and tells the story.
 fn confirm(report: &mut Report, replay: Replayed, content: String, seed: Option<u64>) {
-    let replayed = match replay(&content) {
+    let mut story = Vec::new();
+    let replayed = match replay(&Source::Content(&content), &mut story) {
         Ok(replayed) => replayed,
         Err(error) => {
             report.nondeterminism = Some(format!("the counterexample does not replay: {error}"));
@@ -95,7 +101,7 @@ fn confirm(report: &mut Report, replay: Replayed, content: String, seed: Option<
     }
     let Some(broken) = replayed.recorded else { return };
     let name = report.verdicts.iter().find(|(p, _)| p.id == broken.property).map_or("", |(p, _)| p.name);
-    let last = replayed.story.last();
+    let last = story.last();
     let broken_in_a_handler = broken.property == synod_check::NO_PANIC.id;
     report.failures.push(Failure {
         name: name.to_owned(),
@@ -104,7 +110,7 @@ fn confirm(report: &mut Report, replay: Replayed, content: String, seed: Option<
         // a step whose handler panics has no line: it comes after the last one
         step: last.map_or(0, |line| line.step) + u64::from(broken_in_a_handler),
         at: last.and_then(|line| line.at),
-        story: replayed.story,
+        story,
         text: Vec::new(),
         trace: Trace::Content(content),
         seed,

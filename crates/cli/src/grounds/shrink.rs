@@ -3,6 +3,7 @@
 use super::{World, sim};
 use crate::registry::Entry;
 use crate::report::{Failure, Necessary, Report, Shrunk, Trace};
+use crate::traces::Source;
 use crate::watch::Watch;
 use std::time::{Duration, Instant};
 use synod_kernel::trace::Reader;
@@ -109,7 +110,8 @@ pub(crate) fn adopt(
     let before = size(whole);
     for content in small.content {
         let take = if is_checked(&content) { entry.replay_checked } else { entry.replay };
-        let Ok(replayed) = take(&content) else { continue };
+        let mut story = Vec::new();
+        let Ok(replayed) = take(&Source::Content(&content), &mut story) else { continue };
         let Some(broken) = replayed.judged.filter(|broken| broken.property == failure.property) else {
             continue;
         };
@@ -122,12 +124,12 @@ pub(crate) fn adopt(
             necessary: small.necessary,
             elapsed,
         });
-        let last = replayed.story.last();
+        let last = story.last();
         let in_a_handler = broken.property == synod_properties::NO_PANIC.id;
         failure.what = broken.what;
         failure.step = last.map_or(0, |line| line.step) + u64::from(in_a_handler);
         failure.at = last.and_then(|line| line.at);
-        failure.story = replayed.story;
+        failure.story = story;
         failure.trace = Trace::Content(content);
         return true;
     }
@@ -167,6 +169,9 @@ fn smaller_world(
     }
     (2..world.scale.n).take_while(|_| !stop()).find_map(|n| {
         let smaller = with_processes(entry, world, n)?;
+        if let Ok(Some(run)) = (entry.steps_in)(&smaller, content) {
+            return Some((smaller, (*seed, run.trace(false))));
+        }
         let simulation = (entry.sim)(&smaller).ok()?;
         let found = first_failure(simulation.as_ref(), *seed, options, property)?;
         Some((smaller, found))

@@ -204,7 +204,6 @@ pub(super) fn blank(name: &str, world: String, verdicts: Vec<(Property, Verdict)
         inconclusive: Vec::new(),
         answers: Vec::new(),
         failures: Vec::new(),
-        record: None,
         interrupted: false,
         nondeterminism: None,
         elapsed: Duration::ZERO,

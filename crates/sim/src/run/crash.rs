@@ -99,8 +99,8 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
         } else {
             self.count(FaultKind::Stop, 1);
             self.count_the_faulty();
-            for seat in self.setting.seating.seats() {
-                self.recall_oracle(seat);
+            if self.ground.consulted {
+                self.setting.seating.seats().for_each(|seat| self.recall_oracle(seat));
             }
         }
     }
@@ -115,13 +115,18 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
 
     /// Links promise only between correct processes: none, all or any half of what it had in flight is lost.
     fn lose_in_flight_from(&mut self, seat: SeatId) {
-        if self.setting.environment.links.kind.guarantees().has(Guarantee::DurableSending) {
+        let kind = self.setting.environment.links.kind;
+        // of a queue the oldest alone may be lost: when it is due
+        if kind.guarantees().has(Guarantee::DurableSending) || kind.fifo {
             return;
         }
         let share = [0, 500_000, 1_000_000][self.ground.random.below(3) as usize];
-        let is_from = |entry: &Entry<P::Message, P::Timer>| matches!(entry, Entry::Deliver { from, .. } if *from == seat);
-        for slot in self.ground.agenda.find(is_from) {
-            if !self.ground.random.chance(share) {
+        if share == 0 {
+            return;
+        }
+        for slot in self.ground.in_flight_from(seat) {
+            let void = self.ground.agenda.get(slot).is_none_or(|entry| self.is_void(entry));
+            if void || !self.ground.random.chance(share) {
                 continue;
             }
             if let Some(Entry::Deliver { from, to, message }) = self.ground.agenda.cancel(slot) {
@@ -129,6 +134,13 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
                 self.take(Choice::Lose { from, to, message });
             }
         }
+    }
+
+    /// Whether a message on a queue is lost, that one sent who has crashed.
+    pub(super) fn is_lost_behind_a_crash(&mut self, from: SeatId) -> bool {
+        matches!(self.status(from), Status::Down | Status::Stopped)
+            && !self.setting.environment.links.kind.guarantees().has(Guarantee::DurableSending)
+            && self.ground.random.below(2) == 0
     }
 
     pub(super) fn recover(&mut self, seat: SeatId) {

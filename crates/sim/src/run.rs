@@ -326,7 +326,9 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         let world = (&self.setting.environment, &self.setting.seating);
         let platform = options.platform.as_ref();
         let mut machinery = Machinery::of(platform, world, triggers, is_needed, &mut self.ground.random);
-        machinery.iter_mut().for_each(|machinery| machinery.strike_until(self.calendar.faults_end));
+        if let Some(machinery) = &mut machinery {
+            machinery.strike_until(self.calendar.faults_end);
+        }
         self.ground.machinery = machinery;
     }
 

@@ -326,7 +326,9 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         let world = (&self.setting.environment, &self.setting.seating);
         let platform = options.platform.as_ref();
         let mut machinery = Machinery::of(platform, world, triggers, is_needed, &mut self.ground.random);
-        machinery.iter_mut().for_each(|machinery| machinery.strike_until(self.calendar.faults_end));
+        if let Some(machinery) = &mut machinery {
+            machinery.strike_until(self.calendar.faults_end);
+        }
         self.ground.machinery = machinery;
     }
 
@@ -529,7 +531,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         let budgets = &self.world.rest.budgets;
         let may_lose = budgets.losses.any();
         let may_duplicate = budgets.duplications.any();
-        let fate = self.fate(from, to);
+        let fate = if may_lose { self.fate(from, to) } else { None };
         let is_lost = |run: &mut Self| match fate {
             None => run.is_hit(from, to, true, links.loss_probability.parts_per_million()),
             Some(fate) => fate != Fate::Kept || run.is_marked(from, to, true),

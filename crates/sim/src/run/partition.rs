@@ -52,7 +52,9 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
         }
         let healed = std::mem::take(&mut self.severed).iter().filter(|cut| cut.effective).count();
         self.count(FaultKind::Heal, healed as u64);
-        self.ground.machinery.iter_mut().for_each(|machinery| machinery.heal());
+        if let Some(machinery) = &mut self.ground.machinery {
+            machinery.heal();
+        }
         if self.world.rest.severed.is_empty() {
             // wires were cut, and there was another way
             return;

@@ -107,7 +107,9 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
             return self.arrive(number, from, to, message);
         }
         self.count(FaultKind::Overflow, 1);
-        self.ground.machinery.iter_mut().for_each(|machinery| machinery.gone(number));
+        if let Some(machinery) = &mut self.ground.machinery {
+            machinery.gone(number);
+        }
         self.take(Choice::Lose { from, to, message });
     }
 

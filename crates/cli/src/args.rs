@@ -82,6 +82,12 @@ pub enum Command {
     /// Numbers that the literature states, computed again: both side by side. Without a name, which there are.
     #[cfg(feature = "library")]
     Reproduce(Reproduce),
+    /// Looks at a trace as such, whatever algorithm it is of.
+    Trace {
+        /// What is asked of it.
+        #[command(subcommand)]
+        what: Trace,
+    },
     /// A node of a cluster; started by `run`.
     #[command(hide = true)]
     Node {
@@ -106,6 +112,21 @@ pub struct Shrink {
     /// Write the small trace there, too.
     #[arg(long, value_name = "FILE")]
     pub to: Option<PathBuf>,
+}
+
+/// `trace`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Trace {
+    /// Whether it is as it was written: its digest fits, and its steps stand in order.
+    Validate {
+        /// The trace.
+        file: PathBuf,
+    },
+    /// What is in it: kinds of events and of messages, and what happened at each process.
+    Stats {
+        /// The trace.
+        file: PathBuf,
+    },
 }
 
 /// What is examined, and in which world.
@@ -268,6 +289,12 @@ pub struct Sim {
     /// The most steps of a run.
     #[arg(long, value_name = "NUMBER")]
     pub steps_max: Option<u64>,
+    /// How long good periods must be for all runs to come to their end: looks up to this length, in place of judging.
+    #[arg(long, value_name = "LONGEST", value_parser = duration::parse)]
+    pub good_period: Option<Duration>,
+    /// The machines and wires under the environment: a file with the keys of [sim.platform] (docs/sim.md).
+    #[arg(long, value_name = "FILE")]
+    pub platform: Option<PathBuf>,
     /// The virtual time after which a run ends.
     #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
     pub horizon: Option<Duration>,
@@ -280,7 +307,7 @@ pub struct Sim {
     /// Let every run meet all the kinds of fault that there may be, in place of a random subset of them.
     #[arg(long)]
     pub no_swarm: bool,
-    /// Write the trace of the first run there.
+    /// Write the trace of the first run there; compressed (zstd) where the name ends in .zst.
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
     /// Leave a failure as it was found.
@@ -289,6 +316,9 @@ pub struct Sim {
     /// Try at most so long to make a failure small: what comes out then depends on the machine.
     #[arg(long, value_name = "DURATION", value_parser = duration::parse, conflicts_with = "no_shrink")]
     pub shrink_for: Option<Duration>,
+    /// With `--trace`: write what was chosen alone, at a fraction of the cost. A replay finds all the rest again.
+    #[arg(long, requires = "trace")]
+    pub terse: bool,
 }
 
 impl Sim {
@@ -300,6 +330,12 @@ impl Sim {
         }
         if let Some(horizon) = self.horizon {
             let _ = write!(line, " --horizon {}", duration::format(horizon));
+        }
+        if let Some(platform) = &self.platform {
+            let _ = write!(line, " --platform {}", quote(&platform.display().to_string()));
+        }
+        if let Some(longest) = self.good_period {
+            let _ = write!(line, " --good-period {}", duration::format(longest));
         }
         if self.no_swarm {
             line.push_str(" --no-swarm");

@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer};
 use std::collections::BTreeSet;
 use std::time::Duration;
 use synod_kernel::environment::{duration, parse_link};
-use synod_kernel::{Budget, Durability, Environment, Partition, Probability};
+use synod_kernel::{Budget, Diagnostic, Durability, Environment, Partition, Probability};
 use synod_model::failure::{FailureKind, Who};
 use synod_model::link::{LinkBase, LinkKind};
 use synod_model::oracle::OracleKind;
@@ -271,10 +271,32 @@ fn played(environment: &Environment, ground: GroundKind) -> Result<(), Error> {
             "use `check` or `sim`, or build the order by a transformer (`fifo-link`)",
         );
     }
-    if !plays_timing(environment.timing.kind) {
+    synchronous_fits(environment, ground)
+}
+
+/// Refuses synchronous time where nobody plays it, or without the bounds that processes read.
+fn synchronous_fits(environment: &Environment, ground: GroundKind) -> Result<(), Error> {
+    let refuse =
+        |what: &str, hint: &str| Err(Error::Unsupported { what: what.to_owned(), hint: hint.to_owned() });
+    if environment.timing.kind != TimingKind::Synchronous {
+        return Ok(());
+    }
+    if ground != GroundKind::Sim {
         return refuse(
-            format!("no ground provides {} timing yet", environment.timing.kind.name()),
-            "choose asynchronous or partially-synchronous",
+            "synchronous timing is played by `sim` alone, of the grounds that take an environment",
+            "use `sim`; `list` shows what `check` explores in discrete time, by its constants",
+        );
+    }
+    let Some(bounds) = environment.timing.bounds else {
+        return refuse(
+            "synchronous timing without bounds: processes read them",
+            "set `timing.bounds = { delay = \"10ms\", step = \"1ms\", drift_ppm = 100 }`",
+        );
+    };
+    if bounds.drift_ppm >= 1_000_000 {
+        return refuse(
+            "`timing.bounds.drift_ppm` is a million or more: such a clock may stand still",
+            "lower it",
         );
     }
     Ok(())
@@ -296,11 +318,6 @@ pub fn plays_links(kind: LinkKind) -> bool {
             LinkBase::Stubborn => !kind.fifo,
             LinkBase::Logged | LinkBase::Durable => false,
         }
-}
-
-/// Whether the grounds provide this timing.
-pub fn plays_timing(kind: TimingKind) -> bool {
-    kind != TimingKind::Synchronous
 }
 
 /// Whether anything in it is a fault that a run can show.
@@ -328,6 +345,16 @@ pub fn describe(environment: &Environment) -> String {
         words.push(format!("oracle {}", oracle.name()));
     }
     words.join(", ")
+}
+
+/// Which point of the space of models it is, and how that stands to an algorithm's model.
+pub fn point(environment: &Environment, model: &str, outside: &[Diagnostic]) -> String {
+    let (failures, links, timing) = (&environment.failures, environment.links.kind, &environment.timing);
+    let stands = match outside {
+        [] => "refines".to_owned(),
+        [first, ..] => format!("is outside of ({})", first.code.name()),
+    };
+    format!("{} x {links} x {} {stands} the model {model}", failures.kind.name(), timing.kind.name())
 }
 
 /// Its budgets of faults in words, those that it has.

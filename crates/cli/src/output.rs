@@ -99,16 +99,12 @@ impl Printer {
         self.event(&json!({ "event": "summary", "result": exit, "exit": exit.code() }));
     }
 
-    /// A run, a line a step.
-    pub fn story(self, lines: &[StoryLine], whole: bool) {
+    /// A step of a run.
+    pub fn step(self, line: &StoryLine) {
         if self.json {
-            for line in lines {
-                self.event(&story_event(line));
-            }
+            self.event(&story_event(line));
         } else if !self.quiet {
-            for line in story::render(lines, whole) {
-                out(&line);
-            }
+            out(&story::render_line(line, true));
         }
     }
 }

@@ -213,6 +213,11 @@ impl Entry {
         Ok(report)
     }
 
+    /// Writes the trace of the first run of a simulation.
+    pub(crate) fn record(&self, world: &World, options: &sim::Options, path: &Path) -> Result<(), Error> {
+        sim::record((self.sim)(world)?.as_ref(), options, path)
+    }
+
     /// Its page.
     pub fn page(&self) -> Page {
         Page::parse(self.page)
@@ -238,6 +243,8 @@ fn simulated_alone(name: &str, ground: &str) -> Error {
 pub struct Registry {
     entries: Vec<Entry>,
     checkables: Vec<Box<dyn Checkable>>,
+    /// What has the name of one that is checked by its constants: as the other grounds take it.
+    simulated: Vec<Entry>,
 }
 
 /// What a check can be asked of.
@@ -263,14 +270,15 @@ impl Registry {
                 entry.name()
             );
         }
-        Self { entries, checkables: Vec::new() }
+        Self { entries, checkables: Vec::new(), simulated: Vec::new() }
     }
 
     /// Beside them, what is checked by its constants alone. Where one has the name of an algorithm it is called by its
     /// section.
     #[must_use]
     pub fn with(self, checkables: Vec<Box<dyn Checkable>>) -> Self {
-        Self { checkables, ..self }
+        let simulated = checkables.iter().filter_map(|c| c.simulated()).collect();
+        Self { checkables, simulated, ..self }
     }
 
     /// All of them.
@@ -304,10 +312,12 @@ impl Registry {
     pub fn find(&self, name: &str) -> Result<&Entry, Error> {
         match self.find_checked(name)? {
             Found::Algorithm(entry) => Ok(entry),
-            Found::Checkable(_) => Err(Error::Unsupported {
-                what: format!("`{name}` has a check alone: no other ground plays it"),
-                hint: format!("`check {name}` explores it"),
-            }),
+            Found::Checkable(_) => {
+                self.simulated.iter().find(|e| e.name() == name).ok_or_else(|| Error::Unsupported {
+                    what: format!("`{name}` has a check alone: no other ground plays it"),
+                    hint: format!("`check {name}` explores it"),
+                })
+            }
         }
     }
 

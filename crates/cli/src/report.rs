@@ -25,6 +25,8 @@ pub struct Report {
     pub notes: Vec<String>,
     /// The ways in which the environment is outside of the model.
     pub outside: Vec<Diagnostic>,
+    /// Whether the run that breaks a property was outside the model when it did: then it refutes nothing.
+    pub excused: bool,
     /// Why it is inconclusive, if it is.
     pub inconclusive: Vec<String>,
     /// How a state was known again, and at which expense, where states were.
@@ -33,8 +35,6 @@ pub struct Report {
     pub answers: Vec<Answer>,
     /// The properties that are broken, each with a run that breaks it.
     pub failures: Vec<Failure>,
-    /// The trace of a run that was asked for.
-    pub record: Option<String>,
     /// Whether the user interrupted it.
     pub interrupted: bool,
     /// The same choices had other consequences: what differs.
@@ -193,11 +193,11 @@ impl Report {
             numbers: Map::new(),
             notes: Vec::new(),
             outside: Vec::new(),
+            excused: false,
             inconclusive: Vec::new(),
             known: String::new(),
             answers: Vec::new(),
             failures: Vec::new(),
-            record: None,
             interrupted: false,
             nondeterminism: None,
             elapsed: Duration::ZERO,
@@ -207,12 +207,10 @@ impl Report {
 
     /// How it ends.
     pub fn exit(&self) -> Exit {
-        let violated = self.verdicts.iter().any(|(property, verdict)| {
-            property.kind != Kind::Reachable && matches!(verdict, Verdict::Violated { .. })
-        });
+        let violated = self.violated() && !self.excused;
         if self.nondeterminism.is_some() {
             Exit::Nondeterminism
-        } else if violated || !self.failures.is_empty() || self.differs() {
+        } else if violated || (!self.failures.is_empty() && !self.excused) || self.differs() {
             Exit::Violation
         } else if self.interrupted {
             Exit::Interrupted
@@ -221,6 +219,13 @@ impl Report {
         } else {
             Exit::Holds
         }
+    }
+
+    /// Whether a property is violated, inside the model or outside.
+    pub fn violated(&self) -> bool {
+        self.verdicts.iter().any(|(property, verdict)| {
+            property.kind != Kind::Reachable && matches!(verdict, Verdict::Violated { .. })
+        })
     }
 
     /// Whether a number is not the one that is known from elsewhere.
@@ -256,6 +261,7 @@ impl Report {
         notes.retain(|note| !self.notes.contains(note));
         self.notes.append(&mut notes);
         self.inconclusive.extend(other.inconclusive);
+        self.excused &= other.excused;
         if self.known != other.known {
             self.known = format!("{}; and {}", self.known, other.known);
         }

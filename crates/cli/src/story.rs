@@ -13,12 +13,8 @@ const TAIL: usize = 28;
 /// What happens in a step is cut after this many characters.
 const WIDTH: usize = 96;
 
-/// Tells a run.
-pub(crate) fn tell<P: Process>(lines: &[Line<P>]) -> Vec<StoryLine> {
-    lines.iter().map(line).collect()
-}
-
-fn line<P: Process>(line: &Line<P>) -> StoryLine {
+/// Tells a step.
+pub(crate) fn line<P: Process>(line: &Line<P>) -> StoryLine {
     let (glyph, place, mut what) = event(line);
     if let Some(cut) = line.cut {
         let _ = write!(what, "  ! {cut}");
@@ -120,7 +116,7 @@ pub(crate) fn render(story: &[StoryLine], whole: bool) -> Vec<String> {
         .collect()
 }
 
-fn render_line(line: &StoryLine, whole: bool) -> String {
+pub(crate) fn render_line(line: &StoryLine, whole: bool) -> String {
     let at = line.at.map_or_else(String::new, |at| format!("{:>9} ", seconds_fixed(at)));
     let mut what = line.what.clone();
     for write in &line.stores {

@@ -45,6 +45,14 @@ impl Random {
         Self { state: std::array::from_fn(|_| split_mix(&mut z)) }
     }
 
+    /// 64 bits that belong to a place: those of `SplitMix64` after so many steps. For what is drawn once per link, or per
+    /// process, where a table of it would be too large.
+    #[inline]
+    pub fn at(seed: u64, place: u64) -> u64 {
+        let mut z = seed.wrapping_add(place.wrapping_mul(GOLDEN));
+        split_mix(&mut z)
+    }
+
     /// The next 64 bits.
     #[inline]
     pub fn bits(&mut self) -> u64 {
@@ -77,8 +85,11 @@ impl Random {
     }
 }
 
+const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+
+#[inline]
 fn split_mix(z: &mut u64) -> u64 {
-    *z = z.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    *z = z.wrapping_add(GOLDEN);
     let mut x = *z;
     x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -116,6 +116,10 @@ impl<P: Process, D: Draws> Rep for InPlace<'_, P, D> {
         }
     }
 
+    fn when(&self, state: &Seat<P>, timer: &P::Timer) -> Option<When> {
+        state.when(timer)
+    }
+
     fn stores_pending(&self, state: &Seat<P>) -> u32 {
         state.stores_pending() as u32
     }

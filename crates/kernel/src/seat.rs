@@ -132,6 +132,12 @@ impl<P: Process> Seat<P> {
         &self.timers
     }
 
+    /// When `timer` fires, if it is set.
+    pub fn when(&self, timer: &P::Timer) -> Option<When> {
+        let place = self.timers.binary_search_by(|(t, _)| t.cmp(timer));
+        place.ok().map(|place| self.timers[place].1)
+    }
+
     /// The writes that are not durable yet.
     pub fn stores_pending(&self) -> usize {
         self.held.iter().filter(|e| matches!(e, Effect::Store { .. })).count()

@@ -67,6 +67,16 @@ pub trait Rep {
     fn status(&self, state: &Self::Seat) -> Status;
     /// The timers that are set, in ascending order.
     fn timers(&self, state: &Self::Seat, each: impl FnMut(&Self::Timer, When));
+    /// When `timer` fires, if it is set.
+    fn when(&self, state: &Self::Seat, timer: &Self::Timer) -> Option<When> {
+        let mut found = None;
+        self.timers(state, |t, when| {
+            if t == timer {
+                found = Some(when);
+            }
+        });
+        found
+    }
     /// How many writes are not durable yet.
     fn stores_pending(&self, state: &Self::Seat) -> u32;
     /// The effects before which a crash inside the release of what waits for the oldest of them makes a difference.
@@ -480,7 +490,7 @@ impl<S> World<S> {
             | Choice::Sync { .. }
             | Choice::Recover { .. }
             | Choice::Heal => Fairness::Fair,
-            Choice::Fire { seat, timer } => match when(rep, &self.seats[seat.index()], timer) {
+            Choice::Fire { seat, timer } => match rep.when(&self.seats[seat.index()], timer) {
                 Some(When::After(_)) => Fairness::Timed,
                 _ => Fairness::Fair,
             },
@@ -693,7 +703,7 @@ impl<R: Rep, G: Ground<R>> At<'_, R, G> {
 
     fn fire(&mut self, seat: SeatId, timer: R::Timer) {
         let budgets = &mut self.world.rest.budgets;
-        match self.world.seats.get(seat.index()).and_then(|state| when(self.rep, state, &timer)) {
+        match self.world.seats.get(seat.index()).and_then(|state| self.rep.when(state, &timer)) {
             Some(When::After(_)) => budgets.firings = budgets.firings.spent(),
             Some(When::Pulse) => budgets.pulses = budgets.pulses.spent(),
             Some(When::Oracle(_)) | None => unreachable!("an enabled timer is set, and no oracle's"),
@@ -744,17 +754,6 @@ impl<R: Rep, G: Ground<R>> At<'_, R, G> {
         budgets.partitions = budgets.partitions.spent();
         self.world.rest.severed.extend(links);
     }
-}
-
-/// When `timer` fires, if it is set.
-fn when<R: Rep>(rep: &R, state: &R::Seat, timer: &R::Timer) -> Option<When> {
-    let mut found = None;
-    rep.timers(state, |t, when| {
-        if t == timer {
-            found = Some(when);
-        }
-    });
-    found
 }
 
 #[inline]

@@ -92,20 +92,62 @@ fn trimmed<T>(mut requests: Vec<Vec<T>>) -> Vec<Vec<T>> {
     requests
 }
 
-/// What `monitor` finds broken in a run: a property of safety, or a debt under the property of liveness that its writer
-/// names.
+/// What a monitor finds broken in a run: a property of safety, or a debt under the property of liveness that its writer
+/// names. Is shown the steps one by one.
+pub struct Judge<'a, M> {
+    monitor: M,
+    seating: &'a Seating,
+    broken: Option<Broken>,
+    /// Those who stop for ever, or lie.
+    stopped: ProcessSet,
+}
+
+impl<'a, M> Judge<'a, M> {
+    /// Has seen nothing yet.
+    pub fn new(monitor: M, seating: &'a Seating) -> Self {
+        Self { monitor, seating, broken: None, stopped: seating.twinned().collect() }
+    }
+
+    /// Looks at the next step.
+    pub fn watch<P: Process>(&mut self, line: &Line<P>)
+    where
+        M: Monitor<P::Request, P::Indication>,
+    {
+        if let Some(seat) = stops(line) {
+            self.stopped.insert(self.seating.identity(seat));
+        }
+        for observed in &line.observed {
+            if self.broken.is_some() {
+                return;
+            }
+            if let Err(Violation { property, what }) = self.monitor.observe(&observation(observed)) {
+                self.broken = Some(Broken { property, what });
+            }
+        }
+    }
+
+    /// What was broken; a debt under the property that `recorded` names, where nothing of safety was.
+    pub fn verdict<Q, I>(self, recorded: Option<&Broken>) -> Option<Broken>
+    where
+        M: Monitor<Q, I>,
+    {
+        if self.broken.is_some() {
+            return self.broken;
+        }
+        owed_but_for(&self.monitor, &self.stopped, &recorded?.property)
+    }
+}
+
+/// What `monitor` finds broken in a run, as [`Judge`] does.
 pub fn judge<P: Process, M: Monitor<P::Request, P::Indication>>(
-    mut monitor: M,
+    monitor: M,
     seating: &Seating,
     lines: &[Line<P>],
     recorded: Option<&Broken>,
 ) -> Option<Broken> {
-    for observed in lines.iter().flat_map(|line| &line.observed) {
-        if let Err(Violation { property, what }) = monitor.observe(&observation(observed)) {
-            return Some(Broken { property, what });
-        }
-    }
-    owed::<P, M>(&monitor, seating, lines, &recorded?.property)
+    let mut judge = Judge::new(monitor, seating);
+    lines.iter().for_each(|line| judge.watch(line));
+    judge.verdict(recorded)
 }
 
 /// A debt under this property that nobody who is faulty makes void.
@@ -117,9 +159,13 @@ pub fn owed<P: Process, M: Monitor<P::Request, P::Indication>>(
 ) -> Option<Broken> {
     let stopped: ProcessSet =
         lines.iter().filter_map(stops).map(|seat| seating.identity(seat)).chain(seating.twinned()).collect();
+    owed_but_for(monitor, &stopped, property)
+}
+
+fn owed_but_for<Q, I>(monitor: &impl Monitor<Q, I>, stopped: &ProcessSet, property: &str) -> Option<Broken> {
     let mut owed = None;
     monitor.owed(&mut |debt| {
-        if owed.is_none() && debt.property == property && debt.among.is_disjoint(&stopped) {
+        if owed.is_none() && debt.property == property && debt.among.is_disjoint(stopped) {
             owed = Some(Broken { property: debt.property, what: debt.what });
         }
     });

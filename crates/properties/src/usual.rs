@@ -3,11 +3,11 @@
 use crate::GroundKind;
 use std::time::Duration;
 use synod_kernel::{Budget, Durability, Environment, Probability};
-use synod_model::SystemModel;
 use synod_model::bound::Bound;
 use synod_model::failure::{FailureModel, Who};
 use synod_model::link::{Guarantee, LinkKind, LinkModel};
 use synod_model::timing::{TimingKind, TimingModel};
+use synod_model::{Bounds, SystemModel};
 
 /// The usual environment for an algorithm of the model `M` on a ground, with `n` processes and the largest f that the
 /// model's bound admits.
@@ -51,6 +51,10 @@ pub fn usual<M: SystemModel>(ground: GroundKind, n: u32) -> Environment {
             environment.storage.sync_max = Duration::from_millis(5);
             environment.storage.torn_writes = may(restart, n);
             environment.oracles.outputs = weakest.oracles.outputs;
+            if M::Timing::KIND == TimingKind::Synchronous {
+                // what meets a cut is late
+                environment.partitions = Budget::NONE;
+            }
         }
         GroundKind::Run => {
             // what TCP gives is at least what fair-loss links promise
@@ -85,6 +89,13 @@ fn losses(environment: &mut Environment, kind: LinkKind, often: u32) {
 fn delays(environment: &mut Environment) {
     environment.links.delay_min = Duration::from_millis(1);
     environment.links.delay_max = Duration::from_millis(10);
+    if environment.timing.kind == TimingKind::Synchronous {
+        environment.timing.bounds = Some(Bounds {
+            delay: environment.links.delay_max,
+            step: Duration::from_millis(1),
+            drift_ppm: 10_000,
+        });
+    }
     if environment.timing.kind == TimingKind::PartiallySynchronous {
         environment.timing.gst = Duration::from_secs(2);
         environment.timing.delay_before_gst = Duration::from_millis(500);
@@ -97,7 +108,7 @@ mod tests {
     use synod_kernel::diagnostic::outside;
     use synod_model::{
         AnyNumber, Asynchronous, Authenticated, Byzantine, CrashRecovery, CrashStop, FairLoss, Majority,
-        Omega, PartiallySynchronous, Perfect, Reliable, Stubborn, ThirdFaulty, With,
+        Omega, PartiallySynchronous, Perfect, Reliable, Stubborn, Synchronous, ThirdFaulty, With,
     };
 
     fn within<M: SystemModel>() {
@@ -114,6 +125,7 @@ mod tests {
         within::<(Reliable, Perfect, Asynchronous)>();
         within::<(CrashStop, Perfect, Asynchronous, AnyNumber)>();
         within::<(CrashStop, Stubborn, Asynchronous)>();
+        within::<(CrashStop, Perfect, Synchronous, AnyNumber)>();
         within::<(CrashStop, Perfect, With<Asynchronous, Omega>, Majority)>();
         within::<(CrashRecovery, FairLoss, PartiallySynchronous, AnyNumber)>();
         within::<(CrashRecovery, Perfect, PartiallySynchronous, Majority)>();

@@ -3,6 +3,7 @@
 use crate::fault::FaultKind;
 use crate::outcome::{Ended, Outcome};
 use crate::plan::Options;
+use crate::platform::Outside;
 use crate::record::Record;
 use crate::simulation::Simulation;
 use crate::stream::{Done, in_order};
@@ -43,6 +44,8 @@ pub struct Campaign {
     pub ended: BTreeMap<Ended, u64>,
     /// By property: how many runs ended in its debt before that was due.
     pub undecided: BTreeMap<String, u64>,
+    /// How runs were outside of the model.
+    pub outside: Outside,
 }
 
 impl Campaign {
@@ -59,6 +62,7 @@ impl Campaign {
         for (branch, reached) in &outcome.branches {
             *self.branches.entry(branch.clone()).or_default() |= reached;
         }
+        self.outside.add(seed, &outcome.outside);
         if !outcome.due {
             let debts: BTreeSet<_> = outcome.owed.iter().map(|debt| debt.property.clone()).collect();
             for property in debts {

@@ -5,6 +5,7 @@ mod wires;
 use crate::agenda::{Agenda, Slot};
 use crate::cost::Meter;
 use crate::fault::{FaultKind, Tally};
+use crate::links::LastArrivals;
 use crate::plan::nanos;
 use crate::platform::{Assumptions, Machinery};
 use crate::run::{Clients, size};
@@ -99,38 +100,49 @@ impl Range {
 /// one link may be slower throughout than several steps over others: a uniform draw hardly ever shows that.
 #[derive(Debug)]
 struct Delays {
-    /// By sender and receiver.
-    links: Vec<Range>,
+    all: Range,
+    /// Where links differ: the seed of their characters.
+    characters: Option<u64>,
+    /// The lower and the upper eighth of all.
+    eighths: [Range; 2],
     max: u64,
     gst: u64,
     before_gst: u64,
 }
 
 impl Delays {
-    fn of(environment: &Environment, seats: usize, random: &mut Random) -> Self {
+    fn of(environment: &Environment, random: &mut Random) -> Self {
         let min = nanos(environment.links.delay_min);
         let max = nanos(environment.links.delay_max).max(min);
         let all = Range { min, max };
         let even = random.below(2) == 0;
-        let character = |random: &mut Random| match random.below(4) {
-            0 => all.eighth(false),
-            1 => all.eighth(true),
-            _ => all,
-        };
-        let links = (0..seats * seats).map(|_| if even { all } else { character(random) }).collect();
         let partial = environment.timing.kind == TimingKind::PartiallySynchronous;
         Self {
-            links,
+            all,
+            characters: (!even).then(|| random.bits()),
+            eighths: [all.eighth(false), all.eighth(true)],
             max,
             gst: if partial { nanos(environment.timing.gst) } else { 0 },
             before_gst: nanos(environment.timing.delay_before_gst).max(max),
         }
     }
 
+    /// What the delays of a link lie in.
+    #[inline]
+    fn range(&self, from: SeatId, to: SeatId) -> Range {
+        let Some(seed) = self.characters else { return self.all };
+        let link = u64::from(from.0) << 32 | u64::from(to.0);
+        match Random::at(seed, link) >> 62 {
+            0 => self.eighths[0],
+            1 => self.eighths[1],
+            _ => self.all,
+        }
+    }
+
     /// When a message that leaves at `now` arrives.
     #[inline]
-    fn arrival(&self, now: u64, link: usize, random: &mut Random) -> u64 {
-        let range = self.links[link];
+    fn arrival(&self, now: u64, from: SeatId, to: SeatId, random: &mut Random) -> u64 {
+        let range = self.range(from, to);
         if now < self.gst {
             // what is under way at GST arrives within the bound that holds from there on
             let latest = self.gst.saturating_add(self.max);
@@ -138,6 +150,24 @@ impl Delays {
         }
         now.saturating_add(range.draw(random))
     }
+}
+
+/// In larger worlds each process has a list of what it has in flight.
+const SEATS_WITHOUT_LISTS: usize = 64;
+
+fn is_from<M, T>(entry: &Entry<M, T>, seat: SeatId) -> bool {
+    matches!(entry, Entry::Deliver { from, .. } | Entry::Lose { from, .. } if *from == seat)
+}
+
+/// Keeps those places where a message from `seat` is, in ascending order, each once.
+fn only_from<'a, M: 'a, T: 'a>(
+    places: &mut Vec<Slot>,
+    seat: SeatId,
+    at: impl Fn(Slot) -> Option<&'a Entry<M, T>>,
+) {
+    places.retain(|&slot| at(slot).is_some_and(|entry| is_from(entry, seat)));
+    places.sort_unstable();
+    places.dedup();
 }
 
 /// Any number from `min` to `max`.
@@ -203,8 +233,13 @@ pub(crate) struct Simulated<P: Process, Mon> {
     pub(crate) assumptions: Assumptions,
     /// The number of the event that happens, for those.
     pub(crate) event: u64,
-    /// FIFO links: the last arrival over each link, by sender and receiver.
-    last_arrival: Option<Vec<u64>>,
+    /// FIFO links.
+    last_arrivals: Option<LastArrivals>,
+    /// By sender, where looking through all that is pending takes too long: the places of what it has in flight, and
+    /// places where it had something.
+    sent: Option<Vec<Vec<Slot>>>,
+    /// Whether any process consults an oracle.
+    pub(crate) consulted: bool,
     pulse_max: u64,
     /// The longest time between two outputs of an oracle while it has something to say.
     oracle_pace: u64,
@@ -217,7 +252,7 @@ pub(crate) struct Simulated<P: Process, Mon> {
 
 impl<P: Process, Mon: Monitor<P::Request, P::Indication>> Simulated<P, Mon> {
     pub(crate) fn new(environment: &Environment, seats: usize, monitor: Mon, mut random: Random) -> Self {
-        let delays = Delays::of(environment, seats, &mut random);
+        let delays = Delays::of(environment, &mut random);
         let goals = monitor.properties().iter().filter(|p| p.kind == Kind::Reachable).count();
         let fifo = environment.links.kind.fifo;
         // untimed, but finite: from well below a round trip to well above it
@@ -240,7 +275,9 @@ impl<P: Process, Mon: Monitor<P::Request, P::Indication>> Simulated<P, Mon> {
             machinery: None,
             assumptions: Assumptions::of(environment),
             event: 0,
-            last_arrival: fifo.then(|| vec![0; seats * seats]),
+            last_arrivals: fifo.then(|| LastArrivals::new(seats)),
+            sent: (seats > SEATS_WITHOUT_LISTS).then(|| vec![Vec::new(); seats]),
+            consulted: false,
             pulse_max,
             oracle_pace,
             sync_max: nanos(environment.storage.sync_max),
@@ -283,26 +320,61 @@ impl<P: Process, Mon: Monitor<P::Request, P::Indication>> Simulated<P, Mon> {
     /// When a message arrives that gets onto its way at `leaves`.
     #[inline]
     fn arrival_from(&mut self, from: SeatId, to: SeatId, leaves: u64) -> u64 {
-        let link = from.index() * self.desks.len() + to.index();
-        let mut arrival = match self.machinery {
-            None => self.delays.arrival(leaves, link, &mut self.random),
+        let arrival = match self.machinery {
+            None => self.delays.arrival(leaves, from, to, &mut self.random),
             Some(_) => self.arrival_by_platform(from, to, leaves),
         };
         if self.now < self.delays.gst && arrival - self.now > self.delays.max {
             self.tally.add(FaultKind::Delay, 1);
         }
-        if let Some(last) = &mut self.last_arrival {
-            arrival = arrival.max(last[link]);
-            last[link] = arrival;
+        match &mut self.last_arrivals {
+            Some(last) => last.queue(self.now, from, to, arrival),
+            None => arrival,
         }
-        arrival
+    }
+
+    /// Puts a message on the agenda.
+    #[inline]
+    pub(crate) fn put_in_flight(&mut self, arrival: u64, from: SeatId, to: SeatId, message: P::Message) {
+        let slot = self.agenda.push(arrival, Entry::Deliver { from, to, message });
+        if self.sent.is_some() {
+            self.note_sent(from, slot);
+        }
+    }
+
+    /// Keeps a message that has no time yet, or whose time the caller gives it.
+    pub(crate) fn park(&mut self, from: SeatId, to: SeatId, message: P::Message) -> Slot {
+        let slot = self.agenda.park(Entry::Deliver { from, to, message });
+        self.note_sent(from, slot);
+        slot
+    }
+
+    fn note_sent(&mut self, from: SeatId, slot: Slot) {
+        let Some(sent) = &mut self.sent else { return };
+        let sent = &mut sent[from.index()];
+        if sent.len() == sent.capacity() {
+            let agenda = &self.agenda;
+            only_from(sent, from, |slot| agenda.get(slot));
+            // so that half of it is new when it is gone through again
+            sent.reserve((2 * sent.len()).max(8) - sent.len());
+        }
+        sent.push(slot);
+    }
+
+    /// The places of all that a process has in flight, in ascending order.
+    pub(crate) fn in_flight_from(&mut self, seat: SeatId) -> Vec<Slot> {
+        let agenda = &self.agenda;
+        let Some(sent) = &mut self.sent else { return agenda.find(|entry| is_from(entry, seat)) };
+        let sent = &mut sent[seat.index()];
+        only_from(sent, seat, |slot| agenda.get(slot));
+        sent.clone()
     }
 
     /// Puts a message that was parked on its way again.
     pub(crate) fn send_parked(&mut self, Parked { slot, number }: Parked) {
         let arrival = match self.agenda.get(slot) {
             // on a queue, before anything that was sent after it and is under way already
-            Some(Entry::Deliver { .. }) if self.last_arrival.is_some() => self.now,
+            Some(Entry::Deliver { .. }) if self.last_arrivals.is_some() => self.now,
             Some(&Entry::Deliver { from, to, .. }) => self.arrival(from, to),
             // it was lost while it waited: its place is freed when the agenda meets it
             _ => self.now,
@@ -398,7 +470,7 @@ where
         if let Some(meter) = &mut self.meter {
             meter.sent(self.agenda.upcoming(), from == to, || size(&message));
         }
-        self.agenda.push(arrival, Entry::Deliver { from, to, message });
+        self.put_in_flight(arrival, from, to, message);
     }
 
     /// What arrives or is lost left the agenda before the step.
@@ -441,12 +513,8 @@ where
         }
     }
 
-    fn discard_to(&mut self, seat: SeatId) {
-        let is_to = |entry: &Entry<_, _>| matches!(entry, Entry::Deliver { to, .. } | Entry::Lose { to, .. } if *to == seat);
-        for slot in self.agenda.find(is_to) {
-            self.agenda.cancel(slot);
-        }
-    }
+    /// What is under way to it is dropped when its time comes: see `Run::is_void`.
+    fn discard_to(&mut self, _: SeatId) {}
 
     fn armed(&mut self, seat: SeatId, timer: P::Timer, when: When) {
         let at = match when {
@@ -456,6 +524,7 @@ where
             },
             When::Pulse => self.pulse(),
             When::Oracle(_) => {
+                self.consulted = true;
                 self.disarmed(seat, timer);
                 return self.call_oracle(seat);
             }

@@ -14,6 +14,7 @@ mod determinism;
 pub mod distribution;
 mod fault;
 mod ground;
+mod links;
 mod outcome;
 mod plan;
 pub mod platform;

@@ -60,6 +60,9 @@ pub struct Options {
     pub conditions: Vec<Conditional>,
     /// What it is spared of what its seed, or its script, has for it.
     pub spared: Spared,
+    /// Whether its trace, where it has one, is terse: of what was chosen alone, from which a replay finds all the rest. Costs
+    /// a fraction.
+    pub terse: bool,
 }
 
 /// What a run is spared of its plan, where a failure is made small.
@@ -103,6 +106,7 @@ impl Default for Options {
             costs: false,
             history: false,
             spared: Spared::default(),
+            terse: false,
         }
     }
 }

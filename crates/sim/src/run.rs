@@ -18,6 +18,7 @@ use crate::agenda::Due;
 use crate::cost::Meter;
 use crate::fault::{Fault, FaultKind};
 use crate::ground::{Drawn, Entry, Parked, Simulated, between};
+use crate::links::Youngest;
 use crate::outcome::{Ended, Outcome};
 use crate::plan::{Calendar, Options, Spared, plan};
 use crate::platform::{Fate, Machinery};
@@ -29,7 +30,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
-use synod_kernel::trace::{Broken, Header, Recorder, Writer, Written};
+use synod_kernel::trace::{Broken, Chosen, Header, Recorder, Writer, Written};
 use synod_kernel::world::{Laws, deliver};
 use synod_kernel::{Choice, InPlace, Marks, Move, Random, Rep, Seat, SeatId, Setting, Status, World, step};
 use synod_model::link::{Guarantee, LinkBase};
@@ -95,23 +96,15 @@ where
     P: Process,
     M: Monitor<P::Request, P::Indication>,
 {
-    trace_of(algorithm, setting, Subject { monitor, operations: None }, seed, options)
+    collected(|to| trace_to(algorithm, setting, monitor, seed, options, to))
 }
 
-pub(crate) fn trace_of<P, M>(
-    algorithm: &str,
-    setting: &Setting<P>,
-    subject: Subject<'_, P, M>,
-    seed: u64,
-    options: &Options,
-) -> (Outcome, String)
-where
-    P: Process,
-    M: Monitor<P::Request, P::Indication>,
-{
+/// What `write` writes, as text.
+pub(crate) fn collected<W>(
+    write: impl FnOnce(&mut dyn Write) -> io::Result<(Outcome, W)>,
+) -> (Outcome, String) {
     let mut content = Vec::new();
-    let (outcome, _) = trace_to_of(algorithm, setting, subject, seed, options, &mut content)
-        .expect("memory takes whatever is written");
+    let (outcome, _) = write(&mut content).expect("memory takes whatever is written");
     (outcome, String::from_utf8(content).expect("JSON is text"))
 }
 
@@ -162,14 +155,11 @@ where
         setting.to_mut().requests = asked;
     }
     let mut run = Run::new(&setting, subject, seed, options);
-    let header = Header::new(algorithm, "sim", Some(seed), &setting);
+    let header = Header { terse: options.terse, ..Header::new(algorithm, "sim", Some(seed), &setting) };
     run.rep.draws.kept = Some(Vec::new());
-    run.recording = Some(Recording {
-        recorder: Recorder::new(&setting),
-        writer: Writer::to(&header, to),
-        refused: None,
-        taking: None,
-    });
+    let recorder = (!options.terse).then(|| Recorder::new(&setting));
+    run.recording =
+        Some(Recording { recorder, writer: Writer::to(&header, to), refused: None, taking: None });
     let ended = run.execute();
     let recording = run.recording.take().expect("it was set above");
     if let Some(refused) = recording.refused {
@@ -228,7 +218,8 @@ fn as_simulated<P: Process>(setting: &Setting<P>, swarm: Swarm) -> Cow<'_, Setti
 const DRAWS: u64 = 0x5eed_d4a3;
 
 struct Recording<'a, P: Process> {
-    recorder: Recorder<'a, P>,
+    /// None where the trace is terse.
+    recorder: Option<Recorder<'a, P>>,
     writer: Writer<&'a mut dyn Write>,
     /// A move that the recorder did not take.
     refused: Option<String>,
@@ -265,8 +256,7 @@ struct Run<'a, P: Process, M> {
     severed: Vec<Severed>,
     /// The messages that cuts hold.
     held: Vec<Parked>,
-    /// By sender and receiver: the number of the youngest message that arrived.
-    youngest: Vec<u64>,
+    youngest: Youngest,
     /// What the adversary knows and plans, where there is one.
     adversary: Option<Box<Adversary<P>>>,
     /// Scripted losses and duplications: (from, to, whether it is a loss).
@@ -301,7 +291,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             looping: ProcessSet::new(),
             severed: Vec::new(),
             held: Vec::new(),
-            youngest: vec![0; seats * seats],
+            youngest: Youngest::new(seats),
             adversary: Adversary::of(setting, seed, options),
             marked: VecDeque::new(),
         };
@@ -372,6 +362,9 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
                 return Ended::Steps;
             }
             let Some(due) = self.ground.agenda.pop() else { return Ended::Quiescent };
+            if self.is_void(&due.entry) {
+                continue;
+            }
             if due.time > self.calendar.horizon {
                 self.ground.now = self.calendar.horizon;
                 return Ended::Horizon;
@@ -379,6 +372,13 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             self.ground.now = due.time;
             self.happen(due);
         }
+    }
+
+    /// Nothing arrives at a process that stopped for ever: it is as if what was under way to it had left the agenda then.
+    #[inline]
+    fn is_void(&self, entry: &Entry<P::Message, P::Timer>) -> bool {
+        let any = !self.world.rest.stopped.is_empty();
+        any && matches!(entry, Entry::Deliver { to, .. } | Entry::Lose { to, .. } if self.status(*to) == Status::Stopped)
     }
 
     fn refused(&self) -> bool {
@@ -428,6 +428,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         let crashed = cut.and_then(|(cut, ambush)| Some((choice.cut_seat()?, cut, ambush)));
         let chosen = Move { choice, draws: Vec::new(), cut: cut.map(|(cut, _)| cut) };
         let recorded = self.recording.is_some().then(|| chosen.clone());
+        let handler = chosen.choice.handler_seat();
         self.steps += 1;
         step(&mut self.world, Laws::from(self.setting), &mut self.rep, &mut self.ground, chosen);
         if let Some(chosen) = recorded {
@@ -439,8 +440,8 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             self.count(FaultKind::CrashInHandler, 1);
             self.crashed(seat, ambush.recover_after);
         }
-        if self.ambushes > 0 {
-            self.spring_on_stores();
+        if let Some(seat) = handler {
+            self.spring_on_store(seat);
         }
         if !self.ground.overheard.is_empty() {
             self.eavesdrop();
@@ -450,7 +451,10 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
     fn record(&mut self, mut chosen: Move<P::Message, P::Timer>) {
         let Some(recording) = &mut self.recording else { return };
         chosen.draws = self.rep.draws.kept.replace(Vec::new()).unwrap_or_default();
-        match recording.recorder.take(Some(self.ground.now), chosen) {
+        let Some(recorder) = &mut recording.recorder else {
+            return recording.writer.chosen(&Chosen::new(Some(self.ground.now), chosen));
+        };
+        match recorder.take(Some(self.ground.now), chosen) {
             Ok(line) => recording.writer.step(&line),
             Err(chosen) => recording.refused = Some(chosen.choice.to_string()),
         }
@@ -548,7 +552,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             // what is sent once is delivered for ever
             let again = self.ground.pulse();
             self.keep_measuring(self.ground.agenda.upcoming());
-            self.ground.agenda.push(again, Entry::Deliver { from, to, message: message.clone() });
+            self.ground.put_in_flight(again, from, to, message.clone());
         }
         if self.is_watched() {
             return self.take(Choice::Deliver { from, to, message });
@@ -571,25 +575,22 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         // the copy has the number of what it is a copy of, or the next
         let fifo = self.setting.environment.links.kind.fifo;
         self.keep_measuring(if fifo { number } else { self.ground.agenda.upcoming() });
-        let copy = Entry::Deliver { from, to, message: message.clone() };
+        let copy = message.clone();
         if self.setting.environment.links.kind.fifo {
             // before anything that was sent after it
-            let slot = self.ground.agenda.park(copy);
+            let slot = self.ground.park(from, to, copy);
             self.ground.agenda.enqueue_as(self.ground.now, number, slot);
         } else {
             let arrival = self.ground.arrival(from, to);
-            self.ground.agenda.push(arrival, copy);
+            self.ground.put_in_flight(arrival, from, to, copy);
         }
         self.take(Choice::Duplicate { from, to, message });
     }
 
     #[inline]
     fn note_order(&mut self, number: u64, from: SeatId, to: SeatId) {
-        let youngest = &mut self.youngest[from.index() * self.world.seats.len() + to.index()];
-        if number < *youngest {
+        if self.youngest.is_late(from, to, number) {
             self.ground.tally.add(FaultKind::Reordering, 1);
-        } else {
-            *youngest = number;
         }
     }
 
@@ -602,7 +603,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         let logged = self.setting.environment.links.kind.guarantees().has(Guarantee::LoggedDelivery);
         if logged || self.ground.random.below(2) == 0 {
             self.keep_measuring(number);
-            let slot = self.ground.agenda.park(Entry::Deliver { from, to, message });
+            let slot = self.ground.park(from, to, message);
             self.ground.desks[to.index()].waiting.push(Parked { slot, number });
         } else {
             self.count_at(to, FaultKind::LossAtReceiver, 1);
@@ -614,9 +615,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
 
     fn fire(&mut self, seat: SeatId, timer: P::Timer) {
         self.ground.fired(seat, &timer);
-        let set = self.world.seats[seat.index()].timers();
-        let when = set.binary_search_by(|(t, _)| t.cmp(&timer)).map(|place| set[place].1);
-        let when = when.expect("a timer on the agenda is set");
+        let when = self.world.seats[seat.index()].when(&timer).expect("a timer on the agenda is set");
         if self.world.rest.budgets.fire(when).any() {
             self.take(Choice::Fire { seat, timer });
         }
@@ -636,6 +635,9 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             Fault::CrashWhileStoring { process, recover_after, torn } => {
                 let ambush = Ambush { recover_after, before: None, torn };
                 self.lay(process, ambush, |run| &mut run.while_storing);
+                if let Some(seat) = self.seat_of(process) {
+                    self.spring_on_store(seat);
+                }
             }
             Fault::CrashLoop { process, down, up } => self.crash_again(process, down, up),
             Fault::Sever { partition } => self.sever(&partition),
@@ -655,11 +657,15 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
     }
 
     fn seat_of(&self, process: ProcessId) -> Option<SeatId> {
-        self.setting.seating.seats().find(|&seat| self.setting.seating.identity(seat) == process)
+        let seats = self.setting.environment.processes;
+        (process.0 < seats).then_some(SeatId(process.0))
     }
 
     fn stopped(&self, process: ProcessId) -> bool {
-        self.world.rest.stopped.iter().any(|&seat| self.setting.seating.identity(seat) == process)
+        let stopped = &self.world.rest.stopped;
+        let beyond = SeatId(self.setting.environment.processes);
+        stopped.contains(&SeatId(process.0))
+            || stopped.range(beyond..).any(|&twin| self.setting.seating.identity(twin) == process)
     }
 
     /// Whether it crashed for ever, does so again and again, omits, lies, or is played by twins: those to whom nothing is

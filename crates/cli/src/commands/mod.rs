@@ -8,8 +8,9 @@ mod replay;
 #[cfg(feature = "library")]
 mod reproduce;
 mod shrink;
+mod trace;
 
-use crate::args::{Arguments, Command, Verify};
+use crate::args::{Arguments, Command, Trace, Verify};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::output::Printer;
@@ -61,6 +62,8 @@ fn dispatch(desk: &Desk<'_>, command: Option<&Command>) -> Result<Exit, Error> {
         Some(Command::Shrink(args)) => shrink::shrink(&listening(), args),
         #[cfg(feature = "library")]
         Some(Command::Reproduce(args)) => reproduce::reproduce(desk, args),
+        Some(Command::Trace { what: Trace::Validate { file } }) => trace::validate(desk, file),
+        Some(Command::Trace { what: Trace::Stats { file } }) => trace::stats(desk, file),
         Some(Command::List) => Ok(look::list(desk)),
         Some(Command::Explain { name }) => look::explain(desk, name),
         Some(Command::Models) => Ok(crate::models::show(desk.printer)),

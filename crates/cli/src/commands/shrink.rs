@@ -18,7 +18,7 @@ pub(super) fn shrink(desk: &Desk<'_>, args: &args::Shrink) -> Result<Exit, Error
     let refused = |what: String, hint: &str| Error::Unsupported { what, hint: hint.to_owned() };
     let path = args.file.display();
     let opened = replay::open(desk, &args.file)?;
-    let replay::Opened { content, header, entry, replayed } = opened;
+    let replay::Opened { content, header, entry, scale, world, replayed } = opened;
     let Some(broken) = replayed.judged.clone().filter(|_| replayed.confirmed()) else {
         let what = format!("{path} breaks nothing: there is nothing to keep while it is made small");
         return Err(refused(what, "give the trace of a failure"));
@@ -41,8 +41,8 @@ pub(super) fn shrink(desk: &Desk<'_>, args: &args::Shrink) -> Result<Exit, Error
         "run" => GroundKind::Run,
         _ => GroundKind::Sim,
     };
-    let defect = replayed.scale.defect.as_ref().map_or_else(String::new, |d| format!("/{d}"));
-    let mut report = Report::empty(format!("{}{defect}", header.algorithm), ground, replayed.world);
+    let defect = scale.defect.as_ref().map_or_else(String::new, |d| format!("/{d}"));
+    let mut report = Report::empty(format!("{}{defect}", header.algorithm), ground, world);
     let mut failure = blank(entry, ground, &broken, content.clone());
     if !adopt(&mut failure, entry, small, &content, started.elapsed()) {
         let what = format!("nothing smaller than {path} replays to the same end");
@@ -92,7 +92,7 @@ pub(super) fn emit_test(desk: &Desk<'_>, file: &Path) -> Result<Exit, Error> {
     let subject =
         if is_checked(&opened.content) { opened.entry.type_checked } else { opened.entry.type_name };
     let name = file.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-    let is_twin = opened.replayed.scale.defect.is_some();
+    let is_twin = opened.scale.defect.is_some();
     let code = test(&opened.header.algorithm, subject, is_twin, broken, &opened.content, &name);
     code.lines().for_each(|line| desk.printer.say(line));
     desk.printer.event(&serde_json::json!({ "event": "test", "code": code }));

@@ -1,6 +1,7 @@
 //! The grounds, each as a function of an algorithm: the only place where algorithm and ground meet.
 
 pub mod check;
+pub(crate) mod good_period;
 pub mod replay;
 pub mod run;
 pub mod shrink;
@@ -8,6 +9,7 @@ pub mod sim;
 
 use crate::error::Error;
 use crate::report::{Failure, Report, Trace};
+use crate::traces::Source;
 use crate::watch::Watch;
 use serde_json::{Map, Value};
 use synod_kernel::{Budget, Diagnostic, Environment, Setting};
@@ -23,7 +25,8 @@ pub type Simulated = fn(&World) -> Result<Box<dyn Simulation>, Error>;
 /// An algorithm, run.
 pub type Ran = fn(&World, &run::Options, &Watch) -> Result<Report, Error>;
 /// A trace of an algorithm, replayed.
-pub type Replayed = fn(&str) -> Result<replay::Replay, synod_kernel::trace::TraceError>;
+pub type Replayed =
+    fn(&Source<'_>, &mut dyn replay::Audience) -> Result<replay::Replay, synod_kernel::trace::TraceError>;
 /// The steps of a trace of an algorithm that breaks something, to be taken again in part.
 pub type Steps = fn(&str) -> Result<Option<Box<dyn Taken>>, synod_kernel::trace::TraceError>;
 
@@ -34,6 +37,8 @@ pub struct World {
     pub scale: Scale,
     /// What may happen.
     pub environment: Environment,
+    /// The algorithm's model, in a line.
+    pub model: String,
     /// The ways in which that is outside of the algorithm's model.
     pub outside: Vec<Diagnostic>,
     /// The process that two honest copies play, and how many messages to and from them may be withheld.
@@ -76,7 +81,8 @@ fn report(name: &str, ground: GroundKind, world: &World, verdicts: Vec<(Property
 
 /// Replays the trace of a failure before anyone is told of it, and tells the story.
 fn confirm(report: &mut Report, replay: Replayed, content: String, seed: Option<u64>) {
-    let replayed = match replay(&content) {
+    let mut story = Vec::new();
+    let replayed = match replay(&Source::Content(&content), &mut story) {
         Ok(replayed) => replayed,
         Err(error) => {
             report.nondeterminism = Some(format!("the counterexample does not replay: {error}"));
@@ -92,7 +98,7 @@ fn confirm(report: &mut Report, replay: Replayed, content: String, seed: Option<
     }
     let Some(broken) = replayed.recorded else { return };
     let name = report.verdicts.iter().find(|(p, _)| p.id == broken.property).map_or("", |(p, _)| p.name);
-    let last = replayed.story.last();
+    let last = story.last();
     let broken_in_a_handler = broken.property == synod_check::NO_PANIC.id;
     report.failures.push(Failure {
         name: name.to_owned(),
@@ -101,7 +107,7 @@ fn confirm(report: &mut Report, replay: Replayed, content: String, seed: Option<
         // a step whose handler panics has no line: it comes after the last one
         step: last.map_or(0, |line| line.step) + u64::from(broken_in_a_handler),
         at: last.and_then(|line| line.at),
-        story: replayed.story,
+        story,
         text: Vec::new(),
         trace: Trace::Content(content),
         seed,

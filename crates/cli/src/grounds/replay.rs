@@ -2,20 +2,19 @@
 
 use crate::report::StoryLine;
 use crate::story;
-use synod_kernel::trace::{self, Broken, Line, TraceError};
-use synod_properties::regression::{judge, panics, scale_of};
+use crate::traces::Source;
+use synod_kernel::trace::{Broken, Line, Reader, TraceError};
+use synod_kernel::{Move, Setting};
+use synod_model::Process;
+use synod_properties::regression::{Judge, panics, scale_of};
 use synod_properties::{Algorithm, NO_PANIC, Scale};
 use synod_sim::shrink::{Taken, taken};
 
 /// What a replay found.
 #[derive(Clone, Debug)]
 pub struct Replay {
-    /// The size of its world, and the broken twin.
-    pub scale: Scale,
-    /// The environment in words.
-    pub world: String,
-    /// The run, a line a step.
-    pub story: Vec<StoryLine>,
+    /// How many steps there were.
+    pub steps: u64,
     /// What its writer found broken.
     pub recorded: Option<Broken>,
     /// What the algorithm's monitor finds broken now.
@@ -33,24 +32,59 @@ impl Replay {
     }
 }
 
-/// Replays a trace of the algorithm `A`, and judges it anew.
-pub fn replay<A: Algorithm>(content: &str) -> Result<Replay, TraceError> {
-    let replayed = trace::replay::<A::Process>(content)?;
-    let scale = scale_of::<A>(&replayed.setting);
-    let judged = match &replayed.end.violation {
+/// Who is told of a replay as it goes.
+pub trait Audience {
+    /// The size of its world with the broken twin, and the environment in words. Comes first.
+    fn world(&mut self, scale: &Scale, world: &str) {
+        let _ = (scale, world);
+    }
+    /// A step that was taken, and is as it was recorded.
+    fn step(&mut self, line: StoryLine);
+}
+
+impl Audience for Vec<StoryLine> {
+    fn step(&mut self, line: StoryLine) {
+        self.push(line);
+    }
+}
+
+/// Replays a trace of the algorithm `A`, and judges it anew. Nobody is told of one that is not as it was written.
+pub fn replay<A: Algorithm>(source: &Source<'_>, audience: &mut dyn Audience) -> Result<Replay, TraceError> {
+    whole(source)?;
+    let mut from = source.open()?;
+    let mut reader = Reader::open(&mut *from)?;
+    let setting: Setting<A::Process> = reader.setting()?;
+    let scale = scale_of::<A>(&setting);
+    audience.world(&scale, &crate::environment::describe(&setting.environment));
+    let mut judge = Judge::new(A::monitor(&scale), &setting.seating);
+    let mut steps = 0;
+    let end = reader.replay(&setting, |line: Line<A::Process>| {
+        steps += 1;
+        judge.watch(&line);
+        audience.step(story::line(&line));
+    })?;
+    let judged = match &end.violation {
         Some(recorded) if recorded.property == NO_PANIC.id => {
-            let moves: Vec<_> = replayed.lines.iter().map(Line::chosen).collect();
-            panics(&replayed.setting, &moves, recorded).map(|_| recorded.clone())
+            panics(&setting, &moves::<A::Process>(source)?, recorded).map(|_| recorded.clone())
         }
-        recorded => judge(A::monitor(&scale), &replayed.setting.seating, &replayed.lines, recorded.as_ref()),
+        recorded => judge.verdict(recorded.as_ref()),
     };
-    Ok(Replay {
-        scale,
-        world: crate::environment::describe(&replayed.setting.environment),
-        story: story::tell(&replayed.lines),
-        recorded: replayed.end.violation,
-        judged,
-    })
+    Ok(Replay { steps, recorded: end.violation, judged })
+}
+
+/// Whether a trace is as it was written; if not, where it is damaged.
+fn whole(source: &Source<'_>) -> Result<(), TraceError> {
+    let Err(damage) = Reader::open(&mut *source.open()?)?.check() else { return Ok(()) };
+    Err(Reader::open(&mut *source.open()?)?.scan(|_| ()).err().unwrap_or(damage))
+}
+
+/// The moves of a trace: of an explored run, which is short.
+fn moves<P: Process>(source: &Source<'_>) -> Result<Vec<Move<P::Message, P::Timer>>, TraceError> {
+    let mut from = source.open()?;
+    let mut reader = Reader::open(&mut *from)?;
+    let (setting, mut moves) = (reader.setting::<P>()?, Vec::new());
+    reader.replay(&setting, |line: Line<P>| moves.push(line.chosen()))?;
+    Ok(moves)
 }
 
 /// The steps of a trace of the algorithm `A`, to be taken again in part.

@@ -3,6 +3,7 @@
 use super::{World, sim};
 use crate::registry::Entry;
 use crate::report::{Failure, Necessary, Report, Shrunk, Trace};
+use crate::traces::Source;
 use crate::watch::Watch;
 use std::time::{Duration, Instant};
 use synod_kernel::trace::Reader;
@@ -109,7 +110,8 @@ pub(crate) fn adopt(
     let before = size(whole);
     for content in small.content {
         let take = if is_checked(&content) { entry.replay_checked } else { entry.replay };
-        let Ok(replayed) = take(&content) else { continue };
+        let mut story = Vec::new();
+        let Ok(replayed) = take(&Source::Content(&content), &mut story) else { continue };
         let Some(broken) = replayed.judged.filter(|broken| broken.property == failure.property) else {
             continue;
         };
@@ -122,12 +124,12 @@ pub(crate) fn adopt(
             necessary: small.necessary,
             elapsed,
         });
-        let last = replayed.story.last();
+        let last = story.last();
         let in_a_handler = broken.property == synod_properties::NO_PANIC.id;
         failure.what = broken.what;
         failure.step = last.map_or(0, |line| line.step) + u64::from(in_a_handler);
         failure.at = last.and_then(|line| line.at);
-        failure.story = replayed.story;
+        failure.story = story;
         failure.trace = Trace::Content(content);
         return true;
     }
@@ -198,5 +200,5 @@ fn with_processes(entry: &Entry, world: &World, n: u32) -> Option<World> {
     environment.processes = n;
     let outside = (subject.outside)(&environment);
     let fits = environment.cuts.is_none() && (outside.is_empty() || !world.outside.is_empty());
-    fits.then_some(World { scale, environment, outside, two_seats: None })
+    fits.then_some(World { scale, environment, model: world.model.clone(), outside, two_seats: None })
 }

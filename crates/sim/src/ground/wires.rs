@@ -21,16 +21,15 @@ impl<P: Process, Mon: Monitor<P::Request, P::Indication>> Simulated<P, Mon> {
         machinery.sent(self.agenda.upcoming(), self.now, &self.assumptions);
         let entry =
             if is_lost { Entry::Lose { from, to, message } } else { Entry::Deliver { from, to, message } };
-        self.agenda.push(arrival, entry);
+        let slot = self.agenda.push(arrival, entry);
+        self.note_sent(from, slot);
     }
 
     /// When a message arrives that leaves at `leaves`.
     pub(super) fn arrival_by_platform(&mut self, from: SeatId, to: SeatId, leaves: u64) -> u64 {
-        let Self { machinery, delays, desks, random, tally, .. } = self;
-        let seats = desks.len();
-        let usual = |from: SeatId, to: SeatId, at: u64, random: &mut _| {
-            delays.arrival(at, from.index() * seats + to.index(), random) - at
-        };
+        let Self { machinery, delays, random, tally, .. } = self;
+        let usual =
+            |from: SeatId, to: SeatId, at: u64, random: &mut _| delays.arrival(at, from, to, random) - at;
         match machinery {
             Some(machinery) => machinery.arrival((from, to), leaves, &usual, (random, tally)),
             None => leaves,
@@ -82,8 +81,15 @@ impl<P: Process, Mon: Monitor<P::Request, P::Indication>> Simulated<P, Mon> {
             Entry::Sync { seat } => Some(*seat),
             _ => None,
         };
+        let sender = match entry {
+            Entry::Deliver { from, .. } | Entry::Lose { from, .. } => Some(from),
+            _ => None,
+        };
         let slot = self.agenda.park(entry);
         self.agenda.enqueue_as(until, number, slot);
+        if let Some(from) = sender {
+            self.note_sent(from, slot);
+        }
         if let Some((seat, timer)) = timer {
             let timers = &mut self.desks[seat.index()].timers;
             if let Ok(place) = timers.binary_search_by(|(t, _)| t.cmp(&timer)) {

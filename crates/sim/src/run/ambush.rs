@@ -122,21 +122,19 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
     }
 
     /// Where a process has a write pending that a crash waited for, the crash comes: at once, or before long.
-    pub(super) fn spring_on_stores(&mut self) {
-        for seat in self.setting.seating.seats() {
-            let pending = self.ground.desks[seat.index()].syncs.len() as u64;
-            if pending == 0 {
-                continue;
-            }
-            let Some(ambush) = self.while_storing[seat.index()].take() else { continue };
-            self.ambushes -= 1;
-            let longest = if self.ground.random.below(2) == 0 { 0 } else { self.ground.sync_max };
-            let at = self.ground.now.saturating_add(between(0, longest, &mut self.ground.random));
-            // scripted, it is the oldest write that is lost or torn
-            let kept = if self.random_faults { self.ground.random.below(pending) as u32 } else { 0 };
-            let process = self.setting.seating.identity(seat);
-            let Ambush { recover_after, torn, .. } = ambush;
-            self.plan_fault(at, Fault::Crash { process, recover_after, kept, torn });
+    pub(super) fn spring_on_store(&mut self, seat: SeatId) {
+        let pending = self.ground.desks[seat.index()].syncs.len() as u64;
+        if self.ambushes == 0 || pending == 0 {
+            return;
         }
+        let Some(ambush) = self.while_storing[seat.index()].take() else { return };
+        self.ambushes -= 1;
+        let longest = if self.ground.random.below(2) == 0 { 0 } else { self.ground.sync_max };
+        let at = self.ground.now.saturating_add(between(0, longest, &mut self.ground.random));
+        // scripted, it is the oldest write that is lost or torn
+        let kept = if self.random_faults { self.ground.random.below(pending) as u32 } else { 0 };
+        let process = self.setting.seating.identity(seat);
+        let Ambush { recover_after, torn, .. } = ambush;
+        self.plan_fault(at, Fault::Crash { process, recover_after, kept, torn });
     }
 }

@@ -99,8 +99,8 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
         } else {
             self.count(FaultKind::Stop, 1);
             self.count_the_faulty();
-            for seat in self.setting.seating.seats() {
-                self.recall_oracle(seat);
+            if self.ground.consulted {
+                self.setting.seating.seats().for_each(|seat| self.recall_oracle(seat));
             }
         }
     }
@@ -119,9 +119,12 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
             return;
         }
         let share = [0, 500_000, 1_000_000][self.ground.random.below(3) as usize];
-        let is_from = |entry: &Entry<P::Message, P::Timer>| matches!(entry, Entry::Deliver { from, .. } if *from == seat);
-        for slot in self.ground.agenda.find(is_from) {
-            if !self.ground.random.chance(share) {
+        if share == 0 {
+            return;
+        }
+        for slot in self.ground.in_flight_from(seat) {
+            let void = self.ground.agenda.get(slot).is_none_or(|entry| self.is_void(entry));
+            if void || !self.ground.random.chance(share) {
                 continue;
             }
             if let Some(Entry::Deliver { from, to, message }) = self.ground.agenda.cancel(slot) {

@@ -92,6 +92,9 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
 
     /// Whether, as things stand, every oracle that is consulted says what its axioms demand in the end.
     pub(super) fn axioms_hold(&self) -> bool {
+        if !self.ground.consulted {
+            return true;
+        }
         let faulty: ProcessSet =
             (0..self.world.seats.len() as u32).map(ProcessId).filter(|&p| self.stopped(p)).collect();
         self.setting.seating.seats().all(|seat| {

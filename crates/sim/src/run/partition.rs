@@ -2,7 +2,7 @@
 
 use super::Run;
 use crate::fault::FaultKind;
-use crate::ground::{Entry, Parked};
+use crate::ground::Parked;
 use synod_kernel::{Choice, Partition, SeatId};
 use synod_model::Process;
 use synod_model::link::Guarantee;
@@ -76,7 +76,7 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
         }
         if self.setting.environment.links.kind.guarantees().has(Guarantee::AtLeastOnce) {
             self.keep_measuring(number);
-            let slot = self.ground.agenda.park(Entry::Deliver { from, to, message });
+            let slot = self.ground.park(from, to, message);
             self.held.push(Parked { slot, number });
         } else {
             self.take(Choice::Lose { from, to, message });

@@ -84,6 +84,7 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
             return;
         }
         for (at, fault) in std::mem::take(&mut machinery.triggers.fired) {
+            self.ground.tally.add(FaultKind::Condition, 1);
             self.plan_fault(at, fault);
         }
     }

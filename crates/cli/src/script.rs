@@ -7,7 +7,7 @@ use crate::platform::Source;
 use std::collections::BTreeSet;
 use std::time::Duration;
 use synod_kernel::environment::duration;
-use synod_kernel::{Budget, Durability, Environment, Partition};
+use synod_kernel::{Budget, Durability, Environment, Partition, Takeover};
 use synod_sim::{Condition, Conditional, Fault, FaultPlan, NAMED, OTHERS, Platform, THERE};
 
 /// How many faults a schedule comes to at most: beyond it an interval is a mistake.
@@ -73,7 +73,7 @@ pub fn plan(
 ) -> Result<(FaultPlan, Vec<Conditional>), Error> {
     for (number, Scripted { when, fault }) in (1..).zip(script) {
         happens_in_time(when, horizon)
-            .and_then(|()| is_admitted(fault, matches!(when, Occasion::When(..)), environment))
+            .and_then(|()| is_admitted(fault, when, environment))
             .and_then(|()| has_effect(fault, environment, platform))
             .map_err(|(what, hint)| {
                 let line = source.line_of_header("[[sim.script]]", number);
@@ -148,7 +148,9 @@ fn happens_in_time(when: &Occasion, horizon: Duration) -> Result<(), Wrong> {
 }
 
 /// Refuses processes that do not exist or do not fail, and cuts that cut nothing.
-fn is_admitted(fault: &Fault, conditional: bool, environment: &Environment) -> Result<(), Wrong> {
+fn is_admitted(fault: &Fault, when: &Occasion, environment: &Environment) -> Result<(), Wrong> {
+    let conditional = matches!(when, Occasion::When(..));
+    let at_start = matches!(when, Occasion::At(Duration::ZERO));
     let n = environment.processes;
     let relative = [THERE, NAMED, OTHERS];
     for p in fault.processes() {
@@ -168,14 +170,33 @@ fn is_admitted(fault: &Fault, conditional: bool, environment: &Environment) -> R
         | Fault::CrashInHandler { process, .. }
         | Fault::CrashWhileStoring { process, .. }
         | Fault::CrashLoop { process, .. }
+        | Fault::Omit { process }
+        | Fault::TakeOver { process, .. }
+        | Fault::Rot { process }
+        | Fault::MisdirectWrite { process }
+        | Fault::FailWrite { process, .. }
             if !relative.contains(process) && !environment.failures.may_fail(*process) =>
         {
             let hint = "`failures.among` says who may".to_owned();
-            Err((format!("crashes process {}, which may not fail", process.0), hint))
+            Err((format!("strikes process {}, which may not fail", process.0), hint))
         }
         Fault::CrashLoop { down, up, .. } if down.is_zero() || up.is_zero() => {
             let hint = "`down` and `up` are longer than nothing".to_owned();
             Err(("crashes without end at one instant".to_owned(), hint))
+        }
+        Fault::TakeOver { .. } if environment.failures.takeover == Takeover::AtStart && !at_start => {
+            let hint = "set `failures.takeover = \"any-time\"` in [sim.environment], or `at = 0`".to_owned();
+            Err(("takes a process over in the midst of a run".to_owned(), hint))
+        }
+        Fault::Inject { .. } if !environment.links.inject() => {
+            let hint = "`links.injections` says how many, over links that are `arbitrary`".to_owned();
+            Err((format!("injects over {} links, which let nobody do that", environment.links.kind), hint))
+        }
+        Fault::MisdirectWrite { .. } | Fault::FailWrite { .. }
+            if environment.storage.durability == Durability::Immediate =>
+        {
+            let hint = "set `storage.durability = \"deferred\"` in [sim.environment]".to_owned();
+            Err(("has no write to strike: all are durable at once".to_owned(), hint))
         }
         Fault::Sever { partition } => cuts_something(partition, environment),
         Fault::CutLinks { links } => {
@@ -249,7 +270,7 @@ fn spending(
     script: &[Scripted],
     environment: &Environment,
     horizon: Duration,
-) -> [(Budget, u32, &'static str); 7] {
+) -> Vec<(Budget, u32, &'static str)> {
     let count = |spends: fn(&Fault) -> bool| {
         let times = script.iter().filter(|s| spends(&s.fault)).map(|s| s.when.times(horizon)).sum::<u64>();
         u32::try_from(times).unwrap_or(u32::MAX - 1)
@@ -259,8 +280,24 @@ fn spending(
     let stops = count(|f| single_crash(f) == Some(Crash::Stops));
     let torn =
         count(|f| matches!(f, Fault::Crash { torn: true, .. } | Fault::CrashWhileStoring { torn: true, .. }));
-    let (failures, links) = (&environment.failures, &environment.links);
-    [
+    let omissions = count(|f| matches!(f, Fault::Omit { .. }));
+    let lies = count(|f| matches!(f, Fault::TakeOver { .. }));
+    let corruptions = count(|f| matches!(f, Fault::Corrupt { .. }));
+    let (failures, storage, links) = (&environment.failures, &environment.storage, &environment.links);
+    let (injected, lost) = if links.inject() { (corruptions, 0) } else { (0, corruptions) };
+    let f = failures.stops.max(failures.omissions).max(failures.lies);
+    vec![
+        (failures.omissions, omissions, "failures.omissions"),
+        (failures.lies, lies, "failures.lies"),
+        (f, stops + loops + omissions + lies, "failures.stops"),
+        (storage.bit_rot, count(|f| matches!(f, Fault::Rot { .. })), "storage.bit_rot"),
+        (
+            storage.misdirected_writes,
+            count(|f| matches!(f, Fault::MisdirectWrite { .. })),
+            "storage.misdirected_writes",
+        ),
+        (storage.failed_writes, count(|f| matches!(f, Fault::FailWrite { .. })), "storage.failed_writes"),
+        (links.injections, injected + count(|f| matches!(f, Fault::Inject { .. })), "links.injections"),
         (failures.stops, stops + loops, "failures.stops"),
         (failures.restarts, if loops > 0 { u32::MAX } else { crashes }, "failures.restarts"),
         (environment.storage.torn_writes, torn, "storage.torn_writes"),
@@ -269,7 +306,7 @@ fn spending(
             count(|f| matches!(f, Fault::Sever { .. } | Fault::CutLinks { .. })),
             "partitions",
         ),
-        (links.losses, count(|f| matches!(f, Fault::Lose { .. })), "links.losses"),
+        (links.losses, lost + count(|f| matches!(f, Fault::Lose { .. })), "links.losses"),
         (links.duplications, count(|f| matches!(f, Fault::Duplicate { .. })), "links.duplications"),
         (environment.oracles.outputs, count(|f| matches!(f, Fault::Output { .. })), "oracles.outputs"),
     ]
@@ -338,6 +375,16 @@ mod tests {
         environment.storage.torn_writes = Budget::AtMost(1);
         environment.links.losses = Budget::AtMost(1);
         environment.links.duplications = Budget::AtMost(1);
+        environment.failures.stops = Budget::AtMost(5);
+        environment.failures.omissions = Budget::AtMost(1);
+        environment.failures.lies = Budget::AtMost(2);
+        environment.failures.takeover = Takeover::AnyTime;
+        environment.links.kind.arbitrary = true;
+        environment.links.injections = Budget::AtMost(2);
+        environment.storage.durability = Durability::Deferred;
+        environment.storage.bit_rot = Budget::AtMost(1);
+        environment.storage.misdirected_writes = Budget::AtMost(1);
+        environment.storage.failed_writes = Budget::AtMost(1);
         environment.oracles.outputs = Budget::AtMost(1);
         let script = read(&[
             "at = \"1s\"\nkind = \"crash\"\nprocess = 0\nrecover_after = \"50ms\"\nkept = 1\ntorn = true",
@@ -349,11 +396,19 @@ mod tests {
             "at = 5\nkind = \"lose\"\nfrom = 0\nto = 1",
             "at = 5\nkind = \"duplicate\"\nfrom = 0\nto = 1",
             "at = 5\nkind = \"output\"\nprocess = 0\noutput = { trust = 1 }",
+            "at = 5\nkind = \"omit\"\nprocess = 0",
+            "at = 5\nkind = \"take-over\"\nprocess = 1\nstrategy = \"twins\"",
+            "at = 5\nkind = \"take-over\"\nprocess = 2",
+            "at = 5\nkind = \"inject\"\nfrom = 0\nto = 1\nhow = \"replay\"",
+            "at = 5\nkind = \"corrupt\"\nfrom = 0\nto = 1",
+            "at = 5\nkind = \"rot\"\nprocess = 0",
+            "at = 5\nkind = \"misdirect-write\"\nprocess = 0",
+            "at = 5\nkind = \"fail-write\"\nprocess = 0\nroom_after = \"1s\"",
         ]);
         let (plan, _) =
             in_world(&script.expect("faults"), &environment, Duration::from_secs(2)).expect("a plan");
         let FaultPlan::Script(faults) = plan else { panic!("a script is wanted") };
-        assert_eq!(faults.len(), 9);
+        assert_eq!(faults.len(), 17);
         let partition =
             Partition { from: vec![ProcessId(0)], to: vec![ProcessId(1), ProcessId(2)], one_way: true };
         assert_eq!(faults[4], (Duration::from_millis(5), Fault::Sever { partition }));

@@ -2,7 +2,7 @@
 
 use crate::GroundKind;
 use std::time::Duration;
-use synod_kernel::{Budget, Durability, Environment, Probability};
+use synod_kernel::{Budget, Durability, Environment, Probability, Takeover};
 use synod_model::bound::Bound;
 use synod_model::failure::{FailureModel, Who};
 use synod_model::link::{Guarantee, LinkKind, LinkModel};
@@ -35,6 +35,11 @@ pub fn usual<M: SystemModel>(ground: GroundKind, n: u32) -> Environment {
                 environment.failures.stops = Budget::NONE;
                 environment.failures.lies = may(profile.lie, f);
             }
+            if profile.omit != Who::Nobody && profile.lie == Who::Nobody {
+                // so may one that omits
+                environment.failures.stops = Budget::NONE;
+                environment.failures.omissions = may(profile.omit, f);
+            }
             environment.failures.restarts = may(restart, 1);
             losses(&mut environment, M::Link::KIND, 1);
             // in flight as a set: what is sent again and again is one message
@@ -44,6 +49,15 @@ pub fn usual<M: SystemModel>(ground: GroundKind, n: u32) -> Environment {
             }
         }
         GroundKind::Sim => {
+            environment.failures.omissions = may(profile.omit, f);
+            environment.failures.lies = may(profile.lie, f);
+            if profile.lie != Who::Nobody {
+                environment.failures.takeover = Takeover::AnyTime;
+            }
+            if weakest.links.injections.any() {
+                environment.links.injections = Budget::AtMost(100);
+                environment.links.injection_probability = Probability::per_million(50_000);
+            }
             environment.failures.restarts = may(restart, 2 * n);
             losses(&mut environment, M::Link::KIND, 1_000);
             environment.partitions = Budget::AtMost(3);
@@ -107,8 +121,9 @@ mod tests {
     use super::*;
     use synod_kernel::diagnostic::outside;
     use synod_model::{
-        AnyNumber, Asynchronous, Authenticated, Byzantine, CrashRecovery, CrashStop, FairLoss, Majority,
-        Omega, PartiallySynchronous, Perfect, Reliable, Stubborn, Synchronous, ThirdFaulty, With,
+        AnyNumber, Arbitrary, Asynchronous, Authenticated, Byzantine, CrashRecovery, CrashStop, FairLoss,
+        Majority, Omega, Omission, PartiallySynchronous, Perfect, Reliable, Stubborn, Synchronous,
+        ThirdFaulty, With,
     };
 
     fn within<M: SystemModel>() {
@@ -130,5 +145,7 @@ mod tests {
         within::<(CrashRecovery, FairLoss, PartiallySynchronous, AnyNumber)>();
         within::<(CrashRecovery, Perfect, PartiallySynchronous, Majority)>();
         within::<(Byzantine, Authenticated<Perfect>, Asynchronous, ThirdFaulty)>();
+        within::<(Omission, Perfect, Asynchronous, Majority)>();
+        within::<(Byzantine, Arbitrary<FairLoss>, Asynchronous, ThirdFaulty)>();
     }
 }

@@ -54,6 +54,10 @@ pub struct Options {
     /// Whether a run has a random subset of the faults, rates and requests that there may be, drawn from its seed: where
     /// its faults are random.
     pub swarm: bool,
+    /// Whether it is noted what of the algorithm's behaviour a run comes to.
+    pub coverage: bool,
+    /// After so many steps, in ascending order, all further chance is drawn from another seed: a run that begins as another does.
+    pub then: Vec<(u64, u64)>,
     /// What is under the environment.
     pub platform: Option<Arc<Platform>>,
     /// Faults that wait for something to happen, besides those of the plan.
@@ -107,6 +111,8 @@ impl Default for Options {
             history: false,
             spared: Spared::default(),
             terse: false,
+            coverage: false,
+            then: Vec::new(),
         }
     }
 }

@@ -3,6 +3,7 @@
 mod adversary;
 mod ambush;
 mod clients;
+mod coverage;
 mod crash;
 pub(crate) mod observe;
 mod oracle;
@@ -12,10 +13,11 @@ mod storage;
 
 use self::adversary::Adversary;
 use self::ambush::Ambush;
-pub(crate) use self::clients::{Clients, size};
+pub(crate) use self::clients::Clients;
 use self::partition::Severed;
 use crate::agenda::Due;
 use crate::cost::Meter;
+use crate::coverage::Coverage;
 use crate::fault::{Fault, FaultKind};
 use crate::ground::{Drawn, Entry, Parked, Simulated, between};
 use crate::links::Youngest;
@@ -195,7 +197,9 @@ pub(crate) fn planned<P: Process>(setting: &Setting<P>, seed: u64, options: &Opt
     let swarm = options.swarm_of(seed);
     let setting = as_simulated(setting, swarm);
     let plan = plan(&setting.environment, &setting.seating, options, swarm, &mut Random::new(seed));
-    (plan.faults.len(), setting.requests.iter().map(|requests| requests.len() as u32).collect())
+    // what clients ask for is made up as the run goes
+    let asked = |requests: &Vec<_>| if options.workload.is_none() { requests.len() as u32 } else { 0 };
+    (plan.faults.len(), setting.requests.iter().map(asked).collect())
 }
 
 /// What a run has of the setting, without what is for explorations alone: messages in flight are a bag, and every delivery is a
@@ -241,6 +245,9 @@ struct Run<'a, P: Process, M> {
     faults: Vec<Fault>,
     steps_max: u64,
     steps: u64,
+    /// When chance is drawn from which seed: the next step, and all of them.
+    turn_at: u64,
+    turns: VecDeque<(u64, u64)>,
     delivered: u64,
     last_fault: u64,
     /// When clients asked last.
@@ -282,6 +289,8 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             faults: Vec::with_capacity(plan.faults.len()),
             steps_max: options.steps_max,
             steps: 0,
+            turn_at: options.then.first().map_or(u64::MAX, |(step, _)| *step),
+            turns: options.then.iter().copied().collect(),
             delivered: 0,
             last_fault: 0,
             last_asked: 0,
@@ -295,6 +304,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             adversary: Adversary::of(setting, seed, options),
             marked: VecDeque::new(),
         };
+        run.ground.coverage = options.coverage.then(|| Box::new(Coverage::new(seats)));
         run.equip(options, plan.faults.iter().any(|(_, fault)| fault.is_of_platform()));
         run.rep.draws.marks = options.branches.then(Marks::default);
         for (place, (at, fault)) in plan.faults.into_iter().enumerate() {
@@ -416,7 +426,8 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
     /// Whether anyone looks at each move. Else deliveries, nearly all of the steps, take the short way.
     #[inline]
     fn is_watched(&self) -> bool {
-        self.recording.is_some() || self.ambushes > 0 || self.adversary.is_some()
+        let is_looked_at = self.recording.is_some() || self.ground.coverage.is_some();
+        is_looked_at || self.ambushes > 0 || self.adversary.is_some() || self.turn_at != u64::MAX
     }
 
     /// Takes a move: the kernel's step, and its line if the run is recorded.
@@ -429,10 +440,17 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         let chosen = Move { choice, draws: Vec::new(), cut: cut.map(|(cut, _)| cut) };
         let recorded = self.recording.is_some().then(|| chosen.clone());
         let handler = chosen.choice.handler_seat();
+        if self.steps == self.turn_at {
+            self.turn();
+        }
         self.steps += 1;
+        let covered = if self.ground.coverage.is_some() { self.begin_to_cover(&chosen.choice) } else { None };
         step(&mut self.world, Laws::from(self.setting), &mut self.rep, &mut self.ground, chosen);
         if let Some(chosen) = recorded {
             self.record(chosen);
+        }
+        if let Some(seat) = covered {
+            self.cover(seat);
         }
         if let Some((seat, cut, ambush)) = crashed {
             let pending = self.ground.desks[seat.index()].syncs.len() as u64;
@@ -504,6 +522,10 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             return self.arrive_at_the_down(number, from, to, message);
         }
         let links = &self.setting.environment.links;
+        if links.kind.fifo && self.is_lost_behind_a_crash(from) {
+            self.count_at(from, FaultKind::LossAtSender, 1);
+            return self.take(Choice::Lose { from, to, message });
+        }
         let budgets = &self.world.rest.budgets;
         let may_lose = budgets.losses.any();
         let may_duplicate = budgets.duplications.any();
@@ -600,7 +622,14 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             // the adversary hears it
             return self.take(Choice::Deliver { from, to, message });
         }
-        let logged = self.setting.environment.links.kind.guarantees().has(Guarantee::LoggedDelivery);
+        let waiting = &self.ground.desks[to.index()].waiting;
+        let is_from =
+            |entry: &Entry<_, _>| matches!(entry, Entry::Deliver { from: other, .. } if *other == from);
+        // a queue keeps its order
+        let behind = self.setting.environment.links.kind.fifo
+            && waiting.iter().any(|parked| self.ground.agenda.get(parked.slot).is_some_and(is_from));
+        let logged =
+            behind || self.setting.environment.links.kind.guarantees().has(Guarantee::LoggedDelivery);
         if logged || self.ground.random.below(2) == 0 {
             self.keep_measuring(number);
             let slot = self.ground.park(from, to, message);
@@ -692,6 +721,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             });
         }
         Outcome {
+            tested: self.tested(),
             violation: self.ground.violation.clone(),
             owed,
             due: self.debts_are_due(ended),
@@ -703,6 +733,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             faults: self.ground.tally.counts(),
             outside: self.ground.assumptions.breaches.clone(),
             branches: self.branches(),
+            coverage: self.ground.coverage.as_ref().map(|coverage| coverage.covered()),
             costs: self.costs(),
             history: self
                 .ground
@@ -711,6 +742,12 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
                 .filter(|_| options.history)
                 .map(|c| c.driver.history().clone()),
         }
+    }
+
+    /// What was put to the test. What a panic leaves behind is not asked.
+    fn tested(&mut self) -> Vec<String> {
+        let panicked = self.ground.violation.as_ref().is_some_and(|v| v.property == NO_PANIC.id);
+        if panicked { Vec::new() } else { self.ground.tested.all(&self.ground.monitor) }
     }
 
     fn branches(&self) -> BTreeMap<String, bool> {

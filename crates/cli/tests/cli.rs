@@ -98,6 +98,19 @@ fn every_algorithm_has_a_page_a_model_and_properties() {
 }
 
 #[test]
+fn a_published_number_is_set_beside_ours() {
+    synod("reproduce").exits(0).says("F1").says("Demers").says("a moment");
+    synod("reproduce I5 b7").exits(0).says("27.14").says("Padhye").says("looked up in the source").says("recalled, not looked up").says("numbers agree");
+    synod("reproduce --quick I6 --seed 3").exits(0).says("Monte Carlo, 20000 samples").says("seed       3");
+    synod("reproduce F1X").exits(2).complains("no published result is called `F1X`");
+    let lines = synod("reproduce I3 --json").exits(0).events();
+    let numbers: Vec<_> = lines.iter().filter(|line| line["event"] == "number").collect();
+    assert!(numbers.len() > 10 && numbers.iter().all(|n| n["agrees"] == true), "{numbers:?}");
+    let whole = lines.iter().find(|line| line["event"] == "reproduction").expect("a whole");
+    assert_eq!((&whole["misses"], &whole["numbers"]), (&0.into(), &numbers.len().into()));
+}
+
+#[test]
 fn an_unknown_name_is_answered_with_the_nearest() {
     synod("check paxso").exits(2).complains("error[S0201]").complains("did you mean `paxos`?");
     synod("check quicksort").exits(2).complains("`list` shows all of them");

@@ -168,7 +168,7 @@ where
         panic!("the simulator took a move that is not enabled: step {}, {refused}", run.steps - 1);
     }
     let outcome = run.outcome(ended, options);
-    let taking = recording.taking.map(|choice| choice.to_string());
+    let taking = recording.taking.map(|taken| taken.choice.to_string());
     let broken = outcome.broken().map(|broken| named(broken, taking));
     let Written { name, steps, bytes, .. } = recording.writer.close(broken)?;
     Ok((outcome, Written { to: (), name, steps, bytes }))
@@ -227,8 +227,8 @@ struct Recording<'a, P: Process> {
     writer: Writer<&'a mut dyn Write>,
     /// A move that the recorder did not take.
     refused: Option<String>,
-    /// The choice that is being taken: a handler that panics leaves no line.
-    taking: Option<Choice<P::Message, P::Timer>>,
+    /// The move that is being taken: a handler that panics leaves no line.
+    taking: Option<Move<P::Message, P::Timer>>,
 }
 
 struct Run<'a, P: Process, M> {
@@ -434,23 +434,20 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
 
     /// Takes a move: the kernel's step, and its line if the run is recorded.
     fn take(&mut self, choice: Choice<P::Message, P::Timer>) {
-        if let Some(recording) = &mut self.recording {
-            recording.taking = Some(choice.clone());
-        }
         let cut = if self.ambushes == 0 { None } else { self.spring(&choice) };
         let crashed = cut.and_then(|(cut, ambush)| Some((choice.cut_seat()?, cut, ambush)));
         let chosen = Move { choice, draws: Vec::new(), cut: cut.map(|(cut, _)| cut) };
-        let recorded = self.recording.is_some().then(|| chosen.clone());
         let handler = chosen.choice.handler_seat();
         if self.steps == self.turn_at {
             self.turn();
         }
+        if let Some(recording) = &mut self.recording {
+            recording.taking = Some(chosen.clone());
+        }
         self.steps += 1;
         let covered = if self.ground.coverage.is_some() { self.begin_to_cover(&chosen.choice) } else { None };
         step(&mut self.world, Laws::from(self.setting), &mut self.rep, &mut self.ground, chosen);
-        if let Some(chosen) = recorded {
-            self.record(chosen);
-        }
+        self.record();
         if let Some(seat) = covered {
             self.cover(seat);
         }
@@ -468,8 +465,10 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         }
     }
 
-    fn record(&mut self, mut chosen: Move<P::Message, P::Timer>) {
+    /// Writes the line of the move that was taken, if the run is recorded.
+    fn record(&mut self) {
         let Some(recording) = &mut self.recording else { return };
+        let Some(mut chosen) = recording.taking.take() else { return };
         chosen.draws = self.rep.draws.kept.replace(Vec::new()).unwrap_or_default();
         let Some(recorder) = &mut recording.recorder else {
             return recording.writer.chosen(&Chosen::new(Some(self.ground.now), chosen));

@@ -231,9 +231,7 @@ pub fn validate(environment: &Environment, ground: GroundKind) -> Result<(), Err
         return scale(format!("n = {n} is out of bounds"), "n lies between 1 and 64");
     }
     let failures = &environment.failures;
-    for (budget, fail) in
-        [(failures.stops, "stop"), (failures.omissions, "omit"), (failures.lies, "lie")]
-    {
+    for (budget, fail) in [(failures.stops, "stop"), (failures.omissions, "omit"), (failures.lies, "lie")] {
         if let Budget::AtMost(f) = budget
             && f > n
         {
@@ -561,7 +559,10 @@ mod tests {
             assert!(matches!(on(&spent, GroundKind::Run), Err(Error::Unsupported { .. })));
         }
         environment.links.injections = Budget::AtMost(1);
-        assert!(matches!(on(&environment, GroundKind::Sim), Err(Error::Scale { .. })), "perfect links inject nothing");
+        assert!(
+            matches!(on(&environment, GroundKind::Sim), Err(Error::Scale { .. })),
+            "perfect links inject nothing"
+        );
         environment.failures.lies = Budget::AtMost(4);
         assert!(matches!(on(&environment, GroundKind::Check), Err(Error::Scale { .. })));
         environment = Environment::benign(0);

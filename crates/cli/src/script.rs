@@ -297,11 +297,7 @@ fn spending(
             "storage.misdirected_writes",
         ),
         (storage.failed_writes, count(|f| matches!(f, Fault::FailWrite { .. })), "storage.failed_writes"),
-        (
-            links.injections,
-            injected + count(|f| matches!(f, Fault::Inject { .. })),
-            "links.injections",
-        ),
+        (links.injections, injected + count(|f| matches!(f, Fault::Inject { .. })), "links.injections"),
         (failures.stops, stops + loops, "failures.stops"),
         (failures.restarts, if loops > 0 { u32::MAX } else { crashes }, "failures.restarts"),
         (environment.storage.torn_writes, torn, "storage.torn_writes"),

@@ -371,7 +371,8 @@ mod tests {
 
     #[test]
     fn what_a_process_decided_before_it_was_taken_over_counts_no_more() {
-        let corrupt = |monitor: &mut Consensus<char>, p| monitor.observe(&Observation::Corrupt { at: P[p] }).unwrap();
+        let corrupt =
+            |monitor: &mut Consensus<char>, p| monitor.observe(&Observation::Corrupt { at: P[p] }).unwrap();
         let mut alone = monitor();
         propose(&mut alone, P[0], 'a');
         decide(&mut alone, P[1], 'a').unwrap();

@@ -171,7 +171,9 @@ pub fn observation<Q, I>(observed: &Observed<Q, I>) -> Observation<'_, Q, I> {
 /// Who stops for ever in this step, or lies from it on.
 fn stops<P: Process>(line: &Line<P>) -> Option<SeatId> {
     match line.choice {
-        Choice::Crash { seat, forever: true, .. } | Choice::Corrupt { seat } | Choice::Omit { seat } => Some(seat),
+        Choice::Crash { seat, forever: true, .. } | Choice::Corrupt { seat } | Choice::Omit { seat } => {
+            Some(seat)
+        }
         _ => line.cut.filter(|cut| cut.forever).and_then(|_| line.choice.cut_seat()),
     }
 }

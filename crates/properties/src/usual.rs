@@ -110,8 +110,8 @@ mod tests {
     use super::*;
     use synod_kernel::diagnostic::outside;
     use synod_model::{
-        AnyNumber, Arbitrary, Asynchronous, Authenticated, Byzantine, CrashRecovery, CrashStop, FairLoss, Majority,
-        Omega, Omission, PartiallySynchronous, Perfect, Reliable, Stubborn, ThirdFaulty, With,
+        AnyNumber, Arbitrary, Asynchronous, Authenticated, Byzantine, CrashRecovery, CrashStop, FairLoss,
+        Majority, Omega, Omission, PartiallySynchronous, Perfect, Reliable, Stubborn, ThirdFaulty, With,
     };
 
     fn within<M: SystemModel>() {

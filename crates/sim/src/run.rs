@@ -604,12 +604,13 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             return self.take(Choice::Deliver { from, to, message });
         }
         let waiting = &self.ground.desks[to.index()].waiting;
-        let is_from = |entry: &Entry<_, _>| matches!(entry, Entry::Deliver { from: other, .. } if *other == from);
+        let is_from =
+            |entry: &Entry<_, _>| matches!(entry, Entry::Deliver { from: other, .. } if *other == from);
         // a queue keeps its order
         let behind = self.setting.environment.links.kind.fifo
             && waiting.iter().any(|parked| self.ground.agenda.get(parked.slot).is_some_and(is_from));
-        let logged = behind
-            || self.setting.environment.links.kind.guarantees().has(Guarantee::LoggedDelivery);
+        let logged =
+            behind || self.setting.environment.links.kind.guarantees().has(Guarantee::LoggedDelivery);
         if logged || self.ground.random.below(2) == 0 {
             self.keep_measuring(number);
             let slot = self.ground.agenda.park(Entry::Deliver { from, to, message });

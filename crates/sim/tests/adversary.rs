@@ -120,13 +120,15 @@ fn budget() -> impl Strategy<Value = Budget> {
 /// Any environment of three that recover, with disks and links that fail in every way.
 fn environment() -> impl Strategy<Value = Environment> {
     let budgets = prop::collection::vec(budget(), 11);
-    let links = prop::sample::select(vec!["perfect", "arbitrary perfect", "arbitrary fair-loss", "fifo perfect"]);
+    let links =
+        prop::sample::select(vec!["perfect", "arbitrary perfect", "arbitrary fair-loss", "fifo perfect"]);
     let omits = prop::sample::select(vec![Omits::Send, Omits::Receive, Omits::General]);
     (budgets, links, omits, any::<bool>(), any::<bool>()).prop_map(|(b, links, omits, deferred, late)| {
         let durability = if deferred { Durability::Deferred } else { Durability::Immediate };
         let mut e = recovering(3, 0, durability);
         e.links.kind = parse_link(links).expect("a link");
-        [e.failures.stops, e.failures.omissions, e.failures.lies, e.failures.restarts] = [b[0], b[1], b[2], b[3]];
+        [e.failures.stops, e.failures.omissions, e.failures.lies, e.failures.restarts] =
+            [b[0], b[1], b[2], b[3]];
         [e.storage.torn_writes, e.storage.bit_rot, e.storage.misdirected_writes] = [b[4], b[5], b[6]];
         [e.storage.failed_writes, e.links.injections, e.links.duplications, e.partitions] =
             [b[7], b[8], b[9], b[10]];
@@ -155,6 +157,28 @@ proptest! {
 
 // --- each fault by itself ---
 
+#[test]
+fn every_fault_of_the_adversary_takes_effect_at_random() {
+    let mut environment = recovering(3, 2, Durability::Deferred);
+    environment.links.kind = parse_link("arbitrary perfect").expect("a link");
+    environment.links.injections = Budget::AtMost(5);
+    environment.links.injection_probability = Probability::per_million(300_000);
+    environment.failures.omissions = Budget::AtMost(2);
+    environment.failures.lies = Budget::AtMost(2);
+    environment.failures.takeover = Takeover::AnyTime;
+    environment.storage.bit_rot = Budget::AtMost(2);
+    environment.storage.misdirected_writes = Budget::AtMost(2);
+    environment.storage.failed_writes = Budget::AtMost(2);
+    let setting =
+        Setting::<Keeper>::new(environment, Order::StoreThenReply, vec![vec![3], vec![6, 2], vec![9]])
+            .with_lies(vec![Talk::Put(7)]);
+    let seen: BTreeSet<_> = (0..80)
+        .flat_map(|seed| checked(&setting, &Kept::default(), seed, &options()).0.faults.into_keys())
+        .collect();
+    let missing: Vec<_> = OF_THE_ADVERSARY.iter().filter(|kind| !seen.contains(kind)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
 fn omitting(omits: Omits) -> Setting<Gossip> {
     let mut environment = world(3, "perfect");
     environment.failures.kind = FailureKind::Omission;
@@ -176,8 +200,9 @@ fn lost<P: Process>(lines: &[Line<P>]) -> BTreeSet<(u32, u32)> {
 fn one_that_omits_loses_what_it_sends_or_what_it_is_sent_or_either() {
     for omits in [Omits::Send, Omits::Receive, Omits::General] {
         let script = script(vec![(ms(0), Fault::Omit { process: p(1) })]);
-        let all: BTreeSet<_> =
-            (0..40).flat_map(|seed| lost(&lines(&omitting(omits), &Spread::among(3), seed, &script))).collect();
+        let all: BTreeSet<_> = (0..40)
+            .flat_map(|seed| lost(&lines(&omitting(omits), &Spread::among(3), seed, &script)))
+            .collect();
         let sends = all.iter().any(|&(from, to)| from == 1 && to != 1);
         let receives = all.iter().any(|&(from, to)| to == 1 && from != 1);
         assert_eq!((sends, receives), (omits != Omits::Receive, omits != Omits::Send), "{omits:?}");
@@ -262,8 +287,7 @@ fn rot_and_misdirected_writes_break_what_a_sound_process_keeps_and_a_failed_writ
     let (struck, _) = broken(&rotten, &Fault::Rot { process: p(0) }, FaultKind::BitRot);
     assert!(struck > 30, "{struck}");
     let astray = disk(|e| e.storage.misdirected_writes = Budget::AtMost(1));
-    let (struck, _) =
-        broken(&astray, &Fault::MisdirectWrite { process: p(0) }, FaultKind::MisdirectedWrite);
+    let (struck, _) = broken(&astray, &Fault::MisdirectWrite { process: p(0) }, FaultKind::MisdirectedWrite);
     assert!(struck > 30, "{struck}");
     let full = disk(|e| e.storage.failed_writes = Budget::AtMost(1));
     let fails = Fault::FailWrite { process: p(0), room_after: ms(50) };
@@ -277,8 +301,9 @@ fn rot_and_misdirected_writes_break_what_a_sound_process_keeps_and_a_failed_writ
     ] {
         let mut setting = disk(change);
         setting.environment.failures.restarts = Budget::AtMost(2);
-        let violations =
-            (0..4_000).filter(|&s| run(&setting, &Kept::default(), s, &options()).violation.is_some()).count();
+        let violations = (0..4_000)
+            .filter(|&s| run(&setting, &Kept::default(), s, &options()).violation.is_some())
+            .count();
         assert_eq!(violations > 0, found, "{violations}");
     }
 }
@@ -332,14 +357,19 @@ fn byzantine_broadcasts_hold_at_their_bound_under_every_adversary() {
             let (consistent, reliable) =
                 (ByzantineBroadcast::consistent(n, p(0)), ByzantineBroadcast::reliable(n, p(0)));
             assert_eq!(found(&echo(n, f, f, None), &consistent, &with(plan), 600), None, "{plan}, n = {n}");
-            assert_eq!(found(&double_echo(n, f, f, None), &reliable, &with(plan), 600), None, "{plan}, n = {n}");
+            assert_eq!(
+                found(&double_echo(n, f, f, None), &reliable, &with(plan), 600),
+                None,
+                "{plan}, n = {n}"
+            );
         }
     }
 }
 
 #[test]
 fn byzantine_broadcasts_are_refuted_below_their_bound() {
-    let (consistent, reliable) = (ByzantineBroadcast::consistent(3, p(0)), ByzantineBroadcast::reliable(3, p(0)));
+    let (consistent, reliable) =
+        (ByzantineBroadcast::consistent(3, p(0)), ByzantineBroadcast::reliable(3, p(0)));
     // three of whom one lies: they believe that none does, and are unsafe; or that one may, and are stuck
     let options = options();
     let (_, property) = found(&echo(3, 1, 0, None), &consistent, &options, 2_000).expect("unsafe");

@@ -155,11 +155,17 @@ fn a_world_outside_of_the_model_is_refused_and_shown_when_asked_for() {
 #[test]
 fn what_no_ground_plays_is_refused() {
     let place = Place::new();
-    let file = place.write("e.toml", "[failures]\nkind = \"omission\"\n");
+    let file = place.write("e.toml", "[timing]\nkind = \"synchronous\"\n");
     place.synod(&format!("check abd --env {}", file.display())).exits(2).complains("S0206");
     let lies = "who lies says to anyone, at any time, and nothing else: Send(0), Send(1), Echo(0), Echo(1)";
     synod("check echo-broadcast --defect counts-echoes").exits(1).says("BCB3").says(lies);
-    synod("sim echo-broadcast --lies 1").exits(2).complains("S0206").complains("only a check plays");
+    synod("run echo-broadcast --lies 1").exits(2).complains("S0206").complains("no real cluster plays");
+    synod("sim echo-broadcast --lies 1 --runs 100").exits(0).says("takeover");
+    synod("sim echo-broadcast --defect small-quorum --lies 1").exits(1).says("BCB4").says("lies from now on");
+    synod("sim eager-reliable-broadcast --omissions 1 --runs 100")
+        .exits(2)
+        .complains("S0101")
+        .complains("omit");
     synod("check abd --lies 1").exits(2).complains("S0101").complains("lie");
 }
 

@@ -140,7 +140,8 @@ impl Delays {
     }
 
     /// When a message that leaves at `now` arrives.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "the hot path, and few others")]
+    #[inline(always)]
     fn arrival(&self, now: u64, from: SeatId, to: SeatId, random: &mut Random) -> u64 {
         let range = self.range(from, to);
         if now < self.gst {
@@ -315,7 +316,8 @@ impl<P: Process, Mon: Monitor<P::Request, P::Indication>> Simulated<P, Mon> {
     }
 
     /// When a message arrives that gets onto its way at `leaves`.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "the hot path, and few others")]
+    #[inline(always)]
     fn arrival_from(&mut self, from: SeatId, to: SeatId, leaves: u64) -> u64 {
         let arrival = match self.machinery {
             None => self.delays.arrival(leaves, from, to, &mut self.random),
@@ -330,8 +332,16 @@ impl<P: Process, Mon: Monitor<P::Request, P::Indication>> Simulated<P, Mon> {
         }
     }
 
+    #[cold]
+    fn measure_sent(&mut self, to_itself: bool, message: &P::Message) {
+        if let Some(meter) = &mut self.meter {
+            meter.sent(self.agenda.upcoming(), to_itself, || size(message));
+        }
+    }
+
     /// Puts a message on the agenda.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "the hot path, and few others")]
+    #[inline(always)]
     pub(crate) fn put_in_flight(&mut self, arrival: u64, from: SeatId, to: SeatId, message: P::Message) {
         let slot = self.agenda.push(arrival, Entry::Deliver { from, to, message });
         if self.sent.is_some() {
@@ -464,8 +474,8 @@ where
             return self.send_by_platform(from, to, message);
         }
         let arrival = self.arrival(from, to);
-        if let Some(meter) = &mut self.meter {
-            meter.sent(self.agenda.upcoming(), from == to, || size(&message));
+        if self.meter.is_some() {
+            self.measure_sent(from == to, &message);
         }
         self.put_in_flight(arrival, from, to, message);
     }

@@ -8,9 +8,12 @@
 //! shows what that line is for, and that the property it breaks can be refuted at all.
 
 pub mod broadcast;
+pub mod congestion;
 pub mod consensus;
 pub mod coordination;
 pub mod detectors;
+pub mod gossip;
 pub mod links;
+pub mod quorums;
 pub mod registers;
 pub mod variant;

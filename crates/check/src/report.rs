@@ -9,8 +9,8 @@ use synod_kernel::{Move, Setting};
 use synod_model::Process;
 use synod_properties::{Kind, Property, Verdict};
 
-/// A handler must not panic: one that does is a violation, of whatever algorithm.
-pub const NO_PANIC: Property = Property::safety("no panic", "no handler panics");
+pub use synod_properties::NO_PANIC;
+
 /// A handler must do the same on the same input: where one does not, no verdict means anything.
 pub const DETERMINISM: Property = Property::safety("determinism", "a handler is a function of its input");
 

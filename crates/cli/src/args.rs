@@ -2,7 +2,7 @@
 
 use crate::disk::bytes;
 use crate::environment::Flags;
-use crate::experiment::{EngineName, MeasureName, OrderName, StoreName};
+use crate::experiment::{EngineName, MeasureName, OrderName, SearchName, StoreName};
 use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
 use std::fmt::Write;
 use std::ops::Range;
@@ -73,7 +73,21 @@ pub enum Command {
     Replay {
         /// The trace.
         file: PathBuf,
+        /// Print the code of a test instead: that the violation happens no more.
+        #[arg(long)]
+        emit_test: bool,
     },
+    /// Makes the run of a trace small: as few faults, requests and steps as break the same property.
+    Shrink(Shrink),
+    /// Looks at a trace as such, whatever algorithm it is of.
+    Trace {
+        /// What is asked of it.
+        #[command(subcommand)]
+        what: Trace,
+    },
+    /// Numbers that the literature states, computed again: both side by side. Without a name, which there are.
+    #[cfg(feature = "library")]
+    Reproduce(Reproduce),
     /// A node of a cluster; started by `run`.
     #[command(hide = true)]
     Node {
@@ -81,6 +95,37 @@ pub enum Command {
         algorithm: String,
         /// Its configuration.
         configuration: PathBuf,
+    },
+}
+
+/// `shrink`.
+#[derive(Clone, Debug, Args)]
+pub struct Shrink {
+    /// The trace of a failure.
+    pub file: PathBuf,
+    /// How many attempts are made at most.
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
+    pub attempts: Option<u64>,
+    /// How long to try at most: what comes out then depends on the machine.
+    #[arg(long = "for", value_name = "DURATION", value_parser = duration::parse)]
+    pub time: Option<Duration>,
+    /// Write the small trace there, too.
+    #[arg(long, value_name = "FILE")]
+    pub to: Option<PathBuf>,
+}
+
+/// `trace`.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Trace {
+    /// Whether it is as it was written: its digest fits, and its steps stand in order.
+    Validate {
+        /// The trace.
+        file: PathBuf,
+    },
+    /// What is in it: kinds of events and of messages, and what happened at each process.
+    Stats {
+        /// The trace.
+        file: PathBuf,
     },
 }
 
@@ -107,6 +152,9 @@ pub struct Subject {
     /// f: how many processes may stop for ever.
     #[arg(long = "f", value_name = "BUDGET", value_parser = budget)]
     pub stops: Option<Budget>,
+    /// How many processes may be faulty by omission.
+    #[arg(long, value_name = "BUDGET", value_parser = budget)]
+    pub omissions: Option<Budget>,
     /// How many processes may lie.
     #[arg(long, value_name = "BUDGET", value_parser = budget)]
     pub lies: Option<Budget>,
@@ -119,6 +167,9 @@ pub struct Subject {
     /// How many messages may be delivered twice.
     #[arg(long, value_name = "BUDGET", value_parser = budget)]
     pub duplications: Option<Budget>,
+    /// How many messages the network may inject, over links that are arbitrary.
+    #[arg(long, value_name = "BUDGET", value_parser = budget)]
+    pub injections: Option<Budget>,
     /// How often the network may be cut.
     #[arg(long, value_name = "BUDGET", value_parser = budget)]
     pub partitions: Option<Budget>,
@@ -138,10 +189,12 @@ impl Subject {
     pub fn flags(&self) -> Flags {
         Flags {
             stops: self.stops,
+            omissions: self.omissions,
             lies: self.lies,
             restarts: self.restarts,
             losses: self.losses,
             duplications: self.duplications,
+            injections: self.injections,
             partitions: self.partitions,
             links: self.links,
         }
@@ -162,10 +215,12 @@ impl Subject {
         option("requests", self.requests.map(|n| n.to_string()));
         for (name, budget) in [
             ("f", self.stops),
+            ("omissions", self.omissions),
             ("lies", self.lies),
             ("restarts", self.restarts),
             ("losses", self.losses),
             ("duplications", self.duplications),
+            ("injections", self.injections),
             ("partitions", self.partitions),
         ] {
             option(name, budget.map(|b| b.to_string()));
@@ -244,6 +299,12 @@ pub struct Sim {
     /// The most steps of a run.
     #[arg(long, value_name = "NUMBER")]
     pub steps_max: Option<u64>,
+    /// How long good periods must be for all runs to come to their end: looks up to this length, in place of judging.
+    #[arg(long, value_name = "LONGEST", value_parser = duration::parse)]
+    pub good_period: Option<Duration>,
+    /// The machines and wires under the environment: a file with the keys of [sim.platform] (docs/sim.md).
+    #[arg(long, value_name = "FILE")]
+    pub platform: Option<PathBuf>,
     /// The virtual time after which a run ends.
     #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
     pub horizon: Option<Duration>,
@@ -256,9 +317,24 @@ pub struct Sim {
     /// Let every run meet all the kinds of fault that there may be, in place of a random subset of them.
     #[arg(long)]
     pub no_swarm: bool,
-    /// Write the trace of the first run there.
+    /// How runs are drawn.
+    #[arg(long, value_name = "NAME")]
+    pub search: Option<SearchName>,
+    /// After so many steps, go on by another seed: as a run that `--search coverage` found does. May be given more than once.
+    #[arg(long, value_name = "STEP:SEED", value_parser = then, requires = "seed", conflicts_with = "search")]
+    pub then: Vec<(u64, u64)>,
+    /// Write the trace of the first run there; compressed (zstd) where the name ends in .zst.
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
+    /// Leave a failure as it was found.
+    #[arg(long)]
+    pub no_shrink: bool,
+    /// Try at most so long to make a failure small: what comes out then depends on the machine.
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse, conflicts_with = "no_shrink")]
+    pub shrink_for: Option<Duration>,
+    /// With `--trace`: write what was chosen alone, at a fraction of the cost. A replay finds all the rest again.
+    #[arg(long, requires = "trace")]
+    pub terse: bool,
 }
 
 impl Sim {
@@ -271,8 +347,17 @@ impl Sim {
         if let Some(horizon) = self.horizon {
             let _ = write!(line, " --horizon {}", duration::format(horizon));
         }
+        if let Some(platform) = &self.platform {
+            let _ = write!(line, " --platform {}", quote(&platform.display().to_string()));
+        }
+        if let Some(longest) = self.good_period {
+            let _ = write!(line, " --good-period {}", duration::format(longest));
+        }
         if self.no_swarm {
             line.push_str(" --no-swarm");
+        }
+        for (step, seed) in &self.then {
+            let _ = write!(line, " --then {step}:{seed:#x}");
         }
         line
     }
@@ -505,6 +590,24 @@ pub struct Run {
     pub directory: Option<PathBuf>,
 }
 
+/// `reproduce`.
+#[cfg(feature = "library")]
+#[derive(Clone, Debug, Default, Args)]
+pub struct Reproduce {
+    /// Which results, by name.
+    #[arg(value_name = "NAME")]
+    pub ids: Vec<String>,
+    /// All of them.
+    #[arg(long, conflicts_with = "ids")]
+    pub all: bool,
+    /// With few samples: four standard deviations of them are added to each tolerance.
+    #[arg(long)]
+    pub quick: bool,
+    /// The seed of what is random.
+    #[arg(long, value_name = "SEED", value_parser = seed)]
+    pub seed: Option<u64>,
+}
+
 fn links(text: &str) -> Result<LinkKind, String> {
     parse_link(text).ok_or_else(|| {
         let names: Vec<_> = LinkBase::ALL.iter().map(|base| base.name()).collect();
@@ -540,6 +643,13 @@ fn seeds(text: &str) -> Result<Range<u64>, String> {
         }
         std::cmp::Ordering::Greater => Err(format!("the seeds go backwards: did you mean {to}..{from}?")),
     }
+}
+
+/// From which step on which seed counts.
+fn then(text: &str) -> Result<(u64, u64), String> {
+    let (step, other) = text.split_once(':').ok_or("write STEP:SEED")?;
+    let step = step.parse().map_err(|_| "a step is a number from 0 on".to_owned())?;
+    Ok((step, seed(other)?))
 }
 
 /// A part of several.

@@ -9,7 +9,7 @@ use crate::experiment::Experiment;
 use crate::grounds::check::Options;
 use crate::nearest::nearest;
 use crate::page::Page;
-use crate::registry::ModelCard;
+use crate::registry::{Entry, ModelCard};
 use crate::report::Report;
 use crate::watch::Watch;
 use synod_kernel::Budget;
@@ -117,6 +117,10 @@ pub trait Checkable: Sync {
     }
     /// Its model, where it is an algorithm.
     fn model(&self) -> Option<ModelCard> {
+        None
+    }
+    /// As the simulator takes it, by the same name, where it does.
+    fn simulated(&self) -> Option<Entry> {
         None
     }
     /// Its broken twins, where they have names. Those of published systems are among the constants.

@@ -6,7 +6,8 @@ use serde::{Deserialize, Deserializer};
 use std::collections::BTreeSet;
 use std::time::Duration;
 use synod_kernel::environment::{duration, parse_link};
-use synod_kernel::{Budget, Durability, Environment, Partition, Probability};
+use synod_kernel::setting::PROCESSES_MAX;
+use synod_kernel::{Budget, Diagnostic, Durability, Environment, Omits, Partition, Probability, Takeover};
 use synod_model::failure::{FailureKind, Who};
 use synod_model::link::{LinkBase, LinkKind};
 use synod_model::oracle::OracleKind;
@@ -33,7 +34,10 @@ pub struct Overrides {
 struct FailureOverrides {
     kind: Option<FailureKind>,
     stops: Option<Budget>,
+    omissions: Option<Budget>,
+    omits: Option<Omits>,
     lies: Option<Budget>,
+    takeover: Option<Takeover>,
     restarts: Option<Budget>,
     among: Option<Group>,
 }
@@ -43,6 +47,9 @@ struct FailureOverrides {
 struct StorageOverrides {
     durability: Option<Durability>,
     torn_writes: Option<Budget>,
+    bit_rot: Option<Budget>,
+    misdirected_writes: Option<Budget>,
+    failed_writes: Option<Budget>,
     sync_max: Option<Span>,
 }
 
@@ -52,10 +59,12 @@ struct LinkOverrides {
     kind: Option<LinkName>,
     losses: Option<Budget>,
     duplications: Option<Budget>,
+    injections: Option<Budget>,
     as_set: Option<bool>,
     ignored_stay: Option<bool>,
     loss_probability: Option<Probability>,
     duplication_probability: Option<Probability>,
+    injection_probability: Option<Probability>,
     delay_min: Option<Span>,
     delay_max: Option<Span>,
 }
@@ -114,15 +123,23 @@ impl Overrides {
         let Self { failures, storage, links, partitions, cuts, timing, oracles, measure } = self;
         set(&mut environment.failures.kind, failures.kind);
         set(&mut environment.failures.stops, failures.stops);
+        set(&mut environment.failures.omissions, failures.omissions);
+        set(&mut environment.failures.omits, failures.omits);
         set(&mut environment.failures.lies, failures.lies);
+        set(&mut environment.failures.takeover, failures.takeover);
         set(&mut environment.failures.restarts, failures.restarts);
         set(&mut environment.failures.among, failures.among.map(Some));
         set(&mut environment.storage.durability, storage.durability);
         set(&mut environment.storage.torn_writes, storage.torn_writes);
+        set(&mut environment.storage.bit_rot, storage.bit_rot);
+        set(&mut environment.storage.misdirected_writes, storage.misdirected_writes);
+        set(&mut environment.storage.failed_writes, storage.failed_writes);
         set(&mut environment.storage.sync_max, storage.sync_max.map(|s| s.0));
         set(&mut environment.links.kind, links.kind.map(|k| k.0));
         set(&mut environment.links.losses, links.losses);
         set(&mut environment.links.duplications, links.duplications);
+        set(&mut environment.links.injections, links.injections);
+        set(&mut environment.links.injection_probability, links.injection_probability);
         set(&mut environment.links.as_set, links.as_set);
         set(&mut environment.links.ignored_stay, links.ignored_stay);
         set(&mut environment.links.loss_probability, links.loss_probability);
@@ -148,6 +165,8 @@ impl Overrides {
 pub struct Flags {
     /// `--f`.
     pub stops: Option<Budget>,
+    /// `--omissions`.
+    pub omissions: Option<Budget>,
     /// `--lies`.
     pub lies: Option<Budget>,
     /// `--restarts`.
@@ -156,6 +175,8 @@ pub struct Flags {
     pub losses: Option<Budget>,
     /// `--duplications`.
     pub duplications: Option<Budget>,
+    /// `--injections`.
+    pub injections: Option<Budget>,
     /// `--partitions`.
     pub partitions: Option<Budget>,
     /// `--links`.
@@ -167,10 +188,14 @@ impl Flags {
     pub fn apply(&self, environment: &mut Environment) {
         let failures = &mut environment.failures;
         set(&mut failures.stops, self.stops);
+        set(&mut failures.omissions, self.omissions);
         set(&mut failures.lies, self.lies);
         set(&mut failures.restarts, self.restarts);
         if failures.lies.any() && failures.kind.profile().lie == Who::Nobody {
             failures.kind = FailureKind::Byzantine;
+        }
+        if failures.omissions.any() && failures.kind.profile().omit == Who::Nobody {
+            failures.kind = FailureKind::Omission;
         }
         if failures.stops.any() && failures.kind == FailureKind::Reliable {
             failures.kind = FailureKind::CrashStop;
@@ -183,6 +208,7 @@ impl Flags {
         set(&mut links.kind, self.links);
         set(&mut links.losses, self.losses);
         set(&mut links.duplications, self.duplications);
+        set(&mut links.injections, self.injections);
         // a budget that no chance ever spends would be no fault at all
         let usual = Probability::per_million(50_000);
         if self.losses.is_some_and(Budget::any) && links.loss_probability == Probability::ZERO {
@@ -191,18 +217,36 @@ impl Flags {
         if self.duplications.is_some_and(Budget::any) && links.duplication_probability == Probability::ZERO {
             links.duplication_probability = usual;
         }
+        if self.injections.is_some_and(Budget::any) && links.injection_probability == Probability::ZERO {
+            links.injection_probability = usual;
+        }
         set(&mut environment.partitions, self.partitions);
     }
+}
+
+/// Refuses a number of processes for which a ground is not made: an exploration of so many would not end, nor would
+/// one machine bear as many OS processes.
+pub fn holds(n: u32, ground: GroundKind) -> Result<(), Error> {
+    let most = match ground {
+        GroundKind::Sim => PROCESSES_MAX,
+        GroundKind::Check | GroundKind::Run => 64,
+    };
+    if (1..=most).contains(&n) {
+        return Ok(());
+    }
+    Err(Error::Scale {
+        what: format!("n = {n} is out of bounds"),
+        hint: format!("n lies between 1 and {most}"),
+    })
 }
 
 /// Refuses an environment that contradicts itself, or asks for what no ground plays.
 pub fn validate(environment: &Environment, ground: GroundKind) -> Result<(), Error> {
     let n = environment.processes;
     let scale = |what: String, hint: &str| Err(Error::Scale { what, hint: hint.to_owned() });
-    if n == 0 || n > 64 {
-        return scale(format!("n = {n} is out of bounds"), "n lies between 1 and 64");
-    }
-    for (budget, fail) in [(environment.failures.stops, "stop"), (environment.failures.lies, "lie")] {
+    holds(n, ground)?;
+    let failures = &environment.failures;
+    for (budget, fail) in [(failures.stops, "stop"), (failures.omissions, "omit"), (failures.lies, "lie")] {
         if let Budget::AtMost(f) = budget
             && f > n
         {
@@ -228,6 +272,15 @@ pub fn validate(environment: &Environment, ground: GroundKind) -> Result<(), Err
             "its processes are counted from 0; a partition belongs to one n",
         );
     }
+    if environment.links.injections.any() && !environment.links.inject() {
+        return scale(
+            format!(
+                "`links.injections` = {}, and {} links let nobody speak in another's name",
+                environment.links.injections, environment.links.kind
+            ),
+            "set `links.kind = \"arbitrary perfect\"` or another that is arbitrary and not authenticated",
+        );
+    }
     if environment.links.delay_min > environment.links.delay_max {
         return scale(
             format!(
@@ -244,25 +297,29 @@ pub fn validate(environment: &Environment, ground: GroundKind) -> Result<(), Err
 /// Refuses what the model can say and no ground plays yet: a verdict that ignored it would be worth nothing.
 fn played(environment: &Environment, ground: GroundKind) -> Result<(), Error> {
     let refuse = |what: String, hint: &str| Err(Error::Unsupported { what, hint: hint.to_owned() });
-    let failures = environment.failures.kind;
-    if !plays_failures(failures) {
+    let (failures, storage) = (&environment.failures, &environment.storage);
+    let adversary = [
+        (failures.omissions, "processes omit", "failures.omissions"),
+        (failures.lies, "processes lie", "failures.lies"),
+        (environment.links.injections, "messages are injected", "links.injections"),
+        (storage.bit_rot, "bits flip", "storage.bit_rot"),
+        (storage.misdirected_writes, "writes go elsewhere", "storage.misdirected_writes"),
+        (storage.failed_writes, "writes fail", "storage.failed_writes"),
+    ];
+    if let Some((budget, what, key)) = adversary.into_iter().find(|(budget, ..)| budget.any())
+        && ground == GroundKind::Run
+    {
         return refuse(
-            format!("no ground plays {} failures yet", failures.name()),
-            "choose reliable, crash-stop, crash-recovery or a Byzantine kind",
-        );
-    }
-    if environment.failures.lies.any() && ground != GroundKind::Check {
-        return refuse(
-            format!("{} processes lie, which only a check plays", environment.failures.lies),
-            "use `check`, or set `failures.lies = 0` and let them stop",
+            format!("{budget} {what}, which no real cluster plays"),
+            &format!("use `check` or `sim`, or set `{key} = 0`"),
         );
     }
     let links = environment.links.kind;
     if !plays_links(links) {
         return refuse(
             format!("no ground provides {links} links yet"),
-            "choose fair-loss, stubborn or perfect, authenticated or not, fair-loss and perfect ones also fifo, and build \
-             the others by a transformer",
+            "choose fair-loss, stubborn or perfect, authenticated or arbitrary or not, fair-loss and perfect ones also \
+             fifo, and build the others by a transformer",
         );
     }
     if links.fifo && ground == GroundKind::Run {
@@ -271,51 +328,62 @@ fn played(environment: &Environment, ground: GroundKind) -> Result<(), Error> {
             "use `check` or `sim`, or build the order by a transformer (`fifo-link`)",
         );
     }
-    if !plays_timing(environment.timing.kind) {
+    synchronous_fits(environment, ground)
+}
+
+/// Refuses synchronous time where nobody plays it, or without the bounds that processes read.
+fn synchronous_fits(environment: &Environment, ground: GroundKind) -> Result<(), Error> {
+    let refuse =
+        |what: &str, hint: &str| Err(Error::Unsupported { what: what.to_owned(), hint: hint.to_owned() });
+    if environment.timing.kind != TimingKind::Synchronous {
+        return Ok(());
+    }
+    if ground != GroundKind::Sim {
         return refuse(
-            format!("no ground provides {} timing yet", environment.timing.kind.name()),
-            "choose asynchronous or partially-synchronous",
+            "synchronous timing is played by `sim` alone, of the grounds that take an environment",
+            "use `sim`; `list` shows what `check` explores in discrete time, by its constants",
+        );
+    }
+    let Some(bounds) = environment.timing.bounds else {
+        return refuse(
+            "synchronous timing without bounds: processes read them",
+            "set `timing.bounds = { delay = \"10ms\", step = \"1ms\", drift_ppm = 100 }`",
+        );
+    };
+    if bounds.drift_ppm >= 1_000_000 {
+        return refuse(
+            "`timing.bounds.drift_ppm` is a million or more: such a clock may stand still",
+            "lower it",
         );
     }
     Ok(())
 }
 
-/// Whether the grounds play these failures.
-pub fn plays_failures(kind: FailureKind) -> bool {
-    kind != FailureKind::Omission
-}
-
 /// Whether the grounds provide these links: `check` and `sim` all of them, a real cluster those that are not FIFO.
 pub fn plays_links(kind: LinkKind) -> bool {
-    // nobody speaks in the name of another, not even one who lies: what is plain is authenticated
-    let plain = LinkKind { authenticated: false, fifo: false, ..kind } == LinkKind::plain(kind.base);
-    plain
-        && match kind.base {
-            LinkBase::FairLoss | LinkBase::Perfect => true,
-            // what is delivered for ever would hold up all that was sent after it
-            LinkBase::Stubborn => !kind.fifo,
-            LinkBase::Logged | LinkBase::Durable => false,
-        }
-}
-
-/// Whether the grounds provide this timing.
-pub fn plays_timing(kind: TimingKind) -> bool {
-    kind != TimingKind::Synchronous
+    match kind.base {
+        LinkBase::FairLoss | LinkBase::Perfect => true,
+        // what is delivered for ever would hold up all that was sent after it
+        LinkBase::Stubborn => !kind.fifo,
+        LinkBase::Logged | LinkBase::Durable => false,
+    }
 }
 
 /// Whether anything in it is a fault that a run can show.
 pub fn has_faults(environment: &Environment) -> bool {
-    let (failures, links) = (&environment.failures, &environment.links);
-    [
-        failures.stops,
-        failures.lies,
-        failures.restarts,
-        links.losses,
-        links.duplications,
-        environment.partitions,
-    ]
-    .into_iter()
-    .any(Budget::any)
+    let (storage, links) = (&environment.storage, &environment.links);
+    environment.failures.any()
+        || [
+            links.losses,
+            links.duplications,
+            links.injections,
+            environment.partitions,
+            storage.bit_rot,
+            storage.misdirected_writes,
+            storage.failed_writes,
+        ]
+        .into_iter()
+        .any(Budget::any)
 }
 
 /// The environment in words: "n = 3, at most 1 restart, perfect links, asynchronous".
@@ -330,16 +398,31 @@ pub fn describe(environment: &Environment) -> String {
     words.join(", ")
 }
 
+/// Which point of the space of models it is, and how that stands to an algorithm's model.
+pub fn point(environment: &Environment, model: &str, outside: &[Diagnostic]) -> String {
+    let (failures, links, timing) = (&environment.failures, environment.links.kind, &environment.timing);
+    let stands = match outside {
+        [] => "refines".to_owned(),
+        [first, ..] => format!("is outside of ({})", first.code.name()),
+    };
+    format!("{} x {links} x {} {stands} the model {model}", failures.kind.name(), timing.kind.name())
+}
+
 /// Its budgets of faults in words, those that it has.
 pub fn faults(environment: &Environment) -> Vec<String> {
     let (failures, storage, links) = (&environment.failures, &environment.storage, &environment.links);
     [
         (failures.stops, "stop", "stops"),
+        (failures.omissions, "omitting process", "omitting processes"),
         (failures.lies, "liar", "liars"),
         (failures.restarts, "restart", "restarts"),
         (storage.torn_writes, "torn write", "torn writes"),
+        (storage.bit_rot, "flipped bit", "flipped bits"),
+        (storage.misdirected_writes, "misdirected write", "misdirected writes"),
+        (storage.failed_writes, "failed write", "failed writes"),
         (links.losses, "loss", "losses"),
         (links.duplications, "duplicate", "duplicates"),
+        (links.injections, "injected message", "injected messages"),
         (environment.partitions, "partition", "partitions"),
     ]
     .into_iter()
@@ -411,9 +494,23 @@ mod tests {
             failures: synod_kernel::Failures {
                 kind: FailureKind::CrashRecovery,
                 stops: Budget::AtMost(1),
+                omissions: Budget::AtMost(1),
+                omits: Omits::Send,
                 lies: Budget::AtMost(1),
+                takeover: Takeover::AnyTime,
                 restarts: Budget::Unlimited,
                 among: Some(Group::first(2)),
+            },
+            storage: synod_kernel::Storage {
+                bit_rot: Budget::AtMost(1),
+                misdirected_writes: Budget::AtMost(2),
+                failed_writes: Budget::AtMost(3),
+                ..synod_kernel::Storage::default()
+            },
+            links: synod_kernel::Links {
+                injections: Budget::AtMost(1),
+                injection_probability: Probability::per_million(1_000),
+                ..Environment::benign(3).links
             },
             cuts: Some(BTreeSet::new()),
             partitions: Budget::AtMost(3),
@@ -479,14 +576,25 @@ mod tests {
         let mut environment = Environment::benign(3);
         let on = |environment: &Environment, ground| validate(environment, ground);
         assert!(on(&environment, GroundKind::Check).is_ok());
-        environment.failures.kind = FailureKind::Omission;
-        assert!(matches!(on(&environment, GroundKind::Check), Err(Error::Unsupported { .. })));
-        environment.failures.kind = FailureKind::Byzantine;
-        environment.failures.lies = Budget::AtMost(1);
-        assert!(on(&environment, GroundKind::Check).is_ok());
-        for ground in [GroundKind::Sim, GroundKind::Run] {
-            assert!(matches!(on(&environment, ground), Err(Error::Unsupported { .. })));
+        for spend in [
+            (|e| e.failures.omissions = Budget::AtMost(1)) as fn(&mut Environment),
+            |e| e.failures.lies = Budget::AtMost(1),
+            |e| e.storage.bit_rot = Budget::AtMost(1),
+            |e| {
+                e.links.kind.arbitrary = true;
+                e.links.injections = Budget::AtMost(1);
+            },
+        ] {
+            let mut spent = environment.clone();
+            spend(&mut spent);
+            assert!(on(&spent, GroundKind::Check).is_ok() && on(&spent, GroundKind::Sim).is_ok());
+            assert!(matches!(on(&spent, GroundKind::Run), Err(Error::Unsupported { .. })));
         }
+        environment.links.injections = Budget::AtMost(1);
+        assert!(
+            matches!(on(&environment, GroundKind::Sim), Err(Error::Scale { .. })),
+            "perfect links inject nothing"
+        );
         environment.failures.lies = Budget::AtMost(4);
         assert!(matches!(on(&environment, GroundKind::Check), Err(Error::Scale { .. })));
         environment = Environment::benign(0);

@@ -4,15 +4,17 @@
 use crate::environment::{Overrides, Span};
 use crate::error::Error;
 use crate::nearest::nearest;
+use crate::platform::Source;
 use crate::script::Scripted;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::path::Path;
 use synod_kernel::Budget;
+use synod_sim::Platform;
 
 /// An experiment. What it does not say is the algorithm's own.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Experiment {
     /// The algorithm, as `list` names it.
@@ -32,6 +34,9 @@ pub struct Experiment {
     /// The real cluster.
     #[serde(default)]
     pub run: Run,
+    /// Where all this stands.
+    #[serde(skip)]
+    pub source: Source,
 }
 
 /// What holds for the check alone.
@@ -87,7 +92,7 @@ pub struct Check {
 }
 
 /// What holds for the simulation alone.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Sim {
     /// n, here.
@@ -104,8 +109,12 @@ pub struct Sim {
     pub horizon: Option<HorizonText>,
     /// Whether each run meets a random subset of the kinds of fault that there may be; so unless told otherwise.
     pub swarm: Option<bool>,
+    /// How runs are drawn.
+    pub search: Option<SearchName>,
     /// The faults that strike, in place of drawn ones.
     pub script: Option<Vec<Scripted>>,
+    /// The machines and wires under the environment.
+    pub platform: Option<Platform>,
     /// What changes in the environment.
     pub environment: Overrides,
 }
@@ -157,6 +166,16 @@ pub enum OrderName {
     Swarm,
 }
 
+/// How the runs of a simulation are drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum SearchName {
+    /// One seed after the other.
+    Seeds,
+    /// Those go on otherwise that came to something new.
+    Coverage,
+}
+
 /// What a guided search goes by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
@@ -191,7 +210,8 @@ pub fn load_environment(path: &Path) -> Result<Overrides, Error> {
 
 /// The experiment that a text is; `path` is what errors call it.
 pub fn parse(path: &Path, text: &str) -> Result<Experiment, Error> {
-    read(path, text)
+    let source = Source { path: path.to_owned(), text: text.to_owned() };
+    Ok(Experiment { source, ..read(path, text)? })
 }
 
 /// The environment that a text is; `path` is what errors call it.
@@ -199,11 +219,11 @@ pub fn parse_environment(path: &Path, text: &str) -> Result<Overrides, Error> {
     read(path, text)
 }
 
-fn content(path: &Path) -> Result<String, Error> {
+pub(crate) fn content(path: &Path) -> Result<String, Error> {
     std::fs::read_to_string(path).map_err(|source| Error::Unreadable { path: path.to_owned(), source })
 }
 
-fn read<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T, Error> {
+pub(crate) fn read<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T, Error> {
     toml::from_str(text).map_err(|error| Error::File {
         path: path.to_owned(),
         hint: hint(error.message()),
@@ -297,7 +317,7 @@ mod tests {
             ["check", "sim", "run", "environment", "failures", "storage", "links", "timing", "oracles"];
         let leaves =
             |section| known(section).into_iter().filter(|key| !tables.contains(&key.as_str())).collect();
-        for section in ["", "[check]", "[sim]", "[run]", "[sim.environment]"] {
+        for section in ["", "[check]", "[sim]", "[run]", "[sim.environment]", "[sim.platform]"] {
             documented(leaves(section), "");
         }
         for part in ["failures", "storage", "links", "timing", "oracles"] {

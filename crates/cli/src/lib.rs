@@ -21,11 +21,13 @@ pub mod nearest;
 pub mod output;
 pub mod page;
 mod plan;
+pub mod platform;
 pub mod registry;
 pub mod report;
 mod results;
 pub mod script;
 mod story;
+pub mod traces;
 pub mod watch;
 
 pub use checkable::Checkable;

@@ -2,7 +2,7 @@
 
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::report::{Answer, Failure, Report, StoryLine, ground_name, seconds};
+use crate::report::{Answer, Failure, Necessary, Report, StoryLine, ground_name, seconds};
 use crate::story;
 use anstyle::{AnsiColor, Style};
 use comfy_table::{ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle};
@@ -33,7 +33,7 @@ pub struct CommandLine {
     /// The command.
     pub command: String,
     /// A remark after it.
-    pub remark: &'static str,
+    pub remark: String,
 }
 
 impl Printer {
@@ -99,16 +99,12 @@ impl Printer {
         self.event(&json!({ "event": "summary", "result": exit, "exit": exit.code() }));
     }
 
-    /// A run, a line a step.
-    pub fn story(self, lines: &[StoryLine], whole: bool) {
+    /// A step of a run.
+    pub fn step(self, line: &StoryLine) {
         if self.json {
-            for line in lines {
-                self.event(&story_event(line));
-            }
+            self.event(&story_event(line));
         } else if !self.quiet {
-            for line in story::render(lines, whole) {
-                out(&line);
-            }
+            out(&story::render_line(line, true));
         }
     }
 }
@@ -231,7 +227,10 @@ fn failure_block(report: &Report, failure: &Failure, commands: &[CommandLine], q
         failure.property, failure.name, report.algorithm, report.world
     ));
     let at = failure.at.map_or_else(String::new, |at| format!(" (t = {})", seconds(at)));
-    out(&format!("  at step {}{at}: {}", failure.step, failure.what));
+    out(&format!("  at event {}{at}: {}", failure.step, failure.what));
+    if let Some(shrunk) = &failure.shrunk {
+        out(&format!("  {}", shrunk.line()));
+    }
     for CommandLine { label, command, remark } in commands {
         let label = format!("{label}:");
         out(&format!("  {label:<8} {command}{remark}"));
@@ -320,6 +319,12 @@ fn json_report(report: &Report, commands: &[CommandLine]) {
         }
         if let Some(seed) = failure.seed {
             event["seed"] = json!(format!("{seed:#x}"));
+        }
+        if let Some(shrunk) = &failure.shrunk {
+            event["shrunk"] = json!({
+                "events": shrunk.events, "faults": shrunk.faults, "processes": shrunk.processes,
+                "attempts": shrunk.attempts, "minimal": shrunk.necessary != Necessary::Unknown,
+            });
         }
         if !failure.text.is_empty() {
             event["run"] = json!(failure.text);

@@ -2,12 +2,12 @@
 
 use crate::args;
 use crate::disk::{Directory, Note, nth};
-use crate::environment::{Flags, Overrides, validate};
+use crate::environment::{Flags, Overrides, holds, validate};
 use crate::error::Error;
-use crate::experiment::{self, EngineName, Experiment, MeasureName, OrderName, StoreName};
+use crate::experiment::{self, EngineName, Experiment, MeasureName, OrderName, SearchName, StoreName};
 use crate::grounds::{World, check, run, sim};
 use crate::registry::{Entry, Registry, Subject};
-use crate::script;
+use crate::{platform, script};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -92,7 +92,8 @@ impl Request {
         if !outside.is_empty() && !self.outside_model {
             return Err(Error::OutsideModel(outside));
         }
-        Ok(World { scale, environment, outside, two_seats: None })
+        let model = (subject.model)().line();
+        Ok(World { scale, environment, model, outside, two_seats: None })
     }
 
     /// The worlds that a check explores: further ones of the algorithm's own, unless the environment is changed; modulo a
@@ -107,7 +108,7 @@ impl Request {
             let (mut scale, mut environment) = (first.scale.clone(), first.environment.clone());
             change(&mut scale, &mut environment);
             let outside = (entry.checked.outside)(&environment);
-            World { scale, environment, outside, two_seats: None }
+            World { scale, environment, model: first.model.clone(), outside, two_seats: None }
         });
         let also: Vec<_> = also.collect();
         if renumber && !also.is_empty() {
@@ -182,12 +183,7 @@ impl Request {
         }
         scale.n = self.n.unwrap_or(scale.n);
         scale.requests = self.requests.unwrap_or(scale.requests);
-        if scale.n == 0 || scale.n > 64 {
-            return Err(Error::Scale {
-                what: format!("n = {} is out of bounds", scale.n),
-                hint: "n lies between 1 and 64".to_owned(),
-            });
-        }
+        holds(scale.n, ground)?;
         if let Some(name) = &scale.defect {
             subject.twin(name)?;
         }
@@ -217,10 +213,22 @@ impl Request {
             (None, Some(_)) => 1,
             (None, None) => file.runs.unwrap_or(RUNS),
         };
+        if args.then.windows(2).any(|pair| pair[0].0 >= pair[1].0) || (!args.then.is_empty() && runs > 1) {
+            return Err(Error::Arguments {
+                what: "--then goes on with one run, step by step".to_owned(),
+                hint: "give --seed alone, and the steps of --then in ascending order".to_owned(),
+            });
+        }
         let horizon = args.horizon.or(file.horizon.map(|text| text.0.0)).unwrap_or(usual.horizon);
-        let faults = match &file.script {
-            Some(script) => script::plan(script, &world.environment, horizon)?,
-            None => usual.faults,
+        let source = self.experiment.as_ref().map(|e| e.source.clone()).unwrap_or_default();
+        let platform = match (&args.platform, &file.platform) {
+            (Some(path), _) => Some(platform::load(path, &world.environment)?),
+            (None, Some(own)) => Some(platform::of_experiment(own, &source, &world.environment)?),
+            (None, None) => None,
+        };
+        let (faults, conditions) = match &file.script {
+            Some(script) => script::plan(script, &world.environment, platform.as_deref(), horizon, &source)?,
+            None => (usual.faults, usual.conditions),
         };
         Ok(sim::Options {
             seeds: first..first.saturating_add(runs),
@@ -228,13 +236,25 @@ impl Request {
                 steps_max: args.steps_max.or(file.steps_max).unwrap_or(usual.steps_max),
                 horizon,
                 faults,
+                conditions,
+                platform,
                 branches: true,
                 swarm: !args.no_swarm && file.swarm.unwrap_or(true),
+                coverage: args.out.is_some(),
+                then: args.then.clone(),
+                ..synod_sim::Options::default()
             },
+            guided: args.search.or(file.search) == Some(SearchName::Coverage),
+            searched: None,
             threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
-            record_first: args.trace.is_some(),
+            terse: args.terse,
             time: args.time,
             out: None,
+            shrink: crate::grounds::shrink::Options {
+                wanted: !args.no_shrink,
+                time_max: args.shrink_for,
+                ..Default::default()
+            },
         })
     }
 

@@ -2,7 +2,7 @@
 
 use crate::checkable::{Checkable, Section};
 use crate::error::Error;
-use crate::grounds::{Checked, Ran, Replayed, Simulated, World, sim};
+use crate::grounds::{Checked, Ran, Replayed, Simulated, Steps, World, shrink, sim};
 use crate::nearest::nearest;
 use crate::page::Page;
 use crate::report::Report;
@@ -119,6 +119,11 @@ pub struct Entry {
     pub(crate) node: fn(&Path) -> Result<(), Error>,
     pub(crate) replay: Replayed,
     pub(crate) replay_checked: Replayed,
+    pub(crate) steps: Steps,
+    pub(crate) steps_checked: Steps,
+    /// What the compiler calls it, and what it calls what is checked.
+    pub(crate) type_name: &'static str,
+    pub(crate) type_checked: &'static str,
 }
 
 impl Entry {
@@ -142,6 +147,32 @@ impl Entry {
             node: grounds::run::node::<A>,
             replay: grounds::replay::replay::<A>,
             replay_checked: grounds::replay::replay::<C>,
+            steps: grounds::replay::steps::<A>,
+            steps_checked: grounds::replay::steps::<C>,
+            type_name: std::any::type_name::<A>(),
+            type_checked: std::any::type_name::<C>(),
+        }
+    }
+
+    /// The algorithm `A`, simulated alone: one whose choices are too many for a check, and whose promises are about chance.
+    pub fn simulated<A: Algorithm>() -> Self {
+        use crate::grounds;
+        Self {
+            page: A::PAGE,
+            subject: Subject::of::<A>(),
+            checked: Subject::of::<A>(),
+            also: Vec::new(),
+            renumbered: None,
+            check: |_, _, _| Err(simulated_alone(A::NAME, "check")),
+            sim: grounds::sim::instance::<A>,
+            run: |_, _, _| Err(simulated_alone(A::NAME, "run")),
+            node: |_| Err(simulated_alone(A::NAME, "run")),
+            replay: grounds::replay::replay::<A>,
+            replay_checked: grounds::replay::replay::<A>,
+            steps: grounds::replay::steps::<A>,
+            steps_checked: grounds::replay::steps::<A>,
+            type_name: std::any::type_name::<A>(),
+            type_checked: std::any::type_name::<A>(),
         }
     }
 
@@ -176,7 +207,15 @@ impl Entry {
         options: &sim::Options,
         watch: &Watch,
     ) -> Result<Report, Error> {
-        sim::sim((self.sim)(world)?.as_ref(), self.replay, world, options, watch)
+        let simulation = (self.sim)(world)?;
+        let mut report = sim::sim(simulation.as_ref(), self.replay, world, options, watch)?;
+        shrink::failure(&mut report, self, world, options, watch);
+        Ok(report)
+    }
+
+    /// Writes the trace of the first run of a simulation.
+    pub(crate) fn record(&self, world: &World, options: &sim::Options, path: &Path) -> Result<(), Error> {
+        sim::record((self.sim)(world)?.as_ref(), options, path)
     }
 
     /// Its page.
@@ -193,10 +232,19 @@ impl Entry {
     }
 }
 
+fn simulated_alone(name: &str, ground: &str) -> Error {
+    Error::Unsupported {
+        what: format!("`{name}` has no {ground}: it is simulated alone"),
+        hint: format!("`sim {name}` simulates it"),
+    }
+}
+
 /// All that a binary knows.
 pub struct Registry {
     entries: Vec<Entry>,
     checkables: Vec<Box<dyn Checkable>>,
+    /// What has the name of one that is checked by its constants: as the other grounds take it.
+    simulated: Vec<Entry>,
 }
 
 /// What a check can be asked of.
@@ -222,14 +270,15 @@ impl Registry {
                 entry.name()
             );
         }
-        Self { entries, checkables: Vec::new() }
+        Self { entries, checkables: Vec::new(), simulated: Vec::new() }
     }
 
     /// Beside them, what is checked by its constants alone. Where one has the name of an algorithm it is called by its
     /// section.
     #[must_use]
     pub fn with(self, checkables: Vec<Box<dyn Checkable>>) -> Self {
-        Self { checkables, ..self }
+        let simulated = checkables.iter().filter_map(|c| c.simulated()).collect();
+        Self { checkables, simulated, ..self }
     }
 
     /// All of them.
@@ -263,10 +312,12 @@ impl Registry {
     pub fn find(&self, name: &str) -> Result<&Entry, Error> {
         match self.find_checked(name)? {
             Found::Algorithm(entry) => Ok(entry),
-            Found::Checkable(_) => Err(Error::Unsupported {
-                what: format!("`{name}` has a check alone: no other ground plays it"),
-                hint: format!("`check {name}` explores it"),
-            }),
+            Found::Checkable(_) => {
+                self.simulated.iter().find(|e| e.name() == name).ok_or_else(|| Error::Unsupported {
+                    what: format!("`{name}` has a check alone: no other ground plays it"),
+                    hint: format!("`check {name}` explores it"),
+                })
+            }
         }
     }
 

@@ -25,6 +25,8 @@ pub struct Report {
     pub notes: Vec<String>,
     /// The ways in which the environment is outside of the model.
     pub outside: Vec<Diagnostic>,
+    /// Whether the run that breaks a property was outside the model when it did: then it refutes nothing.
+    pub excused: bool,
     /// Why it is inconclusive, if it is.
     pub inconclusive: Vec<String>,
     /// How a state was known again, and at which expense, where states were.
@@ -33,8 +35,6 @@ pub struct Report {
     pub answers: Vec<Answer>,
     /// The properties that are broken, each with a run that breaks it.
     pub failures: Vec<Failure>,
-    /// The trace of a run that was asked for.
-    pub record: Option<String>,
     /// Whether the user interrupted it.
     pub interrupted: bool,
     /// The same choices had other consequences: what differs.
@@ -88,8 +88,67 @@ pub struct Failure {
     pub text: Vec<String>,
     /// The trace.
     pub trace: Trace,
-    /// The seed that makes the run again.
+    /// The seed that makes the run again, as it was found.
     pub seed: Option<u64>,
+    /// How it was made small, if it was.
+    pub shrunk: Option<Shrunk>,
+}
+
+/// How a run was made small: each pair is before and after.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shrunk {
+    /// Its processes, where they are fewer.
+    pub processes: Option<(u32, u32)>,
+    /// Its steps.
+    pub events: (u64, u64),
+    /// The faults among them.
+    pub faults: (u64, u64),
+    /// How many attempts that took.
+    pub attempts: u64,
+    /// Which of what is left is known to be necessary.
+    pub necessary: Necessary,
+    /// How long it took.
+    pub elapsed: Duration,
+}
+
+/// What of a small run is known to be necessary: without any one of them it passes. Each was tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Necessary {
+    /// Each event.
+    Event,
+    /// Each fault and each request: all else follows.
+    Chosen,
+    /// Each fault and each request that the seed plans.
+    Planned,
+    /// It was not tried to the end.
+    Unknown,
+}
+
+impl Shrunk {
+    /// In a line.
+    pub fn line(&self) -> String {
+        let (before, after) = self.events;
+        let mut line = format!("shrunk {} → {}", grouped(before), count(after, "event", "events"));
+        if self.faults.0 > 0 {
+            let (before, after) = self.faults;
+            line.push_str(&format!(", {} → {}", grouped(before), count(after, "fault", "faults")));
+        }
+        if let Some((before, after)) = self.processes {
+            line.push_str(&format!(", {before} → {after} processes"));
+        }
+        let necessary = match self.necessary {
+            Necessary::Event => "; removing any one event makes it pass".to_owned(),
+            Necessary::Chosen => "; removing any one fault or request makes it pass".to_owned(),
+            Necessary::Planned => "; without any one fault or request of its plan it passes".to_owned(),
+            Necessary::Unknown => {
+                format!(
+                    "; a smaller run may break it too: given up after {}",
+                    count(self.attempts, "attempt", "attempts")
+                )
+            }
+        };
+        format!("{line} (in {}){necessary}", seconds(self.elapsed))
+    }
 }
 
 /// A trace, and where it is.
@@ -123,14 +182,35 @@ pub struct StoryLine {
 }
 
 impl Report {
+    /// A report that says nothing yet.
+    pub fn empty(algorithm: String, ground: GroundKind, world: String) -> Self {
+        Self {
+            algorithm,
+            ground,
+            world,
+            verdicts: Vec::new(),
+            scope: String::new(),
+            numbers: Map::new(),
+            notes: Vec::new(),
+            outside: Vec::new(),
+            excused: false,
+            inconclusive: Vec::new(),
+            known: String::new(),
+            answers: Vec::new(),
+            failures: Vec::new(),
+            interrupted: false,
+            nondeterminism: None,
+            elapsed: Duration::ZERO,
+            unreached: None,
+        }
+    }
+
     /// How it ends.
     pub fn exit(&self) -> Exit {
-        let violated = self.verdicts.iter().any(|(property, verdict)| {
-            property.kind != Kind::Reachable && matches!(verdict, Verdict::Violated { .. })
-        });
+        let violated = self.violated() && !self.excused;
         if self.nondeterminism.is_some() {
             Exit::Nondeterminism
-        } else if violated || !self.failures.is_empty() || self.differs() {
+        } else if violated || (!self.failures.is_empty() && !self.excused) || self.differs() {
             Exit::Violation
         } else if self.interrupted {
             Exit::Interrupted
@@ -139,6 +219,13 @@ impl Report {
         } else {
             Exit::Holds
         }
+    }
+
+    /// Whether a property is violated, inside the model or outside.
+    pub fn violated(&self) -> bool {
+        self.verdicts.iter().any(|(property, verdict)| {
+            property.kind != Kind::Reachable && matches!(verdict, Verdict::Violated { .. })
+        })
     }
 
     /// Whether a number is not the one that is known from elsewhere.
@@ -174,6 +261,7 @@ impl Report {
         notes.retain(|note| !self.notes.contains(note));
         self.notes.append(&mut notes);
         self.inconclusive.extend(other.inconclusive);
+        self.excused &= other.excused;
         if self.known != other.known {
             self.known = format!("{}; and {}", self.known, other.known);
         }
@@ -291,25 +379,7 @@ pub(crate) mod tests {
     use super::*;
 
     pub(crate) fn report(verdicts: Vec<(Property, Verdict)>) -> Report {
-        Report {
-            algorithm: "a".to_owned(),
-            ground: GroundKind::Check,
-            world: String::new(),
-            verdicts,
-            scope: String::new(),
-            numbers: Map::new(),
-            notes: Vec::new(),
-            outside: Vec::new(),
-            inconclusive: Vec::new(),
-            known: String::new(),
-            answers: Vec::new(),
-            failures: Vec::new(),
-            record: None,
-            interrupted: false,
-            nondeterminism: None,
-            elapsed: Duration::ZERO,
-            unreached: None,
-        }
+        Report { verdicts, ..Report::empty("a".to_owned(), GroundKind::Check, String::new()) }
     }
 
     fn violated() -> Verdict {

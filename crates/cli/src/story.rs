@@ -13,12 +13,8 @@ const TAIL: usize = 28;
 /// What happens in a step is cut after this many characters.
 const WIDTH: usize = 96;
 
-/// Tells a run.
-pub(crate) fn tell<P: Process>(lines: &[Line<P>]) -> Vec<StoryLine> {
-    lines.iter().map(line).collect()
-}
-
-fn line<P: Process>(line: &Line<P>) -> StoryLine {
+/// Tells a step.
+pub(crate) fn line<P: Process>(line: &Line<P>) -> StoryLine {
     let (glyph, place, mut what) = event(line);
     if let Some(cut) = line.cut {
         let _ = write!(what, "  ! {cut}");
@@ -50,6 +46,11 @@ fn event<P: Process>(line: &Line<P>) -> (char, String, String) {
     match &line.choice {
         Choice::Init { seat } => ('*', at(*seat), "starts".to_owned()),
         Choice::Corrupt { seat } => ('&', at(*seat), "lies from now on".to_owned()),
+        Choice::Omit { seat } => ('&', at(*seat), "omits from now on".to_owned()),
+        Choice::Inject { from, to, message } => {
+            ('}', link(*from, *to), format!("{}, injected", debug(message)))
+        }
+        Choice::Disk { seat, fault } => ('%', at(*seat), fault.to_string()),
         Choice::Lie { from, to, message } => ('}', link(*from, *to), format!("{}, a lie", debug(message))),
         Choice::Request { seat } => ('?', at(*seat), request(line)),
         Choice::Deliver { from, to, message } => ('>', link(*from, *to), debug(message)),
@@ -115,7 +116,7 @@ pub(crate) fn render(story: &[StoryLine], whole: bool) -> Vec<String> {
         .collect()
 }
 
-fn render_line(line: &StoryLine, whole: bool) -> String {
+pub(crate) fn render_line(line: &StoryLine, whole: bool) -> String {
     let at = line.at.map_or_else(String::new, |at| format!("{:>9} ", seconds_fixed(at)));
     let mut what = line.what.clone();
     for write in &line.stores {

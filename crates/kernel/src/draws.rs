@@ -125,7 +125,8 @@ impl Script {
 
     /// The outcomes that were drawn so far.
     pub fn drawn(&self) -> Vec<u32> {
-        (0..self.asked.len()).map(|i| self.given.get(i).copied().unwrap_or(0)).collect()
+        let given = |i: usize| self.given.get(i).copied().unwrap_or(0);
+        self.asked.iter().enumerate().map(|(i, draw)| given(i).min(draw.bound() - 1)).collect()
     }
 
     /// The draws that were asked so far.

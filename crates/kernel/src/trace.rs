@@ -6,12 +6,14 @@
 //! A [`Writer`] keeps none of the lines that it wrote, and a [`Reader`] none but the one at hand: traces may be of any length.
 //! What identifies a build stands beside a trace, not in it; its name is a digest of its content.
 
+mod again;
 mod in_flight;
 mod reader;
 mod recorder;
 mod writer;
 
-pub use self::reader::{Reader, Replayed, Told, header, replay};
+pub use self::again::{Recalled, recall};
+pub use self::reader::{Asks, Reader, Replayed, Told, header, replay};
 pub use self::recorder::Recorder;
 pub use self::writer::{Writer, Written};
 
@@ -19,7 +21,9 @@ use crate::choice::{Choice, Cut, Move};
 use crate::seat::SeatId;
 use crate::setting::Setting;
 use crate::world::Observed;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::ser::SerializeStruct;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 use synod_model::{EffectOf, Process};
@@ -42,6 +46,9 @@ pub struct Header {
     /// The seed, where one drew the choices; in hexadecimal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seed: Option<String>,
+    /// Whether its lines are [`Chosen`]: what was chosen alone. What follows from that, a replay finds again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub terse: bool,
     /// The [`Setting`] of the run.
     pub setting: serde_json::Value,
 }
@@ -55,6 +62,7 @@ impl Header {
             algorithm: algorithm.to_owned(),
             ground: ground.to_owned(),
             seed: seed.map(|s| format!("{s:#x}")),
+            terse: false,
             setting: serde_json::to_value(setting).expect("a setting is plain data"),
         }
     }
@@ -109,6 +117,76 @@ impl<P: Process> Line<P> {
     /// The move that the step takes.
     pub fn chosen(&self) -> Move<P::Message, P::Timer> {
         Move { choice: self.choice.clone(), draws: self.draws.clone(), cut: self.cut }
+    }
+}
+
+/// One step, as a line of a terse trace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chosen<M, T> {
+    /// Virtual time in nanoseconds, where the ground has a clock.
+    pub at: Option<u64>,
+    /// What happens.
+    pub choice: Choice<M, T>,
+    /// The outcomes of the handler's draws.
+    pub draws: Vec<u32>,
+    /// Whether the process crashes in the handler.
+    pub cut: Option<Cut>,
+}
+
+/// How it stands in a line: nearly all steps are deliveries, and have a short form.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Short<M, T> {
+    #[serde(default)]
+    at: Option<u64>,
+    #[serde(default = "Option::default")]
+    deliver: Option<(SeatId, SeatId, M)>,
+    #[serde(default = "Option::default", rename = "do")]
+    choice: Option<Choice<M, T>>,
+    #[serde(default)]
+    draws: Vec<u32>,
+    #[serde(default)]
+    cut: Option<Cut>,
+}
+
+impl<M: Serialize, T: Serialize> Serialize for Chosen<M, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let optional = [self.at.is_some(), !self.draws.is_empty(), self.cut.is_some()];
+        let fields = 1 + optional.into_iter().filter(|&there| there).count();
+        let mut line = serializer.serialize_struct("Chosen", fields)?;
+        if let Some(at) = &self.at {
+            line.serialize_field("at", at)?;
+        }
+        match &self.choice {
+            Choice::Deliver { from, to, message } => line.serialize_field("deliver", &(from, to, message))?,
+            choice => line.serialize_field("do", choice)?,
+        }
+        if !self.draws.is_empty() {
+            line.serialize_field("draws", &self.draws)?;
+        }
+        if let Some(cut) = &self.cut {
+            line.serialize_field("cut", cut)?;
+        }
+        line.end()
+    }
+}
+
+impl<'de, M: Deserialize<'de>, T: Deserialize<'de>> Deserialize<'de> for Chosen<M, T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Short { at, deliver, choice, draws, cut } = Short::deserialize(deserializer)?;
+        let choice = match (deliver, choice) {
+            (Some((from, to, message)), None) => Choice::Deliver { from, to, message },
+            (None, Some(choice)) => choice,
+            _ => return Err(D::Error::custom("one of `deliver` and `do` is what happens")),
+        };
+        Ok(Self { at, choice, draws, cut })
+    }
+}
+
+impl<M, T> Chosen<M, T> {
+    /// This move at this instant.
+    pub fn new(at: Option<u64>, chosen: Move<M, T>) -> Self {
+        Self { at, choice: chosen.choice, draws: chosen.draws, cut: chosen.cut }
     }
 }
 

@@ -89,6 +89,17 @@ impl<V: State> Consensus<V> {
         self.deciders.remove(p);
     }
 
+    /// Nothing is promised of one that lies, nor of what it decided before.
+    fn on_corrupt(&mut self, p: ProcessId) {
+        self.lies = true;
+        self.proposers.remove(p);
+        self.deciders.remove(p);
+        if let Some((_, value)) = self.first.take_if(|(first, _)| *first == p) {
+            // what others have decided is the same
+            self.first = self.deciders.iter().next().map(|other| (other, value));
+        }
+    }
+
     fn on_recover(&mut self, p: ProcessId) {
         self.on_crash(p); // a restart is one, seen or not
         self.down.remove(p);
@@ -126,7 +137,7 @@ impl<V: State> Monitor<Propose<V>, Decide<V>> for Consensus<V> {
             Observation::Indication { at, indication: Decide(value) } => self.on_decide(at, value)?,
             Observation::Crash { at } => self.on_crash(at),
             Observation::Recover { at } => self.on_recover(at),
-            Observation::Corrupt { .. } => self.lies = true,
+            Observation::Corrupt { at } => self.on_corrupt(at),
         }
         Ok(())
     }
@@ -192,7 +203,7 @@ impl<V: State> Monitor<ProposeAt<V>, DecideAt<V>> for ConsensusSequence<V> {
             }
             Observation::Crash { at } => self.each().for_each(|instance| instance.on_crash(at)),
             Observation::Recover { at } => self.each().for_each(|instance| instance.on_recover(at)),
-            Observation::Corrupt { .. } => self.each().for_each(|instance| instance.lies = true),
+            Observation::Corrupt { at } => self.each().for_each(|instance| instance.on_corrupt(at)),
         }
         Ok(())
     }
@@ -356,6 +367,23 @@ mod tests {
         assert_eq!(tested(&monitor), ["C3", "C2", "UC4"]);
         monitor.observe(&Observation::Corrupt { at: P[2] }).unwrap();
         assert_eq!(tested(&monitor), ["C3", "UC4"]);
+    }
+
+    #[test]
+    fn what_a_process_decided_before_it_was_taken_over_counts_no_more() {
+        let corrupt =
+            |monitor: &mut Consensus<char>, p| monitor.observe(&Observation::Corrupt { at: P[p] }).unwrap();
+        let mut alone = monitor();
+        propose(&mut alone, P[0], 'a');
+        decide(&mut alone, P[1], 'a').unwrap();
+        corrupt(&mut alone, 1);
+        decide(&mut alone, P[0], 'b').expect("nobody else has decided");
+        let mut two = monitor();
+        propose(&mut two, P[0], 'a');
+        decide(&mut two, P[1], 'a').unwrap();
+        decide(&mut two, P[0], 'a').unwrap();
+        corrupt(&mut two, 1);
+        assert_eq!(decide(&mut two, P[2], 'b').unwrap_err().property, "UC4");
     }
 
     #[test]

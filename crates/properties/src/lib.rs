@@ -7,8 +7,11 @@
 pub mod algorithm;
 pub mod broadcast;
 pub mod byzantine_broadcast;
+pub mod completeness;
+pub mod confirmed_links;
 pub mod consensus;
 pub mod cost;
+pub mod epidemic;
 pub mod leader;
 pub mod lease;
 pub mod links;
@@ -16,6 +19,7 @@ pub mod monitor;
 pub mod operation;
 pub mod perfect_detector;
 pub mod registers;
+pub mod regression;
 #[cfg(test)]
 mod testing;
 pub mod usual;
@@ -24,7 +28,7 @@ pub mod verdict;
 pub use algorithm::{Algorithm, GroundKind, Scale, Twin};
 pub use consensus::{Consensus, ConsensusSequence};
 pub use cost::{Cost, Metric};
-pub use monitor::{Kind, Monitor, Obligation, Observation, Property, Violation};
+pub use monitor::{Kind, Monitor, NO_PANIC, Obligation, Observation, Property, Violation};
 pub use operation::{Ask, Completion, Object, OperationKind, Operations, OperationsOf, Told, operations};
 pub use registers::AtomicRegister;
 pub use usual::usual;

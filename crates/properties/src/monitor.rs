@@ -32,6 +32,9 @@ impl Property {
     }
 }
 
+/// A handler must not panic: one that does is a violation, of whatever algorithm.
+pub const NO_PANIC: Property = Property::safety("no panic", "no handler panics");
+
 /// How a property is judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

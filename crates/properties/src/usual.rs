@@ -2,12 +2,12 @@
 
 use crate::GroundKind;
 use std::time::Duration;
-use synod_kernel::{Budget, Durability, Environment, Probability};
-use synod_model::SystemModel;
+use synod_kernel::{Budget, Durability, Environment, Probability, Takeover};
 use synod_model::bound::Bound;
 use synod_model::failure::{FailureModel, Who};
 use synod_model::link::{Guarantee, LinkKind, LinkModel};
 use synod_model::timing::{TimingKind, TimingModel};
+use synod_model::{Bounds, SystemModel};
 
 /// The usual environment for an algorithm of the model `M` on a ground, with `n` processes and the largest f that the
 /// model's bound admits.
@@ -35,6 +35,11 @@ pub fn usual<M: SystemModel>(ground: GroundKind, n: u32) -> Environment {
                 environment.failures.stops = Budget::NONE;
                 environment.failures.lies = may(profile.lie, f);
             }
+            if profile.omit != Who::Nobody && profile.lie == Who::Nobody {
+                // so may one that omits
+                environment.failures.stops = Budget::NONE;
+                environment.failures.omissions = may(profile.omit, f);
+            }
             environment.failures.restarts = may(restart, 1);
             losses(&mut environment, M::Link::KIND, 1);
             // in flight as a set: what is sent again and again is one message
@@ -44,6 +49,15 @@ pub fn usual<M: SystemModel>(ground: GroundKind, n: u32) -> Environment {
             }
         }
         GroundKind::Sim => {
+            environment.failures.omissions = may(profile.omit, f);
+            environment.failures.lies = may(profile.lie, f);
+            if profile.lie != Who::Nobody {
+                environment.failures.takeover = Takeover::AnyTime;
+            }
+            if weakest.links.injections.any() {
+                environment.links.injections = Budget::AtMost(100);
+                environment.links.injection_probability = Probability::per_million(50_000);
+            }
             environment.failures.restarts = may(restart, 2 * n);
             losses(&mut environment, M::Link::KIND, 1_000);
             environment.partitions = Budget::AtMost(3);
@@ -51,6 +65,10 @@ pub fn usual<M: SystemModel>(ground: GroundKind, n: u32) -> Environment {
             environment.storage.sync_max = Duration::from_millis(5);
             environment.storage.torn_writes = may(restart, n);
             environment.oracles.outputs = weakest.oracles.outputs;
+            if M::Timing::KIND == TimingKind::Synchronous {
+                // what meets a cut is late
+                environment.partitions = Budget::NONE;
+            }
         }
         GroundKind::Run => {
             // what TCP gives is at least what fair-loss links promise
@@ -85,6 +103,13 @@ fn losses(environment: &mut Environment, kind: LinkKind, often: u32) {
 fn delays(environment: &mut Environment) {
     environment.links.delay_min = Duration::from_millis(1);
     environment.links.delay_max = Duration::from_millis(10);
+    if environment.timing.kind == TimingKind::Synchronous {
+        environment.timing.bounds = Some(Bounds {
+            delay: environment.links.delay_max,
+            step: Duration::from_millis(1),
+            drift_ppm: 10_000,
+        });
+    }
     if environment.timing.kind == TimingKind::PartiallySynchronous {
         environment.timing.gst = Duration::from_secs(2);
         environment.timing.delay_before_gst = Duration::from_millis(500);
@@ -96,8 +121,9 @@ mod tests {
     use super::*;
     use synod_kernel::diagnostic::outside;
     use synod_model::{
-        AnyNumber, Asynchronous, Authenticated, Byzantine, CrashRecovery, CrashStop, FairLoss, Majority,
-        Omega, PartiallySynchronous, Perfect, Reliable, Stubborn, ThirdFaulty, With,
+        AnyNumber, Arbitrary, Asynchronous, Authenticated, Byzantine, CrashRecovery, CrashStop, FairLoss,
+        Majority, Omega, Omission, PartiallySynchronous, Perfect, Reliable, Stubborn, Synchronous,
+        ThirdFaulty, With,
     };
 
     fn within<M: SystemModel>() {
@@ -114,9 +140,12 @@ mod tests {
         within::<(Reliable, Perfect, Asynchronous)>();
         within::<(CrashStop, Perfect, Asynchronous, AnyNumber)>();
         within::<(CrashStop, Stubborn, Asynchronous)>();
+        within::<(CrashStop, Perfect, Synchronous, AnyNumber)>();
         within::<(CrashStop, Perfect, With<Asynchronous, Omega>, Majority)>();
         within::<(CrashRecovery, FairLoss, PartiallySynchronous, AnyNumber)>();
         within::<(CrashRecovery, Perfect, PartiallySynchronous, Majority)>();
         within::<(Byzantine, Authenticated<Perfect>, Asynchronous, ThirdFaulty)>();
+        within::<(Omission, Perfect, Asynchronous, Majority)>();
+        within::<(Byzantine, Arbitrary<FairLoss>, Asynchronous, ThirdFaulty)>();
     }
 }

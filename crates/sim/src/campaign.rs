@@ -1,15 +1,19 @@
 //! Many runs, over many threads, with one result.
 
 use crate::fault::FaultKind;
-use crate::outcome::{ASSERTION, Ended, Outcome};
+use crate::outcome::{Ended, Outcome};
 use crate::plan::Options;
+use crate::platform::Outside;
 use crate::record::Record;
 use crate::simulation::Simulation;
 use crate::stream::{Done, in_order};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{ControlFlow, Range};
-use synod_properties::{Kind, Property, Verdict};
+use synod_properties::{Kind, NO_PANIC, Property, Verdict};
+
+/// How many seeds a thread takes at a time.
+const CHUNK: u64 = 16;
 
 /// A run that refutes a property.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -43,6 +47,8 @@ pub struct Campaign {
     pub ended: BTreeMap<Ended, u64>,
     /// By property: how many runs ended in its debt before that was due.
     pub undecided: BTreeMap<String, u64>,
+    /// How runs were outside of the model.
+    pub outside: Outside,
 }
 
 impl Campaign {
@@ -59,6 +65,7 @@ impl Campaign {
         for (branch, reached) in &outcome.branches {
             *self.branches.entry(branch.clone()).or_default() |= reached;
         }
+        self.outside.add(seed, &outcome.outside);
         if !outcome.due {
             let debts: BTreeSet<_> = outcome.owed.iter().map(|debt| debt.property.clone()).collect();
             for property in debts {
@@ -73,8 +80,8 @@ impl Campaign {
     /// Says what its runs say of these properties.
     pub fn judge(&mut self, properties: Vec<Property>) {
         self.verdicts = properties.into_iter().map(|p| (p, self.verdict(&p))).collect();
-        if let Verdict::Violated { what } = self.verdict(&ASSERTION) {
-            self.verdicts.push((ASSERTION, Verdict::Violated { what }));
+        if let Verdict::Violated { what } = self.verdict(&NO_PANIC) {
+            self.verdicts.push((NO_PANIC, Verdict::Violated { what }));
         }
     }
 
@@ -118,7 +125,7 @@ pub fn campaign(
         let outcome = simulation.run(seed, options);
         Done { last: outcome.broken().is_some(), result: outcome }
     };
-    in_order(&seeds, threads, &run, &mut |seed, outcome| {
+    in_order(&seeds, CHUNK, threads, &run, &mut |seed, outcome| {
         campaign.add(seed, outcome);
         progress(campaign.runs);
         ControlFlow::Continue(())
@@ -151,5 +158,5 @@ pub fn records(
         let line = if wanted.lines { record.line() } else { String::new() };
         Done { last: wanted.to_the_first && record.property.is_some(), result: (record, line) }
     };
-    in_order(&seeds, threads, &run, &mut |_, (record, line)| take(record, &line));
+    in_order(&seeds, CHUNK, threads, &run, &mut |_, (record, line)| take(record, &line));
 }

@@ -412,6 +412,29 @@ kinds! {
     HeldBack "held back by a full queue",
     /// A message took a longer way, since a wire was cut.
     Reroute "detour",
+    /// What a fault waited for happened.
+    Condition "condition met",
+}
+
+impl FaultKind {
+    /// Whether a platform makes it happen: nothing of the kind is counted where there is none.
+    pub const fn is_of_platform(self) -> bool {
+        matches!(
+            self,
+            Self::Pause
+                | Self::Slow
+                | Self::SlowDisk
+                | Self::ClockJump
+                | Self::PartialPartition
+                | Self::DelaySpike
+                | Self::BandwidthDrop
+                | Self::BurstLoss
+                | Self::Overflow
+                | Self::HeldBack
+                | Self::Reroute
+                | Self::Condition
+        )
+    }
 }
 
 impl fmt::Display for FaultKind {

@@ -4,6 +4,7 @@ mod wires;
 
 use crate::agenda::{Agenda, Slot};
 use crate::cost::Meter;
+use crate::coverage::{Coverage, kind};
 use crate::fault::{FaultKind, Tally};
 use crate::links::LastArrivals;
 use crate::plan::nanos;
@@ -55,6 +56,11 @@ pub(crate) struct Drawn {
 impl Drawn {
     pub(crate) fn new(random: Random) -> Self {
         Self { random, kept: None, marks: None }
+    }
+
+    /// Further outcomes are those of another seed.
+    pub(crate) fn turn(&mut self, random: Random) {
+        self.random = random;
     }
 }
 
@@ -225,6 +231,8 @@ pub(crate) struct Simulated<P: Process, Mon> {
     pub(crate) overheard: Vec<(SeatId, SeatId, P::Message)>,
     /// The goals that held at some time.
     pub(crate) reached: Vec<&'static str>,
+    /// What was observed, with its time, if anyone asks.
+    pub(crate) history: Option<Vec<(u64, Observed<P::Request, P::Indication>)>>,
     goals: usize,
     delays: Delays,
     /// The machines and wires, where somebody asked for them.
@@ -243,6 +251,8 @@ pub(crate) struct Simulated<P: Process, Mon> {
     /// The longest time between two outputs of an oracle while it has something to say.
     oracle_pace: u64,
     pub(crate) sync_max: u64,
+    /// What the run comes to, if anyone asks.
+    pub(crate) coverage: Option<Box<Coverage>>,
     /// The clients, where there is a workload.
     pub(crate) clients: Option<Box<Clients<P>>>,
     /// Who counts what it costs, if anyone asks.
@@ -268,6 +278,7 @@ impl<P: Process, Mon: Monitor<P::Request, P::Indication>> Simulated<P, Mon> {
             violation: None,
             overheard: Vec::new(),
             reached: Vec::new(),
+            history: None,
             goals,
             delays,
             machinery: None,
@@ -279,6 +290,7 @@ impl<P: Process, Mon: Monitor<P::Request, P::Indication>> Simulated<P, Mon> {
             pulse_max,
             oracle_pace,
             sync_max: nanos(environment.storage.sync_max),
+            coverage: None,
             clients: None,
             meter: None,
         };
@@ -470,6 +482,9 @@ where
 {
     #[inline]
     fn send(&mut self, from: SeatId, to: SeatId, message: P::Message) {
+        if let Some(coverage) = &mut self.coverage {
+            coverage.sent(from.index(), to.index(), kind(&message));
+        }
         if self.machinery.is_some() {
             return self.send_by_platform(from, to, message);
         }
@@ -489,6 +504,9 @@ where
     }
 
     fn observe(&mut self, observed: Observed<P::Request, P::Indication>) {
+        if let (Some(coverage), Observed::Indication(_, indication)) = (&mut self.coverage, &observed) {
+            coverage.effect(kind(indication));
+        }
         match &observed {
             Observed::Indication(by, indication) => self.tell_clients(*by, indication),
             Observed::Crash(at) => {
@@ -515,12 +533,18 @@ where
             Ok(()) => self.note_goals(),
             Err(violation) => self.violation = Some(violation),
         }
+        if let Some(history) = &mut self.history {
+            history.push((self.now, observed));
+        }
     }
 
     /// What is under way to it is dropped when its time comes: see `Run::is_void`.
     fn discard_to(&mut self, _: SeatId) {}
 
     fn armed(&mut self, seat: SeatId, timer: P::Timer, when: When) {
+        if let Some(coverage) = &mut self.coverage {
+            coverage.effect(kind(&timer) ^ 1);
+        }
         let at = match when {
             When::After(after) => match self.machinery {
                 None => self.now.saturating_add(nanos(after)),
@@ -545,6 +569,9 @@ where
     }
 
     fn stored(&mut self, seat: SeatId) {
+        if let Some(coverage) = &mut self.coverage {
+            coverage.effect(2);
+        }
         let takes = between(0, self.sync_max, &mut self.random);
         let takes = match self.machinery {
             None => takes,

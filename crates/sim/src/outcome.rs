@@ -1,6 +1,7 @@
 //! What one run came to.
 
 use crate::cost::Costs;
+use crate::coverage::Covered;
 use crate::fault::FaultKind;
 use crate::platform::Breach;
 use crate::workload::History;
@@ -8,10 +9,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use synod_kernel::trace::Broken;
-use synod_properties::{Obligation, Property, Violation};
-
-/// What is broken when an algorithm's own code panics: an assertion of its author's.
-pub(crate) const ASSERTION: Property = Property::safety("ASSERT", "no handler panics");
+use synod_properties::{Obligation, Violation};
 
 /// Why a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -54,6 +52,9 @@ pub struct Outcome {
     /// The marked branches of the algorithm and of its modules, each with whether a handler came to it; where
     /// [`Options::branches`](crate::Options::branches) asks.
     pub branches: BTreeMap<String, bool>,
+    /// What of the algorithm's behaviour it came to; where [`Options::coverage`](crate::Options::coverage) asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coverage: Option<Covered>,
     /// What it cost; where [`Options::costs`](crate::Options::costs) asks.
     #[serde(default, skip_deserializing, skip_serializing_if = "Option::is_none")]
     pub costs: Option<Costs>,

@@ -9,16 +9,19 @@ use crate::swarm::{Family, Swarm};
 use crate::trigger::Conditional;
 use crate::workload::Workload;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
-use synod_kernel::{Budget, Durability, Environment, Partition, Random, Seating};
+use synod_kernel::{Budget, Durability, Environment, Partition, Random, SeatId, Seating};
 use synod_model::ProcessId;
 
 /// How many restarts per process, and how many partitions, a random plan makes of an unlimited budget. Losses,
 /// duplications and outputs of oracles need no such bound: they end with the first half of the run.
 const UNLIMITED_RESTARTS_PER_PROCESS: u32 = 2;
 const UNLIMITED_PARTITIONS: u32 = 4;
+
+/// In how many links, at most, a random plan cuts a world of more than a thousand: it cuts off few there.
+const CUT_MAX: u64 = 1 << 20;
 
 /// Where the faults of a run come from.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,10 +57,37 @@ pub struct Options {
     /// Whether a run has a random subset of the faults, rates and requests that there may be, drawn from its seed: where
     /// its faults are random.
     pub swarm: bool,
+    /// Whether it is noted what of the algorithm's behaviour a run comes to.
+    pub coverage: bool,
+    /// After so many steps, in ascending order, all further chance is drawn from another seed: a run that begins as another does.
+    pub then: Vec<(u64, u64)>,
     /// What is under the environment.
     pub platform: Option<Arc<Platform>>,
     /// Faults that wait for something to happen, besides those of the plan.
     pub conditions: Vec<Conditional>,
+    /// What it is spared of what its seed, or its script, has for it.
+    pub spared: Spared,
+    /// Whether its trace, where it has one, is terse: of what was chosen alone, from which a replay finds all the rest. Costs
+    /// a fraction.
+    pub terse: bool,
+}
+
+/// What a run is spared of its plan, where a failure is made small.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Spared {
+    /// Planned faults, by their place in the plan.
+    pub faults: BTreeSet<usize>,
+    /// By seat: how many of its last requests.
+    pub requests: BTreeMap<u32, u32>,
+    /// Losses and duplications by chance.
+    pub chance: bool,
+}
+
+impl Spared {
+    /// How many of a seat's requests are made.
+    pub(crate) fn left(&self, seat: SeatId, requests: u32) -> u32 {
+        requests.saturating_sub(self.requests.get(&seat.0).copied().unwrap_or(0))
+    }
 }
 
 impl Options {
@@ -82,6 +112,10 @@ impl Default for Options {
             workload: None,
             costs: false,
             history: false,
+            spared: Spared::default(),
+            terse: false,
+            coverage: false,
+            then: Vec::new(),
         }
     }
 }
@@ -302,7 +336,8 @@ impl Planner<'_> {
         }
         let mut all: Vec<_> = (0..self.environment.processes).map(ProcessId).collect();
         // any group against the rest, a single process often, or a single link
-        let group = if self.random.below(3) == 0 { 1 } else { 1 + self.random.below(all.len() as u64 - 1) };
+        let most = (all.len() as u64 - 1).min((CUT_MAX / all.len() as u64).max(1));
+        let group = if self.random.below(3) == 0 { 1 } else { 1 + self.random.below(most) };
         let from: Vec<_> = (0..group)
             .map(|_| all.remove(self.random.below(all.len() as u64) as usize))
             .collect::<BTreeSet<_>>()

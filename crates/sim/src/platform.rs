@@ -18,13 +18,13 @@ mod topology;
 mod uplink;
 
 pub(crate) use assumptions::Assumptions;
-pub use assumptions::{Assumption, Breach};
+pub use assumptions::{Assumption, Breach, Outside};
 pub use clock::Clocks;
 pub use host::Disk;
 pub use loss::Bursts;
 pub(crate) use loss::Fate;
 pub(crate) use machinery::Machinery;
-pub use period::{GoodPeriod, Periods, Phase, Tried, good_period};
+pub use period::{GoodPeriod, Periods, Phase, Tried, decided, good_period};
 pub use quantity::{Lapse, Rate, Size};
 pub use regions::{Regions, TABLES, Table};
 pub use strikes::Strikes;

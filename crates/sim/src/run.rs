@@ -3,7 +3,9 @@
 mod adversary;
 mod ambush;
 mod clients;
+mod coverage;
 mod crash;
+pub(crate) mod observe;
 mod oracle;
 mod partition;
 mod platform;
@@ -15,11 +17,12 @@ pub(crate) use self::clients::{Clients, size};
 use self::partition::Severed;
 use crate::agenda::Due;
 use crate::cost::Meter;
+use crate::coverage::Coverage;
 use crate::fault::{Fault, FaultKind};
 use crate::ground::{Drawn, Entry, Parked, Simulated, between};
 use crate::links::Youngest;
-use crate::outcome::{ASSERTION, Ended, Outcome};
-use crate::plan::{Calendar, Options, plan};
+use crate::outcome::{Ended, Outcome};
+use crate::plan::{Calendar, Options, Spared, plan};
 use crate::platform::{Fate, Machinery};
 use crate::swarm::Swarm;
 use crate::trigger::Triggers;
@@ -29,12 +32,12 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
-use synod_kernel::trace::{Header, Recorder, Writer, Written};
+use synod_kernel::trace::{Broken, Chosen, Header, Recorder, Writer, Written};
 use synod_kernel::world::{Laws, deliver};
 use synod_kernel::{Choice, InPlace, Marks, Move, Random, Rep, Seat, SeatId, Setting, Status, World, step};
 use synod_model::link::{Guarantee, LinkBase};
 use synod_model::{Mark, Process, ProcessId, ProcessSet};
-use synod_properties::{Monitor, Obligation, Operations, Violation};
+use synod_properties::{Monitor, NO_PANIC, Obligation, Operations, Violation};
 
 /// What is simulated, beside its setting.
 pub(crate) struct Subject<'a, P: Process, M> {
@@ -53,7 +56,7 @@ impl<P: Process, M> Copy for Subject<'_, P, M> {}
 
 /// Simulates the run of this seed.
 ///
-/// A panic in a handler breaks the property "ASSERT"; the process's panic hook sees it all the same.
+/// A panic in a handler breaks the property [`NO_PANIC`]; the process's panic hook sees it all the same.
 pub fn run<P, M>(setting: &Setting<P>, monitor: &M, seed: u64, options: &Options) -> Outcome
 where
     P: Process,
@@ -95,23 +98,15 @@ where
     P: Process,
     M: Monitor<P::Request, P::Indication>,
 {
-    trace_of(algorithm, setting, Subject { monitor, operations: None }, seed, options)
+    collected(|to| trace_to(algorithm, setting, monitor, seed, options, to))
 }
 
-pub(crate) fn trace_of<P, M>(
-    algorithm: &str,
-    setting: &Setting<P>,
-    subject: Subject<'_, P, M>,
-    seed: u64,
-    options: &Options,
-) -> (Outcome, String)
-where
-    P: Process,
-    M: Monitor<P::Request, P::Indication>,
-{
+/// What `write` writes, as text.
+pub(crate) fn collected<W>(
+    write: impl FnOnce(&mut dyn Write) -> io::Result<(Outcome, W)>,
+) -> (Outcome, String) {
     let mut content = Vec::new();
-    let (outcome, _) = trace_to_of(algorithm, setting, subject, seed, options, &mut content)
-        .expect("memory takes whatever is written");
+    let (outcome, _) = write(&mut content).expect("memory takes whatever is written");
     (outcome, String::from_utf8(content).expect("JSON is text"))
 }
 
@@ -162,17 +157,20 @@ where
         setting.to_mut().requests = asked;
     }
     let mut run = Run::new(&setting, subject, seed, options);
-    let header = Header::new(algorithm, "sim", Some(seed), &setting);
+    let header = Header { terse: options.terse, ..Header::new(algorithm, "sim", Some(seed), &setting) };
     run.rep.draws.kept = Some(Vec::new());
+    let recorder = (!options.terse).then(|| Recorder::new(&setting));
     run.recording =
-        Some(Recording { recorder: Recorder::new(&setting), writer: Writer::to(&header, to), refused: None });
+        Some(Recording { recorder, writer: Writer::to(&header, to), refused: None, taking: None });
     let ended = run.execute();
     let recording = run.recording.take().expect("it was set above");
     if let Some(refused) = recording.refused {
         panic!("the simulator took a move that is not enabled: step {}, {refused}", run.steps - 1);
     }
     let outcome = run.outcome(ended, options);
-    let Written { name, steps, bytes, .. } = recording.writer.close(outcome.broken())?;
+    let taking = recording.taking.map(|choice| choice.to_string());
+    let broken = outcome.broken().map(|broken| named(broken, taking));
+    let Written { name, steps, bytes, .. } = recording.writer.close(broken)?;
     Ok((outcome, Written { to: (), name, steps, bytes }))
 }
 
@@ -182,6 +180,24 @@ fn anyway<P: Process>(
     options: &Options,
 ) -> Option<Operations<P::Request, P::Indication>> {
     options.workload.as_ref().map(|_| Operations::anyway(setting.requests.clone()))
+}
+
+/// What is broken; of a panic, with the choice whose handler it was in, by which a replay finds it.
+fn named(broken: Broken, taking: Option<String>) -> Broken {
+    match taking {
+        Some(choice) if broken.property == NO_PANIC.id => {
+            Broken { what: format!("{choice}: the handler panics: {}", broken.what), ..broken }
+        }
+        _ => broken,
+    }
+}
+
+/// How many faults are planned for the run of this seed, and how many requests by seat.
+pub(crate) fn planned<P: Process>(setting: &Setting<P>, seed: u64, options: &Options) -> (usize, Vec<u32>) {
+    let swarm = options.swarm_of(seed);
+    let setting = as_simulated(setting, swarm);
+    let plan = plan(&setting.environment, &setting.seating, options, swarm, &mut Random::new(seed));
+    (plan.faults.len(), setting.requests.iter().map(|requests| requests.len() as u32).collect())
 }
 
 /// What a run has of the setting, without what is for explorations alone: messages in flight are a bag, and every delivery is a
@@ -204,10 +220,13 @@ fn as_simulated<P: Process>(setting: &Setting<P>, swarm: Swarm) -> Cow<'_, Setti
 const DRAWS: u64 = 0x5eed_d4a3;
 
 struct Recording<'a, P: Process> {
-    recorder: Recorder<'a, P>,
+    /// None where the trace is terse.
+    recorder: Option<Recorder<'a, P>>,
     writer: Writer<&'a mut dyn Write>,
     /// A move that the recorder did not take.
     refused: Option<String>,
+    /// The choice that is being taken: a handler that panics leaves no line.
+    taking: Option<Choice<P::Message, P::Timer>>,
 }
 
 struct Run<'a, P: Process, M> {
@@ -218,10 +237,15 @@ struct Run<'a, P: Process, M> {
     recording: Option<Recording<'a, P>>,
     calendar: Calendar,
     random_faults: bool,
+    /// Whether nothing is lost or duplicated by chance.
+    chance_spared: bool,
     leader: ProcessId,
     faults: Vec<Fault>,
     steps_max: u64,
     steps: u64,
+    /// When chance is drawn from which seed: the next step, and all of them.
+    turn_at: u64,
+    turns: VecDeque<(u64, u64)>,
     delivered: u64,
     last_fault: u64,
     /// When clients asked last.
@@ -258,10 +282,13 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             recording: None,
             calendar: plan.calendar,
             random_faults: plan.random,
+            chance_spared: options.spared.chance,
             leader: plan.leader,
             faults: Vec::with_capacity(plan.faults.len()),
             steps_max: options.steps_max,
             steps: 0,
+            turn_at: options.then.first().map_or(u64::MAX, |(step, _)| *step),
+            turns: options.then.iter().copied().collect(),
             delivered: 0,
             last_fault: 0,
             last_asked: 0,
@@ -275,15 +302,18 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             adversary: Adversary::of(setting, seed, options),
             marked: VecDeque::new(),
         };
+        run.ground.coverage = options.coverage.then(|| Box::new(Coverage::new(seats)));
         run.equip(options, plan.faults.iter().any(|(_, fault)| fault.is_of_platform()));
         run.rep.draws.marks = options.branches.then(Marks::default);
-        for (at, fault) in plan.faults {
-            run.plan_fault(at, fault);
+        for (place, (at, fault)) in plan.faults.into_iter().enumerate() {
+            if !options.spared.faults.contains(&place) {
+                run.plan_fault(at, fault);
+            }
         }
         run.ground.meter = options.costs.then(|| Box::new(Meter::new(seats)));
         match &options.workload {
             Some(workload) => run.plan_clients(workload, subject, seed),
-            None => run.plan_requests(),
+            None => run.plan_requests(&options.spared),
         }
         run
     }
@@ -304,11 +334,14 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         self.ground.agenda.push(at, Entry::Fault { index });
     }
 
-    fn plan_requests(&mut self) {
+    fn plan_requests(&mut self, spared: &Spared) {
         for seat in self.setting.seating.seats() {
-            for _ in 0..self.rep.requests(seat) {
+            let requests = self.rep.requests(seat);
+            for number in 0..requests {
                 let at = between(0, self.calendar.requests_end, &mut self.ground.random);
-                self.ground.agenda.push(at, Entry::Request { seat });
+                if number < spared.left(seat, requests) {
+                    self.ground.agenda.push(at, Entry::Request { seat });
+                }
             }
         }
     }
@@ -316,7 +349,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
     /// Runs to the end, whatever the algorithm's code does.
     fn execute(&mut self) -> Ended {
         catch_unwind(AssertUnwindSafe(|| self.go())).unwrap_or_else(|panic| {
-            self.ground.violation = Some(Violation::new(&ASSERTION, said_by(panic.as_ref())));
+            self.ground.violation = Some(Violation::new(&NO_PANIC, said_by(panic.as_ref())));
             Ended::Violation
         })
     }
@@ -360,9 +393,8 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
     /// Whether nobody looks at what arrives but the process that it is for. It is so for the whole run, or not.
     fn is_plain(&self) -> bool {
         let ground = &self.ground;
-        let watched = self.recording.is_some() || ground.machinery.is_some() || ground.meter.is_some();
         let again = self.setting.environment.links.kind.base == LinkBase::Stubborn;
-        !watched && !again && self.adversary.is_none()
+        !self.is_watched() && ground.machinery.is_none() && ground.meter.is_none() && !again
     }
 
     /// Whether nothing can befall a message that arrives there now.
@@ -426,17 +458,34 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         }
     }
 
+    /// Whether anyone looks at each move. Else deliveries, nearly all of the steps, take the short way.
+    #[inline]
+    fn is_watched(&self) -> bool {
+        let is_looked_at = self.recording.is_some() || self.ground.coverage.is_some();
+        is_looked_at || self.ambushes > 0 || self.adversary.is_some() || self.turn_at != u64::MAX
+    }
+
     /// Takes a move: the kernel's step, and its line if the run is recorded.
     fn take(&mut self, choice: Choice<P::Message, P::Timer>) {
+        if let Some(recording) = &mut self.recording {
+            recording.taking = Some(choice.clone());
+        }
         let cut = if self.ambushes == 0 { None } else { self.spring(&choice) };
         let crashed = cut.and_then(|(cut, ambush)| Some((choice.cut_seat()?, cut, ambush)));
         let chosen = Move { choice, draws: Vec::new(), cut: cut.map(|(cut, _)| cut) };
         let recorded = self.recording.is_some().then(|| chosen.clone());
         let handler = chosen.choice.handler_seat();
+        if self.steps == self.turn_at {
+            self.turn();
+        }
         self.steps += 1;
+        let covered = if self.ground.coverage.is_some() { self.begin_to_cover(&chosen.choice) } else { None };
         step(&mut self.world, Laws::from(self.setting), &mut self.rep, &mut self.ground, chosen);
         if let Some(chosen) = recorded {
             self.record(chosen);
+        }
+        if let Some(seat) = covered {
+            self.cover(seat);
         }
         if let Some((seat, cut, ambush)) = crashed {
             let pending = self.ground.desks[seat.index()].syncs.len() as u64;
@@ -455,7 +504,10 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
     fn record(&mut self, mut chosen: Move<P::Message, P::Timer>) {
         let Some(recording) = &mut self.recording else { return };
         chosen.draws = self.rep.draws.kept.replace(Vec::new()).unwrap_or_default();
-        match recording.recorder.take(Some(self.ground.now), chosen) {
+        let Some(recorder) = &mut recording.recorder else {
+            return recording.writer.chosen(&Chosen::new(Some(self.ground.now), chosen));
+        };
+        match recorder.take(Some(self.ground.now), chosen) {
             Ok(line) => recording.writer.step(&line),
             Err(chosen) => recording.refused = Some(chosen.choice.to_string()),
         }
@@ -505,6 +557,10 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             return self.arrive_at_the_down(number, from, to, message);
         }
         let links = &self.setting.environment.links;
+        if links.kind.fifo && self.is_lost_behind_a_crash(from) {
+            self.count_at(from, FaultKind::LossAtSender, 1);
+            return self.take(Choice::Lose { from, to, message });
+        }
         let budgets = &self.world.rest.budgets;
         let may_lose = budgets.losses.any();
         let may_duplicate = budgets.duplications.any();
@@ -533,7 +589,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
     /// Whether chance, or the script, makes this message the victim of a loss (or of a duplication).
     fn is_hit(&mut self, from: SeatId, to: SeatId, loss: bool, per_million: u32) -> bool {
         if self.in_faulty_half() {
-            return self.ground.random.chance(per_million);
+            return self.ground.random.chance(per_million) && !self.chance_spared;
         }
         self.is_marked(from, to, loss)
     }
@@ -555,7 +611,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             self.keep_measuring(self.ground.agenda.upcoming());
             self.ground.put_in_flight(again, from, to, message.clone());
         }
-        if self.recording.is_some() || self.ambushes > 0 || self.adversary.is_some() {
+        if self.is_watched() {
             return self.take(Choice::Deliver { from, to, message });
         }
         self.deliver_shortly(from, to, message);
@@ -592,7 +648,14 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             // the adversary hears it
             return self.take(Choice::Deliver { from, to, message });
         }
-        let logged = self.setting.environment.links.kind.guarantees().has(Guarantee::LoggedDelivery);
+        let waiting = &self.ground.desks[to.index()].waiting;
+        let is_from =
+            |entry: &Entry<_, _>| matches!(entry, Entry::Deliver { from: other, .. } if *other == from);
+        // a queue keeps its order
+        let behind = self.setting.environment.links.kind.fifo
+            && waiting.iter().any(|parked| self.ground.agenda.get(parked.slot).is_some_and(is_from));
+        let logged =
+            behind || self.setting.environment.links.kind.guarantees().has(Guarantee::LoggedDelivery);
         if logged || self.ground.random.below(2) == 0 {
             self.keep_measuring(number);
             let slot = self.ground.park(from, to, message);
@@ -695,6 +758,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             faults: self.ground.tally.counts(),
             outside: self.ground.assumptions.breaches.clone(),
             branches: self.branches(),
+            coverage: self.ground.coverage.as_ref().map(|coverage| coverage.covered()),
             costs: self.costs(),
             history: self
                 .ground

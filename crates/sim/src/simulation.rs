@@ -4,7 +4,8 @@
 use crate::outcome::Outcome;
 use crate::plan::Options;
 use crate::run;
-use synod_kernel::trace::{TraceError, replay};
+use std::io::{self, Write};
+use synod_kernel::trace::{Reader, TraceError, Written};
 use synod_kernel::{Environment, Setting};
 use synod_model::Process;
 use synod_properties::{Monitor, OperationKind, Operations, Property};
@@ -21,8 +22,22 @@ pub trait Simulation: Send + Sync {
     fn kinds(&self) -> &'static [OperationKind];
     /// See [`run`](crate::run()).
     fn run(&self, seed: u64, options: &Options) -> Outcome;
+    /// See [`trace_to`](crate::trace_to).
+    ///
+    /// # Errors
+    /// If the trace cannot be written.
+    fn trace_to(
+        &self,
+        seed: u64,
+        options: &Options,
+        to: &mut dyn Write,
+    ) -> io::Result<(Outcome, Written<()>)>;
     /// See [`trace`](crate::trace).
-    fn trace(&self, seed: u64, options: &Options) -> (Outcome, String);
+    fn trace(&self, seed: u64, options: &Options) -> (Outcome, String) {
+        run::collected(|to| self.trace_to(seed, options, to))
+    }
+    /// How many faults are planned for the run of this seed, and how many requests by seat.
+    fn planned(&self, seed: u64, options: &Options) -> (usize, Vec<u32>);
     /// Takes the steps of a trace again.
     ///
     /// # Errors
@@ -81,11 +96,23 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Simulation for Instance<
         run::run_of(&self.setting, self.subject(), seed, options)
     }
 
-    fn trace(&self, seed: u64, options: &Options) -> (Outcome, String) {
-        run::trace_of(&self.algorithm, &self.setting, self.subject(), seed, options)
+    fn trace_to(
+        &self,
+        seed: u64,
+        options: &Options,
+        to: &mut dyn Write,
+    ) -> io::Result<(Outcome, Written<()>)> {
+        run::trace_to_of(&self.algorithm, &self.setting, self.subject(), seed, options, to)
+    }
+
+    fn planned(&self, seed: u64, options: &Options) -> (usize, Vec<u32>) {
+        run::planned(&self.setting, seed, options)
     }
 
     fn replay(&self, content: &str) -> Result<(), TraceError> {
-        replay::<P>(content).map(|_| ())
+        let mut bytes = content.as_bytes();
+        let mut reader = Reader::open(&mut bytes)?;
+        let setting = reader.setting::<P>()?;
+        reader.replay(&setting, |_| ()).map(|_| ())
     }
 }

@@ -10,6 +10,7 @@ use synod_algorithms::consensus::{Defect, PaxosParameters, PaxosSequence};
 use synod_algorithms::detectors::{DetectorParameters, ElectLowerEpoch, OmegaOracle, elect_lower_epoch};
 use synod_algorithms::links::{LinkSend, PerfectOverFairLoss};
 use synod_algorithms::registers::{AbdRegister, abd};
+use synod_kernel::trace::replay;
 use synod_kernel::{Budget, Durability, Environment, Setting};
 use synod_model::interface::{Broadcast, ProposeAt, RegisterRequest};
 use synod_model::{Group, Layers, Process, ProcessId};
@@ -18,7 +19,9 @@ use synod_properties::consensus::ConsensusSequence;
 use synod_properties::leader::LeaderMonitor;
 use synod_properties::links::PerfectLinks;
 use synod_properties::registers::AtomicRegister;
+use synod_properties::regression::judge;
 use synod_properties::{Monitor, Verdict};
+use synod_sim::shrink::{Limits, Shrunk, Size, minimise, taken};
 use synod_sim::{Campaign, Fault, FaultKind, FaultPlan, Options, campaign};
 
 fn examine<P, M>(setting: &Setting<P>, monitor: &M, seeds: u64, options: &Options) -> Campaign
@@ -52,9 +55,34 @@ where
 {
     let found = examine(setting, monitor, seeds, &options());
     let failure = found.failure.unwrap_or_else(|| panic!("{property} holds in {} runs", found.runs));
-    let (outcome, _) = checked(setting, monitor, failure.seed, &options());
+    let (outcome, trace) = checked(setting, monitor, failure.seed, &options());
     assert_eq!(outcome, failure.outcome);
     assert_eq!(outcome.broken().expect("it is broken").property, property);
+    shrinks::<P, M>(monitor, &trace, property);
+}
+
+/// A failing run shrinks to a trace that replays and breaks the same property, and nothing can be left out of that.
+fn shrinks<P, M>(monitor: &M, trace: &str, property: &str)
+where
+    P: Process,
+    M: Monitor<P::Request, P::Indication>,
+{
+    let run = taken::<P, M>(trace, |_| monitor.clone()).expect("a trace").expect("it can be taken in part");
+    let before = Size::of(run.as_ref());
+    let Shrunk { run, minimal, .. } = minimise(run, &Limits::default(), &|| false);
+    let after = Size::of(run.as_ref());
+    assert!(minimal && after.events <= before.events && after.faults <= before.faults);
+    assert_eq!(run.broken().property, property);
+    for place in (0..run.units().len()).filter(|&place| !run.is_debt() || run.units()[place].chosen) {
+        let kept: Vec<_> = (0..run.units().len()).map(|other| other != place).collect();
+        assert!(run.attempt(&kept, &mut 0).is_none(), "{place} of {:?} can go", run.units());
+    }
+    for reduced in [false, true] {
+        let small = replay::<P>(&run.trace(reduced)).expect("it replays");
+        assert_eq!(small.end.steps, after.events);
+        assert!(judge(monitor.clone(), &small.setting.seating, &small.lines, Some(run.broken())).is_some());
+        assert!(small.lines.iter().map(|line| line.at).is_sorted());
+    }
 }
 
 fn crash_stop(n: u32, f: u32) -> Environment {

@@ -69,7 +69,8 @@ fn every_kind_of_fault_takes_effect_at_random() {
     assert!(oracles.is_superset(&[K::Trust, K::Suspect, K::Restore].into()), "{oracles:?}");
 
     let all: BTreeSet<_> = [stops, restarts, links, delays, oracles].into_iter().flatten().collect();
-    assert_eq!(all, FaultKind::ALL.iter().copied().collect());
+    // the platform's have tests of their own
+    assert_eq!(all, FaultKind::ALL.iter().copied().filter(|kind| !kind.is_of_platform()).collect());
 }
 
 #[test]

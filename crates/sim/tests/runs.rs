@@ -2,13 +2,17 @@
 
 mod support;
 
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 use support::*;
 use synod_kernel::trace::{name, replay};
 use synod_kernel::{Budget, Choice, Durability, Environment, Setting};
 use synod_model::prelude::*;
 use synod_properties::{Monitor, Obligation, Observation, Property, Verdict, Violation};
-use synod_sim::{Campaign, Ended, Fault, FaultPlan, Options, campaign, run};
+use synod_sim::{
+    Campaign, Ended, Fault, FaultPlan, Nondeterminism, Options, Simulation, campaign, check_determinism,
+    compare, run,
+};
 
 fn keeper(order: Order, durability: Durability) -> Setting<Keeper> {
     Setting::new(recovering(2, 1, durability), order, vec![vec![], vec![6]])
@@ -186,9 +190,9 @@ fn a_panic_in_a_handler_is_a_broken_assertion_with_a_seed() {
     let failure = found.failure.expect("it panics in every run");
     assert_eq!(failure.seed, 5);
     let violation = failure.outcome.violation.expect("an assertion");
-    assert_eq!((violation.property.as_str(), violation.what.as_str()), ("ASSERT", "not 13"));
+    assert_eq!((violation.property.as_str(), violation.what.as_str()), ("no panic", "not 13"));
     let (property, verdict) = found.verdicts.last().expect("a verdict");
-    assert_eq!((property.id, verdict), ("ASSERT", &Verdict::Violated { what: "not 13".to_owned() }));
+    assert_eq!((property.id, verdict), ("no panic", &Verdict::Violated { what: "not 13".to_owned() }));
     checked(&setting, &Spread::among(1), 5, &options());
 }
 
@@ -397,4 +401,86 @@ fn a_crash_between_two_that_waited_for_one_write_is_found() {
     assert!(lines.iter().any(is_cut), "one half and the crash: {content}");
     let sound = campaign(&simulated(&clerk(true), &Books::default()), 0..3_000, &options(), 2, &|_| {});
     assert_eq!((sound.runs, &sound.failure), (3_000, &None));
+}
+
+/// Three ways not to be a function of one's input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+enum Fickleness {
+    /// It iterates a table whose hasher is random.
+    Table,
+    /// It counts its calls outside of its state.
+    Counter,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Fickle(Fickleness);
+
+static CALLS: AtomicU8 = AtomicU8::new(0);
+
+impl Process for Fickle {
+    type Model = (CrashStop, Perfect, Asynchronous);
+    type Parameters = Fickleness;
+    type Request = u8;
+    type Indication = u8;
+    fn on_init(fickleness: &Fickleness, _: &mut impl Context<Self>) -> Self {
+        Self(*fickleness)
+    }
+    #[expect(clippy::disallowed_types, clippy::iter_over_hash_type, reason = "what must not be, on purpose")]
+    fn on_request(&mut self, value: u8, ctx: &mut impl Context<Self>) {
+        match self.0 {
+            Fickleness::Counter => ctx.indicate(CALLS.fetch_add(1, Ordering::Relaxed)),
+            Fickleness::Table => {
+                for value in (value..value + 16).collect::<std::collections::HashSet<_>>() {
+                    ctx.indicate(value);
+                }
+            }
+        }
+    }
+    no_messages!();
+    no_timers!();
+    no_storage!();
+}
+
+#[test]
+fn a_handler_that_is_no_function_of_its_input_is_named_with_its_event() {
+    for fickleness in [Fickleness::Table, Fickleness::Counter] {
+        let setting = Setting::<Fickle>::new(world(2, "perfect"), fickleness, vec![vec![], vec![1]]);
+        let found = check_determinism(&simulated(&setting, &Spread::among(1)), 3, &options());
+        let error = found.expect_err("it does not do the same twice");
+        let Nondeterminism::Traces { seed: 3, difference } = &error else { panic!("{error}") };
+        assert_eq!(difference.step, Some(2), "after two that start");
+        assert!(difference.at.is_some());
+        assert_eq!(
+            (difference.event.as_str(), difference.what.as_str()),
+            ("p1 is asked", "the effects of the handler")
+        );
+        assert_ne!(difference.one, difference.other);
+        assert!(error.to_string().contains("event 2 (t = "), "{error}");
+    }
+}
+
+#[test]
+fn what_happens_differently_is_told_in_words() {
+    let setting = Setting::<Gossip>::new(world(2, "perfect"), 0, vec![vec![7]]);
+    let simulation = simulated(&setting, &Spread::among(2));
+    let (one, other) = (simulation.trace(1, &options()).1, simulation.trace(2, &options()).1);
+    assert_eq!(compare(1, &one, &one), Ok(()));
+    let error = compare(1, &one, &other).expect_err("two seeds");
+    assert!(error.to_string().contains("before the first event"), "the header has the seed: {error}");
+    let without_header = |text: &str| text.split_once('\n').expect("a header").1.to_owned();
+    let error = compare(1, &without_header(&one), &without_header(&other)).expect_err("two runs");
+    assert!(error.to_string().contains("the instants differ"), "{error}");
+}
+#[test]
+fn a_terse_trace_is_the_same_run_at_a_fraction_of_its_length() {
+    let setting = keeper(Order::StoreThenReply, Durability::Deferred);
+    let simulation = simulated(&setting, &Kept::default());
+    for seed in 0..20 {
+        let terse = Options { terse: true, ..options() };
+        let (outcome, full) = simulation.trace(seed, &options());
+        let (same, short) = simulation.trace(seed, &terse);
+        assert_eq!(outcome, same);
+        assert!(short.len() < full.len());
+        assert_eq!(replay::<Keeper>(&short).unwrap(), replay::<Keeper>(&full).unwrap());
+    }
 }

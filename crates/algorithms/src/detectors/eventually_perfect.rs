@@ -21,17 +21,8 @@
 //! # Bounds
 //! Covered whole: n = 3, f = 1, 4 outputs of the oracle.
 
-use super::{DetectorParameters, Trust};
+use super::{DetectorParameters, Suspicion, Trust};
 use synod_model::prelude::*;
-
-/// ⟨Suspect | p⟩ or ⟨Restore | p⟩.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum Suspicion {
-    /// It is suspected to have crashed.
-    Suspect(ProcessId),
-    /// It is no longer suspected.
-    Restore(ProcessId),
-}
 
 /// One process's copy of the oracle eventually-P.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

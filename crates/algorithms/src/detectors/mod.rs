@@ -3,13 +3,18 @@
 pub mod elect_lower_epoch;
 pub mod eventually_perfect;
 pub mod exclude_on_timeout;
+pub mod freshness_points;
 pub mod omega;
+pub mod swim;
 
 pub use elect_lower_epoch::{ElectLowerEpoch, Epoch};
-pub use eventually_perfect::{EventuallyPerfectLeader, EventuallyPerfectOracle, Suspicion};
+pub use eventually_perfect::{EventuallyPerfectLeader, EventuallyPerfectOracle};
 pub use exclude_on_timeout::ExcludeOnTimeout;
+pub use freshness_points::FreshnessPoints;
 pub use omega::OmegaOracle;
+pub use swim::Swim;
 pub use synod_model::interface::Crashed;
+pub use synod_model::interface::Suspicion;
 pub use synod_model::interface::Trust;
 
 use synod_model::prelude::*;

@@ -5,15 +5,19 @@
 pub mod eliminate_duplicates;
 pub mod fifo;
 pub mod log_delivered;
+pub mod retransmission_timeout;
 pub mod retransmit_forever;
 pub mod stacks;
+pub mod stop_and_wait;
 
 pub use eliminate_duplicates::EliminateDuplicates;
 pub use fifo::FifoLink;
 pub use log_delivered::LogDelivered;
+pub use retransmission_timeout::RetransmissionTimeout;
 pub use retransmit_forever::RetransmitForever;
 pub use stacks::{FifoOverFairLoss, LoggedOverFairLoss, PerfectOverFairLoss};
-pub use synod_model::interface::{LinkDeliver, LinkSend, LogDeliver};
+pub use stop_and_wait::StopAndWait;
+pub use synod_model::interface::{ConfirmedLink, LinkDeliver, LinkSend, LogDeliver};
 
 use synod_model::prelude::*;
 

@@ -46,7 +46,8 @@ fn run(desk: &Desk<'_>, args: &args::CampaignRun) -> Result<Exit, Error> {
     let (entry, request) = Request::new(desk.registry, &args.subject)?;
     let world = request.world(&entry.subject, GroundKind::Sim)?;
     let simulation = entry.simulation(&world)?;
-    let asked = request.sim(&sim, &world)?;
+    let mut asked = request.sim(&sim, &world)?;
+    asked.run.coverage = true;
     let command = format!("{}{}", args.subject.line(), sim.how());
     let whole = Seeds::of(args.seeds.start, args.seeds.end);
     let header = header(simulation.as_ref(), &world, &asked.run, command, whole)?;

@@ -6,16 +6,18 @@ use crate::commands::{Desk, failures};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::experiment;
-use crate::grounds::World;
 use crate::grounds::check::Options;
 use crate::grounds::run::scratch_directory;
 use crate::grounds::sim;
+use crate::grounds::{self, World};
 use crate::plan::{Request, check_options, notebook};
 use crate::registry::{Entry, Found};
 use crate::report::{Report, ground_name};
 use crate::watch::Watch;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use synod_properties::GroundKind;
+use synod_sim::FaultPlan;
 use synod_sim::results::{Header, Seeds};
 
 impl Desk<'_> {
@@ -25,7 +27,7 @@ impl Desk<'_> {
     }
 
     /// Writes and prints what a ground found.
-    fn tell(&self, report: &mut Report, again: impl Fn(Option<u64>) -> String) -> Exit {
+    pub(super) fn tell(&self, report: &mut Report, again: impl Fn(Option<u64>) -> String) -> Exit {
         match failures::keep(report, again) {
             Ok(commands) => {
                 self.printer.report(report, &commands);
@@ -136,18 +138,74 @@ fn explore(
 pub(super) fn simulate(desk: &Desk<'_>, args: &args::Sim) -> Result<Exit, Error> {
     let (entry, request) = Request::new(desk.registry, &args.subject)?;
     let world = request.world(&entry.subject, GroundKind::Sim)?;
+    if let Some(longest) = args.good_period {
+        return good_period(desk, args, (entry, &request, &world), longest);
+    }
+    let mut options = request.sim(args, &world)?;
+    if let (Some(path), true) = (&args.out, options.guided) {
+        return Err(Error::Arguments {
+            what: format!(
+                "{} would have a line a seed, and runs that go on otherwise are no seed's",
+                path.display()
+            ),
+            hint: "leave out --out or --search coverage".to_owned(),
+        });
+    }
+    options.out =
+        args.out.as_deref().map(|path| results_of(entry, &world, args, &options, path)).transpose()?;
+    let mut args = args.clone();
     let mut report = {
         let watch = desk.watch(entry.name(), GroundKind::Sim);
-        let mut options = request.sim(args, &world)?;
-        options.out =
-            args.out.as_deref().map(|path| results_of(entry, &world, args, &options, path)).transpose()?;
-        entry.simulate(&world, &options, &watch)?
+        let mut note = None;
+        if options.guided {
+            let (found, said) = sim::guided(entry.simulation(&world)?.as_ref(), &options, &watch);
+            args.then.clone_from(&found.run.then);
+            (options, note) = (found, Some(said));
+        }
+        let mut report = entry.simulate(&world, &options, &watch)?;
+        report.notes.extend(note);
+        report
     };
-    let exit = desk.tell(&mut report, |seed| seed_line(args, seed.unwrap_or_default()));
-    if let (Some(path), Some(content)) = (&args.trace, &report.record) {
-        failures::save(path, content)?;
+    let exit = desk.tell(&mut report, |seed| seed_line(&args, seed.unwrap_or_default()));
+    if let Some(path) = &args.trace {
+        entry.record(&world, &options, path)?;
     }
-    Ok(expected(exit, args.subject.expect_violation, desk))
+    // outside of the model a violation refutes nothing; whoever expects one has it all the same
+    let shown = args.subject.expect_violation && exit == Exit::Inconclusive && report.violated();
+    Ok(expected(if shown { Exit::Violation } else { exit }, args.subject.expect_violation, desk))
+}
+
+/// `sim --good-period`.
+fn good_period(
+    desk: &Desk<'_>,
+    args: &args::Sim,
+    (entry, request, world): (&Entry, &Request, &World),
+    longest: Duration,
+) -> Result<Exit, Error> {
+    /// How many runs each length has where nothing is said.
+    const RUNS: u64 = 100;
+    if longest.is_zero() {
+        return Err(Error::Arguments {
+            what: "--good-period 0s: there is nothing below it to look at".to_owned(),
+            hint: "name the longest period that is to be tried, as in 10s".to_owned(),
+        });
+    }
+    let mut options = request.sim(args, world)?;
+    let first = options.seeds.start;
+    options.seeds = first..first.saturating_add(args.runs.unwrap_or(RUNS));
+    options.run.swarm = false;
+    if options.run.faults == FaultPlan::Random {
+        // whether bad periods are over in time is the question, not what crashes do besides
+        options.run.faults = FaultPlan::Script(Vec::new());
+    }
+    let mut world = world.clone();
+    // periods take the place of GST
+    world.environment.timing.gst = Duration::ZERO;
+    let mut report = {
+        let watch = desk.watch(entry.name(), GroundKind::Sim);
+        grounds::good_period::search(entry.simulation(&world)?.as_ref(), &world, &options, longest, &watch)
+    };
+    Ok(desk.tell(&mut report, |_| format!("sim {}{}", args.subject.line(), args.how())))
 }
 
 /// Where a simulation's results go, and how they begin.

@@ -18,9 +18,9 @@ pub(super) fn keep(
     again: impl Fn(Option<u64>) -> String,
 ) -> Result<Vec<CommandLine>, Error> {
     let Some(failure) = report.failures.first_mut() else { return Ok(Vec::new()) };
-    let line = |label, seed, remark| {
+    let line = |label, seed, remark: &str| {
         let command = format!("{} {}", program(), again(seed));
-        CommandLine { label, command, remark }
+        CommandLine { label, command, remark: remark.to_owned() }
     };
     let path = match &failure.trace {
         Trace::Content(content) => write(content)?.display().to_string(),
@@ -31,11 +31,20 @@ pub(super) fn keep(
     let mut commands = vec![CommandLine {
         label: "replay",
         command: format!("{} replay {}", program(), crate::args::quote(&path)),
-        remark: "",
+        remark: String::new(),
     }];
     if failure.seed.is_some() {
         commands.push(line("seed", failure.seed, "  # the same build only"));
     }
+    commands.push(CommandLine {
+        label: "test",
+        command: format!(
+            "{} replay --emit-test {} >> tests/regressions.rs",
+            program(),
+            crate::args::quote(&path)
+        ),
+        remark: String::new(),
+    });
     Ok(commands)
 }
 

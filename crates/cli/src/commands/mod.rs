@@ -5,8 +5,12 @@ mod examine;
 mod failures;
 mod look;
 mod replay;
+#[cfg(feature = "library")]
+mod reproduce;
+mod shrink;
+mod trace;
 
-use crate::args::{Arguments, Command, Verify};
+use crate::args::{Arguments, Command, Trace, Verify};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::output::Printer;
@@ -53,7 +57,13 @@ fn dispatch(desk: &Desk<'_>, command: Option<&Command>) -> Result<Exit, Error> {
         Some(Command::Sim(args)) => examine::simulate(&listening(), args),
         Some(Command::Campaign(args)) => campaign::campaign(&listening(), args),
         Some(Command::Run(args)) => examine::run(&listening(), args),
-        Some(Command::Replay { file }) => replay::replay(desk, file),
+        Some(Command::Replay { file, emit_test: false }) => replay::replay(desk, file),
+        Some(Command::Replay { file, emit_test: true }) => shrink::emit_test(desk, file),
+        Some(Command::Shrink(args)) => shrink::shrink(&listening(), args),
+        Some(Command::Trace { what: Trace::Validate { file } }) => trace::validate(desk, file),
+        Some(Command::Trace { what: Trace::Stats { file } }) => trace::stats(desk, file),
+        #[cfg(feature = "library")]
+        Some(Command::Reproduce(args)) => reproduce::reproduce(desk, args),
         Some(Command::List) => Ok(look::list(desk)),
         Some(Command::Explain { name }) => look::explain(desk, name),
         Some(Command::Models) => Ok(crate::models::show(desk.printer)),

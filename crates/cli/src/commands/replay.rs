@@ -3,32 +3,104 @@
 use crate::commands::Desk;
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::grounds::Replayed;
+use crate::grounds::replay::{Audience, Replay};
+use crate::output::Printer;
+use crate::registry::Entry;
+use crate::report::{StoryLine, grouped};
+use crate::traces::{Seekable, Source};
 use serde_json::json;
+use std::io::Read;
 use std::path::Path;
-use synod_kernel::trace::{self, TraceError};
+use synod_kernel::trace::{Broken, Header, Reader, TraceError};
+use synod_properties::Scale;
+
+/// Prints a replay as it goes.
+struct Telling<'a> {
+    printer: Printer,
+    algorithm: &'a str,
+}
+
+impl Audience for Telling<'_> {
+    fn world(&mut self, scale: &Scale, world: &str) {
+        let defect = scale.defect.as_ref().map_or_else(String::new, |defect| format!("/{defect}"));
+        self.printer.say(format!("replay {}{defect}  {world}", self.algorithm));
+    }
+
+    fn step(&mut self, line: StoryLine) {
+        self.printer.step(&line);
+    }
+}
+
+/// A trace in a file, with the algorithm that it is of.
+struct Located<'a> {
+    seekable: Seekable,
+    header: Header,
+    entry: &'a Entry,
+    take: Replayed,
+}
+
+fn locate<'a>(desk: &Desk<'a>, file: &Path) -> Result<Located<'a>, Error> {
+    let damaged = |source: TraceError| Error::Trace { path: file.to_owned(), source };
+    let seekable = Seekable::new(file)?;
+    let header = {
+        let mut from = seekable.source().open().map_err(damaged)?;
+        Reader::open(&mut *from).map_err(damaged)?.header().clone()
+    };
+    let entry = desk.registry.find(&header.algorithm)?;
+    let take = if header.ground == "check" { entry.replay_checked } else { entry.replay };
+    Ok(Located { seekable, header, entry, take })
+}
+
+/// A trace that was taken again, held in memory as a whole.
+pub(super) struct Opened<'a> {
+    pub(super) content: String,
+    pub(super) header: Header,
+    pub(super) entry: &'a Entry,
+    pub(super) scale: Scale,
+    pub(super) world: String,
+    pub(super) replayed: Replay,
+}
+
+/// What a replay says of its world.
+#[derive(Default)]
+struct Place(Option<(Scale, String)>);
+
+impl Audience for Place {
+    fn world(&mut self, scale: &Scale, world: &str) {
+        self.0 = Some((scale.clone(), world.to_owned()));
+    }
+
+    fn step(&mut self, _: StoryLine) {}
+}
+
+/// Reads a trace and takes it again.
+pub(super) fn open<'a>(desk: &Desk<'a>, file: &Path) -> Result<Opened<'a>, Error> {
+    let damaged = |source: TraceError| Error::Trace { path: file.to_owned(), source };
+    let Located { seekable, header, entry, take } = locate(desk, file)?;
+    let mut content = String::new();
+    let read = |e: std::io::Error| damaged(TraceError::Unreadable { line: 0, what: e.to_string() });
+    seekable.source().open().map_err(damaged)?.read_to_string(&mut content).map_err(read)?;
+    let mut place = Place::default();
+    let replayed = take(&Source::Content(&content), &mut place).map_err(damaged)?;
+    let (scale, world) = place.0.expect("a replay tells its world first");
+    Ok(Opened { content, header, entry, scale, world, replayed })
+}
 
 /// `replay`.
 pub(super) fn replay(desk: &Desk<'_>, file: &Path) -> Result<Exit, Error> {
     let damaged = |source: TraceError| Error::Trace { path: file.to_owned(), source };
-    let bytes = std::fs::read(file).map_err(|source| Error::Unreadable { path: file.to_owned(), source })?;
-    let content = String::from_utf8(bytes)
-        .map_err(|_| damaged(TraceError::NotATrace("it is not text in UTF-8".to_owned())))?;
-    let header = trace::header(&content).map_err(damaged)?;
-    let entry = desk.registry.find(&header.algorithm)?;
-    let take = if header.ground == "check" { entry.replay_checked } else { entry.replay };
-    let replayed = take(&content).map_err(damaged)?;
-    let defect = replayed.scale.defect.as_ref().map_or_else(String::new, |d| format!("/{d}"));
-    desk.printer.say(format!("replay {}{defect}  {}", header.algorithm, replayed.world));
-    desk.printer.story(&replayed.story, true);
-    let steps = replayed.story.len();
-    let said =
-        |found: Option<&trace::Broken>| found.map(|b| json!({ "property": b.property, "what": b.what }));
+    let Located { seekable, header, take, .. } = locate(desk, file)?;
+    let source = seekable.source();
+    let mut telling = Telling { printer: desk.printer, algorithm: &header.algorithm };
+    let replayed = take(&source, &mut telling).map_err(damaged)?;
+    let said = |found: Option<&Broken>| found.map(|b| json!({ "property": b.property, "what": b.what }));
     desk.printer.event(&json!({
-        "event": "replay", "algorithm": header.algorithm, "ground": header.ground, "steps": steps,
+        "event": "replay", "algorithm": header.algorithm, "ground": header.ground, "steps": replayed.steps,
         "recorded": said(replayed.recorded.as_ref()), "judged": said(replayed.judged.as_ref()),
     }));
     if !replayed.confirmed() {
-        let show = |broken: Option<&trace::Broken>| {
+        let show = |broken: Option<&Broken>| {
             broken.map_or("nothing broken".to_owned(), |b| format!("{} broken: {}", b.property, b.what))
         };
         desk.printer.say(format!(
@@ -38,6 +110,7 @@ pub(super) fn replay(desk: &Desk<'_>, file: &Path) -> Result<Exit, Error> {
         ));
         return Ok(Exit::Nondeterminism);
     }
+    let steps = grouped(replayed.steps);
     let Some(broken) = replayed.judged else {
         desk.printer.say(format!("✓ {steps} steps, each line the same; no property is violated"));
         return Ok(Exit::Holds);

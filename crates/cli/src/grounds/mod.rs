@@ -1,19 +1,22 @@
 //! The grounds, each as a function of an algorithm: the only place where algorithm and ground meet.
 
 pub mod check;
+pub(crate) mod good_period;
 pub mod replay;
 pub mod run;
+pub mod shrink;
 pub mod sim;
 
 use crate::error::Error;
 use crate::report::{Failure, Report, Trace};
+use crate::traces::Source;
 use crate::watch::Watch;
 use serde_json::{Map, Value};
-use std::time::Duration;
 use synod_kernel::{Budget, Diagnostic, Environment, Setting};
 use synod_model::ProcessId;
 use synod_properties::{Algorithm, GroundKind, Property, Scale, Verdict};
 use synod_sim::Simulation;
+use synod_sim::shrink::Taken;
 
 /// An algorithm, checked.
 pub type Checked = fn(&World, &check::Options, &Watch) -> Result<Report, Error>;
@@ -22,7 +25,10 @@ pub type Simulated = fn(&World) -> Result<Box<dyn Simulation>, Error>;
 /// An algorithm, run.
 pub type Ran = fn(&World, &run::Options, &Watch) -> Result<Report, Error>;
 /// A trace of an algorithm, replayed.
-pub type Replayed = fn(&str) -> Result<replay::Replay, synod_kernel::trace::TraceError>;
+pub type Replayed =
+    fn(&Source<'_>, &mut dyn replay::Audience) -> Result<replay::Replay, synod_kernel::trace::TraceError>;
+/// The steps of a trace of an algorithm that breaks something, to be taken again in part.
+pub type Steps = fn(&str) -> Result<Option<Box<dyn Taken>>, synod_kernel::trace::TraceError>;
 
 /// The world in which an algorithm is examined.
 #[derive(Clone, Debug)]
@@ -31,6 +37,8 @@ pub struct World {
     pub scale: Scale,
     /// What may happen.
     pub environment: Environment,
+    /// The algorithm's model, in a line.
+    pub model: String,
     /// The ways in which that is outside of the algorithm's model.
     pub outside: Vec<Diagnostic>,
     /// The process that two honest copies play, and how many messages to and from them may be withheld.
@@ -66,30 +74,15 @@ fn title(name: &str, scale: &Scale) -> String {
 
 /// The parts of a report that all grounds make alike.
 fn report(name: &str, ground: GroundKind, world: &World, verdicts: Vec<(Property, Verdict)>) -> Report {
-    Report {
-        algorithm: title(name, &world.scale),
-        ground,
-        world: crate::environment::describe(&world.environment),
-        verdicts,
-        scope: String::new(),
-        numbers: Map::new(),
-        notes: Vec::new(),
-        outside: world.outside.clone(),
-        inconclusive: Vec::new(),
-        known: String::new(),
-        answers: Vec::new(),
-        failures: Vec::new(),
-        record: None,
-        interrupted: false,
-        nondeterminism: None,
-        elapsed: Duration::ZERO,
-        unreached: None,
-    }
+    let described = crate::environment::describe(&world.environment);
+    let outside = world.outside.clone();
+    Report { verdicts, outside, ..Report::empty(title(name, &world.scale), ground, described) }
 }
 
 /// Replays the trace of a failure before anyone is told of it, and tells the story.
 fn confirm(report: &mut Report, replay: Replayed, content: String, seed: Option<u64>) {
-    let replayed = match replay(&content) {
+    let mut story = Vec::new();
+    let replayed = match replay(&Source::Content(&content), &mut story) {
         Ok(replayed) => replayed,
         Err(error) => {
             report.nondeterminism = Some(format!("the counterexample does not replay: {error}"));
@@ -105,7 +98,7 @@ fn confirm(report: &mut Report, replay: Replayed, content: String, seed: Option<
     }
     let Some(broken) = replayed.recorded else { return };
     let name = report.verdicts.iter().find(|(p, _)| p.id == broken.property).map_or("", |(p, _)| p.name);
-    let last = replayed.story.last();
+    let last = story.last();
     let broken_in_a_handler = broken.property == synod_check::NO_PANIC.id;
     report.failures.push(Failure {
         name: name.to_owned(),
@@ -114,10 +107,11 @@ fn confirm(report: &mut Report, replay: Replayed, content: String, seed: Option<
         // a step whose handler panics has no line: it comes after the last one
         step: last.map_or(0, |line| line.step) + u64::from(broken_in_a_handler),
         at: last.and_then(|line| line.at),
-        story: replayed.story,
+        story,
         text: Vec::new(),
         trace: Trace::Content(content),
         seed,
+        shrunk: None,
     });
 }
 

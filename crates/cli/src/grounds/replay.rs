@@ -2,22 +2,19 @@
 
 use crate::report::StoryLine;
 use crate::story;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use synod_check::NO_PANIC;
-use synod_kernel::trace::{self, Broken, Line, Recorder, TraceError};
-use synod_kernel::{Choice, Move, Observed, SeatId, Seating, Setting};
-use synod_model::{Process, ProcessSet};
-use synod_properties::{Algorithm, GroundKind, Monitor, Observation, Scale, Violation};
+use crate::traces::Source;
+use synod_kernel::trace::{Broken, Line, Reader, TraceError};
+use synod_kernel::{Move, Setting};
+use synod_model::Process;
+use synod_properties::regression::{Judge, panics, scale_of};
+use synod_properties::{Algorithm, NO_PANIC, Scale};
+use synod_sim::shrink::{Taken, taken};
 
 /// What a replay found.
 #[derive(Clone, Debug)]
 pub struct Replay {
-    /// The size of its world, and the broken twin.
-    pub scale: Scale,
-    /// The environment in words.
-    pub world: String,
-    /// The run, a line a step.
-    pub story: Vec<StoryLine>,
+    /// How many steps there were.
+    pub steps: u64,
     /// What its writer found broken.
     pub recorded: Option<Broken>,
     /// What the algorithm's monitor finds broken now.
@@ -35,123 +32,62 @@ impl Replay {
     }
 }
 
-/// Replays a trace of the algorithm `A`, and judges it anew.
-pub fn replay<A: Algorithm>(content: &str) -> Result<Replay, TraceError> {
-    let replayed = trace::replay::<A::Process>(content)?;
-    let scale = scale_of::<A>(&replayed.setting);
-    let judged = match &replayed.end.violation {
+/// Who is told of a replay as it goes.
+pub trait Audience {
+    /// The size of its world with the broken twin, and the environment in words. Comes first.
+    fn world(&mut self, scale: &Scale, world: &str) {
+        let _ = (scale, world);
+    }
+    /// A step that was taken, and is as it was recorded.
+    fn step(&mut self, line: StoryLine);
+}
+
+impl Audience for Vec<StoryLine> {
+    fn step(&mut self, line: StoryLine) {
+        self.push(line);
+    }
+}
+
+/// Replays a trace of the algorithm `A`, and judges it anew. Nobody is told of one that is not as it was written.
+pub fn replay<A: Algorithm>(source: &Source<'_>, audience: &mut dyn Audience) -> Result<Replay, TraceError> {
+    whole(source)?;
+    let mut from = source.open()?;
+    let mut reader = Reader::open(&mut *from)?;
+    let setting: Setting<A::Process> = reader.setting()?;
+    let scale = scale_of::<A>(&setting);
+    audience.world(&scale, &crate::environment::describe(&setting.environment));
+    let mut judge = Judge::new(A::monitor(&scale), &setting.seating);
+    let mut steps = 0;
+    let end = reader.replay(&setting, |line: Line<A::Process>| {
+        steps += 1;
+        judge.watch(&line);
+        audience.step(story::line(&line));
+    })?;
+    let judged = match &end.violation {
         Some(recorded) if recorded.property == NO_PANIC.id => {
-            panics(&replayed.setting, &replayed.lines, recorded).then(|| recorded.clone())
+            panics(&setting, &moves::<A::Process>(source)?, recorded).map(|_| recorded.clone())
         }
-        recorded => judge(A::monitor(&scale), &replayed.setting.seating, &replayed.lines, recorded.as_ref()),
+        recorded => judge.verdict(recorded.as_ref()),
     };
-    Ok(Replay {
-        scale,
-        world: crate::environment::describe(&replayed.setting.environment),
-        story: story::tell(&replayed.lines),
-        recorded: replayed.end.violation,
-        judged,
-    })
+    Ok(Replay { steps, recorded: end.violation, judged })
 }
 
-/// The scale of which this is the setting. A trace holds the setting, which all follows from; the monitor is made of
-/// the scale.
-fn scale_of<A: Algorithm>(setting: &Setting<A::Process>) -> Scale {
-    /// More requests than anyone makes of one run.
-    const REQUESTS_MAX: u32 = 256;
-    let n = setting.environment.processes;
-    let asked = trimmed(setting.requests.iter().take(n as usize).cloned().collect());
-    let defects = std::iter::once(None).chain(A::TWINS.iter().map(|twin| Some(twin.name.to_owned())));
-    for defect in defects {
-        let made = |requests| Scale { n, requests, defect: defect.clone() };
-        if A::parameters(&made(1)).is_ok_and(|parameters| parameters == setting.parameters) {
-            let found = (0..=REQUESTS_MAX).map(made).find(|scale| trimmed(A::requests(scale)) == asked);
-            return found.unwrap_or(Scale { n, defect, ..A::scale(GroundKind::Sim) });
-        }
-    }
-    Scale { n, ..A::scale(GroundKind::Sim) }
+/// Whether a trace is as it was written; if not, where it is damaged.
+fn whole(source: &Source<'_>) -> Result<(), TraceError> {
+    let Err(damage) = Reader::open(&mut *source.open()?)?.check() else { return Ok(()) };
+    Err(Reader::open(&mut *source.open()?)?.scan(|_| ()).err().unwrap_or(damage))
 }
 
-/// Without the processes at the end that are asked for nothing.
-fn trimmed<T>(mut requests: Vec<Vec<T>>) -> Vec<Vec<T>> {
-    while requests.last().is_some_and(Vec::is_empty) {
-        requests.pop();
-    }
-    requests
+/// The moves of a trace: of an explored run, which is short.
+fn moves<P: Process>(source: &Source<'_>) -> Result<Vec<Move<P::Message, P::Timer>>, TraceError> {
+    let mut from = source.open()?;
+    let mut reader = Reader::open(&mut *from)?;
+    let (setting, mut moves) = (reader.setting::<P>()?, Vec::new());
+    reader.replay(&setting, |line: Line<P>| moves.push(line.chosen()))?;
+    Ok(moves)
 }
 
-/// What `monitor` finds broken in a run: a property of safety, or a debt under the property of liveness that its writer
-/// names.
-fn judge<P: Process, M: Monitor<P::Request, P::Indication>>(
-    mut monitor: M,
-    seating: &Seating,
-    lines: &[Line<P>],
-    recorded: Option<&Broken>,
-) -> Option<Broken> {
-    for observed in lines.iter().flat_map(|line| &line.observed) {
-        if let Err(Violation { property, what }) = monitor.observe(&observation(observed)) {
-            return Some(Broken { property, what });
-        }
-    }
-    let recorded = recorded?;
-    let stopped: ProcessSet =
-        lines.iter().filter_map(stops).map(|seat| seating.identity(seat)).chain(seating.twinned()).collect();
-    let mut owed = None;
-    monitor.owed(&mut |obligation| {
-        if owed.is_none()
-            && obligation.property == recorded.property
-            && obligation.among.is_disjoint(&stopped)
-        {
-            owed = Some(Broken { property: obligation.property, what: obligation.what });
-        }
-    });
-    owed
-}
-
-/// Whether, after these steps, the handler of the step that `recorded` names panics, for some outcomes of its draws. Such a
-/// step has no line: it does not end.
-fn panics<P: Process>(setting: &Setting<P>, lines: &[Line<P>], recorded: &Broken) -> bool {
-    let after_them = || {
-        let mut recorder = Recorder::new(setting);
-        for line in lines {
-            recorder.step(None, line.chosen());
-        }
-        recorder
-    };
-    let named = |choice: &Choice<P::Message, P::Timer>| recorded.what.starts_with(&format!("{choice}: "));
-    let Some(choice) = after_them().enabled().into_iter().find(named) else { return false };
-    let mut outcomes = Vec::new();
-    loop {
-        let mut recorder = after_them();
-        let chosen = Move { choice: choice.clone(), draws: outcomes.clone(), cut: None };
-        // what a panic leaves behind is not looked at again
-        match catch_unwind(AssertUnwindSafe(|| recorder.step(None, chosen))) {
-            Err(_) => return true,
-            Ok(Some(line)) => outcomes = line.draws,
-            // the last outcome is beyond its bound: the one before it goes up
-            Ok(None) => _ = outcomes.pop(),
-        }
-        match outcomes.last_mut() {
-            Some(last) => *last += 1,
-            None => return false,
-        }
-    }
-}
-
-fn observation<Q, I>(observed: &Observed<Q, I>) -> Observation<'_, Q, I> {
-    match observed {
-        Observed::Request(at, request) => Observation::Request { at: *at, request },
-        Observed::Indication(at, indication) => Observation::Indication { at: *at, indication },
-        Observed::Crash(at) => Observation::Crash { at: *at },
-        Observed::Recover(at) => Observation::Recover { at: *at },
-        Observed::Corrupt(at) => Observation::Corrupt { at: *at },
-    }
-}
-
-/// Who stops for ever in this step, or lies from it on.
-fn stops<P: Process>(line: &Line<P>) -> Option<SeatId> {
-    match line.choice {
-        Choice::Crash { seat, forever: true, .. } | Choice::Corrupt { seat } => Some(seat),
-        _ => line.cut.filter(|cut| cut.forever).and_then(|_| line.choice.cut_seat()),
-    }
+/// The steps of a trace of the algorithm `A`, to be taken again in part.
+pub fn steps<A: Algorithm>(content: &str) -> Result<Option<Box<dyn Taken>>, TraceError> {
+    taken::<A::Process, A::Monitor>(content, |setting| A::monitor(&scale_of::<A>(setting)))
 }

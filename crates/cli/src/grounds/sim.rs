@@ -4,15 +4,17 @@ use super::{Replayed, World, confirm, number, report, setting, title};
 use crate::error::Error;
 use crate::report::{Report, count, grouped};
 use crate::results::{self, Writing};
+use crate::traces;
 use crate::watch::Watch;
 use std::collections::BTreeMap;
 use std::ops::{ControlFlow, Range};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use synod_check::Unreached;
 use synod_kernel::Environment;
 use synod_kernel::environment::duration;
 use synod_properties::{Algorithm, GroundKind, Kind, Property, Verdict};
+use synod_sim::platform::Outside;
 use synod_sim::results::{Header, Seeds};
 use synod_sim::{Campaign, Ended, FaultKind, FaultPlan, Instance, Record, Simulation, Wanted, records};
 
@@ -26,14 +28,45 @@ pub struct Options {
     pub seeds: Range<u64>,
     /// How far a run goes.
     pub run: synod_sim::Options,
+    /// Whether its trace, where one is wanted, is terse.
+    pub terse: bool,
     /// How many threads share the work. The result does not depend on it.
     pub threads: usize,
-    /// Whether the trace of the first run is wanted.
-    pub record_first: bool,
     /// After how long it stops, if ever.
     pub time: Option<Duration>,
     /// Where a line a run goes, and how the file begins.
     pub out: Option<(PathBuf, Header)>,
+    /// Whether runs are drawn by what others came to.
+    pub guided: bool,
+    /// What a guided search came to that found nothing.
+    pub searched: Option<Campaign>,
+    /// How a failure is made small.
+    pub shrink: super::shrink::Options,
+}
+
+/// Searches for a run that refutes something, guided by coverage: the options of that run alone, or of what was searched in vain.
+/// And what is to be said of it.
+pub(crate) fn guided(simulation: &dyn Simulation, options: &Options, watch: &Watch) -> (Options, String) {
+    let started = Instant::now();
+    let go_on = |runs: u64| {
+        watch.tell(|| count(runs, "run", "runs"));
+        !watch.interrupted() && options.time.is_none_or(|time| started.elapsed() < time)
+    };
+    let searched =
+        synod_sim::search(simulation, options.seeds.clone(), &options.run, options.threads, &go_on);
+    let runs = count(searched.campaign.runs, "run", "runs");
+    let note =
+        format!("searched by coverage: {runs}, {} in all", count(searched.features, "feature", "features"));
+    let options = options.clone();
+    let options = match searched.lineage {
+        Some(lineage) => Options {
+            seeds: lineage.seed..lineage.seed.saturating_add(1),
+            run: lineage.of(&options.run),
+            ..options
+        },
+        None => Options { searched: Some(searched.campaign), ..options },
+    };
+    (options, note)
 }
 
 /// How the results of a campaign begin.
@@ -82,14 +115,13 @@ pub fn sim(
     report.elapsed = started.elapsed();
     report.interrupted = watch.interrupted();
     report.nondeterminism = nondeterminism;
+    let point = crate::environment::point(&world.environment, &world.model, &world.outside);
+    report.world = format!("{}; {point}", report.world);
     total.describe(&mut report, world, options);
+    total.say_what_was_outside(&mut report);
     if let Some(seed) = total.failure {
         let (_, content) = simulation.trace(seed, &options.run);
         confirm(&mut report, replay, content, Some(seed));
-    }
-    if options.record_first {
-        let seed = options.seeds.start;
-        report.record = Some(simulation.trace(seed, &options.run).1);
     }
     if let Some(time) = options.time.filter(|_| expired()) {
         report.notes.push(format!(
@@ -111,6 +143,9 @@ fn simulate(
     watch: &Watch,
     expired: &dyn Fn() -> bool,
 ) -> Result<Campaign, Error> {
+    if let Some(searched) = &options.searched {
+        return Ok(searched.clone());
+    }
     let mut campaign = Campaign::default();
     let mut seeds = options.seeds.clone();
     let mut out = None;
@@ -149,6 +184,12 @@ fn simulate(
     Ok(campaign)
 }
 
+/// Writes the trace of the first run.
+pub fn record(simulation: &dyn Simulation, options: &Options, path: &Path) -> Result<(), Error> {
+    let run = synod_sim::Options { terse: options.terse, ..options.run.clone() };
+    traces::save(path, |to| simulation.trace_to(options.seeds.start, &run, to)).map(drop)
+}
+
 /// What all batches came to.
 #[derive(Default)]
 struct Total {
@@ -161,6 +202,8 @@ struct Total {
     undecided: BTreeMap<String, u64>,
     branches: BTreeMap<String, bool>,
     reached: std::collections::BTreeSet<String>,
+    outside: Outside,
+    excused: bool,
     last: Vec<(Property, Verdict)>,
 }
 
@@ -174,6 +217,8 @@ impl Total {
         self.runs += batch.runs;
         self.steps += batch.steps;
         self.delivered += batch.delivered;
+        self.outside.merge(batch.outside);
+        self.excused = batch.failure.as_ref().is_some_and(|failure| !failure.outcome.outside.is_empty());
         self.failure = batch.failure.map(|failure| failure.seed);
         sum(&mut self.faults, batch.faults);
         sum(&mut self.ended, batch.ended);
@@ -247,7 +292,21 @@ impl Total {
         ));
         if let FaultPlan::Script(script) = &options.run.faults {
             let faults = count(script.len() as u64, "fault", "faults");
-            report.notes.push(format!("every run meets the same {faults}, by script"));
+            let waiting = match options.run.conditions.len() {
+                0 => String::new(),
+                k => format!(", and {k} on a condition"),
+            };
+            report.notes.push(format!("every run meets the same {faults}, by script{waiting}"));
+        }
+        if !options.run.conditions.is_empty() && !self.faults.contains_key(&FaultKind::Condition) {
+            let kinds: Vec<_> = options.run.conditions.iter().filter_map(|c| c.when.kind.clone()).collect();
+            report.inconclusive.push(format!(
+                "no condition of the script was met in any run{}; `sim --trace FILE` shows what happens",
+                if kinds.is_empty() { String::new() } else { format!(" ({})", kinds.join(", ")) }
+            ));
+        }
+        if let Some(platform) = &options.run.platform {
+            report.notes.push(format!("the platform: {}", platform.describe().join(", ")));
         }
         if self.failure.is_none() && self.runs > 0 {
             let bound = 3.0 / self.runs as f64;
@@ -261,6 +320,30 @@ impl Total {
         self.say_what_was_covered(report);
         if let Some(&cut) = self.ended.get(&Ended::Steps) {
             report.notes.push(format!("{} ran out of steps", count(cut, "run", "runs")));
+        }
+    }
+
+    /// How runs broke the assumptions of the model: what they show is then neither green nor red.
+    fn say_what_was_outside(&self, report: &mut Report) {
+        if self.outside.runs == 0 {
+            return;
+        }
+        for (breach, seed) in &self.outside.worst {
+            report.inconclusive.push(format!("outside the model: {breach} (seed {seed:#x})"));
+        }
+        let all = [("runs", self.outside.runs.into()), ("worst", serde_json::json!(self.outside.worst))];
+        number(
+            &mut report.numbers,
+            "outside_the_model",
+            serde_json::Map::from_iter(all.map(|(k, v)| (k.to_owned(), v))),
+        );
+        let runs = count(self.outside.runs, "run", "runs");
+        report.notes.push(format!("{runs} of {} broke assumptions of the model", grouped(self.runs)));
+        report.excused = self.excused;
+        if self.excused {
+            report.notes.push(
+                "the run that breaks a property was outside the model: it refutes nothing there".to_owned(),
+            );
         }
     }
 
@@ -313,18 +396,47 @@ fn is_counted(kind: FaultKind) -> bool {
             | FaultKind::Partition
             | FaultKind::OneWayPartition
             | FaultKind::TornWrite
+            | FaultKind::Omission
+            | FaultKind::TakeOver
+            | FaultKind::Lie
+            | FaultKind::Replay
+            | FaultKind::Corruption
+            | FaultKind::Injection
+            | FaultKind::BitRot
+            | FaultKind::MisdirectedWrite
+            | FaultKind::FailedWrite
+            | FaultKind::Pause
+            | FaultKind::Slow
+            | FaultKind::SlowDisk
+            | FaultKind::ClockJump
+            | FaultKind::PartialPartition
+            | FaultKind::DelaySpike
+            | FaultKind::BandwidthDrop
+            | FaultKind::Overflow
+            | FaultKind::HeldBack
     )
 }
 
 /// The budgets that an environment has, each with the kinds of fault that spend it.
 fn budgeted(environment: &Environment) -> Vec<(&'static str, Vec<FaultKind>)> {
-    let (failures, links) = (&environment.failures, &environment.links);
+    let (failures, storage, links) = (&environment.failures, &environment.storage, &environment.links);
+    let injections = vec![FaultKind::Replay, FaultKind::Corruption, FaultKind::Injection];
     [
         (failures.stops, "stops", vec![FaultKind::Stop]),
+        (failures.omissions, "omissions", vec![FaultKind::Omission]),
+        (failures.lies, "lies", vec![FaultKind::Lie]),
+        (links.injections, "injections", injections),
+        (storage.bit_rot, "bit rot", vec![FaultKind::BitRot]),
+        (storage.misdirected_writes, "misdirected writes", vec![FaultKind::MisdirectedWrite]),
+        (storage.failed_writes, "failed writes", vec![FaultKind::FailedWrite]),
         (failures.restarts, "restarts", vec![FaultKind::Recovery]),
-        (links.losses, "losses", vec![FaultKind::Loss]),
+        (links.losses, "losses", vec![FaultKind::Loss, FaultKind::Overflow]),
         (links.duplications, "duplications", vec![FaultKind::Duplication]),
-        (environment.partitions, "partitions", vec![FaultKind::Partition, FaultKind::OneWayPartition]),
+        (
+            environment.partitions,
+            "partitions",
+            vec![FaultKind::Partition, FaultKind::OneWayPartition, FaultKind::PartialPartition],
+        ),
         (environment.storage.torn_writes, "torn writes", vec![FaultKind::TornWrite]),
     ]
     .into_iter()

@@ -200,10 +200,10 @@ pub(super) fn blank(name: &str, world: String, verdicts: Vec<(Property, Verdict)
         numbers: Map::new(),
         notes: Vec::new(),
         outside: Vec::new(),
+        excused: false,
         inconclusive: Vec::new(),
         answers: Vec::new(),
         failures: Vec::new(),
-        record: None,
         interrupted: false,
         nondeterminism: None,
         elapsed: Duration::ZERO,
@@ -228,5 +228,6 @@ pub(super) fn broken(property: &str, name: &str, what: &str, steps: usize, text:
         text,
         trace: Trace::Again,
         seed: None,
+        shrunk: None,
     }
 }

@@ -3,6 +3,7 @@
 
 use super::gallery::{COUNTED_MAX, blank, broken};
 use super::rounds::{Total, constant, number, together, twin};
+use super::{at_least, defect};
 use std::marker::PhantomData;
 use std::time::{Duration, Instant};
 use synod_algorithms::coordination::{Acquire, Lease, lease};
@@ -10,21 +11,21 @@ use synod_algorithms::detectors::exclude_on_timeout;
 use synod_algorithms::detectors::{DetectorParameters, ElectLowerEpoch, ExcludeOnTimeout};
 use synod_check::time::Timed;
 use synod_check::{SystemReport, SystemRun, check_system};
-use synod_cli::Checkable;
 use synod_cli::checkable::{Asked, Constant, Section};
 use synod_cli::error::Error;
 use synod_cli::grounds::check::{Options, refuse_unfit, telling, with_advice};
 use synod_cli::registry::ModelCard;
 use synod_cli::report::{Failure, Report};
 use synod_cli::watch::Watch;
+use synod_cli::{Checkable, Entry};
 use synod_kernel::{Budget, Environment, Setting};
 use synod_model::failure::FailureKind;
 use synod_model::timing::TimingKind;
-use synod_model::{Bounds, Process, ProcessId, Timeout};
+use synod_model::{Bounds, Never, Process, ProcessId, Timeout};
 use synod_properties::leader::{ELD1, ELD2, LeaderMonitor};
 use synod_properties::lease::LeaseMonitor;
 use synod_properties::perfect_detector::{PFD1, PerfectDetectorMonitor};
-use synod_properties::{GroundKind, Monitor, Property, Twin, Verdict, usual};
+use synod_properties::{Algorithm, GroundKind, Monitor, Property, Scale, Twin, Verdict, usual};
 
 pub(super) fn all() -> Vec<Box<dyn Checkable>> {
     vec![
@@ -42,6 +43,11 @@ trait TimedAlgorithm: 'static {
     const NAME: &'static str;
     const PAGE: &'static str;
     const TWINS: &'static [Twin];
+
+    /// As the simulator takes it, where it does: in an environment, with clocks that drift.
+    fn simulated() -> Option<Entry> {
+        None
+    }
 
     fn constants() -> Vec<Constant>;
     fn monitor(n: u32) -> Self::Monitor;
@@ -89,6 +95,61 @@ fn synchronous(asked: &Asked, n: u32, f: u32) -> (Environment, Bounds, String) {
     (environment, bounds, format!("n = {n}, f = {f}, delay {delay}, step {step}, drift {drift} %"))
 }
 
+impl Algorithm for Leases {
+    type Process = Lease;
+    type Monitor = LeaseMonitor;
+
+    const NAME: &'static str = <Self as TimedAlgorithm>::NAME;
+    const PAGE: &'static str = <Self as TimedAlgorithm>::PAGE;
+    const TWINS: &'static [Twin] = <Self as TimedAlgorithm>::TWINS;
+
+    fn scale(_: GroundKind) -> Scale {
+        Scale::new(4, 2)
+    }
+
+    fn parameters(scale: &Scale) -> Result<lease::Parameters, String> {
+        at_least(scale, 2, "a server, and a client")?;
+        let term = Duration::from_millis(500);
+        Ok(lease::Parameters { term, excess: Duration::ZERO, clients: scale.n - 1, defect: defect(scale)? })
+    }
+
+    fn requests(scale: &Scale) -> Vec<Vec<Acquire>> {
+        (0..scale.n).map(|p| if p == 0 { vec![] } else { vec![Acquire; scale.requests as usize] }).collect()
+    }
+
+    fn monitor(scale: &Scale) -> LeaseMonitor {
+        LeaseMonitor::new(ProcessId(0), scale.n)
+    }
+}
+
+impl Algorithm for Exclusion {
+    type Process = ExcludeOnTimeout;
+    type Monitor = PerfectDetectorMonitor;
+
+    const NAME: &'static str = <Self as TimedAlgorithm>::NAME;
+    const PAGE: &'static str = <Self as TimedAlgorithm>::PAGE;
+    const TWINS: &'static [Twin] = <Self as TimedAlgorithm>::TWINS;
+
+    fn scale(_: GroundKind) -> Scale {
+        Scale::new(4, 0)
+    }
+
+    fn parameters(scale: &Scale) -> Result<exclude_on_timeout::Parameters, String> {
+        Ok(exclude_on_timeout::Parameters {
+            defect: defect(scale)?,
+            ..exclude_on_timeout::Parameters::default()
+        })
+    }
+
+    fn requests(_: &Scale) -> Vec<Vec<Never>> {
+        Vec::new()
+    }
+
+    fn monitor(scale: &Scale) -> PerfectDetectorMonitor {
+        PerfectDetectorMonitor::new(scale.n)
+    }
+}
+
 /// A lease under drift.
 struct Leases;
 
@@ -102,6 +163,10 @@ impl TimedAlgorithm for Leases {
         Twin::new("whole-term", "LS1", "a client holds the resource for the whole term by its own clock"),
         Twin::new("forgets", "LS2", "the server forgets who asks for the resource while it is lent"),
     ];
+
+    fn simulated() -> Option<Entry> {
+        Some(Entry::new::<Self>())
+    }
 
     fn constants() -> Vec<Constant> {
         let mut all = synchronous_constants(
@@ -129,7 +194,7 @@ impl TimedAlgorithm for Leases {
         };
         let Some(holds) = parameters.holds_max(bounds) else {
             let what = format!("a term of {term} is used up before a client can hold anything");
-            return Err(together(what, Self::NAME));
+            return Err(together(what, <Self as TimedAlgorithm>::NAME));
         };
         let requests = (0..n).map(|p| if p == 0 { vec![] } else { vec![Acquire] }).collect();
         Ok(Plan {
@@ -154,6 +219,10 @@ impl TimedAlgorithm for Exclusion {
         Twin::new("one-way", "PFD2", "the timeout covers the way of a request, not that of its answer"),
         Twin::new("alive-kept", "PFD1", "who answered once is taken to be alive for ever"),
     ];
+
+    fn simulated() -> Option<Entry> {
+        Some(Entry::new::<Self>())
+    }
 
     fn constants() -> Vec<Constant> {
         let mut all = synchronous_constants(
@@ -281,6 +350,10 @@ impl<T: TimedAlgorithm> Checkable for InTime<T> {
 
     fn model(&self) -> Option<ModelCard> {
         Some(ModelCard::of::<<T::Process as Process>::Model>())
+    }
+
+    fn simulated(&self) -> Option<Entry> {
+        T::simulated()
     }
 
     fn twins(&self) -> &'static [Twin] {

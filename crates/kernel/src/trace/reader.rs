@@ -1,6 +1,6 @@
 //! Reads a trace, line by line.
 
-use super::{Cause, End, EndLine, Header, Line, Recorder, TraceError, VERSION};
+use super::{Cause, Chosen, End, EndLine, Header, Line, Recorder, TraceError, VERSION};
 use crate::choice::{Choice, Cut, Move};
 use crate::seat::SeatId;
 use crate::setting::Setting;
@@ -13,6 +13,23 @@ use synod_model::Process;
 
 /// No line is longer: what has no newline for so long is no trace, and is not taken into memory.
 const LINE_MAX: u64 = 1 << 28;
+
+/// What a line asks of a replay, in whichever form it is.
+fn asked(line: &str, terse: bool) -> Result<Chosen<&RawValue, &RawValue>, serde_json::Error> {
+    if terse {
+        return serde_json::from_str(line);
+    }
+    let Asked { at, choice, draws, cut, .. } = serde_json::from_str(line)?;
+    Ok(Chosen { at, choice, draws, cut })
+}
+
+fn chosen<P: Process>(
+    asked: Chosen<&RawValue, &RawValue>,
+) -> Result<Move<P::Message, P::Timer>, serde_json::Error> {
+    let message = |m: &RawValue| serde_json::from_str(m.get());
+    let timer = |t: &RawValue| serde_json::from_str(t.get());
+    Ok(Move { choice: asked.choice.try_map(message, timer)?, draws: asked.draws, cut: asked.cut })
+}
 
 /// What a line asks of a replay: all else of it follows, and is compared as text. Only here do an algorithm's own values
 /// matter, so that a line is read in one way for all algorithms.
@@ -41,19 +58,11 @@ struct Asked<'a> {
     _observed: IgnoredAny,
 }
 
-impl<'a> Asked<'a> {
-    fn of(line: &'a str) -> Result<Self, serde_json::Error> {
-        serde_json::from_str(line)
-    }
+/// What a step takes, with its instant where there is a clock.
+pub type Asks<P> = (Option<u64>, Move<<P as Process>::Message, <P as Process>::Timer>);
 
-    fn chosen<P: Process>(self) -> Result<Move<P::Message, P::Timer>, serde_json::Error> {
-        let message = |m: &RawValue| serde_json::from_str(m.get());
-        let timer = |t: &RawValue| serde_json::from_str(t.get());
-        Ok(Move { choice: self.choice.try_map(message, timer)?, draws: self.draws, cut: self.cut })
-    }
-}
-
-/// A line as it stands, for those who do not know the algorithm: its values are their text.
+/// A line as it stands, for those who do not know the algorithm: its values are their text. Of a terse trace nothing is known
+/// but what was chosen.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Told<'a> {
@@ -75,7 +84,7 @@ pub struct Told<'a> {
     #[serde(default)]
     pub cause: Option<Cause>,
     /// How many choices were enabled.
-    pub enabled: u64,
+    pub enabled: Option<u64>,
     /// What the handler did.
     #[serde(default, borrow)]
     pub effects: Vec<&'a RawValue>,
@@ -85,6 +94,17 @@ pub struct Told<'a> {
     /// What was observed.
     #[serde(default, borrow)]
     pub observed: Vec<&'a RawValue>,
+}
+
+impl<'a> Told<'a> {
+    fn of(line: &'a str, terse: bool, step: u64) -> Result<Self, serde_json::Error> {
+        if !terse {
+            return serde_json::from_str(line);
+        }
+        let Chosen { at, choice, draws, cut } = asked(line, terse)?;
+        let (effects, sent, observed) = (Vec::new(), Vec::new(), Vec::new());
+        Ok(Self { step, at, choice, draws, cut, cause: None, enabled: None, effects, sent, observed })
+    }
 }
 
 /// What a replay found.
@@ -180,6 +200,15 @@ impl<'a> Reader<'a> {
         })
     }
 
+    /// Whether the trace is as it was written, by its digest alone: how it ends.
+    ///
+    /// # Errors
+    /// If it is damaged. Which line it was, [`Reader::scan`] tells.
+    pub fn check(mut self) -> Result<End, TraceError> {
+        while self.advance()? {}
+        self.end()
+    }
+
     /// Takes the choices again, compares every line, and hands it on.
     ///
     /// # Errors
@@ -190,22 +219,20 @@ impl<'a> Reader<'a> {
         mut each: impl FnMut(Line<P>),
     ) -> Result<End, TraceError> {
         let mut recorder = Recorder::new(setting);
-        let mut text = Vec::new();
-        while let Some(recorded) = self.step()? {
-            let asked = Asked::of(recorded).map_err(|e| e.to_string());
-            let chosen =
-                asked.and_then(|asked| Ok((asked.at, asked.chosen::<P>().map_err(|e| e.to_string())?)));
+        let (mut text, terse) = (Vec::new(), self.header.terse);
+        while let Some((at, chosen)) = self.asked::<P>()? {
             let line = self.number;
-            let (at, chosen) = match chosen {
-                Ok(chosen) => chosen,
-                Err(what) => return Err(self.unreadable(what)),
-            };
             let step = recorder.steps();
             let replayed = recorder.take(at, chosen).map_err(|refused| {
                 self.rather(TraceError::NotEnabled { line, step, choice: refused.choice.to_string() })
             })?;
             text.clear();
-            serde_json::to_writer(&mut text, &replayed).expect("a trace is plain data");
+            let written = if terse {
+                serde_json::to_writer(&mut text, &Chosen::new(at, replayed.chosen()))
+            } else {
+                serde_json::to_writer(&mut text, &replayed)
+            };
+            written.expect("a trace is plain data");
             if text != self.text() {
                 let [recorded, replayed] =
                     [self.text(), &text].map(|text| String::from_utf8_lossy(text).into_owned());
@@ -216,17 +243,35 @@ impl<'a> Reader<'a> {
         self.end()
     }
 
+    /// Hands on what each step takes, and its instant, without taking it again.
+    ///
+    /// # Errors
+    /// If the trace is damaged.
+    pub fn moves<P: Process>(mut self, mut each: impl FnMut(Asks<P>)) -> Result<End, TraceError> {
+        while let Some(asked) = self.asked::<P>()? {
+            each(asked);
+        }
+        self.end()
+    }
+
+    /// What the next step takes, and when.
+    fn asked<P: Process>(&mut self) -> Result<Option<Asks<P>>, TraceError> {
+        let terse = self.header.terse;
+        let Some(recorded) = self.step()? else { return Ok(None) };
+        let taken = asked(recorded, terse).and_then(|asked| Ok((asked.at, chosen::<P>(asked)?)));
+        taken.map(Some).map_err(|error| error.to_string()).map_err(|what| self.unreadable(what))
+    }
+
     /// Hands on every line as it stands, without taking its step again: whether it could happen is not asked, but whether
     /// the trace is as it was written, its steps are numbered and its causes come before them.
     ///
     /// # Errors
     /// If the trace is damaged.
     pub fn scan(mut self, mut each: impl FnMut(&Told<'_>)) -> Result<End, TraceError> {
-        let (mut step, mut now) = (0, 0);
+        let (mut step, mut now, terse) = (0, 0, self.header.terse);
         while let Some(recorded) = self.step()? {
-            let told = serde_json::from_str::<Told<'_>>(recorded).map_err(|e| e.to_string());
-            let wrong = match &told {
-                Err(what) => Some(what.clone()),
+            let wrong = match &Told::of(recorded, terse, step) {
+                Err(error) => Some(error.to_string()),
                 Ok(told) if told.step != step => {
                     Some(format!("it is step {} where {step} comes next", told.step))
                 }
@@ -301,7 +346,7 @@ impl<'a> Reader<'a> {
         }
         if self.unreadable.is_none() {
             let what = match std::str::from_utf8(self.text()) {
-                Ok(line) => Asked::of(line).err().map(|e| e.to_string()),
+                Ok(line) => asked(line, self.header.terse).err().map(|e| e.to_string()),
                 Err(_) => Some("it is not text in UTF-8".to_owned()),
             };
             self.unreadable = what.map(|what| TraceError::Damaged { line: self.number, what });
@@ -318,10 +363,11 @@ impl<'a> Reader<'a> {
         let damaged = |what: String| TraceError::Damaged { line, what };
         let last =
             std::str::from_utf8(self.text()).map_err(|_| damaged("it is not text in UTF-8".to_owned()))?;
-        let written: EndLine = serde_json::from_str(last).map_err(|e| match Asked::of(last) {
-            Err(_) if line > 1 => damaged(e.to_string()),
-            _ => TraceError::Truncated { line },
-        })?;
+        let written: EndLine =
+            serde_json::from_str(last).map_err(|e| match asked(last, self.header.terse) {
+                Err(_) if line > 1 => damaged(e.to_string()),
+                _ => TraceError::Truncated { line },
+            })?;
         let expected = EndLine::new(self.before.clone(), written.end);
         if expected.digest != written.digest {
             let what = "its digest is not that of the lines before it: something was changed";

@@ -67,9 +67,9 @@ impl<P: Process> Ground<InPlace<'_, P, Script>> for Recorded<P> {
 
 /// A run on the plainest world there is, choice by choice, that turns each into its line.
 pub struct Recorder<'a, P: Process> {
-    setting: &'a Setting<P>,
-    world: World<Seat<P>>,
-    rep: InPlace<'a, P, Script>,
+    pub(super) setting: &'a Setting<P>,
+    pub(super) world: World<Seat<P>>,
+    pub(super) rep: InPlace<'a, P, Script>,
     kept: Recorded<P>,
     peace: Peace,
 }
@@ -126,6 +126,17 @@ impl<'a, P: Process> Recorder<'a, P> {
         at: Option<u64>,
         chosen: Move<P::Message, P::Timer>,
     ) -> Result<Line<P>, Move<P::Message, P::Timer>> {
+        let cut = chosen.cut;
+        let line = self.take_what_is_possible(at, chosen)?;
+        if self.rep.draws.fits() && line.cut == cut { Ok(line) } else { Err(line.chosen()) }
+    }
+
+    /// As [`Recorder::take`]; the outcomes of its draws, and where it crashes, are brought within their bounds.
+    pub(super) fn take_what_is_possible(
+        &mut self,
+        at: Option<u64>,
+        chosen: Move<P::Message, P::Timer>,
+    ) -> Result<Line<P>, Move<P::Message, P::Timer>> {
         let (enabled, is_enabled) = self.count_enabled(&chosen.choice);
         if !is_enabled && !self.world.admits(Laws::from(self.setting), &self.rep, &chosen.choice) {
             return Err(chosen);
@@ -138,11 +149,9 @@ impl<'a, P: Process> Recorder<'a, P> {
         let laws = Laws::from(self.setting);
         step(&mut self.world, laws, &mut self.rep, &mut self.kept, chosen.clone());
         let effects = self.rep.record.replace(Vec::new()).unwrap_or_default();
-        let handled =
-            |cut: &Cut| chosen.choice.handler_seat().is_some() && cut.before as usize > effects.len();
-        if !self.rep.draws.fits() || chosen.cut.as_ref().is_some_and(handled) {
-            return Err(chosen);
-        }
+        let runs = chosen.choice.handler_seat().is_some();
+        let within = |cut: Cut| Cut { before: cut.before.min(effects.len() as u32), ..cut };
+        let cut = chosen.cut.map(|cut| if runs { within(cut) } else { cut });
         self.note_crash(&chosen);
         self.peace.note(&self.world, laws, &self.rep, &chosen.choice, chosen.cut);
         let kept = &mut self.kept;
@@ -151,7 +160,7 @@ impl<'a, P: Process> Recorder<'a, P> {
             at,
             choice: chosen.choice,
             draws: self.rep.draws.drawn(),
-            cut: chosen.cut,
+            cut,
             cause: kept.taken.take().or(before),
             enabled,
             effects,
@@ -197,7 +206,7 @@ impl<'a, P: Process> Recorder<'a, P> {
             && self.setting.environment.failures.may_fail(self.setting.seating.identity(seat))
     }
 
-    fn cause(&self, choice: &Choice<P::Message, P::Timer>) -> Option<Cause> {
+    pub(super) fn cause(&self, choice: &Choice<P::Message, P::Timer>) -> Option<Cause> {
         let kept = &self.kept;
         match choice {
             Choice::Deliver { from, to, message } | Choice::Duplicate { from, to, message } => {

@@ -1,6 +1,8 @@
 //! Writes a trace, line by line.
 
-use super::{Broken, End, EndLine, Header, Line, shown};
+use super::{Broken, Chosen, End, EndLine, Header, Line, shown};
+use crate::choice::Choice;
+use crate::seat::SeatId;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::io::{self, Write};
@@ -21,6 +23,10 @@ pub struct Writer<W = Vec<u8>> {
     bytes: u64,
     steps: u64,
     failed: Option<io::Error>,
+}
+
+fn written(to: &mut Vec<u8>, value: &impl Serialize) {
+    serde_json::to_writer(to, value).expect("a trace is plain data");
 }
 
 /// A trace that was written.
@@ -59,8 +65,12 @@ impl<W: Write> Writer<W> {
     }
 
     fn line(&mut self, value: &impl Serialize) {
-        serde_json::to_writer(&mut self.chunk, value).expect("a trace is plain data");
+        written(&mut self.chunk, value);
         self.chunk.push(b'\n');
+        self.hand_on_if_full();
+    }
+
+    fn hand_on_if_full(&mut self) {
         if self.chunk.len() >= CHUNK {
             self.hand_on();
         }
@@ -79,6 +89,34 @@ impl<W: Write> Writer<W> {
     pub fn step<P: Process>(&mut self, line: &Line<P>) {
         self.line(line);
         self.steps += 1;
+    }
+
+    /// The next step, of a terse trace.
+    pub fn chosen<M: Serialize, T: Serialize>(&mut self, chosen: &Chosen<M, T>) {
+        self.steps += 1;
+        match chosen {
+            Chosen { at: Some(at), choice: Choice::Deliver { from, to, message }, draws, cut: None }
+                if draws.is_empty() =>
+            {
+                self.delivery(*at, (*from, *to), message);
+            }
+            _ => self.line(chosen),
+        }
+    }
+
+    /// The line of nearly every step, as `line` would write it, piece by piece.
+    fn delivery(&mut self, at: u64, (from, to): (SeatId, SeatId), message: &impl Serialize) {
+        let chunk = &mut self.chunk;
+        chunk.extend_from_slice(b"{\"at\":");
+        written(chunk, &at);
+        chunk.extend_from_slice(b",\"deliver\":[");
+        written(chunk, &from.0);
+        chunk.push(b',');
+        written(chunk, &to.0);
+        chunk.push(b',');
+        written(chunk, message);
+        chunk.extend_from_slice(b"]}\n");
+        self.hand_on_if_full();
     }
 
     /// Whether something could not be written: the rest need not be tried.

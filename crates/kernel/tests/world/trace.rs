@@ -3,7 +3,10 @@
 use crate::puppet::*;
 use crate::walks::{walk, wild_setting};
 use serde_json::{Value, json};
-use synod_kernel::trace::{Broken, Header, TraceError, VERSION, Writer, header, name, replay};
+use std::io::{self, BufReader, Read, Write};
+use synod_kernel::trace::{
+    Broken, Chosen, Header, Reader, TraceError, VERSION, Writer, header, name, replay,
+};
 use synod_kernel::{Choice, Durability, Move};
 use synod_model::link::LinkBase;
 
@@ -275,4 +278,164 @@ fn a_setting_whose_parts_do_not_fit_is_refused() {
 fn an_end_that_miscounts_is_refused() {
     let changed = edited(&a_trace(), |lines| lines.last_mut().unwrap()["end"]["steps"] = json!(3));
     assert_eq!(refused(&changed).to_string(), "line 32 is damaged: it counts 3 steps, the trace has 30");
+}
+
+/// The same trace with lines of what was chosen alone.
+fn terse(trace: &str) -> String {
+    let replayed = replay::<Puppet>(trace).unwrap();
+    let header = Header { terse: true, ..header(trace).unwrap() };
+    let mut writer = Writer::new(&header);
+    for line in &replayed.lines {
+        writer.chosen(&Chosen::new(line.at, line.chosen()));
+    }
+    writer.finish(replayed.end.violation)
+}
+
+#[test]
+fn a_terse_trace_is_the_same_run() {
+    for durability in [Durability::Immediate, Durability::Deferred] {
+        for seed in 0..20 {
+            let trace = walk(&wild_setting(LinkBase::FairLoss, durability), seed, 60);
+            let short = terse(&trace);
+            assert!(short.len() < trace.len());
+            assert_eq!(replay::<Puppet>(&short).unwrap(), replay::<Puppet>(&trace).unwrap());
+        }
+    }
+}
+
+#[test]
+fn a_terse_trace_is_held_to_its_lines() {
+    let trace = terse(&a_trace());
+    let lines: Vec<&str> = trace.split_inclusive('\n').collect();
+    for kept in 1..lines.len() {
+        assert_eq!(refused(&lines[..kept].concat()), TraceError::Truncated { line: kept });
+    }
+    assert!(matches!(refused(&trace.replacen(",\"terse\":true", "", 1)), TraceError::Damaged { .. }));
+    // all start before anything else happens
+    let turned = edited(&trace, |lines| lines.swap(1, 2));
+    assert!(matches!(refused(&turned), TraceError::NotEnabled { line: 2, .. }), "{turned}");
+}
+
+/// Gives a byte at a time, and fails after so many.
+struct Dripping<'a>(&'a [u8], usize);
+
+impl Read for Dripping<'_> {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        let Some(left) = self.1.checked_sub(1) else { return Err(io::Error::other("the disk is gone")) };
+        self.1 = left;
+        self.0.read(&mut to[..1])
+    }
+}
+
+#[test]
+fn a_trace_comes_in_pieces_and_what_cannot_be_read_is_told() {
+    let trace = a_trace();
+    let whole = replay::<Puppet>(&trace).unwrap();
+    let mut from = BufReader::new(Dripping(trace.as_bytes(), usize::MAX));
+    let mut reader = Reader::open(&mut from).unwrap();
+    let setting = reader.setting::<Puppet>().unwrap();
+    let mut lines = Vec::new();
+    assert_eq!(reader.replay(&setting, |line| lines.push(line)).unwrap(), whole.end);
+    assert_eq!(lines, whole.lines);
+
+    for cut in (0..trace.len()).step_by(97) {
+        let mut from = BufReader::new(Dripping(trace.as_bytes(), cut));
+        let error = Reader::open(&mut from).and_then(|reader| reader.scan(|_| ())).unwrap_err();
+        let line = trace[..cut].matches('\n').count();
+        assert_eq!(error, TraceError::Unreadable { line, what: "the disk is gone".to_owned() }, "{cut}");
+    }
+}
+
+#[test]
+fn a_scan_knows_no_algorithm_and_finds_what_is_damaged() {
+    let trace = a_trace();
+    let scan = |trace: &str| {
+        let (mut bytes, mut steps) = (trace.as_bytes(), Vec::new());
+        Reader::open(&mut bytes).and_then(|reader| reader.scan(|told| steps.push(told.step))).map(|_| steps)
+    };
+    assert_eq!(scan(&trace), Ok((0..30).collect()));
+    assert_eq!(scan(&terse(&trace)), Ok((0..30).collect()));
+    let misnumbered = edited(&trace, |lines| lines[7]["step"] = json!(99));
+    assert!(matches!(scan(&misnumbered), Err(TraceError::Damaged { line: 8, .. })));
+    let early = edited(&trace, |lines| lines[7]["cause"] = json!({ "step": 6 }));
+    assert!(matches!(scan(&early), Err(TraceError::Damaged { line: 8, .. })));
+    assert!(matches!(
+        scan(&trace.replacen("\"step\":5,", "\"step\":4,", 1)),
+        Err(TraceError::Damaged { .. })
+    ));
+}
+
+#[test]
+fn bytes_that_are_no_text_are_damage() {
+    let trace = a_trace();
+    let at = trace.find("\"step\":5").unwrap();
+    let mut bytes = trace.clone().into_bytes();
+    bytes[at + 1] = 0xff;
+    let mut from = bytes.as_slice();
+    let error = Reader::open(&mut from).and_then(|reader| reader.scan(|_| ())).unwrap_err();
+    assert_eq!(error, TraceError::Damaged { line: 7, what: "it is not text in UTF-8".to_owned() });
+}
+
+/// Takes so many bytes.
+#[derive(Debug)]
+struct Full(usize);
+
+impl Write for Full {
+    fn write(&mut self, from: &[u8]) -> io::Result<usize> {
+        self.0 = self.0.checked_sub(from.len()).ok_or(io::ErrorKind::StorageFull)?;
+        Ok(from.len())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_trace_that_cannot_be_written_says_so_at_its_end() {
+    let setting = setting(quiet(1), &[]);
+    let header = Header::new("puppet", "check", None, &setting);
+    let init = Chosen::<u8, Timer>::new(Some(0), Move::plain(Choice::Init { seat: synod_kernel::SeatId(0) }));
+    let mut writer = Writer::to(&Header { terse: true, ..header }, Full(100_000));
+    while !writer.has_failed() {
+        writer.chosen(&init);
+    }
+    assert_eq!(writer.close(None).unwrap_err().kind(), io::ErrorKind::StorageFull);
+}
+
+#[test]
+fn a_long_trace_has_the_same_name_in_pieces_and_whole() {
+    let setting = setting(quiet(1), &[]);
+    let header = Header { terse: true, ..Header::new("puppet", "check", None, &setting) };
+    let mut writer = Writer::to(&header, Vec::new());
+    for at in 0..10_000 {
+        writer.chosen(&Chosen::<u8, Timer>::new(Some(at), Move::plain(Choice::Heal)));
+    }
+    let written = writer.close(None).unwrap();
+    assert_eq!((written.steps, written.bytes), (10_000, written.to.len() as u64));
+    assert_eq!(written.name, name(str::from_utf8(&written.to).unwrap()));
+    let mut bytes = written.to.as_slice();
+    assert_eq!(Reader::open(&mut bytes).and_then(Reader::check).unwrap().steps, 10_000);
+}
+
+#[test]
+fn a_terse_delivery_is_written_as_it_is_read() {
+    let setting = setting(quiet(2), &[]);
+    let header = Header { terse: true, ..Header::new("puppet", "check", None, &setting) };
+    let (from, to) = (synod_kernel::SeatId(1), synod_kernel::SeatId(0));
+    let deliver = Chosen::<u8, Timer>::new(Some(3), Move::plain(Choice::Deliver { from, to, message: 7 }));
+    let drawing = Chosen { draws: vec![1, 2], ..deliver.clone() };
+    let timeless = Chosen { at: None, ..deliver.clone() };
+    let mut writer = Writer::new(&header);
+    let lines = [deliver, drawing, timeless];
+    lines.iter().for_each(|line| writer.chosen(line));
+    let text = writer.finish(None);
+    let texts: Vec<&str> = text.lines().collect();
+    assert_eq!(texts[1], r#"{"at":3,"deliver":[1,0,7]}"#);
+    for (line, text) in lines.iter().zip(&texts[1..]) {
+        assert_eq!(serde_json::to_string(line).unwrap(), **text);
+        assert_eq!(serde_json::from_str::<Chosen<u8, Timer>>(text).unwrap(), *line);
+    }
+    for wrong in [r#"{"at":3}"#, r#"{"deliver":[1,0,7],"do":"heal"}"#, r#"{"deliver":[1,0]}"#] {
+        assert!(serde_json::from_str::<Chosen<u8, Timer>>(wrong).is_err(), "{wrong}");
+    }
 }

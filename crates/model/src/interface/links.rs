@@ -29,3 +29,17 @@ pub enum LogDeliver<M> {
     /// ⟨Deliver | delivered⟩ after a restart: the whole log, in its order.
     Recovered(Vec<LinkDeliver<M>>),
 }
+
+/// What a link that acknowledges tells the layer above.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum ConfirmedLink<M> {
+    /// ⟨Deliver | from, message⟩.
+    Deliver(LinkDeliver<M>),
+    /// ⟨Confirm | to, transmissions⟩: the oldest message to this process that was not confirmed before was delivered there.
+    Confirm {
+        /// The receiver.
+        to: ProcessId,
+        /// How often it was transmitted until then.
+        transmissions: u32,
+    },
+}

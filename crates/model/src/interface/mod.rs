@@ -5,6 +5,7 @@
 
 mod broadcast;
 mod consensus;
+mod epidemic;
 mod failures;
 mod leader;
 mod lease;
@@ -13,8 +14,9 @@ mod registers;
 
 pub use broadcast::{Broadcast, BroadcastDeliver};
 pub use consensus::{Decide, DecideAt, Propose, ProposeAt};
-pub use failures::Crashed;
+pub use epidemic::{Learn, Update};
+pub use failures::{Crashed, Suspicion};
 pub use leader::Trust;
 pub use lease::{Acquire, LeaseEvent};
-pub use links::{LinkDeliver, LinkSend, LogDeliver};
+pub use links::{ConfirmedLink, LinkDeliver, LinkSend, LogDeliver};
 pub use registers::{RegisterRequest, RegisterReturn};

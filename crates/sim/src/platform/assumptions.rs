@@ -100,6 +100,36 @@ impl fmt::Display for Breach {
     }
 }
 
+/// How many runs broke assumptions, and which run was worst in each.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Outside {
+    /// How many runs there were that broke any.
+    pub runs: u64,
+    /// By assumption: the worst, in which run.
+    pub worst: Vec<(Breach, u64)>,
+}
+
+impl Outside {
+    /// What the run of a seed broke.
+    pub fn add(&mut self, seed: u64, breaches: &[Breach]) {
+        let worst = breaches.iter().map(|breach| (breach.clone(), seed)).collect();
+        self.merge(Self { runs: u64::from(!breaches.is_empty()), worst });
+    }
+
+    /// Both together.
+    pub fn merge(&mut self, later: Self) {
+        self.runs += later.runs;
+        for (breach, seed) in later.worst {
+            match self.worst.iter_mut().find(|(known, _)| known.assumption == breach.assumption) {
+                Some(known) if (breach.worst, known.1) > (known.0.worst, seed) => *known = (breach, seed),
+                Some(_) => {}
+                None => self.worst.push((breach, seed)),
+            }
+        }
+        self.worst.sort_by_key(|(breach, _)| breach.assumption);
+    }
+}
+
 /// The bounds of an environment, and how a run broke them.
 #[derive(Clone, Debug)]
 pub(crate) struct Assumptions {

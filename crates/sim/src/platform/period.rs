@@ -2,7 +2,11 @@
 
 use super::{Fits, Unfit, law_fits};
 use crate::distribution::Distribution;
+use crate::plan::Options;
+use crate::simulation::Simulation;
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use synod_kernel::{Environment, Probability, Random};
 
@@ -110,6 +114,28 @@ impl Tried {
     pub fn all(self) -> bool {
         self.decided == self.runs
     }
+}
+
+/// How many runs of these seeds end with nothing owed and nothing broken.
+pub fn decided(simulation: &dyn Simulation, seeds: Range<u64>, options: &Options, threads: usize) -> Tried {
+    let runs = seeds.end.saturating_sub(seeds.start);
+    let (next, decided) = (AtomicU64::new(seeds.start), AtomicU64::new(0));
+    std::thread::scope(|scope| {
+        for _ in 0..threads.max(1) {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= seeds.end {
+                        return;
+                    }
+                    let outcome = simulation.run(seed, options);
+                    let is_decided = outcome.violation.is_none() && outcome.owed.is_empty();
+                    decided.fetch_add(u64::from(is_decided), Ordering::Relaxed);
+                }
+            });
+        }
+    });
+    Tried { decided: decided.into_inner(), runs }
 }
 
 /// How long good periods must be for a protocol to come to its end.

@@ -115,7 +115,9 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
 
     /// Links promise only between correct processes: none, all or any half of what it had in flight is lost.
     fn lose_in_flight_from(&mut self, seat: SeatId) {
-        if self.setting.environment.links.kind.guarantees().has(Guarantee::DurableSending) {
+        let kind = self.setting.environment.links.kind;
+        // of a queue the oldest alone may be lost: when it is due
+        if kind.guarantees().has(Guarantee::DurableSending) || kind.fifo {
             return;
         }
         let share = [0, 500_000, 1_000_000][self.ground.random.below(3) as usize];
@@ -132,6 +134,13 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
                 self.take(Choice::Lose { from, to, message });
             }
         }
+    }
+
+    /// Whether a message on a queue is lost, that one sent who has crashed.
+    pub(super) fn is_lost_behind_a_crash(&mut self, from: SeatId) -> bool {
+        matches!(self.status(from), Status::Down | Status::Stopped)
+            && !self.setting.environment.links.kind.guarantees().has(Guarantee::DurableSending)
+            && self.ground.random.below(2) == 0
     }
 
     pub(super) fn recover(&mut self, seat: SeatId) {

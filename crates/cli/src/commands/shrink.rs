@@ -1,0 +1,147 @@
+//! A trace made small; a test made of one.
+
+use crate::args;
+use crate::commands::{Desk, failures, program, replay};
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::grounds::shrink::{adopt, by_steps, is_checked};
+use crate::registry::Entry;
+use crate::report::{Failure, Report, Trace, count};
+use std::path::Path;
+use std::time::Instant;
+use synod_kernel::trace::{self, Broken};
+use synod_properties::{GroundKind, Verdict};
+use synod_sim::shrink::Limits;
+
+/// `shrink`.
+pub(super) fn shrink(desk: &Desk<'_>, args: &args::Shrink) -> Result<Exit, Error> {
+    let refused = |what: String, hint: &str| Error::Unsupported { what, hint: hint.to_owned() };
+    let path = args.file.display();
+    let opened = replay::open(desk, &args.file)?;
+    let replay::Opened { content, header, entry, scale, world, replayed } = opened;
+    let Some(broken) = replayed.judged.clone().filter(|_| replayed.confirmed()) else {
+        let what = format!("{path} breaks nothing: there is nothing to keep while it is made small");
+        return Err(refused(what, "give the trace of a failure"));
+    };
+    let damaged = |source| Error::Trace { path: args.file.clone(), source };
+    let open = if header.ground == "check" { entry.steps_checked } else { entry.steps };
+    let Some(run) = open(&content).map_err(damaged)? else {
+        let what = format!(
+            "the steps of {path} cannot be left out one by one: time decides what may happen there, or what is owed at its end"
+        );
+        return Err(refused(what, "`sim` makes what it finds small by itself: by what the seed draws"));
+    };
+    let started = Instant::now();
+    let stop = || desk.interrupt.is_set() || args.time.is_some_and(|most| started.elapsed() > most);
+    let limits =
+        Limits { attempts: args.attempts.unwrap_or(Limits::default().attempts), ..Limits::default() };
+    let small = by_steps(run, &limits, &stop);
+    let ground = match header.ground.as_str() {
+        "check" => GroundKind::Check,
+        "run" => GroundKind::Run,
+        _ => GroundKind::Sim,
+    };
+    let defect = scale.defect.as_ref().map_or_else(String::new, |d| format!("/{d}"));
+    let mut report = Report::empty(format!("{}{defect}", header.algorithm), ground, world);
+    let mut failure = blank(entry, ground, &broken, content.clone());
+    if !adopt(&mut failure, entry, small, &content, started.elapsed()) {
+        let what = format!("nothing smaller than {path} replays to the same end");
+        return Err(refused(what, "replay shows it as it is"));
+    }
+    report.scope = count(failure.story.len() as u64, "step", "steps");
+    report.elapsed = started.elapsed();
+    let properties = (entry.on(ground).properties)();
+    let property = properties.into_iter().find(|p| p.id == broken.property);
+    report.verdicts.extend(property.map(|p| (p, Verdict::Violated { what: failure.what.clone() })));
+    if let (Some(to), Trace::Content(content)) = (&args.to, &failure.trace) {
+        failures::save(to, content)?;
+    }
+    report.failures.push(failure);
+    Ok(desk.tell(&mut report, |_| String::new()))
+}
+
+fn blank(entry: &Entry, ground: GroundKind, broken: &Broken, content: String) -> Failure {
+    let properties = (entry.on(ground).properties)();
+    let name = properties.iter().find(|p| p.id == broken.property).map_or("", |p| p.name);
+    Failure {
+        property: broken.property.clone(),
+        name: name.to_owned(),
+        what: broken.what.clone(),
+        step: 0,
+        at: None,
+        story: Vec::new(),
+        text: Vec::new(),
+        trace: Trace::Content(content),
+        seed: None,
+        shrunk: None,
+    }
+}
+
+/// A trace of more lines is not put into a test, but beside it.
+const INLINE_LINES_MAX: usize = 200;
+
+/// `replay --emit-test`: the test that a trace is.
+pub(super) fn emit_test(desk: &Desk<'_>, file: &Path) -> Result<Exit, Error> {
+    let opened = replay::open(desk, file)?;
+    let Some(broken) = opened.replayed.judged.as_ref().filter(|_| opened.replayed.confirmed()) else {
+        return Err(Error::Unsupported {
+            what: format!("{} breaks nothing: there is nothing to test", file.display()),
+            hint: "give the trace of a failure".to_owned(),
+        });
+    };
+    let subject =
+        if is_checked(&opened.content) { opened.entry.type_checked } else { opened.entry.type_name };
+    let name = file.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    let is_twin = opened.scale.defect.is_some();
+    let code = test(&opened.header.algorithm, subject, is_twin, broken, &opened.content, &name);
+    code.lines().for_each(|line| desk.printer.say(line));
+    desk.printer.event(&serde_json::json!({ "event": "test", "code": code }));
+    if opened.content.lines().count() > INLINE_LINES_MAX {
+        desk.printer.talk(format!("the test reads {name}: put it beside the test"));
+    }
+    desk.printer.talk(format!("`{} replay {}` tells the run", program(), file.display()));
+    Ok(Exit::Holds)
+}
+
+/// The code of a test that takes the steps of a trace again.
+pub(crate) fn test(
+    algorithm: &str,
+    subject: &str,
+    is_twin: bool,
+    broken: &Broken,
+    content: &str,
+    file: &str,
+) -> String {
+    let word = |text: &str| -> String {
+        text.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' }).collect()
+    };
+    let (verb, assertion) = if is_twin { ("breaks", "assert_broken") } else { ("keeps", "assert_repaired") };
+    let digest = trace::name(content);
+    let test = format!("{}_{verb}_{}_{}", word(algorithm), word(&broken.property), &digest[..8]);
+    let trace = if content.lines().count() > INLINE_LINES_MAX {
+        format!("include_str!({file:?})")
+    } else {
+        raw(content)
+    };
+    let what = broken.what.replace('\n', " ");
+    format!(
+        "/// {property}: {what}\n\
+         #[test]\n\
+         fn {test}() {{\n    \
+             // inside of its own crate: `crate` in place of the crate's name\n    \
+             type Subject = {subject};\n    \
+             let trace = {trace};\n    \
+             synod::properties::regression::{assertion}::<Subject>(trace);\n\
+         }}\n",
+        property = broken.property,
+    )
+}
+
+/// A raw string.
+fn raw(content: &str) -> String {
+    let mut hashes = "#".to_owned();
+    while content.contains(&format!("\"{hashes}")) {
+        hashes.push('#');
+    }
+    format!("r{hashes}\"{content}\"{hashes}")
+}

@@ -16,6 +16,7 @@ use synod_check::disk::{Notebook, Outside, Saved, WriteTo};
 use synod_check::system::{Claim, Says, System};
 use synod_check::{Control, Options, check, check_system};
 use synod_cli::environment::{Overrides, describe, validate};
+use synod_cli::platform::Source;
 use synod_cli::{experiment, script};
 use synod_judge::{Budget, History, Register, RegisterOperation, RegisterReturn, linearizable};
 use synod_kernel::trace::{Header, Recorder, Writer, digest, replay};
@@ -115,7 +116,9 @@ pub fn experiment(bytes: &[u8]) -> bool {
         apply(overrides, experiment.n.unwrap_or(3), ground);
     }
     if let Some(script) = &experiment.sim.script {
-        let _ = script::plan(script, &Environment::benign(3), Duration::from_secs(10));
+        let source = Source { path: "experiment.toml".into(), text: text(bytes) };
+        let platform = experiment.sim.platform.as_ref();
+        let _ = script::plan(script, &Environment::benign(3), platform, Duration::from_secs(10), &source);
     }
     true
 }

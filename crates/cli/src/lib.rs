@@ -8,8 +8,11 @@
 
 pub mod args;
 pub mod checkable;
+pub mod clients;
 mod commands;
+mod corpus;
 pub mod disk;
+pub mod emit;
 pub mod environment;
 pub mod error;
 pub mod exit;
@@ -22,12 +25,14 @@ pub mod output;
 pub mod page;
 mod plan;
 pub mod platform;
+pub mod plot;
 pub mod registry;
 pub mod report;
 mod results;
 pub mod script;
 mod story;
 pub mod traces;
+pub mod vary;
 pub mod watch;
 
 pub use checkable::Checkable;

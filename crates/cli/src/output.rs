@@ -44,6 +44,11 @@ impl Printer {
         }
     }
 
+    /// Text as it stands, on standard output, whatever the output is.
+    pub fn raw(self, text: &str) {
+        let _ = std::io::stdout().write_all(text.as_bytes());
+    }
+
     /// A line of talk, on standard error.
     pub fn talk(self, line: impl AsRef<str>) {
         if !self.quiet {
@@ -114,6 +119,18 @@ fn out(line: &str) {
     if writeln!(anstream::stdout(), "{line}").is_err() {
         std::process::exit(i32::from(Exit::Holds.code()));
     }
+}
+
+/// Rows in columns as wide as what stands in them, indented; the first row is the heads.
+pub(crate) fn columns(rows: &[Vec<String>]) -> Vec<String> {
+    let count = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |at: usize| rows.iter().filter_map(|row| row.get(at)).map(|cell| cell.chars().count()).max();
+    let widths: Vec<_> = (0..count).map(|at| width(at).unwrap_or(0)).collect();
+    let line = |row: &Vec<String>| {
+        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
+        format!("  {}", cells.collect::<Vec<_>>().join("  ")).trim_end().to_owned()
+    };
+    rows.iter().map(line).collect()
 }
 
 fn heading(report: &Report) {

@@ -17,7 +17,7 @@ use synod_kernel::Budget;
 use synod_model::ProcessId;
 use synod_model::failure::Who;
 use synod_model::timing::TimingKind;
-use synod_properties::{GroundKind, Scale};
+use synod_properties::{GroundKind, OperationKind, Scale};
 
 /// What is to be examined, as far as it is the same for all grounds.
 #[derive(Debug, Default)]
@@ -31,6 +31,8 @@ pub(crate) struct Request {
     defect: Option<String>,
     flags: Flags,
     outside_model: bool,
+    /// The kinds of operation that clients can ask for.
+    operations: &'static [OperationKind],
 }
 
 impl Request {
@@ -39,7 +41,15 @@ impl Request {
         registry: &'a Registry,
         subject: &args::Subject,
     ) -> Result<(&'a Entry, Self), Error> {
-        let experiment = subject.experiment.as_deref().map(experiment::load).transpose()?;
+        Self::with(registry, subject, subject.experiment.as_deref().map(experiment::load).transpose()?)
+    }
+
+    /// The same with this experiment.
+    pub(crate) fn with<'a>(
+        registry: &'a Registry,
+        subject: &args::Subject,
+        experiment: Option<Experiment>,
+    ) -> Result<(&'a Entry, Self), Error> {
         let named = experiment.as_ref().map(|e| e.algorithm.as_str()).or(subject.algorithm.as_deref());
         let entry = registry.find_or_only(named)?;
         let environment = subject.env.as_deref().map(experiment::load_environment).transpose()?;
@@ -51,6 +61,7 @@ impl Request {
             defect: subject.defect.clone(),
             flags: subject.flags(),
             outside_model: subject.outside_model,
+            operations: entry.subject.operations,
         };
         Ok((entry, request))
     }
@@ -230,6 +241,7 @@ impl Request {
             Some(script) => script::plan(script, &world.environment, platform.as_deref(), horizon, &source)?,
             None => (usual.faults, usual.conditions),
         };
+        let workload = args.clients.workload(file.workload.as_ref(), self.operations)?;
         Ok(sim::Options {
             seeds: first..first.saturating_add(runs),
             run: synod_sim::Options {
@@ -242,12 +254,15 @@ impl Request {
                 swarm: !args.no_swarm && file.swarm.unwrap_or(true),
                 coverage: args.out.is_some(),
                 then: args.then.clone(),
+                costs: args.measured.costs || workload.is_some(),
+                workload,
                 ..synod_sim::Options::default()
             },
             guided: args.search.or(file.search) == Some(SearchName::Coverage),
             searched: None,
             threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             terse: args.terse,
+            corpus: Vec::new(),
             time: args.time,
             out: None,
             shrink: crate::grounds::shrink::Options {

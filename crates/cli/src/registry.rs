@@ -2,7 +2,7 @@
 
 use crate::checkable::{Checkable, Section};
 use crate::error::Error;
-use crate::grounds::{Checked, Ran, Replayed, Simulated, Steps, World, shrink, sim};
+use crate::grounds::{Checked, Ran, Replayed, Simulated, Steps, StepsIn, World, shrink, sim};
 use crate::nearest::nearest;
 use crate::page::Page;
 use crate::report::Report;
@@ -15,7 +15,7 @@ use synod_model::link::{LinkKind, LinkModel};
 use synod_model::oracle::OracleKind;
 use synod_model::timing::{TimingKind, TimingModel};
 use synod_model::{Process, SystemModel};
-use synod_properties::{Algorithm, GroundKind, Monitor, Property, Scale, Twin};
+use synod_properties::{Algorithm, Cost, GroundKind, Monitor, OperationKind, Property, Scale, Twin};
 use synod_sim::Simulation;
 
 /// A model as values.
@@ -65,6 +65,10 @@ pub struct Subject {
     pub twins: &'static [Twin],
     /// What its measure counts.
     pub measure: Option<&'static str>,
+    /// The kinds of operation that its clients can ask for.
+    pub operations: &'static [OperationKind],
+    /// What it costs, as its page states it.
+    pub costs: &'static [Cost],
     /// The scale at which a ground examines it.
     pub scale: fn(GroundKind) -> Scale,
     /// The environment in which a ground examines it.
@@ -84,6 +88,8 @@ impl Subject {
             name: A::NAME,
             twins: A::TWINS,
             measure: A::MEASURE,
+            operations: A::OPERATIONS,
+            costs: A::COSTS,
             scale: A::scale,
             environment: A::environment,
             outside: diagnostic::outside::<<A::Process as Process>::Model>,
@@ -121,6 +127,7 @@ pub struct Entry {
     pub(crate) replay_checked: Replayed,
     pub(crate) steps: Steps,
     pub(crate) steps_checked: Steps,
+    pub(crate) steps_in: StepsIn,
     /// What the compiler calls it, and what it calls what is checked.
     pub(crate) type_name: &'static str,
     pub(crate) type_checked: &'static str,
@@ -149,6 +156,7 @@ impl Entry {
             replay_checked: grounds::replay::replay::<C>,
             steps: grounds::replay::steps::<A>,
             steps_checked: grounds::replay::steps::<C>,
+            steps_in: grounds::replay::steps_in::<A>,
             type_name: std::any::type_name::<A>(),
             type_checked: std::any::type_name::<C>(),
         }
@@ -171,6 +179,7 @@ impl Entry {
             replay_checked: grounds::replay::replay::<A>,
             steps: grounds::replay::steps::<A>,
             steps_checked: grounds::replay::steps::<A>,
+            steps_in: grounds::replay::steps_in::<A>,
             type_name: std::any::type_name::<A>(),
             type_checked: std::any::type_name::<A>(),
         }

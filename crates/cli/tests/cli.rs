@@ -259,6 +259,20 @@ fn runs_that_no_fault_struck_show_nothing() {
     assert!(codes.iter().any(|ran| ran.code == 0), "a run with faults");
 }
 
+/// The command that adds a test to a file does.
+fn emits_a_test(place: &Place, command: &str) {
+    fs::create_dir_all(place.path().join("tests")).expect("a directory");
+    let tests = place.path().join("tests/regressions.rs");
+    let before = fs::read_to_string(&tests).unwrap_or_default();
+    place.shell(command).exits(0);
+    let after = fs::read_to_string(&tests).expect("the tests");
+    let added = after.strip_prefix(&before).expect("it is appended");
+    assert!(
+        added.contains("#[test]\nfn ") && added.contains("regression::assert_broken::<Subject>"),
+        "{added}"
+    );
+}
+
 #[test]
 fn a_refuted_check_prints_commands_that_work() {
     let place = Place::new();
@@ -269,10 +283,10 @@ fn a_refuted_check_prints_commands_that_work() {
     ] {
         let ran = place.synod(line).exits(1).says("violated");
         let commands = printed_commands(&ran.out);
-        assert_eq!(commands.iter().map(|(label, _)| *label).collect::<Vec<_>>(), ["replay"], "{line}");
-        for (_, command) in commands {
-            place.shell(command).exits(1).says("as recorded");
-        }
+        let labels: Vec<_> = commands.iter().map(|(label, _)| *label).collect();
+        assert_eq!(labels, ["replay", "test"], "{line}");
+        place.shell(commands[0].1).exits(1).says("as recorded");
+        emits_a_test(&place, commands[1].1);
         place.synod(&format!("{line} --expect-violation")).exits(0);
     }
 }
@@ -290,14 +304,66 @@ fn a_refuted_simulation_prints_commands_that_work() {
         let commands = printed_commands(&ran.out);
         assert_eq!(
             commands.iter().map(|(label, _)| *label).collect::<Vec<_>>(),
-            ["replay", "seed"],
+            ["replay", "seed", "test"],
             "{line}"
         );
+        emits_a_test(&place, commands[2].1);
         let (replay, seed) = (commands[0].1, commands[1].1);
         place.shell(replay).exits(1).says("as recorded");
         let again = place.shell(seed).exits(1);
         assert_eq!(printed_commands(&again.out)[0].1, replay, "the seed makes the same trace: {line}");
     }
+}
+
+#[test]
+fn what_a_simulation_finds_is_made_small() {
+    const TWIN: &str = "sim paxos --defect ignores-accepted";
+    let place = Place::new();
+    let small = place.synod(TWIN).exits(1);
+    let small = small.says("  shrunk ").says("; removing any one event makes it pass").says("processes");
+    let whole = place.synod(&format!("{TWIN} --no-shrink --no-corpus")).exits(1);
+    assert!(!whole.out.contains("shrunk"), "{}", whole.out);
+    let [small, file] = [&small.out, &whole.out]
+        .map(|out| printed_commands(out)[0].1.split_once("replay ").expect("a file").1.to_owned());
+    assert_ne!(small, file);
+    // by hand, and no further than a run from which nothing can go
+    place.synod(&format!("shrink {file}")).exits(1).says("shrunk").says("removing any one event");
+    let again = place.synod(&format!("shrink {small} --to again.jsonl --json")).exits(1);
+    let failure = again.events().into_iter().find(|e| e["event"] == "failure").expect("a failure");
+    assert_eq!(
+        (&failure["shrunk"]["minimal"], failure["property"].as_str()),
+        (&Value::from(true), Some("UC4"))
+    );
+    assert_eq!(failure["shrunk"]["events"][0], failure["shrunk"]["events"][1]);
+    let [before, after] = [place.path().join(small), place.path().join("again.jsonl")];
+    assert_eq!(fs::read(before).expect("a trace"), fs::read(after).expect("a trace"));
+    place.synod(&format!("shrink {file} --attempts 3")).exits(1).says("given up after 3 attempts");
+    let (good, _) = trace(&place);
+    place.synod(&format!("shrink {}", good.display())).exits(2).complains("breaks nothing");
+    place.synod(&format!("replay --emit-test {}", good.display())).exits(2).complains("breaks nothing");
+}
+
+#[test]
+fn seeds_that_failed_are_tried_first() {
+    let place = Place::new();
+    let line = "sim paxos --runs 20 --json";
+    let numbers = |ran: Ran| -> Value {
+        let events = ran.events();
+        events.iter().find(|e| e["event"] == "ground").expect("a ground")["numbers"].clone()
+    };
+    let clean = numbers(place.synod(line).exits(0));
+    place.synod("sim paxos --runs 20 --defect ignores-accepted --no-corpus").exits(1);
+    assert!(!place.path().join(".synod/corpus").exists());
+    place.synod("sim paxos --runs 20 --defect ignores-accepted").exits(1);
+    place
+        .synod("sim paxos --runs 20 --defect ignores-accepted")
+        .exits(1)
+        .says("1 seed of the corpus first: one");
+    let mut later = numbers(place.synod(line).exits(0));
+    assert_eq!(later["corpus"], 1);
+    later.as_object_mut().expect("an object").remove("corpus");
+    assert_eq!(clean, later);
+    assert_eq!(clean, numbers(place.synod(&format!("{line} --no-corpus")).exits(0)));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Many runs, over many threads, with one result.
 
+use crate::cost::Summary;
 use crate::fault::FaultKind;
 use crate::outcome::{Ended, Outcome};
 use crate::plan::Options;
@@ -7,6 +8,8 @@ use crate::platform::Outside;
 use crate::record::Record;
 use crate::simulation::Simulation;
 use crate::stream::{Done, in_order};
+use crate::tested::RUNS_THAT_TEST;
+use crate::workload::LINEARIZABLE;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{ControlFlow, Range};
@@ -25,7 +28,7 @@ pub struct Failure {
 }
 
 /// What the runs of a range of seeds came to, up to the first that refutes something.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Campaign {
     /// How many runs there were.
     pub runs: u64,
@@ -47,8 +50,12 @@ pub struct Campaign {
     pub ended: BTreeMap<Ended, u64>,
     /// By property: how many runs ended in its debt before that was due.
     pub undecided: BTreeMap<String, u64>,
+    /// What the runs cost, where that is counted.
+    pub costs: Option<Summary>,
     /// How runs were outside of the model.
     pub outside: Outside,
+    /// By property: how many runs put it to the test.
+    pub tested: BTreeMap<String, u64>,
 }
 
 impl Campaign {
@@ -62,6 +69,9 @@ impl Campaign {
         for (&kind, times) in &outcome.faults {
             *self.faults.entry(kind).or_default() += times;
         }
+        for property in &outcome.tested {
+            *self.tested.entry(property.clone()).or_default() += 1;
+        }
         for (branch, reached) in &outcome.branches {
             *self.branches.entry(branch.clone()).or_default() |= reached;
         }
@@ -72,6 +82,9 @@ impl Campaign {
                 *self.undecided.entry(property).or_default() += 1;
             }
         }
+        if let Some(costs) = &outcome.costs {
+            self.costs.get_or_insert_default().add(costs);
+        }
         if outcome.broken().is_some() {
             self.failure = Some(Failure { seed, outcome });
         }
@@ -80,8 +93,11 @@ impl Campaign {
     /// Says what its runs say of these properties.
     pub fn judge(&mut self, properties: Vec<Property>) {
         self.verdicts = properties.into_iter().map(|p| (p, self.verdict(&p))).collect();
-        if let Verdict::Violated { what } = self.verdict(&NO_PANIC) {
-            self.verdicts.push((NO_PANIC, Verdict::Violated { what }));
+        for property in [NO_PANIC, LINEARIZABLE] {
+            let told = self.verdicts.iter().any(|(p, _)| p.id == property.id);
+            if let (false, Verdict::Violated { what }) = (told, self.verdict(&property)) {
+                self.verdicts.push((property, Verdict::Violated { what }));
+            }
         }
     }
 
@@ -90,7 +106,11 @@ impl Campaign {
             return Verdict::Violated { what };
         }
         let unknown = |why: String| Verdict::Unknown { why };
+        let tested = property.kind == Kind::Reachable || self.tested.contains_key(property.id);
         match property.kind {
+            _ if self.runs >= RUNS_THAT_TEST && !tested => {
+                Verdict::vacuous(&format!("put to the test in none of {} runs", self.runs))
+            }
             Kind::Reachable if !self.reached.contains(property.id) => {
                 unknown(format!("reached in none of {} runs", self.runs))
             }

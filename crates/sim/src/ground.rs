@@ -9,7 +9,8 @@ use crate::fault::{FaultKind, Tally};
 use crate::links::LastArrivals;
 use crate::plan::nanos;
 use crate::platform::{Assumptions, Machinery};
-use crate::run::{Clients, size};
+use crate::run::Clients;
+use crate::tested::Tested;
 use crate::workload::Wake;
 use std::collections::VecDeque;
 use synod_kernel::draws::{Draws, Marks, Random};
@@ -227,6 +228,8 @@ pub(crate) struct Simulated<P: Process, Mon> {
     pub(crate) tally: Tally,
     pub(crate) monitor: Mon,
     pub(crate) violation: Option<Violation>,
+    /// What is put to the test.
+    pub(crate) tested: Tested,
     /// What the adversary has heard in this step: from where, where, what.
     pub(crate) overheard: Vec<(SeatId, SeatId, P::Message)>,
     /// The goals that held at some time.
@@ -268,6 +271,7 @@ impl<P: Process, Mon: Monitor<P::Request, P::Indication>> Simulated<P, Mon> {
         let pulse_max = delays.max.max(1_000).saturating_mul(4);
         // in some runs leaders hardly get to speak, in others they come far before they are deposed
         let oracle_pace = (pulse_max / 4).saturating_mul(1 << random.below(7));
+        let tested = Tested::new(&monitor);
         let mut simulated = Self {
             now: 0,
             agenda: Agenda::default(),
@@ -276,6 +280,7 @@ impl<P: Process, Mon: Monitor<P::Request, P::Indication>> Simulated<P, Mon> {
             tally: Tally::new(),
             monitor,
             violation: None,
+            tested,
             overheard: Vec::new(),
             reached: Vec::new(),
             history: None,
@@ -304,6 +309,14 @@ impl<P: Process, Mon: Monitor<P::Request, P::Indication>> Simulated<P, Mon> {
             for (at, wake) in clients.driver.due.drain(..) {
                 self.agenda.push(at, Entry::Client { wake });
             }
+        }
+    }
+
+    /// Counts a message that is put on the agenda next.
+    #[cold]
+    pub(super) fn measure_send(&mut self, from: SeatId, to: SeatId, message: &P::Message) {
+        if let Some(meter) = &mut self.meter {
+            meter.sent(self.agenda.upcoming(), from == to, || wires::encoded_length(message));
         }
     }
 
@@ -341,13 +354,6 @@ impl<P: Process, Mon: Monitor<P::Request, P::Indication>> Simulated<P, Mon> {
         match &mut self.last_arrivals {
             Some(last) => last.queue(self.now, from, to, arrival),
             None => arrival,
-        }
-    }
-
-    #[cold]
-    fn measure_sent(&mut self, to_itself: bool, message: &P::Message) {
-        if let Some(meter) = &mut self.meter {
-            meter.sent(self.agenda.upcoming(), to_itself, || size(message));
         }
     }
 
@@ -490,7 +496,7 @@ where
         }
         let arrival = self.arrival(from, to);
         if self.meter.is_some() {
-            self.measure_sent(from == to, &message);
+            self.measure_send(from, to, &message);
         }
         self.put_in_flight(arrival, from, to, message);
     }
@@ -530,7 +536,10 @@ where
             self.notice(&observation);
         }
         match self.monitor.observe(&observation) {
-            Ok(()) => self.note_goals(),
+            Ok(()) => {
+                self.tested.note(&self.monitor, matches!(observed, Observed::Indication(..)));
+                self.note_goals();
+            }
             Err(violation) => self.violation = Some(violation),
         }
         if let Some(history) = &mut self.history {

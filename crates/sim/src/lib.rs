@@ -27,6 +27,7 @@ pub mod shrink;
 mod simulation;
 mod stream;
 pub mod swarm;
+mod tested;
 mod trigger;
 pub mod workload;
 
@@ -45,5 +46,6 @@ pub use run::{run, trace, trace_to};
 pub use search::{Lineage, Searched, search};
 pub use simulation::{Instance, Simulation};
 pub use swarm::{Family, Swarm};
+pub use tested::{RUNS_THAT_TEST, effects};
 pub use trigger::{Condition, Conditional, Happening, NAMED, OTHERS, THERE, names};
 pub use workload::Workload;

@@ -37,6 +37,9 @@ pub struct Outcome {
     pub due: bool,
     /// The goals that held at some time.
     pub reached: Vec<String>,
+    /// The properties of safety and liveness that it put to the test.
+    #[serde(default)]
+    pub tested: Vec<String>,
     /// How many messages were delivered to processes that were up.
     pub delivered: u64,
     /// How many steps it took.
@@ -56,7 +59,7 @@ pub struct Outcome {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub coverage: Option<Covered>,
     /// What it cost; where [`Options::costs`](crate::Options::costs) asks.
-    #[serde(default, skip_deserializing, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub costs: Option<Costs>,
     /// What clients saw; where [`Options::history`](crate::Options::history) asks.
     #[serde(skip)]

@@ -13,7 +13,7 @@ mod storage;
 
 use self::adversary::Adversary;
 use self::ambush::Ambush;
-pub(crate) use self::clients::{Clients, size};
+pub(crate) use self::clients::Clients;
 use self::partition::Severed;
 use crate::agenda::Due;
 use crate::cost::Meter;
@@ -197,7 +197,9 @@ pub(crate) fn planned<P: Process>(setting: &Setting<P>, seed: u64, options: &Opt
     let swarm = options.swarm_of(seed);
     let setting = as_simulated(setting, swarm);
     let plan = plan(&setting.environment, &setting.seating, options, swarm, &mut Random::new(seed));
-    (plan.faults.len(), setting.requests.iter().map(|requests| requests.len() as u32).collect())
+    // what clients ask for is made up as the run goes
+    let asked = |requests: &Vec<_>| if options.workload.is_none() { requests.len() as u32 } else { 0 };
+    (plan.faults.len(), setting.requests.iter().map(asked).collect())
 }
 
 /// What a run has of the setting, without what is for explorations alone: messages in flight are a bag, and every delivery is a
@@ -747,6 +749,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             });
         }
         Outcome {
+            tested: self.tested(),
             violation: self.ground.violation.clone(),
             owed,
             due: self.debts_are_due(ended),
@@ -767,6 +770,12 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
                 .filter(|_| options.history)
                 .map(|c| c.driver.history().clone()),
         }
+    }
+
+    /// What was put to the test. What a panic leaves behind is not asked.
+    fn tested(&mut self) -> Vec<String> {
+        let panicked = self.ground.violation.as_ref().is_some_and(|v| v.property == NO_PANIC.id);
+        if panicked { Vec::new() } else { self.ground.tested.all(&self.ground.monitor) }
     }
 
     fn branches(&self) -> BTreeMap<String, bool> {

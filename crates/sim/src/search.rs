@@ -87,7 +87,7 @@ impl Search {
 }
 
 /// What a search came to.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Searched {
     /// Its runs, up to the first that refutes something; the failure's seed is that of its lineage.
     pub campaign: Campaign,

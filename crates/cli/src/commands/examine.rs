@@ -3,6 +3,7 @@
 use crate::args;
 use crate::checkable::Checkable;
 use crate::commands::{Desk, failures};
+use crate::corpus::{self, Corpus};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::experiment;
@@ -15,6 +16,7 @@ use crate::registry::{Entry, Found};
 use crate::report::{Report, ground_name};
 use crate::watch::Watch;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::time::Duration;
 use synod_properties::GroundKind;
 use synod_sim::FaultPlan;
@@ -142,6 +144,11 @@ pub(super) fn simulate(desk: &Desk<'_>, args: &args::Sim) -> Result<Exit, Error>
         return good_period(desk, args, (entry, &request, &world), longest);
     }
     let mut options = request.sim(args, &world)?;
+    if args.self_check {
+        let (_, content) = entry.simulation(&world)?.trace(options.seeds.start, &options.run);
+        desk.printer.raw(&content);
+        return Ok(Exit::Holds);
+    }
     if let (Some(path), true) = (&args.out, options.guided) {
         return Err(Error::Arguments {
             what: format!(
@@ -153,6 +160,13 @@ pub(super) fn simulate(desk: &Desk<'_>, args: &args::Sim) -> Result<Exit, Error>
     }
     options.out =
         args.out.as_deref().map(|path| results_of(entry, &world, args, &options, path)).transpose()?;
+    let is_campaign = options.seeds.end - options.seeds.start > 1;
+    let settings = corpus::settings(&world, &options.run);
+    let keeps = is_campaign && !args.no_corpus && !options.guided;
+    let mut corpus = keeps.then(|| Corpus::open(entry.name()));
+    if let Some(corpus) = corpus.as_ref().filter(|_| args.out.is_none()) {
+        options.corpus = corpus.seeds(&settings);
+    }
     let mut args = args.clone();
     let mut report = {
         let watch = desk.watch(entry.name(), GroundKind::Sim);
@@ -166,7 +180,21 @@ pub(super) fn simulate(desk: &Desk<'_>, args: &args::Sim) -> Result<Exit, Error>
         report.notes.extend(note);
         report
     };
-    let exit = desk.tell(&mut report, |seed| seed_line(&args, seed.unwrap_or_default()));
+    if is_campaign && report.nondeterminism.is_none() {
+        report.nondeterminism = differs_elsewhere(entry, &world, &options)?;
+    }
+    if let Some(path) = &args.measured.history {
+        write_history(&request, entry, &world, &args, &mut report, path)?;
+    }
+    let mut exit = desk.tell(&mut report, |seed| seed_line(&args, seed.unwrap_or_default()));
+    let failed = report.failures.first().and_then(|failure| Some((failure.seed?, &failure.property)));
+    if let (Some(corpus), Some((seed, property))) = (&mut corpus, failed)
+        && let Err(error) = corpus.keep(seed, &settings, property)
+    {
+        // the verdict stands though its seed is lost
+        desk.printer.error(&error);
+        exit = exit.and(error.exit());
+    }
     if let Some(path) = &args.trace {
         entry.record(&world, &options, path)?;
     }
@@ -206,6 +234,45 @@ fn good_period(
         grounds::good_period::search(entry.simulation(&world)?.as_ref(), &world, &options, longest, &watch)
     };
     Ok(desk.tell(&mut report, |_| format!("sim {}{}", args.subject.line(), args.how())))
+}
+
+/// What another process of this program, called as this one was, does differently in the first run: what depends on addresses
+/// in memory, or on the environment's variables of a process, two runs in one process do not show.
+fn differs_elsewhere(entry: &Entry, world: &World, options: &sim::Options) -> Result<Option<String>, Error> {
+    let Ok(program) = std::env::current_exe() else { return Ok(None) };
+    let mut other = std::process::Command::new(program);
+    other.args(std::env::args_os().skip(1)).arg("--self-check").stdin(Stdio::null()).stderr(Stdio::null());
+    // where no process starts there is nothing to compare
+    let Some(ran) = other.output().ok().filter(|ran| ran.status.success()) else { return Ok(None) };
+    let seed = options.seeds.start;
+    let (_, content) = entry.simulation(world)?.trace(seed, &options.run);
+    let difference = synod_sim::compare(seed, &content, &String::from_utf8_lossy(&ran.stdout)).err();
+    Ok(difference.map(|difference| format!("in another process {difference}")))
+}
+
+/// Writes what clients saw in the run that refutes something, or in the first.
+fn write_history(
+    request: &Request,
+    entry: &Entry,
+    world: &World,
+    args: &args::Sim,
+    report: &mut Report,
+    path: &Path,
+) -> Result<(), Error> {
+    let options = request.sim(args, world)?;
+    let seed = report.failures.iter().find_map(|failure| failure.seed).unwrap_or(options.seeds.start);
+    let options = synod_sim::Options { history: true, ..options.run };
+    let history = entry.simulation(world)?.run(seed, &options).history;
+    let Some(text) = history.and_then(|history| history.to_json_lines().ok()) else {
+        return Err(Error::Arguments {
+            what: "--history has nothing to write: there are no clients".to_owned(),
+            hint: "--clients NUMBER or --rate NUMBER makes some, or `[sim.workload]` in an experiment"
+                .to_owned(),
+        });
+    };
+    failures::save(path, &text)?;
+    report.notes.push(format!("what clients saw in the run of seed {seed:#x}: {}", path.display()));
+    Ok(())
 }
 
 /// Where a simulation's results go, and how they begin.

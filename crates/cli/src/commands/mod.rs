@@ -1,6 +1,7 @@
 //! The commands.
 
 mod campaign;
+mod cost;
 mod examine;
 mod failures;
 mod look;
@@ -8,8 +9,10 @@ mod replay;
 #[cfg(feature = "library")]
 mod reproduce;
 mod shrink;
+mod sweep;
 mod trace;
 
+pub(crate) use self::failures::save;
 use crate::args::{Arguments, Command, Trace, Verify};
 use crate::error::Error;
 use crate::exit::Exit;
@@ -38,7 +41,13 @@ pub(crate) fn run(registry: &Registry, arguments: &Arguments) -> Exit {
         printer.error(&error);
         error.exit()
     });
-    if !matches!(arguments.command, Some(Command::Node { .. })) {
+    // a node, and a second process that shows the same run, talk to programs of ours
+    let is_inner = match &arguments.command {
+        Some(Command::Node { .. }) => true,
+        Some(Command::Sim(args)) => args.self_check,
+        _ => false,
+    };
+    if !is_inner {
         printer.summary(exit);
     }
     exit
@@ -54,6 +63,8 @@ fn dispatch(desk: &Desk<'_>, command: Option<&Command>) -> Result<Exit, Error> {
         }
         Some(Command::Verify(args)) => examine::verify(&listening(), args),
         Some(Command::Check(args)) => examine::check(&listening(), args),
+        Some(Command::Cost(args)) => cost::cost(&listening(), args),
+        Some(Command::Sweep(args)) => sweep::sweep(&listening(), args),
         Some(Command::Sim(args)) => examine::simulate(&listening(), args),
         Some(Command::Campaign(args)) => campaign::campaign(&listening(), args),
         Some(Command::Run(args)) => examine::run(&listening(), args),

@@ -9,7 +9,7 @@ use synod_kernel::{Budget, Environment};
 use synod_model::{Never, Process};
 use synod_properties::completeness::CompletenessMonitor;
 use synod_properties::leader::LeaderMonitor;
-use synod_properties::{Algorithm, GroundKind, Scale, Twin, usual};
+use synod_properties::{Algorithm, Cost, GroundKind, Metric, Scale, Twin, usual};
 
 pub(super) fn all() -> Vec<Entry> {
     vec![Entry::new::<LowerEpoch>(), Entry::simulated::<Freshness>(), Entry::simulated::<Probes>()]
@@ -37,6 +37,8 @@ impl Algorithm for LowerEpoch {
         ),
         Twin::new("prefers-itself", "ELD2", "of equally low epochs each takes its own"),
     ];
+
+    const COSTS: &'static [Cost] = &[Cost::period(Metric::Messages, "n(n - 1)", 200)];
 
     fn scale(ground: GroundKind) -> Scale {
         match ground {

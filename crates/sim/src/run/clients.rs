@@ -7,7 +7,6 @@ use crate::ground::Entry;
 use crate::outcome::Ended;
 use crate::plan::nanos;
 use crate::workload::{Attempt, Driver, Wake, Workload};
-use serde::Serialize;
 use std::collections::VecDeque;
 use std::time::Duration;
 use synod_kernel::{Choice, SeatId, Status};
@@ -23,12 +22,6 @@ pub(crate) struct Clients<P: Process> {
     /// By process: the attempts that it was asked for and that nothing has completed, oldest first. Where processes answer
     /// in order, those that clients gave up are among them.
     open: Vec<VecDeque<(u32, P::Request)>>,
-}
-
-/// How many bytes a value has on the wire.
-pub(crate) fn size<T: Serialize>(value: &T) -> u64 {
-    postcard::serialize_with_flavor(value, postcard::ser_flavors::Size::default())
-        .map_or(0, |bytes| bytes as u64)
 }
 
 impl<P: Process> Clients<P> {
@@ -152,7 +145,7 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
             | Entry::Request { seat }
             | Entry::Recover { seat }
             | Entry::Oracle { seat } => (Some(*seat), false),
-            Entry::Fault { .. } | Entry::Plot { .. } | Entry::Client { .. } => (None, false),
+            Entry::Fault { .. } | Entry::Client { .. } | Entry::Plot { .. } => (None, false),
         };
         meter.happens(due.number, seat.map(SeatId::index));
         if fires {

@@ -326,9 +326,10 @@ impl<P: Process, Mon: Monitor<P::Request, P::Indication>> Simulated<P, Mon> {
             meter.told();
         }
         if let Some(clients) = &mut self.clients {
-            let completed = clients.told(by, indication, self.now);
-            if let (Some(operation), Some(meter)) = (completed, &mut self.meter) {
-                meter.completed(operation);
+            let (completed, next) = clients.told(by, indication, self.now);
+            if let Some(meter) = &mut self.meter {
+                completed.into_iter().for_each(|operation| meter.completed(operation));
+                next.into_iter().for_each(|operation| meter.goes_on(operation));
             }
             self.schedule_clients();
         }

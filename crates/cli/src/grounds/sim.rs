@@ -54,8 +54,8 @@ pub struct Options {
 }
 
 /// Searches for a run that refutes something, guided by coverage: the options of that run alone, or of what was searched in vain.
-/// And what is to be said of it.
-pub(crate) fn guided(simulation: &dyn Simulation, options: &Options, watch: &Watch) -> (Options, String) {
+/// And how much it searched: runs, steps, features.
+pub(crate) fn guided(simulation: &dyn Simulation, options: &Options, watch: &Watch) -> (Options, [u64; 3]) {
     let started = Instant::now();
     let go_on = |runs: u64| {
         watch.tell(|| count(runs, "run", "runs"));
@@ -63,9 +63,7 @@ pub(crate) fn guided(simulation: &dyn Simulation, options: &Options, watch: &Wat
     };
     let searched =
         synod_sim::search(simulation, options.seeds.clone(), &options.run, options.threads, &go_on);
-    let runs = count(searched.campaign.runs, "run", "runs");
-    let note =
-        format!("searched by coverage: {runs}, {} in all", count(searched.features, "feature", "features"));
+    let numbers = [searched.campaign.runs, searched.campaign.steps, searched.features];
     let options = options.clone();
     let options = match searched.lineage {
         Some(lineage) => Options {
@@ -75,7 +73,7 @@ pub(crate) fn guided(simulation: &dyn Simulation, options: &Options, watch: &Wat
         },
         None => Options { searched: Some(searched.campaign), ..options },
     };
-    (options, note)
+    (options, numbers)
 }
 
 /// How the results of a campaign begin.

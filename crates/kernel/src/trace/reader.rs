@@ -272,8 +272,8 @@ impl<'a> Reader<'a> {
     fn asked<P: Process>(&mut self) -> Result<Option<Asks<P>>, TraceError> {
         let terse = self.header.terse;
         let Some(recorded) = self.step()? else { return Ok(None) };
-        let taken = asked(recorded, terse).and_then(|asked| Ok((asked.at, chosen::<P>(asked)?)));
-        taken.map(Some).map_err(|error| error.to_string()).map_err(|what| self.unreadable(what))
+        let asked = asked(recorded, terse).and_then(|asked| Ok((asked.at, chosen::<P>(asked)?)));
+        asked.map(Some).map_err(|error| self.unreadable(error.to_string()))
     }
 
     /// Hands on every line as it stands, without taking its step again: whether it could happen is not asked, but whether

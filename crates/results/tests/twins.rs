@@ -78,7 +78,12 @@ fn rumors_are_learnt_once() {
     let rumor = |defect| {
         let parameters = rumor_mongering::Parameters::feedback_and_counter(Direction::Push, 3);
         let parameters = rumor_mongering::Parameters { defect, ..parameters };
-        broken::<Rounds<RumorMongering<u32>>, _>(20, parameters, updates(), EpidemicMonitor::probabilistic(20))
+        broken::<Rounds<RumorMongering<u32>>, _>(
+            20,
+            parameters,
+            updates(),
+            EpidemicMonitor::probabilistic(20),
+        )
     };
     holds(rumor(None));
     breaks("PB2", rumor(Some(rumor_mongering::Defect::LearnsAgain)));

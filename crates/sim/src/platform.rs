@@ -253,7 +253,7 @@ fn speeds_fit(speeds: &[f64], has_steps: bool, n: u32) -> Fits {
     }
     if let Some(speed) = speeds.iter().find(|speed| !(speed.is_finite() && **speed > 0.0)) {
         return Err(Unfit::new(
-            format!("a speed of {speed}"),
+            format!("`speeds`: a speed of {speed}"),
             "a speed is a positive number: 0.5 is half as fast",
         ));
     }

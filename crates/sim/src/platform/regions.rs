@@ -148,7 +148,7 @@ impl Regions {
         if matrix.len() != places || matrix.iter().any(|row| row.len() != places) {
             let rows: Vec<_> = matrix.iter().map(|row| row.len().to_string()).collect();
             return Err(Unfit::new(
-                format!("the latencies of {places} places have rows of {}", rows.join(", ")),
+                format!("`regions`: the latencies of {places} places have rows of {}", rows.join(", ")),
                 "the matrix is square: for each name a row, in it for each name an entry",
             ));
         }

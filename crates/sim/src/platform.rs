@@ -228,7 +228,7 @@ impl Platform {
         say(self.clocks.is_some(), "drifting clocks".to_owned());
         say(self.step.is_some(), "steps that take time".to_owned());
         say(self.disk.is_some(), "disks by a law".to_owned());
-        say(self.periods.is_some(), self.periods.as_ref().map_or_else(String::new, Periods::describe));
+        say(self.periods.is_some(), "good and bad periods in turns".to_owned());
         words
     }
 }

@@ -126,7 +126,18 @@ const STRATEGIES: [(&str, &[&str]); 3] =
 /// How many runs, and steps, until a twin is found from this seed on, by this strategy.
 fn found(place: &Path, twin: &(String, String), strategy: &[&str], seed: u64) -> Option<(u64, u64)> {
     let (first, runs) = ((seed * 1_000_000).to_string(), RUNS_MAX.to_string());
-    let subject = ["sim", &twin.0, "--defect", &twin.1, "--seed", &first, "--runs", &runs, "--no-shrink", "--no-corpus"];
+    let subject = [
+        "sim",
+        &twin.0,
+        "--defect",
+        &twin.1,
+        "--seed",
+        &first,
+        "--runs",
+        &runs,
+        "--no-shrink",
+        "--no-corpus",
+    ];
     let (code, lines) = synod(place, &[&subject, strategy].concat());
     let ground = lines.iter().find(|line| line["event"] == "ground")?;
     let numbers = &ground["numbers"];

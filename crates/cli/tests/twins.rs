@@ -13,6 +13,14 @@ const BY_SIMULATION: [(&str, &str, &[&str]); 13] = [
     ("epoch-not-stored", "ELD1", &["--experiment", CRASH_LOOP]),
     ("decides-on-one", "UC4", &["ben-or", "--n", "3", "--seed", "22", "--no-swarm"]),
     ("flips-regardless", "UC4", &["ben-or", "--n", "3", "--seed", "26", "--no-swarm"]),
+    ("learns-again", "PB2", &["rumor-mongering"]),
+    ("gives-up-after-2", "EC1", &["anti-entropy"]),
+    ("told-once", "EC1", &["infection"]),
+    ("any-is-fresh", "EPFD1", &["freshness-points"]),
+    ("vouches", "EPFD1", &["swim"]),
+    ("gives-up", "PL1", &["stop-and-wait"]),
+    ("any-acknowledgement", "PL1", &["stop-and-wait"]),
+    ("counts-no-copies", "PL2", &["stop-and-wait"]),
 ];
 /// Those which break something by a run whose numbers grow for ever.
 const BY_RENUMBERING: [(&str, &str); 1] = [("promises-the-next", "C1")];

@@ -59,7 +59,7 @@ pub(crate) const ROWS: &[Row] = &[
         title: "Push to all: log2 n + ln n + O(1) cycles",
         source: "Frieze, Grimmett, The Shortest-Path Problem for Graphs with Random Arc-Lengths, 1985; Pittel, On Spreading a Rumor, SIAM J. Appl. Math. 47(1), 1987",
         model: "synchronous cycles, complete graph, nobody fails; whoever knows calls one other each cycle",
-        tolerance: "means within 0.1 of another program's; mean - log2 n - ln n in [0.9, 1.3]",
+        tolerance: "means within 0.1 of another program's, for n = 10,000 within 0.15; mean - log2 n - ln n in [0.9, 1.3]",
         provenance: &[Provenance::Recalled, Provenance::Recomputed],
         remarks: &[
             "The asymptotics are recalled; the means are those of an independent program, not of the papers.",
@@ -286,10 +286,12 @@ fn push_to_all(effort: &Effort) -> Vec<Finding> {
             (0..samples).map(|_| f64::from(monte_carlo::push_to_all(n, &mut random))).collect();
         let how = How::MonteCarlo { samples };
         cycles_to_all(&mut findings, n, mean, expected, &drawn, &how);
-        if n > N {
-            continue; // 100 million links
-        }
-        let runs = if n == N { effort.samples(200, 3) } else { effort.samples(2_000, 40) };
+        let runs = match n {
+            N => effort.samples(200, 3),
+            _ if n < N => effort.samples(2_000, 40),
+            _ if effort.full => 50,
+            _ => continue,
+        };
         let all: Sample =
             (0..runs).map(|run| f64::from(simulated_push_to_all(n, effort.seed + run))).collect();
         let how = How::Simulated { algorithm: ANTI_ENTROPY, processes: n, runs };
@@ -307,13 +309,10 @@ fn cycles_to_all(
     how: &How,
 ) {
     let (mean, error) = cycles.mean();
-    let mut whole = Finding::estimate(
-        format!("n = {n}: cycles"),
-        published,
-        (mean, error),
-        Tolerance::Absolute(0.1),
-        how.clone(),
-    );
+    // of few runs, see the remark
+    let close = Tolerance::Absolute(if n > N { 0.15 } else { 0.1 });
+    let mut whole =
+        Finding::estimate(format!("n = {n}: cycles"), published, (mean, error), close, how.clone());
     // the middle of [0.9, 1.3]
     let mut offset = Finding::estimate(
         format!("n = {n}: cycles beyond the leading term"),

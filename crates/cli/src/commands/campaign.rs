@@ -306,6 +306,7 @@ fn in_words(summary: &Summary) -> String {
     let verdicts = [
         (Judgement::Violated, "refute a property"),
         (Judgement::Undecided, "ended in debts that were not due"),
+        (Judgement::Outside, "were outside of the model"),
         (Judgement::Holds, "hold"),
     ];
     let verdicts = verdicts.iter().filter_map(|(verdict, what)| {

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
-use synod_results::{Effort, Finding, Provenance, Row, row, rows};
+use synod_results::{Effort, Finding, How, Provenance, Row, row, rows};
 
 /// `reproduce`.
 pub(super) fn reproduce(desk: &Desk<'_>, args: &args::Reproduce) -> Result<Exit, Error> {
@@ -112,11 +112,13 @@ fn tell(desk: &Desk<'_>, row: &Row, effort: &Effort, findings: &[Finding]) -> bo
     printer.event(&event);
     if !printer.quiet {
         header(desk, row, effort);
-        let mut numbers = table(["number", "published", "ours", "4 sigma", "accepted", "", "computed by"]);
-        for found in findings {
-            numbers.add_row(line(found));
+        for how in ways(findings) {
+            let mut numbers = table(["", "published", "ours", "4 sigma", "accepted", ""]);
+            for found in findings.iter().filter(|found| found.how == *how) {
+                numbers.add_row(line(found));
+            }
+            printer.say(format!("\n{how}\n{numbers}"));
         }
-        printer.say(numbers.to_string());
     }
     let all = findings.len();
     printer.say(if misses == 0 {
@@ -149,20 +151,23 @@ fn header(desk: &Desk<'_>, row: &Row, effort: &Effort) {
     }
 }
 
-fn line(found: &Finding) -> [String; 7] {
+/// How the numbers were computed, each way once, in the order in which they come.
+fn ways(findings: &[Finding]) -> Vec<&How> {
+    let mut ways: Vec<&How> = Vec::new();
+    for found in findings {
+        if !ways.contains(&&found.how) {
+            ways.push(&found.how);
+        }
+    }
+    ways
+}
+
+fn line(found: &Finding) -> [String; 6] {
     let (low, high) = found.range();
     let sigma = if found.standard_error > 0.0 { digits(4.0 * found.standard_error) } else { "-".to_owned() };
     let accepted = format!("{} .. {}", digits(low), digits(high));
     let verdict = if found.agrees() { "✓" } else { "✗" };
-    [
-        found.what.clone(),
-        found.published.clone(),
-        digits(found.ours),
-        sigma,
-        accepted,
-        verdict.to_owned(),
-        found.how.to_string(),
-    ]
+    [found.what.clone(), found.published.clone(), digits(found.ours), sigma, accepted, verdict.to_owned()]
 }
 
 fn number(row: &Row, found: &Finding) -> Value {

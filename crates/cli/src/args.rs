@@ -1,8 +1,9 @@
 //! The command line's grammar.
 
+use crate::clients::{Clients, Measured};
 use crate::disk::bytes;
 use crate::environment::Flags;
-use crate::experiment::{EngineName, MeasureName, OrderName, StoreName};
+use crate::experiment::{EngineName, MeasureName, OrderName, SearchName, StoreName};
 use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
 use std::fmt::Write;
 use std::ops::Range;
@@ -65,6 +66,10 @@ pub enum Command {
     /// Simulated runs on many machines: shards of a range of seeds, and what they come to together.
     #[command(subcommand)]
     Campaign(Campaign),
+    /// What an operation costs, for each n, beside what the algorithm's page states.
+    Cost(Cost),
+    /// Any metric against any option: tables and plots.
+    Sweep(Sweep),
     /// Every run of a small instance.
     Check(Check),
     /// A real cluster on this machine: OS processes, sockets, disks.
@@ -85,6 +90,9 @@ pub enum Command {
         #[command(subcommand)]
         what: Trace,
     },
+    /// Numbers that the literature states, computed again: both side by side. Without a name, which there are.
+    #[cfg(feature = "library")]
+    Reproduce(Reproduce),
     /// A node of a cluster; started by `run`.
     #[command(hide = true)]
     Node {
@@ -314,6 +322,12 @@ pub struct Sim {
     /// Let every run meet all the kinds of fault that there may be, in place of a random subset of them.
     #[arg(long)]
     pub no_swarm: bool,
+    /// How runs are drawn.
+    #[arg(long, value_name = "NAME")]
+    pub search: Option<SearchName>,
+    /// After so many steps, go on by another seed: as a run that `--search coverage` found does. May be given more than once.
+    #[arg(long, value_name = "STEP:SEED", value_parser = then, requires = "seed", conflicts_with = "search")]
+    pub then: Vec<(u64, u64)>,
     /// Write the trace of the first run there; compressed (zstd) where the name ends in .zst.
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
@@ -323,6 +337,12 @@ pub struct Sim {
     /// Print the trace of the first run, and nothing else: what another process of the same program does with this seed.
     #[arg(long, hide = true)]
     pub self_check: bool,
+    /// What clients do.
+    #[command(flatten)]
+    pub clients: Clients,
+    /// What is measured besides.
+    #[command(flatten)]
+    pub measured: Measured,
     /// Leave a failure as it was found.
     #[arg(long)]
     pub no_shrink: bool,
@@ -353,8 +373,86 @@ impl Sim {
         if self.no_swarm {
             line.push_str(" --no-swarm");
         }
-        line
+        for (step, seed) in &self.then {
+            let _ = write!(line, " --then {step}:{seed:#x}");
+        }
+        line + &self.clients.line()
     }
+}
+
+/// `cost`.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Cost {
+    /// The algorithm, as `list` names it; may be left out where there is only one.
+    pub algorithm: Option<String>,
+    /// The broken twin to take in place of the algorithm.
+    #[arg(long, value_name = "NAME")]
+    pub defect: Option<String>,
+    /// For which n: a list or a range, as in 3,5,7 or 3..=31 (3..=31/4: every fourth).
+    #[arg(long, value_name = "NUMBERS", default_value = "3..=15/2", value_parser = sizes)]
+    pub n: Sizes,
+    /// In which environment.
+    #[arg(long, value_name = "WHAT", default_value = "no-faults")]
+    pub under: Under,
+    /// With `--under faults`: how many runs for each n, one a seed.
+    #[arg(long, value_name = "NUMBER", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
+    pub runs: u64,
+    /// The first seed.
+    #[arg(long, value_name = "SEED", default_value = "0", value_parser = seed)]
+    pub seed: u64,
+    /// Write the plots there.
+    #[arg(long, value_name = "FILE")]
+    pub svg: Option<PathBuf>,
+    /// Write the table there.
+    #[arg(long, value_name = "FILE")]
+    pub csv: Option<PathBuf>,
+}
+
+/// Numbers of processes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sizes(pub Vec<u32>);
+
+/// In which environment costs are measured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Under {
+    /// Nothing fails, and every message takes as long as every other.
+    #[default]
+    NoFaults,
+    /// What a simulation meets.
+    Faults,
+}
+
+/// `sweep`.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Sweep {
+    /// What is examined.
+    #[command(flatten)]
+    pub subject: Subject,
+    /// What takes which values: loss=0..0.3, n=3,5,7, delay=1ms..20ms/5, or any key of `[sim]` by its path. The first is the
+    /// horizontal axis; each combination of the others is a line.
+    #[arg(long, value_name = "KEY=VALUES", required = true, value_parser = crate::vary::axis)]
+    pub vary: Vec<crate::vary::Axis>,
+    /// What is measured.
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', default_values = ["p50", "p99", "messages", "violations"])]
+    pub metric: Vec<crate::clients::Metric>,
+    /// How many runs for each point, one a seed.
+    #[arg(long, value_name = "NUMBER", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub runs: u64,
+    /// The first seed.
+    #[arg(long, value_name = "SEED", default_value = "0", value_parser = seed)]
+    pub seed: u64,
+    /// The virtual time after which a run ends.
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
+    pub horizon: Option<Duration>,
+    /// What clients do.
+    #[command(flatten)]
+    pub clients: Clients,
+    /// Write the plots there.
+    #[arg(long, value_name = "FILE")]
+    pub svg: Option<PathBuf>,
+    /// Write the table there.
+    #[arg(long, value_name = "FILE")]
+    pub csv: Option<PathBuf>,
 }
 
 /// `campaign`.
@@ -584,6 +682,24 @@ pub struct Run {
     pub directory: Option<PathBuf>,
 }
 
+/// `reproduce`.
+#[cfg(feature = "library")]
+#[derive(Clone, Debug, Default, Args)]
+pub struct Reproduce {
+    /// Which results, by name.
+    #[arg(value_name = "NAME")]
+    pub ids: Vec<String>,
+    /// All of them.
+    #[arg(long, conflicts_with = "ids")]
+    pub all: bool,
+    /// With few samples: four standard deviations of them are added to each tolerance.
+    #[arg(long)]
+    pub quick: bool,
+    /// The seed of what is random.
+    #[arg(long, value_name = "SEED", value_parser = seed)]
+    pub seed: Option<u64>,
+}
+
 fn links(text: &str) -> Result<LinkKind, String> {
     parse_link(text).ok_or_else(|| {
         let names: Vec<_> = LinkBase::ALL.iter().map(|base| base.name()).collect();
@@ -592,6 +708,16 @@ fn links(text: &str) -> Result<LinkKind, String> {
             names.join(", ")
         )
     })
+}
+
+/// Numbers of processes, as a list or a range.
+fn sizes(text: &str) -> Result<Sizes, String> {
+    let size = |number| match number {
+        crate::vary::Number::Whole(n) => u32::try_from(n).ok().filter(|n| *n > 0),
+        _ => None,
+    };
+    let sizes: Option<Vec<_>> = crate::vary::numbers(text)?.into_iter().map(size).collect();
+    sizes.map(Sizes).ok_or_else(|| "n is a number from 1 on".to_owned())
 }
 
 fn budget(text: &str) -> Result<Budget, String> {
@@ -619,6 +745,13 @@ fn seeds(text: &str) -> Result<Range<u64>, String> {
         }
         std::cmp::Ordering::Greater => Err(format!("the seeds go backwards: did you mean {to}..{from}?")),
     }
+}
+
+/// From which step on which seed counts.
+fn then(text: &str) -> Result<(u64, u64), String> {
+    let (step, other) = text.split_once(':').ok_or("write STEP:SEED")?;
+    let step = step.parse().map_err(|_| "a step is a number from 0 on".to_owned())?;
+    Ok((step, seed(other)?))
 }
 
 /// A part of several.

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use synod_kernel::Budget;
 use synod_sim::Platform;
+use synod_sim::Workload;
 
 /// An experiment. What it does not say is the algorithm's own.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -109,8 +110,12 @@ pub struct Sim {
     pub horizon: Option<HorizonText>,
     /// Whether each run meets a random subset of the kinds of fault that there may be; so unless told otherwise.
     pub swarm: Option<bool>,
+    /// How runs are drawn.
+    pub search: Option<SearchName>,
     /// The faults that strike, in place of drawn ones.
     pub script: Option<Vec<Scripted>>,
+    /// What clients do, in place of the requests.
+    pub workload: Option<Workload>,
     /// The machines and wires under the environment.
     pub platform: Option<Platform>,
     /// What changes in the environment.
@@ -162,6 +167,16 @@ pub enum OrderName {
     Guided,
     /// Many small searches that differ.
     Swarm,
+}
+
+/// How the runs of a simulation are drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum SearchName {
+    /// One seed after the other.
+    Seeds,
+    /// Those go on otherwise that came to something new.
+    Coverage,
 }
 
 /// What a guided search goes by.
@@ -301,8 +316,18 @@ mod tests {
                 assert!(page.contains(&format!("`{prefix}{key}`")), "{prefix}{key} is not documented");
             }
         };
-        let tables =
-            ["check", "sim", "run", "environment", "failures", "storage", "links", "timing", "oracles"];
+        let tables = [
+            "check",
+            "sim",
+            "run",
+            "environment",
+            "failures",
+            "storage",
+            "links",
+            "timing",
+            "oracles",
+            "workload",
+        ];
         let leaves =
             |section| known(section).into_iter().filter(|key| !tables.contains(&key.as_str())).collect();
         for section in ["", "[check]", "[sim]", "[run]", "[sim.environment]", "[sim.platform]"] {
@@ -311,6 +336,7 @@ mod tests {
         for part in ["failures", "storage", "links", "timing", "oracles"] {
             documented(known(&format!("[sim.environment.{part}]")), &format!("{part}."));
         }
+        documented(known("[sim.workload]"), "");
         let kinds = known("[[sim.script]]\nat = 1\nkind = \"no-such-kind\"");
         for kind in kinds.iter().filter(|kind| *kind != "heal") {
             assert!(page.contains(&format!("`\"{kind}\"`")), "{kind} is not documented");

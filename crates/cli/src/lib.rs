@@ -8,6 +8,7 @@
 
 pub mod args;
 pub mod checkable;
+pub mod clients;
 mod commands;
 mod corpus;
 pub mod disk;
@@ -22,14 +23,18 @@ mod models;
 pub mod nearest;
 pub mod output;
 pub mod page;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod plan;
 pub mod platform;
+pub mod plot;
 pub mod registry;
 pub mod report;
 mod results;
 pub mod script;
 mod story;
 pub mod traces;
+pub mod vary;
 pub mod watch;
 
 pub use checkable::Checkable;

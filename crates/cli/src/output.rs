@@ -121,6 +121,18 @@ fn out(line: &str) {
     }
 }
 
+/// Rows in columns as wide as what stands in them, indented; the first row is the heads.
+pub(crate) fn columns(rows: &[Vec<String>]) -> Vec<String> {
+    let count = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |at: usize| rows.iter().filter_map(|row| row.get(at)).map(|cell| cell.chars().count()).max();
+    let widths: Vec<_> = (0..count).map(|at| width(at).unwrap_or(0)).collect();
+    let line = |row: &Vec<String>| {
+        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
+        format!("  {}", cells.collect::<Vec<_>>().join("  ")).trim_end().to_owned()
+    };
+    rows.iter().map(line).collect()
+}
+
 fn heading(report: &Report) {
     out(&format!(
         "{BOLD}{}{BOLD:#} {}  {DIM}{}{DIM:#}",

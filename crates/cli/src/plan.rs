@@ -2,9 +2,9 @@
 
 use crate::args;
 use crate::disk::{Directory, Note, nth};
-use crate::environment::{Flags, Overrides, validate};
+use crate::environment::{Flags, Overrides, holds, validate};
 use crate::error::Error;
-use crate::experiment::{self, EngineName, Experiment, MeasureName, OrderName, StoreName};
+use crate::experiment::{self, EngineName, Experiment, MeasureName, OrderName, SearchName, StoreName};
 use crate::grounds::{World, check, run, sim};
 use crate::registry::{Entry, Registry, Subject};
 use crate::{platform, script};
@@ -17,7 +17,7 @@ use synod_kernel::Budget;
 use synod_model::ProcessId;
 use synod_model::failure::Who;
 use synod_model::timing::TimingKind;
-use synod_properties::{GroundKind, Scale};
+use synod_properties::{GroundKind, OperationKind, Scale};
 
 /// What is to be examined, as far as it is the same for all grounds.
 #[derive(Debug, Default)]
@@ -31,6 +31,8 @@ pub(crate) struct Request {
     defect: Option<String>,
     flags: Flags,
     outside_model: bool,
+    /// The kinds of operation that clients can ask for.
+    operations: &'static [OperationKind],
 }
 
 impl Request {
@@ -39,7 +41,15 @@ impl Request {
         registry: &'a Registry,
         subject: &args::Subject,
     ) -> Result<(&'a Entry, Self), Error> {
-        let experiment = subject.experiment.as_deref().map(experiment::load).transpose()?;
+        Self::with(registry, subject, subject.experiment.as_deref().map(experiment::load).transpose()?)
+    }
+
+    /// The same with this experiment.
+    pub(crate) fn with<'a>(
+        registry: &'a Registry,
+        subject: &args::Subject,
+        experiment: Option<Experiment>,
+    ) -> Result<(&'a Entry, Self), Error> {
         let named = experiment.as_ref().map(|e| e.algorithm.as_str()).or(subject.algorithm.as_deref());
         let entry = registry.find_or_only(named)?;
         let environment = subject.env.as_deref().map(experiment::load_environment).transpose()?;
@@ -51,6 +61,7 @@ impl Request {
             defect: subject.defect.clone(),
             flags: subject.flags(),
             outside_model: subject.outside_model,
+            operations: entry.subject.operations,
         };
         Ok((entry, request))
     }
@@ -183,12 +194,7 @@ impl Request {
         }
         scale.n = self.n.unwrap_or(scale.n);
         scale.requests = self.requests.unwrap_or(scale.requests);
-        if scale.n == 0 || scale.n > 64 {
-            return Err(Error::Scale {
-                what: format!("n = {} is out of bounds", scale.n),
-                hint: "n lies between 1 and 64".to_owned(),
-            });
-        }
+        holds(scale.n, ground)?;
         if let Some(name) = &scale.defect {
             subject.twin(name)?;
         }
@@ -218,6 +224,12 @@ impl Request {
             (None, Some(_)) => 1,
             (None, None) => file.runs.unwrap_or(RUNS),
         };
+        if args.then.windows(2).any(|pair| pair[0].0 >= pair[1].0) || (!args.then.is_empty() && runs > 1) {
+            return Err(Error::Arguments {
+                what: "--then goes on with one run, step by step".to_owned(),
+                hint: "give --seed alone, and the steps of --then in ascending order".to_owned(),
+            });
+        }
         let horizon = args.horizon.or(file.horizon.map(|text| text.0.0)).unwrap_or(usual.horizon);
         let source = self.experiment.as_ref().map(|e| e.source.clone()).unwrap_or_default();
         let platform = match (&args.platform, &file.platform) {
@@ -229,6 +241,7 @@ impl Request {
             Some(script) => script::plan(script, &world.environment, platform.as_deref(), horizon, &source)?,
             None => (usual.faults, usual.conditions),
         };
+        let workload = args.clients.workload(file.workload.as_ref(), self.operations)?;
         Ok(sim::Options {
             seeds: first..first.saturating_add(runs),
             run: synod_sim::Options {
@@ -239,8 +252,14 @@ impl Request {
                 platform,
                 branches: true,
                 swarm: !args.no_swarm && file.swarm.unwrap_or(true),
+                coverage: args.out.is_some(),
+                then: args.then.clone(),
+                costs: args.measured.costs || workload.is_some(),
+                workload,
                 ..synod_sim::Options::default()
             },
+            guided: args.search.or(file.search) == Some(SearchName::Coverage),
+            searched: None,
             threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             terse: args.terse,
             corpus: Vec::new(),

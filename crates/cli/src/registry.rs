@@ -15,7 +15,7 @@ use synod_model::link::{LinkKind, LinkModel};
 use synod_model::oracle::OracleKind;
 use synod_model::timing::{TimingKind, TimingModel};
 use synod_model::{Process, SystemModel};
-use synod_properties::{Algorithm, GroundKind, Monitor, Property, Scale, Twin};
+use synod_properties::{Algorithm, Cost, GroundKind, Monitor, OperationKind, Property, Scale, Twin};
 use synod_sim::Simulation;
 
 /// A model as values.
@@ -65,6 +65,10 @@ pub struct Subject {
     pub twins: &'static [Twin],
     /// What its measure counts.
     pub measure: Option<&'static str>,
+    /// The kinds of operation that its clients can ask for.
+    pub operations: &'static [OperationKind],
+    /// What it costs, as its page states it.
+    pub costs: &'static [Cost],
     /// The scale at which a ground examines it.
     pub scale: fn(GroundKind) -> Scale,
     /// The environment in which a ground examines it.
@@ -84,6 +88,8 @@ impl Subject {
             name: A::NAME,
             twins: A::TWINS,
             measure: A::MEASURE,
+            operations: A::OPERATIONS,
+            costs: A::COSTS,
             scale: A::scale,
             environment: A::environment,
             outside: diagnostic::outside::<<A::Process as Process>::Model>,
@@ -156,6 +162,29 @@ impl Entry {
         }
     }
 
+    /// The algorithm `A`, simulated alone: one whose choices are too many for a check, and whose promises are about chance.
+    pub fn simulated<A: Algorithm>() -> Self {
+        use crate::grounds;
+        Self {
+            page: A::PAGE,
+            subject: Subject::of::<A>(),
+            checked: Subject::of::<A>(),
+            also: Vec::new(),
+            renumbered: None,
+            check: |_, _, _| Err(simulated_alone(A::NAME, "check")),
+            sim: grounds::sim::instance::<A>,
+            run: |_, _, _| Err(simulated_alone(A::NAME, "run")),
+            node: |_| Err(simulated_alone(A::NAME, "run")),
+            replay: grounds::replay::replay::<A>,
+            replay_checked: grounds::replay::replay::<A>,
+            steps: grounds::replay::steps::<A>,
+            steps_checked: grounds::replay::steps::<A>,
+            steps_in: grounds::replay::steps_in::<A>,
+            type_name: std::any::type_name::<A>(),
+            type_checked: std::any::type_name::<A>(),
+        }
+    }
+
     /// Explores also what `change` makes of the scale and the environment of its checks: where one world with everything in it would
     /// be too large, two are not.
     #[must_use]
@@ -209,6 +238,13 @@ impl Entry {
             GroundKind::Check => &self.checked,
             GroundKind::Sim | GroundKind::Run => &self.subject,
         }
+    }
+}
+
+fn simulated_alone(name: &str, ground: &str) -> Error {
+    Error::Unsupported {
+        what: format!("`{name}` has no {ground}: it is simulated alone"),
+        hint: format!("`sim {name}` simulates it"),
     }
 }
 

@@ -5,6 +5,7 @@ use synod_cli::emit;
 use synod_cli::exit::Exit;
 use synod_cli::grounds::{World, check, replay};
 use synod_cli::report::{Report, Trace};
+use synod_cli::traces::Source;
 use synod_cli::watch::{Interrupt, Watch};
 use synod_kernel::Environment;
 use synod_model::prelude::*;
@@ -85,6 +86,7 @@ fn checked<A: Algorithm>() -> Report {
     let world = World {
         scale: A::scale(GroundKind::Check),
         environment: Environment::benign(2),
+        model: String::new(),
         outside: Vec::new(),
         two_seats: None,
     };
@@ -103,7 +105,7 @@ fn a_panic_is_a_violation_that_names_the_step_and_replays() {
     let failure = &report.failures[0];
     assert_eq!((failure.what.as_str(), failure.step, failure.story.len()), (what, 3, 3));
     let Trace::Content(trace) = &failure.trace else { panic!("a trace") };
-    let replayed = replay::replay::<Bomb>(trace).expect("it replays");
+    let replayed = replay::replay::<Bomb>(&Source::Content(trace), &mut Vec::new()).expect("it replays");
     assert!(replayed.confirmed() && replayed.judged.is_some());
 }
 
@@ -119,7 +121,10 @@ include!("emitted/bomb.txt");
 fn an_emitted_test_compiles_and_tests_what_it_says() {
     let report = checked::<Bomb>();
     let Trace::Content(trace) = &report.failures[0].trace else { panic!("a trace") };
-    let broken = replay::replay::<Bomb>(trace).expect("it replays").judged.expect("it breaks something");
+    let broken = replay::replay::<Bomb>(&Source::Content(trace), &mut Vec::new())
+        .expect("it replays")
+        .judged
+        .expect("it breaks something");
     // here it is a twin: it still panics
     let code =
         emit::regression_test("bomb", std::any::type_name::<Bomb>(), true, &broken, trace, "bomb.jsonl");
@@ -144,7 +149,8 @@ fn a_panic_that_does_not_happen_again_is_not_confirmed() {
     let report = checked::<Bomb>();
     let Trace::Content(trace) = &report.failures[0].trace else { panic!("a trace") };
     // the same steps, by an algorithm that heeds the message
-    let replayed = replay::replay::<Fickle>(trace).expect("its steps are the same");
+    let replayed =
+        replay::replay::<Fickle>(&Source::Content(trace), &mut Vec::new()).expect("its steps are the same");
     assert!(!replayed.confirmed());
 }
 

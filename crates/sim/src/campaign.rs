@@ -1,5 +1,6 @@
 //! Many runs, over many threads, with one result.
 
+use crate::cost::Summary;
 use crate::fault::FaultKind;
 use crate::outcome::{Ended, Outcome};
 use crate::plan::Options;
@@ -8,10 +9,14 @@ use crate::record::Record;
 use crate::simulation::Simulation;
 use crate::stream::{Done, in_order};
 use crate::tested::RUNS_THAT_TEST;
+use crate::workload::LINEARIZABLE;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{ControlFlow, Range};
 use synod_properties::{Kind, NO_PANIC, Property, Verdict};
+
+/// How many seeds a thread takes at a time.
+const CHUNK: u64 = 16;
 
 /// A run that refutes a property.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -23,7 +28,7 @@ pub struct Failure {
 }
 
 /// What the runs of a range of seeds came to, up to the first that refutes something.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Campaign {
     /// How many runs there were.
     pub runs: u64,
@@ -45,10 +50,12 @@ pub struct Campaign {
     pub ended: BTreeMap<Ended, u64>,
     /// By property: how many runs ended in its debt before that was due.
     pub undecided: BTreeMap<String, u64>,
-    /// By property: how many runs put it to the test.
-    pub tested: BTreeMap<String, u64>,
+    /// What the runs cost, where that is counted.
+    pub costs: Option<Summary>,
     /// How runs were outside of the model.
     pub outside: Outside,
+    /// By property: how many runs put it to the test.
+    pub tested: BTreeMap<String, u64>,
 }
 
 impl Campaign {
@@ -75,6 +82,9 @@ impl Campaign {
                 *self.undecided.entry(property).or_default() += 1;
             }
         }
+        if let Some(costs) = &outcome.costs {
+            self.costs.get_or_insert_default().add(costs);
+        }
         if outcome.broken().is_some() {
             self.failure = Some(Failure { seed, outcome });
         }
@@ -83,8 +93,11 @@ impl Campaign {
     /// Says what its runs say of these properties.
     pub fn judge(&mut self, properties: Vec<Property>) {
         self.verdicts = properties.into_iter().map(|p| (p, self.verdict(&p))).collect();
-        if let Verdict::Violated { what } = self.verdict(&NO_PANIC) {
-            self.verdicts.push((NO_PANIC, Verdict::Violated { what }));
+        for property in [NO_PANIC, LINEARIZABLE] {
+            let told = self.verdicts.iter().any(|(p, _)| p.id == property.id);
+            if let (false, Verdict::Violated { what }) = (told, self.verdict(&property)) {
+                self.verdicts.push((property, Verdict::Violated { what }));
+            }
         }
     }
 
@@ -132,7 +145,7 @@ pub fn campaign(
         let outcome = simulation.run(seed, options);
         Done { last: outcome.broken().is_some(), result: outcome }
     };
-    in_order(&seeds, threads, &run, &mut |seed, outcome| {
+    in_order(&seeds, CHUNK, threads, &run, &mut |seed, outcome| {
         campaign.add(seed, outcome);
         progress(campaign.runs);
         ControlFlow::Continue(())
@@ -165,5 +178,5 @@ pub fn records(
         let line = if wanted.lines { record.line() } else { String::new() };
         Done { last: wanted.to_the_first && record.property.is_some(), result: (record, line) }
     };
-    in_order(&seeds, threads, &run, &mut |_, (record, line)| take(record, &line));
+    in_order(&seeds, CHUNK, threads, &run, &mut |_, (record, line)| take(record, &line));
 }

@@ -2,12 +2,12 @@
 
 use hdrhistogram::Histogram;
 use serde::ser::SerializeMap;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 /// How an operation ended for its client.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Ended {
     /// It took effect.
@@ -20,7 +20,7 @@ pub enum Ended {
 }
 
 /// What was sent and written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Traffic {
     /// Messages to others.
     pub messages: u64,
@@ -44,10 +44,10 @@ impl Traffic {
 
 /// What one operation came to, and what was spent on its account: in the handlers of its request, of the messages sent in
 /// those, of the timers set in those, and so on, also after it ended.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OperationCost {
-    /// Which kind.
-    pub kind: &'static str,
+    /// Which kind: its place among [`Costs::kinds`].
+    pub kind: usize,
     /// When it began, in nanoseconds of virtual time.
     pub begun: u64,
     /// When it ended for its client.
@@ -73,8 +73,10 @@ impl OperationCost {
 }
 
 /// What one run cost.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Costs {
+    /// The names of the kinds of operation.
+    pub kinds: Vec<String>,
     /// In the order in which they began.
     pub operations: Vec<OperationCost>,
     /// What was spent on no operation's account: heartbeats, and what follows from a start or a recovery.
@@ -123,6 +125,11 @@ impl Meter {
             now: Tag::default(),
             seat: 0,
         }
+    }
+
+    /// The process goes on with an operation that it was asked for before.
+    pub(crate) fn goes_on(&mut self, operation: u32) {
+        self.enter(self.seat, Tag { account: operation + 1, depth: 0 });
     }
 
     /// An entry of the agenda happens, at a seat.
@@ -212,13 +219,17 @@ impl Meter {
         }
     }
 
-    pub(crate) fn costs(&self, mut operations: Vec<OperationCost>, time: Duration) -> Costs {
+    pub(crate) fn costs(
+        &self,
+        (kinds, mut operations): (Vec<String>, Vec<OperationCost>),
+        time: Duration,
+    ) -> Costs {
         for (operation, account) in operations.iter_mut().zip(self.accounts.iter().skip(1)) {
             operation.traffic = account.traffic;
             operation.delays = account.delays;
             operation.delays_to_all = account.delays_to_all;
         }
-        Costs { operations, background: self.accounts[0].traffic, time }
+        Costs { kinds, operations, background: self.accounts[0].traffic, time }
     }
 }
 
@@ -318,7 +329,7 @@ pub struct Window {
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Summary {
     /// By kind of operation.
-    pub kinds: BTreeMap<&'static str, KindSummary>,
+    pub kinds: BTreeMap<String, KindSummary>,
     /// What was spent on no operation's account.
     pub background: Traffic,
     /// By second of virtual time since the start: the share of operations that were answered.
@@ -343,12 +354,12 @@ impl Summary {
             self.busy_seconds += ended.saturating_sub(begun) as f64 / 1e9;
         }
         for operation in &costs.operations {
-            self.add_operation(operation);
+            self.add_operation(costs.kinds.get(operation.kind).map_or("", String::as_str), operation);
         }
     }
 
-    fn add_operation(&mut self, operation: &OperationCost) {
-        let kind = self.kinds.entry(operation.kind).or_default();
+    fn add_operation(&mut self, kind: &str, operation: &OperationCost) {
+        let kind = self.kinds.entry(kind.to_owned()).or_default();
         let window = (operation.begun / WINDOW.as_nanos() as u64) as usize;
         if self.availability.len() <= window {
             self.availability.resize(window + 1, Window::default());
@@ -388,7 +399,7 @@ impl Summary {
             mine.answered += theirs.answered;
         }
         for (kind, theirs) in &other.kinds {
-            let mine = self.kinds.entry(kind).or_default();
+            let mine = self.kinds.entry(kind.clone()).or_default();
             mine.ok += theirs.ok;
             mine.failed += theirs.failed;
             mine.unknown += theirs.unknown;
@@ -409,7 +420,7 @@ impl Summary {
     pub fn total(&self) -> KindSummary {
         let mut total = Self::default();
         for summary in self.kinds.values() {
-            let one = Self { kinds: [("all", summary.clone())].into(), ..Self::default() };
+            let one = Self { kinds: [("all".to_owned(), summary.clone())].into(), ..Self::default() };
             total.merge(&one);
         }
         total.kinds.remove("all").unwrap_or_default()
@@ -427,5 +438,76 @@ impl Summary {
             .iter()
             .fold((0, 0), |(begun, answered), window| (begun + window.begun, answered + window.answered));
         (begun > 0).then(|| answered as f64 / begun as f64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// p0 asks p1 and p2; p2 has heard of it from p1 when p0's own message comes.
+    #[test]
+    fn message_delays_are_the_longest_chain_that_a_process_has_heard_of() {
+        let mut meter = Meter::new(3);
+        meter.asked(0, 0);
+        meter.sent(1, false, || 10);
+        meter.sent(2, false, || 10);
+        meter.sent(3, true, || 10);
+        meter.happens(1, Some(1));
+        meter.sent(4, false, || 5);
+        meter.stored(5);
+        meter.happens(4, Some(2));
+        meter.happens(2, Some(2));
+        meter.told();
+        meter.sent(6, false, || 5);
+        meter.happens(6, Some(0));
+        meter.completed(0);
+        meter.happens(99, Some(1));
+        meter.sent(7, false, || 1);
+        let costs = meter.costs((vec!["a".to_owned()], vec![OperationCost::default()]), Duration::ZERO);
+        let operation = costs.operations[0];
+        assert_eq!((operation.delays, operation.delays_to_all), (Some(3), 2));
+        assert_eq!(operation.traffic, Traffic { messages: 4, bytes: 30, writes: 1, firings: 0 });
+        assert_eq!(costs.background, Traffic { messages: 1, bytes: 1, writes: 0, firings: 0 });
+    }
+
+    fn run(latencies: &[u64]) -> Costs {
+        let operation = |&latency: &u64| OperationCost {
+            begun: latency,
+            ended: Some(latency * 1_001),
+            outcome: Ended::Ok,
+            traffic: Traffic { messages: latency, ..Traffic::default() },
+            ..OperationCost::default()
+        };
+        Costs {
+            kinds: vec!["a".to_owned()],
+            operations: latencies.iter().map(operation).collect(),
+            ..Costs::default()
+        }
+    }
+
+    #[test]
+    fn runs_that_are_merged_are_as_runs_that_are_added() {
+        let runs = [run(&[1, 2, 3]), run(&[500, 7_000_000]), run(&[])];
+        let mut added = Summary::default();
+        runs.iter().for_each(|run| added.add(run));
+        let mut merged = Summary::default();
+        for run in &runs {
+            let mut one = Summary::default();
+            one.add(run);
+            merged.merge(&one);
+        }
+        assert_eq!(merged, added);
+        let total = added.total();
+        assert_eq!((total.ok, total.messages.max()), (5, Some(7_000_000)));
+        assert_eq!((total.latency_us.quantile(0.5), added.availability()), (Some(3), Some(1.0)));
+        let spread = serde_json::to_value(&total.latency_us).expect("plain data");
+        assert_eq!(spread["p50"], 3);
+    }
+
+    #[test]
+    fn an_empty_spread_has_no_quantiles() {
+        let spread = Spread::default();
+        assert_eq!((spread.quantile(0.5), spread.mean(), spread.max()), (None, None, None));
     }
 }

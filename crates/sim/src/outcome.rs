@@ -1,6 +1,7 @@
 //! What one run came to.
 
 use crate::cost::Costs;
+use crate::coverage::Covered;
 use crate::fault::FaultKind;
 use crate::platform::Breach;
 use crate::workload::History;
@@ -54,8 +55,11 @@ pub struct Outcome {
     /// The marked branches of the algorithm and of its modules, each with whether a handler came to it; where
     /// [`Options::branches`](crate::Options::branches) asks.
     pub branches: BTreeMap<String, bool>,
+    /// What of the algorithm's behaviour it came to; where [`Options::coverage`](crate::Options::coverage) asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coverage: Option<Covered>,
     /// What it cost; where [`Options::costs`](crate::Options::costs) asks.
-    #[serde(default, skip_deserializing, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub costs: Option<Costs>,
     /// What clients saw; where [`Options::history`](crate::Options::history) asks.
     #[serde(skip)]

@@ -5,10 +5,10 @@ use crate::outcome::Outcome;
 use crate::plan::Options;
 use crate::run;
 use std::io::{self, Write};
-use synod_kernel::trace::{Reader, TraceError, Written};
+use synod_kernel::trace::{Reader, TraceError, Written, check};
 use synod_kernel::{Environment, Setting};
 use synod_model::Process;
-use synod_properties::{Monitor, OperationKind, Operations, Property};
+use synod_properties::{Monitor, Object, OperationKind, Operations, Property};
 
 /// An algorithm in its setting, with what judges it.
 pub trait Simulation: Send + Sync {
@@ -20,6 +20,8 @@ pub trait Simulation: Send + Sync {
     fn properties(&self) -> Vec<Property>;
     /// The kinds of operation that clients can ask for.
     fn kinds(&self) -> &'static [OperationKind];
+    /// What judges the histories that clients saw.
+    fn object(&self) -> Option<Object>;
     /// See [`run`](crate::run()).
     fn run(&self, seed: u64, options: &Options) -> Outcome;
     /// See [`trace_to`](crate::trace_to).
@@ -92,6 +94,10 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Simulation for Instance<
         self.operations.as_ref().map_or(&[], |operations| operations.kinds)
     }
 
+    fn object(&self) -> Option<Object> {
+        self.operations.as_ref().and_then(|operations| operations.object)
+    }
+
     fn run(&self, seed: u64, options: &Options) -> Outcome {
         run::run_of(&self.setting, self.subject(), seed, options)
     }
@@ -110,6 +116,7 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Simulation for Instance<
     }
 
     fn replay(&self, content: &str) -> Result<(), TraceError> {
+        check(content)?;
         let mut bytes = content.as_bytes();
         let mut reader = Reader::open(&mut bytes)?;
         let setting = reader.setting::<P>()?;

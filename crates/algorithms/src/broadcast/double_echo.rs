@@ -13,7 +13,7 @@
 //! amplification" (a ready makes no other: BRB5 fails).
 //!
 //! # Cost
-//! n + 2n^2 messages a broadcast; 3 steps without failures.
+//! 2n^2 - n - 1 messages a broadcast (to oneself not counted); 3 steps without failures.
 //!
 //! # Departures from the source
 //! - `echos` is dropped once a ready is sent, `readys` at the delivery: nothing reads them any more.

@@ -15,7 +15,7 @@
 //! echoes" (of whichever process: BCB3 fails where one repeats itself).
 //!
 //! # Cost
-//! n + n^2 messages a broadcast; 2 steps without failures.
+//! n^2 - 1 messages a broadcast (to oneself not counted); 2 steps without failures.
 //!
 //! # Departures from the source
 //! - `echos` is dropped at the delivery: nothing reads it any more.

@@ -13,8 +13,9 @@ use crate::grounds::sim;
 use crate::grounds::{self, World};
 use crate::plan::{Request, check_options, notebook};
 use crate::registry::{Entry, Found};
-use crate::report::{Report, ground_name};
+use crate::report::{Report, count, ground_name};
 use crate::watch::Watch;
+use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -149,22 +150,56 @@ pub(super) fn simulate(desk: &Desk<'_>, args: &args::Sim) -> Result<Exit, Error>
         desk.printer.raw(&content);
         return Ok(Exit::Holds);
     }
+    if let (Some(path), true) = (&args.out, options.guided) {
+        return Err(Error::Arguments {
+            what: format!(
+                "{} would have a line a seed, and runs that go on otherwise are no seed's",
+                path.display()
+            ),
+            hint: "leave out --out or --search coverage".to_owned(),
+        });
+    }
     options.out =
         args.out.as_deref().map(|path| results_of(entry, &world, args, &options, path)).transpose()?;
     let is_campaign = options.seeds.end - options.seeds.start > 1;
     let settings = corpus::settings(&world, &options.run);
-    let mut corpus = (is_campaign && !args.no_corpus).then(|| Corpus::open(entry.name()));
+    let keeps = is_campaign && !args.no_corpus && !options.guided;
+    let mut corpus = keeps.then(|| Corpus::open(entry.name()));
     if let Some(corpus) = corpus.as_ref().filter(|_| args.out.is_none()) {
         options.corpus = corpus.seeds(&settings);
     }
+    let mut args = args.clone();
     let mut report = {
         let watch = desk.watch(entry.name(), GroundKind::Sim);
-        entry.simulate(&world, &options, &watch)?
+        let mut searched = None;
+        if options.guided {
+            let (found, much) = sim::guided(entry.simulation(&world)?.as_ref(), &options, &watch);
+            args.then.clone_from(&found.run.then);
+            (options, searched) = (found, Some(much));
+        }
+        let mut report = entry.simulate(&world, &options, &watch)?;
+        if let Some([runs, steps, features]) = searched {
+            let (runs_, features_) = (count(runs, "run", "runs"), count(features, "feature", "features"));
+            report.notes.push(format!("searched by coverage: {runs_}, {features_} in all"));
+            report
+                .numbers
+                .insert("searched".to_owned(), json!({ "runs": runs, "steps": steps, "features": features }));
+        }
+        report
     };
+    #[cfg(feature = "parquet")]
+    if let (Some(to), Some((lines, _))) = (args.out.as_deref(), &options.out)
+        && to.extension().is_some_and(|extension| extension == "parquet")
+    {
+        crate::parquet::convert(lines, to)?;
+    }
     if is_campaign && report.nondeterminism.is_none() {
         report.nondeterminism = differs_elsewhere(entry, &world, &options)?;
     }
-    let mut exit = desk.tell(&mut report, |seed| seed_line(args, seed.unwrap_or_default()));
+    if let Some(path) = &args.measured.history {
+        write_history(&request, entry, &world, &args, &mut report, path)?;
+    }
+    let mut exit = desk.tell(&mut report, |seed| seed_line(&args, seed.unwrap_or_default()));
     let failed = report.failures.first().and_then(|failure| Some((failure.seed?, &failure.property)));
     if let (Some(corpus), Some((seed, property))) = (&mut corpus, failed)
         && let Err(error) = corpus.keep(seed, &settings, property)
@@ -228,6 +263,31 @@ fn differs_elsewhere(entry: &Entry, world: &World, options: &sim::Options) -> Re
     Ok(difference.map(|difference| format!("in another process {difference}")))
 }
 
+/// Writes what clients saw in the run that refutes something, or in the first.
+fn write_history(
+    request: &Request,
+    entry: &Entry,
+    world: &World,
+    args: &args::Sim,
+    report: &mut Report,
+    path: &Path,
+) -> Result<(), Error> {
+    let options = request.sim(args, world)?;
+    let seed = report.failures.iter().find_map(|failure| failure.seed).unwrap_or(options.seeds.start);
+    let options = synod_sim::Options { history: true, ..options.run };
+    let history = entry.simulation(world)?.run(seed, &options).history;
+    let Some(text) = history.and_then(|history| history.to_json_lines().ok()) else {
+        return Err(Error::Arguments {
+            what: "--history has nothing to write: there are no clients".to_owned(),
+            hint: "--clients NUMBER or --rate NUMBER makes some, or `[sim.workload]` in an experiment"
+                .to_owned(),
+        });
+    };
+    failures::save(path, &text)?;
+    report.notes.push(format!("what clients saw in the run of seed {seed:#x}: {}", path.display()));
+    Ok(())
+}
+
 /// Where a simulation's results go, and how they begin.
 fn results_of(
     entry: &Entry,
@@ -238,6 +298,15 @@ fn results_of(
 ) -> Result<(PathBuf, Header), Error> {
     let path = match path.extension().and_then(|extension| extension.to_str()) {
         Some("jsonl") => path.to_owned(),
+        #[cfg(feature = "parquet")]
+        Some("parquet") => path.with_extension("jsonl"),
+        #[cfg(not(feature = "parquet"))]
+        Some("parquet") => {
+            return Err(Error::Unsupported {
+                what: "this program was built without Parquet".to_owned(),
+                hint: "build it with `--features parquet`, or name a file that ends in .jsonl".to_owned(),
+            });
+        }
         None => path.join("runs.jsonl"),
         Some(other) => {
             return Err(Error::Arguments {

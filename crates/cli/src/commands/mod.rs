@@ -1,11 +1,15 @@
 //! The commands.
 
 mod campaign;
+mod cost;
 mod examine;
 mod failures;
 mod look;
 mod replay;
+#[cfg(feature = "library")]
+mod reproduce;
 mod shrink;
+mod sweep;
 mod trace;
 
 pub(crate) use self::failures::save;
@@ -59,6 +63,8 @@ fn dispatch(desk: &Desk<'_>, command: Option<&Command>) -> Result<Exit, Error> {
         }
         Some(Command::Verify(args)) => examine::verify(&listening(), args),
         Some(Command::Check(args)) => examine::check(&listening(), args),
+        Some(Command::Cost(args)) => cost::cost(&listening(), args),
+        Some(Command::Sweep(args)) => sweep::sweep(&listening(), args),
         Some(Command::Sim(args)) => examine::simulate(&listening(), args),
         Some(Command::Campaign(args)) => campaign::campaign(&listening(), args),
         Some(Command::Run(args)) => examine::run(&listening(), args),
@@ -67,6 +73,8 @@ fn dispatch(desk: &Desk<'_>, command: Option<&Command>) -> Result<Exit, Error> {
         Some(Command::Shrink(args)) => shrink::shrink(&listening(), args),
         Some(Command::Trace { what: Trace::Validate { file } }) => trace::validate(desk, file),
         Some(Command::Trace { what: Trace::Stats { file } }) => trace::stats(desk, file),
+        #[cfg(feature = "library")]
+        Some(Command::Reproduce(args)) => reproduce::reproduce(desk, args),
         Some(Command::List) => Ok(look::list(desk)),
         Some(Command::Explain { name }) => look::explain(desk, name),
         Some(Command::Models) => Ok(crate::models::show(desk.printer)),

@@ -1,6 +1,7 @@
 //! Many simulated runs, one a seed.
 
 use super::{Replayed, World, confirm, number, report, setting, title};
+use crate::clients;
 use crate::error::Error;
 use crate::report::{Report, count, grouped};
 use crate::results::{self, Writing};
@@ -13,12 +14,13 @@ use std::time::{Duration, Instant};
 use synod_check::Unreached;
 use synod_kernel::Environment;
 use synod_kernel::environment::duration;
-use synod_properties::{Algorithm, GroundKind, Kind, NO_PANIC, Property, Verdict};
+use synod_properties::{Algorithm, GroundKind, Kind, NO_PANIC, Property, Verdict, operations};
 use synod_sim::platform::Outside;
 use synod_sim::results::{Header, Seeds};
+use synod_sim::workload::LINEARIZABLE;
 use synod_sim::{
-    Campaign, Ended, FaultKind, FaultPlan, Instance, RUNS_THAT_TEST, Record, Simulation, Wanted, effects,
-    records,
+    Campaign, Ended, FaultKind, FaultPlan, Instance, RUNS_THAT_TEST, Record, Simulation, Summary, Wanted,
+    effects, records,
 };
 
 /// In so many runs a fault that there is a budget for takes effect: where it does in none of them, it cannot.
@@ -45,8 +47,35 @@ pub struct Options {
     pub time: Option<Duration>,
     /// Where a line a run goes, and how the file begins.
     pub out: Option<(PathBuf, Header)>,
+    /// Whether runs are drawn by what others came to.
+    pub guided: bool,
+    /// What a guided search came to that found nothing.
+    pub searched: Option<Campaign>,
     /// How a failure is made small.
     pub shrink: super::shrink::Options,
+}
+
+/// Searches for a run that refutes something, guided by coverage: the options of that run alone, or of what was searched in vain.
+/// And how much it searched: runs, steps, features.
+pub(crate) fn guided(simulation: &dyn Simulation, options: &Options, watch: &Watch) -> (Options, [u64; 3]) {
+    let started = Instant::now();
+    let go_on = |runs: u64| {
+        watch.tell(|| count(runs, "run", "runs"));
+        !watch.interrupted() && options.time.is_none_or(|time| started.elapsed() < time)
+    };
+    let searched =
+        synod_sim::search(simulation, options.seeds.clone(), &options.run, options.threads, &go_on);
+    let numbers = [searched.campaign.runs, searched.campaign.steps, searched.features];
+    let options = options.clone();
+    let options = match searched.lineage {
+        Some(lineage) => Options {
+            seeds: lineage.seed..lineage.seed.saturating_add(1),
+            run: lineage.of(&options.run),
+            ..options
+        },
+        None => Options { searched: Some(searched.campaign), ..options },
+    };
+    (options, numbers)
 }
 
 /// How the results of a campaign begin.
@@ -69,7 +98,8 @@ pub(crate) fn header(
 
 /// The algorithm `A` in a world.
 pub fn instance<A: Algorithm>(world: &World) -> Result<Box<dyn Simulation>, Error> {
-    Ok(Box::new(Instance::new(A::NAME, setting::<A>(world)?, A::monitor(&world.scale))))
+    let instance = Instance::new(A::NAME, setting::<A>(world)?, A::monitor(&world.scale));
+    Ok(Box::new(instance.with_operations(operations::<A>(&world.scale))))
 }
 
 /// Simulates an algorithm; `replay` takes its traces again.
@@ -102,13 +132,13 @@ pub fn sim(
     let point = crate::environment::point(&world.environment, &world.model, &world.outside);
     report.world = format!("{}; {point}", report.world);
     total.describe(&mut report, world, options);
+    total.say_what_was_outside(&mut report);
     if !options.corpus.is_empty() {
         let seeds = count(options.corpus.len() as u64, "seed", "seeds");
         let again = if of_corpus { "one of them fails again" } else { "none of them fails any more" };
         report.notes.push(format!("{seeds} of the corpus first: {again}"));
         number(&mut report.numbers, "corpus", options.corpus.len());
     }
-    total.say_what_was_outside(&mut report);
     if let Some(seed) = total.failure {
         let (_, content) = simulation.trace(seed, &options.run);
         confirm(&mut report, replay, content, Some(seed));
@@ -144,6 +174,9 @@ fn simulate(
     watch: &Watch,
     expired: &dyn Fn() -> bool,
 ) -> Result<Campaign, Error> {
+    if let Some(searched) = &options.searched {
+        return Ok(searched.clone());
+    }
     let mut campaign = Campaign::default();
     let mut seeds = options.seeds.clone();
     let mut out = None;
@@ -178,7 +211,11 @@ fn simulate(
     }
     failed.map_or(Ok(()), Err)?;
     out.map_or(Ok(()), Writing::finish)?;
-    campaign.judge(simulation.properties());
+    let mut properties = simulation.properties();
+    if options.run.workload.is_some() && simulation.object().is_some() {
+        properties.push(LINEARIZABLE);
+    }
+    campaign.judge(properties);
     Ok(campaign)
 }
 
@@ -204,6 +241,7 @@ struct Total {
     outside: Outside,
     excused: bool,
     last: Vec<(Property, Verdict)>,
+    costs: Option<Summary>,
 }
 
 impl Total {
@@ -228,6 +266,7 @@ impl Total {
         }
         self.reached.extend(batch.reached);
         self.last = batch.verdicts;
+        self.costs = batch.costs;
     }
 
     /// Those of the last batch, with what all of them reached and left open.
@@ -321,6 +360,9 @@ impl Total {
             number(&mut report.numbers, "violation_rate_max", bound);
         }
         self.say_what_was_tested(report);
+        if let Some(costs) = &self.costs {
+            clients::describe(report, costs);
+        }
         self.say_what_did_not_strike(report, &world.environment, &options.run.faults);
         self.say_what_of_the_script_did_not_strike(report, &options.run);
         self.say_what_was_covered(report);

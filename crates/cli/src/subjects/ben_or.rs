@@ -10,8 +10,8 @@ use synod_model::bound::Bound;
 use synod_model::interface::{Decide, Propose};
 use synod_model::{Group, Majority, Process, Round};
 use synod_properties::{
-    Algorithm, Consensus, GroundKind, Kind, Monitor, Obligation, Observation, Property, Scale, Twin,
-    Violation, usual,
+    Algorithm, Completion, Consensus, GroundKind, Kind, Monitor, Obligation, Observation, Property, Scale,
+    Told, Twin, Violation, usual,
 };
 
 pub(super) fn all() -> Vec<Entry> {
@@ -68,6 +68,11 @@ macro_rules! ben_or {
             const PAGE: &'static str = PAGE;
             const TWINS: &'static [Twin] = TWINS;
             const MEASURE: Option<&'static str> = Some(MEASURE);
+
+            fn completes(told: &Told<'_, Propose<bool>, Decide<bool>>) -> Option<Completion> {
+                let Decide(value) = told.indication;
+                (told.asked == told.by).then_some(Completion::Value("decided", Some(u64::from(*value))))
+            }
 
             fn measure(process: &BenOr) -> u64 {
                 process.round().0.into()

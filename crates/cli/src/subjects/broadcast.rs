@@ -7,9 +7,11 @@ use synod_algorithms::broadcast::{
 };
 use synod_cli::Entry;
 use synod_model::Datum;
-use synod_model::interface::Broadcast;
+use synod_model::interface::{Broadcast, BroadcastDeliver};
 use synod_properties::broadcast::BroadcastMonitor;
-use synod_properties::{Algorithm, GroundKind, Scale, Twin};
+use synod_properties::{
+    Algorithm, Ask, Completion, Cost, GroundKind, Metric, OperationKind, Scale, Told, Twin,
+};
 
 pub(super) fn all() -> Vec<Entry> {
     vec![Entry::new::<EagerReliable>(), Entry::new::<MajorityAck>(), Entry::new::<BestEffort>()]
@@ -33,9 +35,18 @@ fn requests(scale: &Scale) -> Vec<Vec<Broadcast<Payload>>> {
     (0..scale.n).map(of).collect()
 }
 
+/// Who broadcasts is done when it delivers its own message.
+pub(super) fn delivered_to_its_origin(
+    told: &Told<'_, Broadcast<Payload>, BroadcastDeliver<Payload>>,
+) -> Option<Completion> {
+    let BroadcastDeliver { origin, message } = told.indication;
+    let own = told.asked == told.by && *origin == told.asked && *message == told.request.0;
+    own.then_some(Completion::Done("delivered"))
+}
+
 macro_rules! broadcasts {
     ($($(#[$doc:meta])* $name:ident: $process:ident, $module:ident, $text:literal, $page:literal, $monitor:ident,
-        [$($twin:expr),*];)*) => {$(
+        costs [$messages:literal, $delays:literal, $to_all:literal], [$($twin:expr),*];)*) => {$(
         $(#[$doc])*
         struct $name;
 
@@ -46,6 +57,22 @@ macro_rules! broadcasts {
             const NAME: &'static str = $text;
             const PAGE: &'static str = include_str!(concat!("../../../algorithms/src/broadcast/", $page));
             const TWINS: &'static [Twin] = &[$($twin),*];
+
+            const OPERATIONS: &'static [OperationKind] = &[OperationKind::with_value("broadcast")];
+            const COSTS: &'static [Cost] = &[
+                Cost::operation(Metric::Messages, $messages),
+                Cost::operation(Metric::Delays, $delays),
+                Cost::operation(Metric::DelaysToAll, $to_all),
+                Cost::operation(Metric::Writes, "0"),
+            ];
+
+            fn operation(_: &Scale, ask: &Ask) -> Option<Broadcast<Payload>> {
+                Some(Broadcast(Datum(ask.value)))
+            }
+
+            fn completes(told: &Told<'_, Broadcast<Payload>, BroadcastDeliver<Payload>>) -> Option<Completion> {
+                delivered_to_its_origin(told)
+            }
 
             fn scale(ground: GroundKind) -> Scale {
                 scale(ground)
@@ -69,13 +96,13 @@ macro_rules! broadcasts {
 broadcasts! {
     /// Best-effort broadcast.
     BestEffort: BestEffortBroadcast, best_effort, "best-effort-broadcast", "best_effort.rs", best_effort,
-        [Twin::new("skips-the-last", "BEB1", "it does not send to the last process")];
+        costs ["n - 1", "0", "1"], [Twin::new("skips-the-last", "BEB1", "it does not send to the last process")];
     /// Eager reliable broadcast.
     EagerReliable: EagerReliableBroadcast, eager_reliable, "eager-reliable-broadcast", "eager_reliable.rs", reliable,
-        [Twin::new("no-relay", "RB4", "what is delivered is not relayed")];
+        costs ["n^2 - 1", "0", "1"], [Twin::new("no-relay", "RB4", "what is delivered is not relayed")];
     /// Majority-ack uniform reliable broadcast.
     MajorityAck: MajorityAckBroadcast, majority_ack, "majority-ack-broadcast", "majority_ack.rs", uniform,
-        [
+        costs ["n(n - 1)", "2", "2"], [
             Twin::new("delivers-on-first-ack", "URB4", "it delivers on the first acknowledgement instead of a majority's"),
             Twin::new("waits-for-all", "URB1", "it delivers what all have acknowledged, of whom one may have stopped")
         ];

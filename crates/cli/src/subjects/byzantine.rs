@@ -1,14 +1,15 @@
 //! Byzantine broadcast: process 0 is the sender, one of all may lie.
 
+use super::broadcast::delivered_to_its_origin;
 use super::{at_least, defect};
 use synod_algorithms::broadcast::{DoubleEchoBroadcast, EchoBroadcast, double_echo, echo};
 use synod_cli::Entry;
 use synod_kernel::Environment;
 use synod_model::bound::Bound;
-use synod_model::interface::Broadcast;
+use synod_model::interface::{Broadcast, BroadcastDeliver};
 use synod_model::{Datum, Group, Process, ProcessId, ThirdFaulty};
 use synod_properties::byzantine_broadcast::ByzantineBroadcast;
-use synod_properties::{Algorithm, GroundKind, Scale, Twin, usual};
+use synod_properties::{Algorithm, Completion, Cost, GroundKind, Metric, Scale, Told, Twin, usual};
 
 pub(super) fn all() -> Vec<Entry> {
     vec![Entry::new::<Echo>(), Entry::new::<DoubleEcho>().also_checked_in(believed)]
@@ -34,7 +35,8 @@ fn requests(scale: &Scale) -> Vec<Vec<Broadcast<Payload>>> {
 
 macro_rules! broadcasts {
     ($($(#[$doc:meta])* $name:ident: $process:ident, $module:ident, $text:literal, $page:literal, $monitor:ident,
-        [$($say:ident),*], stories $stories:literal, asked $asked:literal, among $among:expr, [$($twin:expr),*];)*) => {$(
+        [$($say:ident),*], stories $stories:literal, asked $asked:literal, among $among:expr, costs [$messages:literal, $delays:literal],
+        [$($twin:expr),*];)*) => {$(
         $(#[$doc])*
         struct $name;
 
@@ -45,6 +47,16 @@ macro_rules! broadcasts {
             const NAME: &'static str = $text;
             const PAGE: &'static str = include_str!(concat!("../../../algorithms/src/broadcast/", $page));
             const TWINS: &'static [Twin] = &[$($twin),*];
+
+            const COSTS: &'static [Cost] = &[
+                Cost::operation(Metric::Messages, $messages),
+                Cost::operation(Metric::DelaysToAll, $delays),
+                Cost::operation(Metric::Writes, "0"),
+            ];
+
+            fn completes(told: &Told<'_, Broadcast<Payload>, BroadcastDeliver<Payload>>) -> Option<Completion> {
+                delivered_to_its_origin(told)
+            }
 
             fn scale(ground: GroundKind) -> Scale {
                 Scale::new(4, if ground == GroundKind::Check { $asked } else { 1 })
@@ -87,14 +99,15 @@ macro_rules! broadcasts {
 broadcasts! {
     /// Authenticated echo broadcast.
     Echo: EchoBroadcast, echo, "echo-broadcast", "echo.rs", consistent, [Send, Echo],
-        stories 2, asked 1, among None, [
+        stories 2, asked 1, among None, costs ["n^2 - 1", "2"], [
         Twin::new("small-quorum", "BCB4", "it delivers what n - 2f have echoed: the sender tells two stories"),
         Twin::new("counts-echoes", "BCB3", "it counts echoes, not processes: one that repeats itself is many")
     ];
     /// Authenticated double-echo broadcast. Its two rounds of echoes make the world of a sender that all believe, and that
     /// of one with two stories, some thirty times larger: the sender is asked for nothing, and may lie with one.
     DoubleEcho: DoubleEchoBroadcast, double_echo, "double-echo-broadcast", "double_echo.rs", reliable,
-        [Send, Echo, Ready], stories 1, asked 0, among Some(Group::first(1)), [
+        [Send, Echo, Ready], stories 1, asked 0, among Some(Group::first(1)),
+        costs ["2n^2 - n - 1", "3"], [
         Twin::new("small-ready-quorum", "BRB5", "it delivers what f + 1 are ready for"),
         Twin::new("no-amplification", "BRB5", "it is ready for what was echoed alone, however many others are")
     ];

@@ -7,9 +7,12 @@ use synod_algorithms::consensus::{Paxos, PaxosParameters, PaxosSequence};
 use synod_algorithms::detectors::{DetectorParameters, ElectLowerEpoch, OmegaOracle};
 use synod_cli::Entry;
 use synod_kernel::{Budget, Environment};
-use synod_model::interface::{Propose, ProposeAt};
+use synod_model::interface::{Decide, DecideAt, Propose, ProposeAt};
 use synod_model::{Datum, Group};
-use synod_properties::{Algorithm, Consensus, ConsensusSequence, GroundKind, Scale, Twin, usual};
+use synod_properties::{
+    Algorithm, Ask, Completion, Consensus, ConsensusSequence, Cost, GroundKind, Metric, OperationKind, Scale,
+    Told, Twin, usual,
+};
 
 pub(super) fn all() -> Vec<Entry> {
     vec![
@@ -101,9 +104,23 @@ fn restarting(scale: &mut Scale, environment: &mut Environment) {
     }
 }
 
+/// At the process that leads, where it has led from the start.
+const COSTS: &[Cost] = &[
+    Cost::operation(Metric::Messages, "5(n - 1)"),
+    Cost::operation(Metric::Delays, "4"),
+    Cost::operation(Metric::DelaysToAll, "5"),
+    Cost::operation(Metric::Writes, "3n"),
+    Cost::period(Metric::Messages, "n(n - 1)", 200),
+];
+
+fn decided(value: Value) -> Completion {
+    Completion::Value("decided", Some(value.0))
+}
+
 macro_rules! decrees {
     ($($(#[$doc:meta])* $name:ident: $process:ident, $text:literal, $page:literal, $monitor:ident,
-        requests: [$check:literal, $sim:literal, $run:literal], |$scale:ident| $requests:expr, $request:ty;)*) => {$(
+        requests: [$check:literal, $sim:literal, $run:literal], |$scale:ident| $requests:expr, $request:ty, $indication:ty,
+        operations $operations:expr, $make:expr, completes $completes:expr;)*) => {$(
         $(#[$doc])*
         struct $name<D>(PhantomData<fn() -> D>);
 
@@ -115,6 +132,19 @@ macro_rules! decrees {
             const PAGE: &'static str = include_str!(concat!("../../../algorithms/src/consensus/", $page));
             const TWINS: &'static [Twin] = TWINS;
             const MEASURE: Option<&'static str> = Some("ballots of rounds");
+
+            const OPERATIONS: &'static [OperationKind] = $operations;
+            const COSTS: &'static [Cost] = COSTS;
+
+            fn operation(_: &Scale, ask: &Ask) -> Option<$request> {
+                let make: fn(&Ask) -> Option<$request> = $make;
+                make(ask)
+            }
+
+            fn completes(told: &Told<'_, $request, $indication>) -> Option<Completion> {
+                let completes: fn(&$request, &$indication) -> Option<Completion> = $completes;
+                completes(told.request, told.indication).filter(|_| told.asked == told.by)
+            }
 
             fn measure(process: &Self::Process) -> u64 {
                 process.ballot_round()
@@ -153,11 +183,16 @@ decrees! {
             let propose = |p: u32, k: u32| ProposeAt { instance: k.into(), value: Datum((100 * (k + 1) + p).into()) };
             let of = |p| (0..scale.requests).map(|k| propose(p, k)).collect();
             (0..proposers(scale.n)).map(of).collect()
-        }, ProposeAt<Value>;
+        }, ProposeAt<Value>, DecideAt<Value>,
+        operations &[OperationKind::with_value("propose")],
+        |ask| Some(ProposeAt { instance: ask.value, value: Datum(ask.value) }),
+        completes |asked, told| (asked.instance == told.instance).then_some(decided(told.value));
     /// One instance.
     Single: Paxos, "single-decree", "single_decree.rs", Consensus,
         requests: [1, 1, 1], |scale| {
             let of = |p: u32| (0..scale.requests.min(1)).map(|_| Propose(Datum((100 + p).into()))).collect();
             (0..proposers(scale.n)).map(of).collect()
-        }, Propose<Value>;
+        }, Propose<Value>, Decide<Value>,
+        operations &[], |_| None,
+        completes |_, told| Some(decided(told.0));
 }

@@ -2,16 +2,26 @@
 
 use super::{at_least, defect};
 use synod_algorithms::links::{
-    FifoOverFairLoss, LinkSend, LoggedOverFairLoss, PerfectOverFairLoss, RetransmitForever,
-    eliminate_duplicates, fifo, log_delivered, retransmit_forever,
+    FifoOverFairLoss, LinkSend, LoggedOverFairLoss, PerfectOverFairLoss, RetransmitForever, StopAndWait,
+    eliminate_duplicates, fifo, log_delivered, retransmit_forever, stop_and_wait,
 };
 use synod_cli::Entry;
+use synod_model::interface::{LinkDeliver, LogDeliver};
 use synod_model::{Layers, Process, ProcessId};
+use synod_properties::confirmed_links::ConfirmedLinks;
 use synod_properties::links::{FifoLinks, LoggedLinks, PerfectLinks, StubbornLinks};
-use synod_properties::{Algorithm, GroundKind, Scale, Twin};
+use synod_properties::{
+    Algorithm, Ask, Completion, Cost, GroundKind, Metric, OperationKind, Scale, Told, Twin,
+};
 
 pub(super) fn all() -> Vec<Entry> {
-    vec![Entry::new::<Stubborn>(), Entry::new::<Perfect>(), Entry::new::<Logged>(), Entry::new::<Fifo>()]
+    vec![
+        Entry::new::<Stubborn>(),
+        Entry::new::<Perfect>(),
+        Entry::new::<Logged>(),
+        Entry::new::<Fifo>(),
+        Entry::simulated::<Acknowledged>(),
+    ]
 }
 
 /// What is sent.
@@ -38,7 +48,8 @@ fn two(scale: &Scale) -> Result<(), String> {
 }
 
 macro_rules! links {
-    ($($(#[$doc:meta])* $name:ident: $process:ident, $text:literal, $page:literal, $monitor:ident, [$($twin:expr),*],
+    ($($(#[$doc:meta])* $name:ident: $process:ident, $text:literal, $page:literal, $monitor:ident, writes $writes:literal,
+        delivers $delivers:expr, [$($twin:expr),*],
         |$scale:ident| $parameters:expr;)*) => {$(
         $(#[$doc])*
         struct $name;
@@ -50,6 +61,27 @@ macro_rules! links {
             const NAME: &'static str = $text;
             const PAGE: &'static str = include_str!(concat!("../../../algorithms/src/links/", $page));
             const TWINS: &'static [Twin] = &[$($twin),*];
+
+            const OPERATIONS: &'static [OperationKind] = &[OperationKind::with_value("send")];
+            const COSTS: &'static [Cost] = &[
+                Cost::operation(Metric::Messages, "1 + firings"),
+                Cost::operation(Metric::Delays, "1"),
+                Cost::operation(Metric::Writes, $writes),
+            ];
+
+            fn operation(_: &Scale, ask: &Ask) -> Option<LinkSend<Payload>> {
+                Some(LinkSend { to: ProcessId(ask.at.0 + 1), message: ask.value as Payload })
+            }
+
+            fn completes(
+                told: &Told<'_, LinkSend<Payload>, <Self::Process as Process>::Indication>,
+            ) -> Option<Completion> {
+                let LinkSend { to, message } = told.request;
+                let delivers: fn(&<Self::Process as Process>::Indication) -> Option<&LinkDeliver<Payload>> = $delivers;
+                let delivered = delivers(told.indication)?;
+                let it = told.by == *to && delivered.from == told.asked && delivered.message == *message;
+                it.then_some(Completion::Done("delivered"))
+            }
 
             fn scale(ground: GroundKind) -> Scale {
                 scale(ground)
@@ -72,21 +104,37 @@ macro_rules! links {
 }
 links! {
     /// Retransmit forever, over fair-loss links.
-    Stubborn: RetransmitForever, "retransmit-forever", "retransmit_forever.rs", StubbornLinks,
+    Stubborn: RetransmitForever, "retransmit-forever", "retransmit_forever.rs", StubbornLinks, writes "0", delivers |told| Some(told),
         [Twin::new("stops-after-1", "SL1", "it retransmits once and no more")],
         |scale| retransmit_forever::Parameters { defect: stops(scale)? };
     /// Eliminate duplicates, over retransmit forever.
-    Perfect: PerfectOverFairLoss, "eliminate-duplicates", "eliminate_duplicates.rs", PerfectLinks,
+    Perfect: PerfectOverFairLoss, "eliminate-duplicates", "eliminate_duplicates.rs", PerfectLinks, writes "0", delivers |told| Some(told),
         [Twin::new("no-filter", "PL2", "it delivers whatever arrives")],
         |scale| Layers { upper: eliminate_duplicates::Parameters { defect: defect(scale)? }, ..Layers::default() };
     /// Log delivered, over retransmit forever.
-    Logged: LoggedOverFairLoss, "log-delivered", "log_delivered.rs", LoggedLinks,
+    Logged: LoggedOverFairLoss, "log-delivered", "log_delivered.rs", LoggedLinks, writes "1", delivers entry,
         [Twin::new("delivers-before-it-logs", "LPL2", "it delivers first, and logs then")],
         |scale| Layers { upper: log_delivered::Parameters { defect: defect(scale)? }, ..Layers::default() };
     /// FIFO links, over eliminate duplicates, over retransmit forever: the whole ladder.
-    Fifo: FifoOverFairLoss, "fifo-link", "fifo.rs", FifoLinks,
+    Fifo: FifoOverFairLoss, "fifo-link", "fifo.rs", FifoLinks, writes "0", delivers |told| Some(told),
         [Twin::new("no-hold-back", "FPL4", "it delivers in the order of arrival")],
         |scale| Layers { upper: fifo::Parameters { defect: defect(scale)? }, ..Layers::default() };
+    /// Stop-and-wait, with a fixed timeout.
+    Acknowledged: StopAndWait, "stop-and-wait", "stop_and_wait.rs", ConfirmedLinks,
+        [
+            Twin::new("gives-up", "PL1", "it takes the next message after two transmissions"),
+            Twin::new("any-acknowledgement", "PL1", "it takes any acknowledgement for that of the message under way"),
+            Twin::new("counts-no-copies", "PL2", "the receiver delivers every copy")
+        ],
+        |scale| stop_and_wait::Parameters { defect: defect(scale)?, ..stop_and_wait::Parameters::default() };
+}
+
+/// By how much the log has grown.
+fn entry(told: &LogDeliver<Payload>) -> Option<&LinkDeliver<Payload>> {
+    match told {
+        LogDeliver::Deliver(entry) => Some(entry),
+        LogDeliver::Recovered(_) => None,
+    }
 }
 
 /// The twin that stops carries a number.

@@ -1,11 +1,14 @@
 //! Registers: two clients, the other processes are servers.
 
 use super::{at_least, defect};
-use synod_algorithms::registers::{AbdRegister, RegisterRequest, abd};
+use synod_algorithms::registers::{AbdRegister, RegisterRequest, RegisterReturn, abd};
 use synod_cli::Entry;
 use synod_kernel::{Budget, Environment};
 use synod_model::{Datum, Process};
-use synod_properties::{Algorithm, AtomicRegister, GroundKind, Scale, Twin, usual};
+use synod_properties::{
+    Algorithm, Ask, AtomicRegister, Completion, Cost, GroundKind, Metric, Object, OperationKind, Scale, Told,
+    Twin, usual,
+};
 
 pub(super) fn all() -> Vec<Entry> {
     vec![Entry::new::<Abd>()]
@@ -39,6 +42,32 @@ impl Algorithm for Abd {
             )
         },
     ];
+
+    const OPERATIONS: &'static [OperationKind] =
+        &[OperationKind::plain("read"), OperationKind::with_value("write")];
+    const IN_ORDER: bool = true;
+    const OBJECT: Option<Object> = Some(Object::Register);
+    const COSTS: &'static [Cost] = &[
+        Cost::operation(Metric::Messages, "4(n - 2)"),
+        Cost::operation(Metric::Delays, "4"),
+        Cost::operation(Metric::DelaysToAll, "4"),
+        Cost::operation(Metric::Writes, "0"),
+    ];
+
+    fn operation(_: &Scale, ask: &Ask) -> Option<RegisterRequest<Value>> {
+        Some(if ask.kind.carries { RegisterRequest::Write(Datum(ask.value)) } else { RegisterRequest::Read })
+    }
+
+    fn completes(told: &Told<'_, RegisterRequest<Value>, RegisterReturn<Value>>) -> Option<Completion> {
+        match (told.request, told.indication) {
+            _ if told.asked != told.by => None,
+            (RegisterRequest::Read, RegisterReturn::ReadReturn(value)) => {
+                Some(Completion::Value("value", value.map(|value| value.0)))
+            }
+            (RegisterRequest::Write(_), RegisterReturn::WriteReturn) => Some(Completion::Done("written")),
+            _ => None,
+        }
+    }
 
     fn scale(ground: GroundKind) -> Scale {
         match ground {

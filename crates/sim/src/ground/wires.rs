@@ -19,6 +19,7 @@ impl<P: Process, Mon: Monitor<P::Request, P::Indication>> Simulated<P, Mon> {
         let arrival = self.arrival_from(from, to, leaves);
         let Some(machinery) = &mut self.machinery else { return };
         machinery.sent(self.agenda.upcoming(), self.now, &self.assumptions);
+        self.measure_send(from, to, &message);
         let entry =
             if is_lost { Entry::Lose { from, to, message } } else { Entry::Deliver { from, to, message } };
         let slot = self.agenda.push(arrival, entry);
@@ -42,7 +43,9 @@ impl<P: Process, Mon: Monitor<P::Request, P::Indication>> Simulated<P, Mon> {
         let Some(machinery) = machinery else { return };
         let due = machinery.due(seat, *now, after, (random, assumptions, *event));
         let slot = self.set(seat, timer, due);
-        self.machinery.iter_mut().for_each(|machinery| machinery.set(slot, due));
+        if let Some(machinery) = &mut self.machinery {
+            machinery.set(slot, due);
+        }
     }
 
     /// How long a write takes that would usually take `usual`.
@@ -140,6 +143,6 @@ impl<P: Process, Mon: Monitor<P::Request, P::Indication>> Simulated<P, Mon> {
 }
 
 /// How many bytes a message has on a wire, as the real ground writes it.
-fn encoded_length(message: &impl Serialize) -> u64 {
+pub(super) fn encoded_length(message: &impl Serialize) -> u64 {
     postcard::experimental::serialized_size(message).unwrap_or(0) as u64
 }

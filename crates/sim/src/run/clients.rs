@@ -7,7 +7,6 @@ use crate::ground::Entry;
 use crate::outcome::Ended;
 use crate::plan::nanos;
 use crate::workload::{Attempt, Driver, Wake, Workload};
-use serde::Serialize;
 use std::collections::VecDeque;
 use std::time::Duration;
 use synod_kernel::{Choice, SeatId, Status};
@@ -25,12 +24,6 @@ pub(crate) struct Clients<P: Process> {
     open: Vec<VecDeque<(u32, P::Request)>>,
 }
 
-/// How many bytes a value has on the wire.
-pub(crate) fn size<T: Serialize>(value: &T) -> u64 {
-    postcard::serialize_with_flavor(value, postcard::ser_flavors::Size::default())
-        .map_or(0, |bytes| bytes as u64)
-}
-
 impl<P: Process> Clients<P> {
     /// The request that an attempt makes, if there is one.
     fn request(&mut self, attempt: &Attempt) -> Option<P::Request> {
@@ -45,7 +38,13 @@ impl<P: Process> Clients<P> {
     }
 
     /// What a process tells may complete the oldest request that it may complete: of its own, or of another's.
-    pub(crate) fn told(&mut self, by: ProcessId, indication: &P::Indication, now: u64) -> Option<u32> {
+    /// The operation whose client waited for that, and the one that a process that answers in order goes on with.
+    pub(crate) fn told(
+        &mut self,
+        by: ProcessId,
+        indication: &P::Indication,
+        now: u64,
+    ) -> (Option<u32>, Option<u32>) {
         let completes = self.operations.completes;
         if !self.operations.in_order {
             for open in &mut self.open {
@@ -56,16 +55,18 @@ impl<P: Process> Clients<P> {
         let others = (0..processes).filter(|&at| at != by.index());
         for at in std::iter::once(by.index()).chain(others) {
             let asked = ProcessId(at as u32);
-            let found = self.open.get(at)?.iter().enumerate().find_map(|(place, (attempt, request))| {
+            let found = self.open[at].iter().enumerate().find_map(|(place, (attempt, request))| {
                 let completion = completes(&Told { asked, request, by, indication })?;
                 Some((place, *attempt, completion))
             });
             if let Some((place, attempt, completion)) = found {
                 self.open[at].remove(place);
-                return self.driver.completed(attempt, completion, now);
+                let completed = self.driver.completed(attempt, completion, now);
+                let next = self.open[at].front().filter(|_| self.operations.in_order);
+                return (completed, next.map(|(attempt, _)| self.driver.operation_of(*attempt)));
             }
         }
-        None
+        (None, None)
     }
 
     /// A process forgets what it was asked.
@@ -125,6 +126,9 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
         if let Some(meter) = &mut self.ground.meter {
             meter.asked(attempt.operation, seat.index());
         }
+        if self.status(seat) == Status::Lying {
+            return self.ask_copy_of(seat, request);
+        }
         if let Some(requests) = &mut self.rep.requests {
             requests[seat.index()].push(request);
         }
@@ -152,7 +156,7 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
             | Entry::Request { seat }
             | Entry::Recover { seat }
             | Entry::Oracle { seat } => (Some(*seat), false),
-            Entry::Fault { .. } | Entry::Plot { .. } | Entry::Client { .. } => (None, false),
+            Entry::Fault { .. } | Entry::Client { .. } | Entry::Plot { .. } => (None, false),
         };
         meter.happens(due.number, seat.map(SeatId::index));
         if fires {

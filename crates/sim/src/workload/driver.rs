@@ -279,6 +279,11 @@ impl Driver {
         Some(operation)
     }
 
+    /// Of which operation an attempt is.
+    pub(crate) fn operation_of(&self, attempt: u32) -> u32 {
+        self.attempts[attempt as usize].operation
+    }
+
     /// Whether its client still waits for this attempt.
     pub(crate) fn waits(&self, attempt: u32) -> bool {
         self.attempts[attempt as usize].open
@@ -320,17 +325,18 @@ impl Driver {
         }
     }
 
-    /// What each operation came to.
-    pub(crate) fn operations(&self) -> Vec<OperationCost> {
+    /// The names of the kinds of operation, and what each operation came to.
+    pub(crate) fn operations(&self) -> (Vec<String>, Vec<OperationCost>) {
         let cost = |of: &Operation| OperationCost {
-            kind: self.kinds[of.kind].name,
+            kind: of.kind,
             begun: of.begun,
             ended: of.ended.map(|(at, _)| at),
             outcome: of.ended.map_or(Ended::Unknown, |(_, ended)| ended),
             retries: of.tries.saturating_sub(1),
             ..OperationCost::default()
         };
-        self.operations.iter().map(cost).collect()
+        let kinds = self.kinds.iter().map(|kind| kind.name.to_owned()).collect();
+        (kinds, self.operations.iter().map(cost).collect())
     }
 
     pub(crate) fn history(&self) -> &History {

@@ -1,0 +1,130 @@
+//! Costs, sweeps, workloads and histories, from outside.
+
+mod support;
+
+use serde_json::Value;
+use std::fs;
+use std::process::Command;
+use support::Ran;
+use synod_judge::{Budget, History, Register, RegisterOperation, RegisterReturn, linearizable};
+use tempfile::TempDir;
+
+fn in_a(place: &TempDir, arguments: &str) -> Ran {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_synod"));
+    command.args(arguments.split_whitespace()).current_dir(place.path());
+    command.output().expect("it starts").into()
+}
+
+fn synod(arguments: &str) -> Ran {
+    in_a(&tempfile::tempdir().expect("a directory"), arguments)
+}
+
+fn events(ran: &Ran, event: &str) -> Vec<Value> {
+    ran.events().into_iter().filter(|value| value["event"] == event).collect()
+}
+
+#[test]
+fn every_algorithm_costs_what_its_page_states() {
+    let list = synod("list --json");
+    let names: Vec<_> =
+        events(&list, "algorithm").iter().map(|e| e["name"].as_str().unwrap().to_owned()).collect();
+    let mut stated = 0;
+    for name in names {
+        // rounds and time alone are not simulated
+        let ran = synod(&format!("cost {name} --n 4..=10/3 --json"));
+        if ran.code == 2 {
+            continue;
+        }
+        assert_eq!(ran.code, 0, "{name}: {}", ran.out);
+        let costs = events(&ran, "cost");
+        assert!(!costs.is_empty(), "{name}");
+        stated += costs.iter().filter(|cost| !cost["formula"].is_null()).count();
+    }
+    assert!(stated > 100, "{stated} numbers have a formula");
+}
+
+#[test]
+fn a_twin_that_relays_nothing_costs_less_than_is_stated() {
+    let place = tempfile::tempdir().expect("a directory");
+    let ran = in_a(&place, "cost eager-reliable-broadcast --defect no-relay --n 5 --svg a.svg --csv a.csv");
+    ran.exits(1).says("4, NOT 24");
+    let svg = fs::read_to_string(place.path().join("a.svg")).expect("it is written");
+    assert!(svg.starts_with("<svg") && svg.contains("stated: n^2 - 1"));
+    let csv = fs::read_to_string(place.path().join("a.csv")).expect("it is written");
+    assert!(csv.contains("5,broadcast,messages,4,,,n^2 - 1,24"), "{csv}");
+}
+
+/// Four message delays an operation, whatever a delay is.
+#[test]
+fn a_sweep_of_the_delay_finds_the_latency_of_a_register() {
+    let place = tempfile::tempdir().expect("a directory");
+    let ran = in_a(
+        &place,
+        "sweep abd --vary delay=1ms,2ms,5ms --vary n=5,7 --metric p50,delays,violations --runs 3 --f 0 --partitions 0 \
+         --clients 2 --operations 40 --horizon 2s --json --svg s.svg --csv s.csv",
+    )
+    .exits(0);
+    let points = events(&ran, "point");
+    assert_eq!(points.len(), 3 * 2 * 3);
+    for point in points {
+        let delay: f64 = point["at"]["delay"].as_str().unwrap().trim_end_matches("ms").parse().unwrap();
+        let expected = match point["metric"].as_str().unwrap() {
+            "p50" => 4.0 * delay,
+            "delays" => 4.0,
+            _ => 0.0,
+        };
+        let middle = point["middle"].as_f64().expect("a value");
+        assert!((middle - expected).abs() <= expected * 0.001, "{point}");
+    }
+    assert!(fs::read_to_string(place.path().join("s.svg")).expect("it is written").contains("n = 7"));
+    assert_eq!(fs::read_to_string(place.path().join("s.csv")).expect("it is written").lines().count(), 19);
+}
+
+#[test]
+fn what_clients_saw_is_a_history_that_the_judge_reads() {
+    let place = tempfile::tempdir().expect("a directory");
+    let ran = in_a(
+        &place,
+        "sim abd --clients 2 --operations 60 --seed 3 --f 0 --partitions 0 --history h.jsonl --json",
+    )
+    .exits(0);
+    let text = fs::read_to_string(place.path().join("h.jsonl")).expect("it is written");
+    let history: History<RegisterOperation<u64>, RegisterReturn<u64>> =
+        History::from_json_lines(&text).expect("a history");
+    assert_eq!(history.operations().len(), 60);
+    assert!(linearizable(&Register::default(), &history, Budget::default()).is_linearizable());
+    let ground = events(&ran, "ground");
+    assert_eq!(ground[0]["numbers"]["costs"]["kinds"]["write"]["messages"]["p50"], 20);
+    let verdicts = events(&ran, "verdict");
+    assert!(verdicts.iter().any(|v| v["property"] == "HISTORY" && v["verdict"] == "holds"), "{}", ran.out);
+}
+
+#[test]
+fn nonsense_is_refused_with_a_hint() {
+    let place = tempfile::tempdir().expect("a directory");
+    fs::write(
+        place.path().join("mix.toml"),
+        "algorithm = \"abd\"\n[sim.workload]\nmix = { read = 0, write = 0 }\n",
+    )
+    .expect("a file");
+    fs::write(place.path().join("key.toml"), "algorithm = \"abd\"\n[sim.workload]\ntimout = \"1s\"\n")
+        .expect("a file");
+    for (arguments, why) in [
+        ("sweep abd --vary los=0..0.3", "did you mean `loss`?"),
+        ("sweep abd --vary n=7..5", "is empty"),
+        ("sweep abd --vary n=5 --n 7", "say it once"),
+        ("sweep abd --vary environment.links.delay_mx=1ms..3ms", "did you mean `delay_max`?"),
+        ("sweep abd --vary loss=0.1", "S0"),
+        ("sweep abd", "--vary"),
+        ("sweep abd --vary n=5 --metric p98", "p99"),
+        ("cost abd --n 0", "from 1 on"),
+        ("cost paxso", "did you mean `paxos`"),
+        ("sim abd --rate 0", "`arrivals.rate` = 0 is out of bounds"),
+        ("sim abd --clients 0", "`arrivals.clients` = 0"),
+        ("sim abd --seed 1 --history h.jsonl", "there are no clients"),
+        ("sim --experiment mix.toml", "gives every operation the weight 0"),
+        ("sim --experiment key.toml", "did you mean `timeout`?"),
+    ] {
+        in_a(&place, arguments).exits(2).complains(why);
+    }
+}

@@ -7,8 +7,8 @@ use std::time::Duration;
 use synod_algorithms::detectors::elect_lower_epoch::{Defect, Heartbeat, Timer};
 use synod_algorithms::detectors::omega::Trusted;
 use synod_algorithms::detectors::{
-    DetectorParameters, ElectLowerEpoch, Epoch, EventuallyPerfectLeader, LeaderDetector, OmegaOracle,
-    Suspicion, Trust,
+    DetectorParameters, ElectLowerEpoch, Epoch, EventuallyPerfectLeader, FreshnessPoints, LeaderDetector,
+    OmegaOracle, Suspicion, Swim, Trust, freshness_points, swim,
 };
 use synod_model::{Event, ProcessId, Timeout};
 
@@ -167,4 +167,47 @@ fn heartbeats_and_oracles_are_leader_detectors_alike() {
     assert_eq!(first_leader::<ElectLowerEpoch>(None), Trust(P[0]));
     assert_eq!(first_leader::<EventuallyPerfectLeader>(None), Trust(P[0]));
     assert_eq!(first_leader::<OmegaOracle>(Some(Event::Timer(Trusted(P[1])))), Trust(P[1]));
+}
+
+#[test]
+fn freshness_points_suspect_whoever_has_no_heartbeat_that_is_fresh_then() {
+    use freshness_points::{Heartbeat, Timer};
+    let mut p = Alone::<FreshnessPoints>::new(0, 2, freshness_points::Parameters::default());
+    assert_eq!(p.timer(Timer::Heartbeat), [Set(Timer::Heartbeat), Send(1, Heartbeat(1))]);
+    assert_eq!(p.message(1, Heartbeat(1)), []);
+    assert_eq!(p.timer(Timer::Freshness), [Set(Timer::Freshness)]);
+    let suspects = [Set(Timer::Freshness), Indicate(Suspicion::Suspect(P[1]))];
+    assert_eq!(p.timer(Timer::Freshness), suspects, "the second heartbeat is not here");
+    assert_eq!(p.timer(Timer::Freshness), [Set(Timer::Freshness)], "once");
+    assert_eq!(p.message(1, Heartbeat(2)), [], "too old");
+    assert_eq!(p.message(1, Heartbeat(4)), [Indicate(Suspicion::Restore(P[1]))]);
+    assert_eq!(p.timer(Timer::Freshness), [Set(Timer::Freshness)], "the fourth is fresh at the fourth point");
+}
+
+#[test]
+fn swim_asks_others_before_it_suspects() {
+    use swim::{Message, Probe, Timer};
+    let (mut p, did) = Alone::<Swim>::start(0, 3, swim::Parameters::default());
+    let probe = |period| Probe { by: P[0], period };
+    assert_eq!(did, [Set(Timer::Period), Send(1, Message::Ping(probe(1))), Set(Timer::Timeout)]);
+    assert_eq!(p.timer(Timer::Timeout), [Send(2, Message::PingReq(probe(1), P[1]))]);
+    let suspects = Indicate(Suspicion::Suspect(P[1]));
+    let again = [suspects, Set(Timer::Period), Send(1, Message::Ping(probe(2))), Set(Timer::Timeout)];
+    assert_eq!(p.timer(Timer::Period), again);
+    assert_eq!(p.message(2, Message::Ack(probe(1))), [], "its period is over");
+    assert_eq!(p.message(1, Message::Ack(probe(2))), [Indicate(Suspicion::Restore(P[1]))]);
+    assert_eq!(p.timer(Timer::Timeout), [], "it has answered");
+}
+
+#[test]
+fn swim_probes_on_behalf_of_others_and_passes_the_answer_on() {
+    use swim::{Message, Probe};
+    let mut p = Alone::<Swim>::new(2, 3, swim::Parameters::default());
+    let probe = Probe { by: P[0], period: 4 };
+    assert_eq!(p.message(0, Message::PingReq(probe, P[1])), [Send(1, Message::Ping(probe))]);
+    assert_eq!(p.message(1, Message::Ack(probe)), [Send(0, Message::Ack(probe))]);
+    assert_eq!(p.message(1, Message::Ping(probe)), [Send(1, Message::Ack(probe))]);
+    let vouching = swim::Parameters { defect: Some(swim::Defect::Vouches), ..swim::Parameters::default() };
+    let mut twin = Alone::<Swim>::new(2, 3, vouching);
+    assert_eq!(twin.message(0, Message::PingReq(probe, P[1])), [Send(0, Message::Ack(probe))]);
 }

@@ -5,9 +5,9 @@ mod common;
 use common::{Alone, Indicate, Send, Set, Store, link_of};
 use synod_algorithms::broadcast::EagerReliableBroadcast;
 use synod_algorithms::links::{
-    EliminateDuplicates, FifoLink, FifoOverFairLoss, LinkDeliver, LinkSend, LogDeliver, LogDelivered,
-    LoggedOverFairLoss, Numbered, PerfectOverFairLoss, RetransmitForever, SequenceNumber,
-    eliminate_duplicates, fifo, log_delivered, retransmit_forever,
+    ConfirmedLink, EliminateDuplicates, FifoLink, FifoOverFairLoss, LinkDeliver, LinkSend, LogDeliver,
+    LogDelivered, LoggedOverFairLoss, Numbered, PerfectOverFairLoss, RetransmitForever, SequenceNumber,
+    StopAndWait, eliminate_duplicates, fifo, log_delivered, retransmit_forever, stop_and_wait,
 };
 use synod_model::ProcessId;
 use synod_model::interface::Broadcast;
@@ -216,4 +216,54 @@ fn a_stack_assumes_what_its_upper_layer_does_on_the_links_of_the_lower() {
     }
     assert_eq!(failures::<PerfectOverFairLoss<char>>(), "crash-stop");
     assert_eq!(failures::<LoggedOverFairLoss<char>>(), "crash-recovery");
+}
+
+#[test]
+fn stop_and_wait_has_one_message_under_way_until_it_is_acknowledged() {
+    use common::Did;
+    use stop_and_wait::{Message, Parameters, Timer};
+    let mut p = Alone::<StopAndWait<char>>::new(0, 2, Parameters::default());
+    let data = |sn, message| Send(1, Message::Data(SequenceNumber(sn), message));
+    let timeout = Set(Timer::Timeout);
+    assert_eq!(p.request(send(1, 'a')), [data(0, 'a'), timeout.clone()]);
+    assert_eq!(p.request(send(1, 'b')), []);
+    assert_eq!(p.timer(Timer::Timeout), [data(0, 'a'), timeout.clone()]);
+    assert_eq!(p.message(1, Message::Ack(SequenceNumber(1))), [], "of nothing that was sent");
+    let confirmed = Indicate(ConfirmedLink::Confirm { to: ProcessId(1), transmissions: 2 });
+    let next = [Did::Cancel(Timer::Timeout), Did::Cancel(Timer::Tick), confirmed, data(1, 'b'), timeout];
+    assert_eq!(p.message(1, Message::Ack(SequenceNumber(0))), next);
+    assert_eq!(p.message(1, Message::Ack(SequenceNumber(0))), [], "a second one");
+}
+
+#[test]
+fn stop_and_wait_delivers_once_and_acknowledges_every_copy() {
+    use stop_and_wait::{Message, Parameters};
+    let mut p = Alone::<StopAndWait<char>>::new(1, 2, Parameters::default());
+    let ack = |sn| Send(0, Message::Ack(SequenceNumber(sn)));
+    let data = |sn, message| Message::Data(SequenceNumber(sn), message);
+    let delivers = |message| Indicate(ConfirmedLink::Deliver(deliver(0, message)));
+    assert_eq!(p.message(0, data(0, 'a')), [ack(0), delivers('a')]);
+    assert_eq!(p.message(0, data(0, 'a')), [ack(0)]);
+    assert_eq!(p.message(0, data(1, 'a')), [ack(1), delivers('a')]);
+}
+
+/// RFC 6298 by a clock that ticks: a round trip of five ticks of 100 ms makes 0.5 s, and so a timeout of 1.5 s.
+#[test]
+fn stop_and_wait_measures_round_trips_in_ticks() {
+    use std::time::Duration;
+    use stop_and_wait::{Message, Parameters, Timer, Waits};
+    use synod_algorithms::links::retransmission_timeout::Constants;
+    let constants = Constants { granularity: Duration::from_millis(100), ..Constants::default() };
+    let parameters = Parameters { waits: Waits::Adaptive(constants), defect: None };
+    let mut p = Alone::<StopAndWait<char>>::new(0, 2, parameters);
+    p.request(send(1, 'a'));
+    for _ in 0..5 {
+        assert_eq!(p.timer(Timer::Tick), [Set(Timer::Tick)]);
+    }
+    p.message(1, Message::Ack(SequenceNumber(0)));
+    assert_eq!(p.process.timeout(), Duration::from_millis(1500));
+    p.request(send(1, 'b'));
+    p.timer(Timer::Timeout);
+    assert_eq!(p.process.timeout(), Duration::from_secs(3), "it is backed off");
+    assert_eq!(p.timer(Timer::Tick), [], "of what was sent twice no round trip is measured");
 }

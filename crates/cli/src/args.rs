@@ -3,7 +3,7 @@
 use crate::clients::{Clients, Measured};
 use crate::disk::bytes;
 use crate::environment::Flags;
-use crate::experiment::{EngineName, MeasureName, OrderName, StoreName};
+use crate::experiment::{EngineName, MeasureName, OrderName, SearchName, StoreName};
 use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
 use std::fmt::Write;
 use std::ops::Range;
@@ -90,6 +90,9 @@ pub enum Command {
         #[command(subcommand)]
         what: Trace,
     },
+    /// Numbers that the literature states, computed again: both side by side. Without a name, which there are.
+    #[cfg(feature = "library")]
+    Reproduce(Reproduce),
     /// A node of a cluster; started by `run`.
     #[command(hide = true)]
     Node {
@@ -319,9 +322,21 @@ pub struct Sim {
     /// Let every run meet all the kinds of fault that there may be, in place of a random subset of them.
     #[arg(long)]
     pub no_swarm: bool,
+    /// How runs are drawn.
+    #[arg(long, value_name = "NAME")]
+    pub search: Option<SearchName>,
+    /// After so many steps, go on by another seed: as a run that `--search coverage` found does. May be given more than once.
+    #[arg(long, value_name = "STEP:SEED", value_parser = then, requires = "seed", conflicts_with = "search")]
+    pub then: Vec<(u64, u64)>,
     /// Write the trace of the first run there; compressed (zstd) where the name ends in .zst.
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
+    /// Try no seeds that failed before, and keep none.
+    #[arg(long)]
+    pub no_corpus: bool,
+    /// Print the trace of the first run, and nothing else: what another process of the same program does with this seed.
+    #[arg(long, hide = true)]
+    pub self_check: bool,
     /// What clients do.
     #[command(flatten)]
     pub clients: Clients,
@@ -357,6 +372,9 @@ impl Sim {
         }
         if self.no_swarm {
             line.push_str(" --no-swarm");
+        }
+        for (step, seed) in &self.then {
+            let _ = write!(line, " --then {step}:{seed:#x}");
         }
         line + &self.clients.line()
     }
@@ -664,6 +682,24 @@ pub struct Run {
     pub directory: Option<PathBuf>,
 }
 
+/// `reproduce`.
+#[cfg(feature = "library")]
+#[derive(Clone, Debug, Default, Args)]
+pub struct Reproduce {
+    /// Which results, by name.
+    #[arg(value_name = "NAME")]
+    pub ids: Vec<String>,
+    /// All of them.
+    #[arg(long, conflicts_with = "ids")]
+    pub all: bool,
+    /// With few samples: four standard deviations of them are added to each tolerance.
+    #[arg(long)]
+    pub quick: bool,
+    /// The seed of what is random.
+    #[arg(long, value_name = "SEED", value_parser = seed)]
+    pub seed: Option<u64>,
+}
+
 fn links(text: &str) -> Result<LinkKind, String> {
     parse_link(text).ok_or_else(|| {
         let names: Vec<_> = LinkBase::ALL.iter().map(|base| base.name()).collect();
@@ -709,6 +745,13 @@ fn seeds(text: &str) -> Result<Range<u64>, String> {
         }
         std::cmp::Ordering::Greater => Err(format!("the seeds go backwards: did you mean {to}..{from}?")),
     }
+}
+
+/// From which step on which seed counts.
+fn then(text: &str) -> Result<(u64, u64), String> {
+    let (step, other) = text.split_once(':').ok_or("write STEP:SEED")?;
+    let step = step.parse().map_err(|_| "a step is a number from 0 on".to_owned())?;
+    Ok((step, seed(other)?))
 }
 
 /// A part of several.

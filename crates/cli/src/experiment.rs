@@ -110,6 +110,8 @@ pub struct Sim {
     pub horizon: Option<HorizonText>,
     /// Whether each run meets a random subset of the kinds of fault that there may be; so unless told otherwise.
     pub swarm: Option<bool>,
+    /// How runs are drawn.
+    pub search: Option<SearchName>,
     /// The faults that strike, in place of drawn ones.
     pub script: Option<Vec<Scripted>>,
     /// What clients do, in place of the requests.
@@ -165,6 +167,16 @@ pub enum OrderName {
     Guided,
     /// Many small searches that differ.
     Swarm,
+}
+
+/// How the runs of a simulation are drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum SearchName {
+    /// One seed after the other.
+    Seeds,
+    /// Those go on otherwise that came to something new.
+    Coverage,
 }
 
 /// What a guided search goes by.

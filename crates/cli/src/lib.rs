@@ -10,7 +10,9 @@ pub mod args;
 pub mod checkable;
 pub mod clients;
 mod commands;
+mod corpus;
 pub mod disk;
+pub mod emit;
 pub mod environment;
 pub mod error;
 pub mod exit;
@@ -21,6 +23,8 @@ mod models;
 pub mod nearest;
 pub mod output;
 pub mod page;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod plan;
 pub mod platform;
 pub mod plot;

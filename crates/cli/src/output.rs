@@ -44,6 +44,11 @@ impl Printer {
         }
     }
 
+    /// Text as it stands, on standard output, whatever the output is.
+    pub fn raw(self, text: &str) {
+        let _ = std::io::stdout().write_all(text.as_bytes());
+    }
+
     /// A line of talk, on standard error.
     pub fn talk(self, line: impl AsRef<str>) {
         if !self.quiet {

@@ -2,9 +2,9 @@
 
 use crate::args;
 use crate::disk::{Directory, Note, nth};
-use crate::environment::{Flags, Overrides, validate};
+use crate::environment::{Flags, Overrides, holds, validate};
 use crate::error::Error;
-use crate::experiment::{self, EngineName, Experiment, MeasureName, OrderName, StoreName};
+use crate::experiment::{self, EngineName, Experiment, MeasureName, OrderName, SearchName, StoreName};
 use crate::grounds::{World, check, run, sim};
 use crate::registry::{Entry, Registry, Subject};
 use crate::{platform, script};
@@ -194,12 +194,7 @@ impl Request {
         }
         scale.n = self.n.unwrap_or(scale.n);
         scale.requests = self.requests.unwrap_or(scale.requests);
-        if scale.n == 0 || scale.n > 64 {
-            return Err(Error::Scale {
-                what: format!("n = {} is out of bounds", scale.n),
-                hint: "n lies between 1 and 64".to_owned(),
-            });
-        }
+        holds(scale.n, ground)?;
         if let Some(name) = &scale.defect {
             subject.twin(name)?;
         }
@@ -229,6 +224,12 @@ impl Request {
             (None, Some(_)) => 1,
             (None, None) => file.runs.unwrap_or(RUNS),
         };
+        if args.then.windows(2).any(|pair| pair[0].0 >= pair[1].0) || (!args.then.is_empty() && runs > 1) {
+            return Err(Error::Arguments {
+                what: "--then goes on with one run, step by step".to_owned(),
+                hint: "give --seed alone, and the steps of --then in ascending order".to_owned(),
+            });
+        }
         let horizon = args.horizon.or(file.horizon.map(|text| text.0.0)).unwrap_or(usual.horizon);
         let source = self.experiment.as_ref().map(|e| e.source.clone()).unwrap_or_default();
         let platform = match (&args.platform, &file.platform) {
@@ -251,12 +252,17 @@ impl Request {
                 platform,
                 branches: true,
                 swarm: !args.no_swarm && file.swarm.unwrap_or(true),
+                coverage: args.out.is_some(),
+                then: args.then.clone(),
                 costs: args.measured.costs || workload.is_some(),
                 workload,
                 ..synod_sim::Options::default()
             },
+            guided: args.search.or(file.search) == Some(SearchName::Coverage),
+            searched: None,
             threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             terse: args.terse,
+            corpus: Vec::new(),
             time: args.time,
             out: None,
             shrink: crate::grounds::shrink::Options {

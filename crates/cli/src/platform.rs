@@ -140,6 +140,23 @@ mod tests {
     }
 
     #[test]
+    fn the_shipped_experiment_makes_sense() {
+        let text = include_str!("../../../experiments/leader-cut-off.toml");
+        let experiment = experiment::parse(Path::new("x.toml"), text).expect("well-formed");
+        let mut environment = Environment::benign(5);
+        experiment.sim.environment.clone().apply(&mut environment);
+        let platform = experiment.sim.platform.expect("a platform");
+        let platform = of_experiment(&platform, &experiment.source, &environment).expect("a sound platform");
+        let horizon = std::time::Duration::from_mins(1);
+        let script = experiment.sim.script.expect("a script");
+        let planned =
+            crate::script::plan(&script, &environment, Some(&platform), horizon, &experiment.source);
+        let (plan, conditions) = planned.expect("a sound script");
+        let synod_sim::FaultPlan::Script(faults) = plan else { panic!("a script is wanted") };
+        assert_eq!((faults.len(), conditions.len()), (4, 1));
+    }
+
+    #[test]
     fn probabilities_and_unknown_keys_are_refused_by_the_file() {
         for (text, why) in [
             ("[sim.platform.loss]\nbad = 1.5", "[0, 1]"),

@@ -2,7 +2,7 @@
 
 use crate::checkable::{Checkable, Section};
 use crate::error::Error;
-use crate::grounds::{Checked, Ran, Replayed, Simulated, Steps, World, shrink, sim};
+use crate::grounds::{Checked, Ran, Replayed, Simulated, Steps, StepsIn, World, shrink, sim};
 use crate::nearest::nearest;
 use crate::page::Page;
 use crate::report::Report;
@@ -127,6 +127,7 @@ pub struct Entry {
     pub(crate) replay_checked: Replayed,
     pub(crate) steps: Steps,
     pub(crate) steps_checked: Steps,
+    pub(crate) steps_in: StepsIn,
     /// What the compiler calls it, and what it calls what is checked.
     pub(crate) type_name: &'static str,
     pub(crate) type_checked: &'static str,
@@ -155,8 +156,32 @@ impl Entry {
             replay_checked: grounds::replay::replay::<C>,
             steps: grounds::replay::steps::<A>,
             steps_checked: grounds::replay::steps::<C>,
+            steps_in: grounds::replay::steps_in::<A>,
             type_name: std::any::type_name::<A>(),
             type_checked: std::any::type_name::<C>(),
+        }
+    }
+
+    /// The algorithm `A`, simulated alone: one whose choices are too many for a check, and whose promises are about chance.
+    pub fn simulated<A: Algorithm>() -> Self {
+        use crate::grounds;
+        Self {
+            page: A::PAGE,
+            subject: Subject::of::<A>(),
+            checked: Subject::of::<A>(),
+            also: Vec::new(),
+            renumbered: None,
+            check: |_, _, _| Err(simulated_alone(A::NAME, "check")),
+            sim: grounds::sim::instance::<A>,
+            run: |_, _, _| Err(simulated_alone(A::NAME, "run")),
+            node: |_| Err(simulated_alone(A::NAME, "run")),
+            replay: grounds::replay::replay::<A>,
+            replay_checked: grounds::replay::replay::<A>,
+            steps: grounds::replay::steps::<A>,
+            steps_checked: grounds::replay::steps::<A>,
+            steps_in: grounds::replay::steps_in::<A>,
+            type_name: std::any::type_name::<A>(),
+            type_checked: std::any::type_name::<A>(),
         }
     }
 
@@ -213,6 +238,13 @@ impl Entry {
             GroundKind::Check => &self.checked,
             GroundKind::Sim | GroundKind::Run => &self.subject,
         }
+    }
+}
+
+fn simulated_alone(name: &str, ground: &str) -> Error {
+    Error::Unsupported {
+        what: format!("`{name}` has no {ground}: it is simulated alone"),
+        hint: format!("`sim {name}` simulates it"),
     }
 }
 

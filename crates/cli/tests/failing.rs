@@ -1,12 +1,15 @@
 //! Algorithms whose handlers fail, through the command line's own functions: what is said, and how it exits.
 
 use std::sync::atomic::{AtomicU32, Ordering};
+use synod_cli::emit;
 use synod_cli::exit::Exit;
 use synod_cli::grounds::{World, check, replay};
 use synod_cli::report::{Report, Trace};
+use synod_cli::traces::Source;
 use synod_cli::watch::{Interrupt, Watch};
 use synod_kernel::Environment;
 use synod_model::prelude::*;
+use synod_properties::regression;
 use synod_properties::{
     Algorithm, GroundKind, Monitor, Obligation, Observation, Property, Scale, Verdict, Violation,
 };
@@ -74,6 +77,7 @@ macro_rules! algorithms {
     )*};
 }
 algorithms! {
+    Careful, "careful", |number, ctx| if number < 7 { ctx.indicate(number.into()) };
     Bomb, "bomb", |number, _ctx| assert!(number < 7, "seven is too many");
     Fickle, "fickle", |_number, ctx| ctx.indicate(CALLS.fetch_add(1, Ordering::Relaxed));
 }
@@ -82,6 +86,7 @@ fn checked<A: Algorithm>() -> Report {
     let world = World {
         scale: A::scale(GroundKind::Check),
         environment: Environment::benign(2),
+        model: String::new(),
         outside: Vec::new(),
         two_seats: None,
     };
@@ -100,8 +105,43 @@ fn a_panic_is_a_violation_that_names_the_step_and_replays() {
     let failure = &report.failures[0];
     assert_eq!((failure.what.as_str(), failure.step, failure.story.len()), (what, 3, 3));
     let Trace::Content(trace) = &failure.trace else { panic!("a trace") };
-    let replayed = replay::replay::<Bomb>(trace).expect("it replays");
+    let replayed = replay::replay::<Bomb>(&Source::Content(trace), &mut Vec::new()).expect("it replays");
     assert!(replayed.confirmed() && replayed.judged.is_some());
+}
+
+/// What an emitted test calls the facade.
+mod synod {
+    pub(super) use synod_properties as properties;
+}
+
+// as it was emitted
+include!("emitted/bomb.txt");
+
+#[test]
+fn an_emitted_test_compiles_and_tests_what_it_says() {
+    let report = checked::<Bomb>();
+    let Trace::Content(trace) = &report.failures[0].trace else { panic!("a trace") };
+    let broken = replay::replay::<Bomb>(&Source::Content(trace), &mut Vec::new())
+        .expect("it replays")
+        .judged
+        .expect("it breaks something");
+    // here it is a twin: it still panics
+    let code =
+        emit::regression_test("bomb", std::any::type_name::<Bomb>(), true, &broken, trace, "bomb.jsonl");
+    let code = code.replace("failing::", "crate::");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/emitted/bomb.txt");
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(path, &code).expect("it is written");
+    }
+    assert_eq!(code, include_str!("emitted/bomb.txt"), "BLESS=1 writes it anew");
+    regression::assert_repaired::<Careful>(trace);
+    let still_broken = std::panic::catch_unwind(|| regression::assert_repaired::<Bomb>(trace));
+    assert!(still_broken.is_err(), "it panics as before");
+    let repaired = std::panic::catch_unwind(|| regression::assert_broken::<Careful>(trace));
+    assert!(repaired.is_err(), "it panics no more");
+    let long = trace.lines().next().expect("a line").to_owned() + &"\n".repeat(500);
+    let code = emit::regression_test("bomb", "a::Bomb", false, &broken, &long, "x/bomb.jsonl");
+    assert!(code.contains("include_str!(\"x/bomb.jsonl\")") && code.contains("assert_repaired::<Subject>"));
 }
 
 #[test]
@@ -109,7 +149,8 @@ fn a_panic_that_does_not_happen_again_is_not_confirmed() {
     let report = checked::<Bomb>();
     let Trace::Content(trace) = &report.failures[0].trace else { panic!("a trace") };
     // the same steps, by an algorithm that heeds the message
-    let replayed = replay::replay::<Fickle>(trace).expect("its steps are the same");
+    let replayed =
+        replay::replay::<Fickle>(&Source::Content(trace), &mut Vec::new()).expect("its steps are the same");
     assert!(!replayed.confirmed());
 }
 

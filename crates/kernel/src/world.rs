@@ -756,7 +756,8 @@ impl<R: Rep, G: Ground<R>> At<'_, R, G> {
     }
 }
 
-#[inline]
+#[expect(clippy::inline_always, reason = "it has one caller for each way to react")]
+#[inline(always)]
 fn release<R: Rep, G: Ground<R>>(
     laws: Laws<'_>,
     rest: &Rest,
@@ -765,22 +766,14 @@ fn release<R: Rep, G: Ground<R>>(
     from: SeatId,
     released: Released<R::Message, R::Indication, R::Timer>,
 ) {
-    let mut send = |seat, message| {
-        if laws.environment.links.inject() {
-            overheard.get_or_insert_default().push(R::Message::clone(&message));
-        }
-        if !rest.lying.is_empty() && rest.lying.contains(&seat) {
-            ground.overhear(from, seat, message.clone());
-            overheard.get_or_insert_default().push(message);
-        } else if rest.stopped.is_empty() || !rest.stopped.contains(&seat) {
-            ground.send(from, seat, message);
-        }
-    };
     match released {
-        Released::Send(to, message) => match laws.seating.only_receiver(from, to) {
-            Some(seat) => send(seat, message),
-            None => laws.seating.receivers(from, to, |seat| send(seat, message.clone())),
-        },
+        Released::Send(to, message) => {
+            let nobody_hears = rest.lying.is_empty() && !laws.environment.links.inject();
+            match laws.seating.only_receiver(from, to) {
+                Some(seat) if nobody_hears && rest.stopped.is_empty() => ground.send(from, seat, message),
+                _ => send_among(laws, rest, ground, overheard, from, to, message),
+            }
+        }
         Released::Indicate(_) if laws.seating.has_twin(from) => {}
         Released::Indicate(indication) => {
             ground.observe(Observed::Indication(laws.seating.identity(from), indication));
@@ -789,4 +782,27 @@ fn release<R: Rep, G: Ground<R>>(
         Released::Disarmed(timer) => ground.disarmed(from, timer),
         Released::Stored => ground.stored(from),
     }
+}
+
+/// Sends where some may lie, listen, or have stopped, or where it reaches several.
+fn send_among<R: Rep, G: Ground<R>>(
+    laws: Laws<'_>,
+    rest: &Rest,
+    ground: &mut G,
+    overheard: &mut Option<Vec<R::Message>>,
+    from: SeatId,
+    to: ProcessId,
+    message: R::Message,
+) {
+    laws.seating.receivers(from, to, |seat| {
+        if laws.environment.links.inject() {
+            overheard.get_or_insert_default().push(message.clone());
+        }
+        if rest.lying.contains(&seat) {
+            ground.overhear(from, seat, message.clone());
+            overheard.get_or_insert_default().push(message.clone());
+        } else if !rest.stopped.contains(&seat) {
+            ground.send(from, seat, message.clone());
+        }
+    });
 }

@@ -7,8 +7,11 @@
 pub mod algorithm;
 pub mod broadcast;
 pub mod byzantine_broadcast;
+pub mod completeness;
+pub mod confirmed_links;
 pub mod consensus;
 pub mod cost;
+pub mod epidemic;
 pub mod leader;
 pub mod lease;
 pub mod links;

@@ -214,7 +214,7 @@ pub fn observation<Q, I>(observed: &Observed<Q, I>) -> Observation<'_, Q, I> {
     }
 }
 
-/// Who stops for ever in this step, or lies from it on.
+/// Who stops for ever in this step, or lies or omits from it on.
 fn stops<P: Process>(line: &Line<P>) -> Option<SeatId> {
     match line.choice {
         Choice::Crash { seat, forever: true, .. } | Choice::Corrupt { seat } | Choice::Omit { seat } => {

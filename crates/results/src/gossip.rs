@@ -59,7 +59,7 @@ pub(crate) const ROWS: &[Row] = &[
         title: "Push to all: log2 n + ln n + O(1) cycles",
         source: "Frieze, Grimmett, The Shortest-Path Problem for Graphs with Random Arc-Lengths, 1985; Pittel, On Spreading a Rumor, SIAM J. Appl. Math. 47(1), 1987",
         model: "synchronous cycles, complete graph, nobody fails; whoever knows calls one other each cycle",
-        tolerance: "means within 0.1 of another program's; mean - log2 n - ln n in [0.9, 1.3]",
+        tolerance: "means within 0.1 of another program's, for n = 10,000 within 0.15; mean - log2 n - ln n in [0.9, 1.3]",
         provenance: &[Provenance::Recalled, Provenance::Recomputed],
         remarks: &[
             "The asymptotics are recalled; the means are those of an independent program, not of the papers.",
@@ -156,10 +156,14 @@ fn rumor_runs(
         cycles: Some(cycles),
         ..rumor_mongering::Parameters::feedback_and_counter(direction, k)
     };
+    rumor_table(&parameters, cycles, seeds)
+}
+
+fn rumor_table(parameters: &rumor_mongering::Parameters, cycles: u32, seeds: std::ops::Range<u64>) -> Table {
+    let direction = parameters.direction;
     let rounds = direction.rounds();
     Table::of(seeds.map(|seed| {
-        let (learnt, delivered) =
-            in_rounds::<RumorMongering<u32>>(&parameters, (N, 1), rounds * cycles, seed);
+        let (learnt, delivered) = in_rounds::<RumorMongering<u32>>(parameters, (N, 1), rounds * cycles, seed);
         // to each rumour its feedback; in pull, everybody's request each cycle
         let requests = if direction == rumor_mongering::Direction::Pull { u64::from(N * cycles) } else { 0 };
         let learnt = learnt.into_iter().map(|round| cycle(round, rounds)).collect();
@@ -176,7 +180,7 @@ fn push_rumor(effort: &Effort) -> Vec<Finding> {
         (".0012", "6.7", "17.7"),
     ];
     let samples = effort.samples(4_000, 100);
-    let runs = effort.samples(200, 3);
+    let runs = effort.samples(100, 3);
     let mut findings = Vec::new();
     for (k, (s, m, t_last)) in (1..).zip(printed) {
         let mut random = Random::new(effort.seed + u64::from(k));
@@ -209,8 +213,8 @@ fn pull_rumor(effort: &Effort) -> Vec<Finding> {
         ("5.8e-4", "4.49", "10.07", "15.39"),
         ("4.0e-6", "6.09", "10.08", "14.00"),
     ];
-    let samples = effort.samples(10_000, 100);
-    let runs = effort.samples(100, 2);
+    let samples = effort.samples(4_000, 100);
+    let runs = effort.samples(40, 2);
     let mut findings = Vec::new();
     for (k, (s, m, t_ave, t_last)) in (1..).zip(printed) {
         let mut random = Random::new(effort.seed + u64::from(k));
@@ -272,12 +276,8 @@ fn residue(effort: &Effort) -> Vec<Finding> {
 fn push_to_all(effort: &Effort) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut random = Random::new(effort.seed);
-    let printed = [
-        (100, "12.30", "1.29", "11.25"),
-        (1_000, "18.02", "1.34", "16.87"),
-        (10_000, "23.58", "1.22", "22.50"),
-    ];
-    for (n, mean, deviation, leading) in printed {
+    let printed = [(100, "12.30", "11.25"), (1_000, "18.02", "16.87"), (10_000, "23.58", "22.50")];
+    for (n, mean, leading) in printed {
         let expected = libm::log2(f64::from(n)) + libm::log(f64::from(n));
         let how = How::Exact("log2 n + ln n");
         findings.push(Finding::exact(format!("n = {n}: the leading term"), leading, expected, how));
@@ -286,19 +286,12 @@ fn push_to_all(effort: &Effort) -> Vec<Finding> {
             (0..samples).map(|_| f64::from(monte_carlo::push_to_all(n, &mut random))).collect();
         let how = How::MonteCarlo { samples };
         cycles_to_all(&mut findings, n, mean, expected, &drawn, &how);
-        let what = format!("n = {n}: standard deviation of the cycles");
-        let error = drawn.deviation() / libm::sqrt(2.0 * samples as f64);
-        findings.push(Finding::estimate(
-            what,
-            deviation,
-            (drawn.deviation(), error),
-            Tolerance::FourSigma,
-            how,
-        ));
-        if n > N {
-            continue; // 100 million links
-        }
-        let runs = if n == N { effort.samples(200, 3) } else { effort.samples(2_000, 40) };
+        let runs = match n {
+            N => effort.samples(200, 3),
+            _ if n < N => effort.samples(2_000, 40),
+            _ if effort.full => 50,
+            _ => continue,
+        };
         let all: Sample =
             (0..runs).map(|run| f64::from(simulated_push_to_all(n, effort.seed + run))).collect();
         let how = How::Simulated { algorithm: ANTI_ENTROPY, processes: n, runs };
@@ -316,13 +309,10 @@ fn cycles_to_all(
     how: &How,
 ) {
     let (mean, error) = cycles.mean();
-    let mut whole = Finding::estimate(
-        format!("n = {n}: cycles"),
-        published,
-        (mean, error),
-        Tolerance::Absolute(0.1),
-        how.clone(),
-    );
+    // of few runs, see the remark
+    let close = Tolerance::Absolute(if n > N { 0.15 } else { 0.1 });
+    let mut whole =
+        Finding::estimate(format!("n = {n}: cycles"), published, (mean, error), close, how.clone());
     // the middle of [0.9, 1.3]
     let mut offset = Finding::estimate(
         format!("n = {n}: cycles beyond the leading term"),
@@ -422,4 +412,21 @@ fn simulated_infection(n: u32, seed: u64) -> Vec<f64> {
     let times: Vec<f64> = learnt.by_ref().map(|(at, _)| (*at - first).as_secs_f64()).collect();
     assert_eq!(times.len() as u32, n, "25 periods are more than enough for {n}");
     times
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use synod_algorithms::gossip::rumor_mongering::{Defect, Direction, Parameters};
+
+    /// The published table is what tells the twin from the algorithm.
+    #[test]
+    fn without_the_reset_of_the_counter_the_traffic_is_another_one() {
+        let sound = Parameters { cycles: Some(60), ..Parameters::feedback_and_counter(Direction::Push, 3) };
+        let twin = Parameters { defect: Some(Defect::CounterNotReset), ..sound };
+        let traffic = |parameters| rumor_table(parameters, 60, 1..4).traffic.mean();
+        let ((m, error), (wrong, wrong_error)) = (traffic(&sound), traffic(&twin));
+        assert!((m - 4.5).abs() < 0.05 * 4.5 + 4.0 * error, "{m} {error}");
+        assert!(wrong < 4.5 * 0.95 - wrong_error, "{wrong} {wrong_error}");
+    }
 }

@@ -1,6 +1,6 @@
 //! Links and transport: retransmission, timeouts, congestion.
 
-use crate::simulated::{environment, lossy, observe};
+use crate::simulated::{environment, lossy, observe, observe_over};
 use crate::statistics::Sample;
 use crate::{Effort, Finding, How, Provenance, Row, Tolerance};
 use std::time::Duration;
@@ -59,8 +59,8 @@ pub(crate) const ROWS: &[Row] = &[
         source: "Padhye, Firoiu, Towsley, Kurose, Modeling TCP Throughput, SIGCOMM 1998",
         model: "TCP Reno; a round trip of 1, a timeout of 4, two segments an acknowledgement",
         tolerance: "the formula to the digits printed",
-        provenance: &[Provenance::Recalled, Provenance::Recomputed],
-        remarks: &["The formula is recalled, the numbers are arithmetic on it."],
+        provenance: &[Provenance::LookedUp, Provenance::Recomputed],
+        remarks: &["The formula was looked up where others quote it, the numbers are arithmetic on it."],
         cheap: true,
         reproduce: padhye,
     },
@@ -136,9 +136,9 @@ fn simulate(loss: f64, messages: u32, seed: u64, delivered: &mut Sample, acknowl
     let parameters = Parameters { waits: Waits::Fixed(timeout), defect: None };
     let links = environment::<<StopAndWait<u32> as Process>::Model>(2, delay);
     let requests = (0..messages).map(|message| LinkSend { to: ProcessId(1), message }).collect();
-    let setting = Setting::<StopAndWait<u32>>::new(lossy(links, loss), parameters, vec![requests]);
-    // each takes some four transmissions; the losses must last as long as there is something to send
-    let (_, observed) = observe(&setting, seed, 40 * timeout * messages);
+    let setting = Setting::<StopAndWait<u32>>::new(links, parameters, vec![requests]);
+    // each takes some four transmissions
+    let observed = observe_over(setting, (loss, None), seed, 40 * timeout * messages);
     // when the message under way was first transmitted, if the one before was confirmed
     let (mut started, mut asked) = (None, 0);
     for (at, what) in observed {

@@ -1,5 +1,6 @@
 //! Runs of the library's processes that are measured, not judged.
 
+use std::sync::Arc;
 use std::time::Duration;
 use synod_kernel::diagnostic::outside;
 use synod_kernel::{Budget, Environment, Probability, Setting};
@@ -8,7 +9,8 @@ use synod_model::link::LinkModel;
 use synod_model::timing::{TimingKind, TimingModel};
 use synod_model::{Bounds, Process, SystemModel};
 use synod_properties::{Monitor, Obligation, Observation, Property, Violation};
-use synod_sim::{FaultPlan, Observations, Options, Outcome};
+use synod_sim::platform::Bursts;
+use synod_sim::{Distribution, FaultPlan, Observations, Options, Outcome, Platform};
 
 /// Judges nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -65,18 +67,52 @@ pub(crate) fn lossy(mut environment: Environment, probability: f64) -> Environme
     environment
 }
 
-/// A run of this seed. What is lost by chance is lost in the first half of the time alone: whoever counts losses looks no
-/// further.
-///
-/// # Panics
-/// If the environment is outside of the algorithm's model: a mistake in the catalogue.
+/// A run of this seed. What is lost by chance is lost in the first half of the time alone.
 pub(crate) fn observe<P: Process>(
     setting: &Setting<P>,
     seed: u64,
     time: Duration,
 ) -> (Outcome, Observations<P>) {
+    run(setting, seed, time, None)
+}
+
+/// A run in which each message is lost with this probability, as long as it lasts; delayed by this law, where there is one.
+pub(crate) fn observe_over<P: Process>(
+    mut setting: Setting<P>,
+    (loss, delay): (f64, Option<Distribution>),
+    seed: u64,
+    time: Duration,
+) -> Observations<P> {
+    let links = &mut setting.environment.links;
+    if delay.is_some() {
+        // a bound that no draw comes near
+        (links.delay_min, links.delay_max) = (Duration::ZERO, Duration::from_secs(1_000));
+    }
+    links.losses = Budget::Unlimited;
+    let certain = Probability::per_million(1_000_000);
+    let good = Probability::per_million(libm::round(loss * 1e6) as u32);
+    let never_bad = Bursts { good_to_bad: Probability::ZERO, bad_to_good: certain, good, bad: certain };
+    let platform = Platform { loss: Some(never_bad), delay, lasting: true, ..Platform::default() };
+    let (outcome, observed) = run(&setting, seed, time, Some(Arc::new(platform)));
+    assert_eq!(outcome.outside, [], "within the model");
+    observed
+}
+
+/// # Panics
+/// If the environment is outside of the algorithm's model: a mistake in the catalogue.
+fn run<P: Process>(
+    setting: &Setting<P>,
+    seed: u64,
+    time: Duration,
+    platform: Option<Arc<Platform>>,
+) -> (Outcome, Observations<P>) {
     assert_eq!(outside::<P::Model>(&setting.environment), [], "within the model");
-    let options =
-        Options { steps_max: u64::MAX, horizon: time, faults: FaultPlan::Random, ..Options::default() };
+    let options = Options {
+        steps_max: u64::MAX,
+        horizon: time,
+        faults: FaultPlan::Random,
+        platform,
+        ..Options::default()
+    };
     synod_sim::observe(setting, &Unjudged, seed, &options)
 }

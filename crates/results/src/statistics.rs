@@ -1,4 +1,4 @@
-//! Means with their standard errors, and quantiles.
+//! Means with their standard errors, quantiles, integrals.
 
 /// A sample, as far as its mean is concerned (Welford 1962).
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -22,11 +22,6 @@ impl Sample {
         let n = self.count as f64;
         let variance = if self.count > 1 { self.squares / (n - 1.0) } else { 0.0 };
         (self.mean, libm::sqrt(variance / n))
-    }
-
-    /// The standard deviation.
-    pub(crate) fn deviation(&self) -> f64 {
-        libm::sqrt(self.squares / (self.count.max(2) - 1) as f64)
     }
 }
 
@@ -55,6 +50,39 @@ pub(crate) fn quantile(sorted: &[f64], share: f64) -> (f64, f64) {
     (at(share), (at((share + deviation).min(1.0)) - at((share - deviation).max(0.0))) / 2.0)
 }
 
+/// The integral of a smooth function between two ends, within about `error`: Simpson's rule, with halves of an interval
+/// as long as they make a difference. Just inside of the ends, so that a jump there is no part of it.
+pub(crate) fn integral(f: &impl Fn(f64) -> f64, (from, to): (f64, f64), error: f64) -> f64 {
+    let inset = (to - from) * 1e-12;
+    let (from, to) = (from + inset, to - inset);
+    if to <= from {
+        return 0.0;
+    }
+    let middle = (from + to) / 2.0;
+    let values = [f(from), f(middle), f(to)];
+    halves(f, (from, to), values, error, 40)
+}
+
+fn halves(
+    f: &impl Fn(f64) -> f64,
+    (from, to): (f64, f64),
+    [a, m, b]: [f64; 3],
+    error: f64,
+    depth: u32,
+) -> f64 {
+    let (middle, width) = ((from + to) / 2.0, to - from);
+    let (left, right) = (f((from + middle) / 2.0), f((middle + to) / 2.0));
+    let whole = width / 6.0 * (a + 4.0 * m + b);
+    let both = width / 12.0 * (a + 4.0 * left + 2.0 * m + 4.0 * right + b);
+    let difference = both - whole;
+    // a peak between the points would not be seen: the first few times nothing is taken for smooth
+    if depth == 0 || (depth < 35 && difference.abs() < 15.0 * error) {
+        return both + difference / 15.0;
+    }
+    halves(f, (from, middle), [a, left, m], error / 2.0, depth - 1)
+        + halves(f, (middle, to), [m, right, b], error / 2.0, depth - 1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -64,6 +92,15 @@ mod tests {
         let sample: Sample = [1.0, 2.0, 3.0, 4.0].into_iter().collect();
         let (mean, error) = sample.mean();
         assert!((mean - 2.5).abs() < 1e-12 && (error - libm::sqrt(5.0 / 3.0 / 4.0)).abs() < 1e-12);
+    }
+
+    #[test]
+    fn integrals_are_those_of_the_textbook() {
+        let peak = |x: f64| 1.0 / (1e-4 + x * x);
+        let known = 2.0 * 100.0 * libm::atan(100.0);
+        assert!((integral(&peak, (-1.0, 1.0), 1e-6) - known).abs() < 1e-4);
+        assert!((integral(&libm::exp, (0.0, 1.0), 1e-10) - (libm::exp(1.0) - 1.0)).abs() < 1e-9);
+        assert!(integral(&libm::exp, (1.0, 1.0), 1e-10).abs() < 1e-12);
     }
 
     #[test]

@@ -8,11 +8,15 @@ use crate::platform::Outside;
 use crate::record::Record;
 use crate::simulation::Simulation;
 use crate::stream::{Done, in_order};
+use crate::tested::RUNS_THAT_TEST;
 use crate::workload::LINEARIZABLE;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{ControlFlow, Range};
 use synod_properties::{Kind, NO_PANIC, Property, Verdict};
+
+/// How many seeds a thread takes at a time.
+const CHUNK: u64 = 16;
 
 /// A run that refutes a property.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -50,6 +54,8 @@ pub struct Campaign {
     pub costs: Option<Summary>,
     /// How runs were outside of the model.
     pub outside: Outside,
+    /// By property: how many runs put it to the test.
+    pub tested: BTreeMap<String, u64>,
 }
 
 impl Campaign {
@@ -62,6 +68,9 @@ impl Campaign {
         self.reached.extend(outcome.reached.iter().cloned());
         for (&kind, times) in &outcome.faults {
             *self.faults.entry(kind).or_default() += times;
+        }
+        for property in &outcome.tested {
+            *self.tested.entry(property.clone()).or_default() += 1;
         }
         for (branch, reached) in &outcome.branches {
             *self.branches.entry(branch.clone()).or_default() |= reached;
@@ -97,7 +106,11 @@ impl Campaign {
             return Verdict::Violated { what };
         }
         let unknown = |why: String| Verdict::Unknown { why };
+        let tested = property.kind == Kind::Reachable || self.tested.contains_key(property.id);
         match property.kind {
+            _ if self.runs >= RUNS_THAT_TEST && !tested => {
+                Verdict::vacuous(&format!("put to the test in none of {} runs", self.runs))
+            }
             Kind::Reachable if !self.reached.contains(property.id) => {
                 unknown(format!("reached in none of {} runs", self.runs))
             }
@@ -132,7 +145,7 @@ pub fn campaign(
         let outcome = simulation.run(seed, options);
         Done { last: outcome.broken().is_some(), result: outcome }
     };
-    in_order(&seeds, threads, &run, &mut |seed, outcome| {
+    in_order(&seeds, CHUNK, threads, &run, &mut |seed, outcome| {
         campaign.add(seed, outcome);
         progress(campaign.runs);
         ControlFlow::Continue(())
@@ -165,5 +178,5 @@ pub fn records(
         let line = if wanted.lines { record.line() } else { String::new() };
         Done { last: wanted.to_the_first && record.property.is_some(), result: (record, line) }
     };
-    in_order(&seeds, threads, &run, &mut |_, (record, line)| take(record, &line));
+    in_order(&seeds, CHUNK, threads, &run, &mut |_, (record, line)| take(record, &line));
 }

@@ -4,11 +4,13 @@ mod wires;
 
 use crate::agenda::{Agenda, Slot};
 use crate::cost::Meter;
+use crate::coverage::{Coverage, kind};
 use crate::fault::{FaultKind, Tally};
 use crate::links::LastArrivals;
 use crate::plan::nanos;
 use crate::platform::{Assumptions, Machinery};
 use crate::run::Clients;
+use crate::tested::Tested;
 use crate::workload::Wake;
 use std::collections::VecDeque;
 use synod_kernel::draws::{Draws, Marks, Random};
@@ -55,6 +57,11 @@ pub(crate) struct Drawn {
 impl Drawn {
     pub(crate) fn new(random: Random) -> Self {
         Self { random, kept: None, marks: None }
+    }
+
+    /// Further outcomes are those of another seed.
+    pub(crate) fn turn(&mut self, random: Random) {
+        self.random = random;
     }
 }
 
@@ -140,7 +147,8 @@ impl Delays {
     }
 
     /// When a message that leaves at `now` arrives.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "the hot path, and few others")]
+    #[inline(always)]
     fn arrival(&self, now: u64, from: SeatId, to: SeatId, random: &mut Random) -> u64 {
         let range = self.range(from, to);
         if now < self.gst {
@@ -220,6 +228,8 @@ pub(crate) struct Simulated<P: Process, Mon> {
     pub(crate) tally: Tally,
     pub(crate) monitor: Mon,
     pub(crate) violation: Option<Violation>,
+    /// What is put to the test.
+    pub(crate) tested: Tested,
     /// What the adversary has heard in this step: from where, where, what.
     pub(crate) overheard: Vec<(SeatId, SeatId, P::Message)>,
     /// The goals that held at some time.
@@ -244,6 +254,8 @@ pub(crate) struct Simulated<P: Process, Mon> {
     /// The longest time between two outputs of an oracle while it has something to say.
     oracle_pace: u64,
     pub(crate) sync_max: u64,
+    /// What the run comes to, if anyone asks.
+    pub(crate) coverage: Option<Box<Coverage>>,
     /// The clients, where there is a workload.
     pub(crate) clients: Option<Box<Clients<P>>>,
     /// Who counts what it costs, if anyone asks.
@@ -259,6 +271,7 @@ impl<P: Process, Mon: Monitor<P::Request, P::Indication>> Simulated<P, Mon> {
         let pulse_max = delays.max.max(1_000).saturating_mul(4);
         // in some runs leaders hardly get to speak, in others they come far before they are deposed
         let oracle_pace = (pulse_max / 4).saturating_mul(1 << random.below(7));
+        let tested = Tested::new(&monitor);
         let mut simulated = Self {
             now: 0,
             agenda: Agenda::default(),
@@ -267,6 +280,7 @@ impl<P: Process, Mon: Monitor<P::Request, P::Indication>> Simulated<P, Mon> {
             tally: Tally::new(),
             monitor,
             violation: None,
+            tested,
             overheard: Vec::new(),
             reached: Vec::new(),
             history: None,
@@ -281,6 +295,7 @@ impl<P: Process, Mon: Monitor<P::Request, P::Indication>> Simulated<P, Mon> {
             pulse_max,
             oracle_pace,
             sync_max: nanos(environment.storage.sync_max),
+            coverage: None,
             clients: None,
             meter: None,
         };
@@ -298,7 +313,7 @@ impl<P: Process, Mon: Monitor<P::Request, P::Indication>> Simulated<P, Mon> {
     }
 
     /// Counts a message that is put on the agenda next.
-    #[inline]
+    #[cold]
     pub(super) fn measure_send(&mut self, from: SeatId, to: SeatId, message: &P::Message) {
         if let Some(meter) = &mut self.meter {
             meter.sent(self.agenda.upcoming(), from == to, || wires::encoded_length(message));
@@ -327,7 +342,8 @@ impl<P: Process, Mon: Monitor<P::Request, P::Indication>> Simulated<P, Mon> {
     }
 
     /// When a message arrives that gets onto its way at `leaves`.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "the hot path, and few others")]
+    #[inline(always)]
     fn arrival_from(&mut self, from: SeatId, to: SeatId, leaves: u64) -> u64 {
         let arrival = match self.machinery {
             None => self.delays.arrival(leaves, from, to, &mut self.random),
@@ -343,7 +359,8 @@ impl<P: Process, Mon: Monitor<P::Request, P::Indication>> Simulated<P, Mon> {
     }
 
     /// Puts a message on the agenda.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "the hot path, and few others")]
+    #[inline(always)]
     pub(crate) fn put_in_flight(&mut self, arrival: u64, from: SeatId, to: SeatId, message: P::Message) {
         let slot = self.agenda.push(arrival, Entry::Deliver { from, to, message });
         if self.sent.is_some() {
@@ -472,11 +489,16 @@ where
 {
     #[inline]
     fn send(&mut self, from: SeatId, to: SeatId, message: P::Message) {
+        if let Some(coverage) = &mut self.coverage {
+            coverage.sent(from.index(), to.index(), kind(&message));
+        }
         if self.machinery.is_some() {
             return self.send_by_platform(from, to, message);
         }
         let arrival = self.arrival(from, to);
-        self.measure_send(from, to, &message);
+        if self.meter.is_some() {
+            self.measure_send(from, to, &message);
+        }
         self.put_in_flight(arrival, from, to, message);
     }
 
@@ -489,6 +511,9 @@ where
     }
 
     fn observe(&mut self, observed: Observed<P::Request, P::Indication>) {
+        if let (Some(coverage), Observed::Indication(_, indication)) = (&mut self.coverage, &observed) {
+            coverage.effect(kind(indication));
+        }
         match &observed {
             Observed::Indication(by, indication) => self.tell_clients(*by, indication),
             Observed::Crash(at) => {
@@ -512,7 +537,10 @@ where
             self.notice(&observation);
         }
         match self.monitor.observe(&observation) {
-            Ok(()) => self.note_goals(),
+            Ok(()) => {
+                self.tested.note(&self.monitor, matches!(observed, Observed::Indication(..)));
+                self.note_goals();
+            }
             Err(violation) => self.violation = Some(violation),
         }
         if let Some(history) = &mut self.history {
@@ -524,6 +552,9 @@ where
     fn discard_to(&mut self, _: SeatId) {}
 
     fn armed(&mut self, seat: SeatId, timer: P::Timer, when: When) {
+        if let Some(coverage) = &mut self.coverage {
+            coverage.effect(kind(&timer) ^ 1);
+        }
         let at = match when {
             When::After(after) => match self.machinery {
                 None => self.now.saturating_add(nanos(after)),
@@ -548,6 +579,9 @@ where
     }
 
     fn stored(&mut self, seat: SeatId) {
+        if let Some(coverage) = &mut self.coverage {
+            coverage.effect(2);
+        }
         let takes = between(0, self.sync_max, &mut self.random);
         let takes = match self.machinery {
             None => takes,

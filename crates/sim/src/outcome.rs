@@ -1,6 +1,7 @@
 //! What one run came to.
 
 use crate::cost::Costs;
+use crate::coverage::Covered;
 use crate::fault::FaultKind;
 use crate::platform::Breach;
 use crate::workload::History;
@@ -36,6 +37,9 @@ pub struct Outcome {
     pub due: bool,
     /// The goals that held at some time.
     pub reached: Vec<String>,
+    /// The properties of safety and liveness that it put to the test.
+    #[serde(default)]
+    pub tested: Vec<String>,
     /// How many messages were delivered to processes that were up.
     pub delivered: u64,
     /// How many steps it took.
@@ -51,6 +55,9 @@ pub struct Outcome {
     /// The marked branches of the algorithm and of its modules, each with whether a handler came to it; where
     /// [`Options::branches`](crate::Options::branches) asks.
     pub branches: BTreeMap<String, bool>,
+    /// What of the algorithm's behaviour it came to; where [`Options::coverage`](crate::Options::coverage) asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coverage: Option<Covered>,
     /// What it cost; where [`Options::costs`](crate::Options::costs) asks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub costs: Option<Costs>,

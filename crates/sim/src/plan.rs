@@ -20,6 +20,9 @@ use synod_model::ProcessId;
 const UNLIMITED_RESTARTS_PER_PROCESS: u32 = 2;
 const UNLIMITED_PARTITIONS: u32 = 4;
 
+/// In how many links, at most, a random plan cuts a world of more than a thousand: it cuts off few there.
+const CUT_MAX: u64 = 1 << 20;
+
 /// Where the faults of a run come from.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -54,6 +57,10 @@ pub struct Options {
     /// Whether a run has a random subset of the faults, rates and requests that there may be, drawn from its seed: where
     /// its faults are random.
     pub swarm: bool,
+    /// Whether it is noted what of the algorithm's behaviour a run comes to.
+    pub coverage: bool,
+    /// After so many steps, in ascending order, all further chance is drawn from another seed: a run that begins as another does.
+    pub then: Vec<(u64, u64)>,
     /// What is under the environment.
     pub platform: Option<Arc<Platform>>,
     /// Faults that wait for something to happen, besides those of the plan.
@@ -107,6 +114,8 @@ impl Default for Options {
             history: false,
             spared: Spared::default(),
             terse: false,
+            coverage: false,
+            then: Vec::new(),
         }
     }
 }
@@ -327,7 +336,8 @@ impl Planner<'_> {
         }
         let mut all: Vec<_> = (0..self.environment.processes).map(ProcessId).collect();
         // any group against the rest, a single process often, or a single link
-        let group = if self.random.below(3) == 0 { 1 } else { 1 + self.random.below(all.len() as u64 - 1) };
+        let most = (all.len() as u64 - 1).min((CUT_MAX / all.len() as u64).max(1));
+        let group = if self.random.below(3) == 0 { 1 } else { 1 + self.random.below(most) };
         let from: Vec<_> = (0..group)
             .map(|_| all.remove(self.random.below(all.len() as u64) as usize))
             .collect::<BTreeSet<_>>()

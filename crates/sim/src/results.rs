@@ -5,6 +5,7 @@
 
 use crate::fault::FaultKind;
 use crate::record::{Judgement, Record};
+use crate::tested::RUNS_THAT_TEST;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -136,6 +137,9 @@ impl Header {
         if !self.budgets.is_empty() && !self.budgets.values().any(struck) {
             let budgets: Vec<_> = self.budgets.keys().map(String::as_str).collect();
             open.push(format!("no fault took effect although there are budgets for {}", budgets.join(", ")));
+        }
+        if let Some(runs) = summary.verdicts.get(&Judgement::Outside) {
+            open.push(format!("{runs} of {} runs broke assumptions of the model", summary.runs));
         }
         if !self.outside.is_empty() {
             open.push(format!(
@@ -295,6 +299,8 @@ pub struct Summary {
     pub undecided: BTreeMap<String, u64>,
     /// The goals that some run reached.
     pub reached: BTreeSet<String>,
+    /// By property: how many runs put it to the test.
+    pub tested: BTreeMap<String, u64>,
     /// How often each kind of fault took effect.
     pub faults: BTreeMap<FaultKind, u64>,
     /// How many steps were taken.
@@ -310,7 +316,8 @@ impl Summary {
     pub fn add(&mut self, record: &Record) {
         self.runs += 1;
         *self.verdicts.entry(record.verdict).or_default() += 1;
-        if let Some(property) = &record.property {
+        let refuted = record.property.as_ref().filter(|_| record.verdict == Judgement::Violated);
+        if let Some(property) = refuted {
             self.violations.entry(property.clone()).or_insert((0, record.seed)).0 += 1;
         }
         let outcome = &record.outcome;
@@ -321,6 +328,9 @@ impl Summary {
         }
         for goal in outcome.reached.iter().filter(|goal| !self.reached.contains(*goal)).collect::<Vec<_>>() {
             self.reached.insert(goal.clone());
+        }
+        for property in &outcome.tested {
+            *self.tested.entry(property.clone()).or_default() += 1;
         }
         for (&kind, times) in &outcome.faults {
             *self.faults.entry(kind).or_default() += times;
@@ -357,7 +367,13 @@ impl Summary {
     /// Why a promise neither held nor was refuted: a goal that no run reached, a debt that was left open.
     fn why_open(&self, promise: &Promise) -> Option<String> {
         let Promise { id, name, kind } = promise;
+        let refuted = self.violations.contains_key(id);
         match kind {
+            Kind::Safety | Kind::Liveness
+                if self.runs >= RUNS_THAT_TEST && !refuted && !self.tested.contains_key(id) =>
+            {
+                Some(format!("{id} {name}: vacuous: put to the test in none of {} runs", self.runs))
+            }
             Kind::Reachable if !self.reached.contains(id) => {
                 Some(format!("{id} {name}: reached in none of {} runs", self.runs))
             }

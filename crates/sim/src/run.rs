@@ -3,6 +3,7 @@
 mod adversary;
 mod ambush;
 mod clients;
+mod coverage;
 mod crash;
 pub(crate) mod observe;
 mod oracle;
@@ -16,6 +17,7 @@ pub(crate) use self::clients::Clients;
 use self::partition::Severed;
 use crate::agenda::Due;
 use crate::cost::Meter;
+use crate::coverage::Coverage;
 use crate::fault::{Fault, FaultKind};
 use crate::ground::{Drawn, Entry, Parked, Simulated, between};
 use crate::links::Youngest;
@@ -166,7 +168,7 @@ where
         panic!("the simulator took a move that is not enabled: step {}, {refused}", run.steps - 1);
     }
     let outcome = run.outcome(ended, options);
-    let taking = recording.taking.map(|choice| choice.to_string());
+    let taking = recording.taking.map(|taken| taken.choice.to_string());
     let broken = outcome.broken().map(|broken| named(broken, taking));
     let Written { name, steps, bytes, .. } = recording.writer.close(broken)?;
     Ok((outcome, Written { to: (), name, steps, bytes }))
@@ -195,7 +197,9 @@ pub(crate) fn planned<P: Process>(setting: &Setting<P>, seed: u64, options: &Opt
     let swarm = options.swarm_of(seed);
     let setting = as_simulated(setting, swarm);
     let plan = plan(&setting.environment, &setting.seating, options, swarm, &mut Random::new(seed));
-    (plan.faults.len(), setting.requests.iter().map(|requests| requests.len() as u32).collect())
+    // what clients ask for is made up as the run goes
+    let asked = |requests: &Vec<_>| if options.workload.is_none() { requests.len() as u32 } else { 0 };
+    (plan.faults.len(), setting.requests.iter().map(asked).collect())
 }
 
 /// What a run has of the setting, without what is for explorations alone: messages in flight are a bag, and every delivery is a
@@ -223,8 +227,8 @@ struct Recording<'a, P: Process> {
     writer: Writer<&'a mut dyn Write>,
     /// A move that the recorder did not take.
     refused: Option<String>,
-    /// The choice that is being taken: a handler that panics leaves no line.
-    taking: Option<Choice<P::Message, P::Timer>>,
+    /// The move that is being taken: a handler that panics leaves no line.
+    taking: Option<Move<P::Message, P::Timer>>,
 }
 
 struct Run<'a, P: Process, M> {
@@ -241,6 +245,9 @@ struct Run<'a, P: Process, M> {
     faults: Vec<Fault>,
     steps_max: u64,
     steps: u64,
+    /// When chance is drawn from which seed: the next step, and all of them.
+    turn_at: u64,
+    turns: VecDeque<(u64, u64)>,
     delivered: u64,
     last_fault: u64,
     /// When clients asked last.
@@ -282,6 +289,8 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             faults: Vec::with_capacity(plan.faults.len()),
             steps_max: options.steps_max,
             steps: 0,
+            turn_at: options.then.first().map_or(u64::MAX, |(step, _)| *step),
+            turns: options.then.iter().copied().collect(),
             delivered: 0,
             last_fault: 0,
             last_asked: 0,
@@ -295,6 +304,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             adversary: Adversary::of(setting, seed, options),
             marked: VecDeque::new(),
         };
+        run.ground.coverage = options.coverage.then(|| Box::new(Coverage::new(seats)));
         run.equip(options, plan.faults.iter().any(|(_, fault)| fault.is_of_platform()));
         run.rep.draws.marks = options.branches.then(Marks::default);
         for (place, (at, fault)) in plan.faults.into_iter().enumerate() {
@@ -316,7 +326,9 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         let world = (&self.setting.environment, &self.setting.seating);
         let platform = options.platform.as_ref();
         let mut machinery = Machinery::of(platform, world, triggers, is_needed, &mut self.ground.random);
-        machinery.iter_mut().for_each(|machinery| machinery.strike_until(self.calendar.faults_end));
+        if let Some(machinery) = &mut machinery {
+            machinery.strike_until(self.calendar.faults_end);
+        }
         self.ground.machinery = machinery;
     }
 
@@ -354,6 +366,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             }
         }
         self.strike_on_conditions();
+        let plain = self.is_plain();
         loop {
             if self.ground.violation.is_some() || self.refused() {
                 return Ended::Violation;
@@ -370,8 +383,44 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
                 return Ended::Horizon;
             }
             self.ground.now = due.time;
-            self.happen(due);
+            match due.entry {
+                Entry::Deliver { from, to, message } if plain && self.is_calm(to) => {
+                    self.note_order(due.number, from, to);
+                    self.delivered += 1;
+                    self.deliver_shortly(from, to, message);
+                }
+                entry => self.happen(Due { entry, ..due }),
+            }
         }
+    }
+
+    /// Whether nobody looks at what arrives but the process that it is for. It is so for the whole run, or not.
+    fn is_plain(&self) -> bool {
+        let ground = &self.ground;
+        let again = self.setting.environment.links.kind.base == LinkBase::Stubborn;
+        !self.is_watched() && ground.machinery.is_none() && ground.meter.is_none() && !again
+    }
+
+    /// Whether nothing can befall a message that arrives there now.
+    #[inline]
+    fn is_calm(&self, to: SeatId) -> bool {
+        let rest = &self.world.rest;
+        let unhurt = !rest.budgets.losses.any() && !rest.budgets.duplications.any();
+        unhurt && rest.severed.is_empty() && self.ambushes == 0 && self.status(to) == Status::Up
+    }
+
+    /// Takes the move in which a message arrives, where nobody looks at moves.
+    fn deliver_shortly(&mut self, from: SeatId, to: SeatId, message: P::Message) {
+        self.steps += 1;
+        deliver(
+            &mut self.world,
+            Laws::from(self.setting),
+            &mut self.rep,
+            &mut self.ground,
+            from,
+            to,
+            message,
+        );
     }
 
     /// Nothing arrives at a process that stopped for ever: it is as if what was under way to it had left the agenda then.
@@ -416,23 +465,28 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
     /// Whether anyone looks at each move. Else deliveries, nearly all of the steps, take the short way.
     #[inline]
     fn is_watched(&self) -> bool {
-        self.recording.is_some() || self.ambushes > 0 || self.adversary.is_some()
+        let is_looked_at = self.recording.is_some() || self.ground.coverage.is_some();
+        is_looked_at || self.ambushes > 0 || self.adversary.is_some() || self.turn_at != u64::MAX
     }
 
     /// Takes a move: the kernel's step, and its line if the run is recorded.
     fn take(&mut self, choice: Choice<P::Message, P::Timer>) {
-        if let Some(recording) = &mut self.recording {
-            recording.taking = Some(choice.clone());
-        }
         let cut = if self.ambushes == 0 { None } else { self.spring(&choice) };
         let crashed = cut.and_then(|(cut, ambush)| Some((choice.cut_seat()?, cut, ambush)));
         let chosen = Move { choice, draws: Vec::new(), cut: cut.map(|(cut, _)| cut) };
-        let recorded = self.recording.is_some().then(|| chosen.clone());
         let handler = chosen.choice.handler_seat();
+        if self.steps == self.turn_at {
+            self.turn();
+        }
+        if let Some(recording) = &mut self.recording {
+            recording.taking = Some(chosen.clone());
+        }
         self.steps += 1;
+        let covered = if self.ground.coverage.is_some() { self.begin_to_cover(&chosen.choice) } else { None };
         step(&mut self.world, Laws::from(self.setting), &mut self.rep, &mut self.ground, chosen);
-        if let Some(chosen) = recorded {
-            self.record(chosen);
+        self.record();
+        if let Some(seat) = covered {
+            self.cover(seat);
         }
         if let Some((seat, cut, ambush)) = crashed {
             let pending = self.ground.desks[seat.index()].syncs.len() as u64;
@@ -448,8 +502,10 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         }
     }
 
-    fn record(&mut self, mut chosen: Move<P::Message, P::Timer>) {
+    /// Writes the line of the move that was taken, if the run is recorded.
+    fn record(&mut self) {
         let Some(recording) = &mut self.recording else { return };
+        let Some(mut chosen) = recording.taking.take() else { return };
         chosen.draws = self.rep.draws.kept.replace(Vec::new()).unwrap_or_default();
         let Some(recorder) = &mut recording.recorder else {
             return recording.writer.chosen(&Chosen::new(Some(self.ground.now), chosen));
@@ -511,7 +567,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         let budgets = &self.world.rest.budgets;
         let may_lose = budgets.losses.any();
         let may_duplicate = budgets.duplications.any();
-        let fate = self.fate(from, to);
+        let fate = if may_lose { self.fate(from, to) } else { None };
         let is_lost = |run: &mut Self| match fate {
             None => run.is_hit(from, to, true, links.loss_probability.parts_per_million()),
             Some(fate) => fate != Fate::Kept || run.is_marked(from, to, true),
@@ -561,16 +617,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         if self.is_watched() {
             return self.take(Choice::Deliver { from, to, message });
         }
-        self.steps += 1;
-        deliver(
-            &mut self.world,
-            Laws::from(self.setting),
-            &mut self.rep,
-            &mut self.ground,
-            from,
-            to,
-            message,
-        );
+        self.deliver_shortly(from, to, message);
     }
 
     fn duplicate(&mut self, number: u64, from: SeatId, to: SeatId, message: P::Message) {
@@ -703,6 +750,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             });
         }
         Outcome {
+            tested: self.tested(),
             violation: self.ground.violation.clone(),
             owed,
             due: self.debts_are_due(ended),
@@ -714,6 +762,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             faults: self.ground.tally.counts(),
             outside: self.ground.assumptions.breaches.clone(),
             branches: self.branches(),
+            coverage: self.ground.coverage.as_ref().map(|coverage| coverage.covered()),
             costs: self.costs(),
             history: self
                 .ground
@@ -722,6 +771,12 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
                 .filter(|_| options.history)
                 .map(|c| c.driver.history().clone()),
         }
+    }
+
+    /// What was put to the test. What a panic leaves behind is not asked.
+    fn tested(&mut self) -> Vec<String> {
+        let panicked = self.ground.violation.as_ref().is_some_and(|v| v.property == NO_PANIC.id);
+        if panicked { Vec::new() } else { self.ground.tested.all(&self.ground.monitor) }
     }
 
     fn branches(&self) -> BTreeMap<String, bool> {

@@ -9,7 +9,7 @@ mod spare;
 mod taken;
 
 pub use spare::{Spare, spare};
-pub use taken::taken;
+pub use taken::{taken, taken_in};
 
 use synod_kernel::trace::Broken;
 

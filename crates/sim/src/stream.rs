@@ -5,8 +5,6 @@ use std::ops::{ControlFlow, Range};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Condvar, Mutex, PoisonError};
 
-/// How many seeds a thread takes at a time.
-const CHUNK: u64 = 16;
 /// How many chunks for each thread may be under way or wait for a slower one before them.
 const AHEAD: u64 = 8;
 
@@ -69,15 +67,16 @@ impl Drop for Unwinding<'_> {
     }
 }
 
-/// Does `work` for each of `seeds` over `threads` threads, and hands the results to `take`, on this thread, in the order of the
+/// Does `work` for each of `seeds` over `threads` threads, so many of them at a time, and hands the results to `take`, on this thread, in the order of the
 /// seeds, up to the first that is the last, or after which `take` has enough.
 pub(crate) fn in_order<T: Send>(
     seeds: &Range<u64>,
+    chunk_len: u64,
     threads: usize,
     work: &(dyn Fn(u64) -> Done<T> + Sync),
     take: &mut dyn FnMut(u64, T) -> ControlFlow<()>,
 ) {
-    let chunks = seeds.end.saturating_sub(seeds.start).div_ceil(CHUNK);
+    let chunks = seeds.end.saturating_sub(seeds.start).div_ceil(chunk_len);
     let gate = Gate { state: Mutex::new(State { next: 0, taken: 0, end: chunks }), moved: Condvar::new() };
     let threads = threads.max(1);
     std::thread::scope(|scope| {
@@ -85,7 +84,7 @@ pub(crate) fn in_order<T: Send>(
         for _ in 0..threads {
             let (sender, gate) = (sender.clone(), &gate);
             let seeds = seeds.clone();
-            scope.spawn(move || chunks_of(&seeds, gate, AHEAD * threads as u64, work, &sender));
+            scope.spawn(move || chunks_of((&seeds, chunk_len), gate, AHEAD * threads as u64, work, &sender));
         }
         drop(sender);
         let mut early: BTreeMap<u64, Vec<Done<T>>> = BTreeMap::new();
@@ -93,7 +92,7 @@ pub(crate) fn in_order<T: Send>(
         for (chunk, done) in receiver {
             early.insert(chunk, done);
             while let Some(done) = early.remove(&next) {
-                let first = seeds.start + next * CHUNK;
+                let first = seeds.start + next * chunk_len;
                 for (seed, Done { result, last }) in (first..).zip(done) {
                     if take(seed, result).is_break() || last {
                         return gate.change(|state| state.end = 0);
@@ -108,7 +107,7 @@ pub(crate) fn in_order<T: Send>(
 
 /// Takes one chunk of seeds after the other, until there are no more, or a lower one was the last.
 fn chunks_of<T>(
-    seeds: &Range<u64>,
+    (seeds, chunk_len): (&Range<u64>, u64),
     gate: &Gate,
     window: u64,
     work: &(dyn Fn(u64) -> Done<T> + Sync),
@@ -116,9 +115,9 @@ fn chunks_of<T>(
 ) {
     let _unwinding = Unwinding(gate);
     while let Some(chunk) = gate.chunk(window) {
-        let first = seeds.start + chunk * CHUNK;
+        let first = seeds.start + chunk * chunk_len;
         let mut done = Vec::new();
-        for seed in first..first.saturating_add(CHUNK).min(seeds.end) {
+        for seed in first..first.saturating_add(chunk_len).min(seeds.end) {
             done.push(work(seed));
             if done.last().is_some_and(|done| done.last) {
                 // chunks are taken in order: all lower ones are done or under way
@@ -152,13 +151,13 @@ mod tests {
         let mut taken = Vec::new();
         std::thread::scope(|scope| {
             let running = scope.spawn(|| {
-                in_order(&(0..100_000), threads, &work, &mut |seed, result| {
+                in_order(&(0..100_000), 16, threads, &work, &mut |seed, result| {
                     taken.push((seed, result));
                     if seed == 50_000 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
                 });
             });
             // all but the first wait for it, after what they may do
-            let most = 1 + (AHEAD * 3 - 1) * CHUNK;
+            let most = 1 + (AHEAD * 3 - 1) * 16;
             while begun.load(Ordering::Relaxed) < most {
                 std::thread::yield_now();
             }
@@ -175,6 +174,7 @@ mod tests {
             let mut taken = Vec::new();
             in_order(
                 &(5..5_000),
+                7,
                 threads,
                 &|seed| Done { result: seed, last: seed % 700 == 650 },
                 &mut |seed, _| {
@@ -184,6 +184,6 @@ mod tests {
             );
             assert!(taken.into_iter().eq(5..=650));
         }
-        in_order(&(7..7), 2, &|seed| Done { result: seed, last: false }, &mut |_, _| panic!("no seed"));
+        in_order(&(7..7), 16, 2, &|seed| Done { result: seed, last: false }, &mut |_, _| panic!("no seed"));
     }
 }

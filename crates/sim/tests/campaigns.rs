@@ -9,7 +9,7 @@ use support::*;
 use synod_kernel::{Durability, Setting};
 use synod_properties::Monitor;
 use synod_sim::results::{Header, Mixed, Seeds, Stopped, Summary, merge};
-use synod_sim::{Judgement, Options, Record, Simulation, Wanted, records};
+use synod_sim::{Judgement, Options, Record, Simulation, Wanted, records, search};
 
 const EVERY_LINE: Wanted = Wanted { to_the_first: false, lines: true };
 const CAMPAIGN: Seeds = Seeds::of(3, 63);
@@ -164,4 +164,71 @@ fn what_is_not_of_one_campaign_is_not_merged() {
     assert!(matches!(merged(&[&lines.join("\n")]), Err(Stopped::Damaged(0, 1))), "seeds ascend");
     assert!(matches!(merged(&[&(one.clone() + "{\"seed\":9,")]), Err(Stopped::Damaged(0, 2))));
     assert!(Header::parse("{\"synod\":\"trace\"}").is_err());
+}
+
+#[test]
+fn what_runs_cover_is_the_same_whoever_looks_and_differs_where_they_do() {
+    let broken = Setting::<Keeper>::new(
+        recovering(2, 1, Durability::Deferred),
+        Order::ReplyThenStore,
+        vec![vec![], vec![6]],
+    );
+    let covering = Options { coverage: true, ..options() };
+    let of = |seed, options: &Options| checked(&broken, &Kept::default(), seed, options).0;
+    let all: Vec<_> = (0..40).map(|seed| of(seed, &covering).coverage.expect("it is asked for")).collect();
+    assert!(all.iter().all(|covered| covered.features > 3), "{all:?}");
+    let digests: std::collections::BTreeSet<_> = all.iter().map(|covered| &covered.digest).collect();
+    assert!((5..40).contains(&digests.len()), "{digests:?}");
+    assert_eq!(of(0, &options()).coverage, None);
+}
+
+#[test]
+fn a_run_goes_on_by_another_seed_from_a_step_on() {
+    let mut setting = Setting::<Keeper>::new(
+        recovering(3, 2, Durability::Deferred),
+        Order::StoreThenReply,
+        vec![vec![], vec![2, 4, 6], vec![3, 5]],
+    );
+    setting.environment.storage.sync_max = ms(20);
+    let trace = |then: &[(u64, u64)]| {
+        checked(&setting, &Kept::default(), 4, &Options { then: then.to_vec(), ..options() }).1
+    };
+    let same = |one: &str, other: &str| one.lines().zip(other.lines()).take_while(|(a, b)| a == b).count();
+    let first = trace(&[]);
+    let turned = trace(&[(5, 9)]);
+    // a header, and steps 0 to 4; what was drawn before the turn is due all the same
+    assert!(same(&first, &turned) >= 6, "{}", same(&first, &turned));
+    assert!(same(&first, &turned) < first.lines().count() - 1);
+    assert_eq!(trace(&[(5, 9)]), turned);
+    assert_ne!(trace(&[(5, 8)]), turned);
+    assert!(same(&turned, &trace(&[(5, 9), (10, 1)])) >= 11);
+    assert_eq!(trace(&[(1_000_000, 9)]), first);
+}
+
+#[test]
+fn a_guided_search_is_the_same_for_any_number_of_threads_and_its_failure_is_found_again() {
+    let simulation = simulation();
+    let options = Options { swarm: true, ..options() };
+    for start in [0, 1_000] {
+        let [one, three] =
+            [1, 3].map(|threads| search(&simulation, start..start + 5_000, &options, threads, &|_| true));
+        assert_eq!(one, three);
+        let lineage = one.lineage.expect("some run shows it");
+        let options = Options { coverage: true, ..lineage.of(&options) };
+        let again = simulation.run(lineage.seed, &options);
+        assert_eq!(again, one.campaign.failure.expect("it is kept").outcome);
+        assert!(again.broken().is_some());
+    }
+    let sound = simulated(
+        &Setting::<Keeper>::new(
+            recovering(2, 1, Durability::Deferred),
+            Order::StoreThenReply,
+            vec![vec![], vec![6]],
+        ),
+        &Kept::default(),
+    );
+    let searched = search(&sound, 0..500, &options, 2, &|_| true);
+    assert_eq!((searched.campaign.runs, searched.lineage), (500, None));
+    let stopped = search(&sound, 0..500, &options, 2, &|runs| runs < 70);
+    assert_eq!(stopped.campaign.runs, 70);
 }

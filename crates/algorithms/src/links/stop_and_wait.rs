@@ -10,7 +10,7 @@
 //! # Properties
 //! PL1 reliable delivery · PL2 no duplication · PL3 no creation · FPL4 FIFO delivery, over links that lose, duplicate and reorder.
 //! ARQ confirmation: what is confirmed was delivered.
-//! Twins: "no filter" (the receiver delivers each copy: PL2 fails). "Gives up" (after two transmissions the next message is taken:
+//! Twins: "counts no copies" (the receiver delivers each copy: PL2 fails). "Gives up" (after two transmissions the next message is taken:
 //! PL1 fails). "Any acknowledgement" (that of an earlier message is taken for this one's: PL1 fails).
 //!
 //! # Cost
@@ -65,7 +65,7 @@ impl Default for Parameters {
 #[serde(rename_all = "kebab-case")]
 pub enum Defect {
     /// The receiver delivers every copy.
-    NoFilter,
+    CountsNoCopies,
     /// The sender takes the next message after two transmissions.
     GivesUp,
     /// The sender takes any acknowledgement for that of the message under way.
@@ -166,6 +166,11 @@ impl<M: Value> Process for StopAndWait<M> {
 }
 
 impl<M: Value> StopAndWait<M> {
+    /// How long it waits for the next acknowledgement.
+    pub fn timeout(&self) -> Duration {
+        self.timeout.current()
+    }
+
     fn take_next(&mut self, ctx: &mut impl Context<Self>) {
         if let Some(LinkSend { to, message }) = self.queue.pop_front() {
             let sn = self.next.entry(to).or_default().take();
@@ -217,7 +222,7 @@ impl<M: Value> StopAndWait<M> {
             *delivered = sn.0 + 1;
         } else {
             ctx.reach("a copy arrives");
-            if self.parameters.defect != Some(Defect::NoFilter) {
+            if self.parameters.defect != Some(Defect::CountsNoCopies) {
                 return;
             }
         }

@@ -85,8 +85,8 @@ impl QuorumSystem {
 
     /// Whether a quorum is left when any `f` processes do not answer.
     pub fn available(&self, f: u32) -> bool {
-        let failed = (0..1_u32 << self.n).filter(|set| set.count_ones() == f);
-        failed.into_iter().all(|failed| self.quorums.iter().any(|quorum| quorum & failed == 0))
+        let mut failed = (0..1_u32 << self.n).filter(|set| set.count_ones() == f);
+        failed.all(|failed| self.quorums.iter().any(|quorum| quorum & failed == 0))
     }
 
     /// F_p: the probability that no quorum is left, where each process has failed with probability `p` on its own (Peleg, Wool

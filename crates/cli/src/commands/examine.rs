@@ -3,6 +3,7 @@
 use crate::args;
 use crate::checkable::Checkable;
 use crate::commands::{Desk, failures};
+use crate::corpus::{self, Corpus};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::experiment;
@@ -12,9 +13,11 @@ use crate::grounds::sim;
 use crate::grounds::{self, World};
 use crate::plan::{Request, check_options, notebook};
 use crate::registry::{Entry, Found};
-use crate::report::{Report, ground_name};
+use crate::report::{Report, count, ground_name};
 use crate::watch::Watch;
+use serde_json::json;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::time::Duration;
 use synod_properties::GroundKind;
 use synod_sim::FaultPlan;
@@ -142,16 +145,69 @@ pub(super) fn simulate(desk: &Desk<'_>, args: &args::Sim) -> Result<Exit, Error>
         return good_period(desk, args, (entry, &request, &world), longest);
     }
     let mut options = request.sim(args, &world)?;
+    if args.self_check {
+        let (_, content) = entry.simulation(&world)?.trace(options.seeds.start, &options.run);
+        desk.printer.raw(&content);
+        return Ok(Exit::Holds);
+    }
+    if let (Some(path), true) = (&args.out, options.guided) {
+        return Err(Error::Arguments {
+            what: format!(
+                "{} would have a line a seed, and runs that go on otherwise are no seed's",
+                path.display()
+            ),
+            hint: "leave out --out or --search coverage".to_owned(),
+        });
+    }
+    options.out =
+        args.out.as_deref().map(|path| results_of(entry, &world, args, &options, path)).transpose()?;
+    let is_campaign = options.seeds.end - options.seeds.start > 1;
+    let settings = corpus::settings(&world, &options.run);
+    let keeps = is_campaign && !args.no_corpus && !options.guided;
+    let mut corpus = keeps.then(|| Corpus::open(entry.name()));
+    if let Some(corpus) = corpus.as_ref().filter(|_| args.out.is_none()) {
+        options.corpus = corpus.seeds(&settings);
+    }
+    let mut args = args.clone();
     let mut report = {
         let watch = desk.watch(entry.name(), GroundKind::Sim);
-        options.out =
-            args.out.as_deref().map(|path| results_of(entry, &world, args, &options, path)).transpose()?;
-        entry.simulate(&world, &options, &watch)?
+        let mut searched = None;
+        if options.guided {
+            let (found, much) = sim::guided(entry.simulation(&world)?.as_ref(), &options, &watch);
+            args.then.clone_from(&found.run.then);
+            (options, searched) = (found, Some(much));
+        }
+        let mut report = entry.simulate(&world, &options, &watch)?;
+        if let Some([runs, steps, features]) = searched {
+            let (runs_, features_) = (count(runs, "run", "runs"), count(features, "feature", "features"));
+            report.notes.push(format!("searched by coverage: {runs_}, {features_} in all"));
+            report
+                .numbers
+                .insert("searched".to_owned(), json!({ "runs": runs, "steps": steps, "features": features }));
+        }
+        report
     };
-    if let Some(path) = &args.measured.history {
-        write_history(&request, entry, &world, args, &mut report, path)?;
+    #[cfg(feature = "parquet")]
+    if let (Some(to), Some((lines, _))) = (args.out.as_deref(), &options.out)
+        && to.extension().is_some_and(|extension| extension == "parquet")
+    {
+        crate::parquet::convert(lines, to)?;
     }
-    let exit = desk.tell(&mut report, |seed| seed_line(args, seed.unwrap_or_default()));
+    if is_campaign && report.nondeterminism.is_none() {
+        report.nondeterminism = differs_elsewhere(entry, &world, &options)?;
+    }
+    if let Some(path) = &args.measured.history {
+        write_history(&request, entry, &world, &args, &mut report, path)?;
+    }
+    let mut exit = desk.tell(&mut report, |seed| seed_line(&args, seed.unwrap_or_default()));
+    let failed = report.failures.first().and_then(|failure| Some((failure.seed?, &failure.property)));
+    if let (Some(corpus), Some((seed, property))) = (&mut corpus, failed)
+        && let Err(error) = corpus.keep(seed, &settings, property)
+    {
+        // the verdict stands though its seed is lost
+        desk.printer.error(&error);
+        exit = exit.and(error.exit());
+    }
     if let Some(path) = &args.trace {
         entry.record(&world, &options, path)?;
     }
@@ -193,6 +249,20 @@ fn good_period(
     Ok(desk.tell(&mut report, |_| format!("sim {}{}", args.subject.line(), args.how())))
 }
 
+/// What another process of this program, called as this one was, does differently in the first run: what depends on addresses
+/// in memory, or on the environment's variables of a process, two runs in one process do not show.
+fn differs_elsewhere(entry: &Entry, world: &World, options: &sim::Options) -> Result<Option<String>, Error> {
+    let Ok(program) = std::env::current_exe() else { return Ok(None) };
+    let mut other = std::process::Command::new(program);
+    other.args(std::env::args_os().skip(1)).arg("--self-check").stdin(Stdio::null()).stderr(Stdio::null());
+    // where no process starts there is nothing to compare
+    let Some(ran) = other.output().ok().filter(|ran| ran.status.success()) else { return Ok(None) };
+    let seed = options.seeds.start;
+    let (_, content) = entry.simulation(world)?.trace(seed, &options.run);
+    let difference = synod_sim::compare(seed, &content, &String::from_utf8_lossy(&ran.stdout)).err();
+    Ok(difference.map(|difference| format!("in another process {difference}")))
+}
+
 /// Writes what clients saw in the run that refutes something, or in the first.
 fn write_history(
     request: &Request,
@@ -228,6 +298,15 @@ fn results_of(
 ) -> Result<(PathBuf, Header), Error> {
     let path = match path.extension().and_then(|extension| extension.to_str()) {
         Some("jsonl") => path.to_owned(),
+        #[cfg(feature = "parquet")]
+        Some("parquet") => path.with_extension("jsonl"),
+        #[cfg(not(feature = "parquet"))]
+        Some("parquet") => {
+            return Err(Error::Unsupported {
+                what: "this program was built without Parquet".to_owned(),
+                hint: "build it with `--features parquet`, or name a file that ends in .jsonl".to_owned(),
+            });
+        }
         None => path.join("runs.jsonl"),
         Some(other) => {
             return Err(Error::Arguments {

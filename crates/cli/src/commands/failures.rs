@@ -22,8 +22,13 @@ pub(super) fn keep(
         let command = format!("{} {}", program(), again(seed));
         CommandLine { label, command, remark: remark.to_owned() }
     };
+    let mut build = "the same build".to_owned();
     let path = match &failure.trace {
-        Trace::Content(content) => write(content)?.display().to_string(),
+        Trace::Content(content) => {
+            let (path, executable) = write(content)?;
+            build = executable.map_or(build, |digest| format!("build {digest}"));
+            path.display().to_string()
+        }
         Trace::File(path) => path.clone(),
         Trace::Again => return Ok(vec![line("again", None, "")]),
     };
@@ -34,7 +39,7 @@ pub(super) fn keep(
         remark: String::new(),
     }];
     if failure.seed.is_some() {
-        commands.push(line("seed", failure.seed, "  # the same build only"));
+        commands.push(line("seed", failure.seed, &format!("  # {build} only")));
     }
     commands.push(CommandLine {
         label: "test",
@@ -48,12 +53,13 @@ pub(super) fn keep(
     Ok(commands)
 }
 
-/// Writes a trace under the name of its content, and beside it which build made it.
-fn write(content: &str) -> Result<PathBuf, Error> {
+/// Writes a trace under the name of its content, and beside it which build made it; and the digest of that.
+fn write(content: &str) -> Result<(PathBuf, Option<String>), Error> {
     let path = Path::new(DIRECTORY).join(format!("{}.jsonl", trace::name(content)));
     save(&path, content)?;
-    save(&path.with_extension("build.json"), &build().to_string())?;
-    Ok(path)
+    let build = build();
+    save(&path.with_extension("build.json"), &build.to_string())?;
+    Ok((path, build["executable"].as_str().map(str::to_owned)))
 }
 
 /// What identifies this build: a seed means the same in the same build alone, a trace in all that read its version.
@@ -69,7 +75,7 @@ fn build() -> Value {
 }
 
 /// Writes a file, and the directories that lead there.
-pub(super) fn save(path: &Path, content: &str) -> Result<(), Error> {
+pub(crate) fn save(path: &Path, content: &str) -> Result<(), Error> {
     let unwritable = |source| Error::Unwritable { path: path.to_owned(), source };
     if let Some(directory) = path.parent().filter(|d| !d.as_os_str().is_empty()) {
         std::fs::create_dir_all(directory).map_err(unwritable)?;

@@ -6,10 +6,13 @@ mod examine;
 mod failures;
 mod look;
 mod replay;
+#[cfg(feature = "library")]
+mod reproduce;
 mod shrink;
 mod sweep;
 mod trace;
 
+pub(crate) use self::failures::save;
 use crate::args::{Arguments, Command, Trace, Verify};
 use crate::error::Error;
 use crate::exit::Exit;
@@ -38,7 +41,13 @@ pub(crate) fn run(registry: &Registry, arguments: &Arguments) -> Exit {
         printer.error(&error);
         error.exit()
     });
-    if !matches!(arguments.command, Some(Command::Node { .. })) {
+    // a node, and a second process that shows the same run, talk to programs of ours
+    let is_inner = match &arguments.command {
+        Some(Command::Node { .. }) => true,
+        Some(Command::Sim(args)) => args.self_check,
+        _ => false,
+    };
+    if !is_inner {
         printer.summary(exit);
     }
     exit
@@ -64,6 +73,8 @@ fn dispatch(desk: &Desk<'_>, command: Option<&Command>) -> Result<Exit, Error> {
         Some(Command::Shrink(args)) => shrink::shrink(&listening(), args),
         Some(Command::Trace { what: Trace::Validate { file } }) => trace::validate(desk, file),
         Some(Command::Trace { what: Trace::Stats { file } }) => trace::stats(desk, file),
+        #[cfg(feature = "library")]
+        Some(Command::Reproduce(args)) => reproduce::reproduce(desk, args),
         Some(Command::List) => Ok(look::list(desk)),
         Some(Command::Explain { name }) => look::explain(desk, name),
         Some(Command::Models) => Ok(crate::models::show(desk.printer)),

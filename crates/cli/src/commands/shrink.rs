@@ -2,6 +2,7 @@
 
 use crate::args;
 use crate::commands::{Desk, failures, program, replay};
+use crate::emit::{INLINE_LINES_MAX, regression_test};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::grounds::shrink::{adopt, by_steps, is_checked};
@@ -9,7 +10,7 @@ use crate::registry::Entry;
 use crate::report::{Failure, Report, Trace, count};
 use std::path::Path;
 use std::time::Instant;
-use synod_kernel::trace::{self, Broken};
+use synod_kernel::trace::Broken;
 use synod_properties::{GroundKind, Verdict};
 use synod_sim::shrink::Limits;
 
@@ -77,9 +78,6 @@ fn blank(entry: &Entry, ground: GroundKind, broken: &Broken, content: String) ->
     }
 }
 
-/// A trace of more lines is not put into a test, but beside it.
-const INLINE_LINES_MAX: usize = 200;
-
 /// `replay --emit-test`: the test that a trace is.
 pub(super) fn emit_test(desk: &Desk<'_>, file: &Path) -> Result<Exit, Error> {
     let opened = replay::open(desk, file)?;
@@ -93,7 +91,7 @@ pub(super) fn emit_test(desk: &Desk<'_>, file: &Path) -> Result<Exit, Error> {
         if is_checked(&opened.content) { opened.entry.type_checked } else { opened.entry.type_name };
     let name = file.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     let is_twin = opened.scale.defect.is_some();
-    let code = test(&opened.header.algorithm, subject, is_twin, broken, &opened.content, &name);
+    let code = regression_test(&opened.header.algorithm, subject, is_twin, broken, &opened.content, &name);
     code.lines().for_each(|line| desk.printer.say(line));
     desk.printer.event(&serde_json::json!({ "event": "test", "code": code }));
     if opened.content.lines().count() > INLINE_LINES_MAX {
@@ -101,47 +99,4 @@ pub(super) fn emit_test(desk: &Desk<'_>, file: &Path) -> Result<Exit, Error> {
     }
     desk.printer.talk(format!("`{} replay {}` tells the run", program(), file.display()));
     Ok(Exit::Holds)
-}
-
-/// The code of a test that takes the steps of a trace again.
-pub(crate) fn test(
-    algorithm: &str,
-    subject: &str,
-    is_twin: bool,
-    broken: &Broken,
-    content: &str,
-    file: &str,
-) -> String {
-    let word = |text: &str| -> String {
-        text.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' }).collect()
-    };
-    let (verb, assertion) = if is_twin { ("breaks", "assert_broken") } else { ("keeps", "assert_repaired") };
-    let digest = trace::name(content);
-    let test = format!("{}_{verb}_{}_{}", word(algorithm), word(&broken.property), &digest[..8]);
-    let trace = if content.lines().count() > INLINE_LINES_MAX {
-        format!("include_str!({file:?})")
-    } else {
-        raw(content)
-    };
-    let what = broken.what.replace('\n', " ");
-    format!(
-        "/// {property}: {what}\n\
-         #[test]\n\
-         fn {test}() {{\n    \
-             // inside of its own crate: `crate` in place of the crate's name\n    \
-             type Subject = {subject};\n    \
-             let trace = {trace};\n    \
-             synod::properties::regression::{assertion}::<Subject>(trace);\n\
-         }}\n",
-        property = broken.property,
-    )
-}
-
-/// A raw string.
-fn raw(content: &str) -> String {
-    let mut hashes = "#".to_owned();
-    while content.contains(&format!("\"{hashes}")) {
-        hashes.push('#');
-    }
-    format!("r{hashes}\"{content}\"{hashes}")
 }

@@ -30,6 +30,9 @@ pub type Replayed =
 /// The steps of a trace of an algorithm that breaks something, to be taken again in part.
 pub type Steps = fn(&str) -> Result<Option<Box<dyn Taken>>, synod_kernel::trace::TraceError>;
 
+/// The same in another world.
+pub type StepsIn = fn(&World, &str) -> Result<Option<Box<dyn Taken>>, synod_kernel::trace::TraceError>;
+
 /// The world in which an algorithm is examined.
 #[derive(Clone, Debug)]
 pub struct World {

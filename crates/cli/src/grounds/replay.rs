@@ -1,5 +1,6 @@
 //! A trace, taken again.
 
+use super::{World, setting};
 use crate::report::StoryLine;
 use crate::story;
 use crate::traces::Source;
@@ -8,7 +9,7 @@ use synod_kernel::{Move, Setting};
 use synod_model::Process;
 use synod_properties::regression::{Judge, panics, scale_of};
 use synod_properties::{Algorithm, NO_PANIC, Scale};
-use synod_sim::shrink::{Taken, taken};
+use synod_sim::shrink::{Taken, taken, taken_in};
 use synod_sim::workload::LINEARIZABLE;
 
 /// What a replay found.
@@ -93,4 +94,11 @@ fn moves<P: Process>(source: &Source<'_>) -> Result<Vec<Move<P::Message, P::Time
 /// The steps of a trace of the algorithm `A`, to be taken again in part.
 pub fn steps<A: Algorithm>(content: &str) -> Result<Option<Box<dyn Taken>>, TraceError> {
     taken::<A::Process, A::Monitor>(content, |setting| A::monitor(&scale_of::<A>(setting)))
+}
+
+/// The same in another world: of fewer processes. None, where the algorithm cannot be made so.
+pub fn steps_in<A: Algorithm>(world: &World, content: &str) -> Result<Option<Box<dyn Taken>>, TraceError> {
+    taken_in::<A::Process, A::Monitor>(content, |_| {
+        Some((setting::<A>(world).ok()?, A::monitor(&world.scale)))
+    })
 }

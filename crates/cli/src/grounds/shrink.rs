@@ -169,6 +169,9 @@ fn smaller_world(
     }
     (2..world.scale.n).take_while(|_| !stop()).find_map(|n| {
         let smaller = with_processes(entry, world, n)?;
+        if let Ok(Some(run)) = (entry.steps_in)(&smaller, content) {
+            return Some((smaller, (*seed, run.trace(false))));
+        }
         let simulation = (entry.sim)(&smaller).ok()?;
         let found = first_failure(simulation.as_ref(), *seed, options, property)?;
         Some((smaller, found))

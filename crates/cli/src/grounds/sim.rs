@@ -14,14 +14,17 @@ use std::time::{Duration, Instant};
 use synod_check::Unreached;
 use synod_kernel::Environment;
 use synod_kernel::environment::duration;
-use synod_properties::{Algorithm, GroundKind, Kind, Property, Verdict, operations};
+use synod_properties::{Algorithm, GroundKind, Kind, NO_PANIC, Property, Verdict, operations};
 use synod_sim::platform::Outside;
 use synod_sim::results::{Header, Seeds};
 use synod_sim::workload::LINEARIZABLE;
 use synod_sim::{
-    Campaign, Ended, FaultKind, FaultPlan, Instance, Record, Simulation, Summary, Wanted, records,
+    Campaign, Ended, FaultKind, FaultPlan, Instance, RUNS_THAT_TEST, Record, Simulation, Summary, Wanted,
+    effects, records,
 };
 
+/// In so many runs a fault that there is a budget for takes effect: where it does in none of them, it cannot.
+const RUNS_THAT_STRIKE: u64 = 1_000;
 /// How many of the runs are made again, to see whether they are the same.
 const SELF_CHECKS: u64 = 2;
 
@@ -36,12 +39,41 @@ pub struct Options {
     pub terse: bool,
     /// How many threads share the work. The result does not depend on it.
     pub threads: usize,
+    /// The seeds that failed before: they are tried first.
+    pub corpus: Vec<u64>,
     /// After how long it stops, if ever.
     pub time: Option<Duration>,
     /// Where a line a run goes, and how the file begins.
     pub out: Option<(PathBuf, Header)>,
+    /// Whether runs are drawn by what others came to.
+    pub guided: bool,
+    /// What a guided search came to that found nothing.
+    pub searched: Option<Campaign>,
     /// How a failure is made small.
     pub shrink: super::shrink::Options,
+}
+
+/// Searches for a run that refutes something, guided by coverage: the options of that run alone, or of what was searched in vain.
+/// And how much it searched: runs, steps, features.
+pub(crate) fn guided(simulation: &dyn Simulation, options: &Options, watch: &Watch) -> (Options, [u64; 3]) {
+    let started = Instant::now();
+    let go_on = |runs: u64| {
+        watch.tell(|| count(runs, "run", "runs"));
+        !watch.interrupted() && options.time.is_none_or(|time| started.elapsed() < time)
+    };
+    let searched =
+        synod_sim::search(simulation, options.seeds.clone(), &options.run, options.threads, &go_on);
+    let numbers = [searched.campaign.runs, searched.campaign.steps, searched.features];
+    let options = options.clone();
+    let options = match searched.lineage {
+        Some(lineage) => Options {
+            seeds: lineage.seed..lineage.seed.saturating_add(1),
+            run: lineage.of(&options.run),
+            ..options
+        },
+        None => Options { searched: Some(searched.campaign), ..options },
+    };
+    (options, numbers)
 }
 
 /// How the results of a campaign begin.
@@ -85,8 +117,12 @@ pub fn sim(
         }
     }
     let expired = || options.time.is_some_and(|time| started.elapsed() >= time);
-    let campaign = simulate(simulation, options, watch, &expired)?;
-    total.add(campaign);
+    let failed_again = failing_again(simulation, options);
+    let of_corpus = failed_again.is_some();
+    match failed_again {
+        Some(campaign) => total.add(campaign),
+        None => total.add(simulate(simulation, options, watch, &expired)?),
+    }
     let mut report = report(simulation.algorithm(), GroundKind::Sim, world, total.verdicts());
     report.elapsed = started.elapsed();
     report.interrupted = watch.interrupted();
@@ -95,6 +131,12 @@ pub fn sim(
     report.world = format!("{}; {point}", report.world);
     total.describe(&mut report, world, options);
     total.say_what_was_outside(&mut report);
+    if !options.corpus.is_empty() {
+        let seeds = count(options.corpus.len() as u64, "seed", "seeds");
+        let again = if of_corpus { "one of them fails again" } else { "none of them fails any more" };
+        report.notes.push(format!("{seeds} of the corpus first: {again}"));
+        number(&mut report.numbers, "corpus", options.corpus.len());
+    }
     if let Some(seed) = total.failure {
         let (_, content) = simulation.trace(seed, &options.run);
         confirm(&mut report, replay, content, Some(seed));
@@ -111,6 +153,17 @@ pub fn sim(
     Ok(report)
 }
 
+/// The run of the first seed of the corpus that fails, if one does. Those that do not are no part of a campaign: what it counts
+/// does not depend on what failed before.
+fn failing_again(simulation: &dyn Simulation, options: &Options) -> Option<Campaign> {
+    let runs = options.corpus.iter().map(|&seed| (seed, simulation.run(seed, &options.run)));
+    let (seed, outcome) = runs.into_iter().find(|(_, outcome)| outcome.broken().is_some())?;
+    let mut campaign = Campaign::default();
+    campaign.add(seed, outcome);
+    campaign.judge(simulation.properties());
+    Some(campaign)
+}
+
 /// Makes the runs, up to the first that refutes something, for as long as there is time, and goes on with those that the file
 /// has already.
 fn simulate(
@@ -119,6 +172,9 @@ fn simulate(
     watch: &Watch,
     expired: &dyn Fn() -> bool,
 ) -> Result<Campaign, Error> {
+    if let Some(searched) = &options.searched {
+        return Ok(searched.clone());
+    }
     let mut campaign = Campaign::default();
     let mut seeds = options.seeds.clone();
     let mut out = None;
@@ -177,6 +233,7 @@ struct Total {
     faults: BTreeMap<FaultKind, u64>,
     ended: BTreeMap<Ended, u64>,
     undecided: BTreeMap<String, u64>,
+    tested: BTreeMap<String, u64>,
     branches: BTreeMap<String, bool>,
     reached: std::collections::BTreeSet<String>,
     outside: Outside,
@@ -201,6 +258,7 @@ impl Total {
         sum(&mut self.faults, batch.faults);
         sum(&mut self.ended, batch.ended);
         sum(&mut self.undecided, batch.undecided);
+        sum(&mut self.tested, batch.tested);
         for (branch, reached) in batch.branches {
             *self.branches.entry(branch).or_default() |= reached;
         }
@@ -218,7 +276,11 @@ impl Total {
         if matches!(last, Verdict::Violated { .. }) {
             return last.clone();
         }
+        let tested = property.kind == Kind::Reachable || self.tested.contains_key(property.id);
         match property.kind {
+            _ if self.runs >= RUNS_THAT_TEST && !tested => {
+                Verdict::vacuous(&format!("put to the test in none of {} runs", grouped(self.runs)))
+            }
             Kind::Reachable if self.reached.contains(property.id) => Verdict::Holds,
             Kind::Reachable => {
                 Verdict::Unknown { why: format!("reached in none of {} runs", grouped(self.runs)) }
@@ -295,10 +357,12 @@ impl Total {
             ));
             number(&mut report.numbers, "violation_rate_max", bound);
         }
+        self.say_what_was_tested(report);
         if let Some(costs) = &self.costs {
             clients::describe(report, costs);
         }
         self.say_what_did_not_strike(report, &world.environment, &options.run.faults);
+        self.say_what_of_the_script_did_not_strike(report, &options.run);
         self.say_what_was_covered(report);
         if let Some(&cut) = self.ended.get(&Ended::Steps) {
             report.notes.push(format!("{} ran out of steps", count(cut, "run", "runs")));
@@ -348,6 +412,35 @@ impl Total {
         }
     }
 
+    /// How often each property was put to the test.
+    fn say_what_was_tested(&self, report: &mut Report) {
+        let tested: serde_json::Map<_, _> =
+            self.tested.iter().map(|(property, runs)| (property.clone(), (*runs).into())).collect();
+        number(&mut report.numbers, "tested", tested);
+        let judged = self.last.iter().filter(|(p, _)| p.kind != Kind::Reachable && p.id != NO_PANIC.id);
+        let runs = |id: &str| self.tested.get(id).copied().unwrap_or(0);
+        let told: Vec<_> = judged.map(|(p, _)| format!("{} in {}", p.id, grouped(runs(p.id)))).collect();
+        if !told.is_empty() {
+            let of = count(self.runs, "run", "runs");
+            report.notes.push(format!("put to the test, of {of}: {}", told.join(", ")));
+        }
+    }
+
+    /// A fault that somebody asked for, and that took effect in no run, tested nothing.
+    fn say_what_of_the_script_did_not_strike(&self, report: &mut Report, run: &synod_sim::Options) {
+        let FaultPlan::Script(script) = &run.faults else { return };
+        let asked = script.iter().map(|(_, fault)| fault).chain(run.conditions.iter().map(|c| &c.fault));
+        let mut idle: Vec<_> = asked
+            .map(effects)
+            .filter(|kinds| !kinds.is_empty() && !kinds.iter().any(|kind| self.faults.contains_key(kind)))
+            .map(|kinds| kinds[0].name())
+            .collect();
+        idle.dedup();
+        if !idle.is_empty() && self.failure.is_none() {
+            report.inconclusive.push(format!("of the script, nothing had an effect of: {}", idle.join(", ")));
+        }
+    }
+
     /// A budget that nothing was spent of; where that is all of them, the runs showed nothing.
     fn say_what_did_not_strike(&self, report: &mut Report, environment: &Environment, plan: &FaultPlan) {
         let budgeted = budgeted(environment);
@@ -356,12 +449,22 @@ impl Total {
             .filter(|(_, kinds)| !kinds.iter().any(|kind| self.faults.contains_key(kind)))
             .map(|(name, _)| *name)
             .collect();
-        // few runs may well meet few faults: that is no defect of the set-up
         let all = idle.len() == budgeted.len() && !budgeted.is_empty();
         if all && self.failure.is_none() {
             report
                 .inconclusive
                 .push(format!("no fault took effect although there are budgets for {}", idle.join(", ")));
+        } else if !idle.is_empty()
+            && self.failure.is_none()
+            && *plan == FaultPlan::Random
+            // few runs may well meet few faults: that is no defect of the set-up
+            && self.runs >= RUNS_THAT_STRIKE
+        {
+            report.inconclusive.push(format!(
+                "in none of {} runs a fault took effect of the budgets for {}",
+                grouped(self.runs),
+                idle.join(", ")
+            ));
         } else if !idle.is_empty() && *plan == FaultPlan::Random {
             report.notes.push(format!("no effect was seen of: {}", idle.join(", ")));
         }

@@ -1,15 +1,18 @@
-//! Leader detectors: nothing is asked of them.
+//! Leader and failure detectors: nothing is asked of them.
 
 use super::{at_least, defect};
-use synod_algorithms::detectors::{DetectorParameters, ElectLowerEpoch};
+use synod_algorithms::detectors::{
+    DetectorParameters, ElectLowerEpoch, FreshnessPoints, Swim, freshness_points, swim,
+};
 use synod_cli::Entry;
 use synod_kernel::{Budget, Environment};
 use synod_model::{Never, Process};
+use synod_properties::completeness::CompletenessMonitor;
 use synod_properties::leader::LeaderMonitor;
 use synod_properties::{Algorithm, Cost, GroundKind, Metric, Scale, Twin, usual};
 
 pub(super) fn all() -> Vec<Entry> {
-    vec![Entry::new::<LowerEpoch>()]
+    vec![Entry::new::<LowerEpoch>(), Entry::simulated::<Freshness>(), Entry::simulated::<Probes>()]
 }
 
 /// Elect Lower Epoch.
@@ -64,4 +67,45 @@ impl Algorithm for LowerEpoch {
         }
         environment
     }
+}
+
+macro_rules! by_chance {
+    ($($(#[$doc:meta])* $name:ident: $process:ident, $module:ident, $text:literal, $page:literal, $twin:expr;)*) => {$(
+        $(#[$doc])*
+        struct $name;
+
+        impl Algorithm for $name {
+            type Process = $process;
+            type Monitor = CompletenessMonitor;
+
+            const NAME: &'static str = $text;
+            const PAGE: &'static str = include_str!(concat!("../../../algorithms/src/detectors/", $page));
+            const TWINS: &'static [Twin] = &[$twin];
+
+            fn scale(_: GroundKind) -> Scale {
+                Scale::new(5, 0)
+            }
+
+            fn parameters(scale: &Scale) -> Result<$module::Parameters, String> {
+                at_least(scale, 2, "one watches another")?;
+                Ok($module::Parameters { defect: defect(scale)?, ..$module::Parameters::default() })
+            }
+
+            fn requests(_: &Scale) -> Vec<Vec<Never>> {
+                Vec::new()
+            }
+
+            fn monitor(scale: &Scale) -> Self::Monitor {
+                CompletenessMonitor::new(scale.n)
+            }
+        }
+    )*};
+}
+by_chance! {
+    /// NFD-S.
+    Freshness: FreshnessPoints, freshness_points, "freshness-points", "freshness_points.rs",
+        Twin::new("any-is-fresh", "EPFD1", "whoever was heard at all is never suspected");
+    /// SWIM's failure detector.
+    Probes: Swim, swim, "swim", "swim.rs",
+        Twin::new("vouches", "EPFD1", "who is asked to probe another answers in its name");
 }

@@ -2,19 +2,26 @@
 
 use super::{at_least, defect};
 use synod_algorithms::links::{
-    FifoOverFairLoss, LinkSend, LoggedOverFairLoss, PerfectOverFairLoss, RetransmitForever,
-    eliminate_duplicates, fifo, log_delivered, retransmit_forever,
+    FifoOverFairLoss, LinkSend, LoggedOverFairLoss, PerfectOverFairLoss, RetransmitForever, StopAndWait,
+    eliminate_duplicates, fifo, log_delivered, retransmit_forever, stop_and_wait,
 };
 use synod_cli::Entry;
 use synod_model::interface::{LinkDeliver, LogDeliver};
 use synod_model::{Layers, Process, ProcessId};
+use synod_properties::confirmed_links::ConfirmedLinks;
 use synod_properties::links::{FifoLinks, LoggedLinks, PerfectLinks, StubbornLinks};
 use synod_properties::{
     Algorithm, Ask, Completion, Cost, GroundKind, Metric, OperationKind, Scale, Told, Twin,
 };
 
 pub(super) fn all() -> Vec<Entry> {
-    vec![Entry::new::<Stubborn>(), Entry::new::<Perfect>(), Entry::new::<Logged>(), Entry::new::<Fifo>()]
+    vec![
+        Entry::new::<Stubborn>(),
+        Entry::new::<Perfect>(),
+        Entry::new::<Logged>(),
+        Entry::new::<Fifo>(),
+        Entry::simulated::<Acknowledged>(),
+    ]
 }
 
 /// What is sent.
@@ -112,6 +119,14 @@ links! {
     Fifo: FifoOverFairLoss, "fifo-link", "fifo.rs", FifoLinks, writes "0", delivers |told| Some(told),
         [Twin::new("no-hold-back", "FPL4", "it delivers in the order of arrival")],
         |scale| Layers { upper: fifo::Parameters { defect: defect(scale)? }, ..Layers::default() };
+    /// Stop-and-wait, with a fixed timeout.
+    Acknowledged: StopAndWait, "stop-and-wait", "stop_and_wait.rs", ConfirmedLinks,
+        [
+            Twin::new("gives-up", "PL1", "it takes the next message after two transmissions"),
+            Twin::new("any-acknowledgement", "PL1", "it takes any acknowledgement for that of the message under way"),
+            Twin::new("counts-no-copies", "PL2", "the receiver delivers every copy")
+        ],
+        |scale| stop_and_wait::Parameters { defect: defect(scale)?, ..stop_and_wait::Parameters::default() };
 }
 
 /// By how much the log has grown.

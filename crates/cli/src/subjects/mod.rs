@@ -6,6 +6,7 @@ mod broadcast;
 mod byzantine;
 mod consensus;
 mod detectors;
+mod epidemics;
 mod gallery;
 mod games;
 mod links;
@@ -28,6 +29,7 @@ pub(crate) fn all() -> Vec<Entry> {
         byzantine::all(),
         links::all(),
         detectors::all(),
+        epidemics::all(),
     ];
     all.into_iter().flatten().collect()
 }

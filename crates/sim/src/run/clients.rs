@@ -126,6 +126,9 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
         if let Some(meter) = &mut self.ground.meter {
             meter.asked(attempt.operation, seat.index());
         }
+        if self.status(seat) == Status::Lying {
+            return self.ask_copy_of(seat, request);
+        }
         if let Some(requests) = &mut self.rep.requests {
             requests[seat.index()].push(request);
         }

@@ -24,13 +24,36 @@ where
     P: Process,
     M: Monitor<P::Request, P::Indication>,
 {
+    taken_in(content, |written| {
+        let monitor = monitor(&written);
+        Some((written, monitor))
+    })
+}
+
+/// The same in another world, made of the setting of the trace: of another size, of other parameters. What is asked of
+/// whom stays as it was, as far as they exist; so does what they do, as far as it is possible.
+///
+/// # Errors
+/// If it is no whole trace of this algorithm.
+pub fn taken_in<P, M>(
+    content: &str,
+    world: impl FnOnce(Setting<P>) -> Option<(Setting<P>, M)>,
+) -> Result<Option<Box<dyn Taken>>, TraceError>
+where
+    P: Process,
+    M: Monitor<P::Request, P::Indication>,
+{
     let header = trace::header(content)?;
     let written = trace::recall::<P>(content)?;
     let Some(broken) = written.end.violation else { return Ok(None) };
-    let monitor = monitor(&written.setting);
-    if written.setting.environment.timing.kind == TimingKind::Synchronous {
+    let requests = written.setting.requests.clone();
+    let Some((mut setting, monitor)) = world(written.setting) else { return Ok(None) };
+    if setting.environment.timing.kind == TimingKind::Synchronous {
         return Ok(None);
     }
+    let seats = setting.seating.len();
+    setting.requests = requests;
+    setting.requests.resize(seats, Vec::new());
     let of_liveness = |id: &str| monitor.properties().iter().any(|p| p.id == id && p.kind == Kind::Liveness);
     let goal = match broken.property.as_str() {
         property if property == NO_PANIC.id => Goal::Panic,
@@ -38,23 +61,48 @@ where
         _ => Goal::Safety,
     };
     let ground = if header.ground == "check" { "check" } else { "sim" };
-    let steps = written.moves.len() as u64;
-    let frame = Frame {
-        algorithm: header.algorithm,
-        ground,
-        setting: written.setting,
-        monitor,
-        goal,
-        steps_max: 4 * steps + 100,
-    };
-    let whole =
-        Run { frame: Arc::new(frame), moves: written.moves, units: Vec::new(), places: Vec::new(), broken };
+    let steps_max = 4 * written.moves.len() as u64 + 100;
+    let requests = setting.requests.clone();
+    let frame = Frame { algorithm: header.algorithm, ground, setting, monitor, goal, steps_max };
+    let moves: Vec<_> = written.moves.into_iter().filter_map(|timed| among(seats, timed)).collect();
     // as it is taken here: with its units, and without what comes after what it breaks
-    let all: Vec<_> = whole.moves.iter().flat_map(|(_, chosen)| places_of(chosen)).collect();
-    let units = vec![Unit::default(); all.len()];
-    let places = whole.moves.iter().enumerate().flat_map(|(i, (_, m))| places_of(m).map(move |cut| (i, cut)));
-    let whole = Run { places: places.collect(), units, ..whole };
-    Ok(whole.attempt(&vec![true; all.len()], &mut 0))
+    let places = moves.iter().enumerate().flat_map(|(i, (_, m))| places_of(m).map(move |cut| (i, cut)));
+    let places: Vec<_> = places.collect();
+    let units = vec![Unit::default(); places.len()];
+    let all = vec![true; places.len()];
+    let whole = Run { frame: Arc::new(frame), requests, moves, units, places, broken };
+    Ok(whole.attempt(&all, &mut 0))
+}
+
+/// What is left of a move in a world of so many seats.
+fn among<M, T>(
+    seats: usize,
+    (at, mut chosen): (Option<u64>, Move<M, T>),
+) -> Option<(Option<u64>, Move<M, T>)> {
+    let is_there = |seat: SeatId| seat.index() < seats;
+    let left = match &mut chosen.choice {
+        Choice::Sever { links } => {
+            links.retain(|(from, to)| is_there(*from) && is_there(*to));
+            !links.is_empty()
+        }
+        Choice::Heal => true,
+        Choice::Deliver { from, to, .. }
+        | Choice::Duplicate { from, to, .. }
+        | Choice::Lose { from, to, .. }
+        | Choice::Lie { from, to, .. }
+        | Choice::Inject { from, to, .. } => is_there(*from) && is_there(*to),
+        Choice::Init { seat }
+        | Choice::Corrupt { seat }
+        | Choice::Omit { seat }
+        | Choice::Request { seat }
+        | Choice::Fire { seat, .. }
+        | Choice::Output { seat, .. }
+        | Choice::Sync { seat }
+        | Choice::Disk { seat, .. }
+        | Choice::Crash { seat, .. }
+        | Choice::Recover { seat } => is_there(*seat),
+    };
+    left.then_some((at, chosen))
 }
 
 /// Whether each of a move's units is the crash in it.
@@ -85,6 +133,8 @@ type Timed<P> = (Option<u64>, Move<<P as Process>::Message, <P as Process>::Time
 
 struct Run<P: Process, M> {
     frame: Arc<Frame<P, M>>,
+    /// By seat: what is asked there, by its moves in their order; and at the end what is never asked.
+    requests: Vec<Vec<P::Request>>,
     moves: Vec<Timed<P>>,
     units: Vec<Unit>,
     /// By unit: its move, and whether it is the crash in it.
@@ -96,11 +146,12 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Frame<P, M> {
     /// The lines of these moves as far as they are possible, up to what they break, if that is what is looked for.
     fn take(
         &self,
+        setting: &Setting<P>,
         moves: impl Iterator<Item = Timed<P>>,
         sought: &Broken,
         steps: &mut u64,
     ) -> Option<Found<P>> {
-        let mut recorder = Recorder::new(&self.setting);
+        let mut recorder = Recorder::new(setting);
         let mut monitor = self.monitor.clone();
         let mut lines = Vec::new();
         for (at, chosen) in moves {
@@ -118,7 +169,7 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Frame<P, M> {
             Goal::Panic => {
                 let moves: Vec<_> = lines.iter().map(Line::chosen).collect();
                 *steps += moves.len() as u64;
-                panics(&self.setting, &moves, sought)?;
+                panics(setting, &moves, sought)?;
                 Some(Found { lines, broken: sought.clone() })
             }
             Goal::Debt => {
@@ -170,7 +221,7 @@ struct Found<P: Process> {
 }
 
 impl<P: Process> Found<P> {
-    fn into_run<M>(self, frame: Arc<Frame<P, M>>) -> Run<P, M> {
+    fn into_run<M>(self, frame: Arc<Frame<P, M>>, requests: Vec<Vec<P::Request>>) -> Run<P, M> {
         let mut units: Vec<Unit> = Vec::new();
         let mut places = Vec::new();
         let mut first_unit = Vec::with_capacity(self.lines.len());
@@ -190,7 +241,7 @@ impl<P: Process> Found<P> {
             }
         }
         let moves = self.lines.iter().map(|line| (line.at, line.chosen())).collect();
-        Run { frame, moves, units, places, broken: self.broken }
+        Run { frame, requests, moves, units, places, broken: self.broken }
     }
 }
 
@@ -219,6 +270,8 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Taken for Run<P, M> {
     }
 
     fn attempt(&self, kept: &[bool], steps: &mut u64) -> Option<Box<dyn Taken>> {
+        let requests = self.requests_left(kept);
+        let setting = Setting { requests, ..self.frame.setting.clone() };
         let mut units = self.places.iter().zip(kept).peekable();
         let kept_moves = std::iter::from_fn(|| {
             loop {
@@ -234,15 +287,16 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Taken for Run<P, M> {
             }
         });
         // a handler that panics in an attempt is another failure
-        let found = catch_unwind(AssertUnwindSafe(|| self.frame.take(kept_moves, &self.broken, steps)));
-        Some(Box::new(found.ok()??.into_run(Arc::clone(&self.frame))))
+        let taking = || self.frame.take(&setting, kept_moves, &self.broken, steps);
+        let found = catch_unwind(AssertUnwindSafe(taking)).ok()??;
+        Some(Box::new(found.into_run(Arc::clone(&self.frame), setting.requests)))
     }
 
     fn trace(&self, reduced: bool) -> String {
-        let mut setting = self.frame.setting.clone();
+        let mut setting = Setting { requests: self.requests.clone(), ..self.frame.setting.clone() };
         if reduced {
             for (seat, requests) in setting.requests.iter_mut().enumerate() {
-                let made = |(_, m): &&Timed<P>| matches!(m.choice, Choice::Request { seat: at } if at.index() == seat);
+                let made = |(_, m): &&Timed<P>| asked(&m.choice) == Some(seat);
                 requests.truncate(self.moves.iter().filter(made).count());
             }
         }
@@ -253,7 +307,29 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Taken for Run<P, M> {
     }
 }
 
+/// The seat that is asked for something.
+fn asked<M, T>(choice: &Choice<M, T>) -> Option<usize> {
+    match choice {
+        Choice::Request { seat } => Some(seat.index()),
+        _ => None,
+    }
+}
+
 impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<P, M> {
+    /// What is still asked where these units are kept: what is not asked in its turn is not asked later.
+    fn requests_left(&self, kept: &[bool]) -> Vec<Vec<P::Request>> {
+        let mut left: Vec<_> = self.requests.iter().map(|requests| requests.iter()).collect();
+        let mut all: Vec<Vec<P::Request>> = vec![Vec::new(); left.len()];
+        for ((i, is_cut), is_kept) in self.places.iter().zip(kept) {
+            let Some(seat) = asked(&self.moves[*i].1.choice).filter(|_| !is_cut) else { continue };
+            all[seat].extend(left[seat].next().filter(|_| *is_kept).cloned());
+        }
+        for (all, left) in all.iter_mut().zip(left) {
+            all.extend(left.cloned());
+        }
+        all
+    }
+
     /// Its trace, unless its times are not possible.
     fn write(&self, setting: &Setting<P>, mut clock: Option<Clock>) -> Option<String> {
         let header = Header::new(&self.frame.algorithm, self.frame.ground, None, setting);

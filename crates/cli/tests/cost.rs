@@ -37,7 +37,6 @@ fn every_algorithm_costs_what_its_page_states() {
         }
         assert_eq!(ran.code, 0, "{name}: {}", ran.out);
         let costs = events(&ran, "cost");
-        assert!(!costs.is_empty(), "{name}");
         stated += costs.iter().filter(|cost| !cost["formula"].is_null()).count();
     }
     assert!(stated > 100, "{stated} numbers have a formula");

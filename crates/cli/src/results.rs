@@ -78,7 +78,6 @@ impl Writing {
         let mut file =
             OpenOptions::new().read(true).append(true).create(true).open(path).map_err(unwritable)?;
         match file.try_lock() {
-            Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 return Err(Error::Results {
                     path: path.to_owned(),
@@ -87,7 +86,7 @@ impl Writing {
                 });
             }
             // where files cannot be locked, nobody is kept away
-            Err(TryLockError::Error(_)) => {}
+            Ok(()) | Err(TryLockError::Error(_)) => {}
         }
         let whole = whole_lines(&file).map_err(unwritable)?;
         let mut next = first;
@@ -189,7 +188,7 @@ pub(crate) fn files(places: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
         for entry in std::fs::read_dir(place).map_err(unreadable)? {
             let path = entry.map_err(unreadable)?.path();
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            if name.starts_with(SHARD) && name.ends_with(".jsonl") {
+            if name.starts_with(SHARD) && path.extension().is_some_and(|extension| extension == "jsonl") {
                 files.push(path);
             }
         }

@@ -33,6 +33,7 @@ impl Seeds {
     ///
     /// # Panics
     /// If there is no such part, or no end.
+    #[must_use]
     pub fn part(self, index: u64, parts: u64) -> Self {
         let end = self.end.expect("what has parts has an end");
         assert!(index < parts, "part {index} of {parts}");

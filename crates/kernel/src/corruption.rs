@@ -146,10 +146,14 @@ impl Token {
                 inner.walk(each);
             }
             Self::Seq(all) | Self::Tuple(_, all) | Self::Variant(_, Content::Tuple(all)) => {
-                all.iter_mut().for_each(|part| part.walk(each));
+                for part in all {
+                    part.walk(each);
+                }
             }
             Self::Struct(_, fields) | Self::Variant(_, Content::Struct(fields)) => {
-                fields.iter_mut().for_each(|(_, part)| part.walk(each));
+                for (_, part) in fields {
+                    part.walk(each);
+                }
             }
             Self::Map(pairs) => pairs.iter_mut().for_each(|(key, value)| {
                 key.walk(each);

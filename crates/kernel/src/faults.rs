@@ -69,7 +69,7 @@ impl<S> World<S> {
     ) {
         let budgets = &self.rest.budgets;
         let [rots, misdirects, fails] =
-            [budgets.bit_rot, budgets.misdirected_writes, budgets.failed_writes].map(|budget| budget.any());
+            [budgets.bit_rot, budgets.misdirected_writes, budgets.failed_writes].map(crate::Budget::any);
         if !(rots || misdirects || fails) || !laws.environment.failures.may_fail(laws.seating.identity(seat))
         {
             return;

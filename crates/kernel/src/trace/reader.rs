@@ -206,7 +206,7 @@ impl<'a> Reader<'a> {
         let setting = Setting::<P>::deserialize(&self.header.setting).map_err(|e| e.to_string());
         let fitting = setting.and_then(|setting| match setting.fits() {
             Ok(()) => Ok(setting),
-            Err(what) => Err(what.to_string()),
+            Err(what) => Err(what.clone()),
         });
         fitting.map_err(|what| {
             self.rather(TraceError::Damaged { line: 1, what: format!("its setting: {what}") })

@@ -16,8 +16,7 @@ use synod_check::disk::{Notebook, Outside, Saved, WriteTo};
 use synod_check::system::{Claim, Says, System};
 use synod_check::{Control, Options, check, check_system};
 use synod_cli::environment::{Overrides, describe, validate};
-use synod_cli::platform::Source;
-use synod_cli::{experiment, script};
+use synod_cli::{experiment, platform, script};
 use synod_judge::{Budget, History, Register, RegisterOperation, RegisterReturn, linearizable};
 use synod_kernel::trace::{Header, Recorder, Writer, digest, replay};
 use synod_kernel::{Environment, Move, Setting};
@@ -115,10 +114,12 @@ pub fn experiment(bytes: &[u8]) -> bool {
     for (ground, overrides) in environments {
         apply(overrides, experiment.n.unwrap_or(3), ground);
     }
+    if let Some(own) = &experiment.sim.platform {
+        let _ = platform::of_experiment(own, &experiment.source, &Environment::benign(3));
+    }
     if let Some(script) = &experiment.sim.script {
-        let source = Source { path: "experiment.toml".into(), text: text(bytes) };
-        let platform = experiment.sim.platform.as_ref();
-        let _ = script::plan(script, &Environment::benign(3), platform, Duration::from_secs(10), &source);
+        let _ =
+            script::plan(script, &Environment::benign(3), None, Duration::from_secs(10), &experiment.source);
     }
     true
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Deserializer};
 use std::collections::BTreeSet;
 use std::time::Duration;
 use synod_kernel::environment::{duration, parse_link};
+use synod_kernel::setting::PROCESSES_MAX;
 use synod_kernel::{Budget, Diagnostic, Durability, Environment, Omits, Partition, Probability, Takeover};
 use synod_model::failure::{FailureKind, Who};
 use synod_model::link::{LinkBase, LinkKind};
@@ -223,13 +224,27 @@ impl Flags {
     }
 }
 
+/// Refuses a number of processes for which a ground is not made: an exploration of so many would not end, nor would
+/// one machine bear as many OS processes.
+pub fn holds(n: u32, ground: GroundKind) -> Result<(), Error> {
+    let most = match ground {
+        GroundKind::Sim => PROCESSES_MAX,
+        GroundKind::Check | GroundKind::Run => 64,
+    };
+    if (1..=most).contains(&n) {
+        return Ok(());
+    }
+    Err(Error::Scale {
+        what: format!("n = {n} is out of bounds"),
+        hint: format!("n lies between 1 and {most}"),
+    })
+}
+
 /// Refuses an environment that contradicts itself, or asks for what no ground plays.
 pub fn validate(environment: &Environment, ground: GroundKind) -> Result<(), Error> {
     let n = environment.processes;
     let scale = |what: String, hint: &str| Err(Error::Scale { what, hint: hint.to_owned() });
-    if n == 0 || n > 64 {
-        return scale(format!("n = {n} is out of bounds"), "n lies between 1 and 64");
-    }
+    holds(n, ground)?;
     let failures = &environment.failures;
     for (budget, fail) in [(failures.stops, "stop"), (failures.omissions, "omit"), (failures.lies, "lie")] {
         if let Budget::AtMost(f) = budget

@@ -23,6 +23,8 @@ mod models;
 pub mod nearest;
 pub mod output;
 pub mod page;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod plan;
 pub mod platform;
 pub mod plot;

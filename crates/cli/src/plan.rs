@@ -2,7 +2,7 @@
 
 use crate::args;
 use crate::disk::{Directory, Note, nth};
-use crate::environment::{Flags, Overrides, validate};
+use crate::environment::{Flags, Overrides, holds, validate};
 use crate::error::Error;
 use crate::experiment::{self, EngineName, Experiment, MeasureName, OrderName, SearchName, StoreName};
 use crate::grounds::{World, check, run, sim};
@@ -194,12 +194,7 @@ impl Request {
         }
         scale.n = self.n.unwrap_or(scale.n);
         scale.requests = self.requests.unwrap_or(scale.requests);
-        if scale.n == 0 || scale.n > 64 {
-            return Err(Error::Scale {
-                what: format!("n = {} is out of bounds", scale.n),
-                hint: "n lies between 1 and 64".to_owned(),
-            });
-        }
+        holds(scale.n, ground)?;
         if let Some(name) = &scale.defect {
             subject.twin(name)?;
         }

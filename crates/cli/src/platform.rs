@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn what_makes_no_sense_is_refused_with_its_line_and_a_hint() {
         for (text, line, why) in [
-            ("step = { kind = \"constant\", value = \"1ms\" }\nspeeds = [1, 0]", 4, "speed of 0"),
+            ("step = { kind = \"constant\", value = \"1ms\" }\nspeeds = [1, 0]", 5, "speed of 0"),
             ("[sim.platform.loss]\ngood_to_bad = 0.1", 4, "perfect links"),
             ("[sim.platform.topology]\nkind = \"edges\"\nedges = [[0, 1]]", 4, "not connected"),
             ("[sim.platform.regions]\nnames = [\"a\", \"b\"]\none_way = [[1, 2]]", 4, "square"),
@@ -137,6 +137,23 @@ mod tests {
             assert!(format!("{what} {hint}").contains(why), "{what} ({hint}): {why}");
             assert!(!hint.is_empty());
         }
+    }
+
+    #[test]
+    fn the_shipped_experiment_makes_sense() {
+        let text = include_str!("../../../experiments/leader-cut-off.toml");
+        let experiment = experiment::parse(Path::new("x.toml"), text).expect("well-formed");
+        let mut environment = Environment::benign(5);
+        experiment.sim.environment.clone().apply(&mut environment);
+        let platform = experiment.sim.platform.expect("a platform");
+        let platform = of_experiment(&platform, &experiment.source, &environment).expect("a sound platform");
+        let horizon = std::time::Duration::from_mins(1);
+        let script = experiment.sim.script.expect("a script");
+        let planned =
+            crate::script::plan(&script, &environment, Some(&platform), horizon, &experiment.source);
+        let (plan, conditions) = planned.expect("a sound script");
+        let synod_sim::FaultPlan::Script(faults) = plan else { panic!("a script is wanted") };
+        assert_eq!((faults.len(), conditions.len()), (4, 1));
     }
 
     #[test]

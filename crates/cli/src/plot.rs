@@ -80,7 +80,7 @@ impl Axis {
             high = low + if low == 0.0 { 1.0 } else { low.abs() };
         }
         let step = round_step((high - low) / 6.0);
-        Self { low: (low / step + 1e-9).floor() * step, high: (high / step - 1e-9).ceil() * step, step }
+        Self { low: (low / step + 1e-9).floor() * step, high: (high / step + 0.1).ceil() * step, step }
     }
 
     /// As far as the values go.
@@ -212,7 +212,9 @@ impl Panel {
         };
         self.axes(svg, &frame);
         for (at, series) in self.series.iter().enumerate() {
-            series.draw(svg, &frame, at);
+            // those below show under those above them
+            let above = (self.series.len() - 1 - at).min(4) as f64;
+            series.draw(svg, &frame, at, 1.0 + 0.45 * above);
             let x = frame.left + frame.width + LEGEND_GAP;
             let y = frame.top + 10.0 + LEGEND_LINE * at as f64;
             series.legend(svg, (x, y), at);
@@ -260,7 +262,7 @@ impl Panel {
 }
 
 impl Series {
-    fn draw(&self, svg: &mut String, frame: &Frame, at: usize) {
+    fn draw(&self, svg: &mut String, frame: &Frame, at: usize, size: f64) {
         let colour = COLOURS[at % COLOURS.len()];
         let place = |x: f64, y: f64| {
             let (x, y) = frame.at(x, y);
@@ -280,12 +282,13 @@ impl Series {
         let line: Vec<_> = self.points.iter().map(|p| place(p.x, p.y)).collect();
         let _ = writeln!(
             svg,
-            "<polyline points=\"{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"1.8\"{}/>",
+            "<polyline points=\"{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"{:.1}\"{}/>",
             line.join(" "),
+            1.6 * size,
             dashes(at, self.stated)
         );
         for point in self.points.iter().filter(|_| !self.stated) {
-            mark(svg, frame.at(point.x, point.y), at, colour);
+            mark(svg, frame.at(point.x, point.y), (at, size), colour);
         }
     }
 
@@ -302,7 +305,7 @@ impl Series {
             escaped(&self.label)
         );
         if !self.stated {
-            mark(svg, (x + 13.0, y), at, colour);
+            mark(svg, (x + 13.0, y), (at, 1.0), colour);
         }
     }
 }
@@ -318,20 +321,31 @@ fn dashes(at: usize, stated: bool) -> &'static str {
 }
 
 /// And in their marks.
-fn mark(svg: &mut String, (x, y): (f64, f64), at: usize, colour: &str) {
+fn mark(svg: &mut String, (x, y): (f64, f64), (at, size): (usize, f64), colour: &str) {
+    let r = 3.4 * size;
     let _ = match at % 4 {
-        0 => writeln!(svg, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3.6\" fill=\"{colour}\"/>"),
+        0 => writeln!(svg, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{r:.1}\" fill=\"{colour}\"/>"),
         1 => writeln!(
             svg,
-            "<rect x=\"{:.1}\" y=\"{:.1}\" width=\"6.6\" height=\"6.6\" fill=\"{colour}\"/>",
-            x - 3.3,
-            y - 3.3
+            "<rect x=\"{:.1}\" y=\"{:.1}\" width=\"{w:.1}\" height=\"{w:.1}\" fill=\"{colour}\"/>",
+            x - 0.95 * r,
+            y - 0.95 * r,
+            w = 1.9 * r
         ),
-        2 => writeln!(svg, "<path d=\"M{x:.1} {:.1} l4.2 7.4 h-8.4 z\" fill=\"{colour}\"/>", y - 4.6),
+        2 => writeln!(
+            svg,
+            "<path d=\"M{x:.1} {:.1} l{:.1} {:.1} h{:.1} z\" fill=\"{colour}\"/>",
+            y - 1.3 * r,
+            1.2 * r,
+            2.1 * r,
+            -2.4 * r
+        ),
         _ => writeln!(
             svg,
-            "<path d=\"M{x:.1} {:.1} l4.6 4.6 l-4.6 4.6 l-4.6 -4.6 z\" fill=\"white\" stroke=\"{colour}\" stroke-width=\"1.6\"/>",
-            y - 4.6
+            "<path d=\"M{x:.1} {:.1} l{d:.1} {d:.1} l-{d:.1} {d:.1} l-{d:.1} -{d:.1} z\" fill=\"white\" stroke=\"{colour}\" \
+             stroke-width=\"1.6\"/>",
+            y - 1.3 * r,
+            d = 1.3 * r
         ),
     };
 }
@@ -346,7 +360,7 @@ mod tests {
         assert_eq!(axis.ticks(), [0.0, 10.0, 20.0, 30.0, 40.0]);
         let axis = Axis::of([0.0, 0.3].into_iter(), true);
         let texts: Vec<_> = axis.ticks().into_iter().map(|t| axis.text(t)).collect();
-        assert_eq!(texts, ["0.00", "0.05", "0.10", "0.15", "0.20", "0.25", "0.30"]);
+        assert_eq!(texts, ["0.00", "0.05", "0.10", "0.15", "0.20", "0.25", "0.30", "0.35"]);
         assert_eq!(number(12_345.0, 1_000.0), "12,345");
         assert_eq!(Axis::of([7.0].into_iter(), false).ticks().first(), Some(&6.0));
         assert!(Axis::of(std::iter::empty(), true).ticks().len() > 1);

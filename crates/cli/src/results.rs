@@ -161,6 +161,13 @@ fn lines<R: std::io::Read>(path: &Path, file: R) -> impl Iterator<Item = Result<
         .map(move |line| line.map_err(|source| Error::Unreadable { path: path.clone(), source }))
 }
 
+/// The lines of a file with results after its header.
+#[cfg(feature = "parquet")]
+pub(crate) fn lines_of(path: &Path) -> Result<impl Iterator<Item = Result<String, Error>> + use<>, Error> {
+    let file = File::open(path).map_err(|source| Error::Unreadable { path: path.to_owned(), source })?;
+    Ok(lines(path, file).skip(1))
+}
+
 /// The header of a file with results, and its further lines.
 fn open(path: &Path) -> Result<(Header, impl Iterator<Item = Result<String, Error>> + use<>), Error> {
     let file = File::open(path).map_err(|source| Error::Unreadable { path: path.to_owned(), source })?;
@@ -214,7 +221,7 @@ pub(crate) fn trace(directory: &Path, seed: u64) -> PathBuf {
 /// A file that is there as a whole or not at all.
 pub(crate) fn write_whole(
     path: &Path,
-    write: impl FnOnce(&mut dyn Write) -> Result<(), Error>,
+    write: impl FnOnce(&mut (dyn Write + Send)) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let unwritable = |source| Error::Unwritable { path: path.to_owned(), source };
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));

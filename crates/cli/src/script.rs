@@ -334,6 +334,7 @@ fn single_crash(fault: &Fault) -> Option<Crash> {
 mod tests {
     use super::*;
     use serde::Deserialize;
+    use synod_model::ProcessId;
 
     #[derive(Deserialize)]
     struct File {

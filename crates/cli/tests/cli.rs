@@ -100,7 +100,13 @@ fn every_algorithm_has_a_page_a_model_and_properties() {
 #[test]
 fn a_published_number_is_set_beside_ours() {
     synod("reproduce").exits(0).says("F1").says("Demers").says("a moment");
-    synod("reproduce I5 b7").exits(0).says("27.14").says("Padhye").says("looked up in the source").says("recalled, not looked up").says("numbers agree");
+    synod("reproduce I5 b7")
+        .exits(0)
+        .says("27.14")
+        .says("Padhye")
+        .says("looked up in the source")
+        .says("recalled, not looked up")
+        .says("numbers agree");
     synod("reproduce --quick I6 --seed 3").exits(0).says("Monte Carlo, 20000 samples").says("seed       3");
     synod("reproduce F1X").exits(2).complains("no published result is called `F1X`");
     let lines = synod("reproduce I3 --json").exits(0).events();
@@ -149,11 +155,17 @@ fn a_world_outside_of_the_model_is_refused_and_shown_when_asked_for() {
 #[test]
 fn what_no_ground_plays_is_refused() {
     let place = Place::new();
-    let file = place.write("e.toml", "[failures]\nkind = \"omission\"\n");
+    let file = place.write("e.toml", "[timing]\nkind = \"synchronous\"\n");
     place.synod(&format!("check abd --env {}", file.display())).exits(2).complains("S0206");
     let lies = "who lies says to anyone, at any time, and nothing else: Send(0), Send(1), Echo(0), Echo(1)";
     synod("check echo-broadcast --defect counts-echoes").exits(1).says("BCB3").says(lies);
-    synod("sim echo-broadcast --lies 1").exits(2).complains("S0206").complains("only a check plays");
+    synod("run echo-broadcast --lies 1").exits(2).complains("S0206").complains("no real cluster plays");
+    synod("sim echo-broadcast --lies 1 --runs 100").exits(0).says("takeover");
+    synod("sim echo-broadcast --defect small-quorum --lies 1").exits(1).says("BCB4").says("lies from now on");
+    synod("sim eager-reliable-broadcast --omissions 1 --runs 100")
+        .exits(2)
+        .complains("S0101")
+        .complains("omit");
     synod("check abd --lies 1").exits(2).complains("S0101").complains("lie");
 }
 
@@ -330,7 +342,7 @@ fn a_refuted_simulation_prints_commands_that_work() {
 
 #[test]
 fn what_a_simulation_finds_is_made_small() {
-    const TWIN: &str = "sim paxos --defect ignores-accepted";
+    const TWIN: &str = "sim ben-or --defect decides-on-one";
     let place = Place::new();
     let small = place.synod(TWIN).exits(1);
     let small = small.says("  shrunk ").says("; removing any one event makes it pass").says("processes");
@@ -365,13 +377,10 @@ fn seeds_that_failed_are_tried_first() {
         events.iter().find(|e| e["event"] == "ground").expect("a ground")["numbers"].clone()
     };
     let clean = numbers(place.synod(line).exits(0));
-    place.synod("sim paxos --runs 20 --defect ignores-accepted --no-corpus").exits(1);
+    place.synod("sim paxos --runs 20 --defect no-nack --no-corpus").exits(1);
     assert!(!place.path().join(".synod/corpus").exists());
-    place.synod("sim paxos --runs 20 --defect ignores-accepted").exits(1);
-    place
-        .synod("sim paxos --runs 20 --defect ignores-accepted")
-        .exits(1)
-        .says("1 seed of the corpus first: one");
+    place.synod("sim paxos --runs 20 --defect no-nack").exits(1);
+    place.synod("sim paxos --runs 20 --defect no-nack").exits(1).says("1 seed of the corpus first: one");
     let mut later = numbers(place.synod(line).exits(0));
     assert_eq!(later["corpus"], 1);
     later.as_object_mut().expect("an object").remove("corpus");
@@ -540,6 +549,54 @@ fn a_bad_trace_is_refused_with_the_reason() {
     place.synod("replay binary.jsonl").exits(2).complains("not a trace");
 }
 
+#[test]
+fn a_trace_is_compressed_where_its_name_says_so_and_terse_where_it_is_asked_for() {
+    let place = Place::new();
+    let (full, content) = trace(&place);
+    let run = "sim eager-reliable-broadcast --seed 7 --trace";
+    for (name, terse) in [("t.jsonl.zst", ""), ("s.jsonl", "--terse"), ("s.jsonl.zst", "--terse")] {
+        place.synod(&format!("{run} {name} {terse}")).exits(0);
+        let replayed = place.synod(&format!("replay {name}")).exits(0).out;
+        assert_eq!(replayed, place.synod(&format!("replay {}", full.display())).exits(0).out, "{name}");
+        place.synod(&format!("trace validate {name}")).exits(0).says("as it was written");
+    }
+    let size = |name: &str| fs::metadata(place.path().join(name)).expect("it is there").len() as usize;
+    assert!(size("t.jsonl.zst") < content.len() / 2 && size("s.jsonl") < content.len());
+    let whole = fs::read(place.path().join("t.jsonl.zst")).expect("it is there");
+    for (name, bytes) in
+        [("cut.jsonl.zst", &whole[..whole.len() / 2]), ("plain.jsonl.zst", content.as_bytes())]
+    {
+        fs::write(place.path().join(name), bytes).expect("a file");
+        for command in ["replay", "trace validate", "trace stats"] {
+            let refused = place.synod(&format!("{command} {name}")).exits(2);
+            refused.complains("S0301").complains("cannot be read").complains("hint:");
+        }
+    }
+    place.synod("sim eager-reliable-broadcast --terse").exits(2).complains("--trace");
+}
+
+#[test]
+fn a_trace_is_validated_and_counted_without_its_algorithm() {
+    let place = Place::new();
+    let (path, content) = trace(&place);
+    let steps = content.lines().count() - 2;
+    let foreign = content.replacen("\"eager-reliable-broadcast\"", "\"another\"", 1);
+    let lines: Vec<_> = foreign.lines().collect();
+    place.write("foreign.jsonl", &signed(&lines));
+    place.synod("replay foreign.jsonl").exits(2).complains("S0201");
+    place.synod("trace validate foreign.jsonl").exits(0).says("a trace of another, as it was written");
+    place.write("changed.jsonl", &foreign);
+    place.synod("trace validate changed.jsonl").exits(2).complains("S0301");
+    let events = place.synod(&format!("trace stats {} --json", path.display())).exits(0).events();
+    let stats = events.iter().find(|e| e["event"] == "trace").expect("an event");
+    assert_eq!(stats["steps"], steps);
+    let counted: u64 = stats["events"].as_object().expect("kinds").values().filter_map(Value::as_u64).sum();
+    assert_eq!(counted as usize, steps);
+    let delivered = content.lines().filter(|line| line.contains("\"do\":{\"deliver\"")).count();
+    assert_eq!(stats["events"]["deliver"], delivered);
+    place.synod(&format!("trace stats {}", path.display())).exits(0).says("deliver").says("p0");
+}
+
 /// The trace under a digest that fits it: as if another build had written it so.
 fn signed(lines: &[&str]) -> String {
     let (last, steps) = lines.split_last().expect("an end line");
@@ -673,4 +730,58 @@ fn an_interrupted_cluster_stops_and_reports_what_it_found() {
     let ground = ran.events().into_iter().find(|e| e["event"] == "ground").expect("a report");
     assert!(ground["numbers"]["rounds"].as_u64().expect("a number") < 10_000, "{ground}");
     assert!(!ran.out.contains("time ran out"), "{}", ran.out);
+}
+
+/// What there is in a directory: names and contents.
+fn contents(directory: &Path) -> Vec<(String, Vec<u8>)> {
+    let name = |path: &Path| path.file_name().expect("a name").to_string_lossy().into_owned();
+    let files = fs::read_dir(directory).expect("a directory").map(|file| file.expect("a file").path());
+    let mut all: Vec<_> = files.map(|path| (name(&path), fs::read(&path).expect("it is read"))).collect();
+    all.sort();
+    all
+}
+
+#[test]
+fn shards_are_merged_to_what_one_process_makes_and_what_is_missing_is_made_by_the_command_that_is_printed() {
+    let place = Place::new();
+    let run = "campaign run abd --defect waits-for-all --seeds 0..60";
+    place.synod(&format!("{run} --out one --threads 2")).exits(1).says("NNAR1").says("first by seed");
+    for shard in [2, 0] {
+        let code = place.synod(&format!("{run} --shard {shard}/3 --out shards --threads 1")).code;
+        assert!(code == 0 || code == 1, "{code}");
+    }
+    let lacking = place.synod("campaign merge shards --out merged").exits(1).says("missing: seeds 20..40");
+    place.synod("campaign status shards").exits(1).says("make them:");
+    let make =
+        lacking.out.lines().find_map(|line| line.trim().strip_prefix("make them:")).expect("a command");
+    place.shell(make.trim());
+    place.synod("campaign merge shards merged shards --out whole").exits(1);
+    assert_eq!(contents(&place.path().join("whole")), contents(&place.path().join("one")));
+    // once more, and where there is nothing to find
+    place.synod(&format!("{run} --out one --expect-violation")).exits(0);
+    place.synod("campaign run abd --seeds 0..20 --out sound").exits(0).says("20 hold");
+    let replay = lacking.out.lines().find_map(|line| line.trim().strip_prefix("replay:")).expect("a command");
+    place.shell(replay.trim()).exits(1);
+
+    place.synod("campaign merge one sound --out both").exits(2).complains("different algorithms");
+    place.synod(&format!("{run} --n 5 --out one")).exits(2).complains("different settings");
+    place.synod("campaign status nothing").exits(2);
+    fs::create_dir(place.path().join("empty")).expect("a directory");
+    place.synod("campaign status empty").exits(2).complains("no results");
+}
+
+#[test]
+fn a_simulation_writes_a_line_a_run_and_goes_on_where_its_file_ends() {
+    let place = Place::new();
+    let lines = || fs::read_to_string(place.path().join("out/runs.jsonl")).expect("it is written");
+    place.synod("sim abd --runs 12 --out out").exits(0).says("12 runs");
+    let first = lines();
+    assert_eq!(first.lines().count(), 13);
+    fs::write(place.path().join("out/runs.jsonl"), &first[..first.len() - 9]).expect("it is torn");
+    place.synod("sim abd --runs 20 --out out").exits(0).says("20 runs");
+    assert!(lines().starts_with(&first) && lines().lines().count() == 21);
+    place.synod("sim abd --n 5 --runs 20 --out out").exits(2).complains("different settings");
+    place.synod("sim abd --runs 20 --out x.csv").exits(2).complains(".jsonl");
+    place.synod("sim abd --runs 3 --out /proc/nowhere").exits(5);
+    place.synod("sim abd --for 1ms").says("depends on the machine");
 }

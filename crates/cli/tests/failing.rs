@@ -149,7 +149,8 @@ fn a_panic_that_does_not_happen_again_is_not_confirmed() {
     let report = checked::<Bomb>();
     let Trace::Content(trace) = &report.failures[0].trace else { panic!("a trace") };
     // the same steps, by an algorithm that heeds the message
-    let replayed = replay::replay::<Fickle>(trace).expect("its steps are the same");
+    let replayed =
+        replay::replay::<Fickle>(&Source::Content(trace), &mut Vec::new()).expect("its steps are the same");
     assert!(!replayed.confirmed());
 }
 

@@ -36,7 +36,8 @@ impl<P: Process, D: Draws> Rep for InPlace<'_, P, D> {
     type Request = P::Request;
     type Indication = P::Indication;
 
-    #[inline]
+    #[expect(clippy::inline_always, reason = "it has one caller for each way to release")]
+    #[inline(always)]
     fn react(
         &mut self,
         seat: SeatId,

@@ -214,7 +214,8 @@ impl<P: Process> Seat<P> {
     /// is durable; release is first in, first out. Timers are not speech: they take effect at once.
     ///
     /// Drains `effects`; with a `length`, the process crashes after that many: the others never happened.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "it has one caller for each way to release")]
+    #[inline(always)]
     pub fn commit(
         &mut self,
         effects: &mut Vec<EffectOf<P>>,

@@ -86,15 +86,21 @@ impl Token {
                 inner.processes(processes);
             }
             Self::Seq(all) | Self::Tuple(_, all) | Self::Variant(_, Content::Tuple(all)) => {
-                all.iter().for_each(|part| part.processes(processes));
+                for part in all {
+                    part.processes(processes);
+                }
             }
             Self::Struct(_, fields) | Self::Variant(_, Content::Struct(fields)) => {
-                fields.iter().for_each(|(_, part)| part.processes(processes));
+                for (_, part) in fields {
+                    part.processes(processes);
+                }
             }
-            Self::Map(pairs) => pairs.iter().for_each(|(key, value)| {
-                key.processes(processes);
-                value.processes(processes);
-            }),
+            Self::Map(pairs) => {
+                for (key, value) in pairs {
+                    key.processes(processes);
+                    value.processes(processes);
+                }
+            }
             _ => {}
         }
     }

@@ -13,7 +13,7 @@ mod recorder;
 mod writer;
 
 pub use self::again::{Recalled, recall};
-pub use self::reader::{Asks, Reader, Replayed, Told, header, replay};
+pub use self::reader::{Asks, Reader, Replayed, Told, check, header, replay};
 pub use self::recorder::Recorder;
 pub use self::writer::{Writer, Written};
 

@@ -1,8 +1,10 @@
 //! A world, its enabled choices, and the step.
 
 mod peace;
+mod short;
 
 pub(crate) use self::peace::Peace;
+pub use self::short::deliver;
 
 use crate::budgets::Budgets;
 use crate::choice::{Choice, Cut, Fairness, Move};
@@ -576,27 +578,6 @@ pub fn step<R: Rep, G: Ground<R>>(
     }
 }
 
-/// The step in which a message arrives, and no crash: [`step`] of [`Choice::Deliver`], for a ground that takes millions of
-/// them a second. It is compiled into its caller.
-#[inline]
-pub fn deliver<R: Rep, G: Ground<R>>(
-    world: &mut World<R::Seat>,
-    laws: Laws<'_>,
-    rep: &mut R,
-    ground: &mut G,
-    from: SeatId,
-    to: SeatId,
-    message: R::Message,
-) {
-    let links = &laws.environment.links;
-    let mut at = At { world, laws, rep, ground, cut: None };
-    if links.ignored_stay || links.kind.base == LinkBase::Stubborn || laws.environment.failures.lies.any() {
-        return at.deliver(from, to, message);
-    }
-    at.ground.take(from, to, &message);
-    at.react_here(to, Event::Message(laws.seating.identity(from), message));
-}
-
 /// A step being taken: one method per choice.
 pub(crate) struct At<'a, R: Rep, G> {
     pub(crate) world: &'a mut World<R::Seat>,
@@ -756,7 +737,8 @@ impl<R: Rep, G: Ground<R>> At<'_, R, G> {
     }
 }
 
-#[inline]
+#[expect(clippy::inline_always, reason = "it has one caller for each way to react")]
+#[inline(always)]
 fn release<R: Rep, G: Ground<R>>(
     laws: Laws<'_>,
     rest: &Rest,
@@ -765,22 +747,14 @@ fn release<R: Rep, G: Ground<R>>(
     from: SeatId,
     released: Released<R::Message, R::Indication, R::Timer>,
 ) {
-    let mut send = |seat, message| {
-        if laws.environment.links.inject() {
-            overheard.get_or_insert_default().push(R::Message::clone(&message));
-        }
-        if !rest.lying.is_empty() && rest.lying.contains(&seat) {
-            ground.overhear(from, seat, message.clone());
-            overheard.get_or_insert_default().push(message);
-        } else if rest.stopped.is_empty() || !rest.stopped.contains(&seat) {
-            ground.send(from, seat, message);
-        }
-    };
     match released {
-        Released::Send(to, message) => match laws.seating.only_receiver(from, to) {
-            Some(seat) => send(seat, message),
-            None => laws.seating.receivers(from, to, |seat| send(seat, message.clone())),
-        },
+        Released::Send(to, message) => {
+            let nobody_hears = rest.lying.is_empty() && !laws.environment.links.inject();
+            match laws.seating.only_receiver(from, to) {
+                Some(seat) if nobody_hears && rest.stopped.is_empty() => ground.send(from, seat, message),
+                _ => send_among(laws, rest, ground, overheard, from, to, message),
+            }
+        }
         Released::Indicate(_) if laws.seating.has_twin(from) => {}
         Released::Indicate(indication) => {
             ground.observe(Observed::Indication(laws.seating.identity(from), indication));
@@ -789,4 +763,27 @@ fn release<R: Rep, G: Ground<R>>(
         Released::Disarmed(timer) => ground.disarmed(from, timer),
         Released::Stored => ground.stored(from),
     }
+}
+
+/// Sends where some may lie, listen, or have stopped, or where it reaches several.
+fn send_among<R: Rep, G: Ground<R>>(
+    laws: Laws<'_>,
+    rest: &Rest,
+    ground: &mut G,
+    overheard: &mut Option<Vec<R::Message>>,
+    from: SeatId,
+    to: ProcessId,
+    message: R::Message,
+) {
+    laws.seating.receivers(from, to, |seat| {
+        if laws.environment.links.inject() {
+            overheard.get_or_insert_default().push(message.clone());
+        }
+        if rest.lying.contains(&seat) {
+            ground.overhear(from, seat, message.clone());
+            overheard.get_or_insert_default().push(message.clone());
+        } else if !rest.stopped.contains(&seat) {
+            ground.send(from, seat, message.clone());
+        }
+    });
 }

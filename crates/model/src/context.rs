@@ -118,11 +118,13 @@ pub(crate) use left_to_the_outer;
 /// The view of a handler on its world. Each method exists only where the process's model grants it.
 pub trait Context<P: Process>: Sink<P> + Sized {
     /// The number n of processes that the algorithm runs among.
+    #[inline]
     fn n(&self) -> usize {
         self.group().count as usize
     }
 
     /// All of them, itself included, in ascending order.
+    #[inline]
     fn processes(&self) -> impl DoubleEndedIterator<Item = ProcessId> + ExactSizeIterator + Clone + 'static {
         self.group().members()
     }
@@ -134,6 +136,7 @@ pub trait Context<P: Process>: Sink<P> + Sized {
     }
 
     /// Sends `message` to `to`, which may be itself: such a message goes through the network as any other.
+    #[inline]
     fn send(&mut self, to: ProcessId, message: P::Message) {
         self.emit(Effect::Send { to, message });
     }
@@ -153,6 +156,7 @@ pub trait Context<P: Process>: Sink<P> + Sized {
     }
 
     /// Tells the layer above.
+    #[inline]
     fn indicate(&mut self, indication: P::Indication) {
         self.emit(Effect::Indicate { indication });
     }
@@ -164,6 +168,7 @@ pub trait Context<P: Process>: Sink<P> + Sized {
     }
 
     /// Sets a timer to fire `after` this time; one equal to it that is set is replaced.
+    #[inline]
     fn set_timer(&mut self, timer: P::Timer, after: Duration)
     where
         TimingOf<P>: LocalClock,
@@ -172,6 +177,7 @@ pub trait Context<P: Process>: Sink<P> + Sized {
     }
 
     /// Sets a pulse: an untimed one-shot timer that fires after some finite time. Every timing model grants it.
+    #[inline]
     fn set_pulse(&mut self, timer: P::Timer) {
         self.emit(Effect::SetTimer { timer, when: When::Pulse });
     }
@@ -242,6 +248,7 @@ pub trait Context<P: Process>: Sink<P> + Sized {
 
     /// Hands an event to an embedded module: `for i in ctx.embed(&mut self.broadcast, |b, ctx| b.on_request(m, ctx))`.
     /// Its effects become this process's at once; its indications come back to be handled here.
+    #[inline]
     fn embed<M: Process>(
         &mut self,
         module: &mut M,
@@ -254,6 +261,7 @@ pub trait Context<P: Process>: Sink<P> + Sized {
     }
 
     /// As [`Context::embed`], for the instance of the module that has this `key`.
+    #[inline]
     fn embed_at<M: Process>(
         &mut self,
         key: <P as Embeds<M>>::Key,

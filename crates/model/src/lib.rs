@@ -39,7 +39,7 @@ pub use failure::{AuthenticatedByzantine, Byzantine, CrashRecovery, CrashStop, O
 pub use identity::{Group, ProcessId, ProcessSet};
 pub use link::{Arbitrary, Authenticated, Durable, FairLoss, Fifo, Logged, Perfect, Stubborn};
 pub use mark::Mark;
-pub use module::{Embeds, Indications, Lifted};
+pub use module::{Embeds, Indications, IndicationsInOrder, Lifted};
 pub use oracle::{EventuallyPerfect, LocalCoin, Omega, Output, With};
 pub use process::{FailuresOf, LinkOf, Never, Process, State, TimingOf, Value, WriteOf};
 pub use renumbering::{Renumber, Renumbering};

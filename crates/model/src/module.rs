@@ -31,10 +31,12 @@ pub struct Lifted<'a, H: Embeds<M>, M: Process, S> {
 }
 
 impl<'a, H: Embeds<M>, M: Process, S: Sink<H>> Lifted<'a, H, M, S> {
+    #[inline]
     pub(crate) fn new(key: H::Key, group: Group, outer: &'a mut S) -> Self {
         Self { key, group, outer, indications: Indications::default() }
     }
 
+    #[inline]
     pub(crate) fn into_indications(self) -> Indications<M::Indication> {
         self.indications
     }
@@ -79,21 +81,24 @@ impl<H: Embeds<M>, M: Process, S: Context<H>> Sink<M> for Lifted<'_, H, M, S> {
 #[derive(Clone, Debug)]
 pub struct Indications<I> {
     first: Option<I>,
-    rest: Vec<I>,
+    /// Absent rather than empty: what passes through layers is dropped once in each.
+    rest: Option<Vec<I>>,
 }
 
 impl<I> Default for Indications<I> {
+    #[inline]
     fn default() -> Self {
-        Self { first: None, rest: Vec::new() }
+        Self { first: None, rest: None }
     }
 }
 
 impl<I> Indications<I> {
+    #[inline]
     fn push(&mut self, indication: I) {
         if self.first.is_none() {
             self.first = Some(indication);
         } else {
-            self.rest.push(indication);
+            self.rest.get_or_insert_default().push(indication);
         }
     }
 
@@ -114,9 +119,25 @@ impl<I> Indications<I> {
 
 impl<I> IntoIterator for Indications<I> {
     type Item = I;
-    type IntoIter = std::iter::Chain<std::option::IntoIter<I>, std::vec::IntoIter<I>>;
+    type IntoIter = IndicationsInOrder<I>;
+    #[inline]
     fn into_iter(self) -> Self::IntoIter {
-        self.first.into_iter().chain(self.rest)
+        IndicationsInOrder { first: self.first, rest: self.rest.map(Vec::into_iter) }
+    }
+}
+
+/// What an embedded module indicated, one after the other.
+#[derive(Clone, Debug)]
+pub struct IndicationsInOrder<I> {
+    first: Option<I>,
+    rest: Option<std::vec::IntoIter<I>>,
+}
+
+impl<I> Iterator for IndicationsInOrder<I> {
+    type Item = I;
+    #[inline]
+    fn next(&mut self) -> Option<I> {
+        self.first.take().or_else(|| self.rest.as_mut()?.next())
     }
 }
 
@@ -163,6 +184,7 @@ macro_rules! embed {
         $(, timer $timer:path)? $(, write $write:path)?; $($rest:tt)*) => {
         impl<$($generics)*> $crate::Embeds<$module> for $host {
             type Key = ();
+            #[inline]
             fn message(_: &(), message: <$module as $crate::Process>::Message) -> <$host as $crate::Process>::Message {
                 $message(message)
             }
@@ -179,6 +201,7 @@ macro_rules! embed {
         $(, timer $timer:path)? $(, write $write:path)?; $($rest:tt)*) => {
         impl<$($generics)*> $crate::Embeds<$module $(<$($argument),*>)?> for $host {
             type Key = $key;
+            #[inline]
             fn message(key: &$key, message: <$module $(<$($argument),*>)? as $crate::Process>::Message)
                 -> <$host as $crate::Process>::Message {
                 $message(key.clone(), message)

@@ -383,7 +383,7 @@ mod tests {
         decide(&mut two, P[1], 'a').unwrap();
         decide(&mut two, P[0], 'a').unwrap();
         corrupt(&mut two, 1);
-        assert_eq!(decide(&mut two, P[2], 'b').unwrap_err().property, "UC4");
+        assert_eq!(decide(&mut two, P[2], 'b'), Err("UC4".to_owned()));
     }
 
     #[test]

@@ -127,6 +127,11 @@ impl Meter {
         }
     }
 
+    /// The process goes on with an operation that it was asked for before.
+    pub(crate) fn goes_on(&mut self, operation: u32) {
+        self.enter(self.seat, Tag { account: operation + 1, depth: 0 });
+    }
+
     /// An entry of the agenda happens, at a seat.
     pub(crate) fn happens(&mut self, number: u64, seat: Option<usize>) {
         let tag = self.tags.remove(&number).unwrap_or_default();

@@ -236,10 +236,12 @@ impl Fault {
                 each(from);
                 each(to);
             }
-            Self::CutLinks { links } => links.iter_mut().for_each(|(from, to)| {
-                each(from);
-                each(to);
-            }),
+            Self::CutLinks { links } => {
+                for (from, to) in links {
+                    each(from);
+                    each(to);
+                }
+            }
             Self::Sever { partition } | Self::DelaySpike { between: partition, .. } => groups(partition),
             Self::Heal {} => {}
         }

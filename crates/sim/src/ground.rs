@@ -147,7 +147,8 @@ impl Delays {
     }
 
     /// When a message that leaves at `now` arrives.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "the hot path, and few others")]
+    #[inline(always)]
     fn arrival(&self, now: u64, from: SeatId, to: SeatId, random: &mut Random) -> u64 {
         let range = self.range(from, to);
         if now < self.gst {
@@ -312,7 +313,7 @@ impl<P: Process, Mon: Monitor<P::Request, P::Indication>> Simulated<P, Mon> {
     }
 
     /// Counts a message that is put on the agenda next.
-    #[inline]
+    #[cold]
     pub(super) fn measure_send(&mut self, from: SeatId, to: SeatId, message: &P::Message) {
         if let Some(meter) = &mut self.meter {
             meter.sent(self.agenda.upcoming(), from == to, || wires::encoded_length(message));
@@ -325,9 +326,10 @@ impl<P: Process, Mon: Monitor<P::Request, P::Indication>> Simulated<P, Mon> {
             meter.told();
         }
         if let Some(clients) = &mut self.clients {
-            let completed = clients.told(by, indication, self.now);
-            if let (Some(operation), Some(meter)) = (completed, &mut self.meter) {
-                meter.completed(operation);
+            let (completed, next) = clients.told(by, indication, self.now);
+            if let Some(meter) = &mut self.meter {
+                completed.into_iter().for_each(|operation| meter.completed(operation));
+                next.into_iter().for_each(|operation| meter.goes_on(operation));
             }
             self.schedule_clients();
         }
@@ -340,7 +342,8 @@ impl<P: Process, Mon: Monitor<P::Request, P::Indication>> Simulated<P, Mon> {
     }
 
     /// When a message arrives that gets onto its way at `leaves`.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "the hot path, and few others")]
+    #[inline(always)]
     fn arrival_from(&mut self, from: SeatId, to: SeatId, leaves: u64) -> u64 {
         let arrival = match self.machinery {
             None => self.delays.arrival(leaves, from, to, &mut self.random),
@@ -356,7 +359,8 @@ impl<P: Process, Mon: Monitor<P::Request, P::Indication>> Simulated<P, Mon> {
     }
 
     /// Puts a message on the agenda.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "the hot path, and few others")]
+    #[inline(always)]
     pub(crate) fn put_in_flight(&mut self, arrival: u64, from: SeatId, to: SeatId, message: P::Message) {
         let slot = self.agenda.push(arrival, Entry::Deliver { from, to, message });
         if self.sent.is_some() {
@@ -492,7 +496,9 @@ where
             return self.send_by_platform(from, to, message);
         }
         let arrival = self.arrival(from, to);
-        self.measure_send(from, to, &message);
+        if self.meter.is_some() {
+            self.measure_send(from, to, &message);
+        }
         self.put_in_flight(arrival, from, to, message);
     }
 

@@ -20,6 +20,9 @@ use synod_model::ProcessId;
 const UNLIMITED_RESTARTS_PER_PROCESS: u32 = 2;
 const UNLIMITED_PARTITIONS: u32 = 4;
 
+/// In how many links, at most, a random plan cuts a world of more than a thousand: it cuts off few there.
+const CUT_MAX: u64 = 1 << 20;
+
 /// Where the faults of a run come from.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -333,7 +336,8 @@ impl Planner<'_> {
         }
         let mut all: Vec<_> = (0..self.environment.processes).map(ProcessId).collect();
         // any group against the rest, a single process often, or a single link
-        let group = if self.random.below(3) == 0 { 1 } else { 1 + self.random.below(all.len() as u64 - 1) };
+        let most = (all.len() as u64 - 1).min((CUT_MAX / all.len() as u64).max(1));
+        let group = if self.random.below(3) == 0 { 1 } else { 1 + self.random.below(most) };
         let from: Vec<_> = (0..group)
             .map(|_| all.remove(self.random.below(all.len() as u64) as usize))
             .collect::<BTreeSet<_>>()

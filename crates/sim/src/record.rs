@@ -13,6 +13,8 @@ pub enum Judgement {
     Violated,
     /// It refutes nothing, and ended in debts that were not due.
     Undecided,
+    /// It broke assumptions of its model: what it shows is neither for the algorithm nor against it.
+    Outside,
 }
 
 /// A run of a campaign: its seed, its verdict, and all that it came to.
@@ -34,6 +36,7 @@ impl Record {
     pub fn new(seed: u64, outcome: Outcome) -> Self {
         let property = outcome.broken().map(|broken| broken.property);
         let verdict = match &property {
+            _ if !outcome.outside.is_empty() => Judgement::Outside,
             Some(_) => Judgement::Violated,
             None if outcome.owed.is_empty() => Judgement::Holds,
             None => Judgement::Undecided,

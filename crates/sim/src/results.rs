@@ -138,6 +138,9 @@ impl Header {
             let budgets: Vec<_> = self.budgets.keys().map(String::as_str).collect();
             open.push(format!("no fault took effect although there are budgets for {}", budgets.join(", ")));
         }
+        if let Some(runs) = summary.verdicts.get(&Judgement::Outside) {
+            open.push(format!("{runs} of {} runs broke assumptions of the model", summary.runs));
+        }
         if !self.outside.is_empty() {
             open.push(format!(
                 "outside of the model ({}): nothing is promised there",
@@ -313,7 +316,8 @@ impl Summary {
     pub fn add(&mut self, record: &Record) {
         self.runs += 1;
         *self.verdicts.entry(record.verdict).or_default() += 1;
-        if let Some(property) = &record.property {
+        let refuted = record.property.as_ref().filter(|_| record.verdict == Judgement::Violated);
+        if let Some(property) = refuted {
             self.violations.entry(property.clone()).or_insert((0, record.seed)).0 += 1;
         }
         let outcome = &record.outcome;

@@ -9,6 +9,7 @@ pub(crate) mod observe;
 mod oracle;
 mod partition;
 mod platform;
+mod short;
 mod storage;
 
 use self::adversary::Adversary;
@@ -33,7 +34,7 @@ use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 use synod_kernel::trace::{Broken, Chosen, Header, Recorder, Writer, Written};
-use synod_kernel::world::{Laws, deliver};
+use synod_kernel::world::Laws;
 use synod_kernel::{Choice, InPlace, Marks, Move, Random, Rep, Seat, SeatId, Setting, Status, World, step};
 use synod_model::link::{Guarantee, LinkBase};
 use synod_model::{Mark, Process, ProcessId, ProcessSet};
@@ -168,7 +169,7 @@ where
         panic!("the simulator took a move that is not enabled: step {}, {refused}", run.steps - 1);
     }
     let outcome = run.outcome(ended, options);
-    let taking = recording.taking.map(|choice| choice.to_string());
+    let taking = recording.taking.map(|taken| taken.choice.to_string());
     let broken = outcome.broken().map(|broken| named(broken, taking));
     let Written { name, steps, bytes, .. } = recording.writer.close(broken)?;
     Ok((outcome, Written { to: (), name, steps, bytes }))
@@ -227,8 +228,8 @@ struct Recording<'a, P: Process> {
     writer: Writer<&'a mut dyn Write>,
     /// A move that the recorder did not take.
     refused: Option<String>,
-    /// The choice that is being taken: a handler that panics leaves no line.
-    taking: Option<Choice<P::Message, P::Timer>>,
+    /// The move that is being taken: a handler that panics leaves no line.
+    taking: Option<Move<P::Message, P::Timer>>,
 }
 
 struct Run<'a, P: Process, M> {
@@ -326,7 +327,9 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         let world = (&self.setting.environment, &self.setting.seating);
         let platform = options.platform.as_ref();
         let mut machinery = Machinery::of(platform, world, triggers, is_needed, &mut self.ground.random);
-        machinery.iter_mut().for_each(|machinery| machinery.strike_until(self.calendar.faults_end));
+        if let Some(machinery) = &mut machinery {
+            machinery.strike_until(self.calendar.faults_end);
+        }
         self.ground.machinery = machinery;
     }
 
@@ -364,6 +367,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             }
         }
         self.strike_on_conditions();
+        let plain = self.is_plain();
         loop {
             if self.ground.violation.is_some() || self.refused() {
                 return Ended::Violation;
@@ -380,7 +384,14 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
                 return Ended::Horizon;
             }
             self.ground.now = due.time;
-            self.happen(due);
+            match due.entry {
+                Entry::Deliver { from, to, message } if plain && self.is_calm(to) => {
+                    self.note_order(due.number, from, to);
+                    self.delivered += 1;
+                    self.deliver_shortly(from, to, message);
+                }
+                entry => self.happen(Due { entry, ..due }),
+            }
         }
     }
 
@@ -423,32 +434,22 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         }
     }
 
-    /// Whether anyone looks at each move. Else deliveries, nearly all of the steps, take the short way.
-    #[inline]
-    fn is_watched(&self) -> bool {
-        let is_looked_at = self.recording.is_some() || self.ground.coverage.is_some();
-        is_looked_at || self.ambushes > 0 || self.adversary.is_some() || self.turn_at != u64::MAX
-    }
-
     /// Takes a move: the kernel's step, and its line if the run is recorded.
     fn take(&mut self, choice: Choice<P::Message, P::Timer>) {
-        if let Some(recording) = &mut self.recording {
-            recording.taking = Some(choice.clone());
-        }
         let cut = if self.ambushes == 0 { None } else { self.spring(&choice) };
         let crashed = cut.and_then(|(cut, ambush)| Some((choice.cut_seat()?, cut, ambush)));
         let chosen = Move { choice, draws: Vec::new(), cut: cut.map(|(cut, _)| cut) };
-        let recorded = self.recording.is_some().then(|| chosen.clone());
         let handler = chosen.choice.handler_seat();
         if self.steps == self.turn_at {
             self.turn();
         }
+        if let Some(recording) = &mut self.recording {
+            recording.taking = Some(chosen.clone());
+        }
         self.steps += 1;
         let covered = if self.ground.coverage.is_some() { self.begin_to_cover(&chosen.choice) } else { None };
         step(&mut self.world, Laws::from(self.setting), &mut self.rep, &mut self.ground, chosen);
-        if let Some(chosen) = recorded {
-            self.record(chosen);
-        }
+        self.record();
         if let Some(seat) = covered {
             self.cover(seat);
         }
@@ -466,8 +467,10 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         }
     }
 
-    fn record(&mut self, mut chosen: Move<P::Message, P::Timer>) {
+    /// Writes the line of the move that was taken, if the run is recorded.
+    fn record(&mut self) {
         let Some(recording) = &mut self.recording else { return };
+        let Some(mut chosen) = recording.taking.take() else { return };
         chosen.draws = self.rep.draws.kept.replace(Vec::new()).unwrap_or_default();
         let Some(recorder) = &mut recording.recorder else {
             return recording.writer.chosen(&Chosen::new(Some(self.ground.now), chosen));
@@ -529,7 +532,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         let budgets = &self.world.rest.budgets;
         let may_lose = budgets.losses.any();
         let may_duplicate = budgets.duplications.any();
-        let fate = self.fate(from, to);
+        let fate = if may_lose { self.fate(from, to) } else { None };
         let is_lost = |run: &mut Self| match fate {
             None => run.is_hit(from, to, true, links.loss_probability.parts_per_million()),
             Some(fate) => fate != Fate::Kept || run.is_marked(from, to, true),
@@ -579,16 +582,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         if self.is_watched() {
             return self.take(Choice::Deliver { from, to, message });
         }
-        self.steps += 1;
-        deliver(
-            &mut self.world,
-            Laws::from(self.setting),
-            &mut self.rep,
-            &mut self.ground,
-            from,
-            to,
-            message,
-        );
+        self.deliver_shortly(from, to, message);
     }
 
     fn duplicate(&mut self, number: u64, from: SeatId, to: SeatId, message: P::Message) {

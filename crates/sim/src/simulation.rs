@@ -5,7 +5,7 @@ use crate::outcome::Outcome;
 use crate::plan::Options;
 use crate::run;
 use std::io::{self, Write};
-use synod_kernel::trace::{Reader, TraceError, Written};
+use synod_kernel::trace::{Reader, TraceError, Written, check};
 use synod_kernel::{Environment, Setting};
 use synod_model::Process;
 use synod_properties::{Monitor, Object, OperationKind, Operations, Property};
@@ -116,6 +116,7 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Simulation for Instance<
     }
 
     fn replay(&self, content: &str) -> Result<(), TraceError> {
+        check(content)?;
         let mut bytes = content.as_bytes();
         let mut reader = Reader::open(&mut bytes)?;
         let setting = reader.setting::<P>()?;

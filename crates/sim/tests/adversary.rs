@@ -157,6 +157,28 @@ proptest! {
 
 // --- each fault by itself ---
 
+#[test]
+fn every_fault_of_the_adversary_takes_effect_at_random() {
+    let mut environment = recovering(3, 2, Durability::Deferred);
+    environment.links.kind = parse_link("arbitrary perfect").expect("a link");
+    environment.links.injections = Budget::AtMost(5);
+    environment.links.injection_probability = Probability::per_million(300_000);
+    environment.failures.omissions = Budget::AtMost(2);
+    environment.failures.lies = Budget::AtMost(2);
+    environment.failures.takeover = Takeover::AnyTime;
+    environment.storage.bit_rot = Budget::AtMost(2);
+    environment.storage.misdirected_writes = Budget::AtMost(2);
+    environment.storage.failed_writes = Budget::AtMost(2);
+    let setting =
+        Setting::<Keeper>::new(environment, Order::StoreThenReply, vec![vec![3], vec![6, 2], vec![9]])
+            .with_lies(vec![Talk::Put(7)]);
+    let seen: BTreeSet<_> = (0..80)
+        .flat_map(|seed| checked(&setting, &Kept::default(), seed, &options()).0.faults.into_keys())
+        .collect();
+    let missing: Vec<_> = OF_THE_ADVERSARY.iter().filter(|kind| !seen.contains(kind)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
 fn omitting(omits: Omits) -> Setting<Gossip> {
     let mut environment = world(3, "perfect");
     environment.failures.kind = FailureKind::Omission;

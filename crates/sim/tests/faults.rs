@@ -69,8 +69,15 @@ fn every_kind_of_fault_takes_effect_at_random() {
     assert!(oracles.is_superset(&[K::Trust, K::Suspect, K::Restore].into()), "{oracles:?}");
 
     let all: BTreeSet<_> = [stops, restarts, links, delays, oracles].into_iter().flatten().collect();
-    // the platform's have tests of their own
-    assert_eq!(all, FaultKind::ALL.iter().copied().filter(|kind| !kind.is_of_platform()).collect());
+    // the platform's and the adversary's have tests of their own
+    assert_eq!(
+        all,
+        FaultKind::ALL
+            .iter()
+            .copied()
+            .filter(|kind| !kind.is_of_platform() && !OF_THE_ADVERSARY.contains(kind))
+            .collect()
+    );
 }
 
 #[test]

@@ -15,7 +15,7 @@
 //! Twin "no relay": a sender that crashes half-way is delivered by some alone (RB4 fails).
 //!
 //! # Cost
-//! n(n - 1) messages a broadcast (to oneself not counted); 1 step without failures, up to f + 1 with them.
+//! n^2 - 1 messages a broadcast (to oneself not counted; the origin relays, too); 1 step without failures, up to f + 1 with them.
 //!
 //! # Departures from the source
 //! The source tells messages apart by value; here by (origin, sequence number).

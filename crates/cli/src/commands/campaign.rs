@@ -306,6 +306,7 @@ fn in_words(summary: &Summary) -> String {
     let verdicts = [
         (Judgement::Violated, "refute a property"),
         (Judgement::Undecided, "ended in debts that were not due"),
+        (Judgement::Outside, "were outside of the model"),
         (Judgement::Holds, "hold"),
     ];
     let verdicts = verdicts.iter().filter_map(|(verdict, what)| {
@@ -356,5 +357,85 @@ mod tests {
         assert!(part_of("--shards 4", &[]).unwrap_err().contains("--shard I/N"));
         assert!(part_of("", &[("SLURM_ARRAY_TASK_ID", "x")]).unwrap_err().contains("is no number"));
         assert!(part_of("", &[("SLURM_ARRAY_TASK_ID", "1")]).unwrap_err().contains("--shards N"));
+    }
+
+    /// The leaves of a YAML document of maps and lists by indentation, by path: "spec.completions".
+    fn leaves(document: &str) -> Vec<(String, String)> {
+        let mut leaves = Vec::new();
+        let mut path: Vec<(usize, String)> = Vec::new();
+        let mut items = 0;
+        for line in document.lines() {
+            let line = line.split(" #").next().unwrap_or_default();
+            let text = line.trim_start();
+            if text.is_empty() || text.starts_with('#') {
+                continue;
+            }
+            let mut indent = line.len() - text.len();
+            path.retain(|(at, _)| *at < indent);
+            let mut text = text.trim_end();
+            while let Some(rest) = text.strip_prefix("- ") {
+                items += 1;
+                path.push((indent, format!("-{items}")));
+                indent += 2;
+                text = rest;
+            }
+            let (key, value) = match text.split_once(": ") {
+                Some((key, value)) => (key, value.trim()),
+                None => (text.strip_suffix(':').unwrap_or(""), if text.ends_with(':') { "" } else { text }),
+            };
+            if !key.is_empty() {
+                path.push((indent, key.to_owned()));
+            }
+            if !value.is_empty() {
+                let names: Vec<_> = path.iter().map(|(_, name)| name.as_str()).collect();
+                leaves.push((names.join("."), value.trim_matches('"').to_owned()));
+            }
+        }
+        leaves
+    }
+
+    #[test]
+    fn the_job_for_kubernetes_speaks_of_this_command_line() {
+        let leaves = leaves(include_str!("../../../../deploy/kubernetes/campaign.yaml"));
+        // a list's items are -1, -2, ..: `*` is any
+        let all = |pattern: &str| -> Vec<&str> {
+            let parts: Vec<_> = pattern.split('.').collect();
+            let is = |path: &str| {
+                let names: Vec<_> = path.split('.').collect();
+                names.len() == parts.len()
+                    && names.iter().zip(&parts).all(|(n, p)| n == p || (*p == "*" && n.starts_with('-')))
+            };
+            leaves.iter().filter(|(path, _)| is(path)).map(|(_, value)| value.as_str()).collect()
+        };
+        let one = |pattern: &str| match all(pattern)[..] {
+            [value] => value,
+            ref other => panic!("{pattern}: {other:?} in {leaves:?}"),
+        };
+        assert_eq!((one("apiVersion"), one("kind")), ("batch/v1", "Job"));
+        assert_eq!(one("spec.completionMode"), "Indexed", "the pods have JOB_COMPLETION_INDEX");
+        assert!(one("spec.backoffLimitPerIndex").parse::<u32>().expect("a number") > 0);
+        let parts: u64 = one("spec.completions").parse().expect("a number");
+        assert_eq!(one("spec.template.spec.restartPolicy"), "Never", "a policy for failures demands it");
+        let container = one("spec.template.spec.containers.*.name");
+        assert_eq!(one("spec.podFailurePolicy.rules.*.onExitCodes.containerName"), container);
+        let given = [Exit::Violation, Exit::Usage, Exit::Nondeterminism].map(Exit::code);
+        assert_eq!(one("spec.podFailurePolicy.rules.*.onExitCodes.values"), format!("{given:?}"));
+
+        let line = std::iter::once("synod").chain(all("spec.template.spec.containers.*.args.*"));
+        let parsed = args::Arguments::try_parse_from(line).expect("its arguments are a command");
+        let Some(args::Command::Campaign(args::Campaign::Run(args))) = parsed.command else {
+            panic!("a run")
+        };
+        for index in 0..parts {
+            let variable = |name: &str| (name == "JOB_COMPLETION_INDEX").then(|| index.to_string());
+            assert_eq!(part(&args, &variable).expect("a part"), (index, parts));
+        }
+        let threads = args.threads.expect("as many as it has cores").to_string();
+        assert!(
+            one("spec.template.spec.containers.*.resources.limits").contains(&format!("cpu: \"{threads}\""))
+        );
+        assert_eq!(args.out, Path::new(one("spec.template.spec.containers.*.volumeMounts.*.mountPath")));
+        let mount = one("spec.template.spec.containers.*.volumeMounts.*.name");
+        assert_eq!(one("spec.template.spec.volumes.*.name"), mount);
     }
 }

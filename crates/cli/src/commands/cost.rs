@@ -21,7 +21,8 @@ use synod_sim::{FaultPlan, Options, Simulation, Workload};
 /// How long every message takes without failures.
 const DELAY: Duration = Duration::from_millis(1);
 /// When the operation is asked for, and how long the run goes on from then: leaders lead by then, and relays come to rest.
-const START: Duration = Duration::from_secs(1);
+/// Not a multiple of a period: a heartbeat that waits behind the operation's write would be on its account.
+const START: Duration = Duration::from_millis(1_050);
 /// Over how many periods what comes again and again is counted.
 const PERIODS: u64 = 10;
 

@@ -13,8 +13,9 @@ use crate::grounds::sim;
 use crate::grounds::{self, World};
 use crate::plan::{Request, check_options, notebook};
 use crate::registry::{Entry, Found};
-use crate::report::{Report, ground_name};
+use crate::report::{Report, count, ground_name};
 use crate::watch::Watch;
+use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -170,16 +171,28 @@ pub(super) fn simulate(desk: &Desk<'_>, args: &args::Sim) -> Result<Exit, Error>
     let mut args = args.clone();
     let mut report = {
         let watch = desk.watch(entry.name(), GroundKind::Sim);
-        let mut note = None;
+        let mut searched = None;
         if options.guided {
-            let (found, said) = sim::guided(entry.simulation(&world)?.as_ref(), &options, &watch);
+            let (found, much) = sim::guided(entry.simulation(&world)?.as_ref(), &options, &watch);
             args.then.clone_from(&found.run.then);
-            (options, note) = (found, Some(said));
+            (options, searched) = (found, Some(much));
         }
         let mut report = entry.simulate(&world, &options, &watch)?;
-        report.notes.extend(note);
+        if let Some([runs, steps, features]) = searched {
+            let (runs_, features_) = (count(runs, "run", "runs"), count(features, "feature", "features"));
+            report.notes.push(format!("searched by coverage: {runs_}, {features_} in all"));
+            report
+                .numbers
+                .insert("searched".to_owned(), json!({ "runs": runs, "steps": steps, "features": features }));
+        }
         report
     };
+    #[cfg(feature = "parquet")]
+    if let (Some(to), Some((lines, _))) = (args.out.as_deref(), &options.out)
+        && to.extension().is_some_and(|extension| extension == "parquet")
+    {
+        crate::parquet::convert(lines, to)?;
+    }
     if is_campaign && report.nondeterminism.is_none() {
         report.nondeterminism = differs_elsewhere(entry, &world, &options)?;
     }
@@ -285,6 +298,15 @@ fn results_of(
 ) -> Result<(PathBuf, Header), Error> {
     let path = match path.extension().and_then(|extension| extension.to_str()) {
         Some("jsonl") => path.to_owned(),
+        #[cfg(feature = "parquet")]
+        Some("parquet") => path.with_extension("jsonl"),
+        #[cfg(not(feature = "parquet"))]
+        Some("parquet") => {
+            return Err(Error::Unsupported {
+                what: "this program was built without Parquet".to_owned(),
+                hint: "build it with `--features parquet`, or name a file that ends in .jsonl".to_owned(),
+            });
+        }
         None => path.join("runs.jsonl"),
         Some(other) => {
             return Err(Error::Arguments {

@@ -167,14 +167,7 @@ fn line(found: &Finding) -> [String; 6] {
     let sigma = if found.standard_error > 0.0 { digits(4.0 * found.standard_error) } else { "-".to_owned() };
     let accepted = format!("{} .. {}", digits(low), digits(high));
     let verdict = if found.agrees() { "✓" } else { "✗" };
-    [
-        found.what.clone(),
-        found.published.clone(),
-        digits(found.ours),
-        sigma,
-        accepted,
-        verdict.to_owned(),
-    ]
+    [found.what.clone(), found.published.clone(), digits(found.ours), sigma, accepted, verdict.to_owned()]
 }
 
 fn number(row: &Row, found: &Finding) -> Value {

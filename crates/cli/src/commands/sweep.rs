@@ -62,7 +62,7 @@ pub(super) fn sweep(desk: &Desk<'_>, args: &args::Sweep) -> Result<Exit, Error> 
         })
         .collect();
     let scope = format!(
-        "{}: the middle of {} runs a point, seeds {} to {}, and where 90 % of them lie",
+        "{}; the median of {} runs a point, seeds {} to {}, and where 90 % of them lie",
         describe(args, &places),
         args.runs,
         args.seed,

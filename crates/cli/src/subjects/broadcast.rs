@@ -99,7 +99,7 @@ broadcasts! {
         costs ["n - 1", "0", "1"], [Twin::new("skips-the-last", "BEB1", "it does not send to the last process")];
     /// Eager reliable broadcast.
     EagerReliable: EagerReliableBroadcast, eager_reliable, "eager-reliable-broadcast", "eager_reliable.rs", reliable,
-        costs ["n(n - 1)", "0", "1"], [Twin::new("no-relay", "RB4", "what is delivered is not relayed")];
+        costs ["n^2 - 1", "0", "1"], [Twin::new("no-relay", "RB4", "what is delivered is not relayed")];
     /// Majority-ack uniform reliable broadcast.
     MajorityAck: MajorityAckBroadcast, majority_ack, "majority-ack-broadcast", "majority_ack.rs", uniform,
         costs ["n(n - 1)", "2", "2"], [

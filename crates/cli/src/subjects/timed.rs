@@ -20,12 +20,15 @@ use synod_cli::watch::Watch;
 use synod_cli::{Checkable, Entry};
 use synod_kernel::{Budget, Environment, Setting};
 use synod_model::failure::FailureKind;
+use synod_model::interface::LeaseEvent;
 use synod_model::timing::TimingKind;
 use synod_model::{Bounds, Never, Process, ProcessId, Timeout};
 use synod_properties::leader::{ELD1, ELD2, LeaderMonitor};
 use synod_properties::lease::LeaseMonitor;
 use synod_properties::perfect_detector::{PFD1, PerfectDetectorMonitor};
-use synod_properties::{Algorithm, GroundKind, Monitor, Property, Scale, Twin, Verdict, usual};
+use synod_properties::{
+    Algorithm, Completion, Cost, GroundKind, Metric, Monitor, Property, Scale, Told, Twin, Verdict, usual,
+};
 
 pub(super) fn all() -> Vec<Box<dyn Checkable>> {
     vec![
@@ -111,6 +114,17 @@ impl Algorithm for Leases {
         at_least(scale, 2, "a server, and a client")?;
         let term = Duration::from_millis(500);
         Ok(lease::Parameters { term, excess: Duration::ZERO, clients: scale.n - 1, defect: defect(scale)? })
+    }
+
+    const COSTS: &'static [Cost] = &[
+        Cost::operation(Metric::Messages, "2"),
+        Cost::operation(Metric::Delays, "2"),
+        Cost::operation(Metric::Writes, "0"),
+    ];
+
+    fn completes(told: &Told<'_, Acquire, LeaseEvent>) -> Option<Completion> {
+        let acquired = told.asked == told.by && *told.indication == LeaseEvent::Acquired;
+        acquired.then_some(Completion::Done("acquired"))
     }
 
     fn requests(scale: &Scale) -> Vec<Vec<Acquire>> {

@@ -136,8 +136,21 @@ fn header_of(first: &str) -> Result<Header, TraceError> {
     serde_json::from_value(value).map_err(|e| TraceError::Damaged { line: 1, what: e.to_string() })
 }
 
+/// Whether a trace is as it was written: how it ends; if it is not, where it is damaged.
+///
+/// # Errors
+/// If it is damaged.
+pub fn check(content: &str) -> Result<End, TraceError> {
+    let open = |mut bytes: &[u8], scan| {
+        let reader = Reader::open(&mut bytes)?;
+        if scan { reader.scan(|_| ()) } else { reader.check() }
+    };
+    open(content.as_bytes(), false).map_err(|rough| open(content.as_bytes(), true).err().unwrap_or(rough))
+}
+
 /// Replays a trace: takes its choices again and compares every line.
 pub fn replay<P: Process>(content: &str) -> Result<Replayed<P>, TraceError> {
+    check(content)?;
     let mut bytes = content.as_bytes();
     let mut reader = Reader::open(&mut bytes)?;
     let setting = reader.setting()?;
@@ -209,7 +222,8 @@ impl<'a> Reader<'a> {
         self.end()
     }
 
-    /// Takes the choices again, compares every line, and hands it on.
+    /// Takes the choices again, compares every line, and hands it on. Handlers run: of a trace from outside it should be known
+    /// before that it is as it was written, see [`Reader::check`].
     ///
     /// # Errors
     /// If the trace is damaged, or its run is none any more.
@@ -258,8 +272,8 @@ impl<'a> Reader<'a> {
     fn asked<P: Process>(&mut self) -> Result<Option<Asks<P>>, TraceError> {
         let terse = self.header.terse;
         let Some(recorded) = self.step()? else { return Ok(None) };
-        let taken = asked(recorded, terse).and_then(|asked| Ok((asked.at, chosen::<P>(asked)?)));
-        taken.map(Some).map_err(|error| error.to_string()).map_err(|what| self.unreadable(what))
+        let asked = asked(recorded, terse).and_then(|asked| Ok((asked.at, chosen::<P>(asked)?)));
+        asked.map(Some).map_err(|error| self.unreadable(error.to_string()))
     }
 
     /// Hands on every line as it stands, without taking its step again: whether it could happen is not asked, but whether

@@ -3,7 +3,7 @@
 use crate::puppet::*;
 use synod_kernel::signature::{signatures, signed_by};
 use synod_kernel::trace::{Header, Recorder, TraceError, Writer, replay};
-use synod_kernel::{Budget, Choice, Environment, Fairness, Move, Observed, Setting, Status};
+use synod_kernel::{Budget, Choice, Environment, Fairness, Move, Observed, Setting, Status, Takeover};
 use synod_model::failure::FailureKind;
 use synod_model::prelude::*;
 use synod_model::{AuthenticatedByzantine, ThirdFaulty, Unverified};
@@ -274,6 +274,29 @@ fn a_correct_processs_signature_is_shown_once_it_was_sent_to_one_who_lies() {
     assert!(seen.contains(&shown) && seen.contains(&Letter::Both(vec![signed_by(P0, 1), signed_by(P2, 9)])));
     assert!(!seen.contains(&Letter::Sealed(signed_by(P0, 2))), "that one it never saw");
     assert_eq!(take(&mut run, lie(shown)), [Observed::Indication(P1, (P0, 1))]);
+}
+
+#[test]
+fn one_who_is_taken_over_knows_the_signatures_that_it_was_sent() {
+    let mut setting = notaries();
+    setting.environment.failures.takeover = Takeover::AnyTime;
+    let mut run = Recorder::new(&setting);
+    let take = |run: &mut Recorder<'_, Notary>, choice: Choice<Letter, Never>| {
+        let what = choice.to_string();
+        run.step(None, Move::plain(choice)).unwrap_or_else(|| panic!("{what} is not enabled"));
+    };
+    for i in 0..3 {
+        take(&mut run, Choice::Init { seat: seat(i) });
+    }
+    take(&mut run, Choice::Request { seat: seat(0) });
+    take(&mut run, Choice::Request { seat: seat(0) });
+    let sent = Letter::Sealed(signed_by(P0, 1));
+    take(&mut run, Choice::Deliver { from: seat(0), to: seat(2), message: sent.clone() });
+    take(&mut run, Choice::Corrupt { seat: seat(2) });
+    let says = |message| Choice::Lie { from: seat(2), to: seat(1), message };
+    assert!(run.enabled().contains(&says(sent)));
+    let other = says(Letter::Sealed(signed_by(P0, 2)));
+    assert!(!run.enabled().contains(&other) && run.step(None, Move::plain(other)).is_none());
 }
 
 #[test]

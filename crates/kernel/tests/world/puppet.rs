@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use synod_kernel::trace::{Line, Recorder};
-use synod_kernel::{Budget, Choice, Environment, Move, SeatId, Setting};
+use synod_kernel::{Budget, Choice, Environment, Move, SeatId, Setting, Takeover};
 use synod_model::oracle::OracleKind;
 use synod_model::prelude::*;
 
@@ -132,7 +132,9 @@ pub(crate) fn quiet(n: u32) -> Environment {
     let mut e = Environment::weakest::<<Puppet as Process>::Model>(n);
     e.failures.stops = Budget::NONE;
     e.failures.restarts = Budget::NONE;
+    e.failures.takeover = Takeover::AtStart;
     e.storage.torn_writes = Budget::NONE;
+    e.storage.failed_writes = Budget::NONE;
     e.partitions = Budget::NONE;
     e.oracles.granted = OracleKind::ALL.into();
     e

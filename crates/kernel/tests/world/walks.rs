@@ -3,7 +3,7 @@
 use crate::puppet::*;
 use proptest::prelude::*;
 use synod_kernel::trace::{Header, Recorder, Writer, replay};
-use synod_kernel::{Budget, Budgets, Choice, Cut, Durability, Environment, Move, Random, Setting};
+use synod_kernel::{Budget, Budgets, Choice, Cut, Durability, Environment, Move, Random, Setting, Takeover};
 use synod_model::Output::{Restore, Suspect, Trust};
 use synod_model::ProcessId;
 use synod_model::link::{LinkBase, LinkKind};
@@ -20,6 +20,14 @@ fn wild(base: LinkBase, durability: Durability) -> Environment {
     e.links.duplications = Budget::AtMost(2);
     e.links.as_set = base == LinkBase::FairLoss;
     e.partitions = Budget::AtMost(2);
+    e.failures.omissions = Budget::AtMost(1);
+    e.failures.lies = Budget::AtMost(1);
+    e.failures.takeover = Takeover::AnyTime;
+    e.storage.bit_rot = Budget::AtMost(1);
+    e.storage.misdirected_writes = Budget::AtMost(1);
+    e.storage.failed_writes = Budget::AtMost(1);
+    e.links.kind.arbitrary = true;
+    e.links.injections = Budget::AtMost(2);
     e.oracles.outputs = Budget::AtMost(4);
     e
 }
@@ -35,6 +43,7 @@ pub(crate) fn wild_setting(base: LinkBase, durability: Durability) -> Setting<Pu
         Act::Consult(Restore(p1)),
     ];
     setting(wild(base, durability), &[&[busy, drawing], &[consulting, busy], &[drawing, &[Act::Cancel(6)]]])
+        .with_lies(vec![9])
 }
 
 /// One of the enabled moves: a choice, with outcomes for its draws and now and then a crash in its handler.
@@ -72,7 +81,9 @@ fn shrank(before: &Budgets, after: &Budgets) -> bool {
     let all = |b: &Budgets| {
         let (faults, network) =
             ([b.stops, b.restarts, b.torn_writes], [b.losses, b.duplications, b.partitions]);
-        [faults, network, [b.outputs, b.firings, b.pulses]].concat()
+        let adversary = [b.omissions, b.lies, b.injections];
+        let disks = [b.bit_rot, b.misdirected_writes, b.failed_writes];
+        [faults, network, adversary, disks, [b.outputs, b.firings, b.pulses]].concat()
     };
     all(before).iter().zip(all(after)).all(|(before, after)| after <= *before)
 }
@@ -118,7 +129,7 @@ proptest! {
 #[test]
 fn every_kind_of_choice_occurs_in_walks() {
     let mut kinds = std::collections::BTreeSet::new();
-    for seed in 0..60 {
+    for seed in 0..150 {
         let trace = walk(&wild_setting(LinkBase::FairLoss, Durability::Deferred), seed, 60);
         for line in replay::<Puppet>(&trace).unwrap().lines {
             let value = serde_json::to_value(&line.choice).unwrap();
@@ -130,16 +141,21 @@ fn every_kind_of_choice_occurs_in_walks() {
         }
     }
     let expected = [
+        "corrupt",
         "crash",
         "cut",
         "cut release",
         "deliver",
+        "disk",
         "draw",
         "duplicate",
         "fire",
         "heal",
         "init",
+        "inject",
+        "lie",
         "lose",
+        "omit",
         "output",
         "recover",
         "request",

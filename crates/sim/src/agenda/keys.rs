@@ -19,27 +19,23 @@ const LEVELS: usize = (u64::BITS / DIGIT_BITS) as usize;
 const WORD: usize = u64::BITS as usize;
 const WORDS: usize = LEVELS * DIGITS / WORD;
 
-/// How many keys a chunk holds: a chunk is two lines of cache, and what fits in one is sorted rather than dealt out.
-const CHUNK: usize = 7;
+/// How many keys a chunk holds: two lines of cache.
+const CHUNK: usize = 8;
+
+/// Up to so many keys of a bucket are sorted rather than dealt out.
+const SORTED: u32 = 6;
 
 const NONE: u32 = u32::MAX;
 
-/// Some keys of a bucket, or a free place in the pool of chunks.
-#[derive(Clone, Copy, Debug)]
-struct Chunk {
-    keys: [Key; CHUNK],
-    /// The next chunk of the bucket, a full one; or the next free one.
-    next: u32,
-}
-
-/// Keys in no order, in chunks of which all but the first are full.
+/// One key in its place, the others in chunks of which all but the first are full.
 #[derive(Clone, Copy, Debug)]
 struct Bucket {
+    key: Key,
     first: u32,
     keys: u32,
 }
 
-const EMPTY: Bucket = Bucket { first: NONE, keys: 0 };
+const EMPTY: Bucket = Bucket { key: 0, first: NONE, keys: 0 };
 
 /// Keys, the smallest first.
 #[derive(Debug)]
@@ -52,7 +48,9 @@ pub(super) struct Keys {
     occupied: [u64; WORDS],
     /// By level and digit.
     buckets: Vec<Bucket>,
-    chunks: Vec<Chunk>,
+    chunks: Vec<[Key; CHUNK]>,
+    /// By chunk: the next one of the bucket, a full one; or the next free one.
+    next: Vec<u32>,
     free: u32,
     /// The largest key that was opened: what is smaller goes to `late`.
     opened: Key,
@@ -70,6 +68,7 @@ impl Default for Keys {
             occupied: [0; WORDS],
             buckets: vec![EMPTY; LEVELS * DIGITS],
             chunks: Vec::new(),
+            next: Vec::new(),
             free: NONE,
             opened: 0,
             run: Vec::new(),
@@ -122,23 +121,31 @@ impl Keys {
         self.words |= 1 << (at / WORD);
         self.occupied[at / WORD] |= 1 << (at % WORD);
         let bucket = &mut self.buckets[at];
-        let place = bucket.keys as usize % CHUNK;
         bucket.keys += 1;
+        if bucket.keys == 1 {
+            bucket.key = key;
+        } else {
+            self.deal_beside(at, key);
+        }
+    }
+
+    /// Puts a key beside others.
+    fn deal_beside(&mut self, at: usize, key: Key) {
+        let bucket = &mut self.buckets[at];
+        let place = (bucket.keys as usize - 2) % CHUNK;
         if place > 0 {
-            self.chunks[bucket.first as usize].keys[place] = key;
+            self.chunks[bucket.first as usize][place] = key;
             return;
         }
         let next = bucket.first;
         if self.free == NONE {
             bucket.first = self.chunks.len() as u32;
-            let mut keys = [0; CHUNK];
-            keys[0] = key;
-            self.chunks.push(Chunk { keys, next });
+            self.chunks.push([key; CHUNK]);
+            self.next.push(next);
         } else {
             bucket.first = self.free;
-            let chunk = &mut self.chunks[self.free as usize];
-            self.free = std::mem::replace(&mut chunk.next, next);
-            chunk.keys[0] = key;
+            self.chunks[self.free as usize][0] = key;
+            self.free = std::mem::replace(&mut self.next[self.free as usize], next);
         }
     }
 
@@ -156,19 +163,18 @@ impl Keys {
             if *bits == 0 {
                 self.words &= self.words - 1;
             }
-            let bucket = std::mem::replace(&mut self.buckets[at], EMPTY);
-            if bucket.keys == 1 {
-                let chunk = &mut self.chunks[bucket.first as usize];
-                let key = chunk.keys[0];
-                chunk.next = std::mem::replace(&mut self.free, bucket.first);
+            let Bucket { key, first, keys } = self.buckets[at];
+            self.buckets[at].keys = 0;
+            if keys == 1 {
                 self.base = instant(key);
                 self.opened = key;
                 return Some(key);
             }
-            if bucket.keys as usize <= CHUNK || at < DIGITS {
-                return self.sort(bucket);
+            self.buckets[at].first = NONE;
+            if keys <= SORTED || at < DIGITS {
+                return self.sort(Bucket { key, first, keys });
             }
-            self.deal_out((at / DIGITS) as u32, bucket);
+            self.deal_out((at / DIGITS) as u32, Bucket { key, first, keys });
         }
     }
 
@@ -182,22 +188,22 @@ impl Keys {
     }
 
     /// Deals the keys of the nearest bucket out to lower levels, where there is none.
-    #[cold]
     fn deal_out(&mut self, level: u32, bucket: Bucket) {
         let lower = (1 << (level * DIGIT_BITS)) - 1;
-        self.base = instant(self.chunks[bucket.first as usize].keys[0]) & !lower;
+        self.base = instant(bucket.key) & !lower;
         self.empty(bucket, |keys, some| some.iter().for_each(|&key| keys.deal(key)));
     }
 
-    /// Frees the chunks of a bucket, and calls `each` with the keys of each.
-    fn empty(&mut self, Bucket { mut first, keys }: Bucket, mut each: impl FnMut(&mut Self, &[Key])) {
-        let mut count = (keys as usize - 1) % CHUNK + 1;
+    /// Frees the chunks of a bucket of several keys, and calls `each` with the keys of each.
+    fn empty(&mut self, Bucket { key, mut first, keys }: Bucket, mut each: impl FnMut(&mut Self, &[Key])) {
+        each(self, &[key]);
+        let mut count = (keys as usize - 2) % CHUNK + 1;
         while first != NONE {
-            let chunk = self.chunks[first as usize];
-            self.chunks[first as usize].next = self.free;
+            let some = self.chunks[first as usize];
+            let next = std::mem::replace(&mut self.next[first as usize], self.free);
             self.free = first;
-            each(self, &chunk.keys[..count]);
-            first = chunk.next;
+            each(self, &some[..count]);
+            first = next;
             count = CHUNK;
         }
     }

@@ -43,7 +43,9 @@ impl<P: Process, Mon: Monitor<P::Request, P::Indication>> Simulated<P, Mon> {
         let Some(machinery) = machinery else { return };
         let due = machinery.due(seat, *now, after, (random, assumptions, *event));
         let slot = self.set(seat, timer, due);
-        self.machinery.iter_mut().for_each(|machinery| machinery.set(slot, due));
+        if let Some(machinery) = &mut self.machinery {
+            machinery.set(slot, due);
+        }
     }
 
     /// How long a write takes that would usually take `usual`.

@@ -472,7 +472,9 @@ impl Machinery {
                 struck.push(spike.until);
             }
         }
-        struck.into_iter().for_each(|until| self.struck(tally, FaultKind::DelaySpike, until));
+        for until in struck {
+            self.struck(tally, FaultKind::DelaySpike, until);
+        }
         by
     }
 

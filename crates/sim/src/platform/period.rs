@@ -57,11 +57,10 @@ impl Periods {
         }
         Ok(())
     }
-
-    pub(super) fn describe(&self) -> String {
-        "good and bad periods in turns".to_owned()
-    }
 }
+
+/// The shortest bad period, in nanoseconds.
+const SHORTEST: u64 = 1_000;
 
 /// Where a run is in its periods.
 #[derive(Clone, Copy, Debug)]
@@ -87,12 +86,12 @@ impl Now {
     /// Goes on to the period in which `time` lies.
     pub(super) fn advance(&mut self, time: u64, periods: &Periods, random: &mut Random) {
         while self.until <= time {
-            let (phase, law) = match self.phase {
-                Phase::Good => (Phase::Bad, &periods.bad),
-                Phase::Bad => (Phase::Good, &periods.good),
+            // a good period of no time is passed over; bad ones are not of no time for ever
+            let (phase, lasts) = match self.phase {
+                Phase::Good => (Phase::Bad, periods.bad.draw(random).max(SHORTEST)),
+                Phase::Bad => (Phase::Good, periods.good.draw(random)),
             };
-            // a period of no time is passed over; both are not of no time for ever
-            *self = Self { phase, since: self.until, until: self.until.saturating_add(law.draw(random)) };
+            *self = Self { phase, since: self.until, until: self.until.saturating_add(lasts) };
             if self.until == u64::MAX {
                 return;
             }
@@ -167,8 +166,8 @@ pub fn good_period(
     let (mut short, mut enough) = (None, None);
     if attempt(longest).all() {
         let (mut low, mut high) = (Duration::ZERO, longest);
-        while high - low > precision {
-            let middle = low + (high - low) / 2;
+        while high.saturating_sub(low) > precision {
+            let middle = low + high.saturating_sub(low) / 2;
             let found = attempt(middle);
             if found.all() {
                 high = middle;

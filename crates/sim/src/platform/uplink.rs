@@ -93,7 +93,7 @@ impl Wire {
         slowdown: u32,
         holds_back: bool,
     ) -> Departure {
-        let bytes = bytes + of.overhead.0;
+        let bytes = bytes.saturating_add(of.overhead.0);
         let idle_credit = of.takes(of.burst.0, slowdown);
         // what waits is what the wire has not sent, but for what the bucket lets through at once
         let backlog = self.busy_until.saturating_sub(now).saturating_sub(idle_credit);

@@ -379,8 +379,16 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
         let Some(adversary) = &mut self.adversary else { return };
         let of = &mut adversary.liars[liar];
         of.asked += 1;
-        let request = self.setting.requests[seat.index()].get(of.asked - 1).cloned();
-        if let Some(request) = request.filter(|_| !of.copies.is_empty()) {
+        if let Some(request) = self.setting.requests[seat.index()].get(of.asked - 1) {
+            self.ask_copy_of(seat, request.clone());
+        }
+    }
+
+    /// What a client asks of a process that lies, its first copy hears.
+    pub(super) fn ask_copy_of(&mut self, seat: SeatId, request: P::Request) {
+        if let Some(liar) = self.liar_at(seat)
+            && self.copies(liar) > 0
+        {
             self.prompt(liar, 0, Event::Request(request));
         }
     }

@@ -38,7 +38,13 @@ impl<P: Process> Clients<P> {
     }
 
     /// What a process tells may complete the oldest request that it may complete: of its own, or of another's.
-    pub(crate) fn told(&mut self, by: ProcessId, indication: &P::Indication, now: u64) -> Option<u32> {
+    /// The operation whose client waited for that, and the one that a process that answers in order goes on with.
+    pub(crate) fn told(
+        &mut self,
+        by: ProcessId,
+        indication: &P::Indication,
+        now: u64,
+    ) -> (Option<u32>, Option<u32>) {
         let completes = self.operations.completes;
         if !self.operations.in_order {
             for open in &mut self.open {
@@ -49,16 +55,18 @@ impl<P: Process> Clients<P> {
         let others = (0..processes).filter(|&at| at != by.index());
         for at in std::iter::once(by.index()).chain(others) {
             let asked = ProcessId(at as u32);
-            let found = self.open.get(at)?.iter().enumerate().find_map(|(place, (attempt, request))| {
+            let found = self.open[at].iter().enumerate().find_map(|(place, (attempt, request))| {
                 let completion = completes(&Told { asked, request, by, indication })?;
                 Some((place, *attempt, completion))
             });
             if let Some((place, attempt, completion)) = found {
                 self.open[at].remove(place);
-                return self.driver.completed(attempt, completion, now);
+                let completed = self.driver.completed(attempt, completion, now);
+                let next = self.open[at].front().filter(|_| self.operations.in_order);
+                return (completed, next.map(|(attempt, _)| self.driver.operation_of(*attempt)));
             }
         }
-        None
+        (None, None)
     }
 
     /// A process forgets what it was asked.
@@ -117,6 +125,9 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
         let seat = SeatId(attempt.ask.at.0);
         if let Some(meter) = &mut self.ground.meter {
             meter.asked(attempt.operation, seat.index());
+        }
+        if self.status(seat) == Status::Lying {
+            return self.ask_copy_of(seat, request);
         }
         if let Some(requests) = &mut self.rep.requests {
             requests[seat.index()].push(request);

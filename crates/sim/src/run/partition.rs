@@ -10,6 +10,7 @@ use synod_properties::Monitor;
 
 /// A cut that has not healed.
 pub(super) struct Severed {
+    /// In ascending order.
     links: Vec<(SeatId, SeatId)>,
     kind: FaultKind,
     /// Whether it held or dropped a message.
@@ -30,7 +31,7 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
 
     /// Cuts links; over a topology those between whom there is no way any more.
     pub(super) fn cut(&mut self, links: Vec<(SeatId, SeatId)>, kind: FaultKind) {
-        let (links, wires) = self
+        let (mut links, wires) = self
             .ground
             .machinery
             .as_mut()
@@ -42,6 +43,7 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
             }
             return;
         }
+        links.sort_unstable();
         self.severed.push(Severed { links: links.clone(), kind, effective: false });
         self.take(Choice::Sever { links });
     }
@@ -52,7 +54,9 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
         }
         let healed = std::mem::take(&mut self.severed).iter().filter(|cut| cut.effective).count();
         self.count(FaultKind::Heal, healed as u64);
-        self.ground.machinery.iter_mut().for_each(|machinery| machinery.heal());
+        if let Some(machinery) = &mut self.ground.machinery {
+            machinery.heal();
+        }
         if self.world.rest.severed.is_empty() {
             // wires were cut, and there was another way
             return;
@@ -66,7 +70,7 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
     /// A reliable link holds a message until the cut heals; another loses it.
     pub(super) fn meet_cut(&mut self, number: u64, from: SeatId, to: SeatId, message: P::Message) {
         let mut kinds = Vec::new();
-        for cut in self.severed.iter_mut().filter(|cut| cut.links.contains(&(from, to))) {
+        for cut in self.severed.iter_mut().filter(|cut| cut.links.binary_search(&(from, to)).is_ok()) {
             if !std::mem::replace(&mut cut.effective, true) {
                 kinds.push(cut.kind);
             }

@@ -7,6 +7,7 @@ use crate::ground::Entry;
 use crate::plan::nanos;
 use crate::platform::{Fate, Machinery};
 use crate::trigger::Happening;
+use std::collections::BTreeSet;
 use std::time::Duration;
 use synod_kernel::world::links;
 use synod_kernel::{Choice, Partition, SeatId, Status};
@@ -107,7 +108,9 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
             return self.arrive(number, from, to, message);
         }
         self.count(FaultKind::Overflow, 1);
-        self.ground.machinery.iter_mut().for_each(|machinery| machinery.gone(number));
+        if let Some(machinery) = &mut self.ground.machinery {
+            machinery.gone(number);
+        }
         self.take(Choice::Lose { from, to, message });
     }
 
@@ -165,6 +168,7 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
     pub(super) fn links_of(&self, partition: &Partition) -> Vec<(SeatId, SeatId)> {
         let seating = &self.setting.seating;
         let side = |of: &[ProcessId]| -> Vec<SeatId> {
+            let of: BTreeSet<_> = of.iter().copied().collect();
             seating.seats().filter(|&seat| of.contains(&seating.identity(seat))).collect()
         };
         links(&side(&partition.from), &side(&partition.to), partition.one_way)

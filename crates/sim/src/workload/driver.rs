@@ -279,6 +279,11 @@ impl Driver {
         Some(operation)
     }
 
+    /// Of which operation an attempt is.
+    pub(crate) fn operation_of(&self, attempt: u32) -> u32 {
+        self.attempts[attempt as usize].operation
+    }
+
     /// Whether its client still waits for this attempt.
     pub(crate) fn waits(&self, attempt: u32) -> bool {
         self.attempts[attempt as usize].open

@@ -8,7 +8,20 @@ use synod_model::failure::FailureKind;
 use synod_model::prelude::*;
 use synod_model::timing::TimingKind;
 use synod_properties::{Monitor, Obligation, Observation, Property, Violation};
-use synod_sim::{FaultPlan, Instance, Options, Outcome, check_determinism};
+use synod_sim::{FaultKind, FaultPlan, Instance, Options, Outcome, check_determinism};
+
+/// The faults that have a test file of their own.
+pub const OF_THE_ADVERSARY: [FaultKind; 9] = [
+    FaultKind::Omission,
+    FaultKind::TakeOver,
+    FaultKind::Lie,
+    FaultKind::Replay,
+    FaultKind::Corruption,
+    FaultKind::Injection,
+    FaultKind::BitRot,
+    FaultKind::MisdirectedWrite,
+    FaultKind::FailedWrite,
+];
 
 pub const fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)

@@ -1,0 +1,223 @@
+//! The lines of a campaign as a Parquet file: a column for what each run has, and all else as JSON in the last.
+
+use crate::error::Error;
+use crate::results::{lines_of, write_whole};
+use parquet::data_type::{BoolType, ByteArray, ByteArrayType, Int64Type};
+use parquet::errors::ParquetError;
+use parquet::file::properties::WriterProperties;
+use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
+use parquet::schema::parser::parse_message_type;
+use serde_json::{Map, Value};
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+use synod_sim::FaultKind;
+
+/// How many rows are in memory at a time.
+const ROWS: usize = 8_192;
+/// The columns that are as they stand in a line: the name, and the way to the value.
+const COLUMNS: [(&str, &str, Cells); 10] = [
+    ("seed", "seed", Cells::Numbers),
+    ("verdict", "verdict", Cells::Texts),
+    ("property", "property", Cells::Texts),
+    ("ended", "ended", Cells::Texts),
+    ("due", "due", Cells::Flags),
+    ("delivered", "delivered", Cells::Numbers),
+    ("steps", "steps", Cells::Numbers),
+    ("time_ns", "time", Cells::Numbers),
+    ("coverage_features", "coverage.features", Cells::Numbers),
+    ("coverage_digest", "coverage.digest", Cells::Texts),
+];
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Cells {
+    Numbers,
+    Texts,
+    Flags,
+}
+
+struct Column {
+    name: String,
+    path: String,
+    kind: Cells,
+    /// By row: whether there is a value.
+    there: Vec<i16>,
+    numbers: Vec<i64>,
+    texts: Vec<ByteArray>,
+    flags: Vec<bool>,
+}
+
+impl Column {
+    fn new(name: &str, path: &str, kind: Cells) -> Self {
+        let (there, numbers, texts, flags) = Default::default();
+        Self { name: name.to_owned(), path: path.to_owned(), kind, there, numbers, texts, flags }
+    }
+
+    /// Its line in the schema.
+    fn line(&self) -> String {
+        let name = &self.name;
+        match self.kind {
+            Cells::Numbers => format!("optional int64 {name} (integer(64,false));"),
+            Cells::Texts => format!("optional binary {name} (string);"),
+            Cells::Flags => format!("optional boolean {name};"),
+        }
+    }
+
+    fn push(&mut self, value: Option<Value>) {
+        let there = match (self.kind, value) {
+            (Cells::Numbers, Some(value)) => number(&value).map(|number| self.numbers.push(number)),
+            (Cells::Texts, Some(Value::String(text))) => Some(self.texts.push(text.into_bytes().into())),
+            (Cells::Flags, Some(Value::Bool(flag))) => Some(self.flags.push(flag)),
+            _ => None,
+        };
+        self.there.push(i16::from(there.is_some()));
+    }
+
+    fn write<W: Write + Send>(
+        &mut self,
+        group: &mut SerializedRowGroupWriter<'_, W>,
+    ) -> Result<(), ParquetError> {
+        let mut writer = group.next_column()?.expect("as many columns as in the schema");
+        let there = Some(&self.there[..]);
+        match self.kind {
+            Cells::Numbers => writer.typed::<Int64Type>().write_batch(&self.numbers, there, None)?,
+            Cells::Texts => writer.typed::<ByteArrayType>().write_batch(&self.texts, there, None)?,
+            Cells::Flags => writer.typed::<BoolType>().write_batch(&self.flags, there, None)?,
+        };
+        writer.close()?;
+        *self = Self::new(&self.name, &self.path, self.kind);
+        Ok(())
+    }
+}
+
+/// A number, or a duration in nanoseconds. Parquet keeps unsigned numbers as the signed ones of the same bits.
+fn number(value: &Value) -> Option<i64> {
+    let duration = || {
+        let (secs, nanos) = (value.get("secs")?.as_u64()?, value.get("nanos")?.as_u64()?);
+        Some(secs.saturating_mul(1_000_000_000).saturating_add(nanos))
+    };
+    value.as_u64().or_else(duration).map(u64::cast_signed)
+}
+
+/// Takes out what is at the end of this way.
+fn take(row: &mut Map<String, Value>, path: &str) -> Option<Value> {
+    match path.split_once('.') {
+        None => row.remove(path),
+        Some((first, rest)) => take(row.get_mut(first)?.as_object_mut()?, rest),
+    }
+}
+
+fn columns() -> Vec<Column> {
+    let mut columns: Vec<_> =
+        COLUMNS.iter().map(|(name, path, kind)| Column::new(name, path, *kind)).collect();
+    columns.extend(FaultKind::ALL.iter().map(|kind| {
+        let key = serde_json::to_value(kind)
+            .ok()
+            .and_then(|key| key.as_str().map(str::to_owned))
+            .unwrap_or_default();
+        Column::new(&format!("fault_{}", key.replace('-', "_")), &format!("faults.{key}"), Cells::Numbers)
+    }));
+    columns.push(Column::new("more", "", Cells::Texts));
+    columns
+}
+
+/// Makes a Parquet file of one with lines.
+pub(crate) fn convert(from: &Path, to: &Path) -> Result<(), Error> {
+    write_whole(to, |out| {
+        let mut failed = None;
+        let written = write(
+            out,
+            &mut lines_of(from)?.map_while(|line| line.map_err(|error| failed = Some(error)).ok()),
+        );
+        failed.map_or(Ok(()), Err)?;
+        written
+            .map_err(|error| Error::Unwritable { path: to.to_owned(), source: std::io::Error::other(error) })
+    })
+}
+
+fn write(out: &mut (dyn Write + Send), lines: &mut dyn Iterator<Item = String>) -> Result<(), ParquetError> {
+    let mut columns = columns();
+    let schema: String = columns.iter().map(Column::line).collect();
+    let schema = Arc::new(parse_message_type(&format!("message run {{ {schema} }}"))?);
+    let mut writer = SerializedFileWriter::new(out, schema, Arc::new(WriterProperties::builder().build()))?;
+    loop {
+        let mut rows = 0;
+        for line in (&mut *lines).take(ROWS) {
+            let mut row =
+                serde_json::from_str::<Map<_, _>>(&line).map_err(|e| ParquetError::External(Box::new(e)))?;
+            let (more, known) = columns.split_last_mut().expect("there are columns");
+            for column in known {
+                let value = take(&mut row, &column.path);
+                column.push(value);
+            }
+            row.retain(|_, value| value.as_object().is_none_or(|map| !map.is_empty()));
+            more.push(Some(Value::String(Value::Object(row).to_string())));
+            rows += 1;
+        }
+        if rows == 0 {
+            writer.close()?;
+            return Ok(());
+        }
+        let mut group = writer.next_row_group()?;
+        for column in &mut columns {
+            column.write(&mut group)?;
+        }
+        group.close()?;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use parquet::file::reader::{FileReader, SerializedFileReader};
+    use parquet::record::RowAccessor;
+
+    #[test]
+    fn what_is_written_is_read_by_the_columns_names() {
+        let place = tempfile::tempdir().expect("a directory");
+        let [from, to] = ["runs.jsonl", "runs.parquet"].map(|name| place.path().join(name));
+        let line = |seed: u64| {
+            let property = if seed == 3 { "\"C4\"" } else { "null" };
+            format!(
+                r#"{{"seed":{seed},"verdict":"holds","property":{property},"due":true,"steps":{},"time":{{"secs":1,"nanos":2}},"faults":{{"crash":2,"torn-write":1}},"owed":[],"new":{{"p99":7}}}}"#,
+                seed * 2
+            )
+        };
+        let rows = ROWS as u64 + 5;
+        let text: String = std::iter::once("{\"synod\":\"campaign\"}".to_owned())
+            .chain((0..rows).map(line))
+            .map(|l| l + "\n")
+            .collect();
+        std::fs::write(&from, text).expect("it is written");
+        convert(&from, &to).expect("it is converted");
+        let reader =
+            SerializedFileReader::new(std::fs::File::open(&to).expect("it is there")).expect("it is Parquet");
+        let names: Vec<_> = reader
+            .metadata()
+            .file_metadata()
+            .schema_descr()
+            .columns()
+            .iter()
+            .map(|c| c.name().to_owned())
+            .collect();
+        let page = include_str!("../../../docs/sim/campaign.md");
+        for name in names.iter().filter(|name| !name.starts_with("fault_")) {
+            assert!(page.contains(&format!("`{name}`")), "{name} is not documented");
+        }
+        let at = |name: &str| {
+            names.iter().position(|n| n == name).unwrap_or_else(|| panic!("{name} in {names:?}"))
+        };
+        let mut seen = 0;
+        for row in reader.get_row_iter(None).expect("rows") {
+            let row = row.expect("a row");
+            assert_eq!(row.get_ulong(at("seed")).expect("a seed"), seen);
+            assert_eq!(row.get_ulong(at("steps")).expect("steps"), seen * 2);
+            assert_eq!(row.get_ulong(at("time_ns")).expect("a time"), 1_000_000_002);
+            assert_eq!(row.get_ulong(at("fault_torn_write")).expect("a count"), 1);
+            assert_eq!(row.get_string(at("property")).is_ok(), seen == 3);
+            assert_eq!(row.get_string(at("more")).expect("the rest"), r#"{"new":{"p99":7},"owed":[]}"#);
+            seen += 1;
+        }
+        assert_eq!(seen, rows);
+    }
+}

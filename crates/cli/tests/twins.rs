@@ -19,7 +19,7 @@ const BY_SIMULATION: [(&str, &str, &[&str]); 13] = [
     ("any-is-fresh", "EPFD1", &["freshness-points"]),
     ("vouches", "EPFD1", &["swim"]),
     ("gives-up", "PL1", &["stop-and-wait"]),
-    ("any-acknowledgement", "PL1", &["stop-and-wait"]),
+    ("any-acknowledgement", "confirmation", &["stop-and-wait"]),
     ("counts-no-copies", "PL2", &["stop-and-wait"]),
 ];
 /// Those which break something by a run whose numbers grow for ever.

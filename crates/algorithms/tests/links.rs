@@ -242,9 +242,9 @@ fn stop_and_wait_delivers_once_and_acknowledges_every_copy() {
     let ack = |sn| Send(0, Message::Ack(SequenceNumber(sn)));
     let data = |sn, message| Message::Data(SequenceNumber(sn), message);
     let delivers = |message| Indicate(ConfirmedLink::Deliver(deliver(0, message)));
-    assert_eq!(p.message(0, data(0, 'a')), [ack(0), delivers('a')]);
+    assert_eq!(p.message(0, data(0, 'a')), [delivers('a'), ack(0)], "delivered before it is confirmed");
     assert_eq!(p.message(0, data(0, 'a')), [ack(0)]);
-    assert_eq!(p.message(0, data(1, 'a')), [ack(1), delivers('a')]);
+    assert_eq!(p.message(0, data(1, 'a')), [delivers('a'), ack(1)]);
 }
 
 /// RFC 6298 by a clock that ticks: a round trip of five ticks of 100 ms makes 0.5 s, and so a timeout of 1.5 s.

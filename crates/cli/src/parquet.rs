@@ -142,7 +142,7 @@ fn write(out: &mut (dyn Write + Send), lines: &mut dyn Iterator<Item = String>) 
     let mut writer = SerializedFileWriter::new(out, schema, Arc::new(WriterProperties::builder().build()))?;
     loop {
         let mut rows = 0;
-        for line in lines.by_ref().take(ROWS) {
+        for line in (&mut *lines).take(ROWS) {
             let mut row =
                 serde_json::from_str::<Map<_, _>>(&line).map_err(|e| ParquetError::External(Box::new(e)))?;
             let (more, known) = columns.split_last_mut().expect("there are columns");

@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn what_makes_no_sense_is_refused_with_its_line_and_a_hint() {
         for (text, line, why) in [
-            ("step = { kind = \"constant\", value = \"1ms\" }\nspeeds = [1, 0]", 4, "speed of 0"),
+            ("step = { kind = \"constant\", value = \"1ms\" }\nspeeds = [1, 0]", 5, "speed of 0"),
             ("[sim.platform.loss]\ngood_to_bad = 0.1", 4, "perfect links"),
             ("[sim.platform.topology]\nkind = \"edges\"\nedges = [[0, 1]]", 4, "not connected"),
             ("[sim.platform.regions]\nnames = [\"a\", \"b\"]\none_way = [[1, 2]]", 4, "square"),

@@ -32,20 +32,6 @@ impl<'a> Source<'a> {
             }
         }
     }
-
-    /// All of it. What is no text in UTF-8 is no trace.
-    ///
-    /// # Errors
-    /// If it cannot be read.
-    pub fn content(&self) -> Result<String, TraceError> {
-        let mut content = String::new();
-        let read = self.open()?.read_to_string(&mut content);
-        read.map_err(|error| match error.kind() {
-            io::ErrorKind::InvalidData => TraceError::NotATrace("it is not text in UTF-8".to_owned()),
-            _ => TraceError::Unreadable { line: 0, what: error.to_string() },
-        })?;
-        Ok(content)
-    }
 }
 
 /// A trace's file that can be read more than once: itself, or a copy of what comes through a pipe.

@@ -342,7 +342,7 @@ fn a_refuted_simulation_prints_commands_that_work() {
 
 #[test]
 fn what_a_simulation_finds_is_made_small() {
-    const TWIN: &str = "sim paxos --defect ignores-accepted";
+    const TWIN: &str = "sim ben-or --defect decides-on-one";
     let place = Place::new();
     let small = place.synod(TWIN).exits(1);
     let small = small.says("  shrunk ").says("; removing any one event makes it pass").says("processes");
@@ -377,13 +377,10 @@ fn seeds_that_failed_are_tried_first() {
         events.iter().find(|e| e["event"] == "ground").expect("a ground")["numbers"].clone()
     };
     let clean = numbers(place.synod(line).exits(0));
-    place.synod("sim paxos --runs 20 --defect ignores-accepted --no-corpus").exits(1);
+    place.synod("sim paxos --runs 20 --defect no-nack --no-corpus").exits(1);
     assert!(!place.path().join(".synod/corpus").exists());
-    place.synod("sim paxos --runs 20 --defect ignores-accepted").exits(1);
-    place
-        .synod("sim paxos --runs 20 --defect ignores-accepted")
-        .exits(1)
-        .says("1 seed of the corpus first: one");
+    place.synod("sim paxos --runs 20 --defect no-nack").exits(1);
+    place.synod("sim paxos --runs 20 --defect no-nack").exits(1).says("1 seed of the corpus first: one");
     let mut later = numbers(place.synod(line).exits(0));
     assert_eq!(later["corpus"], 1);
     later.as_object_mut().expect("an object").remove("corpus");

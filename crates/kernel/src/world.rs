@@ -1,8 +1,10 @@
 //! A world, its enabled choices, and the step.
 
 mod peace;
+mod short;
 
 pub(crate) use self::peace::Peace;
+pub use self::short::deliver;
 
 use crate::budgets::Budgets;
 use crate::choice::{Choice, Cut, Fairness, Move};
@@ -574,27 +576,6 @@ pub fn step<R: Rep, G: Ground<R>>(
         Choice::Sever { links } => at.sever(links),
         Choice::Heal => at.world.rest.severed.clear(),
     }
-}
-
-/// The step in which a message arrives, and no crash: [`step`] of [`Choice::Deliver`], for a ground that takes millions of
-/// them a second. It is compiled into its caller.
-#[inline]
-pub fn deliver<R: Rep, G: Ground<R>>(
-    world: &mut World<R::Seat>,
-    laws: Laws<'_>,
-    rep: &mut R,
-    ground: &mut G,
-    from: SeatId,
-    to: SeatId,
-    message: R::Message,
-) {
-    let links = &laws.environment.links;
-    let mut at = At { world, laws, rep, ground, cut: None };
-    if links.ignored_stay || links.kind.base == LinkBase::Stubborn || laws.environment.failures.lies.any() {
-        return at.deliver(from, to, message);
-    }
-    at.ground.take(from, to, &message);
-    at.react_here(to, Event::Message(laws.seating.identity(from), message));
 }
 
 /// A step being taken: one method per choice.

@@ -228,7 +228,7 @@ impl Platform {
         say(self.clocks.is_some(), "drifting clocks".to_owned());
         say(self.step.is_some(), "steps that take time".to_owned());
         say(self.disk.is_some(), "disks by a law".to_owned());
-        say(self.periods.is_some(), self.periods.as_ref().map_or_else(String::new, Periods::describe));
+        say(self.periods.is_some(), "good and bad periods in turns".to_owned());
         words
     }
 }
@@ -253,7 +253,7 @@ fn speeds_fit(speeds: &[f64], has_steps: bool, n: u32) -> Fits {
     }
     if let Some(speed) = speeds.iter().find(|speed| !(speed.is_finite() && **speed > 0.0)) {
         return Err(Unfit::new(
-            format!("a speed of {speed}"),
+            format!("`speeds`: a speed of {speed}"),
             "a speed is a positive number: 0.5 is half as fast",
         ));
     }

@@ -9,11 +9,12 @@ pub(crate) mod observe;
 mod oracle;
 mod partition;
 mod platform;
+mod short;
 mod storage;
 
 use self::adversary::Adversary;
 use self::ambush::Ambush;
-pub(crate) use self::clients::Clients;
+pub(crate) use self::clients::{Clients, Subject};
 use self::partition::Severed;
 use crate::agenda::Due;
 use crate::cost::Meter;
@@ -33,26 +34,11 @@ use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 use synod_kernel::trace::{Broken, Chosen, Header, Recorder, Writer, Written};
-use synod_kernel::world::{Laws, deliver};
+use synod_kernel::world::Laws;
 use synod_kernel::{Choice, InPlace, Marks, Move, Random, Rep, Seat, SeatId, Setting, Status, World, step};
 use synod_model::link::{Guarantee, LinkBase};
 use synod_model::{Mark, Process, ProcessId, ProcessSet};
 use synod_properties::{Monitor, NO_PANIC, Obligation, Operations, Violation};
-
-/// What is simulated, beside its setting.
-pub(crate) struct Subject<'a, P: Process, M> {
-    pub(crate) monitor: &'a M,
-    /// What clients can ask for.
-    pub(crate) operations: Option<&'a Operations<P::Request, P::Indication>>,
-}
-
-impl<P: Process, M> Clone for Subject<'_, P, M> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<P: Process, M> Copy for Subject<'_, P, M> {}
 
 /// Simulates the run of this seed.
 ///
@@ -394,35 +380,6 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         }
     }
 
-    /// Whether nobody looks at what arrives but the process that it is for. It is so for the whole run, or not.
-    fn is_plain(&self) -> bool {
-        let ground = &self.ground;
-        let again = self.setting.environment.links.kind.base == LinkBase::Stubborn;
-        !self.is_watched() && ground.machinery.is_none() && ground.meter.is_none() && !again
-    }
-
-    /// Whether nothing can befall a message that arrives there now.
-    #[inline]
-    fn is_calm(&self, to: SeatId) -> bool {
-        let rest = &self.world.rest;
-        let unhurt = !rest.budgets.losses.any() && !rest.budgets.duplications.any();
-        unhurt && rest.severed.is_empty() && self.ambushes == 0 && self.status(to) == Status::Up
-    }
-
-    /// Takes the move in which a message arrives, where nobody looks at moves.
-    fn deliver_shortly(&mut self, from: SeatId, to: SeatId, message: P::Message) {
-        self.steps += 1;
-        deliver(
-            &mut self.world,
-            Laws::from(self.setting),
-            &mut self.rep,
-            &mut self.ground,
-            from,
-            to,
-            message,
-        );
-    }
-
     /// Nothing arrives at a process that stopped for ever: it is as if what was under way to it had left the agenda then.
     #[inline]
     fn is_void(&self, entry: &Entry<P::Message, P::Timer>) -> bool {
@@ -460,13 +417,6 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             Entry::Plot { index } => self.carry_out(index),
             Entry::Client { wake } => self.wake_client(wake),
         }
-    }
-
-    /// Whether anyone looks at each move. Else deliveries, nearly all of the steps, take the short way.
-    #[inline]
-    fn is_watched(&self) -> bool {
-        let is_looked_at = self.recording.is_some() || self.ground.coverage.is_some();
-        is_looked_at || self.ambushes > 0 || self.adversary.is_some() || self.turn_at != u64::MAX
     }
 
     /// Takes a move: the kernel's step, and its line if the run is recorded.

@@ -213,20 +213,22 @@ impl<M: Value> StopAndWait<M> {
         self.transmit(ctx);
     }
 
-    /// Whatever comes is acknowledged: the acknowledgement of the copy before it may be lost.
+    /// Whatever comes is acknowledged: the acknowledgement of the copy before it may be lost. It is delivered first, for who
+    /// crashes in between must not have confirmed it.
     fn on_data(&mut self, q: ProcessId, sn: SequenceNumber, message: M, ctx: &mut impl Context<Self>) {
-        ctx.send(q, Message::Ack(sn));
         let delivered = self.delivered.entry(q).or_default();
+        // a sender that is a twin leaves messages out
         let skips = self.parameters.defect.is_some() && sn.0 > *delivered;
-        if sn.0 == *delivered || skips {
+        let is_new = sn.0 == *delivered || skips;
+        if is_new {
             *delivered = sn.0 + 1;
         } else {
             ctx.reach("a copy arrives");
-            if self.parameters.defect != Some(Defect::CountsNoCopies) {
-                return;
-            }
         }
-        ctx.indicate(ConfirmedLink::Deliver(LinkDeliver { from: q, message }));
+        if is_new || self.parameters.defect == Some(Defect::CountsNoCopies) {
+            ctx.indicate(ConfirmedLink::Deliver(LinkDeliver { from: q, message }));
+        }
+        ctx.send(q, Message::Ack(sn));
     }
 
     fn on_ack(&mut self, q: ProcessId, sn: SequenceNumber, ctx: &mut impl Context<Self>) {

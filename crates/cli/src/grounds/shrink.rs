@@ -187,7 +187,9 @@ fn first_failure(
     let seeds = seed..seed.saturating_add(RUNS_SMALLER);
     let campaign = synod_sim::campaign(simulation, seeds, &options.run, options.threads, &|_| {});
     let failure = campaign.failure?;
-    let same = failure.outcome.broken().is_some_and(|broken| broken.property == property);
+    // what breaks outside of the model is another matter
+    let same = failure.outcome.outside.is_empty()
+        && failure.outcome.broken().is_some_and(|broken| broken.property == property);
     same.then(|| (failure.seed, simulation.trace(failure.seed, &options.run).1))
 }
 

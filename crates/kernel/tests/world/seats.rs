@@ -108,7 +108,10 @@ fn parts_of_a_setting_that_do_not_fit_are_told() {
     assert_eq!(good().fits(), Ok(()));
     assert_eq!(bad(|s| s.seating = Seating::plain(2)), "seats for 2 processes, of 3");
     assert_eq!(bad(|s| s.environment.processes = 0), "a world has 1 to 1048576 processes, not 0");
-    assert_eq!(bad(|s| s.environment.processes = 70_000), "a world has 1 to 1048576 processes, not 70000");
+    assert_eq!(
+        bad(|s| s.environment.processes = 2_000_000),
+        "a world has 1 to 1048576 processes, not 2000000"
+    );
     assert_eq!(bad(|s| s.requests.clear()), "requests for 0 seats, of 3");
     assert_eq!(
         bad(|s| _ = s.seating.add(ProcessId(3))),

@@ -50,7 +50,7 @@ pub(super) fn drawn(max_ppm: u32, random: &mut Random) -> i64 {
     match random.below(4) {
         0 => max,
         1 => -max,
-        _ => random.below(2 * u64::from(max_ppm) + 1) as i64 - max,
+        _ => i64::try_from(random.below(2 * u64::from(max_ppm) + 1)).unwrap_or(max) - max,
     }
 }
 
@@ -59,7 +59,7 @@ pub(super) fn real(local: u64, drift_ppm: i64) -> u64 {
     if drift_ppm == 0 {
         return local;
     }
-    let parts = (MILLION as i128 + i128::from(drift_ppm)).max(1) as u128;
+    let parts = u128::try_from(1_000_000 + i128::from(drift_ppm)).unwrap_or(1).max(1);
     u64::try_from((u128::from(local) * MILLION).div_ceil(parts)).unwrap_or(u64::MAX)
 }
 

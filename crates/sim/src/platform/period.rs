@@ -57,10 +57,6 @@ impl Periods {
         }
         Ok(())
     }
-
-    pub(super) fn describe(&self) -> String {
-        "good and bad periods in turns".to_owned()
-    }
 }
 
 /// The shortest bad period, in nanoseconds.
@@ -170,8 +166,8 @@ pub fn good_period(
     let (mut short, mut enough) = (None, None);
     if attempt(longest).all() {
         let (mut low, mut high) = (Duration::ZERO, longest);
-        while high - low > precision {
-            let middle = low + (high - low) / 2;
+        while high.saturating_sub(low) > precision {
+            let middle = low + high.saturating_sub(low) / 2;
             let found = attempt(middle);
             if found.all() {
                 high = middle;

@@ -75,7 +75,8 @@ impl Search<'_> {
     fn attempt(&mut self, options: Options) -> bool {
         self.attempts += 1;
         let outcome = self.simulation.run(self.seed, &options);
-        let same = outcome.broken().is_some_and(|broken| broken.property == self.property);
+        let outside = !outcome.outside.is_empty() && self.outcome.outside.is_empty();
+        let same = !outside && outcome.broken().is_some_and(|broken| broken.property == self.property);
         if same {
             (self.options, self.outcome) = (options, outcome);
         }

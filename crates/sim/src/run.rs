@@ -14,7 +14,7 @@ mod storage;
 
 use self::adversary::Adversary;
 use self::ambush::Ambush;
-pub(crate) use self::clients::Clients;
+pub(crate) use self::clients::{Clients, Subject};
 use self::partition::Severed;
 use crate::agenda::Due;
 use crate::cost::Meter;
@@ -39,21 +39,6 @@ use synod_kernel::{Choice, InPlace, Marks, Move, Random, Rep, Seat, SeatId, Sett
 use synod_model::link::{Guarantee, LinkBase};
 use synod_model::{Mark, Process, ProcessId, ProcessSet};
 use synod_properties::{Monitor, NO_PANIC, Obligation, Operations, Violation};
-
-/// What is simulated, beside its setting.
-pub(crate) struct Subject<'a, P: Process, M> {
-    pub(crate) monitor: &'a M,
-    /// What clients can ask for.
-    pub(crate) operations: Option<&'a Operations<P::Request, P::Indication>>,
-}
-
-impl<P: Process, M> Clone for Subject<'_, P, M> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<P: Process, M> Copy for Subject<'_, P, M> {}
 
 /// Simulates the run of this seed.
 ///

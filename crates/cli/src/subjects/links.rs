@@ -6,7 +6,7 @@ use synod_algorithms::links::{
     eliminate_duplicates, fifo, log_delivered, retransmit_forever, stop_and_wait,
 };
 use synod_cli::Entry;
-use synod_model::interface::{LinkDeliver, LogDeliver};
+use synod_model::interface::{ConfirmedLink, LinkDeliver, LogDeliver};
 use synod_model::{Layers, Process, ProcessId};
 use synod_properties::confirmed_links::ConfirmedLinks;
 use synod_properties::links::{FifoLinks, LoggedLinks, PerfectLinks, StubbornLinks};
@@ -48,7 +48,7 @@ fn two(scale: &Scale) -> Result<(), String> {
 }
 
 macro_rules! links {
-    ($($(#[$doc:meta])* $name:ident: $process:ident, $text:literal, $page:literal, $monitor:ident, writes $writes:literal,
+    ($($(#[$doc:meta])* $name:ident: $process:ident, $text:literal, $page:literal, $monitor:ident, messages $messages:literal, writes $writes:literal,
         delivers $delivers:expr, [$($twin:expr),*],
         |$scale:ident| $parameters:expr;)*) => {$(
         $(#[$doc])*
@@ -64,7 +64,7 @@ macro_rules! links {
 
             const OPERATIONS: &'static [OperationKind] = &[OperationKind::with_value("send")];
             const COSTS: &'static [Cost] = &[
-                Cost::operation(Metric::Messages, "1 + firings"),
+                Cost::operation(Metric::Messages, $messages),
                 Cost::operation(Metric::Delays, "1"),
                 Cost::operation(Metric::Writes, $writes),
             ];
@@ -104,29 +104,38 @@ macro_rules! links {
 }
 links! {
     /// Retransmit forever, over fair-loss links.
-    Stubborn: RetransmitForever, "retransmit-forever", "retransmit_forever.rs", StubbornLinks, writes "0", delivers |told| Some(told),
+    Stubborn: RetransmitForever, "retransmit-forever", "retransmit_forever.rs", StubbornLinks, messages "1 + firings", writes "0", delivers |told| Some(told),
         [Twin::new("stops-after-1", "SL1", "it retransmits once and no more")],
         |scale| retransmit_forever::Parameters { defect: stops(scale)? };
     /// Eliminate duplicates, over retransmit forever.
-    Perfect: PerfectOverFairLoss, "eliminate-duplicates", "eliminate_duplicates.rs", PerfectLinks, writes "0", delivers |told| Some(told),
+    Perfect: PerfectOverFairLoss, "eliminate-duplicates", "eliminate_duplicates.rs", PerfectLinks, messages "1 + firings", writes "0", delivers |told| Some(told),
         [Twin::new("no-filter", "PL2", "it delivers whatever arrives")],
         |scale| Layers { upper: eliminate_duplicates::Parameters { defect: defect(scale)? }, ..Layers::default() };
     /// Log delivered, over retransmit forever.
-    Logged: LoggedOverFairLoss, "log-delivered", "log_delivered.rs", LoggedLinks, writes "1", delivers entry,
+    Logged: LoggedOverFairLoss, "log-delivered", "log_delivered.rs", LoggedLinks, messages "1 + firings", writes "1", delivers entry,
         [Twin::new("delivers-before-it-logs", "LPL2", "it delivers first, and logs then")],
         |scale| Layers { upper: log_delivered::Parameters { defect: defect(scale)? }, ..Layers::default() };
     /// FIFO links, over eliminate duplicates, over retransmit forever: the whole ladder.
-    Fifo: FifoOverFairLoss, "fifo-link", "fifo.rs", FifoLinks, writes "0", delivers |told| Some(told),
+    Fifo: FifoOverFairLoss, "fifo-link", "fifo.rs", FifoLinks, messages "1 + firings", writes "0", delivers |told| Some(told),
         [Twin::new("no-hold-back", "FPL4", "it delivers in the order of arrival")],
         |scale| Layers { upper: fifo::Parameters { defect: defect(scale)? }, ..Layers::default() };
     /// Stop-and-wait, with a fixed timeout.
     Acknowledged: StopAndWait, "stop-and-wait", "stop_and_wait.rs", ConfirmedLinks,
+        messages "2", writes "0", delivers delivered,
         [
             Twin::new("gives-up", "PL1", "it takes the next message after two transmissions"),
             Twin::new("any-acknowledgement", "confirmation", "it takes any acknowledgement for that of the message under way"),
             Twin::new("counts-no-copies", "PL2", "the receiver delivers every copy")
         ],
         |scale| stop_and_wait::Parameters { defect: defect(scale)?, ..stop_and_wait::Parameters::default() };
+}
+
+/// What is delivered, of what a link that acknowledges tells.
+fn delivered(told: &ConfirmedLink<Payload>) -> Option<&LinkDeliver<Payload>> {
+    match told {
+        ConfirmedLink::Deliver(delivered) => Some(delivered),
+        ConfirmedLink::Confirm { .. } => None,
+    }
 }
 
 /// By how much the log has grown.

@@ -1,6 +1,6 @@
 //! The clients of a run: their requests as moves, and what they are told.
 
-use super::{Run, Subject};
+use super::Run;
 use crate::agenda::Due;
 use crate::cost::Costs;
 use crate::ground::Entry;
@@ -12,6 +12,21 @@ use std::time::Duration;
 use synod_kernel::{Choice, SeatId, Status};
 use synod_model::{Process, ProcessId};
 use synod_properties::{Monitor, Operations, Told};
+
+/// What is simulated, beside its setting.
+pub(crate) struct Subject<'a, P: Process, M> {
+    pub(crate) monitor: &'a M,
+    /// What clients can ask for.
+    pub(crate) operations: Option<&'a Operations<P::Request, P::Indication>>,
+}
+
+impl<P: Process, M> Clone for Subject<'_, P, M> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<P: Process, M> Copy for Subject<'_, P, M> {}
 
 /// The clients of a run, with what they wait for.
 pub(crate) struct Clients<P: Process> {

@@ -45,15 +45,14 @@ pub fn judged<A: Algorithm>(trace: &str) -> Result<(Option<Broken>, Option<Broke
     let mut recorder = Recorder::new(&setting);
     let mut lines = Vec::new();
     for (at, chosen) in written.moves {
-        match catch_unwind(AssertUnwindSafe(|| recorder.attempt(at, chosen.clone()))) {
-            Ok(line) => lines.extend(line),
-            Err(_) => {
-                let what = format!("{}: the handler panics", chosen.choice);
-                let panics = Broken { property: NO_PANIC.id.to_owned(), what };
-                let same = recorded.property == NO_PANIC.id;
-                return Ok((Some(recorded), same.then_some(panics)));
-            }
-        }
+        let attempt = || recorder.attempt(at, chosen.clone());
+        let Ok(line) = catch_unwind(AssertUnwindSafe(attempt)) else {
+            let what = format!("{}: the handler panics", chosen.choice);
+            let panics = Broken { property: NO_PANIC.id.to_owned(), what };
+            let same = recorded.property == NO_PANIC.id;
+            return Ok((Some(recorded), same.then_some(panics)));
+        };
+        lines.extend(line);
     }
     let found = if recorded.property == NO_PANIC.id {
         let moves: Vec<_> = lines.iter().map(Line::chosen).collect();
@@ -146,7 +145,9 @@ pub fn judge<P: Process, M: Monitor<P::Request, P::Indication>>(
     recorded: Option<&Broken>,
 ) -> Option<Broken> {
     let mut judge = Judge::new(monitor, seating);
-    lines.iter().for_each(|line| judge.watch(line));
+    for line in lines {
+        judge.watch(line);
+    }
     judge.verdict(recorded)
 }
 

@@ -160,8 +160,8 @@ impl Error {
             Self::Arguments { .. } => "S0207",
             Self::Script { .. } => "S0208",
             Self::Constant { .. } => "S0209",
-            Self::Trace { source: TraceError::NotEnabled { .. } | TraceError::Differs { .. }, .. } => "S0302",
-            Self::TwoRuns { .. } => "S0302",
+            Self::Trace { source: TraceError::NotEnabled { .. } | TraceError::Differs { .. }, .. }
+            | Self::TwoRuns { .. } => "S0302",
             Self::Trace { .. } => "S0301",
             Self::Results { .. } => "S0303",
             Self::Unreadable { .. } => "S0501",

@@ -2,6 +2,7 @@
 
 use crate::exit::Exit;
 use serde_json::{Map, Value};
+use std::fmt::Write as _;
 use std::time::Duration;
 use synod_kernel::Diagnostic;
 use synod_properties::{GroundKind, Kind, Property, Verdict};
@@ -131,10 +132,10 @@ impl Shrunk {
         let mut line = format!("shrunk {} → {}", grouped(before), count(after, "event", "events"));
         if self.faults.0 > 0 {
             let (before, after) = self.faults;
-            line.push_str(&format!(", {} → {}", grouped(before), count(after, "fault", "faults")));
+            let _ = write!(line, ", {} → {}", grouped(before), count(after, "fault", "faults"));
         }
         if let Some((before, after)) = self.processes {
-            line.push_str(&format!(", {before} → {after} processes"));
+            let _ = write!(line, ", {before} → {after} processes");
         }
         let necessary = match self.necessary {
             Necessary::Event => "; removing any one event makes it pass".to_owned(),

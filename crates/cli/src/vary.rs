@@ -206,7 +206,7 @@ fn range(first: &str, rest: &str) -> Result<Vec<Number>, String> {
 fn between(first: Number, last: Number, share: f64, whole: bool) -> Result<Number, String> {
     match (first, last) {
         (Number::Lasting(first), Number::Lasting(last)) => {
-            let nanos = (last - first).as_nanos() as f64 * share;
+            let nanos = last.checked_sub(first).unwrap().as_nanos() as f64 * share;
             Ok(Number::Lasting(first + Duration::from_micros((nanos / 1e3).round() as u64)))
         }
         (Number::Lasting(_), _) | (_, Number::Lasting(_)) => {

@@ -156,6 +156,7 @@ fn found(place: &Path, twin: &(String, String), strategy: &[&str], seed: u64) ->
 /// The table of docs/sim/campaign.md: median runs and steps of 30 disjoint ranges of seeds. What is not found in the first
 /// three by any strategy is left out.
 #[test]
+#[expect(clippy::print_stdout, reason = "it prints its measurement")]
 #[ignore = "a measurement of many minutes: `-- --ignored --nocapture time_to_find`, with `--release`"]
 fn time_to_find() {
     let place = tempfile::tempdir().expect("a directory");

@@ -152,7 +152,7 @@ fn simulate_freshness((shift, loss, mean): (f64, f64, f64), periods: u32, seed: 
             }
             Observed::Indication(p, Suspicion::Restore(_)) => {
                 let suspected = since[p.index()].take();
-                durations.add(suspected.map_or(0.0, |since| (at - since).as_secs_f64()));
+                durations.add(suspected.map_or(0.0, |since| at.checked_sub(since).unwrap().as_secs_f64()));
             }
             _ => {}
         }

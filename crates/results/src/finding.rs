@@ -140,7 +140,8 @@ impl Finding {
 /// Half of what the last digit of a printed number counts.
 fn half_a_unit(printed: &str) -> f64 {
     let (digits, exponent) = printed.split_once(['e', 'E']).unwrap_or((printed, "0"));
-    let decimals = digits.split_once('.').map_or(0, |(_, decimals)| decimals.len() as i32);
+    let decimals =
+        digits.split_once('.').map_or(0, |(_, decimals)| i32::try_from(decimals.len()).unwrap_or(i32::MAX));
     let exponent: i32 = exponent.parse().unwrap_or(0);
     0.5 * libm::pow(10.0, f64::from(exponent - decimals))
 }

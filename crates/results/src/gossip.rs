@@ -409,7 +409,8 @@ fn simulated_infection(n: u32, seed: u64) -> Vec<f64> {
     let (_, observed) = observe(&setting, seed, period * 25);
     let mut learnt = observed.iter().filter(|(_, what)| matches!(what, Observed::Indication(..)));
     let first = learnt.clone().next().map_or(Duration::ZERO, |(at, _)| *at);
-    let times: Vec<f64> = learnt.by_ref().map(|(at, _)| (*at - first).as_secs_f64()).collect();
+    let times: Vec<f64> =
+        learnt.by_ref().map(|(at, _)| (*at).checked_sub(first).unwrap().as_secs_f64()).collect();
     assert_eq!(times.len() as u32, n, "25 periods are more than enough for {n}");
     times
 }

@@ -206,7 +206,7 @@ fn simulate_back_off(k: u32) -> f64 {
         .find(|(_, what)| matches!(what, Observed::Indication(_, ConfirmedLink::Deliver(_))))
         .map(|(at, _)| *at);
     match (asked, arrived) {
-        (Some(asked), Some(arrived)) => (arrived - asked - delay).as_secs_f64(),
+        (Some(asked), Some(arrived)) => arrived.as_secs_f64() - asked.as_secs_f64() - delay.as_secs_f64(),
         _ => f64::NAN,
     }
 }

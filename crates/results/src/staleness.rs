@@ -242,7 +242,7 @@ fn latency(first: usize, message: Law, answer: Law, far: f64, exceeded: f64) -> 
     };
     let (mut low, mut high) = (0.0, 1e4);
     for _ in 0..40 {
-        let middle = (low + high) / 2.0;
+        let middle = f64::midpoint(low, high);
         if late(middle) > exceeded { low = middle } else { high = middle }
     }
     low

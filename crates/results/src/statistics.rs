@@ -58,7 +58,7 @@ pub(crate) fn integral(f: &impl Fn(f64) -> f64, (from, to): (f64, f64), error: f
     if to <= from {
         return 0.0;
     }
-    let middle = (from + to) / 2.0;
+    let middle = f64::midpoint(from, to);
     let values = [f(from), f(middle), f(to)];
     halves(f, (from, to), values, error, 40)
 }
@@ -70,8 +70,8 @@ fn halves(
     error: f64,
     depth: u32,
 ) -> f64 {
-    let (middle, width) = ((from + to) / 2.0, to - from);
-    let (left, right) = (f((from + middle) / 2.0), f((middle + to) / 2.0));
+    let (middle, width) = (f64::midpoint(from, to), to - from);
+    let (left, right) = (f(f64::midpoint(from, middle)), f(f64::midpoint(middle, to)));
     let whole = width / 6.0 * (a + 4.0 * m + b);
     let both = width / 12.0 * (a + 4.0 * left + 2.0 * m + 4.0 * right + b);
     let difference = both - whole;

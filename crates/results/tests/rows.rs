@@ -11,7 +11,6 @@ fn reproduced(ids: &[&str]) {
         for found in findings {
             let Finding { what, published, ours, how, .. } = &found;
             let range = found.range();
-            println!("{id}, {what}: published {published}, ours {ours} ({how})");
             assert!(
                 found.agrees(),
                 "{id}, {what}: published {published}, ours {ours} not in {range:?} ({how})"

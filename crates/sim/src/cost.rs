@@ -238,11 +238,12 @@ impl Meter {
 pub struct Spread {
     histogram: Histogram<u64>,
     sum: u64,
+    max: u64,
 }
 
 impl Default for Spread {
     fn default() -> Self {
-        Self { histogram: Histogram::new(3).expect("three digits are in bounds"), sum: 0 }
+        Self { histogram: Histogram::new(3).expect("three digits are in bounds"), sum: 0, max: 0 }
     }
 }
 
@@ -251,12 +252,14 @@ impl Spread {
     pub fn record(&mut self, value: u64) {
         self.histogram.record(value).expect("it grows as it must");
         self.sum = self.sum.saturating_add(value);
+        self.max = self.max.max(value);
     }
 
     /// Adds all values of another.
     pub fn merge(&mut self, other: &Self) {
         self.histogram.add(&other.histogram).expect("it grows as it must");
         self.sum = self.sum.saturating_add(other.sum);
+        self.max = self.max.max(other.max);
     }
 
     /// How many values there are.
@@ -266,7 +269,7 @@ impl Spread {
 
     /// The value that this share, in [0, 1], does not exceed.
     pub fn quantile(&self, share: f64) -> Option<u64> {
-        (self.count() > 0).then(|| self.histogram.value_at_quantile(share))
+        (self.count() > 0).then(|| self.histogram.value_at_quantile(share).min(self.max))
     }
 
     /// The exact mean.
@@ -274,9 +277,9 @@ impl Spread {
         (self.count() > 0).then(|| self.sum as f64 / self.count() as f64)
     }
 
-    /// The greatest value.
+    /// The greatest value, exactly.
     pub fn max(&self) -> Option<u64> {
-        (self.count() > 0).then(|| self.histogram.max())
+        (self.count() > 0).then_some(self.max)
     }
 }
 
@@ -490,7 +493,9 @@ mod tests {
     fn runs_that_are_merged_are_as_runs_that_are_added() {
         let runs = [run(&[1, 2, 3]), run(&[500, 7_000_000]), run(&[])];
         let mut added = Summary::default();
-        runs.iter().for_each(|run| added.add(run));
+        for run in &runs {
+            added.add(run);
+        }
         let mut merged = Summary::default();
         for run in &runs {
             let mut one = Summary::default();

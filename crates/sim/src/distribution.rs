@@ -116,12 +116,11 @@ impl Distribution {
                 .ok_or_else(|| format!("`{name}` = {value} is not a positive number"))
         };
         match self {
-            Self::Constant { .. } | Self::Exponential { .. } => Ok(()),
             Self::Uniform { min, max } if min > max => {
                 let [min, max] = [*min, *max].map(duration::format);
                 Err(format!("`min` = {min} exceeds `max` = {max}"))
             }
-            Self::Uniform { .. } => Ok(()),
+            Self::Constant { .. } | Self::Exponential { .. } | Self::Uniform { .. } => Ok(()),
             Self::Pareto { shape, .. } => positive("shape", *shape),
             Self::LogNormal { sigma, .. } => positive("sigma", *sigma),
             Self::Mixture { of } if of.is_empty() => Err("a mixture of nothing".to_owned()),
@@ -239,7 +238,9 @@ impl Zipf {
                 sum
             })
             .collect();
-        cumulative.iter_mut().for_each(|share| *share /= sum);
+        for share in &mut cumulative {
+            *share /= sum;
+        }
         Self { cumulative }
     }
 

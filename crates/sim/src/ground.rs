@@ -328,8 +328,12 @@ impl<P: Process, Mon: Monitor<P::Request, P::Indication>> Simulated<P, Mon> {
         if let Some(clients) = &mut self.clients {
             let (completed, next) = clients.told(by, indication, self.now);
             if let Some(meter) = &mut self.meter {
-                completed.into_iter().for_each(|operation| meter.completed(operation));
-                next.into_iter().for_each(|operation| meter.goes_on(operation));
+                if let Some(operation) = completed {
+                    meter.completed(operation);
+                }
+                if let Some(operation) = next {
+                    meter.goes_on(operation);
+                }
             }
             self.schedule_clients();
         }

@@ -29,15 +29,14 @@ impl LastArrivals {
     /// The first instant from `arrival` on that is not before the last arrival; it is the last one now.
     #[inline]
     pub(crate) fn queue(&mut self, now: u64, from: SeatId, to: SeatId, arrival: u64) -> u64 {
-        let last = match &mut self.table {
-            Some(table) => &mut table[from.index() * self.seats + to.index()],
-            None => {
-                if self.ahead.len() >= self.limit {
-                    self.ahead.retain(|_, last| *last > now);
-                    self.limit = (2 * self.ahead.len()).max(1 << 16);
-                }
-                self.ahead.entry((from, to)).or_default()
+        let last = if let Some(table) = &mut self.table {
+            &mut table[from.index() * self.seats + to.index()]
+        } else {
+            if self.ahead.len() >= self.limit {
+                self.ahead.retain(|_, last| *last > now);
+                self.limit = (2 * self.ahead.len()).max(1 << 16);
             }
+            self.ahead.entry((from, to)).or_default()
         };
         *last = arrival.max(*last);
         *last
@@ -67,17 +66,16 @@ impl Youngest {
     /// A message of this number arrives: whether a younger one did so before it.
     #[inline]
     pub(crate) fn is_late(&mut self, from: SeatId, to: SeatId, number: u64) -> bool {
-        let youngest = match &mut self.table {
-            Some(table) => &mut table[from.index() * self.seats + to.index()],
-            None => {
-                let link = u64::from(from.0) << 32 | u64::from(to.0);
-                let place = link.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - SHARED_BITS);
-                let (of, youngest) = &mut self.shared[place as usize];
-                if *of != (from, to) {
-                    (*of, *youngest) = ((from, to), 0);
-                }
-                youngest
+        let youngest = if let Some(table) = &mut self.table {
+            &mut table[from.index() * self.seats + to.index()]
+        } else {
+            let link = u64::from(from.0) << 32 | u64::from(to.0);
+            let place = link.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - SHARED_BITS);
+            let (of, youngest) = &mut self.shared[place as usize];
+            if *of != (from, to) {
+                (*of, *youngest) = ((from, to), 0);
             }
+            youngest
         };
         let late = number < *youngest;
         *youngest = number.max(*youngest);

@@ -657,7 +657,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             Fault::TakeOver { process, strategy } => self.take_over(process, strategy),
             Fault::Inject { .. } | Fault::Corrupt { .. } => self.meddle_later(&fault),
             Fault::Rot { .. } | Fault::MisdirectWrite { .. } | Fault::FailWrite { .. } => {
-                self.disk_fault(&fault)
+                self.disk_fault(&fault);
             }
             Fault::CutLinks { links } => self.cut_links(&links),
             other => self.fault_of_platform(other),

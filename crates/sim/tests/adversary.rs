@@ -230,11 +230,11 @@ fn what_a_network_injects_arrives_where_it_is_not_trusted_alone() {
     let injected = |kind: &str, how, seed| {
         let script = script(vec![(ms(0), Fault::Inject { from: p(0), to: p(1), how })]);
         let lines = lines(&untrusted(kind), &Spread::among(3), seed, &script);
-        let injected = lines.into_iter().find_map(|line| match line.choice {
+
+        lines.into_iter().find_map(|line| match line.choice {
             Choice::Inject { message, .. } => Some(message),
             _ => None,
-        });
-        injected
+        })
     };
     for how in [Injection::Replay, Injection::Change, Injection::Invent] {
         let all: BTreeSet<_> = (0..30).filter_map(|seed| injected("arbitrary perfect", how, seed)).collect();

@@ -425,7 +425,7 @@ impl Process for Fickle {
     fn on_init(fickleness: &Fickleness, _: &mut impl Context<Self>) -> Self {
         Self(*fickleness)
     }
-    #[expect(clippy::disallowed_types, clippy::iter_over_hash_type, reason = "what must not be, on purpose")]
+    #[expect(clippy::iter_over_hash_type, reason = "what must not be, on purpose")]
     fn on_request(&mut self, value: u8, ctx: &mut impl Context<Self>) {
         match self.0 {
             Fickleness::Counter => ctx.indicate(CALLS.fetch_add(1, Ordering::Relaxed)),

@@ -287,7 +287,9 @@ fn tell(desk: &Desk<'_>, name: &str, scope: &str, rows: &[Row]) {
             let cells = row.cells.iter().map(Cell::text);
             lines.push([row.n.to_string(), kind].into_iter().chain(cells).collect());
         }
-        columns(&lines).into_iter().for_each(|line| desk.printer.say(line));
+        for line in columns(&lines) {
+            desk.printer.say(line);
+        }
     }
     for row in rows {
         for cell in &row.cells {

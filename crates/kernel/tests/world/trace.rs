@@ -427,7 +427,9 @@ fn a_terse_delivery_is_written_as_it_is_read() {
     let timeless = Chosen { at: None, ..deliver.clone() };
     let mut writer = Writer::new(&header);
     let lines = [deliver, drawing, timeless];
-    lines.iter().for_each(|line| writer.chosen(line));
+    for line in lines {
+        writer.chosen(line);
+    }
     let text = writer.finish(None);
     let texts: Vec<&str> = text.lines().collect();
     assert_eq!(texts[1], r#"{"at":3,"deliver":[1,0,7]}"#);

@@ -111,7 +111,9 @@ proptest! {
     #[test]
     fn entries_come_by_time_and_then_by_number(deeds in deeds()) {
         let mut both = Both::default();
-        deeds.iter().for_each(|deed| both.take(deed));
+        for deed in &deeds {
+            both.take(deed);
+        }
         while both.pop().is_some() {}
     }
 }

@@ -480,7 +480,9 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
                 Released::Send(to, message) => {
                     let mut receivers = Vec::new();
                     setting.seating.receivers(seat, to, |to| receivers.push(to));
-                    receivers.into_iter().for_each(|to| self.mean_to_say(liar, copy, to, &message));
+                    for to in receivers {
+                        self.mean_to_say(liar, copy, to, &message);
+                    }
                 }
                 Released::Armed(timer, when) => self.arm(liar, copy, timer, when),
                 Released::Disarmed(timer) => self.disarm(liar, copy, &timer),
@@ -568,12 +570,11 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
     fn invent(&mut self, liar: usize) {
         let Some(adversary) = &self.adversary else { return };
         let random = &mut self.ground.random;
-        let message = match adversary.liars[liar].scheme.strategy {
-            Strategy::Forge => adversary.made_up(&self.setting.lies, random),
-            _ => {
-                let place = random.below(adversary.remembered.len().max(1) as u64) as usize;
-                adversary.remembered.get(place).map(|(_, _, message)| message.clone())
-            }
+        let message = if adversary.liars[liar].scheme.strategy == Strategy::Forge {
+            adversary.made_up(&self.setting.lies, random)
+        } else {
+            let place = random.below(adversary.remembered.len().max(1) as u64) as usize;
+            adversary.remembered.get(place).map(|(_, _, message)| message.clone())
         };
         let Some(message) = message else { return };
         let seats = self.world.seats.len() as u64;

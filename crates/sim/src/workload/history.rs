@@ -50,9 +50,8 @@ fn judge_register(key: Option<u64>, history: &History) -> Option<Violation> {
 
 /// The same in the register's own words.
 fn as_register(history: &History) -> synod_judge::History<RegisterOperation<u64>, RegisterReturn<u64>> {
-    let operation = |ask: &Ask| match ask.kind.carries {
-        true => RegisterOperation::Write(ask.value),
-        false => RegisterOperation::Read,
+    let operation = |ask: &Ask| {
+        if ask.kind.carries { RegisterOperation::Write(ask.value) } else { RegisterOperation::Read }
     };
     let mut kinds = BTreeMap::new();
     let events = history.events().iter().map(|event| match event {

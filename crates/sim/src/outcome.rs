@@ -51,6 +51,7 @@ pub struct Outcome {
     /// The faults that took effect.
     pub faults: BTreeMap<FaultKind, u64>,
     /// How it broke assumptions of its environment's model, if it did: what it shows is then shown outside of the model.
+    #[serde(default)]
     pub outside: Vec<Breach>,
     /// The marked branches of the algorithm and of its modules, each with whether a handler came to it; where
     /// [`Options::branches`](crate::Options::branches) asks.

@@ -27,6 +27,7 @@ use crate::plan::{Calendar, Options, Spared, plan};
 use crate::platform::{Fate, Machinery};
 use crate::swarm::Swarm;
 use crate::trigger::Triggers;
+use crate::workload::LINEARIZABLE;
 use std::any::Any;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
@@ -726,7 +727,9 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
     /// What was put to the test. What a panic leaves behind is not asked.
     fn tested(&mut self) -> Vec<String> {
         let panicked = self.ground.violation.as_ref().is_some_and(|v| v.property == NO_PANIC.id);
-        if panicked { Vec::new() } else { self.ground.tested.all(&self.ground.monitor) }
+        let mut tested = if panicked { Vec::new() } else { self.ground.tested.all(&self.ground.monitor) };
+        tested.extend(self.is_history_judged().then(|| LINEARIZABLE.id.to_owned()));
+        tested
     }
 
     fn branches(&self) -> BTreeMap<String, bool> {

@@ -10,13 +10,15 @@ pub const RUNS_THAT_TEST: u64 = 100;
 /// How many of the first observations of a run are looked at, each; after these, ever fewer.
 const LOOKED_AT: u64 = 16;
 
-/// What a run puts to the test: liveness by a debt; what is indicated tests safety, and that is asked at the end of a run.
+/// What a run puts to the test: liveness by a debt; what is indicated tests safety. Asked now and then, and at the end of a run.
 #[derive(Debug)]
 pub(crate) struct Tested {
     /// The properties of liveness, each with whether anything was owed under it.
     liveness: Vec<(&'static str, bool)>,
     /// How many of these nothing was owed under.
     open: usize,
+    /// What the monitor found exercised when it was looked at.
+    exercised: Vec<&'static str>,
     observations: u64,
     indicated: bool,
 }
@@ -26,7 +28,7 @@ impl Tested {
         let properties = monitor.properties();
         let liveness: Vec<_> =
             properties.iter().filter(|p| p.kind == Kind::Liveness).map(|p| (p.id, false)).collect();
-        Self { open: liveness.len(), liveness, observations: 0, indicated: false }
+        Self { open: liveness.len(), liveness, exercised: Vec::new(), observations: 0, indicated: false }
     }
 
     /// Takes note of an observation, which the monitor has seen.
@@ -34,12 +36,23 @@ impl Tested {
     pub(crate) fn note<Q, I, M: Monitor<Q, I>>(&mut self, monitor: &M, is_indication: bool) {
         self.indicated |= is_indication;
         self.observations += 1;
-        if self.open > 0 && (self.observations <= LOOKED_AT || self.observations.is_power_of_two()) {
+        if self.observations <= LOOKED_AT || self.observations.is_power_of_two() {
             self.look(monitor);
         }
     }
 
     fn look<Q, I, M: Monitor<Q, I>>(&mut self, monitor: &M) {
+        if self.indicated {
+            let exercised = &mut self.exercised;
+            monitor.exercised(&mut |id| {
+                if !exercised.contains(&id) {
+                    exercised.push(id);
+                }
+            });
+        }
+        if self.open == 0 {
+            return;
+        }
         let (liveness, open) = (&mut self.liveness, &mut self.open);
         monitor.owed(&mut |debt| {
             if let Some((_, owed)) = liveness.iter_mut().find(|(id, owed)| *id == debt.property && !owed) {
@@ -52,14 +65,7 @@ impl Tested {
     /// What the run has put to the test: the properties' identifiers, in their order.
     pub(crate) fn all<Q, I, M: Monitor<Q, I>>(&mut self, monitor: &M) -> Vec<String> {
         self.look(monitor);
-        let mut exercised: Vec<&'static str> = Vec::new();
-        if self.indicated {
-            monitor.exercised(&mut |id| {
-                if !exercised.contains(&id) {
-                    exercised.push(id);
-                }
-            });
-        }
+        let mut exercised = self.exercised.clone();
         exercised.extend(self.liveness.iter().filter(|(_, owed)| *owed).map(|(id, _)| *id));
         let properties = monitor.properties();
         properties.iter().filter(|p| exercised.contains(&p.id)).map(|p| p.id.to_owned()).collect()

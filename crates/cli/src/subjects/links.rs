@@ -123,7 +123,7 @@ links! {
     Acknowledged: StopAndWait, "stop-and-wait", "stop_and_wait.rs", ConfirmedLinks,
         messages "2", writes "0", delivers delivered,
         [
-            Twin::new("gives-up", "PL1", "it takes the next message after two transmissions"),
+            Twin::new("gives-up", "FPL4", "it takes the next message after two transmissions"),
             Twin::new("any-acknowledgement", "confirmation", "it takes any acknowledgement for that of the message under way"),
             Twin::new("counts-no-copies", "PL2", "the receiver delivers every copy")
         ],

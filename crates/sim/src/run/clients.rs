@@ -152,6 +152,14 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
     }
 
     /// What clients saw is judged where nothing else was wrong.
+    /// Whether what clients saw is judged, and there is something to judge.
+    pub(super) fn is_history_judged(&self) -> bool {
+        self.ground
+            .clients
+            .as_ref()
+            .is_some_and(|clients| clients.driver.is_judged(clients.operations.object))
+    }
+
     pub(super) fn judge_history(&mut self, ended: Ended) {
         let Some(clients) = &self.ground.clients else { return };
         if self.ground.violation.is_none() && ended != Ended::Violation {

@@ -343,6 +343,15 @@ impl Driver {
         &self.history
     }
 
+    /// Whether what clients saw is judged, and something was answered.
+    pub(crate) fn is_judged(&self, object: Option<Object>) -> bool {
+        object.is_some()
+            && self
+                .operations
+                .iter()
+                .any(|operation| operation.ended.is_some_and(|(_, ended)| ended == Ended::Ok))
+    }
+
     /// What is wrong with what clients saw.
     pub(crate) fn judge(&self, object: Option<Object>) -> Option<Violation> {
         history::judge(&self.history, object?)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A campaign as a Slurm job array, for real: two nodes on this machine, one of which is killed in the middle of its shards.
+# A campaign as a Slurm job array, for real: two nodes on one machine, one of which is killed in the middle of its shards.
 # What the array makes must be, byte for byte, what one process makes: nothing lost, nothing twice.
 #
 #     ci/slurm.sh [BINARY]        the binary `synod`; target/debug/synod where nothing is said

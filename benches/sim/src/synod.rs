@@ -3,7 +3,7 @@
 use std::time::Duration;
 use synod_kernel::{Environment, Setting};
 use synod_model::prelude::*;
-use synod_properties::{Monitor, Obligation, Observation, Property, Violation};
+use synod_properties::Unjudged;
 use synod_sim::{FaultPlan, Options, run};
 
 /// The first half of the processes ask, each one of the second half.
@@ -52,21 +52,6 @@ impl Process for Pair {
     no_storage!();
 }
 
-/// Promises nothing.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Nothing;
-
-impl<Q, I> Monitor<Q, I> for Nothing {
-    fn properties(&self) -> Vec<Property> {
-        Vec::new()
-    }
-    fn observe(&mut self, _: &Observation<'_, Q, I>) -> Result<(), Violation> {
-        Ok(())
-    }
-    fn owed(&self, _: &mut impl FnMut(Obligation)) {}
-    fn reached(&self, _: &mut impl FnMut(&'static str)) {}
-}
-
 /// Delivers so many messages among `n` processes, from nothing on.
 pub fn deliver(n: u32, messages: u64) -> u64 {
     let mut environment = Environment::benign(n);
@@ -81,7 +66,7 @@ pub fn deliver(n: u32, messages: u64) -> u64 {
         branches: false,
         ..Options::default()
     };
-    let outcome = run(&setting, &Nothing, 1, &options);
+    let outcome = run(&setting, &Unjudged, 1, &options);
     assert!(outcome.violation.is_none(), "{:?}", outcome.violation);
     outcome.delivered
 }

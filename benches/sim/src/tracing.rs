@@ -2,7 +2,6 @@
 
 use crate::median;
 use crate::sample::Sample;
-use crate::synod::Nothing;
 use std::fs::File;
 use std::io::BufReader;
 use std::process::Command;
@@ -13,7 +12,7 @@ use synod_kernel::trace::Reader;
 use synod_kernel::{Environment, Setting};
 use synod_model::interface::ProposeAt;
 use synod_model::prelude::*;
-use synod_properties::GroundKind;
+use synod_properties::{GroundKind, Unjudged};
 use synod_properties::usual::usual;
 use synod_sim::{FaultPlan, Options, run, trace_to};
 
@@ -87,7 +86,7 @@ fn long(side: &str) -> u64 {
     }
     let (setting, options) = ring(10_000_000);
     let mut to = File::create(&file).expect("a place for a trace");
-    trace_to("tokens", &setting, &Nothing, 1, &options, &mut to).expect("room for a trace").1.steps
+    trace_to("tokens", &setting, &Unjudged, 1, &options, &mut to).expect("room for a trace").1.steps
 }
 
 fn tokens(side: &str) -> u64 {
@@ -118,9 +117,9 @@ fn simulate<P: Process>(
     let options = Options { terse: side == "terse", ..options.clone() };
     let simulated = |seed| {
         if side == "plain" {
-            return run(setting, &Nothing, seed, &options).delivered;
+            return run(setting, &Unjudged, seed, &options).delivered;
         }
-        let traced = trace_to(name, setting, &Nothing, seed, &options, &mut to);
+        let traced = trace_to(name, setting, &Unjudged, seed, &options, &mut to);
         traced.expect("room for a trace").0.delivered
     };
     let delivered = seeds.map(simulated).sum();

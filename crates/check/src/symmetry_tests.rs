@@ -2,14 +2,14 @@
 
 use crate::reference::{Concrete, Reference};
 use crate::space::{Edge, Rows, Space};
-use crate::tests::{Adder, Blind, adders};
+use crate::tests::{Adder, adders};
 use crate::{Control, Engine, Options, Order, Report, SYMMETRY, Store, check};
 use std::collections::{BTreeMap, BTreeSet};
 use synod_kernel::trace::replay;
 use synod_kernel::{Budget, Durability, Environment, Partition, Rest, SeatId, Setting, Status};
 use synod_model::failure::FailureKind;
 use synod_model::prelude::*;
-use synod_properties::{Monitor, Obligation, Observation, Property, Verdict, Violation};
+use synod_properties::{Monitor, Obligation, Observation, Property, Unjudged, Verdict, Violation};
 
 /// Broadcast by which a process delivers what a majority has relayed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -417,7 +417,7 @@ fn the_reduction_is_the_same_in_every_order_on_any_number_of_threads_and_by_any_
 }
 
 /// A state of a world of two, as text, with the processes exchanged or not.
-fn exchanged(state: &Concrete<Adder, Blind>, exchange: bool) -> String {
+fn exchanged(state: &Concrete<Adder, Unjudged>, exchange: bool) -> String {
     let other =
         |part: &str| part.replace("Id(0)", "Id(_)").replace("Id(1)", "Id(0)").replace("Id(_)", "Id(1)");
     let text = |part: String| if exchange { other(&part) } else { part };
@@ -436,7 +436,7 @@ fn exchanged(state: &Concrete<Adder, Blind>, exchange: bool) -> String {
 fn disks_and_what_is_held_back_have_images_too() {
     for durability in [Durability::Immediate, Durability::Deferred] {
         let setting = Setting { requests: vec![vec![1, 2], vec![1, 2]], ..adders(durability, 1) };
-        let reference = Reference::new(&setting, &Blind, |_| 0);
+        let reference = Reference::new(&setting, &Unjudged, |_| 0);
         let mut waiting = reference.start().0.rows;
         let (mut seen, mut orbits) = (BTreeSet::new(), BTreeSet::new());
         while let Some(state) = waiting.pop() {
@@ -451,7 +451,7 @@ fn disks_and_what_is_held_back_have_images_too() {
                 expanded.expect("plain values need no table");
             }
         }
-        let folded = check(&setting, &Blind, |_| 0, &reduced(), &mut |_| Control::Continue);
+        let folded = check(&setting, &Unjudged, |_| 0, &reduced(), &mut |_| Control::Continue);
         assert_eq!((folded.states, folded.complete), (orbits.len() as u64, true));
         assert!(folded.states < seen.len() as u64 * 11 / 20);
     }

@@ -8,7 +8,7 @@ use synod_kernel::{Budget, Durability, Environment, Setting};
 use synod_model::failure::FailureKind;
 use synod_model::oracle::OracleKind;
 use synod_model::prelude::*;
-use synod_properties::{Monitor, Obligation, Observation, Property, Verdict, Violation};
+use synod_properties::{Monitor, Obligation, Observation, Property, Unjudged, Verdict, Violation};
 
 mod reduced;
 mod refines;
@@ -66,21 +66,6 @@ impl Process for Adder {
     no_timers!();
 }
 
-/// Judges nothing.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Blind;
-
-impl<Q, I> Monitor<Q, I> for Blind {
-    fn properties(&self) -> Vec<Property> {
-        Vec::new()
-    }
-    fn observe(&mut self, _: &Observation<'_, Q, I>) -> Result<(), Violation> {
-        Ok(())
-    }
-    fn owed(&self, _: &mut impl FnMut(Obligation)) {}
-    fn reached(&self, _: &mut impl FnMut(&'static str)) {}
-}
-
 pub(crate) fn adders(durability: Durability, restarts: u32) -> Setting<Adder> {
     let mut environment = Environment::benign(2);
     environment.failures.kind = FailureKind::CrashRecovery;
@@ -91,7 +76,7 @@ pub(crate) fn adders(durability: Durability, restarts: u32) -> Setting<Adder> {
 
 /// The reachable states in which no effect is held back, without their budgets, as text.
 fn settled(setting: &Setting<Adder>) -> BTreeSet<String> {
-    let space = Reference::<Adder, Blind>::new(setting, &Blind, |_| 0);
+    let space = Reference::<Adder, Unjudged>::new(setting, &Unjudged, |_| 0);
     let mut rows = space.start().0.rows;
     let mut seen: BTreeSet<_> = rows.iter().map(|state| format!("{state:?}")).collect();
     let mut settled = BTreeSet::new();
@@ -152,7 +137,7 @@ fn engines_and_orders_agree_on_what_there_is() {
             let guided = [Measure::Coverage, Measure::Distance].map(|by| Order::Guided { by });
             let swarm = Order::Swarm { seed: 1, searches: 3, states_each: 1 << 20 };
             for order in [Order::BreadthFirst, Order::DepthFirst, swarm].into_iter().chain(guided) {
-                let report = explore(&setting, &Blind, &Options { engine, order, ..Options::default() });
+                let report = explore(&setting, &Unjudged, &Options { engine, order, ..Options::default() });
                 assert!(report.complete);
                 counts.insert((report.states, report.transitions));
             }
@@ -164,7 +149,7 @@ fn engines_and_orders_agree_on_what_there_is() {
 #[test]
 fn a_handler_runs_once_per_distinct_input() {
     let setting = adders(Durability::Immediate, 2);
-    let on = |engine| explore(&setting, &Blind, &Options { engine, ..Options::default() }).handler_calls;
+    let on = |engine| explore(&setting, &Unjudged, &Options { engine, ..Options::default() }).handler_calls;
     assert!(on(Engine::Tabulating) * 10 < on(Engine::Reference));
 }
 
@@ -177,7 +162,7 @@ fn a_bound_that_is_hit_is_told_and_no_verdict_is_given() {
     assert!(matches!(report.verdict("LOW"), Verdict::Unknown { .. }));
     assert_eq!(report.depth, 3, "states at the bound are judged");
     let states = Options { states_max: 100, ..Options::default() };
-    let report = explore(&setting, &Blind, &states);
+    let report = explore(&setting, &Unjudged, &states);
     assert!(!report.complete && (100..200).contains(&report.states), "{report}");
 }
 
@@ -228,7 +213,7 @@ fn a_swarm_over_tables_that_are_filled_as_it_goes_is_the_same_on_any_number_of_t
         for threads in 1..=3 {
             let order = Order::Swarm { seed: 9, searches: 18, states_each: 60 };
             let options = Options { engine, order, threads, ..Options::default() };
-            let blind = explore(&setting, &Blind, &options);
+            let blind = explore(&setting, &Unjudged, &options);
             assert!(!blind.complete, "a share is not all");
             let report = explore(&setting, &Sums, &options);
             let found = report.counterexample.as_ref().expect("a search finds it");
@@ -426,7 +411,7 @@ fn every_outcome_of_a_draw_is_explored_also_at_the_start() {
 
 #[test]
 fn what_multiplies_the_states_is_told_by_field_and_message() {
-    let report = explore(&adders(Durability::Immediate, 1), &Blind, &Options::default());
+    let report = explore(&adders(Durability::Immediate, 1), &Unjudged, &Options::default());
     let values = |what: &str| report.parts.iter().find(|p| p.what.contains(what)).map(|p| p.values);
     assert_eq!(values("p0's `sum`"), Some(8), "every sum of 1, 2 and 4: {:?}", report.parts);
     assert_eq!(values("messages `Add`"), Some(3));

@@ -28,7 +28,7 @@ pub mod verdict;
 pub use algorithm::{Algorithm, GroundKind, Scale, Twin};
 pub use consensus::{Consensus, ConsensusSequence};
 pub use cost::{Cost, Metric};
-pub use monitor::{Kind, Monitor, NO_PANIC, Obligation, Observation, Property, Violation};
+pub use monitor::{Kind, Monitor, NO_PANIC, Obligation, Observation, Property, Unjudged, Violation};
 pub use operation::{Ask, Completion, Object, OperationKind, Operations, OperationsOf, Told, operations};
 pub use registers::AtomicRegister;
 pub use usual::usual;

@@ -8,27 +8,9 @@ use synod_model::failure::FailureModel;
 use synod_model::link::LinkModel;
 use synod_model::timing::{TimingKind, TimingModel};
 use synod_model::{Bounds, Process, SystemModel};
-use synod_properties::{Monitor, Obligation, Observation, Property, Violation};
+use synod_properties::Unjudged;
 use synod_sim::platform::Bursts;
 use synod_sim::{Distribution, FaultPlan, Observations, Options, Outcome, Platform};
-
-/// Judges nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-struct Unjudged;
-
-impl<Q, I> Monitor<Q, I> for Unjudged {
-    fn properties(&self) -> Vec<Property> {
-        Vec::new()
-    }
-
-    fn observe(&mut self, _: &Observation<'_, Q, I>) -> Result<(), Violation> {
-        Ok(())
-    }
-
-    fn owed(&self, _: &mut impl FnMut(Obligation)) {}
-
-    fn reached(&self, _: &mut impl FnMut(&'static str)) {}
-}
 
 /// The known bound on delays where processes go in rounds: a round is two of them.
 const ROUND: Duration = Duration::from_millis(2);

@@ -8,7 +8,7 @@ use synod_algorithms::detectors::OmegaOracle;
 use synod_kernel::{Budget, Environment, Setting};
 use synod_model::interface::ProposeAt;
 use synod_model::prelude::*;
-use synod_properties::{Monitor, Obligation, Observation, Property, Violation};
+use synod_properties::{Monitor, Unjudged};
 use synod_sim::{FaultPlan, Options, Outcome, run};
 
 fn after(me: ProcessId, n: usize) -> ProcessId {
@@ -204,21 +204,6 @@ impl Process for Gossip {
     no_storage!();
 }
 
-/// Promises nothing.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-struct Nothing;
-
-impl<Q, I> Monitor<Q, I> for Nothing {
-    fn properties(&self) -> Vec<Property> {
-        Vec::new()
-    }
-    fn observe(&mut self, _: &Observation<'_, Q, I>) -> Result<(), Violation> {
-        Ok(())
-    }
-    fn owed(&self, _: &mut impl FnMut(Obligation)) {}
-    fn reached(&self, _: &mut impl FnMut(&'static str)) {}
-}
-
 fn environment(n: u32) -> Environment {
     let mut environment = Environment::benign(n);
     environment.links.delay_min = Duration::from_millis(1);
@@ -230,14 +215,14 @@ fn environment(n: u32) -> Environment {
 /// A run of so many steps, with how long it took.
 fn timed<P: Process>(setting: &Setting<P>, steps_max: u64) -> (Outcome, Duration)
 where
-    Nothing: Monitor<P::Request, P::Indication>,
+    Unjudged: Monitor<P::Request, P::Indication>,
 {
     timed_of(setting, 1, steps_max)
 }
 
 fn timed_of<P: Process>(setting: &Setting<P>, seed: u64, steps_max: u64) -> (Outcome, Duration)
 where
-    Nothing: Monitor<P::Request, P::Indication>,
+    Unjudged: Monitor<P::Request, P::Indication>,
 {
     let options = Options {
         steps_max,
@@ -247,14 +232,14 @@ where
         ..Options::default()
     };
     let start = Instant::now();
-    let outcome = run(setting, &Nothing, seed, &options);
+    let outcome = run(setting, &Unjudged, seed, &options);
     (outcome, start.elapsed())
 }
 
 #[expect(clippy::print_stdout, reason = "it prints its measurements")]
 fn tell<P: Process>(what: &str, setting: &Setting<P>, steps_max: u64)
 where
-    Nothing: Monitor<P::Request, P::Indication>,
+    Unjudged: Monitor<P::Request, P::Indication>,
 {
     let (outcome, took) = timed(setting, steps_max);
     let delivered = outcome.delivered as f64 / took.as_secs_f64() / 1e6;

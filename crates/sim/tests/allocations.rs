@@ -3,7 +3,7 @@
 use std::time::Duration;
 use synod_kernel::{Environment, Setting};
 use synod_model::prelude::*;
-use synod_properties::{Monitor, Obligation, Observation, Property, Violation};
+use synod_properties::Unjudged;
 use synod_sim::{FaultPlan, Options, run};
 
 /// Passes tokens on, each with a payload that it moves; now and then after a timeout, over a module of its own.
@@ -97,21 +97,6 @@ impl Passing {
     }
 }
 
-/// Promises nothing.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-struct Nothing;
-
-impl<Q, I> Monitor<Q, I> for Nothing {
-    fn properties(&self) -> Vec<Property> {
-        Vec::new()
-    }
-    fn observe(&mut self, _: &Observation<'_, Q, I>) -> Result<(), Violation> {
-        Ok(())
-    }
-    fn owed(&self, _: &mut impl FnMut(Obligation)) {}
-    fn reached(&self, _: &mut impl FnMut(&'static str)) {}
-}
-
 /// How often a run of so many steps allocates.
 fn allocations(n: u32, steps_max: u64) -> u64 {
     let mut environment = Environment::benign(n);
@@ -124,7 +109,7 @@ fn allocations(n: u32, steps_max: u64) -> u64 {
         ..Options::default()
     };
     let mut steps = 0;
-    let counted = allocation_counter::measure(|| steps = run(&setting, &Nothing, 1, &options).steps);
+    let counted = allocation_counter::measure(|| steps = run(&setting, &Unjudged, 1, &options).steps);
     assert_eq!(steps, steps_max);
     counted.count_total
 }

@@ -7,10 +7,7 @@ use synod_judge::{Client, Event, Outcome as Result_};
 use synod_kernel::{Budget, Environment, Setting};
 use synod_model::failure::FailureKind;
 use synod_model::prelude::*;
-use synod_properties::{
-    Ask, Completion, Monitor, Object, Obligation, Observation, OperationKind, Operations, Property, Scale,
-    Told, Violation,
-};
+use synod_properties::{Ask, Completion, Object, OperationKind, Operations, Scale, Told, Unjudged};
 use synod_sim::cost::{Ended, OperationCost};
 use synod_sim::workload::{Arrivals, History, Keys, LINEARIZABLE};
 use synod_sim::{
@@ -79,21 +76,6 @@ impl Process for Shelf {
     }
 }
 
-/// Sees nothing wrong.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-struct Calm;
-
-impl Monitor<Request, Message> for Calm {
-    fn properties(&self) -> Vec<Property> {
-        Vec::new()
-    }
-    fn observe(&mut self, _: &Observation<'_, Request, Message>) -> Result<(), Violation> {
-        Ok(())
-    }
-    fn owed(&self, _: &mut impl FnMut(Obligation)) {}
-    fn reached(&self, _: &mut impl FnMut(&'static str)) {}
-}
-
 const KINDS: [OperationKind; 2] = [OperationKind::plain("read"), OperationKind::with_value("write")];
 
 fn operations(n: u32) -> Operations<Request, Message> {
@@ -122,14 +104,14 @@ fn operations(n: u32) -> Operations<Request, Message> {
     }
 }
 
-fn shelves(n: u32, forgetful: bool) -> Instance<Shelf, Calm> {
+fn shelves(n: u32, forgetful: bool) -> Instance<Shelf, Unjudged> {
     let mut environment = Environment::benign(n);
     environment.failures.kind = FailureKind::CrashRecovery;
     environment.failures.restarts = Budget::AtMost(2);
     environment.links.delay_min = DELAY;
     environment.links.delay_max = DELAY;
     let setting = Setting::new(environment, Shelves { forgetful }, Vec::new());
-    Instance::new("shelf", setting, Calm).with_operations(operations(n))
+    Instance::new("shelf", setting, Unjudged).with_operations(operations(n))
 }
 
 fn with(workload: Workload, faults: Vec<(Duration, Fault)>) -> Options {
@@ -139,7 +121,7 @@ fn with(workload: Workload, faults: Vec<(Duration, Fault)>) -> Options {
 }
 
 /// A run that is the same when it is made again, traced, and replayed.
-fn run(instance: &Instance<Shelf, Calm>, options: &Options) -> (Outcome, History, Vec<OperationCost>) {
+fn run(instance: &Instance<Shelf, Unjudged>, options: &Options) -> (Outcome, History, Vec<OperationCost>) {
     let (outcome, _) = check_determinism(instance, 1, options).expect("one seed is one run");
     let history = outcome.history.clone().expect("it is kept");
     let costs = outcome.costs.clone().expect("they are counted");

@@ -351,7 +351,8 @@ impl Total {
         if let Some(platform) = &options.run.platform {
             report.notes.push(format!("the platform: {}", platform.describe().join(", ")));
         }
-        if self.failure.is_none() && self.runs > 0 {
+        // runs that a search draws are no sample
+        if self.failure.is_none() && self.runs > 0 && !options.guided {
             let bound = 3.0 / self.runs as f64;
             report.notes.push(format!(
                 "at 95 % confidence a run of this kind violates with probability at most 3/{} = {bound:.2e}",

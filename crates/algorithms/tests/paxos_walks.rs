@@ -8,7 +8,7 @@ use synod_algorithms::consensus::{Defect, Paxos, PaxosParameters, PaxosSequence}
 use synod_algorithms::detectors::{EventuallyPerfectLeader, OmegaOracle};
 use synod_kernel::environment::{Budget, Environment};
 use synod_kernel::trace::Recorder;
-use synod_kernel::{Choice, Fairness, InPlace, Move, Observed, Random, Setting, Status};
+use synod_kernel::{Choice, Fairness, InPlace, Move, Random, Setting, Status};
 use synod_model::interface::{Propose, ProposeAt};
 use synod_model::{Group, Output, Process, ProcessId};
 use synod_properties::{Consensus, ConsensusSequence, Monitor, Observation, Violation};
@@ -30,15 +30,7 @@ type Step<P> = Choice<<P as Process>::Message, <P as Process>::Timer>;
 impl<P: Process, M: Monitor<P::Request, P::Indication>> Walk<'_, P, M> {
     fn step(&mut self, choice: Step<P>) -> Result<(), Violation> {
         let line = self.run.step(None, Move::plain(choice)).expect("the choice is enabled");
-        line.observed.iter().try_for_each(|observed| {
-            self.monitor.observe(&match observed {
-                Observed::Request(at, request) => Observation::Request { at: *at, request },
-                Observed::Indication(at, indication) => Observation::Indication { at: *at, indication },
-                Observed::Crash(at) => Observation::Crash { at: *at },
-                Observed::Recover(at) => Observation::Recover { at: *at },
-                Observed::Corrupt(at) => Observation::Corrupt { at: *at },
-            })
-        })
+        line.observed.iter().try_for_each(|observed| self.monitor.observe(&Observation::of(observed)))
     }
 
     fn pick<T>(&mut self, mut from: Vec<T>) -> Option<T> {

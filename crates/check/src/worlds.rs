@@ -50,13 +50,7 @@ pub(crate) fn judge<Q, I, M: Monitor<Q, I>>(
     monitor: &mut M,
     observed: &Observed<Q, I>,
 ) -> Result<(), Violation> {
-    monitor.observe(&match observed {
-        Observed::Request(at, request) => Observation::Request { at: *at, request },
-        Observed::Indication(at, indication) => Observation::Indication { at: *at, indication },
-        Observed::Crash(at) => Observation::Crash { at: *at },
-        Observed::Recover(at) => Observation::Recover { at: *at },
-        Observed::Corrupt(at) => Observation::Corrupt { at: *at },
-    })
+    monitor.observe(&Observation::of(observed))
 }
 
 /// What a monitor says is owed.

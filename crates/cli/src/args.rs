@@ -311,7 +311,7 @@ pub struct Sim {
     /// How long good periods must be for all runs to come to their end: looks up to this length, in place of judging.
     #[arg(long, value_name = "LONGEST", value_parser = duration::parse)]
     pub good_period: Option<Duration>,
-    /// The machines and wires under the environment: a file with the keys of [sim.platform] (docs/sim.md).
+    /// The machines and wires under the environment: a file with the keys of [sim.platform] (docs/experiments.md).
     #[arg(long, value_name = "FILE")]
     pub platform: Option<PathBuf>,
     /// The virtual time after which a run ends.

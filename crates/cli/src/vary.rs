@@ -110,7 +110,13 @@ pub fn axis(text: &str) -> Result<Axis, String> {
         text.split_once('=').ok_or_else(|| "write KEY=VALUES, as in loss=0..0.3 or n=3,5,7".to_owned())?;
     let name = name.trim();
     let values = numbers(values.trim()).map_err(|why| format!("{name}: {why}"))?;
-    let (keys, beside) = match SHORT.iter().find(|short| short.name == name) {
+    let path = name.strip_prefix("sim.").unwrap_or(name);
+    // a key that has a short name is known by it, so that both are seen to be one
+    let is_called =
+        |short: &&Short| short.name == name || (short.unlimited.is_empty() && short.keys == [path]);
+    let found = SHORT.iter().find(is_called);
+    let name = found.map_or(name, |short| short.name);
+    let (keys, beside) = match found {
         Some(short) => {
             let unlimited = |key: &&str| ((*key).to_owned(), Value::String("unlimited".to_owned()));
             (
@@ -118,9 +124,7 @@ pub fn axis(text: &str) -> Result<Axis, String> {
                 short.unlimited.iter().map(unlimited).collect(),
             )
         }
-        None if name.contains('.') => {
-            (vec![name.strip_prefix("sim.").unwrap_or(name).to_owned()], Vec::new())
-        }
+        None if name.contains('.') => (vec![path.to_owned()], Vec::new()),
         None => return Err(unknown(name)),
     };
     Ok(Axis { name: name.to_owned(), keys, beside, values })

@@ -219,10 +219,7 @@ impl<M, T> Move<M, T> {
 
     /// The seat whose process crashes in it: by choice, in a handler, or in a release.
     pub fn crashed(&self) -> Option<SeatId> {
-        match self.choice {
-            Choice::Crash { seat, .. } | Choice::Disk { seat, fault: DiskFault::Refuse } => Some(seat),
-            _ => self.cut.and_then(|_| self.choice.cut_seat()),
-        }
+        self.choice.crashes().or_else(|| self.cut.and_then(|_| self.choice.cut_seat()))
     }
 }
 
@@ -238,6 +235,14 @@ pub enum Fairness {
 }
 
 impl<M, T> Choice<M, T> {
+    /// The seat whose process it crashes, whatever a [`Cut`] does.
+    pub fn crashes(&self) -> Option<SeatId> {
+        match *self {
+            Self::Crash { seat, .. } | Self::Disk { seat, fault: DiskFault::Refuse } => Some(seat),
+            _ => None,
+        }
+    }
+
     /// The seat at which a handler runs, or would if the process were up.
     pub fn handler_seat(&self) -> Option<SeatId> {
         match *self {

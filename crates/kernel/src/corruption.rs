@@ -1,7 +1,7 @@
 //! Values that are almost what they were: with a bit flipped, or with a part of another in the place of one of their own.
 
 use crate::draws::Random;
-use crate::token::{Content, Token, Writing};
+use crate::token::{Token, Writing};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeSet;
@@ -134,33 +134,6 @@ impl Parts {
             at += 1;
         });
         (places > 0).then_some(token)
-    }
-}
-
-impl Token {
-    /// Calls `each` with it and then with all its parts, in the order in which they are written.
-    fn walk(&mut self, each: &mut dyn FnMut(&mut Self)) {
-        each(self);
-        match self {
-            Self::Some(inner) | Self::Newtype(_, inner) | Self::Variant(_, Content::Newtype(inner)) => {
-                inner.walk(each);
-            }
-            Self::Seq(all) | Self::Tuple(_, all) | Self::Variant(_, Content::Tuple(all)) => {
-                for part in all {
-                    part.walk(each);
-                }
-            }
-            Self::Struct(_, fields) | Self::Variant(_, Content::Struct(fields)) => {
-                for (_, part) in fields {
-                    part.walk(each);
-                }
-            }
-            Self::Map(pairs) => pairs.iter_mut().for_each(|(key, value)| {
-                key.walk(each);
-                value.walk(each);
-            }),
-            _ => {}
-        }
     }
 }
 

@@ -49,60 +49,49 @@ pub(super) enum Content {
 }
 
 impl Token {
-    /// Collects the data that it holds.
-    pub(super) fn data(&self, data: &mut BTreeSet<Datum>) {
+    /// Calls `each` with it and then with all its parts, in the order in which they are written.
+    pub(super) fn walk(&mut self, each: &mut dyn FnMut(&mut Self)) {
+        each(self);
         match self {
-            Self::Newtype("Datum", number) => data.extend(number.number().map(Datum)),
             Self::Some(inner) | Self::Newtype(_, inner) | Self::Variant(_, Content::Newtype(inner)) => {
-                inner.data(data);
+                inner.walk(each);
             }
             Self::Seq(all) | Self::Tuple(_, all) | Self::Variant(_, Content::Tuple(all)) => {
                 for part in all {
-                    part.data(data);
+                    part.walk(each);
                 }
             }
             Self::Struct(_, fields) | Self::Variant(_, Content::Struct(fields)) => {
                 for (_, part) in fields {
-                    part.data(data);
+                    part.walk(each);
                 }
             }
             Self::Map(pairs) => {
                 for (key, value) in pairs {
-                    key.data(data);
-                    value.data(data);
+                    key.walk(each);
+                    value.walk(each);
                 }
             }
             _ => {}
         }
     }
 
+    /// Collects the data that it holds.
+    pub(super) fn data(&mut self, data: &mut BTreeSet<Datum>) {
+        self.walk(&mut |part| {
+            if let Self::Newtype("Datum", number) = part {
+                data.extend(number.number().map(Datum));
+            }
+        });
+    }
+
     /// Collects the processes that it names, in order.
-    pub(super) fn processes(&self, processes: &mut Vec<ProcessId>) {
-        match self {
-            Self::Newtype("ProcessId", number) => {
+    pub(super) fn processes(&mut self, processes: &mut Vec<ProcessId>) {
+        self.walk(&mut |part| {
+            if let Self::Newtype("ProcessId", number) = part {
                 processes.extend(number.number().and_then(|p| u32::try_from(p).ok()).map(ProcessId));
             }
-            Self::Some(inner) | Self::Newtype(_, inner) | Self::Variant(_, Content::Newtype(inner)) => {
-                inner.processes(processes);
-            }
-            Self::Seq(all) | Self::Tuple(_, all) | Self::Variant(_, Content::Tuple(all)) => {
-                for part in all {
-                    part.processes(processes);
-                }
-            }
-            Self::Struct(_, fields) | Self::Variant(_, Content::Struct(fields)) => {
-                for (_, part) in fields {
-                    part.processes(processes);
-                }
-            }
-            Self::Map(pairs) => {
-                for (key, value) in pairs {
-                    key.processes(processes);
-                    value.processes(processes);
-                }
-            }
-            _ => {}
-        }
+        });
     }
 
     /// A number that is not too large.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
+use synod_kernel::Observed;
 use synod_model::{ProcessId, ProcessSet, State};
 
 /// A property by the name that the literature gives it.
@@ -81,6 +82,20 @@ pub enum Observation<'a, Q, I> {
         /// Who.
         at: ProcessId,
     },
+}
+
+impl<'a, Q, I> Observation<'a, Q, I> {
+    /// What was observed in a world, as monitors take it.
+    #[inline]
+    pub fn of(observed: &'a Observed<Q, I>) -> Self {
+        match observed {
+            Observed::Request(at, request) => Self::Request { at: *at, request },
+            Observed::Indication(at, indication) => Self::Indication { at: *at, indication },
+            Observed::Crash(at) => Self::Crash { at: *at },
+            Observed::Recover(at) => Self::Recover { at: *at },
+            Observed::Corrupt(at) => Self::Corrupt { at: *at },
+        }
+    }
 }
 
 /// A property of safety is broken.

@@ -5,7 +5,7 @@ use crate::algorithm::{Algorithm, GroundKind, Scale};
 use crate::monitor::{Monitor, NO_PANIC, Observation, Violation};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use synod_kernel::trace::{Broken, Line, Recorder, TraceError, recall};
-use synod_kernel::{Choice, Move, Observed, SeatId, Seating, Setting};
+use synod_kernel::{Choice, Move, SeatId, Seating, Setting};
 use synod_model::{Process, ProcessSet};
 
 /// Takes the steps of a trace again with the algorithm as it is now, those that can still be taken, and asserts that
@@ -119,7 +119,7 @@ impl<'a, M> Judge<'a, M> {
             if self.broken.is_some() {
                 return;
             }
-            if let Err(Violation { property, what }) = self.monitor.observe(&observation(observed)) {
+            if let Err(Violation { property, what }) = self.monitor.observe(&Observation::of(observed)) {
                 self.broken = Some(Broken { property, what });
             }
         }
@@ -201,17 +201,6 @@ pub fn panics<P: Process>(
             Ok(None) => _ = outcomes.pop(),
         }
         *outcomes.last_mut()? += 1;
-    }
-}
-
-/// What was observed, as monitors take it.
-pub fn observation<Q, I>(observed: &Observed<Q, I>) -> Observation<'_, Q, I> {
-    match observed {
-        Observed::Request(at, request) => Observation::Request { at: *at, request },
-        Observed::Indication(at, indication) => Observation::Indication { at: *at, indication },
-        Observed::Crash(at) => Observation::Crash { at: *at },
-        Observed::Recover(at) => Observation::Recover { at: *at },
-        Observed::Corrupt(at) => Observation::Corrupt { at: *at },
     }
 }
 

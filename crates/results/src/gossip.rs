@@ -3,7 +3,7 @@
 mod monte_carlo;
 
 use self::monte_carlo::Spread;
-use crate::simulated::{environment, lock_step, observe, round};
+use crate::simulated::{ROUND, environment, lock_step, observe, round};
 use crate::statistics::{Sample, share};
 use crate::{Effort, Finding, How, Provenance, Row, Tolerance};
 use std::time::Duration;
@@ -135,8 +135,8 @@ where
     let environment = lock_step::<A::Model>(n);
     let requests = (0..knowing).map(|_| vec![Update(0)]).collect();
     let setting = Setting::<Rounds<A>>::new(environment, parameters.clone(), requests);
-    // as long again, for requests and for what is under way at the end
-    let (outcome, observed) = observe(&setting, seed, Duration::from_millis(8) * (rounds + 8));
+    // four times as long, for requests and for what is under way at the end
+    let (outcome, observed) = observe(&setting, seed, 4 * ROUND * (rounds + 8));
     let learnt = observed.iter().filter(|(_, what)| matches!(what, Observed::Indication(..)));
     (learnt.map(|(at, _)| round(*at)).collect(), outcome.delivered)
 }
@@ -309,7 +309,7 @@ fn cycles_to_all(
     how: &How,
 ) {
     let (mean, error) = cycles.mean();
-    // of few runs, see the remark
+    // of few runs, see the row's tolerance
     let close = Tolerance::Absolute(if n > N { 0.15 } else { 0.1 });
     let mut whole =
         Finding::estimate(format!("n = {n}: cycles"), published, (mean, error), close, how.clone());

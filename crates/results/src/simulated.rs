@@ -13,7 +13,7 @@ use synod_sim::platform::Bursts;
 use synod_sim::{Distribution, FaultPlan, Observations, Options, Outcome, Platform};
 
 /// The known bound on delays where processes go in rounds: a round is two of them.
-const ROUND: Duration = Duration::from_millis(2);
+pub(crate) const ROUND: Duration = Duration::from_millis(2);
 /// How long messages take there. Requests are made before as much time as a few dozen of these has passed: before round 1.
 const AT_ONCE: Duration = Duration::from_micros(1);
 

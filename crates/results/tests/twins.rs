@@ -30,7 +30,6 @@ where
     if environment.timing.kind == TimingKind::Synchronous {
         let delay = environment.links.delay_max;
         environment.timing.bounds = Some(Bounds { delay, step: Duration::ZERO, drift_ppm: 0 });
-        environment.partitions = Budget::NONE;
     }
     let setting = Setting::<P>::new(environment, parameters, requests);
     let mut reached = 0;

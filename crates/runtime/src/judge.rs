@@ -76,7 +76,7 @@ pub fn judge_observations<Q, I, M: Monitor<Q, I>>(observed: &[Observed<Q, I>], m
             Observed::Recover(p) => _ = crashed.remove(p),
             Observed::Request(..) | Observed::Indication(..) => {}
         }
-        if let Err(broken) = monitor.observe(&view(observation)) {
+        if let Err(broken) = monitor.observe(&Observation::of(observation)) {
             violation = Some((broken, number + 1));
             break;
         }
@@ -93,16 +93,6 @@ pub fn judge_observations<Q, I, M: Monitor<Q, I>>(observed: &[Observed<Q, I>], m
     let verdict = |p: &Property| verdict(p, violation.as_ref(), &owed, &reached);
     let verdicts = monitor.properties().into_iter().map(|p| (p, verdict(&p))).collect();
     Judgement { verdicts, violation, owed, observations: observed.len() }
-}
-
-fn view<Q, I>(observed: &Observed<Q, I>) -> Observation<'_, Q, I> {
-    match observed {
-        Observed::Request(at, request) => Observation::Request { at: *at, request },
-        Observed::Indication(at, indication) => Observation::Indication { at: *at, indication },
-        Observed::Crash(at) => Observation::Crash { at: *at },
-        Observed::Recover(at) => Observation::Recover { at: *at },
-        Observed::Corrupt(at) => Observation::Corrupt { at: *at },
-    }
 }
 
 fn verdict(

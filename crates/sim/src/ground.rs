@@ -530,13 +530,7 @@ where
         if self.violation.is_some() {
             return;
         }
-        let observation = match &observed {
-            Observed::Request(at, request) => Observation::Request { at: *at, request },
-            Observed::Indication(at, indication) => Observation::Indication { at: *at, indication },
-            Observed::Crash(at) => Observation::Crash { at: *at },
-            Observed::Recover(at) => Observation::Recover { at: *at },
-            Observed::Corrupt(at) => Observation::Corrupt { at: *at },
-        };
+        let observation = Observation::of(&observed);
         if self.machinery.is_some() {
             self.notice(&observation);
         }

@@ -180,6 +180,16 @@ fn fifo_links_keep_their_order_through_partitions() {
     assert!(!kinds.contains(&FaultKind::Reordering));
 }
 
+/// What a run does does not depend on whether it is recorded.
+#[test]
+fn fifo_links_lose_what_is_queued_behind_a_crash_whoever_watches() {
+    let mut setting = Setting::<FifoGossip>::new(world(3, "fifo perfect"), 3, vec![vec![1, 2, 3]; 3]);
+    setting.environment.failures.stops = Budget::AtMost(1);
+    let kinds = seen(&setting, &Spread::among(3), 40, &options());
+    assert!(kinds.contains(&FaultKind::LossAtSender));
+    assert!(!kinds.contains(&FaultKind::Reordering));
+}
+
 #[test]
 fn stubborn_links_deliver_for_ever() {
     let setting = Setting::<StubbornGossip>::new(world(2, "stubborn"), 0, vec![vec![1]]);

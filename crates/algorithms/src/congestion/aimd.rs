@@ -2,7 +2,7 @@
 //! square-root law speaks of it (Mathis, Semke, Mahdavi, Ott 1997).
 //!
 //! A window of W segments grows by one in each round trip without a loss, or in every other one where the receiver acknowledges
-//! every second segment only, and is halved by a loss, at most once a round trip. Slow start and timeouts are no part of it.
+//! every second segment only, and is halved by a loss: at most once a round trip, to which who holds it sees (`synod reproduce I4` lets each loss count). Slow start and timeouts are no part of it.
 //! It is no process: a sender holds one, and tells it what happened.
 
 /// The congestion window.

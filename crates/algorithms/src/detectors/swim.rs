@@ -14,8 +14,8 @@
 //! Twin "vouches": who is asked to probe answers at once, whether it hears anything or not (EPFD1 fails).
 //!
 //! # Cost
-//! 2 messages a process and period without losses, up to 2 + 4k with them, for ever. A crash is found after e / (e - 1) periods
-//! on average.
+//! 2 messages a process and period without losses, up to 2 + 4k with them, for ever. Somebody first finds a crash after e / (e - 1)
+//! periods on average, a given process after about n - 1.
 //!
 //! # Departures from the source
 //! - Dissemination is a page of its own, [`Infection`](crate::gossip::Infection): here each process finds every crash by itself.

@@ -14,7 +14,7 @@
 //!
 //! # Cost
 //! A ping and an acknowledgement a process and period, for ever, which carry the news. All but n^-(2λ - 2) processes, on
-//! average, know after λ ln n periods (`synod reproduce E5`).
+//! average, know after λ ln n periods. How soon a share of them does: `synod reproduce E5`.
 //!
 //! # Departures from the source
 //! - Failure detection is a page of its own: [`Swim`](crate::detectors::Swim). News is any value here.

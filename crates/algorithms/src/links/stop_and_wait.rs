@@ -11,7 +11,7 @@
 //! PL1 reliable delivery · PL2 no duplication · PL3 no creation · FPL4 FIFO delivery, over links that lose, duplicate and reorder.
 //! ARQ confirmation: what is confirmed was delivered.
 //! Twins: "counts no copies" (the receiver delivers each copy: PL2 fails). "Gives up" (after two transmissions the next message is taken:
-//! PL1 fails). "Any acknowledgement" (that of an earlier message is taken for this one's: the confirmation is false).
+//! FPL4 fails, and PL1 where nothing follows). "Any acknowledgement" (that of an earlier message is taken for this one's: the confirmation is false).
 //!
 //! # Cost
 //! 1 / ((1 - p)(1 - r)) transmissions a message on average, where p of the messages and r of the acknowledgements are lost;

@@ -42,16 +42,6 @@ impl QuorumSystem {
         Self { n, quorums: quorums.iter().map(mask).collect() }
     }
 
-    /// How many processes there are.
-    pub fn n(&self) -> u32 {
-        self.n
-    }
-
-    /// The quorums as bit masks.
-    pub fn quorums(&self) -> &[u32] {
-        &self.quorums
-    }
-
     /// The fewest processes that a quorum of this system and one of the other have in common.
     pub fn common_min(&self, other: &Self) -> u32 {
         let pairs = self.quorums.iter().flat_map(|a| other.quorums.iter().map(move |b| (a & b).count_ones()));

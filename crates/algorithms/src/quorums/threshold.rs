@@ -1,7 +1,7 @@
 //! How many processes a quorum has, where any so many are one: by the names and sources of the literature.
 //!
-//! Each says which intersections make it right; the tests enumerate them for up to eleven processes, and that one process fewer
-//! breaks one.
+//! All but EPaxos's say which intersections make them right; the tests enumerate those for up to nine or eleven processes, and that
+//! one process fewer breaks one.
 
 /// More than half of n (Gifford 1979; Thomas 1979): any two meet.
 pub const fn majority(n: u32) -> u32 {

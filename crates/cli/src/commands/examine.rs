@@ -168,6 +168,8 @@ pub(super) fn simulate(desk: &Desk<'_>, args: &args::Sim) -> Result<Exit, Error>
     if let Some(corpus) = corpus.as_ref().filter(|_| args.out.is_none()) {
         options.corpus = corpus.seeds(&settings);
     }
+    // a search puts the run that it found in their place
+    let asked = options.clone();
     let mut args = args.clone();
     let mut report = {
         let watch = desk.watch(entry.name(), GroundKind::Sim);
@@ -194,10 +196,10 @@ pub(super) fn simulate(desk: &Desk<'_>, args: &args::Sim) -> Result<Exit, Error>
         crate::parquet::convert(lines, to)?;
     }
     if is_campaign && report.nondeterminism.is_none() {
-        report.nondeterminism = differs_elsewhere(entry, &world, &options)?;
+        report.nondeterminism = differs_elsewhere(entry, &world, &asked)?;
     }
     if let Some(path) = &args.measured.history {
-        write_history(&request, entry, &world, &args, &mut report, path)?;
+        write_history(entry, &world, &options, &mut report, path)?;
     }
     let mut exit = desk.tell(&mut report, |seed| seed_line(&args, seed.unwrap_or_default()));
     let failed = report.failures.first().and_then(|failure| Some((failure.seed?, &failure.property)));
@@ -265,16 +267,14 @@ fn differs_elsewhere(entry: &Entry, world: &World, options: &sim::Options) -> Re
 
 /// Writes what clients saw in the run that refutes something, or in the first.
 fn write_history(
-    request: &Request,
     entry: &Entry,
     world: &World,
-    args: &args::Sim,
+    options: &sim::Options,
     report: &mut Report,
     path: &Path,
 ) -> Result<(), Error> {
-    let options = request.sim(args, world)?;
     let seed = report.failures.iter().find_map(|failure| failure.seed).unwrap_or(options.seeds.start);
-    let options = synod_sim::Options { history: true, ..options.run };
+    let options = synod_sim::Options { history: true, ..options.run.clone() };
     let history = entry.simulation(world)?.run(seed, &options).history;
     let Some(text) = history.and_then(|history| history.to_json_lines().ok()) else {
         return Err(Error::Arguments {

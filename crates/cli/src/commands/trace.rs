@@ -133,19 +133,24 @@ impl Stats {
         let at = match &told.choice {
             Choice::Init { seat }
             | Choice::Corrupt { seat }
+            | Choice::Omit { seat }
+            | Choice::Disk { seat, .. }
             | Choice::Request { seat }
             | Choice::Fire { seat, .. }
             | Choice::Output { seat, .. }
             | Choice::Sync { seat }
             | Choice::Crash { seat, .. }
             | Choice::Recover { seat } => Some(*seat),
-            Choice::Deliver { to, .. } | Choice::Duplicate { to, .. } | Choice::Lie { to, .. } => Some(*to),
+            Choice::Deliver { to, .. }
+            | Choice::Duplicate { to, .. }
+            | Choice::Lie { to, .. }
+            | Choice::Inject { to, .. } => Some(*to),
             _ => None,
         };
         if let Some(seat) = at.and_then(|seat| self.seat(seat)) {
             seat.steps += 1;
             seat.sent += told.sent.len() as u64;
-            seat.crashes += u64::from(told.cut.is_some() || matches!(told.choice, Choice::Crash { .. }));
+            seat.crashes += u64::from(told.cut.is_some() || told.choice.crashes().is_some());
             seat.recoveries += u64::from(matches!(told.choice, Choice::Recover { .. }));
             seat.delivered +=
                 u64::from(matches!(told.choice, Choice::Deliver { .. } | Choice::Duplicate { .. }));

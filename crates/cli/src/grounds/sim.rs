@@ -351,8 +351,8 @@ impl Total {
         if let Some(platform) = &options.run.platform {
             report.notes.push(format!("the platform: {}", platform.describe().join(", ")));
         }
-        // runs that a search draws are no sample
-        if self.failure.is_none() && self.runs > 0 && !options.guided {
+        // runs that a search draws are no sample, and of three the bound says nothing
+        if self.failure.is_none() && self.runs > 3 && !options.guided {
             let bound = 3.0 / self.runs as f64;
             report.notes.push(format!(
                 "at 95 % confidence a run of this kind violates with probability at most 3/{} = {bound:.2e}",

@@ -57,10 +57,7 @@ impl<P: Process> Recorder<'_, P> {
     pub fn reason(&self, choice: &Choice<P::Message, P::Timer>) -> Option<(Cause, Option<When>)> {
         let cause = self.cause(choice)?;
         let when = match choice {
-            Choice::Fire { seat, timer } => {
-                let timers = self.world.seats[seat.index()].timers();
-                timers.iter().find(|(set, _)| set == timer).map(|(_, when)| *when)
-            }
+            Choice::Fire { seat, timer } => self.world.seats[seat.index()].when(timer),
             _ => None,
         };
         Some((cause, when))

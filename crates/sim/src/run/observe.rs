@@ -1,6 +1,6 @@
 //! Runs for who measures, not judges: what was observed in them, with its virtual time.
 
-use super::{Run, Subject, as_simulated};
+use super::{Run, Subject, anyway, as_simulated};
 use crate::outcome::Outcome;
 use crate::plan::Options;
 use std::time::Duration;
@@ -24,7 +24,9 @@ where
     M: Monitor<P::Request, P::Indication>,
 {
     let setting = as_simulated(setting, options.swarm_of(seed));
-    let mut run = Run::new(&setting, Subject { monitor, operations: None }, seed, options);
+    let anyway = anyway(&setting, options);
+    let subject = Subject { monitor, operations: anyway.as_ref() };
+    let mut run = Run::new(&setting, subject, seed, options);
     run.ground.history = Some(Vec::new());
     let ended = run.execute();
     let observed = run.ground.history.take().unwrap_or_default();

@@ -4,7 +4,7 @@ use super::Run;
 use synod_kernel::world::{Laws, deliver};
 use synod_kernel::{SeatId, Status};
 use synod_model::Process;
-use synod_model::link::LinkBase;
+use synod_model::link::{Guarantee, LinkBase};
 use synod_properties::Monitor;
 
 impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
@@ -15,11 +15,14 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
         is_looked_at || self.ambushes > 0 || self.adversary.is_some() || self.turn_at != u64::MAX
     }
 
-    /// Whether nobody looks at what arrives but the process that it is for. It is so for the whole run, or not.
+    /// Whether nobody looks at what arrives but the process that it is for. Asked once, when the run begins; ambushes may be laid
+    /// later: see [`Run::is_calm`].
     pub(super) fn is_plain(&self) -> bool {
-        let ground = &self.ground;
-        let again = self.setting.environment.links.kind.base == LinkBase::Stubborn;
-        !self.is_watched() && ground.machinery.is_none() && ground.meter.is_none() && !again
+        let (ground, links) = (&self.ground, self.setting.environment.links.kind);
+        let again = links.base == LinkBase::Stubborn;
+        // what is queued behind a crash may be lost when its turn comes
+        let queued = links.fifo && !links.guarantees().has(Guarantee::DurableSending);
+        !self.is_watched() && ground.machinery.is_none() && ground.meter.is_none() && !again && !queued
     }
 
     /// Whether nothing can befall a message that arrives there now.

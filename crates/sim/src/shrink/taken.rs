@@ -8,8 +8,8 @@ use synod_kernel::trace::{self, Broken, Header, Line, Recorder, TraceError, Writ
 use synod_kernel::{Choice, Move, Observed, SeatId, Setting};
 use synod_model::timing::TimingKind;
 use synod_model::{Process, When};
-use synod_properties::regression::{observation, owed, panics};
-use synod_properties::{Kind, Monitor, NO_PANIC};
+use synod_properties::regression::{owed, panics};
+use synod_properties::{Kind, Monitor, NO_PANIC, Observation};
 
 /// The steps of a trace that breaks something, to be taken again in part: none, where the trace breaks nothing, or where
 /// time decides what may happen, or the run goes on beyond its end and what is owed there may still be paid.
@@ -210,7 +210,7 @@ fn observe<P: Process, M: Monitor<P::Request, P::Indication>>(
     line: &Line<P>,
 ) -> Option<Broken> {
     let mut all = line.observed.iter();
-    let violation = all.find_map(|observed| monitor.observe(&observation(observed)).err())?;
+    let violation = all.find_map(|observed| monitor.observe(&Observation::of(observed)).err())?;
     Some(Broken { property: violation.property, what: violation.what })
 }
 

@@ -129,7 +129,7 @@ impl Coverage {
         self.causes[link].push_back([self.event, self.pasts[from][0]]);
     }
 
-    /// The event at this seat is over; `up` says of each seat what its status is.
+    /// The event at this seat is over; `statuses` has that of each seat.
     pub(crate) fn end(&mut self, seat: usize, statuses: impl Iterator<Item = u64>) {
         let past = &mut self.pasts[seat];
         past.rotate_right(1);

@@ -90,7 +90,7 @@ pub fn unit(random: &mut Random) -> f64 {
 }
 
 /// A standard normal number (Box, Muller 1958; the sine of the pair is not used).
-pub fn normal(random: &mut Random) -> f64 {
+fn normal(random: &mut Random) -> f64 {
     let radius = libm::sqrt(-2.0 * libm::log(unit(random)));
     radius * libm::cos(std::f64::consts::TAU * unit(random))
 }
@@ -164,8 +164,7 @@ impl Distribution {
         match self {
             Self::Constant { value } => crate::plan::nanos(*value),
             Self::Uniform { min, max } => {
-                let (min, max) = (crate::plan::nanos(*min), crate::plan::nanos(*max));
-                min + random.below((max - min).saturating_add(1))
+                crate::ground::between(crate::plan::nanos(*min), crate::plan::nanos(*max), random)
             }
             Self::Exponential { mean } => (-nanos(*mean) * libm::log(unit(random))) as u64,
             Self::Pareto { scale, shape } => {

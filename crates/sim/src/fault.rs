@@ -360,7 +360,7 @@ kinds! {
     Duplication "duplication",
     /// A message arrived after one that was sent later over the same link.
     Reordering "reordering",
-    /// A message took longer than it may after GST.
+    /// A message took longer than it may after GST, or in a good period.
     Delay "delay",
     /// A cut in both directions held or dropped a message.
     Partition "partition",

@@ -7,7 +7,7 @@ use crate::cost::Meter;
 use crate::coverage::{Coverage, kind};
 use crate::fault::{FaultKind, Tally};
 use crate::links::LastArrivals;
-use crate::plan::nanos;
+use crate::plan::{gst, nanos};
 use crate::platform::{Assumptions, Machinery};
 use crate::run::Clients;
 use crate::tested::Tested;
@@ -15,7 +15,6 @@ use crate::workload::Wake;
 use std::collections::VecDeque;
 use synod_kernel::draws::{Draws, Marks, Random};
 use synod_kernel::{Environment, Ground, InPlace, Observed, SeatId};
-use synod_model::timing::TimingKind;
 use synod_model::{Draw, Mark, Process, ProcessId, When};
 use synod_properties::{Kind, Monitor, Observation, Violation};
 
@@ -123,13 +122,12 @@ impl Delays {
         let max = nanos(environment.links.delay_max).max(min);
         let all = Range { min, max };
         let even = random.below(2) == 0;
-        let partial = environment.timing.kind == TimingKind::PartiallySynchronous;
         Self {
             all,
             characters: (!even).then(|| random.bits()),
             eighths: [all.eighth(false), all.eighth(true)],
             max,
-            gst: if partial { nanos(environment.timing.gst) } else { 0 },
+            gst: gst(&environment.timing),
             before_gst: nanos(environment.timing.delay_before_gst).max(max),
         }
     }
@@ -443,11 +441,10 @@ impl<P: Process, Mon: Monitor<P::Request, P::Indication>> Simulated<P, Mon> {
     }
 
     /// The timer is about to fire: it is no longer set.
-    pub(crate) fn fired(&mut self, seat: SeatId, timer: &P::Timer) {
+    pub(crate) fn fired(&mut self, seat: SeatId, timer: &P::Timer) -> Option<Slot> {
         let timers = &mut self.desks[seat.index()].timers;
-        if let Ok(place) = timers.binary_search_by(|(t, _)| t.cmp(timer)) {
-            timers.remove(place);
-        }
+        let place = timers.binary_search_by(|(t, _)| t.cmp(timer)).ok()?;
+        Some(timers.remove(place).1)
     }
 
     /// A process crashed: its timers and pending writes are gone. How many writes that were.
@@ -569,9 +566,7 @@ where
     }
 
     fn disarmed(&mut self, seat: SeatId, timer: P::Timer) {
-        let timers = &mut self.desks[seat.index()].timers;
-        if let Ok(place) = timers.binary_search_by(|(t, _)| t.cmp(&timer)) {
-            let (_, slot) = timers.remove(place);
+        if let Some(slot) = self.fired(seat, &timer) {
             self.agenda.cancel(slot);
         }
     }

@@ -1,8 +1,8 @@
 //! Which faults a run meets, and when.
 
-use crate::adversary::Strategy;
 mod strikes;
 
+use crate::adversary::Strategy;
 use crate::fault::Fault;
 use crate::platform::Platform;
 use crate::swarm::{Family, Swarm};
@@ -12,8 +12,10 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
+use synod_kernel::environment::Timing;
 use synod_kernel::{Budget, Durability, Environment, Partition, Random, SeatId, Seating};
 use synod_model::ProcessId;
+use synod_model::timing::TimingKind;
 
 /// How many restarts per process, and how many partitions, a random plan makes of an unlimited budget. Losses,
 /// duplications and outputs of oracles need no such bound: they end with the first half of the run.
@@ -125,6 +127,11 @@ pub(crate) fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
+/// The instant from which on delays keep to their bound: at once, but under partial synchrony.
+pub(crate) fn gst(timing: &Timing) -> u64 {
+    if timing.kind == TimingKind::PartiallySynchronous { nanos(timing.gst) } else { 0 }
+}
+
 /// The instants and measures of a run, in nanoseconds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Calendar {
@@ -201,14 +208,18 @@ struct Planner<'a> {
     faults: Vec<(u64, Fault)>,
 }
 
+/// All of a budget, or so much of one without limit.
+fn most(budget: Budget, unlimited: u32) -> u32 {
+    match budget {
+        Budget::AtMost(k) => k,
+        Budget::Unlimited => unlimited,
+    }
+}
+
 impl Planner<'_> {
     /// How much of `budget` the plan spends: any number up to all of it, or up to `unlimited`.
     fn spend(&mut self, budget: Budget, unlimited: u32) -> u32 {
-        let most = match budget {
-            Budget::AtMost(k) => k,
-            Budget::Unlimited => unlimited,
-        };
-        self.random.below(u64::from(most) + 1) as u32
+        self.random.below(u64::from(most(budget, unlimited)) + 1) as u32
     }
 
     fn fallible(&self) -> Vec<ProcessId> {
@@ -286,12 +297,9 @@ impl Planner<'_> {
         }
         let mut left = self.fallible();
         let minority = self.environment.processes.saturating_sub(1) / 2;
-        let most = match budget {
-            Budget::AtMost(k) => k,
-            Budget::Unlimited => minority,
-        };
         // where the adversary may, it mostly does
-        let times = if self.random.below(4) == 0 { self.spend(budget, minority) } else { most };
+        let times =
+            if self.random.below(4) == 0 { self.spend(budget, minority) } else { most(budget, minority) };
         for _ in 0..times.min(left.len() as u32) {
             let process = left.remove(self.random.below(left.len() as u64) as usize);
             let at = if self.random.below(2) == 0 { 0 } else { self.random.below(self.window) };

@@ -1,12 +1,11 @@
 //! Faults of the platform's vocabulary by chance, within its budgets.
 
-use super::{Planner, nanos};
+use super::{Planner, gst};
 use crate::fault::Fault;
 use crate::platform::Platform;
 use std::time::Duration;
 use synod_kernel::Partition;
 use synod_model::ProcessId;
-use synod_model::timing::TimingKind;
 
 impl Planner<'_> {
     /// Any number of each kind, up to its budget.
@@ -33,7 +32,7 @@ impl Planner<'_> {
             (at, Fault::BandwidthDrop { process, factor: this.factor(), lasts: this.within(at, lasts) })
         });
         for _ in 0..self.up_to(budgets.partial_partitions) {
-            let at = self.random.below(self.strike_window());
+            let at = self.random.below(self.before_gst(self.window));
             let links = self.any_links();
             let heals = at.saturating_add(self.while_it_lasts(at));
             self.faults.push((at, Fault::CutLinks { links }));
@@ -46,24 +45,16 @@ impl Planner<'_> {
     }
 
     /// From GST on bounds hold, if they ever do: what breaks them strikes before.
-    fn strike_window(&self) -> u64 {
-        let timing = &self.environment.timing;
-        let gst = nanos(timing.gst);
-        let before_gst = timing.kind == TimingKind::PartiallySynchronous && gst > 0;
-        if before_gst { self.window.min(gst) } else { self.window }
-    }
-
-    /// The end of what strikes.
-    fn strike_end(&self) -> u64 {
-        let timing = &self.environment.timing;
-        let gst = nanos(timing.gst);
-        let before_gst = timing.kind == TimingKind::PartiallySynchronous && gst > 0;
-        if before_gst { self.faults_end.min(gst) } else { self.faults_end }
+    fn before_gst(&self, end: u64) -> u64 {
+        match gst(&self.environment.timing) {
+            0 => end,
+            gst => end.min(gst),
+        }
     }
 
     fn each(&mut self, budget: u32, fault: impl Fn(&mut Self, u64, ProcessId, u64) -> (u64, Fault)) {
         for _ in 0..self.up_to(budget) {
-            let at = self.random.below(self.strike_window());
+            let at = self.random.below(self.before_gst(self.window));
             let process = ProcessId(self.random.below(self.environment.processes.into()) as u32);
             let lasts = self.while_it_lasts(at);
             let planned = fault(self, at, process, lasts);
@@ -72,7 +63,7 @@ impl Planner<'_> {
     }
 
     fn within(&self, at: u64, lasts: u64) -> Duration {
-        Duration::from_nanos(lasts.min(self.strike_end().saturating_sub(at)))
+        Duration::from_nanos(lasts.min(self.before_gst(self.faults_end).saturating_sub(at)))
     }
 
     /// Two times slower, or up to sixty-four.

@@ -1,7 +1,7 @@
 //! What a run does is held against the bounds that its environment declares: assumption coverage.
 
 use super::span;
-use crate::plan::nanos;
+use crate::plan::{gst, nanos};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use synod_kernel::Environment;
@@ -152,7 +152,7 @@ impl Assumptions {
             TimingKind::Asynchronous => {}
             TimingKind::PartiallySynchronous => {
                 this.delay = Some(nanos(bounds.map_or(links.delay_max, |b| b.delay)));
-                this.gst = nanos(timing.gst);
+                this.gst = gst(timing);
             }
             TimingKind::Synchronous => {
                 this.delay = Some(nanos(bounds.map_or(links.delay_max, |b| b.delay)));

@@ -1,4 +1,4 @@
-//! Machines: how long steps and writes take, and when nothing happens at all.
+//! Machines: the law of their disks, and what is kept of each while a run goes on.
 
 use super::{Fits, Unfit, law_fits};
 use crate::distribution::Distribution;

@@ -11,7 +11,7 @@ use super::topology::Routes;
 use super::uplink::{Per, Wire};
 use crate::agenda::Slot;
 use crate::fault::{FaultKind, Tally};
-use crate::plan::nanos;
+use crate::plan::{gst, nanos};
 use crate::trigger::Triggers;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -104,7 +104,6 @@ impl Machinery {
         let hosts = seating.seats().map(seat).collect();
         let n = environment.processes;
         let links = &environment.links;
-        let partial = environment.timing.kind == TimingKind::PartiallySynchronous;
         Some(Box::new(Self {
             hosts,
             regions: platform.regions.as_ref().map(|regions| regions.resolve(n)),
@@ -118,7 +117,7 @@ impl Machinery {
             good_since: 0,
             spikes: Vec::new(),
             lateness: if platform.step.is_none() { bounds.map_or(0, |b| nanos(b.step)) } else { 0 },
-            gst: if partial { nanos(environment.timing.gst) } else { 0 },
+            gst: gst(&environment.timing),
             before_gst: nanos(environment.timing.delay_before_gst.saturating_sub(links.delay_max)),
             sent: BTreeMap::new(),
             waiting: BTreeMap::new(),

@@ -5,7 +5,6 @@ use crate::agenda::Due;
 use crate::cost::Costs;
 use crate::ground::Entry;
 use crate::outcome::Ended;
-use crate::plan::nanos;
 use crate::workload::{Attempt, Driver, Wake, Workload};
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -151,7 +150,6 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
         self.take(Choice::Request { seat });
     }
 
-    /// What clients saw is judged where nothing else was wrong.
     /// Whether what clients saw is judged, and there is something to judge.
     pub(super) fn is_history_judged(&self) -> bool {
         self.ground
@@ -160,6 +158,7 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
             .is_some_and(|clients| clients.driver.is_judged(clients.operations.object))
     }
 
+    /// What clients saw is judged where nothing else was wrong.
     pub(super) fn judge_history(&mut self, ended: Ended) {
         let Some(clients) = &self.ground.clients else { return };
         if self.ground.violation.is_none() && ended != Ended::Violation {
@@ -197,7 +196,7 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
     pub(super) fn costs(&self) -> Option<Costs> {
         let meter = self.ground.meter.as_ref()?;
         let operations = self.ground.clients.as_ref().map(|clients| clients.driver.operations());
-        let time = Duration::from_nanos(self.ground.now.min(nanos(Duration::MAX)));
+        let time = Duration::from_nanos(self.ground.now);
         Some(meter.costs(operations.unwrap_or_default(), time))
     }
 }

@@ -2,26 +2,13 @@
 
 use super::Run;
 use crate::fault::{Fault, FaultKind};
+use crate::plan::nanos;
 use std::time::Duration;
 use synod_kernel::{Choice, DiskFault, SeatId};
 use synod_model::{Process, ProcessId};
 use synod_properties::Monitor;
 
 impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
-    /// A bit flips when the process is down next, before it starts again.
-    pub(super) fn rot_later(&mut self, process: ProcessId) {
-        self.mark_disk(process, |adversary, seat| adversary.rotting[seat.index()] += 1);
-    }
-
-    pub(super) fn misdirect_later(&mut self, process: ProcessId) {
-        self.mark_disk(process, |adversary, seat| adversary.misdirecting[seat.index()] += 1);
-    }
-
-    pub(super) fn refuse_later(&mut self, process: ProcessId, room_after: Duration) {
-        let after = crate::plan::nanos(room_after);
-        self.mark_disk(process, |adversary, seat| adversary.refusing[seat.index()] = Some(after));
-    }
-
     fn mark_disk(
         &mut self,
         process: ProcessId,
@@ -84,9 +71,15 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
     /// A fault of a disk, as a script or the plan has it.
     pub(super) fn disk_fault(&mut self, fault: &Fault) {
         match *fault {
-            Fault::Rot { process } => self.rot_later(process),
-            Fault::MisdirectWrite { process } => self.misdirect_later(process),
-            Fault::FailWrite { process, room_after } => self.refuse_later(process, room_after),
+            // when it is down next, before it starts again
+            Fault::Rot { process } => self.mark_disk(process, |of, seat| of.rotting[seat.index()] += 1),
+            Fault::MisdirectWrite { process } => {
+                self.mark_disk(process, |of, seat| of.misdirecting[seat.index()] += 1);
+            }
+            Fault::FailWrite { process, room_after } => {
+                let after = nanos(room_after);
+                self.mark_disk(process, |of, seat| of.refusing[seat.index()] = Some(after));
+            }
             _ => {}
         }
     }

@@ -1,9 +1,9 @@
 //! The steps of a run, taken again in part on the kernel.
 
 use super::{Taken, Unit};
+use crate::plan::{gst, nanos};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Duration;
 use synod_kernel::trace::{self, Broken, Header, Line, Recorder, TraceError, Writer};
 use synod_kernel::{Choice, Move, Observed, SeatId, Setting};
 use synod_model::timing::TimingKind;
@@ -360,16 +360,14 @@ struct Clock {
 
 impl Clock {
     fn of<P: Process>(setting: &Setting<P>, early: bool) -> Self {
-        let nanos = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         let (links, timing) = (&setting.environment.links, &setting.environment.timing);
         let delay_max = nanos(links.delay_max).max(nanos(links.delay_min));
-        let partial = timing.kind == TimingKind::PartiallySynchronous;
         Self {
             early,
             times: Vec::new(),
             delay: nanos(links.delay_min).max(delay_max / 10),
             delay_max,
-            gst: if partial { nanos(timing.gst) } else { 0 },
+            gst: gst(timing),
             before_gst: nanos(timing.delay_before_gst).max(delay_max),
         }
     }
@@ -378,7 +376,6 @@ impl Clock {
     fn next(&mut self, own: Option<u64>, reason: Option<(trace::Cause, Option<When>)>) -> Option<u64> {
         let last = self.times.last().copied().unwrap_or(0);
         let since = reason.map(|(cause, _)| self.times[cause.step as usize]);
-        let nanos = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         let (earliest, latest) = match (since, reason) {
             (Some(since), Some((_, Some(When::After(after))))) => {
                 let due = since.saturating_add(nanos(after));

@@ -211,6 +211,17 @@ fn a_wrong_experiment_is_refused_with_its_line_and_a_hint() {
     place.synod(&format!("sim --experiment {}", file.display())).exits(2).complains("did you mean `paxos`?");
 }
 
+/// What another process of the program does is compared with the seed that it was asked for, not with what was found.
+#[test]
+fn a_search_by_coverage_refutes_a_twin_and_says_how_to_find_it_again() {
+    let place = Place::new();
+    let found = place.synod("sim abd --defect waits-for-all --search coverage --runs 300").exits(1);
+    found.says("NNAR1 termination violated").says("searched by coverage");
+    let sound = place.synod("sim abd --search coverage --runs 20 --json").exits(0);
+    assert!(!sound.out.contains("violation_rate_max"), "what a search draws is no sample: {}", sound.out);
+    assert!(!place.synod("sim abd --seed 3 --json").exits(0).out.contains("violation_rate_max"));
+}
+
 #[test]
 fn the_shipped_experiments_are_good() {
     let place = Place::new();

@@ -112,6 +112,7 @@ fn nonsense_is_refused_with_a_hint() {
         ("sweep abd --vary los=0..0.3", "did you mean `loss`?"),
         ("sweep abd --vary n=7..5", "is empty"),
         ("sweep abd --vary n=5 --n 7", "say it once"),
+        ("sweep abd --vary workload.arrivals.rate=10,20 --rate 5", "say it once"),
         ("sweep abd --vary environment.links.delay_mx=1ms..3ms", "did you mean `delay_max`?"),
         ("sweep abd --vary loss=0.1", "S0"),
         ("sweep abd", "--vary"),

@@ -226,7 +226,9 @@ fn keep_trace(files: &[PathBuf], seed: u64, out: &Path) -> Result<(), Error> {
 /// `campaign status`.
 fn status(desk: &Desk<'_>, from: &[PathBuf]) -> Result<Exit, Error> {
     let together = results::together(&found(from)?)?;
-    let directory = from.iter().find(|place| place.is_dir()).map_or(Path::new("."), PathBuf::as_path);
+    let within = from.first().and_then(|file| file.parent()).filter(|place| !place.as_os_str().is_empty());
+    let directory = from.iter().map(PathBuf::as_path).find(|place| place.is_dir());
+    let directory = directory.or(within).unwrap_or(Path::new("."));
     Ok(conclude(desk, &together, directory, directory))
 }
 

@@ -3,8 +3,8 @@
 use crate::commands::Desk;
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::grounds::Replayed;
 use crate::grounds::replay::{Audience, Replay};
+use crate::grounds::{Replayed, title};
 use crate::output::Printer;
 use crate::registry::Entry;
 use crate::report::{StoryLine, grouped};
@@ -23,8 +23,7 @@ struct Telling<'a> {
 
 impl Audience for Telling<'_> {
     fn world(&mut self, scale: &Scale, world: &str) {
-        let defect = scale.defect.as_ref().map_or_else(String::new, |defect| format!("/{defect}"));
-        self.printer.say(format!("replay {}{defect}  {world}", self.algorithm));
+        self.printer.say(format!("replay {}  {world}", title(self.algorithm, scale)));
     }
 
     fn step(&mut self, line: StoryLine) {

@@ -5,7 +5,8 @@ use crate::commands::{Desk, failures, program, replay};
 use crate::emit::{INLINE_LINES_MAX, regression_test};
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::grounds::shrink::{adopt, by_steps, is_checked};
+use crate::grounds::shrink::{adopt, by_steps};
+use crate::grounds::title;
 use crate::registry::Entry;
 use crate::report::{Failure, Report, Trace, count};
 use std::path::Path;
@@ -42,8 +43,7 @@ pub(super) fn shrink(desk: &Desk<'_>, args: &args::Shrink) -> Result<Exit, Error
         "run" => GroundKind::Run,
         _ => GroundKind::Sim,
     };
-    let defect = scale.defect.as_ref().map_or_else(String::new, |d| format!("/{d}"));
-    let mut report = Report::empty(format!("{}{defect}", header.algorithm), ground, world);
+    let mut report = Report::empty(title(&header.algorithm, &scale), ground, world);
     let mut failure = blank(entry, ground, &broken, content.clone());
     if !adopt(&mut failure, entry, small, &content, started.elapsed()) {
         let what = format!("nothing smaller than {path} replays to the same end");
@@ -88,7 +88,7 @@ pub(super) fn emit_test(desk: &Desk<'_>, file: &Path) -> Result<Exit, Error> {
         });
     };
     let subject =
-        if is_checked(&opened.content) { opened.entry.type_checked } else { opened.entry.type_name };
+        if opened.header.ground == "check" { opened.entry.type_checked } else { opened.entry.type_name };
     let name = file.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     let is_twin = opened.scale.defect.is_some();
     let code = regression_test(&opened.header.algorithm, subject, is_twin, broken, &opened.content, &name);

@@ -71,7 +71,7 @@ fn setting<A: Algorithm>(world: &World) -> Result<Setting<A::Process>, Error> {
 }
 
 /// The algorithm's name with its broken twin.
-fn title(name: &str, scale: &Scale) -> String {
+pub(crate) fn title(name: &str, scale: &Scale) -> String {
     scale.defect.as_ref().map_or_else(|| name.to_owned(), |defect| format!("{name}/{defect}"))
 }
 

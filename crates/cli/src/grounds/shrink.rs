@@ -137,7 +137,7 @@ pub(crate) fn adopt(
 }
 
 /// Whether a check wrote this trace.
-pub(crate) fn is_checked(content: &str) -> bool {
+fn is_checked(content: &str) -> bool {
     synod_kernel::trace::header(content).is_ok_and(|header| header.ground == "check")
 }
 

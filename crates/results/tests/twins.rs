@@ -5,7 +5,7 @@ use synod_algorithms::detectors::{FreshnessPoints, Swim, freshness_points, swim}
 use synod_algorithms::gossip::rumor_mongering::{self, Direction, RumorMongering};
 use synod_algorithms::gossip::{AntiEntropy, Infection, anti_entropy, infection};
 use synod_algorithms::links::{LinkSend, StopAndWait, stop_and_wait};
-use synod_kernel::{Budget, Setting};
+use synod_kernel::Setting;
 use synod_model::interface::Update;
 use synod_model::timing::TimingKind;
 use synod_model::{Bounds, Process, ProcessId, Rounds};

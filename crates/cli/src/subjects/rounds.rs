@@ -43,6 +43,8 @@ trait RoundAlgorithm: 'static {
     const PAGE: &'static str;
     const TWINS: &'static [Twin];
 
+    /// How many processes are simulated where nothing is said: as few as have an f of 1.
+    const SIMULATED: u32;
     /// What an instance costs, as its page states it; f is what it reckons with.
     const COSTS: &'static [Cost];
 
@@ -64,9 +66,6 @@ trait RoundAlgorithm: 'static {
     }
 }
 
-/// How many processes are simulated where nothing is said: some f are greater than 1 then.
-const SIMULATED: u32 = 5;
-
 /// The algorithm `T` as the simulator takes it: with rounds that are counted by the clock, and all that befalls a process in the midst
 /// of one.
 struct Clocked<T>(PhantomData<fn() -> T>);
@@ -81,7 +80,7 @@ impl<T: RoundAlgorithm> Algorithm for Clocked<T> {
     const ASKED_AT_START: bool = true;
 
     fn scale(_: GroundKind) -> Scale {
-        Scale::new(SIMULATED, SIMULATED)
+        Scale::new(T::SIMULATED, T::SIMULATED)
     }
 
     fn parameters(scale: &Scale) -> Result<<T::Process as RoundProcess>::Parameters, String> {
@@ -110,6 +109,10 @@ impl<T: RoundAlgorithm> Algorithm for Clocked<T> {
         let f = Budget::AtMost(T::faulty_max(scale.n));
         // no more fail than it reckons with
         environment.failures.stops = environment.failures.stops.min(f);
+        if environment.failures.lies.any() {
+            // one that omits has no say, and the monitor knows of those alone that lie: they may be silent, too
+            environment.failures.omissions = Budget::NONE;
+        }
         environment
     }
 }
@@ -196,6 +199,7 @@ impl RoundAlgorithm for Flood {
         ]
     }
 
+    const SIMULATED: u32 = 4;
     const COSTS: &'static [Cost] =
         &[Cost::operation(Metric::Messages, "(f + 1) n (n - 1)"), Cost::operation(Metric::Rounds, "f + 1")];
 
@@ -272,6 +276,7 @@ impl RoundAlgorithm for King {
         ]
     }
 
+    const SIMULATED: u32 = 5;
     const COSTS: &'static [Cost] = &[
         Cost::operation(Metric::Messages, "(f + 1) (n^2 - 1)"),
         Cost::operation(Metric::Rounds, "2 (f + 1)"),

@@ -282,5 +282,5 @@ fn speeds_fit(speeds: &[f64], has_steps: bool, n: u32) -> Fits {
 
 /// A duration in words.
 fn span(nanos: u64) -> String {
-    duration::format(std::time::Duration::from_nanos(nanos))
+    duration::rounded(std::time::Duration::from_nanos(nanos))
 }

@@ -93,10 +93,9 @@ pub(super) fn replay(desk: &Desk<'_>, file: &Path) -> Result<Exit, Error> {
     let source = seekable.source();
     let mut telling = Telling { printer: desk.printer, algorithm: &header.algorithm };
     let replayed = take(&source, &mut telling).map_err(damaged)?;
-    let said = |found: Option<&Broken>| found.map(|b| json!({ "property": b.property, "what": b.what }));
     desk.printer.event(&json!({
         "event": "replay", "algorithm": header.algorithm, "ground": header.ground, "steps": replayed.steps,
-        "recorded": said(replayed.recorded.as_ref()), "judged": said(replayed.judged.as_ref()),
+        "recorded": replayed.recorded, "judged": replayed.judged,
     }));
     if !replayed.confirmed() {
         let show = |broken: Option<&Broken>| {

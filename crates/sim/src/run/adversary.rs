@@ -14,9 +14,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use synod_kernel::corruption::Parts;
 use synod_kernel::environment::Takeover;
 use synod_kernel::world::Laws;
-use synod_kernel::{
-    Budget, Budgets, Choice, Durability, Random, Released, Seat, SeatId, Setting, Status, View,
-};
+use synod_kernel::{Budget, Budgets, Choice, Durability, Random, Released, Seat, SeatId, Setting, Status};
 use synod_model::{Event, EventOf, Process, ProcessId, When};
 use synod_properties::Monitor;
 
@@ -453,12 +451,7 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
         let Some(mut adversary) = self.adversary.take() else { return };
         let seat = adversary.liars[liar].seat;
         let setting = self.setting;
-        let view = View {
-            me: setting.seating.identity(seat),
-            group: setting.group(),
-            parameters: &setting.parameters,
-            bounds: setting.environment.timing.bounds,
-        };
+        let view = setting.view(seat);
         let (mut effects, mut released) = (Vec::new(), Vec::new());
         let Adversary { liars, draws, .. } = &mut *adversary;
         let goes_on = liars[liar].copies.get_mut(copy).is_some_and(|copy| {

@@ -1,6 +1,7 @@
 //! Oracles: anything at first, their axioms in the end.
 
 use super::Run;
+use crate::adversary::pick;
 use crate::fault::FaultKind;
 use synod_kernel::{Budget, Choice, SeatId, Status};
 use synod_model::{Output, Process, ProcessId, ProcessSet, When};
@@ -22,12 +23,11 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
         } else if !self.may_speak_freely() {
             outputs.clear();
         }
-        let any = !outputs.is_empty();
-        if any {
-            let picked = self.ground.random.below(outputs.len() as u64) as usize;
-            self.output(seat, outputs[picked]);
+        let picked = pick(&outputs, &mut self.ground.random);
+        if let Some(output) = picked {
+            self.output(seat, output);
         }
-        if any || !stable {
+        if picked.is_some() || !stable {
             self.ground.call_oracle(seat);
         }
     }

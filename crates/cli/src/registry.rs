@@ -67,6 +67,8 @@ pub struct Subject {
     pub measure: Option<&'static str>,
     /// The kinds of operation that its clients can ask for.
     pub operations: &'static [OperationKind],
+    /// Whether all that is asked is asked at once.
+    pub asked_at_start: bool,
     /// What it costs, as its page states it.
     pub costs: &'static [Cost],
     /// The scale at which a ground examines it.
@@ -89,6 +91,7 @@ impl Subject {
             twins: A::TWINS,
             measure: A::MEASURE,
             operations: A::OPERATIONS,
+            asked_at_start: A::ASKED_AT_START,
             costs: A::COSTS,
             scale: A::scale,
             environment: A::environment,
@@ -243,7 +246,7 @@ impl Entry {
 
 fn simulated_alone(name: &str, ground: &str) -> Error {
     Error::Unsupported {
-        what: format!("`{name}` has no {ground}: it is simulated alone"),
+        what: format!("`{name}` has no {ground}: in an environment it is simulated alone"),
         hint: format!("`sim {name}` simulates it"),
     }
 }

@@ -83,6 +83,8 @@ pub trait Algorithm: Send + Sync + 'static {
     /// oldest request that was not answered, also where whoever asked has given up. Where not, what a process tells
     /// completes the oldest request for which somebody waits and that it may complete.
     const IN_ORDER: bool = false;
+    /// Whether all that is asked is asked before the first step is over, as of algorithms in lock-step rounds: later is too late.
+    const ASKED_AT_START: bool = false;
     /// What judges histories of its operations.
     const OBJECT: Option<Object> = None;
     /// What it costs, as the section of its page states it.

@@ -2,6 +2,8 @@
 
 mod wires;
 
+pub use self::wires::encoded_length;
+
 use crate::agenda::{Agenda, Slot};
 use crate::cost::Meter;
 use crate::coverage::{Coverage, kind};

@@ -511,6 +511,16 @@ impl Machinery {
         Some(is_hit)
     }
 
+    /// Whether a message that arrives is corrupted.
+    pub(crate) fn corrupts(&mut self, now: u64, random: &mut Random) -> bool {
+        let Some(share) = self.platform.corruption else { return false };
+        let is_hit = now < self.strikes_end && random.chance(share.parts_per_million());
+        if is_hit {
+            self.struck_until = self.struck_until.max(now);
+        }
+        is_hit
+    }
+
     // --- topology ---
 
     /// Cuts these links. Where there is a topology, it is wires that are cut: the pairs of seats between which there is no way any more,

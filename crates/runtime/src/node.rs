@@ -7,7 +7,7 @@
 use crate::client::{Command, NodeStatus, Reply, read_line, write_line};
 use crate::disk::{Disk, OsDisk};
 use crate::host::{Host, Speech};
-use crate::link::{self, Inbox, LinkError, LinkOptions, Links};
+use crate::link::{self, Inbox, LinkError, LinkOptions, LinkSettings, Links};
 use crate::record::{EffectName, RecordError};
 use crate::wal::WalError;
 use serde::{Deserialize, Serialize};
@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, BufReader, Read};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
@@ -55,6 +56,9 @@ pub struct NodeConfig<P: Process> {
     /// How long after it is set a pulse fires.
     #[serde(with = "synod_kernel::environment::duration")]
     pub pulse: Duration,
+    /// Its links to the others.
+    #[serde(default)]
+    pub links: LinkSettings,
     /// Stop when the standard input ends: with the parent, even if that is killed.
     #[serde(default)]
     pub stop_with_input: bool,
@@ -171,7 +175,7 @@ pub fn run_node_on<P: Process>(disk: &dyn Disk, config: &NodeConfig<P>) -> Resul
         incarnation: host.incarnation(),
         clients: AtomicU64::new(0),
     };
-    let links = Links::start(listener, options, inbox)?;
+    let links = link::start(&config.links, listener, options, Arc::new(inbox))?;
     let mut node = Node {
         me: config.process,
         host,
@@ -298,7 +302,7 @@ fn write_all(mut stream: TcpStream, replies: &Receiver<Vec<u8>>) {
 struct Node<'a, P: Process> {
     me: ProcessId,
     host: Host<'a, P>,
-    links: Links,
+    links: Box<dyn Links>,
     clients: BTreeMap<u64, Listener>,
     /// What was indicated in this incarnation, as lines: a client that comes late hears it too.
     indicated: Vec<Vec<u8>>,

@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 use std::time::Duration;
 use synod_model::ProcessId;
-use synod_runtime::link::{self, Inbox, LinkError, LinkOptions, LinkStatus, Links, PAYLOAD_LENGTH_MAX};
+use synod_runtime::link::{
+    self, Inbox, LinkError, LinkOptions, LinkSettings, LinkStatus, Links, PAYLOAD_LENGTH_MAX,
+};
 
 /// Only a link that is broken for good takes this long.
 const PATIENCE: Duration = Duration::from_secs(50);
@@ -29,7 +32,7 @@ impl Inbox for Mailbox {
 }
 
 struct End {
-    links: Links,
+    links: Box<dyn Links>,
     deliveries: Receiver<(ProcessId, Vec<u8>)>,
     clients: Receiver<TcpStream>,
 }
@@ -66,7 +69,8 @@ fn start(listener: TcpListener, me: ProcessId, incarnation: u64, peers: &[(Proce
     let (deliveries, delivered) = mpsc::channel();
     let (clients, connected) = mpsc::channel();
     let options = LinkOptions { cluster: 7, me, incarnation, peers: peers.iter().copied().collect() };
-    let links = Links::start(listener, options, Mailbox { deliveries, clients }).unwrap();
+    let inbox = Arc::new(Mailbox { deliveries, clients });
+    let links = link::start(&LinkSettings::default(), listener, options, inbox).unwrap();
     End { links, deliveries: delivered, clients: connected }
 }
 
@@ -184,7 +188,8 @@ fn a_node_of_another_cluster_is_refused() {
     let (deliveries, delivered) = mpsc::channel();
     let (clients, _connected) = mpsc::channel();
     let options = LinkOptions { cluster: 8, me: Q, incarnation: 1, peers: BTreeMap::from([(P, to_p)]) };
-    let _q = Links::start(at_q, options, Mailbox { deliveries, clients }).unwrap();
+    let inbox = Arc::new(Mailbox { deliveries, clients });
+    let _q = link::start(&LinkSettings::default(), at_q, options, inbox).unwrap();
     p.send(Q, 1);
     p.until(Q, |status| status.trouble.as_ref().is_some_and(|why| why.contains("cluster")));
     assert!(delivered.try_recv().is_err());

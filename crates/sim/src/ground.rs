@@ -250,7 +250,7 @@ pub(crate) struct Simulated<P: Process, Mon> {
     pub(crate) consulted: bool,
     pulse_max: u64,
     /// The longest time between two outputs of an oracle while it has something to say.
-    oracle_pace: u64,
+    pub(crate) oracle_pace: u64,
     pub(crate) sync_max: u64,
     /// What the run comes to, if anyone asks.
     pub(crate) coverage: Option<Box<Coverage>>,
@@ -463,10 +463,15 @@ impl<P: Process, Mon: Monitor<P::Request, P::Indication>> Simulated<P, Mon> {
 
     /// Calls the oracle at `seat` within a moment, unless it was called already.
     pub(crate) fn call_oracle(&mut self, seat: SeatId) {
+        self.call_oracle_within(seat, u64::MAX);
+    }
+
+    /// The same within a moment that is no longer than `longest`.
+    pub(crate) fn call_oracle_within(&mut self, seat: SeatId, longest: u64) {
         let desk = &mut self.desks[seat.index()];
         if !desk.oracle_called {
             desk.oracle_called = true;
-            let at = self.now.saturating_add(1 + self.random.below(self.oracle_pace));
+            let at = self.now.saturating_add(1 + self.random.below(self.oracle_pace.min(longest).max(1)));
             self.agenda.push(at, Entry::Oracle { seat });
         }
     }

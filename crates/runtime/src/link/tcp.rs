@@ -9,6 +9,7 @@
 //! Nothing here keeps a sender from filling its own memory for a peer that is down; and a peer whose machine vanishes
 //! without a word is noticed only when TCP gives up.
 
+use super::{Inbox, LinkError, LinkOptions, LinkSettings, LinkStatus, Links, PAYLOAD_LENGTH_MAX};
 use crate::frame::{self, FrameError};
 use crate::session::{Arrival, Incoming, Outgoing, SessionError};
 use serde::{Deserialize, Serialize};
@@ -33,85 +34,6 @@ const PAUSE_MIN: Duration = Duration::from_millis(2);
 const PAUSE_MAX: Duration = Duration::from_millis(100);
 /// About how many bytes go into one write.
 const BURST_LENGTH: usize = 64 << 10;
-/// The longest payload, in bytes: a frame's, without the sequence number.
-pub const PAYLOAD_LENGTH_MAX: usize = frame::PAYLOAD_LENGTH_MAX - 64;
-
-/// What can go wrong with links as a whole. (A connection that breaks is no error: it is dialled again.)
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum LinkError {
-    /// Another program listens there.
-    #[error("{address} is in use by another program")]
-    PortInUse {
-        /// The address.
-        address: SocketAddr,
-    },
-    /// The operating system does not let us listen there.
-    #[error("cannot listen on {address}: {source}")]
-    Listen {
-        /// The address.
-        address: SocketAddr,
-        /// Why not.
-        source: io::Error,
-    },
-    /// A thread could not be started.
-    #[error("cannot start a thread: {0}")]
-    Thread(#[source] io::Error),
-    /// A message goes to a process that is no peer.
-    #[error("there is no {0} to send to")]
-    NoSuchPeer(ProcessId),
-    /// A message is longer than the links carry.
-    #[error("a message of {length} bytes is longer than the {PAYLOAD_LENGTH_MAX} that the links carry")]
-    TooLong {
-        /// Its length in bytes.
-        length: usize,
-    },
-}
-
-impl LinkError {
-    /// What to do about it.
-    pub fn hint(&self) -> &'static str {
-        match self {
-            Self::PortInUse { .. } => "choose another port, or stop what listens there (`ss -ltnp` shows it)",
-            Self::Listen { .. } => "choose an address of this machine and a port above 1023",
-            Self::Thread(_) => "the limit on threads or memory is reached (`ulimit -u`)",
-            Self::NoSuchPeer(_) => {
-                "the algorithm sends outside of its group, or the list of peers is incomplete"
-            }
-            Self::TooLong { .. } => "send smaller pieces",
-        }
-    }
-}
-
-/// Takes a port.
-pub fn listen(address: SocketAddr) -> Result<TcpListener, LinkError> {
-    TcpListener::bind(address).map_err(|source| match source.kind() {
-        io::ErrorKind::AddrInUse => LinkError::PortInUse { address },
-        _ => LinkError::Listen { address, source },
-    })
-}
-
-/// Who this end is, and where the others are.
-#[derive(Clone, Debug)]
-pub struct LinkOptions {
-    /// The cluster: nodes of another one are refused.
-    pub cluster: u64,
-    /// This process.
-    pub me: ProcessId,
-    /// Its durable incarnation number.
-    pub incarnation: u64,
-    /// The other processes.
-    pub peers: BTreeMap<ProcessId, SocketAddr>,
-}
-
-/// Takes what the links deliver, and the clients that connect. Called from the links' threads.
-pub trait Inbox: Send + Sync + 'static {
-    /// A payload from `from` is delivered. In order per sender; returns soon.
-    fn deliver(&self, from: ProcessId, payload: Vec<u8>);
-
-    /// Someone who is no node has connected. The call may last as long as the connection.
-    fn client(&self, stream: TcpStream);
-}
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Hello {
@@ -156,44 +78,32 @@ enum Broken {
     Looped,
 }
 
-/// How the link to a peer stands.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LinkStatus {
-    /// Whether it is cut.
-    pub cut: bool,
-    /// Whether a connection is up.
-    pub connected: bool,
-    /// How many payloads are not acknowledged.
-    pub unacknowledged: usize,
-    /// How many were lost with old incarnations of the peer.
-    pub lost: usize,
-    /// How many connections there have been.
-    pub connections: u64,
-    /// Why the last one ended, or did not begin.
-    pub trouble: Option<String>,
-}
-
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// All links of one node, both directions.
-pub struct Links {
+pub struct TcpLinks {
     peers: BTreeMap<ProcessId, Arc<Sender>>,
     receiver: Arc<Receiver>,
     address: Option<SocketAddr>,
     threads: Vec<JoinHandle<()>>,
 }
 
-impl Links {
+impl TcpLinks {
     /// Starts to accept and to dial.
-    pub fn start(listener: TcpListener, options: LinkOptions, inbox: impl Inbox) -> Result<Self, LinkError> {
+    pub fn start(
+        _settings: &LinkSettings,
+        listener: TcpListener,
+        options: LinkOptions,
+        inbox: Arc<dyn Inbox>,
+    ) -> Result<Self, LinkError> {
         let incoming = options.peers.keys().map(|&p| (p, Mutex::default())).collect();
         let mut links = Self {
             peers: BTreeMap::new(),
             receiver: Arc::new(Receiver {
                 options: options.clone(),
-                inbox: Box::new(inbox),
+                inbox,
                 incoming,
                 open: Mutex::default(),
                 opened: AtomicU64::new(0),
@@ -218,8 +128,13 @@ impl Links {
         Ok(links)
     }
 
-    /// Sends `payload` to a peer: it is delivered once if both ends live on.
-    pub fn send(&self, to: ProcessId, payload: Vec<u8>) -> Result<(), LinkError> {
+    fn sender(&self, to: ProcessId) -> Result<&Sender, LinkError> {
+        self.peers.get(&to).map(|sender| &**sender).ok_or(LinkError::NoSuchPeer(to))
+    }
+}
+
+impl Links for TcpLinks {
+    fn send(&self, to: ProcessId, payload: Vec<u8>) -> Result<(), LinkError> {
         let length = payload.len();
         if length > PAYLOAD_LENGTH_MAX {
             return Err(LinkError::TooLong { length });
@@ -228,8 +143,7 @@ impl Links {
         Ok(())
     }
 
-    /// Cuts the link to a peer: what is sent waits. What is on the wire already may still arrive.
-    pub fn cut(&self, to: ProcessId) -> Result<(), LinkError> {
+    fn cut(&self, to: ProcessId) -> Result<(), LinkError> {
         self.sender(to)?.update(|state| {
             state.cut = true;
             state.hang_up();
@@ -237,25 +151,19 @@ impl Links {
         Ok(())
     }
 
-    /// Heals the link to a peer. How many payloads waited.
-    pub fn heal(&self, to: ProcessId) -> Result<usize, LinkError> {
+    fn heal(&self, to: ProcessId) -> Result<usize, LinkError> {
         Ok(self.sender(to)?.update(|state| {
             state.cut = false;
             state.outgoing.unacknowledged()
         }))
     }
 
-    /// How the link to each peer stands.
-    pub fn status(&self) -> BTreeMap<ProcessId, LinkStatus> {
+    fn status(&self) -> BTreeMap<ProcessId, LinkStatus> {
         self.peers.iter().map(|(&p, sender)| (p, locked(&sender.state).status())).collect()
-    }
-
-    fn sender(&self, to: ProcessId) -> Result<&Sender, LinkError> {
-        self.peers.get(&to).map(|sender| &**sender).ok_or(LinkError::NoSuchPeer(to))
     }
 }
 
-impl Drop for Links {
+impl Drop for TcpLinks {
     fn drop(&mut self) {
         self.receiver.stop();
         for sender in self.peers.values() {
@@ -318,6 +226,7 @@ impl SenderState {
             lost: self.lost,
             connections: self.connections,
             trouble: self.trouble.clone(),
+            ..LinkStatus::default()
         }
     }
 }
@@ -447,7 +356,7 @@ impl Sender {
 /// The receivers' ends of the links from all peers.
 struct Receiver {
     options: LinkOptions,
-    inbox: Box<dyn Inbox>,
+    inbox: Arc<dyn Inbox>,
     incoming: BTreeMap<ProcessId, Mutex<Incoming>>,
     /// The connections that are open, to be hung up at the end.
     open: Mutex<BTreeMap<u64, TcpStream>>,

@@ -17,8 +17,7 @@ use synod_properties::{Algorithm, GroundKind, Kind, NO_PANIC, Property, Verdict,
 use synod_sim::results::{Header, Seeds};
 use synod_sim::workload::LINEARIZABLE;
 use synod_sim::{
-    Campaign, Ended, FaultKind, FaultPlan, Instance, Record, Simulation, Wanted,
-    effects, records,
+    Campaign, Ended, FaultKind, FaultPlan, Instance, Record, Simulation, Wanted, effects, records,
 };
 
 /// In so many runs a fault that there is a budget for takes effect: where it does in none of them, it cannot.

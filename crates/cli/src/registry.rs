@@ -2,7 +2,7 @@
 
 use crate::checkable::{Checkable, Section};
 use crate::error::Error;
-use crate::grounds::{Checked, Ran, Replayed, Simulated, Steps, StepsIn, World, shrink, sim};
+use crate::grounds::{Checked, Judged, Ran, Replayed, Simulated, Steps, StepsIn, World, shrink, sim};
 use crate::nearest::nearest;
 use crate::page::Page;
 use crate::report::Report;
@@ -15,6 +15,7 @@ use synod_model::link::{LinkKind, LinkModel};
 use synod_model::oracle::OracleKind;
 use synod_model::timing::{TimingKind, TimingModel};
 use synod_model::{Process, SystemModel};
+use synod_properties::regression;
 use synod_properties::{Algorithm, Cost, GroundKind, Monitor, OperationKind, Property, Scale, Twin};
 use synod_sim::Simulation;
 
@@ -131,6 +132,8 @@ pub struct Entry {
     pub(crate) steps: Steps,
     pub(crate) steps_checked: Steps,
     pub(crate) steps_in: StepsIn,
+    pub(crate) judged: Judged,
+    pub(crate) judged_checked: Judged,
     /// What the compiler calls it, and what it calls what is checked.
     pub(crate) type_name: &'static str,
     pub(crate) type_checked: &'static str,
@@ -160,6 +163,8 @@ impl Entry {
             steps: grounds::replay::steps::<A>,
             steps_checked: grounds::replay::steps::<C>,
             steps_in: grounds::replay::steps_in::<A>,
+            judged: regression::judged::<A>,
+            judged_checked: regression::judged::<C>,
             type_name: std::any::type_name::<A>(),
             type_checked: std::any::type_name::<C>(),
         }
@@ -183,6 +188,8 @@ impl Entry {
             steps: grounds::replay::steps::<A>,
             steps_checked: grounds::replay::steps::<A>,
             steps_in: grounds::replay::steps_in::<A>,
+            judged: regression::judged::<A>,
+            judged_checked: regression::judged::<A>,
             type_name: std::any::type_name::<A>(),
             type_checked: std::any::type_name::<A>(),
         }

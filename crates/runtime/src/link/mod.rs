@@ -3,12 +3,17 @@
 //! A node sends through [`Links`] and is delivered to through an [`Inbox`]; both carry bytes and know no process. Which
 //! links they are is the node's [`LinkSettings`]: [`tcp`] gives perfect links.
 
+mod accept;
+mod complaints;
 pub mod settings;
+mod stream;
 pub mod tcp;
+mod tls;
 
 pub use settings::{LinkSettings, Security, Transport};
 
 use crate::frame;
+use crate::keys::KeyError;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io;
@@ -59,7 +64,7 @@ pub fn start(
     inbox: Arc<dyn Inbox>,
 ) -> Result<Box<dyn Links>, LinkError> {
     match (settings.transport, settings.security) {
-        (Transport::Tcp, Security::None) => {
+        (Transport::Tcp, Security::None | Security::Tls) => {
             Ok(Box::new(tcp::TcpLinks::start(settings, listener, options, inbox)?))
         }
         (transport, security) => Err(LinkError::NotBuilt { transport, security }),
@@ -90,6 +95,12 @@ pub enum LinkError {
     /// A message goes to a process that is no peer.
     #[error("there is no {0} to send to")]
     NoSuchPeer(ProcessId),
+    /// The keys cannot be used.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    /// Secure links need keys.
+    #[error("secure links need a directory with the keys of this process")]
+    NoKeys,
     /// There are no such links.
     #[error("there are no links over {transport:?} with security {security:?}")]
     NotBuilt {
@@ -116,6 +127,8 @@ impl LinkError {
             Self::NoSuchPeer(_) => {
                 "the algorithm sends outside of its group, or the list of peers is incomplete"
             }
+            Self::Keys(e) => e.hint(),
+            Self::NoKeys => "make them with `synod keys`",
             Self::NotBuilt { .. } => "tcp goes with none or tls, udp with none or mac",
             Self::TooLong { .. } => "send smaller pieces",
         }
@@ -183,6 +196,9 @@ pub struct Dropped {
     pub replayed: u64,
     /// Of another cluster, for another process, or of an incarnation that is over.
     pub foreign: u64,
+    /// Connections beyond the limit.
+    #[serde(default)]
+    pub surplus: u64,
 }
 
 /// How the link to a peer stands.
@@ -195,7 +211,7 @@ pub struct LinkStatus {
     /// How many payloads are not acknowledged.
     pub unacknowledged: usize,
     /// How many were lost with old incarnations of the peer.
-    pub lost: usize,
+    pub lost: u64,
     /// How many connections there have been.
     pub connections: u64,
     /// Why the last one ended, or did not begin.
@@ -206,6 +222,9 @@ pub struct LinkStatus {
     /// How many payloads were lost though neither end crashed, because a bound was reached: outside of the model.
     #[serde(default)]
     pub outside_model: u64,
+    /// How many sessions were closed because a bound was reached.
+    #[serde(default)]
+    pub sessions_closed: u64,
     /// What arrived from the peer and was dropped.
     #[serde(default)]
     pub dropped: Dropped,

@@ -3,12 +3,17 @@
 //! A node sends through [`Links`] and is delivered to through an [`Inbox`]; both carry bytes and know no process. Which
 //! links they are is the node's [`LinkSettings`]: [`tcp`] gives perfect links.
 
+mod accept;
+mod complaints;
 pub mod settings;
+mod stream;
 pub mod tcp;
+mod tls;
 
 pub use settings::{LinkSettings, Security, Transport};
 
 use crate::frame;
+use crate::keys::KeyError;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io;
@@ -22,11 +27,12 @@ pub const PAYLOAD_LENGTH_MAX: usize = frame::PAYLOAD_LENGTH_MAX - 64;
 
 /// All links of one node, both directions. Dropped, they are stopped.
 pub trait Links: Send {
-    /// Sends `payload` to a peer, as the links promise. Never waits for the peer.
-    fn send(&self, to: ProcessId, payload: Vec<u8>) -> Result<(), LinkError>;
+    /// Sends `payload` to a peer, as the links promise. Never waits for the peer. It leaves with the next
+    /// [`Links::flush`] at the latest.
+    fn send(&self, to: ProcessId, payload: &[u8]) -> Result<(), LinkError>;
 
-    /// What was sent may leave: called when the node has sent what it had to send for now. Links that gather payloads
-    /// may not hold them back any longer.
+    /// All that was sent leaves: called when the node has sent what it had to send for now. Until then links may gather
+    /// payloads, to spare system calls.
     fn flush(&self) {}
 
     /// Whether a peer that lives is behind: the node takes no requests of clients until it has caught up.
@@ -58,7 +64,7 @@ pub fn start(
     inbox: Arc<dyn Inbox>,
 ) -> Result<Box<dyn Links>, LinkError> {
     match (settings.transport, settings.security) {
-        (Transport::Tcp, Security::None) => {
+        (Transport::Tcp, Security::None | Security::Tls) => {
             Ok(Box::new(tcp::TcpLinks::start(settings, listener, options, inbox)?))
         }
         (transport, security) => Err(LinkError::NotBuilt { transport, security }),
@@ -89,6 +95,12 @@ pub enum LinkError {
     /// A message goes to a process that is no peer.
     #[error("there is no {0} to send to")]
     NoSuchPeer(ProcessId),
+    /// The keys cannot be used.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    /// Secure links need keys.
+    #[error("secure links need a directory with the keys of this process")]
+    NoKeys,
     /// There are no such links.
     #[error("there are no links over {transport:?} with security {security:?}")]
     NotBuilt {
@@ -115,6 +127,8 @@ impl LinkError {
             Self::NoSuchPeer(_) => {
                 "the algorithm sends outside of its group, or the list of peers is incomplete"
             }
+            Self::Keys(e) => e.hint(),
+            Self::NoKeys => "make them with `synod keys`",
             Self::NotBuilt { .. } => "tcp goes with none or tls, udp with none or mac",
             Self::TooLong { .. } => "send smaller pieces",
         }
@@ -146,10 +160,27 @@ pub struct LinkOptions {
 pub trait Inbox: Send + Sync + 'static {
     /// A payload from `from` is delivered. It may wait until the node has room: what arrives for it meanwhile waits with
     /// the sender.
-    fn deliver(&self, from: ProcessId, payload: Vec<u8>);
+    fn deliver(&self, from: ProcessId, payload: &[u8]) -> Result<(), Rejected>;
+
+    /// A peer has seen a newer incarnation of this process, or another node with its identity: `why` tells.
+    fn impostor(&self, why: &str) {
+        let _ = why;
+    }
 
     /// Someone who is no node has connected. The call may last as long as the connection.
     fn client(&self, stream: TcpStream);
+}
+
+/// A payload that is not taken: it is counted and dropped, and the link goes on.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Rejected {
+    /// No message of the algorithm.
+    #[error("it is no message of this algorithm: {0}")]
+    Malformed(String),
+    /// A signature in it is not that of its signer.
+    #[error("{0}")]
+    Forged(String),
 }
 
 /// What arrived and was dropped, by why.
@@ -165,6 +196,9 @@ pub struct Dropped {
     pub replayed: u64,
     /// Of another cluster, for another process, or of an incarnation that is over.
     pub foreign: u64,
+    /// Connections beyond the limit.
+    #[serde(default)]
+    pub surplus: u64,
 }
 
 /// How the link to a peer stands.
@@ -177,7 +211,7 @@ pub struct LinkStatus {
     /// How many payloads are not acknowledged.
     pub unacknowledged: usize,
     /// How many were lost with old incarnations of the peer.
-    pub lost: usize,
+    pub lost: u64,
     /// How many connections there have been.
     pub connections: u64,
     /// Why the last one ended, or did not begin.
@@ -188,6 +222,9 @@ pub struct LinkStatus {
     /// How many payloads were lost though neither end crashed, because a bound was reached: outside of the model.
     #[serde(default)]
     pub outside_model: u64,
+    /// How many sessions were closed because a bound was reached.
+    #[serde(default)]
+    pub sessions_closed: u64,
     /// What arrived from the peer and was dropped.
     #[serde(default)]
     pub dropped: Dropped,

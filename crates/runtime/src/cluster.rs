@@ -1,7 +1,7 @@
 //! A cluster on this machine: one OS process per node, on loopback, and the hand that kills, restarts and cuts.
 
 use crate::client::{Client, Command, NodeStatus, Reply, read_line, write_line};
-use crate::link::{self, LinkError};
+use crate::link::{self, LinkError, LinkSettings};
 use crate::node::{NodeConfig, RunError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
@@ -432,6 +432,7 @@ fn config<P: Process>(
         directory: options.directory.join(p.to_string()),
         records: options.directory.join("records"),
         pulse: options.pulse,
+        links: LinkSettings::default(),
         stop_with_input: true,
     }
 }

@@ -15,7 +15,7 @@ use synod_model::{Group, ProcessId};
 use synod_runtime::client::{Client, Command, Reply};
 use synod_runtime::disk::Disk;
 use synod_runtime::fault::{FaultKind, FaultyDisk, MemoryDisk};
-use synod_runtime::link::LinkError;
+use synod_runtime::link::{LinkError, LinkSettings};
 use synod_runtime::node::{NodeConfig, RunError, run_node_on};
 use synod_runtime::wal::{LOG_NAME, WalError};
 
@@ -42,6 +42,7 @@ fn config() -> NodeConfig<Ledger> {
         directory: PathBuf::from("data/p0"),
         records: PathBuf::from("data/records"),
         pulse: Duration::from_millis(1),
+        links: LinkSettings::default(),
         stop_with_input: false,
     }
 }

@@ -28,7 +28,7 @@ pub(super) fn validate(desk: &Desk<'_>, file: &Path) -> Result<Exit, Error> {
     let (header, end) = scan(file, |_| ())?;
     desk.printer.event(&json!({
         "event": "trace", "algorithm": header.algorithm, "ground": header.ground, "steps": end.steps,
-        "violation": violation(&end),
+        "violation": end.violation,
     }));
     desk.printer.say(format!(
         "✓ a trace of {}, as it was written: {}, numbered without gaps, each after its cause",
@@ -45,7 +45,8 @@ pub(super) fn stats(desk: &Desk<'_>, file: &Path) -> Result<Exit, Error> {
     let bytes = Seekable::new(file)?.bytes();
     desk.printer.event(&json!({
         "event": "trace", "algorithm": header.algorithm, "ground": header.ground, "steps": end.steps,
-        "violation": violation(&end), "bytes": bytes, "compressed": is_compressed(file), "terse": header.terse, "until_ns": stats.until,
+        "violation": end.violation, "bytes": bytes, "compressed": is_compressed(file), "terse": header.terse,
+        "until_ns": stats.until,
         "events": stats.events, "messages": stats.messages, "processes": stats.seats,
     }));
     let seed = header.seed.as_ref().map_or_else(String::new, |seed| format!(", seed {seed}"));
@@ -128,10 +129,6 @@ pub(super) fn rewrite(desk: &Desk<'_>, file: &Path, to: &Path, terse: bool) -> R
         .event(&json!({ "event": "written", "path": path, "steps": steps, "name": name, "terse": terse }));
     desk.printer.say(format!("✓ {}, {form}, in {path}", count(steps, "step", "steps")));
     Ok(Exit::Holds)
-}
-
-fn violation(end: &End) -> Option<Value> {
-    end.violation.as_ref().map(|broken| json!({ "property": broken.property, "what": broken.what }))
 }
 
 /// Reads a trace as it stands.

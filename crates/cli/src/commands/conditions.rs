@@ -287,7 +287,10 @@ fn words(line: &str) -> Vec<String> {
     let (mut quoted, mut escaped) = (false, false);
     for c in line.chars() {
         match c {
-            _ if escaped => (escaped, word.get_or_insert_default().push(c)).0 = false,
+            _ if escaped => {
+                escaped = false;
+                word.get_or_insert_default().push(c);
+            }
             '\\' if !quoted => escaped = true,
             '\'' => (quoted, _) = (!quoted, word.get_or_insert_default()),
             ' ' if !quoted => words.extend(word.take()),

@@ -141,14 +141,10 @@ pub(super) fn leniently(desk: &Desk<'_>, file: &Path) -> Result<Exit, Error> {
             hint: "give the trace of a failure".to_owned(),
         });
     };
-    Ok(match found {
-        Some(broken) => {
-            desk.printer.say(format!("✗ {} is broken still: {}", broken.property, broken.what));
-            Exit::Violation
-        }
-        None => {
-            desk.printer.say(format!("✓ {} is broken no more by the steps that are left", recorded.property));
-            Exit::Holds
-        }
-    })
+    if let Some(broken) = found {
+        desk.printer.say(format!("✗ {} is broken still: {}", broken.property, broken.what));
+        return Ok(Exit::Violation);
+    }
+    desk.printer.say(format!("✓ {} is broken no more by the steps that are left", recorded.property));
+    Ok(Exit::Holds)
 }

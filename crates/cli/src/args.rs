@@ -139,6 +139,20 @@ pub enum Trace {
         /// The trace.
         file: PathBuf,
     },
+    /// Takes a trace again, and writes what followed from each choice, too.
+    Expand {
+        /// The trace.
+        file: PathBuf,
+        /// Where to; compressed (zstd) where the name ends in .zst.
+        to: PathBuf,
+    },
+    /// Takes a trace again, and writes what was chosen alone: all the rest follows from it.
+    Condense {
+        /// The trace.
+        file: PathBuf,
+        /// Where to; compressed (zstd) where the name ends in .zst.
+        to: PathBuf,
+    },
 }
 
 /// What is examined, and in which world.
@@ -363,9 +377,9 @@ pub struct Sim {
     /// Try at most so long to make a failure small: what comes out then depends on the machine.
     #[arg(long, value_name = "DURATION", value_parser = duration::parse, conflicts_with = "no_shrink")]
     pub shrink_for: Option<Duration>,
-    /// With `--trace`: write what was chosen alone, at a fraction of the cost. A replay finds all the rest again.
+    /// With `--trace`: write what followed from each choice, too, at several times the cost; `trace expand` finds it later.
     #[arg(long, requires = "trace")]
-    pub terse: bool,
+    pub full: bool,
 }
 
 impl Sim {

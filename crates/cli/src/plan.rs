@@ -308,7 +308,7 @@ impl Request {
             guided: args.search.or(file.search) == Some(SearchName::Coverage),
             searched: None,
             threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
-            terse: args.terse,
+            terse: !args.full,
             corpus: Vec::new(),
             time: args.time,
             out: None,

@@ -202,6 +202,10 @@ pub struct Subject {
     /// The links, as in perfect, fair-loss, or 'fifo perfect'.
     #[arg(long, value_name = "KIND", value_parser = links)]
     pub links: Option<LinkKind>,
+    /// Where the links are weaker than the algorithm's model assumes, put the library's link transformers under it that close the
+    /// gap, and count what they cost.
+    #[arg(long)]
+    pub with_transformers: bool,
     /// Go on although the world is outside of the algorithm's model.
     #[arg(long)]
     pub outside_model: bool,
@@ -252,6 +256,9 @@ impl Subject {
             option(name, budget.map(|b| b.to_string()));
         }
         option("links", self.links.map(|links| quote(&links.to_string())));
+        if self.with_transformers {
+            words.push("--with-transformers".to_owned());
+        }
         if self.outside_model {
             words.push("--outside-model".to_owned());
         }

@@ -48,7 +48,7 @@ pub(super) struct Keys {
     /// Of these, those that have several.
     shared: [u64; WORDS],
     /// By day: the key that was entered first.
-    keys: Vec<Key>,
+    firsts: Vec<Key>,
     /// By day: the one after that, and its other keys. There are none before they are needed.
     others: Vec<(Key, Chain)>,
     far: Wheels,
@@ -102,7 +102,7 @@ impl Default for Keys {
             words: 0,
             taken: [0; WORDS],
             shared: [0; WORDS],
-            keys: vec![0; DAYS],
+            firsts: vec![0; DAYS],
             others: Vec::new(),
             far: Wheels::default(),
             chains: Chains::default(),
@@ -156,7 +156,7 @@ impl Keys {
         if self.taken[word] & bit == 0 {
             self.words |= 1 << word;
             self.taken[word] |= bit;
-            self.keys[day] = key;
+            self.firsts[day] = key;
         } else if self.shared[word] & bit == 0 {
             self.shared[word] |= bit;
             self.make_room();
@@ -210,7 +210,7 @@ impl Keys {
             if self.taken[word] == 0 {
                 self.words &= !(1 << word);
             }
-            let key = self.keys[day];
+            let key = self.firsts[day];
             if self.shared[word] & bit != 0 {
                 self.shared[word] &= !bit;
                 let (second, others) = &self.others[day];
@@ -220,7 +220,7 @@ impl Keys {
                     self.run.push(key.min(second));
                     return self.sort(day);
                 }
-                return self.begin_run(key.min(second), key.max(second), 2);
+                return Some(self.begin_run(key.min(second), key.max(second), 2));
             }
             self.base = instant(key);
             self.opened = key;
@@ -238,12 +238,12 @@ impl Keys {
         run.sort_unstable_by(|a, b| b.cmp(a));
         let (keys, last) = (run.len() as u32, *run.first()?);
         let first = run.pop()?;
-        self.begin_run(first, last, keys)
+        Some(self.begin_run(first, last, keys))
     }
 
     /// The first key of a run of so many.
     #[inline]
-    fn begin_run(&mut self, first: Key, last: Key, keys: u32) -> Option<Key> {
+    fn begin_run(&mut self, first: Key, last: Key, keys: u32) -> Key {
         self.opened = last;
         self.base = instant(last);
         if instant(first) != self.base {
@@ -251,7 +251,7 @@ impl Keys {
             self.trial.days += 1;
         }
         self.count(keys);
-        Some(first)
+        first
     }
 
     /// Enters the keys of the wheels' nearest bucket into the calendar, or into narrower wheels. All others that are pending
@@ -266,7 +266,9 @@ impl Keys {
             if keys <= SOON {
                 soon(some);
             }
-            some.iter().for_each(|&key| self.enter(key));
+            for &key in some {
+                self.enter(key);
+            }
         }
     }
 
@@ -288,7 +290,7 @@ impl Keys {
         }
         // the wheels take any key, and give it back when its time comes
         for day in (0..DAYS).filter(|day| self.taken[day / WORD] >> (day % WORD) & 1 != 0) {
-            self.far.put(&mut self.chains, self.base, self.keys[day]);
+            self.far.put(&mut self.chains, self.base, self.firsts[day]);
             if self.shared[day / WORD] >> (day % WORD) & 1 == 0 {
                 continue;
             }

@@ -85,6 +85,9 @@ pub struct NodeStatus {
     /// What came from those who are no peers, and was dropped.
     #[serde(default)]
     pub strangers: Dropped,
+    /// What a peer says of another node that claims to be this one, and that it has refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub challenged: Option<String>,
 }
 
 /// A client's connection to a node.

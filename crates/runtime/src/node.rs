@@ -200,6 +200,7 @@ pub fn run_node_on<P: Process>(disk: &dyn Disk, config: &NodeConfig<P>) -> Resul
         arrived: VecDeque::new(),
         to_itself: VecDeque::new(),
         payload: vec![],
+        challenged: None,
     };
     let ended = node.run();
     node.audience.dismiss();
@@ -214,6 +215,7 @@ enum Input<P: Process> {
     Command(u64, Command<P::Request>),
     Garbage(u64, String),
     Impostor(String),
+    Challenged(String),
     ParentGone,
 }
 
@@ -248,6 +250,10 @@ impl<P: Process> Inbox for Door<P> {
 
     fn impostor(&self, why: &str) {
         self.inputs.notice(Input::Impostor(why.to_owned()));
+    }
+
+    fn challenged(&self, why: &str) {
+        self.inputs.notice(Input::Challenged(why.to_owned()));
     }
 
     fn client(&self, stream: TcpStream) {
@@ -328,6 +334,8 @@ struct Node<'a, P: Process> {
     to_itself: VecDeque<(EffectName, P::Message)>,
     /// A buffer for payloads.
     payload: Vec<u8>,
+    /// What a peer says of another node that claims to be this one.
+    challenged: Option<String>,
 }
 
 impl<P: Process> Node<'_, P> {
@@ -392,6 +400,7 @@ impl<P: Process> Node<'_, P> {
             // Where peers may lie, one of them could end this node with a word.
             Input::Impostor(_) if lies(FailuresOf::<P>::KIND) => {}
             Input::Impostor(why) => return Err(RunError::Replaced { process: self.me, why }),
+            Input::Challenged(why) => self.challenged = Some(why),
             Input::ParentGone => return Ok(false),
         }
         Ok(true)
@@ -429,6 +438,7 @@ impl<P: Process> Node<'_, P> {
             syncs,
             links: self.links.status(),
             strangers: self.links.strangers(),
+            challenged: self.challenged.clone(),
         }
     }
 

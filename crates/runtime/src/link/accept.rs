@@ -13,9 +13,10 @@ use super::tcp::{
     Answer, Back, Broken, HANDSHAKE_TIMEOUT, Hello, PAUSE_MAX, PREAMBLE, PREAMBLE_TLS, Shared, VERSION,
     spawn, tune,
 };
-use super::tls::names_of_peer;
+use super::tls::{explain, names_of_peer};
 use crate::frame::{self, Batch, Frames};
 use crate::session::{Incoming, Instance, SessionError};
+use rustix::net::sockopt;
 use rustls::Connection;
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -162,7 +163,7 @@ impl Receiver {
             (PREAMBLE, None) => None,
             (PREAMBLE_TLS, Some(tls)) => {
                 let accepted = tls.accept(&mut stream);
-                Some(accepted.inspect_err(|e| self.complain(Kind::Forged, &format!("no TLS: {e}")))?)
+                Some(accepted.inspect_err(|e| self.complain(Kind::Forged, &explain(e)))?)
             }
             (PREAMBLE | PREAMBLE_TLS, tls) => {
                 let why = if tls.is_some() { "only TLS is spoken here" } else { "no TLS is spoken here" };
@@ -228,6 +229,8 @@ impl Receiver {
             Err(e) => return answer(&mut locked(&way.writer), &Answer::Refused(e.to_string())),
         }
         way.stream.set_read_timeout(None)?;
+        // No segment of its own for each acknowledgement of TCP: what matters is acknowledged above it.
+        sockopt::set_tcp_quickack(&way.stream, false)?;
         drop(stranger);
         self.receive(&hello, &way, reader)
     }

@@ -19,7 +19,7 @@ use crate::session::{Incoming, Instance, SessionError};
 use rustix::net::sockopt;
 use rustls::Connection;
 use std::collections::BTreeMap;
-use std::io::Read;
+use std::io::{self, Read};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -230,7 +230,7 @@ impl Receiver {
         }
         way.stream.set_read_timeout(None)?;
         // No segment of its own for each acknowledgement of TCP: what matters is acknowledged above it.
-        sockopt::set_tcp_quickack(&way.stream, false)?;
+        sockopt::set_tcp_quickack(&way.stream, false).map_err(io::Error::from)?;
         drop(stranger);
         self.receive(&hello, &way, reader)
     }

@@ -5,6 +5,7 @@
 
 mod accept;
 mod complaints;
+pub mod logged;
 pub mod settings;
 mod stream;
 pub mod tcp;

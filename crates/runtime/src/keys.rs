@@ -32,9 +32,9 @@ use synod_model::ProcessId;
 use thiserror::Error;
 
 /// How long certificates are valid if nothing else is asked for.
-pub const VALID: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+pub const VALID: Duration = Duration::from_hours(10 * 365 * 24);
 /// Certificates are valid from a while ago: clocks differ.
-const BACKDATED: Duration = Duration::from_secs(60 * 60);
+const BACKDATED: Duration = Duration::from_hours(1);
 /// The most processes that keys are made for.
 pub const PROCESSES_MAX: u32 = 1000;
 

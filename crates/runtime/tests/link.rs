@@ -558,7 +558,7 @@ fn a_bit_changed_on_the_way_is_noticed_and_nothing_is_lost() {
         let ((at_p, _), (at_q, to_q)) = (port(), port());
         let p = start_with(&settings(P), at_p, (P, 1), &[(Q, tampering_proxy(to_q, 5000))]);
         let q = start_with(&settings(Q), at_q, (Q, 1), &[(P, to_q)]);
-        p.links.send(Q, &[1; 20_000]).unwrap();
+        p.links.send(Q, &vec![1; 20_000]).unwrap();
         p.send(Q, 2);
         assert_eq!(q.deliveries.recv_timeout(PATIENCE).unwrap(), (P, vec![1; 20_000]));
         assert_eq!(q.receive(), (P, 2));

@@ -8,7 +8,7 @@ use std::time::Duration;
 use synod_model::ProcessId;
 use synod_runtime::keys::{self, KeyError, Validity};
 
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const DAY: Duration = Duration::from_hours(24);
 
 /// Makes the keys of a cluster, or one process's new certificate.
 pub(crate) fn keys(desk: &Desk<'_>, args: &Keys) -> Result<Exit, Error> {

@@ -287,8 +287,10 @@ struct SenderState {
     broken: bool,
     cut: bool,
     stopped: bool,
-    /// When the peer has last acknowledged something, or welcomed this process, or was first sent something.
+    /// When the peer has last acknowledged something, or welcomed this process.
     progress: Instant,
+    /// Nothing had waited for it before something was sent: it is not behind since `progress`, but since it is asked.
+    fresh: bool,
     /// Whether it has acknowledged something on this connection.
     fruitful: bool,
     lost: u64,
@@ -302,6 +304,14 @@ impl SenderState {
         if let Some(stream) = &self.stream {
             let _ = stream.shutdown(Shutdown::Both);
         }
+    }
+
+    /// Since when the peer has acknowledged nothing of what waits for it.
+    fn behind_since(&mut self) -> Instant {
+        if std::mem::take(&mut self.fresh) {
+            self.progress = Instant::now();
+        }
+        self.progress
     }
 
     fn fail(&mut self, why: &dyn std::fmt::Display) {
@@ -367,6 +377,7 @@ impl Sender {
             cut: false,
             stopped: false,
             progress: Instant::now(),
+            fresh: false,
             fruitful: false,
             lost: 0,
             outside_model: 0,
@@ -380,9 +391,8 @@ impl Sender {
     #[inline]
     fn send(&self, payload: &[u8]) {
         let mut state = locked(&self.state);
-        if state.outgoing.bytes() == 0 {
-            state.progress = Instant::now();
-        }
+        // The clock is read when somebody asks since when.
+        state.fresh |= state.outgoing.bytes() == 0;
         state.outgoing.send(payload);
         if state.outgoing.bytes() > self.shared.settings.queue_hard {
             self.close(&mut state);
@@ -415,11 +425,11 @@ impl Sender {
     }
 
     fn is_congested(&self) -> bool {
-        let state = locked(&self.state);
+        let mut state = locked(&self.state);
         state.outgoing.bytes() > self.shared.settings.queue_soft
             && state.stream.is_some()
             && !state.must_hang_up()
-            && state.progress.elapsed() < self.shared.settings.patience
+            && state.behind_since().elapsed() < self.shared.settings.patience
     }
 
     fn update<T>(&self, change: impl FnOnce(&mut SenderState) -> T) -> T {
@@ -549,7 +559,7 @@ impl Sender {
                 return;
             }
             if timeout.timed_out() {
-                if state.outgoing.unacknowledged() > 0 && state.progress.elapsed() > patience {
+                if state.outgoing.unacknowledged() > 0 && state.behind_since().elapsed() > patience {
                     state.fail(&"the peer acknowledges nothing");
                 }
                 continue;
@@ -580,11 +590,10 @@ impl Sender {
         }
         self.update(|state| {
             // Whoever has hung up before has said why.
-            if state.must_hang_up() {
-                state.hang_up()
-            } else {
-                state.fail(&ended)
+            if !state.must_hang_up() {
+                state.fail(&ended);
             }
+            state.hang_up();
             state.broken = true;
         });
     }

@@ -89,7 +89,7 @@ impl Tls {
 
 /// Whether it is TLS that has failed, not the connection below.
 pub(super) fn is_tls(error: &io::Error) -> bool {
-    error.get_ref().is_some_and(|inner| inner.is::<Error>())
+    error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()).is_some()
 }
 
 /// What is wrong, in words about certificates and not about their encoding.

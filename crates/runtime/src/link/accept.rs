@@ -16,10 +16,9 @@ use super::tcp::{
 use super::tls::{explain, names_of_peer};
 use crate::frame::{self, Batch, Frames};
 use crate::session::{Incoming, Instance, SessionError};
-use rustix::net::sockopt;
 use rustls::Connection;
 use std::collections::BTreeMap;
-use std::io::{self, Read};
+use std::io::Read;
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -229,8 +228,6 @@ impl Receiver {
             Err(e) => return answer(&mut locked(&way.writer), &Answer::Refused(e.to_string())),
         }
         way.stream.set_read_timeout(None)?;
-        // No segment of its own for each acknowledgement of TCP: what matters is acknowledged above it.
-        sockopt::set_tcp_quickack(&way.stream, false).map_err(io::Error::from)?;
         drop(stranger);
         self.receive(&hello, &way, reader)
     }

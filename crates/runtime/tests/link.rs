@@ -114,14 +114,14 @@ fn pair() -> (End, End) {
 }
 
 /// Forwards to `target`; breaks each connection after so many more bytes towards it.
-fn flaky_proxy(target: SocketAddr) -> SocketAddr {
+fn flaky_proxy(target: SocketAddr, growth: usize) -> SocketAddr {
     let (listener, address) = port();
     thread::spawn(move || {
         for (number, inward) in listener.incoming().enumerate() {
             let (mut inward, mut outward) = (inward.unwrap(), TcpStream::connect(target).unwrap());
             let (mut back_from, mut back_to) = (outward.try_clone().unwrap(), inward.try_clone().unwrap());
             let back = thread::spawn(move || std::io::copy(&mut back_from, &mut back_to));
-            let budget = 40 + 997 * number as u64;
+            let budget = 40 + (growth * number * number) as u64;
             let _ = std::io::copy(&mut Read::by_ref(&mut inward).take(budget), &mut outward);
             for stream in [inward, outward] {
                 let _ = stream.shutdown(std::net::Shutdown::Both);
@@ -148,7 +148,7 @@ fn both_directions_deliver_in_order() {
 #[test]
 fn connections_that_break_anywhere_lose_and_double_nothing() {
     let ((at_p, _), (at_q, to_q)) = (port(), port());
-    let p = start(at_p, P, 1, &[(Q, flaky_proxy(to_q))]);
+    let p = start(at_p, P, 1, &[(Q, flaky_proxy(to_q, 97))]);
     let q = start(at_q, Q, 1, &[(P, to_q)]);
     for number in 0..3000 {
         p.send(Q, number);
@@ -449,7 +449,7 @@ fn within_tls_connections_that_break_anywhere_lose_and_double_nothing() {
     let temporary = tempfile::tempdir().unwrap();
     let settings = keys(temporary.path(), "bank", Validity::of(VALID));
     let ((at_p, to_p), (at_q, to_q)) = (port(), port());
-    let p = start_with(&settings(P), at_p, (P, 1), &[(Q, flaky_proxy(to_q))]);
+    let p = start_with(&settings(P), at_p, (P, 1), &[(Q, flaky_proxy(to_q, 900))]);
     let q = start_with(&settings(Q), at_q, (Q, 1), &[(P, to_p)]);
     let long = |number: u32| [&number.to_le_bytes()[..], &vec![7; number as usize % 400]].concat();
     for number in 0..500 {
@@ -531,7 +531,10 @@ fn tampering_proxy(target: SocketAddr, place: u64) -> SocketAddr {
         for (number, inward) in listener.incoming().enumerate() {
             let (mut inward, mut outward) = (inward.unwrap(), TcpStream::connect(target).unwrap());
             let (mut back_from, mut back_to) = (outward.try_clone().unwrap(), inward.try_clone().unwrap());
-            let back = thread::spawn(move || std::io::copy(&mut back_from, &mut back_to));
+            let back = thread::spawn(move || {
+                let _ = std::io::copy(&mut back_from, &mut back_to);
+                let _ = back_to.shutdown(std::net::Shutdown::Both);
+            });
             if number == 0 {
                 let _ = std::io::copy(&mut Read::by_ref(&mut inward).take(place), &mut outward);
                 let mut byte = [0];

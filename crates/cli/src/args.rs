@@ -78,6 +78,8 @@ pub enum Command {
     Check(Check),
     /// A real cluster on this machine: OS processes, sockets, disks.
     Run(Run),
+    /// Makes the keys of a new cluster: certificates, secrets for message authentication codes, keys for signatures.
+    Keys(Keys),
     /// Takes the steps of a trace again, and compares every line.
     Replay {
         /// The trace.
@@ -108,6 +110,29 @@ pub enum Command {
         /// Its configuration.
         configuration: PathBuf,
     },
+}
+
+/// `keys`.
+#[derive(Clone, Debug, Args)]
+pub struct Keys {
+    /// The cluster's name, as a host is named.
+    #[arg(required_unless_present = "renew")]
+    pub name: Option<String>,
+    /// How many processes it has.
+    #[arg(short = 'n', long, value_name = "NUMBER", default_value_t = 3, conflicts_with = "renew")]
+    pub processes: u32,
+    /// A new directory for them. Files can be read by their owner alone; none is written over.
+    #[arg(long, value_name = "DIRECTORY")]
+    pub out: PathBuf,
+    /// For how many days the certificates are valid.
+    #[arg(long, value_name = "NUMBER", default_value_t = 3650, value_parser = clap::value_parser!(u32).range(1..36_500))]
+    pub days: u32,
+    /// Make a new certificate for this process (`1`) instead, with the authority and all else of the keys in `--from`.
+    #[arg(long, value_name = "PROCESS", requires = "from", conflicts_with = "name")]
+    pub renew: Option<u32>,
+    /// The directory with a cluster's keys.
+    #[arg(long, value_name = "DIRECTORY", requires = "renew")]
+    pub from: Option<PathBuf>,
 }
 
 /// `shrink`.

@@ -195,6 +195,14 @@ fn describe<I>(
     if options.faults && has_faults(&world.environment) && driven.effective(is_fault) == 0 {
         report.inconclusive.push("no fault took effect although there are budgets for some".to_owned());
     }
+    for (p, node) in &driven.nodes {
+        for (q, link) in node.links.iter().filter(|(_, link)| link.outside_model > 0) {
+            let lost = count(link.outside_model, "message", "messages");
+            report.inconclusive.push(format!(
+                "outside of the model: {p} dropped {lost} to {q}, which had not crashed: too much waited for it"
+            ));
+        }
+    }
     if driven.timed_out {
         report.inconclusive.push(format!("time ran out after {} of {planned} rounds", driven.rounds));
     }

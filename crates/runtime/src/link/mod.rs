@@ -5,6 +5,7 @@
 
 mod accept;
 mod complaints;
+pub mod logged;
 pub mod settings;
 mod stream;
 pub mod tcp;
@@ -162,8 +163,13 @@ pub trait Inbox: Send + Sync + 'static {
     /// the sender.
     fn deliver(&self, from: ProcessId, payload: &[u8]) -> Result<(), Rejected>;
 
-    /// A peer has seen a newer incarnation of this process, or another node with its identity: `why` tells.
+    /// A peer listens to another node that runs as this process, and not to this one: `why` tells.
     fn impostor(&self, why: &str) {
+        let _ = why;
+    }
+
+    /// Another node that runs as this process has been refused by a peer: `why` tells.
+    fn challenged(&self, why: &str) {
         let _ = why;
     }
 

@@ -7,7 +7,7 @@
 use crate::client::{Command, NodeStatus, Reply, read_line, write_line};
 use crate::disk::{Disk, OsDisk};
 use crate::host::{Host, Speech};
-use crate::link::{self, Inbox, LinkError, LinkOptions, LinkSettings, Links};
+use crate::link::{self, Inbox, LinkError, LinkOptions, LinkSettings, Links, Rejected};
 use crate::record::{EffectName, RecordError};
 use crate::wal::WalError;
 use serde::{Deserialize, Serialize};
@@ -109,14 +109,6 @@ pub enum RunError {
         /// Why.
         source: postcard::Error,
     },
-    /// A peer sends what this algorithm does not.
-    #[error("{from} sent what is no message of this algorithm: {source}")]
-    ForeignMessage {
-        /// Who.
-        from: ProcessId,
-        /// Why.
-        source: postcard::Error,
-    },
     /// A value of the algorithm has no encoding.
     #[error("a value of this algorithm cannot be encoded: {0}")]
     Value(#[source] postcard::Error),
@@ -140,7 +132,6 @@ impl RunError {
             Self::Record(e) => e.hint(),
             Self::Config { .. } => "check the path, and that the file is a node's configuration",
             Self::ForeignWrite { .. } => "the algorithm changed: start with an empty data directory",
-            Self::ForeignMessage { .. } => "run the same build on all nodes",
             Self::Value(_) => "derive `Serialize` plainly, without attributes that skip or flatten fields",
             Self::NoOracle { .. } => "run the algorithm with a detector module in the oracle's place",
             Self::Thread(_) => "the limit on threads or memory is reached (`ulimit -u`)",
@@ -192,7 +183,6 @@ pub fn run_node_on<P: Process>(disk: &dyn Disk, config: &NodeConfig<P>) -> Resul
 /// What happens to a node, from outside of the thread that owns it.
 enum Input<P: Process> {
     Message(ProcessId, EffectName, P::Message),
-    Foreign(ProcessId, postcard::Error),
     Joined(u64, Listener),
     Left(u64),
     Command(u64, Command<P::Request>),
@@ -238,12 +228,12 @@ struct Mailbox<P: Process> {
 }
 
 impl<P: Process> Inbox for Mailbox<P> {
-    fn deliver(&self, from: ProcessId, payload: Vec<u8>) {
+    fn deliver(&self, from: ProcessId, payload: &[u8]) -> Result<(), Rejected> {
+        let (name, message) =
+            postcard::from_bytes(payload).map_err(|e| Rejected::Malformed(e.to_string()))?;
         // Nobody takes it once the node has ended: it is lost with the node.
-        let _ = self.inputs.send(match postcard::from_bytes(&payload) {
-            Ok((name, message)) => Input::Message(from, name, message),
-            Err(source) => Input::Foreign(from, source),
-        });
+        let _ = self.inputs.send(Input::Message(from, name, message));
+        Ok(())
     }
 
     fn client(&self, stream: TcpStream) {
@@ -370,7 +360,6 @@ impl<P: Process> Node<'_, P> {
             Input::Message(from, name, message) => {
                 self.host.handle(Event::Message(from, message), Some(name))?;
             }
-            Input::Foreign(from, source) => return Err(RunError::ForeignMessage { from, source }),
             Input::Joined(client, listener) => self.join(client, listener),
             Input::Left(client) => _ = self.clients.remove(&client),
             Input::Command(client, command) => return self.obey(client, command),
@@ -430,7 +419,7 @@ impl<P: Process> Node<'_, P> {
                 }
                 Speech::Send { to, name, message } => {
                     let payload = postcard::to_stdvec(&(name, message)).map_err(RunError::Value)?;
-                    self.links.send(to, payload)?;
+                    self.links.send(to, &payload)?;
                 }
                 Speech::Indicate(indication) => {
                     let line = line(&Reply::Indication(indication));
@@ -439,6 +428,7 @@ impl<P: Process> Node<'_, P> {
                 }
             }
         }
+        self.links.flush();
         Ok(())
     }
 

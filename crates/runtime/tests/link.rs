@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 use synod_model::ProcessId;
 use synod_runtime::link::{
-    self, Inbox, LinkError, LinkOptions, LinkSettings, LinkStatus, Links, PAYLOAD_LENGTH_MAX,
+    self, Inbox, LinkError, LinkOptions, LinkSettings, LinkStatus, Links, PAYLOAD_LENGTH_MAX, Rejected,
 };
 
 /// Only a link that is broken for good takes this long.
@@ -23,8 +23,9 @@ struct Mailbox {
 }
 
 impl Inbox for Mailbox {
-    fn deliver(&self, from: ProcessId, payload: Vec<u8>) {
-        let _ = self.deliveries.send((from, payload));
+    fn deliver(&self, from: ProcessId, payload: &[u8]) -> Result<(), Rejected> {
+        let _ = self.deliveries.send((from, payload.to_vec()));
+        Ok(())
     }
     fn client(&self, stream: TcpStream) {
         let _ = self.clients.send(stream);
@@ -44,7 +45,8 @@ impl End {
     }
 
     fn send(&self, to: ProcessId, number: u32) {
-        self.links.send(to, number.to_le_bytes().to_vec()).unwrap();
+        self.links.send(to, &number.to_le_bytes()).unwrap();
+        self.links.flush();
     }
 
     /// Waits until the link to `to` stands as wanted.
@@ -229,7 +231,7 @@ fn what_a_caller_does_wrong_is_an_error_with_a_hint() {
     assert!(error.hint().contains("port"));
     assert!(matches!(link::listen(([192, 0, 2, 1], 1).into()), Err(LinkError::Listen { .. })));
     let p = start(listener, P, 1, &[(Q, address)]);
-    assert!(matches!(p.links.send(ProcessId(9), vec![]), Err(LinkError::NoSuchPeer(_))));
-    assert!(matches!(p.links.send(Q, vec![0; PAYLOAD_LENGTH_MAX + 1]), Err(LinkError::TooLong { .. })));
-    p.links.send(Q, vec![0; PAYLOAD_LENGTH_MAX]).unwrap();
+    assert!(matches!(p.links.send(ProcessId(9), &[]), Err(LinkError::NoSuchPeer(_))));
+    assert!(matches!(p.links.send(Q, &vec![0; PAYLOAD_LENGTH_MAX + 1]), Err(LinkError::TooLong { .. })));
+    p.links.send(Q, &vec![0; PAYLOAD_LENGTH_MAX]).unwrap();
 }

@@ -22,11 +22,12 @@ pub const PAYLOAD_LENGTH_MAX: usize = frame::PAYLOAD_LENGTH_MAX - 64;
 
 /// All links of one node, both directions. Dropped, they are stopped.
 pub trait Links: Send {
-    /// Sends `payload` to a peer, as the links promise. Never waits for the peer.
-    fn send(&self, to: ProcessId, payload: Vec<u8>) -> Result<(), LinkError>;
+    /// Sends `payload` to a peer, as the links promise. Never waits for the peer. It leaves with the next
+    /// [`Links::flush`] at the latest.
+    fn send(&self, to: ProcessId, payload: &[u8]) -> Result<(), LinkError>;
 
-    /// What was sent may leave: called when the node has sent what it had to send for now. Links that gather payloads
-    /// may not hold them back any longer.
+    /// All that was sent leaves: called when the node has sent what it had to send for now. Until then links may gather
+    /// payloads, to spare system calls.
     fn flush(&self) {}
 
     /// Whether a peer that lives is behind: the node takes no requests of clients until it has caught up.
@@ -146,10 +147,27 @@ pub struct LinkOptions {
 pub trait Inbox: Send + Sync + 'static {
     /// A payload from `from` is delivered. It may wait until the node has room: what arrives for it meanwhile waits with
     /// the sender.
-    fn deliver(&self, from: ProcessId, payload: Vec<u8>);
+    fn deliver(&self, from: ProcessId, payload: &[u8]) -> Result<(), Rejected>;
+
+    /// A peer has seen a newer incarnation of this process, or another node with its identity: `why` tells.
+    fn impostor(&self, why: &str) {
+        let _ = why;
+    }
 
     /// Someone who is no node has connected. The call may last as long as the connection.
     fn client(&self, stream: TcpStream);
+}
+
+/// A payload that is not taken: it is counted and dropped, and the link goes on.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Rejected {
+    /// No message of the algorithm.
+    #[error("it is no message of this algorithm: {0}")]
+    Malformed(String),
+    /// A signature in it is not that of its signer.
+    #[error("{0}")]
+    Forged(String),
 }
 
 /// What arrived and was dropped, by why.

@@ -134,12 +134,12 @@ impl TcpLinks {
 }
 
 impl Links for TcpLinks {
-    fn send(&self, to: ProcessId, payload: Vec<u8>) -> Result<(), LinkError> {
+    fn send(&self, to: ProcessId, payload: &[u8]) -> Result<(), LinkError> {
         let length = payload.len();
         if length > PAYLOAD_LENGTH_MAX {
             return Err(LinkError::TooLong { length });
         }
-        self.sender(to)?.update(|state| state.outgoing.send(payload));
+        self.sender(to)?.update(|state| state.outgoing.send(payload.to_vec()));
         Ok(())
     }
 
@@ -437,7 +437,7 @@ impl Receiver {
                 // Delivered under the lock: no older connection gets in between.
                 let mut incoming = locked(incoming);
                 if incoming.arrive(hello.incarnation, sequence)? == Arrival::Deliver {
-                    self.inbox.deliver(hello.from, payload);
+                    let _ = self.inbox.deliver(hello.from, &payload);
                 }
                 incoming.received()
             };

@@ -64,7 +64,12 @@ impl Default for Parameters {
         let pulses = Duration::from_millis;
         Self {
             window: WindowConstants { initial: 256, step: 32, max: 8192 },
-            timeout: Constants { initial: pulses(20), min: pulses(4), max: pulses(400), granularity: pulses(1) },
+            timeout: Constants {
+                initial: pulses(20),
+                min: pulses(4),
+                max: pulses(400),
+                granularity: pulses(1),
+            },
             acknowledge_every: 64,
             reordering: 64,
             jitter: true,
@@ -149,7 +154,8 @@ impl<M: Value> Process for SelectiveRepeat<M> {
     type Message = Message<M>;
     type Timer = Timer;
     type Stable = Whole<Incarnation>;
-    const MARKS: &'static [&'static str] = &["a gap is filled", "a timeout", "a copy arrives", "another incarnation"];
+    const MARKS: &'static [&'static str] =
+        &["a gap is filled", "a timeout", "a copy arrives", "another incarnation"];
 
     // upon event ⟨pl, Init⟩
     fn on_init(parameters: &Parameters, _: &mut impl Context<Self>) -> Self {

@@ -1,10 +1,12 @@
 //! Links: how a node's messages travel.
 //!
 //! A node sends through [`Links`] and is delivered to through an [`Inbox`]; both carry bytes and know no process. Which
-//! links they are is the node's [`LinkSettings`]: [`tcp`] gives perfect links.
+//! links they are is the node's [`LinkSettings`]: [`tcp`] gives perfect links, [`udp`]
+//! fair-loss ones or, with a link of the library above, perfect ones.
 
 pub mod settings;
 pub mod tcp;
+pub mod udp;
 
 pub use settings::{LinkSettings, Security, Transport};
 
@@ -13,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
 use std::sync::Arc;
 use synod_model::ProcessId;
 use thiserror::Error;
@@ -62,6 +65,9 @@ pub fn start(
         (Transport::Tcp, Security::None) => {
             Ok(Box::new(tcp::TcpLinks::start(settings, listener, options, inbox)?))
         }
+        (Transport::Udp, Security::None | Security::Mac) => {
+            Ok(Box::new(udp::UdpLinks::start(settings, listener, options, inbox)?))
+        }
         (transport, security) => Err(LinkError::NotBuilt { transport, security }),
     }
 }
@@ -98,6 +104,17 @@ pub enum LinkError {
         /// The security asked for.
         security: Security,
     },
+    /// The keys of the links cannot be read.
+    #[error("cannot read the keys in {}: {source}", path.display())]
+    Keys {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// There is no key for the link to a peer.
+    #[error("there is no key for the link to {0}")]
+    NoKey(ProcessId),
     /// A message is longer than the links carry.
     #[error("a message of {length} bytes is longer than the {PAYLOAD_LENGTH_MAX} that the links carry")]
     TooLong {
@@ -117,6 +134,7 @@ impl LinkError {
                 "the algorithm sends outside of its group, or the list of peers is incomplete"
             }
             Self::NotBuilt { .. } => "tcp goes with none or tls, udp with none or mac",
+            Self::Keys { .. } | Self::NoKey(_) => "`synod keys` makes the keys of a cluster",
             Self::TooLong { .. } => "send smaller pieces",
         }
     }
@@ -141,6 +159,8 @@ pub struct LinkOptions {
     pub incarnation: u64,
     /// The other processes.
     pub peers: BTreeMap<ProcessId, SocketAddr>,
+    /// What makes better links of datagrams, where the algorithm asks for better ones.
+    pub stack: Option<udp::stack::Build>,
 }
 
 /// Takes what the links deliver, and the clients that connect. Called from the links' threads.

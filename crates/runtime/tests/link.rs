@@ -70,7 +70,8 @@ fn port() -> (TcpListener, SocketAddr) {
 fn start(listener: TcpListener, me: ProcessId, incarnation: u64, peers: &[(ProcessId, SocketAddr)]) -> End {
     let (deliveries, delivered) = mpsc::channel();
     let (clients, connected) = mpsc::channel();
-    let options = LinkOptions { cluster: 7, me, incarnation, peers: peers.iter().copied().collect() };
+    let options =
+        LinkOptions { cluster: 7, me, incarnation, peers: peers.iter().copied().collect(), stack: None };
     let inbox = Arc::new(Mailbox { deliveries, clients });
     let links = link::start(&LinkSettings::default(), listener, options, inbox).unwrap();
     End { links, deliveries: delivered, clients: connected }
@@ -189,7 +190,8 @@ fn a_node_of_another_cluster_is_refused() {
     let p = start(at_p, P, 1, &[(Q, to_q)]);
     let (deliveries, delivered) = mpsc::channel();
     let (clients, _connected) = mpsc::channel();
-    let options = LinkOptions { cluster: 8, me: Q, incarnation: 1, peers: BTreeMap::from([(P, to_p)]) };
+    let options =
+        LinkOptions { cluster: 8, me: Q, incarnation: 1, peers: BTreeMap::from([(P, to_p)]), stack: None };
     let inbox = Arc::new(Mailbox { deliveries, clients });
     let _q = link::start(&LinkSettings::default(), at_q, options, inbox).unwrap();
     p.send(Q, 1);

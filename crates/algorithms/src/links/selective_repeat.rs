@@ -12,7 +12,8 @@
 //! crash-recovery processes alike.)
 //!
 //! # Properties
-//! PL1 reliable delivery · PL2 no duplication · PL3 no creation: once per pair of incarnations, and never to a second one.
+//! PL1 reliable delivery · PL2 no duplication · PL3 no creation: once per pair of incarnations, and never to a second one. So what is sent to a
+//! receiver that has restarted before the sender has heard of that is lost (PL1 fails there): nobody can tell it from what was delivered before the crash.
 //! Twins: "no filter" (every copy is delivered: PL2 fails). "Highest for all" (an acknowledgement beyond a gap is taken for one
 //! of all before it: PL1 fails). "Ignores incarnations" (what was meant for a receiver that has restarted since is delivered: PL2 fails).
 //!
@@ -166,6 +167,11 @@ impl<M: Value> Process for SelectiveRepeat<M> {
     fn on_recovery(parameters: &Parameters, last: &Whole<Incarnation>, ctx: &mut impl Context<Self>) -> Self {
         let incarnation = Incarnation(last.0.unwrap_or_default().0 + 1);
         ctx.store(incarnation);
+        // the sooner the others know, the less they send to the one before
+        let others: Vec<_> = ctx.group().members().filter(|&q| q != ctx.me()).collect();
+        for q in others {
+            ctx.send(q, Message::Hello { from: incarnation });
+        }
         Self::start(parameters, incarnation)
     }
 

@@ -101,6 +101,8 @@ struct Peer {
     window: ReplayWindow,
     unfinished: Unfinished,
     next_message: u32,
+    /// Whether this incarnation of the peer has said something that counts.
+    is_met: bool,
     heard_at: Option<Instant>,
     greeted_at: Option<Instant>,
     /// The mean length of a payload, for an idea of what waits.
@@ -136,7 +138,7 @@ impl UdpLinks {
         let shared =
             Arc::new(Shared { core: Mutex::new(core), socket, inbox, stopped: AtomicBool::new(false) });
         let mut links = Self { shared: Arc::clone(&shared), threads: vec![], tcp };
-        locked(&shared.core).greet_all(&shared.socket);
+        locked(&shared.core).greet(&shared.socket);
         let receiver = Arc::clone(&shared);
         links.threads.push(spawn("datagrams", move || receiver.run(buffers))?);
         links.threads.push(spawn("clients", move || meet_clients(&shared, &listener))?);
@@ -350,13 +352,20 @@ impl Core {
         Ok(())
     }
 
-    /// Tells all peers of this incarnation, where they must know it.
-    fn greet_all(&mut self, socket: &Batched) {
+    /// Tells the peers that this incarnation has started.
+    fn greet(&mut self, socket: &Batched) {
         if self.keyed {
-            for peer in self.wires.peers.values_mut() {
-                peer.greet();
-            }
-            self.wires.flush(socket);
+            self.wires.peers.values_mut().for_each(Peer::greet);
+        } else {
+            let peers: Vec<_> = self.wires.peers.keys().copied().collect();
+            peers.into_iter().for_each(|p| self.start_stack(p, socket));
+        }
+        self.wires.flush(socket);
+    }
+
+    fn start_stack(&mut self, to: ProcessId, socket: &Batched) {
+        if let Some(stack) = &mut self.stack {
+            stack.start(to, &mut Carried { wires: &mut self.wires, socket });
         }
     }
 
@@ -373,9 +382,17 @@ impl Core {
             self.strangers.foreign += 1;
             return;
         };
-        if peer.hears(&header, self.keyed, self.incarnation) {
-            self.take_records(header.from, records, socket);
+        if !peer.hears(&header, self.keyed, self.incarnation) {
+            return;
         }
+        if !std::mem::replace(&mut peer.is_met, true) {
+            peer.status.connections += 1;
+            if self.keyed {
+                peer.greet(); // now it can hear that it is heard
+                self.start_stack(header.from, socket);
+            }
+        }
+        self.take_records(header.from, records, socket);
     }
 
     fn take_records(&mut self, from: ProcessId, records: Records<'_>, socket: &Batched) {
@@ -447,6 +464,7 @@ impl Peer {
             window: ReplayWindow::default(),
             unfinished: Unfinished::default(),
             next_message: 0,
+            is_met: false,
             heard_at: None,
             greeted_at: None,
             mean_length: 0,
@@ -468,7 +486,7 @@ impl Peer {
             self.header.heard = header.incarnation;
             self.window = ReplayWindow::default();
             self.unfinished = Unfinished::default();
-            self.status.connections += 1;
+            self.is_met = false;
         }
         if keyed && !self.window.see(header.sequence) {
             self.status.dropped.replayed += 1;

@@ -66,7 +66,7 @@ impl Batched {
 
     /// Ends the wait of the thread that receives.
     pub fn wake(&self) {
-        // a full pipe wakes as well
+        // once a change that it waits for: the pipe is never full
         let _ = (&self.wake).write(&[0]);
     }
 
@@ -93,7 +93,10 @@ impl Batched {
             Err(_) => 0,
         };
         for (slice, meta) in slices.iter().zip(&*meta).take(batches) {
-            slice[..meta.len].chunks(meta.stride.max(1)).for_each(&mut take);
+            match &slice[..meta.len] {
+                [] => take(&[]),
+                datagrams => datagrams.chunks(meta.stride.max(1)).for_each(&mut take),
+            }
         }
         Ok(())
     }

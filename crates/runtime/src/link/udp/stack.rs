@@ -58,6 +58,8 @@ pub trait Below {
 
 /// A link's process, without its type.
 pub trait Stack: Send {
+    /// Says to a process what it said to it when it started.
+    fn start(&mut self, to: ProcessId, below: &mut dyn Below);
     /// Sends a payload.
     fn send(&mut self, to: ProcessId, payload: &[u8], below: &mut dyn Below);
     /// Takes a message of the stack at `from`; an error if it is none.
@@ -93,6 +95,7 @@ pub struct Gauges<L> {
 pub struct Stacked<L: LinkTransformer<Payload = Payload>> {
     link: L,
     host: Hosted<L>,
+    early: Early,
     gauges: Gauges<L>,
 }
 
@@ -118,12 +121,13 @@ impl<L: LinkTransformer<Payload = Payload>> Stacked<L> {
         gauges: Gauges<L>,
     ) -> Self {
         let mut host = Hosted { me, group, random: Random::new(seed), timers: vec![], scratch: vec![] };
-        let mut sink = Context { host: &mut host, below: &mut Nowhere };
+        let mut early = Early::default();
+        let mut sink = Context { host: &mut host, below: &mut early };
         let link = match before {
             None => L::on_init(parameters, &mut sink),
             Some(disk) => L::on_recovery(parameters, disk, &mut sink),
         };
-        Self { link, host, gauges }
+        Self { link, host, early, gauges }
     }
 }
 
@@ -132,6 +136,12 @@ where
     L: LinkTransformer<Payload = Payload> + Send,
     L::Timer: Send,
 {
+    fn start(&mut self, to: ProcessId, below: &mut dyn Below) {
+        for (_, message) in self.early.0.iter().filter(|(receiver, _)| *receiver == to) {
+            below.transmit(to, message);
+        }
+    }
+
     fn send(&mut self, to: ProcessId, payload: &[u8], below: &mut dyn Below) {
         let send = LinkSend { to, message: Payload(payload.into()) };
         self.link.on_request(send, &mut Context { host: &mut self.host, below });
@@ -170,12 +180,18 @@ where
     }
 }
 
-/// Below a process that has only started: it has nothing to say yet.
-struct Nowhere;
+/// Below a process that only starts: what it says waits.
+#[derive(Default)]
+struct Early(Vec<(ProcessId, Vec<u8>)>);
 
-impl Below for Nowhere {
-    fn transmit(&mut self, _: ProcessId, _: &[u8]) {}
-    fn deliver(&mut self, _: ProcessId, _: &[u8]) {}
+impl Below for Early {
+    fn transmit(&mut self, to: ProcessId, message: &[u8]) {
+        self.0.push((to, message.to_vec()));
+    }
+
+    fn deliver(&mut self, _: ProcessId, _: &[u8]) {
+        unreachable!("nothing has arrived yet")
+    }
 }
 
 struct Context<'a, L: LinkTransformer> {

@@ -2,7 +2,7 @@
 
 use crate::checkable::{Checkable, Section};
 use crate::error::Error;
-use crate::grounds::{Checked, Ran, Replayed, Simulated, Steps, StepsIn, World, shrink, sim};
+use crate::grounds::{Checked, Judged, Ran, Replayed, Simulated, Steps, StepsIn, World, shrink, sim};
 use crate::nearest::nearest;
 use crate::page::Page;
 use crate::report::Report;
@@ -15,6 +15,7 @@ use synod_model::link::{LinkKind, LinkModel};
 use synod_model::oracle::OracleKind;
 use synod_model::timing::{TimingKind, TimingModel};
 use synod_model::{Process, SystemModel};
+use synod_properties::regression;
 use synod_properties::{Algorithm, Cost, GroundKind, Monitor, OperationKind, Property, Scale, Twin};
 use synod_sim::Simulation;
 
@@ -67,6 +68,8 @@ pub struct Subject {
     pub measure: Option<&'static str>,
     /// The kinds of operation that its clients can ask for.
     pub operations: &'static [OperationKind],
+    /// Whether all that is asked is asked at once.
+    pub asked_at_start: bool,
     /// What it costs, as its page states it.
     pub costs: &'static [Cost],
     /// The scale at which a ground examines it.
@@ -89,6 +92,7 @@ impl Subject {
             twins: A::TWINS,
             measure: A::MEASURE,
             operations: A::OPERATIONS,
+            asked_at_start: A::ASKED_AT_START,
             costs: A::COSTS,
             scale: A::scale,
             environment: A::environment,
@@ -128,6 +132,8 @@ pub struct Entry {
     pub(crate) steps: Steps,
     pub(crate) steps_checked: Steps,
     pub(crate) steps_in: StepsIn,
+    pub(crate) judged: Judged,
+    pub(crate) judged_checked: Judged,
     /// What the compiler calls it, and what it calls what is checked.
     pub(crate) type_name: &'static str,
     pub(crate) type_checked: &'static str,
@@ -157,6 +163,8 @@ impl Entry {
             steps: grounds::replay::steps::<A>,
             steps_checked: grounds::replay::steps::<C>,
             steps_in: grounds::replay::steps_in::<A>,
+            judged: regression::judged::<A>,
+            judged_checked: regression::judged::<C>,
             type_name: std::any::type_name::<A>(),
             type_checked: std::any::type_name::<C>(),
         }
@@ -180,6 +188,8 @@ impl Entry {
             steps: grounds::replay::steps::<A>,
             steps_checked: grounds::replay::steps::<A>,
             steps_in: grounds::replay::steps_in::<A>,
+            judged: regression::judged::<A>,
+            judged_checked: regression::judged::<A>,
             type_name: std::any::type_name::<A>(),
             type_checked: std::any::type_name::<A>(),
         }
@@ -243,7 +253,7 @@ impl Entry {
 
 fn simulated_alone(name: &str, ground: &str) -> Error {
     Error::Unsupported {
-        what: format!("`{name}` has no {ground}: it is simulated alone"),
+        what: format!("`{name}` has no {ground}: in an environment it is simulated alone"),
         hint: format!("`sim {name}` simulates it"),
     }
 }

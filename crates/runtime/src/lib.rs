@@ -9,9 +9,9 @@
 //! [`nemesis`]). Afterwards the records are merged by causality ([`execution`]), judged by the monitors of every other
 //! ground ([`judge`]), and run again ([`replay`]): node by node, byte for byte, and as one run of a kernel world.
 //!
-//! Not here yet: bounds on memory. Payloads for a peer that is down, a node's indications, and what waits to be read by
-//! a client are kept for as long as the node runs; so are the log's records, which no snapshot replaces.
+//! What waits anywhere is bounded: for a peer ([`link::tcp`]), for a client and for the node itself ([`node`]).
 
+mod audience;
 pub mod client;
 pub mod cluster;
 pub mod disk;
@@ -21,12 +21,16 @@ pub mod fault;
 pub mod frame;
 mod host;
 pub mod judge;
+pub mod keys;
 pub mod link;
+mod mailbox;
 pub mod nemesis;
 pub mod node;
 pub mod record;
 pub mod replay;
 pub mod retrace;
 pub mod session;
+mod signing;
 mod timers;
 pub mod wal;
+mod wire;

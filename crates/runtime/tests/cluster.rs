@@ -12,6 +12,7 @@ use std::time::Duration;
 use synod_kernel::{Observed, trace};
 use synod_model::ProcessId;
 use synod_properties::{Kind, Verdict};
+use synod_runtime::link::LinkSettings;
 use synod_runtime::cluster::{Cluster, ClusterError, ClusterOptions};
 use synod_runtime::drive::{Driven, Fault, Plan, Progress, drive};
 use synod_runtime::execution::Execution;
@@ -55,6 +56,7 @@ fn options(directory: PathBuf, twin: Twin) -> ClusterOptions<Ledger> {
         directory,
         first_port: None,
         pulse: Duration::from_millis(5),
+        links: LinkSettings::default(),
     }
 }
 

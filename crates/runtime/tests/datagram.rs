@@ -4,17 +4,17 @@ use proptest::prelude::{Just, any, prop, prop_assert, prop_assert_eq, prop_oneof
 use proptest::strategy::Strategy;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::thread;
 use std::time::Duration;
 use synod_algorithms::links::{SelectiveRepeat, selective_repeat};
 use synod_kernel::Random;
 use synod_model::{Group, ProcessId, Whole};
+use synod_runtime::keys::{VALID, Validity, generate};
 use synod_runtime::link::udp::datagram::{self, DATAGRAM_LENGTH, Header, Nonsense, Record, Writer};
-use synod_runtime::link::udp::mac::{self, MacKey};
+use synod_runtime::link::udp::mac::MacKey;
 use synod_runtime::link::udp::pieces::{MESSAGE_LENGTH_MAX, Unfinished, pieces};
 use synod_runtime::link::udp::replay::{ReplayWindow, WINDOW};
 use synod_runtime::link::udp::stack::{Gauges, Payload, Stack, Stacked};
@@ -99,18 +99,24 @@ const FAIR_LOSS: Kind = Kind { stacked: false, secret: None };
 const PERFECT: Kind = Kind { stacked: true, secret: None };
 const AUTHENTIC: Kind = Kind { stacked: true, secret: Some(7) };
 
-fn settings(kind: Kind, me: ProcessId, directory: &Path) -> LinkSettings {
-    let security = if kind.secret.is_some() { Security::Mac } else { Security::None };
-    if let Some(secret) = kind.secret {
-        mac::store(directory, &mac::keys(&[secret; 32], 7, me, Group::first(2))).unwrap();
+/// The keys of two clusters of two, by the name of the secret.
+static KEYS: LazyLock<tempfile::TempDir> = LazyLock::new(|| {
+    let directory = tempfile::tempdir().unwrap();
+    for secret in ["7", "8"] {
+        generate("pair", 2, Validity::of(VALID), &directory.path().join(secret)).unwrap();
     }
-    let keys = Some(directory.to_owned());
-    LinkSettings { transport: Transport::Udp, security, keys, ..LinkSettings::default() }
+    directory
+});
+
+fn settings(kind: Kind, me: ProcessId) -> LinkSettings {
+    let transport = Transport::Udp;
+    let Some(secret) = kind.secret else { return LinkSettings { transport, ..LinkSettings::default() } };
+    let keys = Some(KEYS.path().join(secret.to_string()).join(me.to_string()));
+    LinkSettings { transport, security: Security::Mac, keys, ..LinkSettings::default() }
 }
 
 fn start(kind: Kind, listener: TcpListener, me: ProcessId, incarnation: u64, peer: SocketAddr) -> End {
-    let directory = tempfile::tempdir().unwrap();
-    start_with(&settings(kind, me, directory.path()), kind, listener, me, incarnation, peer)
+    start_with(&settings(kind, me), kind, listener, me, incarnation, peer)
 }
 
 fn start_with(
@@ -280,7 +286,7 @@ fn a_cut_loses_and_a_stack_makes_up_for_it_when_it_is_healed() {
 fn for_a_peer_that_is_down_no_more_is_kept_than_the_bound() {
     let ((at_p, _), (at_q, to_q)) = (port(), port());
     drop(at_q);
-    let settings = LinkSettings { queue_hard: 100_000, ..settings(PERFECT, P, Path::new("")) };
+    let settings = LinkSettings { queue_hard: 100_000, ..settings(PERFECT, P) };
     let p = start_with(&settings, PERFECT, at_p, P, 1, to_q);
     (0..2_000).for_each(|_| p.send(Q, &[1; 1000]));
     let status = p.status(Q);
@@ -345,7 +351,6 @@ fn who_does_not_know_the_key_is_not_heard() {
 
 #[test]
 fn a_process_without_a_key_for_a_peer_does_not_start() {
-    let directory = tempfile::tempdir().unwrap();
     let options = |of: u32| LinkOptions {
         cluster: 7,
         me: P,
@@ -354,12 +359,15 @@ fn a_process_without_a_key_for_a_peer_does_not_start() {
         stack: None,
     };
     let inbox = || Arc::new(Mailbox(mpsc::channel().0));
-    let keyed = settings(AUTHENTIC, P, directory.path());
+    let keyed = settings(AUTHENTIC, P);
     let refused = link::start(&keyed, port().0, options(5), inbox()).err();
     assert!(matches!(refused, Some(LinkError::NoKey(ProcessId(5)))), "{refused:?}");
-    let nowhere = LinkSettings { keys: Some("nowhere".into()), ..keyed };
+    let nowhere = LinkSettings { keys: Some("nowhere".into()), ..keyed.clone() };
     let refused = link::start(&nowhere, port().0, options(1), inbox()).err();
-    assert!(matches!(refused, Some(LinkError::Keys { .. })), "{refused:?}");
+    assert!(matches!(refused, Some(LinkError::Keys(_))), "{refused:?}");
+    let none = LinkSettings { keys: None, ..keyed };
+    let refused = link::start(&none, port().0, options(1), inbox()).err();
+    assert!(matches!(refused, Some(LinkError::NoKeys)), "{refused:?}");
 }
 
 #[test]
@@ -451,7 +459,7 @@ proptest! {
         keyed: bool,
         pad: bool,
     ) {
-        let key = MacKey::new([9; 32]);
+        let key = MacKey::new(&[9; 32]);
         let key = keyed.then_some(&key);
         let mut writer = Writer::default();
         writer.open(header(5));
@@ -472,7 +480,7 @@ proptest! {
 
     #[test]
     fn no_other_bytes_are_a_datagram_of_that_key(at in 0..100_usize, bit in 0..8, keyed: bool) {
-        let key = MacKey::new([9; 32]);
+        let key = MacKey::new(&[9; 32]);
         let key = keyed.then_some(&key);
         let mut writer = Writer::default();
         writer.open(header(1));

@@ -90,7 +90,7 @@ fn flaky_proxy(target: SocketAddr) -> SocketAddr {
             let (mut inward, mut outward) = (inward.unwrap(), TcpStream::connect(target).unwrap());
             let (mut back_from, mut back_to) = (outward.try_clone().unwrap(), inward.try_clone().unwrap());
             let back = thread::spawn(move || std::io::copy(&mut back_from, &mut back_to));
-            let budget = 40 + 97 * number as u64;
+            let budget = 40 + 997 * number as u64;
             let _ = std::io::copy(&mut Read::by_ref(&mut inward).take(budget), &mut outward);
             for stream in [inward, outward] {
                 let _ = stream.shutdown(std::net::Shutdown::Both);
@@ -155,6 +155,7 @@ fn an_old_incarnation_of_a_sender_is_fenced() {
     let old = start(at_old, P, 1, &[(Q, to_q)]);
     old.send(Q, 1);
     assert_eq!(q.receive(), (P, 1));
+    old.until(Q, |status| status.unacknowledged == 0);
     let new = start(at_new, P, 2, &[(Q, to_q)]);
     new.send(Q, 2);
     assert_eq!(q.receive(), (P, 2));

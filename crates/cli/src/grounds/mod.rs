@@ -6,12 +6,14 @@ pub mod replay;
 pub mod run;
 pub mod shrink;
 pub mod sim;
+mod stack;
 
 use crate::error::Error;
 use crate::report::{Failure, Report, Trace};
 use crate::traces::Source;
 use crate::watch::Watch;
 use serde_json::{Map, Value};
+use synod_kernel::trace::Broken;
 use synod_kernel::{Budget, Diagnostic, Environment, Setting};
 use synod_model::ProcessId;
 use synod_properties::{Algorithm, GroundKind, Property, Scale, Verdict};
@@ -32,6 +34,9 @@ pub type Steps = fn(&str) -> Result<Option<Box<dyn Taken>>, synod_kernel::trace:
 
 /// The same in another world.
 pub type StepsIn = fn(&World, &str) -> Result<Option<Box<dyn Taken>>, synod_kernel::trace::TraceError>;
+
+/// What a trace of an algorithm says is broken, and what those of its steps break that are still possible.
+pub type Judged = fn(&str) -> Result<(Option<Broken>, Option<Broken>), synod_kernel::trace::TraceError>;
 
 /// The world in which an algorithm is examined.
 #[derive(Clone, Debug)]
@@ -115,6 +120,7 @@ fn confirm(report: &mut Report, replay: Replayed, content: String, seed: Option<
         trace: Trace::Content(content),
         seed,
         shrunk: None,
+        delays: None,
     });
 }
 

@@ -4,18 +4,22 @@
 //! links they are is the node's [`LinkSettings`]: [`tcp`] gives perfect links, [`udp`]
 //! fair-loss ones or, with a link of the library above, perfect ones.
 
+mod accept;
+mod complaints;
 pub mod settings;
+mod stream;
 pub mod tcp;
+mod tls;
 pub mod udp;
 
 pub use settings::{LinkSettings, Security, Transport};
 
 use crate::frame;
+use crate::keys::KeyError;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::PathBuf;
 use std::sync::Arc;
 use synod_model::ProcessId;
 use thiserror::Error;
@@ -62,7 +66,7 @@ pub fn start(
     inbox: Arc<dyn Inbox>,
 ) -> Result<Box<dyn Links>, LinkError> {
     match (settings.transport, settings.security) {
-        (Transport::Tcp, Security::None) => {
+        (Transport::Tcp, Security::None | Security::Tls) => {
             Ok(Box::new(tcp::TcpLinks::start(settings, listener, options, inbox)?))
         }
         (Transport::Udp, Security::None | Security::Mac) => {
@@ -96,6 +100,12 @@ pub enum LinkError {
     /// A message goes to a process that is no peer.
     #[error("there is no {0} to send to")]
     NoSuchPeer(ProcessId),
+    /// The keys cannot be used.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    /// Secure links need keys.
+    #[error("secure links need a directory with the keys of this process")]
+    NoKeys,
     /// There are no such links.
     #[error("there are no links over {transport:?} with security {security:?}")]
     NotBuilt {
@@ -103,14 +113,6 @@ pub enum LinkError {
         transport: Transport,
         /// The security asked for.
         security: Security,
-    },
-    /// The keys of the links cannot be read.
-    #[error("cannot read the keys in {}: {source}", path.display())]
-    Keys {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        source: io::Error,
     },
     /// There is no key for the link to a peer.
     #[error("there is no key for the link to {0}")]
@@ -133,8 +135,10 @@ impl LinkError {
             Self::NoSuchPeer(_) => {
                 "the algorithm sends outside of its group, or the list of peers is incomplete"
             }
+            Self::Keys(e) => e.hint(),
+            Self::NoKeys => "make them with `synod keys`",
             Self::NotBuilt { .. } => "tcp goes with none or tls, udp with none or mac",
-            Self::Keys { .. } | Self::NoKey(_) => "`synod keys` makes the keys of a cluster",
+            Self::NoKey(_) => "make keys for as many processes as there are with `synod keys`",
             Self::TooLong { .. } => "send smaller pieces",
         }
     }
@@ -203,6 +207,9 @@ pub struct Dropped {
     pub replayed: u64,
     /// Of another cluster, for another process, or of an incarnation that is over.
     pub foreign: u64,
+    /// Connections beyond the limit.
+    #[serde(default)]
+    pub surplus: u64,
 }
 
 /// How the link to a peer stands.
@@ -215,7 +222,7 @@ pub struct LinkStatus {
     /// How many payloads are not acknowledged.
     pub unacknowledged: usize,
     /// How many were lost with old incarnations of the peer.
-    pub lost: usize,
+    pub lost: u64,
     /// How many connections there have been.
     pub connections: u64,
     /// Why the last one ended, or did not begin.
@@ -226,6 +233,9 @@ pub struct LinkStatus {
     /// How many payloads were lost though neither end crashed, because a bound was reached: outside of the model.
     #[serde(default)]
     pub outside_model: u64,
+    /// How many sessions were closed because a bound was reached.
+    #[serde(default)]
+    pub sessions_closed: u64,
     /// What arrived from the peer and was dropped.
     #[serde(default)]
     pub dropped: Dropped,

@@ -1,75 +1,107 @@
-//! Perfect links over TCP.
+//! Perfect links over TCP, plain or within TLS: the senders' ends.
 //!
 //! Each node listens on one port. Each direction of a link is a connection of its own, from the sender to the
 //! receiver; it is dialled when there is something to send, and again, after a pause that grows, when it breaks. What
-//! the bytes on it mean is [`crate::session`]'s matter.
+//! the bytes on it mean is [`crate::session`]'s matter; the receivers' ends are in `accept`.
+//!
+//! Payloads are gathered until [`Links::flush`], and leave in one system call from the thread that calls it. Only what
+//! the socket does not take at once is left to the thread of that link, so that nobody waits for a slow peer.
+//!
+//! # Bounds
+//! What waits for a peer is bounded ([`LinkSettings`]). While a peer that lives - it has acknowledged something within
+//! [`STUCK`] - is behind by more than `queue_soft` bytes, the links are congested, and the node takes no requests of
+//! clients. When `queue_hard` bytes wait, the session is closed: all of it is dropped, as if the peer had crashed. If it
+//! had, the model has it so (what was in flight is lost); if it had not, the loss is counted as outside of the model.
 //!
 //! A link that is *cut* holds its traffic until it is healed: under perfect links a partition is delay.
-//!
-//! Nothing here keeps a sender from filling its own memory for a peer that is down; and a peer whose machine vanishes
-//! without a word is noticed only when TCP gives up.
 
-use super::{Inbox, LinkError, LinkOptions, LinkSettings, LinkStatus, Links, PAYLOAD_LENGTH_MAX};
-use crate::frame::{self, FrameError};
-use crate::session::{Arrival, Incoming, Outgoing, SessionError};
+use super::accept::{Receiver, accept};
+use super::complaints::Complaints;
+use super::stream::{Reader, Writer, halves, locked};
+use super::tls::Tls;
+use super::{
+    Dropped, Inbox, LinkError, LinkOptions, LinkSettings, LinkStatus, Links, PAYLOAD_LENGTH_MAX, Security,
+};
+use crate::frame::{self, FrameError, Frames};
+use crate::keys::Keys;
+use crate::session::{Epoch, Instance, Outgoing, SessionError};
+use rustix::net::sockopt;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::io::{self, BufReader, Read, Write};
+use std::hash::{BuildHasher, RandomState};
+use std::io;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use synod_model::ProcessId;
 use thiserror::Error;
 
 /// Of the protocol between nodes.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// What a connection between nodes begins with; whatever begins otherwise is a client's.
-const PREAMBLE: [u8; 8] = *b"SYNODTCP";
+pub(super) const PREAMBLE: [u8; 8] = *b"SYNODTCP";
+/// What one within TLS begins with.
+pub(super) const PREAMBLE_TLS: [u8; 8] = *b"SYNODTLS";
 const DIAL_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long either side waits for the other one's half of the handshake.
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(2);
+pub(super) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(2);
 const PAUSE_MIN: Duration = Duration::from_millis(2);
-const PAUSE_MAX: Duration = Duration::from_millis(100);
-/// About how many bytes go into one write.
-const BURST_LENGTH: usize = 64 << 10;
+pub(super) const PAUSE_MAX: Duration = Duration::from_millis(100);
+/// A peer that has acknowledged nothing for so long is not waited for.
+pub const STUCK: Duration = Duration::from_secs(1);
+/// A connection is given up when the other end's machine says nothing for so long.
+const SILENCE_MAX: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Serialize, Deserialize)]
-struct Hello {
-    version: u32,
-    cluster: u64,
-    from: ProcessId,
-    to: ProcessId,
-    incarnation: u64,
+pub(super) struct Hello {
+    pub(super) version: u32,
+    pub(super) cluster: u64,
+    pub(super) from: ProcessId,
+    pub(super) to: ProcessId,
+    pub(super) incarnation: u64,
+    pub(super) session: u64,
+    pub(super) token: u64,
+}
+
+impl Hello {
+    pub(super) fn epoch(&self) -> Epoch {
+        Epoch { incarnation: self.incarnation, session: self.session }
+    }
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-enum Answer {
-    Welcome { incarnation: u64, received: u64 },
+pub(super) enum Answer {
+    Welcome {
+        incarnation: u64,
+        token: u64,
+        received: u64,
+    },
     Refused(String),
+    /// Another OS process speaks for this process.
+    Over(String),
 }
 
+/// What the receiver says on a connection after that.
 #[derive(Debug, Serialize, Deserialize)]
-struct Data {
-    sequence: u64,
-    payload: Vec<u8>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-struct Acknowledge {
-    sequence: u64,
+pub(super) enum Back {
+    Acknowledge(u64),
+    /// Another OS process claims to speak for this process.
+    Impostor(String),
 }
 
 /// Why a connection ends. It shows in [`LinkStatus`] alone.
 #[derive(Debug, Error)]
-enum Broken {
+pub(super) enum Broken {
     #[error(transparent)]
     Io(#[from] io::Error),
     #[error(transparent)]
     Frame(#[from] FrameError),
     #[error(transparent)]
     Session(#[from] SessionError),
+    #[error("no TLS with the peer: {0}")]
+    Tls(io::Error),
     #[error("the peer refuses: {0}")]
     Refused(String),
     #[error("the peer closed the connection")]
@@ -78,12 +110,20 @@ enum Broken {
     Looped,
 }
 
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+/// What all threads of a node's links share.
+pub(super) struct Shared {
+    pub(super) options: LinkOptions,
+    pub(super) settings: LinkSettings,
+    pub(super) inbox: Arc<dyn Inbox>,
+    pub(super) tls: Option<Tls>,
+    /// Which OS process this is.
+    pub(super) instance: Instance,
+    pub(super) complaints: Complaints,
 }
 
 /// All links of one node, both directions.
 pub struct TcpLinks {
+    shared: Arc<Shared>,
     peers: BTreeMap<ProcessId, Arc<Sender>>,
     receiver: Arc<Receiver>,
     address: Option<SocketAddr>,
@@ -93,36 +133,34 @@ pub struct TcpLinks {
 impl TcpLinks {
     /// Starts to accept and to dial.
     pub fn start(
-        _settings: &LinkSettings,
+        settings: &LinkSettings,
         listener: TcpListener,
         options: LinkOptions,
         inbox: Arc<dyn Inbox>,
     ) -> Result<Self, LinkError> {
-        let incoming = options.peers.keys().map(|&p| (p, Mutex::default())).collect();
-        let mut links = Self {
-            peers: BTreeMap::new(),
-            receiver: Arc::new(Receiver {
-                options: options.clone(),
-                inbox,
-                incoming,
-                open: Mutex::default(),
-                opened: AtomicU64::new(0),
-                stopped: AtomicBool::new(false),
-            }),
-            address: listener.local_addr().ok(),
-            threads: vec![],
+        let tls = match settings.security {
+            Security::Tls => Some(tls(settings, options.me)?),
+            _ => None,
         };
-        for (&to, &address) in &options.peers {
-            let sender = Arc::new(Sender {
-                options: options.clone(),
-                to,
-                address,
-                state: Mutex::default(),
-                changed: Condvar::new(),
-            });
+        let token = RandomState::new().hash_one((std::process::id(), options.me));
+        let shared = Arc::new(Shared {
+            instance: Instance { incarnation: options.incarnation, token },
+            options,
+            settings: settings.clone(),
+            inbox,
+            tls,
+            complaints: Complaints::default(),
+        });
+        let receiver = Arc::new(Receiver::new(Arc::clone(&shared)));
+        let address = listener.local_addr().ok();
+        let mut links = Self { shared, peers: BTreeMap::new(), receiver, address, threads: vec![] };
+        for (&to, &address) in &links.shared.options.peers {
+            let sender = Arc::new(Sender::new(Arc::clone(&links.shared), to, address));
             links.peers.insert(to, Arc::clone(&sender));
             links.threads.push(spawn(format!("to {to}"), move || sender.run())?);
         }
+        let receiver = Arc::clone(&links.receiver);
+        links.threads.push(spawn("acks".to_owned(), move || receiver.acknowledge())?);
         let receiver = Arc::clone(&links.receiver);
         links.threads.push(spawn("accept".to_owned(), move || accept(&receiver, &listener))?);
         Ok(links)
@@ -133,14 +171,27 @@ impl TcpLinks {
     }
 }
 
+fn tls(settings: &LinkSettings, me: ProcessId) -> Result<Tls, LinkError> {
+    let directory = settings.keys.as_deref().ok_or(LinkError::NoKeys)?;
+    Ok(Tls::new(&Keys::load(directory, me)?)?)
+}
+
 impl Links for TcpLinks {
     fn send(&self, to: ProcessId, payload: &[u8]) -> Result<(), LinkError> {
         let length = payload.len();
         if length > PAYLOAD_LENGTH_MAX {
             return Err(LinkError::TooLong { length });
         }
-        self.sender(to)?.update(|state| state.outgoing.send(payload.to_vec()));
+        self.sender(to)?.send(payload);
         Ok(())
+    }
+
+    fn flush(&self) {
+        self.peers.values().for_each(|sender| sender.flush());
+    }
+
+    fn is_congested(&self) -> bool {
+        self.peers.values().any(|sender| sender.is_congested())
     }
 
     fn cut(&self, to: ProcessId) -> Result<(), LinkError> {
@@ -159,7 +210,16 @@ impl Links for TcpLinks {
     }
 
     fn status(&self) -> BTreeMap<ProcessId, LinkStatus> {
-        self.peers.iter().map(|(&p, sender)| (p, locked(&sender.state).status())).collect()
+        let dropped = |p| self.shared.complaints.dropped(Some(p));
+        let status = |sender: &Sender| locked(&sender.state).status();
+        self.peers
+            .iter()
+            .map(|(&p, sender)| (p, LinkStatus { dropped: dropped(p), ..status(sender) }))
+            .collect()
+    }
+
+    fn strangers(&self) -> Dropped {
+        self.shared.complaints.dropped(None)
     }
 }
 
@@ -180,29 +240,50 @@ impl Drop for TcpLinks {
     }
 }
 
-fn spawn(name: String, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, LinkError> {
+pub(super) fn spawn(name: String, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, LinkError> {
     thread::Builder::new().name(name).spawn(run).map_err(LinkError::Thread)
+}
+
+/// No delay for small writes, and no waiting for ever for a machine that has vanished.
+pub(super) fn tune(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    sockopt::set_socket_keepalive(stream, true)?;
+    sockopt::set_tcp_keepidle(stream, SILENCE_MAX / 2)?;
+    sockopt::set_tcp_keepintvl(stream, SILENCE_MAX / 4)?;
+    sockopt::set_tcp_keepcnt(stream, 2)?;
+    sockopt::set_tcp_user_timeout(stream, SILENCE_MAX.as_millis() as u32)?;
+    Ok(())
 }
 
 /// The sender's end of the link to one peer.
 struct Sender {
-    options: LinkOptions,
+    shared: Arc<Shared>,
     to: ProcessId,
     address: SocketAddr,
+    /// Something was sent since the last flush.
+    dirty: AtomicBool,
     state: Mutex<SenderState>,
     changed: Condvar,
 }
 
-#[derive(Default)]
 struct SenderState {
     outgoing: Outgoing,
     /// The connection, to be hung up from other threads.
     stream: Option<TcpStream>,
+    /// What is written to; absent while the link's thread waits for the socket.
+    writer: Option<Writer>,
+    /// The socket has not taken all: the link's thread waits for it.
+    stalled: bool,
     /// The connection has failed.
     broken: bool,
     cut: bool,
     stopped: bool,
-    lost: usize,
+    /// When the peer has last acknowledged something, or welcomed this process.
+    progress: Instant,
+    /// Whether it has acknowledged something on this connection.
+    fruitful: bool,
+    lost: u64,
+    outside_model: u64,
     connections: u64,
     trouble: Option<String>,
 }
@@ -214,8 +295,39 @@ impl SenderState {
         }
     }
 
+    fn fail(&mut self, why: &dyn std::fmt::Display) {
+        self.broken = true;
+        self.trouble = Some(why.to_string());
+        self.hang_up();
+    }
+
     fn must_hang_up(&self) -> bool {
         self.broken || self.cut || self.stopped
+    }
+
+    /// Gives the socket what it takes. Whether the link's thread has something to do now.
+    fn push(&mut self) -> bool {
+        if self.stream.is_none() {
+            return self.outgoing.has_unwritten();
+        }
+        if self.must_hang_up() {
+            return false;
+        }
+        let Some(writer) = &mut self.writer else { return false };
+        while let Some((_, frame)) = self.outgoing.write() {
+            match writer.offer(frame) {
+                Ok(true) => {}
+                Ok(false) => {
+                    self.stalled = true;
+                    return true;
+                }
+                Err(e) => {
+                    self.fail(&e);
+                    return true;
+                }
+            }
+        }
+        false
     }
 
     fn status(&self) -> LinkStatus {
@@ -226,12 +338,78 @@ impl SenderState {
             lost: self.lost,
             connections: self.connections,
             trouble: self.trouble.clone(),
-            ..LinkStatus::default()
+            queued_bytes: self.outgoing.bytes(),
+            // Until the peer says that it had crashed.
+            outside_model: self.outside_model + self.outgoing.forsaken(),
+            sessions_closed: self.outgoing.closed(),
+            dropped: Dropped::default(),
         }
     }
 }
 
 impl Sender {
+    fn new(shared: Arc<Shared>, to: ProcessId, address: SocketAddr) -> Self {
+        let state = SenderState {
+            outgoing: Outgoing::default(),
+            stream: None,
+            writer: None,
+            stalled: false,
+            broken: false,
+            cut: false,
+            stopped: false,
+            progress: Instant::now(),
+            fruitful: false,
+            lost: 0,
+            outside_model: 0,
+            connections: 0,
+            trouble: None,
+        };
+        let (dirty, state) = (AtomicBool::new(false), Mutex::new(state));
+        Self { shared, to, address, dirty, state, changed: Condvar::new() }
+    }
+
+    #[inline]
+    fn send(&self, payload: &[u8]) {
+        let mut state = locked(&self.state);
+        state.outgoing.send(payload);
+        if state.outgoing.bytes() > self.shared.settings.queue_hard {
+            self.close(&mut state);
+        }
+        if state.outgoing.has_full_batch() && state.push() {
+            self.changed.notify_all();
+        }
+        drop(state);
+        if !self.dirty.load(Ordering::Relaxed) {
+            self.dirty.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn flush(&self) {
+        if self.dirty.load(Ordering::Relaxed) {
+            self.dirty.store(false, Ordering::Relaxed);
+            let mut state = locked(&self.state);
+            if state.push() {
+                self.changed.notify_all();
+            }
+        }
+    }
+
+    /// Too much waits: the session is over.
+    fn close(&self, state: &mut SenderState) {
+        let forsaken = state.outgoing.close();
+        let bound = self.shared.settings.queue_hard;
+        tracing::warn!(to = %self.to, "{forsaken} messages dropped: more than {bound} bytes waited");
+        state.fail(&format_args!("the session was closed: more than {bound} bytes waited"));
+    }
+
+    fn is_congested(&self) -> bool {
+        let state = locked(&self.state);
+        state.outgoing.bytes() > self.shared.settings.queue_soft
+            && state.stream.is_some()
+            && !state.must_hang_up()
+            && state.progress.elapsed() < STUCK
+    }
+
     fn update<T>(&self, change: impl FnOnce(&mut SenderState) -> T) -> T {
         let result = change(&mut locked(&self.state));
         self.changed.notify_all();
@@ -251,224 +429,161 @@ impl Sender {
                 return;
             }
             match self.dial() {
-                Ok(stream) => {
-                    pause = PAUSE_MIN;
-                    self.serve(stream);
-                }
-                Err(broken) => {
-                    self.update(|state| state.trouble = Some(broken.to_string()));
-                    let stopped = |state: &mut SenderState| !state.stopped;
-                    drop(self.changed.wait_timeout_while(locked(&self.state), pause, stopped));
-                    pause = (pause * 2).min(PAUSE_MAX);
-                }
+                Ok(reader) => self.serve(reader),
+                Err(broken) => self.update(|state| state.trouble = Some(broken.to_string())),
             }
+            if std::mem::take(&mut locked(&self.state).fruitful) {
+                pause = PAUSE_MIN;
+            }
+            let stopped = |state: &mut SenderState| !state.stopped;
+            drop(self.changed.wait_timeout_while(locked(&self.state), pause, stopped));
+            pause = (pause * 2).min(PAUSE_MAX);
         }
     }
 
-    /// A connection to the peer, after the handshake.
-    fn dial(&self) -> Result<TcpStream, Broken> {
+    /// A connection to the peer, after the handshake: it can be written to.
+    fn dial(&self) -> Result<Frames<Reader>, Broken> {
         let mut stream = TcpStream::connect_timeout(&self.address, DIAL_TIMEOUT)?;
         if stream.local_addr()? == stream.peer_addr()? {
             // On loopback a port without a listener can be given to the very dialler that asks for it.
             return Err(Broken::Looped);
         }
-        stream.set_nodelay(true)?;
+        tune(&stream)?;
         stream.set_read_timeout(Some(HANDSHAKE_TIMEOUT))?;
-        let mut bytes = PREAMBLE.to_vec();
-        let LinkOptions { cluster, me, incarnation, .. } = self.options;
-        frame::append(&mut bytes, &Hello { version: VERSION, cluster, from: me, to: self.to, incarnation })?;
-        stream.write_all(&bytes)?;
-        match frame::read(&mut stream)?.ok_or(Broken::Closed)? {
+        stream.set_write_timeout(Some(HANDSHAKE_TIMEOUT))?;
+        let tls = match &self.shared.tls {
+            None => {
+                io::Write::write_all(&mut stream, &PREAMBLE)?;
+                None
+            }
+            Some(tls) => {
+                io::Write::write_all(&mut stream, &PREAMBLE_TLS)?;
+                Some(tls.dial(&mut stream, self.to).map_err(Broken::Tls)?)
+            }
+        };
+        let (reader, mut writer) = halves(stream.try_clone()?, tls)?;
+        let mut reader = Frames::new(reader);
+        let Instance { incarnation, token } = self.shared.instance;
+        let LinkOptions { cluster, me, .. } = self.shared.options;
+        let session = locked(&self.state).outgoing.closed();
+        let hello = Hello { version: VERSION, cluster, from: me, to: self.to, incarnation, session, token };
+        let mut bytes = vec![];
+        frame::append(&mut bytes, &hello)?;
+        writer.offer(&bytes)?;
+        writer.finish()?;
+        match frame::value(reader.read()?.ok_or(Broken::Closed)?)? {
             Answer::Refused(why) => return Err(Broken::Refused(why)),
-            Answer::Welcome { incarnation, received } => {
-                let mut state = locked(&self.state);
-                state.lost += state.outgoing.welcome(incarnation, received)?;
-                state.stream = Some(stream.try_clone()?);
-                state.broken = false;
-                state.connections += 1;
+            Answer::Over(why) => {
+                self.shared.inbox.impostor(&why);
+                return Err(Broken::Refused(why));
+            }
+            Answer::Welcome { incarnation, token, received } => {
+                stream.set_read_timeout(None)?;
+                stream.set_write_timeout(None)?;
+                self.welcome(Instance { incarnation, token }, session, received, stream, writer)?;
             }
         }
-        stream.set_read_timeout(None)?;
-        Ok(stream)
+        Ok(reader)
+    }
+
+    fn welcome(
+        &self,
+        peer: Instance,
+        session: u64,
+        received: u64,
+        stream: TcpStream,
+        writer: Writer,
+    ) -> Result<(), Broken> {
+        let mut state = locked(&self.state);
+        if session != state.outgoing.closed() {
+            return Err(Broken::Closed);
+        }
+        let lost = state.outgoing.welcome(peer, received)?;
+        state.lost += lost.in_flight;
+        state.outside_model += lost.outside_model;
+        (state.stream, state.writer) = (Some(stream), Some(writer));
+        (state.broken, state.stalled) = (false, false);
+        state.progress = Instant::now();
+        state.connections += 1;
+        Ok(())
     }
 
     /// Writes what there is to write until the connection breaks or is hung up.
-    fn serve(self: &Arc<Self>, mut stream: TcpStream) {
-        let acknowledgements = stream.try_clone().map_err(Broken::from).and_then(|stream| {
-            let sender = Arc::clone(self);
-            let reader = move || sender.read_acknowledgements(stream);
-            thread::Builder::new().name(format!("acks from {}", self.to)).spawn(reader).map_err(Broken::from)
-        });
-        let trouble = match &acknowledgements {
-            Ok(_) => self.write_until_broken(&mut stream).err().map(|e| e.to_string()),
-            Err(e) => Some(e.to_string()),
-        };
-        let _ = stream.shutdown(Shutdown::Both);
-        if let Ok(reader) = acknowledgements {
-            let _ = reader.join();
+    fn serve(self: &Arc<Self>, reader: Frames<Reader>) {
+        let sender = Arc::clone(self);
+        let listen = move || sender.listen(reader);
+        let listener = spawn(format!("acks from {}", self.to), listen);
+        match &listener {
+            Ok(_) => self.write_until_broken(),
+            Err(e) => self.update(|state| state.trouble = Some(e.to_string())),
+        }
+        locked(&self.state).hang_up();
+        if let Ok(listener) = listener {
+            let _ = listener.join();
         }
         let mut state = locked(&self.state);
-        state.stream = None;
-        if trouble.is_some() {
-            state.trouble = trouble;
-        }
+        (state.stream, state.writer) = (None, None);
     }
 
-    fn write_until_broken(&self, stream: &mut TcpStream) -> Result<(), Broken> {
-        let mut burst = Vec::new();
+    fn write_until_broken(&self) {
+        self.update(SenderState::push);
         loop {
-            let mut state = self.wait_while(|state| !state.must_hang_up() && !state.outgoing.has_unwritten());
+            let mut state = self.wait_while(|state| !state.must_hang_up() && !state.stalled);
             if state.must_hang_up() {
-                return Ok(());
+                return;
             }
-            burst.clear();
-            while burst.len() < BURST_LENGTH
-                && let Some((sequence, payload)) = state.outgoing.write()
-            {
-                frame::append(&mut burst, &Data { sequence, payload: payload.to_vec() })?;
-            }
+            let Some(mut writer) = state.writer.take() else { return };
             drop(state);
-            stream.write_all(&burst)?;
+            let finished = writer.finish();
+            let mut state = locked(&self.state);
+            (state.writer, state.stalled) = (Some(writer), false);
+            match finished {
+                Ok(()) => _ = state.push(),
+                Err(e) => state.fail(&e),
+            }
         }
     }
 
-    fn read_acknowledgements(&self, stream: TcpStream) {
-        let mut stream = BufReader::new(stream);
-        let ended: Broken = loop {
-            match frame::read(&mut stream) {
-                Ok(Some(Acknowledge { sequence })) => {
-                    if let Err(e) = locked(&self.state).outgoing.acknowledge(sequence) {
-                        break e.into();
-                    }
-                }
-                Ok(None) => break Broken::Closed,
-                Err(e) => break e.into(),
+    /// Hears acknowledgements until the connection ends.
+    fn listen(&self, mut reader: Frames<Reader>) {
+        let ended = loop {
+            if let Err(ended) = self.hear(&mut reader) {
+                break ended;
             }
         };
+        match &ended {
+            Broken::Frame(e) => self.shared.complaints.frame(Some(self.to), e),
+            Broken::Session(e) => self.shared.complaints.session(self.to, *e),
+            _ => {}
+        }
         self.update(|state| {
+            // Whoever has hung up before has said why.
+            if state.must_hang_up() {
+                state.hang_up()
+            } else {
+                state.fail(&ended)
+            }
             state.broken = true;
-            state.trouble = Some(ended.to_string());
-            state.hang_up();
         });
     }
-}
 
-/// The receivers' ends of the links from all peers.
-struct Receiver {
-    options: LinkOptions,
-    inbox: Arc<dyn Inbox>,
-    incoming: BTreeMap<ProcessId, Mutex<Incoming>>,
-    /// The connections that are open, to be hung up at the end.
-    open: Mutex<BTreeMap<u64, TcpStream>>,
-    opened: AtomicU64,
-    stopped: AtomicBool,
-}
-
-impl Receiver {
-    fn stop(&self) {
-        self.stopped.store(true, Ordering::SeqCst);
-        for stream in locked(&self.open).values() {
-            let _ = stream.shutdown(Shutdown::Both);
-        }
-    }
-
-    /// A connection, from its first byte to its last.
-    fn serve(&self, stream: TcpStream) {
-        let Ok(handle) = stream.try_clone() else { return };
-        let number = self.opened.fetch_add(1, Ordering::Relaxed);
-        locked(&self.open).insert(number, handle);
-        // A stop between the accept and the insert has missed this one.
-        if !self.stopped.load(Ordering::SeqCst) {
-            // Whatever is wrong with it: the peer dials again, and sees why.
-            let _ = self.greet(stream);
-        }
-        locked(&self.open).remove(&number);
-    }
-
-    fn greet(&self, mut stream: TcpStream) -> Result<(), Broken> {
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(HANDSHAKE_TIMEOUT))?;
-        let mut first = [0];
-        if stream.peek(&mut first)? == 1 && first[0] != PREAMBLE[0] {
-            stream.set_read_timeout(None)?;
-            self.inbox.client(stream);
-            return Ok(());
-        }
-        let mut preamble = [0; PREAMBLE.len()];
-        stream.read_exact(&mut preamble)?;
-        if preamble != PREAMBLE {
-            return Err(Broken::Closed);
-        }
-        let hello: Hello = frame::read(&mut stream)?.ok_or(Broken::Closed)?;
-        let answer = self.answer(&hello);
-        let mut bytes = vec![];
-        frame::append(&mut bytes, &answer)?;
-        stream.write_all(&bytes)?;
-        if matches!(answer, Answer::Refused(_)) {
-            return Ok(());
-        }
-        stream.set_read_timeout(None)?;
-        self.receive(&hello, stream)
-    }
-
-    fn answer(&self, hello: &Hello) -> Answer {
-        let LinkOptions { cluster, me, incarnation, .. } = self.options;
-        if hello.version != VERSION {
-            return Answer::Refused(format!("protocol {VERSION} is spoken here, not {}", hello.version));
-        }
-        if (hello.cluster, hello.to) != (cluster, me) {
-            return Answer::Refused(format!("this is {me} of cluster {cluster:016x}"));
-        }
-        let Some(incoming) = self.incoming.get(&hello.from) else {
-            return Answer::Refused(format!("{} is no peer of {me}", hello.from));
-        };
-        match locked(incoming).hello(hello.incarnation) {
-            Ok(received) => Answer::Welcome { incarnation, received },
-            Err(fenced) => Answer::Refused(fenced.to_string()),
-        }
-    }
-
-    fn receive(&self, hello: &Hello, stream: TcpStream) -> Result<(), Broken> {
-        let mut acknowledgements = stream.try_clone()?;
-        let mut stream = BufReader::with_capacity(BURST_LENGTH, stream);
-        let incoming = &self.incoming[&hello.from];
-        while let Some(Data { sequence, payload }) = frame::read(&mut stream)? {
-            let received = {
-                // Delivered under the lock: no older connection gets in between.
-                let mut incoming = locked(incoming);
-                if incoming.arrive(hello.incarnation, sequence)? == Arrival::Deliver {
-                    let _ = self.inbox.deliver(hello.from, &payload);
+    fn hear(&self, reader: &mut Frames<Reader>) -> Result<(), Broken> {
+        match frame::value(reader.read()?.ok_or(Broken::Closed)?)? {
+            Back::Acknowledge(sequence) => {
+                let mut state = locked(&self.state);
+                // A session that was closed meanwhile is acknowledged no more.
+                if !state.must_hang_up() {
+                    state.outgoing.acknowledge(sequence)?;
+                    state.progress = Instant::now();
+                    state.fruitful = true;
                 }
-                incoming.received()
-            };
-            if stream.buffer().is_empty() {
-                let mut bytes = vec![];
-                frame::append(&mut bytes, &Acknowledge { sequence: received })?;
-                acknowledgements.write_all(&bytes)?;
+            }
+            Back::Impostor(why) => {
+                tracing::error!(to = %self.to, "{why}");
+                self.shared.inbox.impostor(&why);
+                self.update(|state| state.trouble = Some(why));
             }
         }
         Ok(())
-    }
-}
-
-fn accept(receiver: &Arc<Receiver>, listener: &TcpListener) {
-    let mut threads: Vec<JoinHandle<()>> = vec![];
-    for stream in listener.incoming() {
-        if receiver.stopped.load(Ordering::SeqCst) {
-            break;
-        }
-        threads.retain(|thread| !thread.is_finished());
-        let Ok(stream) = stream else {
-            // Out of file descriptors, most likely: leave the others time to close some.
-            thread::sleep(PAUSE_MAX);
-            continue;
-        };
-        let receiver = Arc::clone(receiver);
-        let serve = move || receiver.serve(stream);
-        threads.extend(thread::Builder::new().name("connection".to_owned()).spawn(serve));
-    }
-    // Those that came after the streams were hung up see the flag.
-    for thread in threads {
-        let _ = thread.join();
     }
 }

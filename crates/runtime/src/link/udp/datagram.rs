@@ -10,6 +10,7 @@
 
 use super::mac::{Code, MacKey};
 use synod_model::ProcessId;
+use thiserror::Error;
 
 /// The longest datagram, in bytes: below what Ethernet carries in one frame, also behind IPv6 and a tunnel's header.
 pub const DATAGRAM_LENGTH: usize = 1400;
@@ -46,13 +47,16 @@ pub enum Record<'a> {
 }
 
 /// Why bytes are no datagram.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum Nonsense {
     /// They do not follow the format, or were damaged.
+    #[error("it is no datagram of these links, or a damaged one")]
     Malformed,
     /// More than [`DATAGRAM_LENGTH`].
+    #[error("it is longer than the {DATAGRAM_LENGTH} bytes of a datagram")]
     Oversized,
     /// The authentication code is not that of its sender.
+    #[error("its authentication code is not that of its sender")]
     Forged,
 }
 

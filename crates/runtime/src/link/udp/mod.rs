@@ -18,9 +18,11 @@ pub mod replay;
 pub mod socket;
 pub mod stack;
 
+use super::complaints::{Complaints, Kind};
+use super::stream::locked;
 use super::{Dropped, Inbox, LinkError, LinkOptions, LinkSettings, LinkStatus, Links, Rejected, Security};
+use crate::keys::Keys;
 use datagram::{DATAGRAM_LENGTH, Header, Nonsense, RECORD_LENGTH_MAX, Record, Records, Writer};
-use mac::Keys;
 use pieces::{MESSAGE_LENGTH_MAX, Unfinished, pieces};
 use replay::ReplayWindow;
 use socket::{Batched, Buffers};
@@ -29,7 +31,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 use synod_model::ProcessId;
@@ -67,7 +69,7 @@ struct Core {
     queue_hard: usize,
     stack: Option<Box<dyn Stack>>,
     wires: Wires,
-    strangers: Dropped,
+    complaints: Complaints,
 }
 
 /// The links below the stack.
@@ -110,10 +112,6 @@ struct Peer {
     status: LinkStatus,
 }
 
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl UdpLinks {
     /// Starts to receive at the address at which `listener` meets clients.
     pub fn start(
@@ -131,7 +129,10 @@ impl UdpLinks {
         let (socket, buffers) =
             Batched::new(socket).map_err(|source| LinkError::Listen { address, source })?;
         let keys = match settings.security {
-            Security::Mac => Some(load_keys(settings)?),
+            Security::Mac => {
+                let directory = settings.keys.as_ref().ok_or(LinkError::NoKeys)?;
+                Some(Keys::load(directory, options.me)?)
+            }
             _ => None,
         };
         let core = Core::new(settings, &options, keys.as_ref(), socket.batch_length(DATAGRAM_LENGTH))?;
@@ -144,11 +145,6 @@ impl UdpLinks {
         links.threads.push(spawn("clients", move || meet_clients(&shared, &listener))?);
         Ok(links)
     }
-}
-
-fn load_keys(settings: &LinkSettings) -> Result<Keys, LinkError> {
-    let directory = settings.keys.clone().unwrap_or_default();
-    mac::load(&directory).map_err(|source| LinkError::Keys { path: directory.join(mac::FILE), source })
 }
 
 fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, LinkError> {
@@ -198,7 +194,7 @@ impl Links for UdpLinks {
     }
 
     fn strangers(&self) -> Dropped {
-        locked(&self.shared.core).strangers
+        locked(&self.shared.core).complaints.dropped(None)
     }
 }
 
@@ -283,7 +279,7 @@ impl Core {
         let mut peers = BTreeMap::new();
         for (&to, &address) in &options.peers {
             let key = match keys {
-                Some(keys) => Some(keys.get(&to).ok_or(LinkError::NoKey(to))?.clone()),
+                Some(keys) => Some(mac::MacKey::new(keys.secret(to).ok_or(LinkError::NoKey(to))?)),
                 None => None,
             };
             let header = Header { cluster, from: me, to, incarnation, heard: 0, sequence: 0 };
@@ -299,7 +295,7 @@ impl Core {
             queue_hard: settings.queue_hard,
             stack: options.stack.map(|build| build(me, group, incarnation)),
             wires: Wires { peers, batch_length, deliveries: Deliveries::default() },
-            strangers: Dropped::default(),
+            complaints: Complaints::default(),
         })
     }
 
@@ -330,7 +326,8 @@ impl Core {
             connected: peer.is_alive(),
             unacknowledged: self.unacknowledged(p),
             queued_bytes: self.queued_bytes(p),
-            lost: self.stack.as_ref().map_or(0, |stack| stack.lost(p)),
+            dropped: self.complaints.dropped(Some(p)),
+            lost: self.stack.as_ref().map_or(0, |stack| stack.lost(p) as u64),
             ..peer.status.clone()
         }
     }
@@ -375,14 +372,14 @@ impl Core {
         let key = |header: &Header| peers.get(&header.from).and_then(|peer| peer.key.as_ref());
         let (header, records) = match datagram::read(bytes, self.keyed, key) {
             Ok(read) => read,
-            Err(nonsense) => return count(&mut self.strangers, nonsense),
+            Err(nonsense) => return self.complaints.count(None, nonsense.kind(), &nonsense),
         };
         let ours = header.cluster == self.cluster && header.to == self.me;
         let Some(peer) = self.wires.peers.get_mut(&header.from).filter(|_| ours) else {
-            self.strangers.foreign += 1;
-            return;
+            let why = "of another cluster, or between others";
+            return self.complaints.count(None, Kind::Foreign, &why);
         };
-        if !peer.hears(&header, self.keyed, self.incarnation) {
+        if !peer.hears(&header, self.keyed, self.incarnation, &self.complaints) {
             return;
         }
         if !std::mem::replace(&mut peer.is_met, true) {
@@ -428,29 +425,30 @@ impl Core {
         }
     }
 
+    /// What is no message says so.
     fn malformed(&mut self, from: ProcessId, why: String) {
+        self.complaints.count(Some(from), Kind::Malformed, &why);
         if let Some(peer) = self.wires.peers.get_mut(&from) {
-            peer.status.dropped.malformed += 1;
             peer.status.trouble.get_or_insert(why);
         }
     }
 
     /// The node takes no such payload.
     fn rejected(&mut self, from: ProcessId, rejected: &Rejected) {
-        let Some(peer) = self.wires.peers.get_mut(&from) else { return };
-        match rejected {
-            Rejected::Malformed(_) => peer.status.dropped.malformed += 1,
-            Rejected::Forged(_) => peer.status.dropped.forged += 1,
+        self.complaints.rejected(from, rejected);
+        if let Some(peer) = self.wires.peers.get_mut(&from) {
+            peer.status.trouble.get_or_insert_with(|| rejected.to_string());
         }
-        peer.status.trouble.get_or_insert_with(|| rejected.to_string());
     }
 }
 
-fn count(dropped: &mut Dropped, nonsense: Nonsense) {
-    match nonsense {
-        Nonsense::Malformed => dropped.malformed += 1,
-        Nonsense::Oversized => dropped.oversized += 1,
-        Nonsense::Forged => dropped.forged += 1,
+impl Nonsense {
+    fn kind(self) -> Kind {
+        match self {
+            Self::Malformed => Kind::Malformed,
+            Self::Oversized => Kind::Oversized,
+            Self::Forged => Kind::Forged,
+        }
     }
 }
 
@@ -477,9 +475,9 @@ impl Peer {
     }
 
     /// Whether what this datagram carries counts.
-    fn hears(&mut self, header: &Header, keyed: bool, mine: u64) -> bool {
+    fn hears(&mut self, header: &Header, keyed: bool, mine: u64, complaints: &Complaints) -> bool {
         if header.incarnation < self.header.heard {
-            self.status.dropped.foreign += 1; // of an incarnation that is over
+            complaints.count(Some(header.from), Kind::Foreign, &"of an incarnation that is over");
             return false;
         }
         if header.incarnation > self.header.heard {
@@ -489,7 +487,7 @@ impl Peer {
             self.is_met = false;
         }
         if keyed && !self.window.see(header.sequence) {
-            self.status.dropped.replayed += 1;
+            complaints.count(Some(header.from), Kind::Replayed, &"seen before, or too old to tell");
             return false;
         }
         self.heard_at = Some(Instant::now());

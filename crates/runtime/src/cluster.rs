@@ -160,7 +160,8 @@ impl<P: Process> Cluster<P> {
         let addresses = addresses(&options)?;
         if options.links.security != Security::None && options.links.keys.is_none() {
             let made = directory.join(KEYS);
-            keys::generate("run", options.processes, Validity::of(keys::VALID), &made).map_err(LinkError::from)?;
+            keys::generate("run", options.processes, Validity::of(keys::VALID), &made)
+                .map_err(LinkError::from)?;
         }
         let (tell, told) = mpsc::channel();
         let cluster = RandomState::new().hash_one(std::process::id());

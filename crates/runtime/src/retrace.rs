@@ -524,7 +524,8 @@ impl<'a, P: Process> Retold<'a, P> {
 fn copies<P: Process>(merged: &Merged<'_, P>) -> BTreeMap<(ProcessId, ProcessId, EffectName), u32> {
     let mut copies = BTreeMap::new();
     for step in &merged.steps {
-        if let What::Handled(Handled { event: Event::Message(from, _), cause: Some(cause), .. }) = &step.what {
+        if let What::Handled(Handled { event: Event::Message(from, _), cause: Some(cause), .. }) = &step.what
+        {
             *copies.entry((step.process, *from, *cause)).or_insert(0) += 1;
         }
     }

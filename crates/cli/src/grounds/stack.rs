@@ -60,7 +60,8 @@ fn repeat(
     use synod_runtime::link::udp::stack::{Gauges, Payload, Stacked};
     type Link = SelectiveRepeat<Payload>;
     // a node's first incarnation is 1; the link counts its starts from 0, and the disk has the one before
-    let before = incarnation.checked_sub(2).map(|last| synod_model::Whole(Some(selective_repeat::Incarnation(last))));
+    let before =
+        incarnation.checked_sub(2).map(|last| synod_model::Whole(Some(selective_repeat::Incarnation(last))));
     let gauges = Gauges { unacknowledged: Link::unacknowledged, lost: Link::lost };
     let seed = RandomState::new().hash_one((me, incarnation));
     let parameters = selective_repeat::Parameters::default();

@@ -2,8 +2,9 @@
 
 use super::{at_least, defect};
 use synod_algorithms::links::{
-    FifoOverFairLoss, LinkSend, LoggedOverFairLoss, PerfectOverFairLoss, RetransmitForever, StopAndWait,
-    eliminate_duplicates, fifo, log_delivered, retransmit_forever, stop_and_wait,
+    FifoOverFairLoss, LinkSend, LoggedOverFairLoss, PerfectOverFairLoss, RetransmitForever, SelectiveRepeat,
+    StopAndWait, eliminate_duplicates, fifo, log_delivered, retransmit_forever, selective_repeat,
+    stop_and_wait,
 };
 use synod_cli::Entry;
 use synod_model::interface::{ConfirmedLink, LinkDeliver, LogDeliver};
@@ -21,6 +22,7 @@ pub(super) fn all() -> Vec<Entry> {
         Entry::new::<Logged>(),
         Entry::new::<Fifo>(),
         Entry::simulated::<Acknowledged>(),
+        Entry::simulated::<Selective>(),
     ]
 }
 
@@ -119,6 +121,15 @@ links! {
     Fifo: FifoOverFairLoss, "fifo-link", "fifo.rs", FifoLinks, messages "1 + firings", writes "0", delivers |told| Some(told),
         [Twin::new("no-hold-back", "FPL4", "it delivers in the order of arrival")],
         |scale| Layers { upper: fifo::Parameters { defect: defect(scale)? }, ..Layers::default() };
+    /// Selective repeat, with a congestion window.
+    Selective: SelectiveRepeat, "selective-repeat", "selective_repeat.rs", PerfectLinks,
+        messages "4", writes "0", delivers |told| Some(told),
+        [
+            Twin::new("no-filter", "PL2", "the receiver delivers every copy"),
+            Twin::new("highest-for-all", "PL1", "an acknowledgement beyond a gap is taken for all before it"),
+            Twin::new("ignores-incarnations", "PL2", "what was meant for an incarnation that is over is delivered")
+        ],
+        |scale| selective_repeat::Parameters { defect: defect(scale)?, ..selective_repeat::Parameters::default() };
     /// Stop-and-wait, with a fixed timeout.
     Acknowledged: StopAndWait, "stop-and-wait", "stop_and_wait.rs", ConfirmedLinks,
         messages "2", writes "0", delivers delivered,

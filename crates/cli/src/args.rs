@@ -16,6 +16,7 @@ use std::time::Duration;
 use synod_kernel::Budget;
 use synod_kernel::environment::{duration, parse_link};
 use synod_model::link::{LinkBase, LinkKind};
+use synod_runtime::link::{Security, Transport};
 
 /// Distributed algorithms, written once: simulated, checked and run.
 #[derive(Clone, Debug, Parser)]
@@ -583,9 +584,55 @@ pub struct Run {
     /// The port of process 0, the others' following; free ones are looked for if there is none.
     #[arg(long, value_name = "PORT")]
     pub port: Option<u16>,
+    /// What carries the messages. Without it datagrams where the algorithm's model asks for no more than fair-loss links,
+    /// else streams.
+    #[arg(long, value_name = "TRANSPORT")]
+    pub transport: Option<TransportName>,
+    /// What keeps others from speaking in a process's name; the keys are made for the run.
+    #[arg(long, value_name = "SECURITY")]
+    pub security: Option<SecurityName>,
     /// A new directory for logs and records; kept. Without it they are kept only if something is wrong.
     #[arg(long, value_name = "DIRECTORY")]
     pub directory: Option<PathBuf>,
+}
+
+/// What carries the messages of a cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TransportName {
+    /// Streams.
+    Tcp,
+    /// Datagrams; perfect links by selective repeat.
+    Udp,
+}
+
+impl From<TransportName> for Transport {
+    fn from(name: TransportName) -> Self {
+        match name {
+            TransportName::Tcp => Self::Tcp,
+            TransportName::Udp => Self::Udp,
+        }
+    }
+}
+
+/// What keeps others from speaking in a process's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SecurityName {
+    /// Nothing.
+    None,
+    /// Message authentication codes with a replay window, on datagrams.
+    Mac,
+    /// TLS 1.3 with mutual certificates, on streams.
+    Tls,
+}
+
+impl From<SecurityName> for Security {
+    fn from(name: SecurityName) -> Self {
+        match name {
+            SecurityName::None => Self::None,
+            SecurityName::Mac => Self::Mac,
+            SecurityName::Tls => Self::Tls,
+        }
+    }
 }
 
 /// `reproduce`.

@@ -11,6 +11,7 @@ use crate::audience::{Audience, Listener};
 use crate::client::{Command, NodeStatus, Reply, read_line, write_line};
 use crate::disk::{Disk, OsDisk};
 use crate::host::{Host, Speech};
+use crate::link::udp::stack::Build;
 use crate::link::{self, Inbox, LinkError, LinkOptions, LinkSettings, Links, Rejected};
 use crate::mailbox::Mailbox;
 use crate::record::{EffectName, RecordError};
@@ -160,11 +161,15 @@ impl RunError {
 
 /// Runs a node until it is told to stop, or fails.
 pub fn run_node<P: Process>(config: &NodeConfig<P>) -> Result<(), RunError> {
-    run_node_on(&OsDisk, config)
+    run_node_on(&OsDisk, config, None)
 }
 
-/// As [`run_node`], on this disk.
-pub fn run_node_on<P: Process>(disk: &dyn Disk, config: &NodeConfig<P>) -> Result<(), RunError> {
+/// As [`run_node`], on this disk; over `stack` if its links carry datagrams and it asks for better ones than they are.
+pub fn run_node_on<P: Process>(
+    disk: &dyn Disk,
+    config: &NodeConfig<P>,
+    stack: Option<Build>,
+) -> Result<(), RunError> {
     let listener = link::listen(config.listen)?;
     let (mut host, _torn) = Host::open(disk, config)?;
     host.start()?;
@@ -178,6 +183,7 @@ pub fn run_node_on<P: Process>(disk: &dyn Disk, config: &NodeConfig<P>) -> Resul
         me: config.process,
         incarnation: host.incarnation(),
         peers: config.peers.clone(),
+        stack,
     };
     let door = Door::<P> {
         inputs: Arc::clone(&inputs),

@@ -98,7 +98,8 @@ fn start_with(
     let (clients, connected) = mpsc::channel();
     let (told, impostors) = mpsc::channel();
     let gate = Arc::<Mutex<()>>::default();
-    let options = LinkOptions { cluster: 7, me, incarnation, peers: peers.iter().copied().collect() };
+    let options =
+        LinkOptions { cluster: 7, me, incarnation, peers: peers.iter().copied().collect(), stack: None };
     let inbox = Arc::new(Mailbox { deliveries, clients, impostors: told, gate: Arc::clone(&gate) });
     let links = link::start(settings, listener, options, inbox).unwrap();
     End { links, deliveries: delivered, clients: connected, impostors, gate }
@@ -222,7 +223,8 @@ fn a_node_of_another_cluster_is_refused() {
     let p = start(at_p, P, 1, &[(Q, to_q)]);
     let (deliveries, delivered) = mpsc::channel();
     let (clients, _connected) = mpsc::channel();
-    let options = LinkOptions { cluster: 8, me: Q, incarnation: 1, peers: BTreeMap::from([(P, to_p)]) };
+    let options =
+        LinkOptions { cluster: 8, me: Q, incarnation: 1, peers: BTreeMap::from([(P, to_p)]), stack: None };
     let inbox = Arc::new(Mailbox { deliveries, clients, impostors: mpsc::channel().0, gate: Arc::default() });
     let q = link::start(&LinkSettings::default(), at_q, options, inbox).unwrap();
     p.send(Q, 1);
@@ -498,7 +500,7 @@ fn certificates_that_are_foreign_expired_or_anothers_are_refused_with_the_reason
     }
     // Nobody else's keys are loaded in the first place.
     let (listener, _) = port();
-    let options = LinkOptions { cluster: 7, me: P, incarnation: 1, peers: BTreeMap::new() };
+    let options = LinkOptions { cluster: 7, me: P, incarnation: 1, peers: BTreeMap::new(), stack: None };
     let inbox = Mailbox {
         deliveries: mpsc::channel().0,
         clients: mpsc::channel().0,

@@ -89,7 +89,7 @@ fn session(
 ) -> (Result<(), RunError>, Vec<u64>, Vec<Told>) {
     let config = config();
     let (address, disk) = (config.listen, disk.clone());
-    let node = thread::spawn(move || run_node_on(&disk, &config));
+    let node = thread::spawn(move || run_node_on(&disk, &config, None));
     let (kept, told) = connect(address, || node.is_finished()).map_or_else(Default::default, |mut client| {
         let said = keep(&mut client, entries);
         let _ = client.send(&Command::<u64>::Stop);
@@ -177,7 +177,7 @@ impl Raw {
 fn a_client_speaks_lines_and_what_is_no_command_is_refused_with_the_reason() {
     let config = config();
     let address = config.listen;
-    let node = thread::spawn(move || run_node_on(&MemoryDisk::new(), &config));
+    let node = thread::spawn(move || run_node_on(&MemoryDisk::new(), &config, None));
     for no_hello in ["{}", "{\"request\":1}", "{\"hello\":{\"cluster\":8}}"] {
         let mut stranger = Raw::new(address);
         assert!(stranger.say(no_hello)["refused"].is_string());
@@ -213,7 +213,7 @@ fn a_port_in_use_is_an_error_and_costs_no_incarnation() {
     let config = config();
     let taken = TcpListener::bind(config.listen).unwrap();
     let disk = MemoryDisk::new();
-    let error = run_node_on(&disk, &config).unwrap_err();
+    let error = run_node_on(&disk, &config, None).unwrap_err();
     assert!(matches!(error, RunError::Link(LinkError::PortInUse { .. })), "{error}");
     assert!(error.hint().contains("port"));
     assert_eq!(disk.content(&Path::new("data/p0").join(LOG_NAME)), None);

@@ -19,7 +19,6 @@ pub(crate) enum Kind {
     Malformed,
     Oversized,
     Forged,
-    #[allow(dead_code, reason = "for links whose frames may come twice")]
     Replayed,
     Foreign,
     Surplus,

@@ -3,6 +3,7 @@
 use crate::client::{Client, Command, NodeStatus, Reply, read_line, write_line};
 use crate::link::{self, LinkError};
 use crate::node::{NodeConfig, RunError};
+use crate::wal::WalOptions;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
 use std::hash::{BuildHasher, RandomState};
@@ -432,6 +433,7 @@ fn config<P: Process>(
         directory: options.directory.join(p.to_string()),
         records: options.directory.join("records"),
         pulse: options.pulse,
+        log: WalOptions::default(),
         stop_with_input: true,
     }
 }

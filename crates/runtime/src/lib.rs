@@ -10,7 +10,7 @@
 //! ground ([`judge`]), and run again ([`replay`]): node by node, byte for byte, and as one run of a kernel world.
 //!
 //! Not here yet: bounds on memory. Payloads for a peer that is down, a node's indications, and what waits to be read by
-//! a client are kept for as long as the node runs; so are the log's records, which no snapshot replaces.
+//! a client are kept for as long as the node runs.
 
 pub mod client;
 pub mod cluster;

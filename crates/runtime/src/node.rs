@@ -9,7 +9,7 @@ use crate::disk::{Disk, OsDisk};
 use crate::host::{Host, Speech};
 use crate::link::{self, Inbox, LinkError, LinkOptions, Links};
 use crate::record::{EffectName, RecordError};
-use crate::wal::WalError;
+use crate::wal::{WalError, WalOptions};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, BufReader, Read};
@@ -50,6 +50,9 @@ pub struct NodeConfig<P: Process> {
     pub peers: BTreeMap<ProcessId, SocketAddr>,
     /// Where its log is.
     pub directory: PathBuf,
+    /// How the log uses the disk.
+    #[serde(default)]
+    pub log: WalOptions,
     /// Where its record goes.
     pub records: PathBuf,
     /// How long after it is set a pulse fires.
@@ -101,10 +104,13 @@ pub enum RunError {
     #[error("write {number} in the log is none of this algorithm's: {source}")]
     ForeignWrite {
         /// Which, from 0 on.
-        number: usize,
+        number: u64,
         /// Why.
         source: postcard::Error,
     },
+    /// The snapshot holds what this algorithm does not write.
+    #[error("the snapshot of the log is none of this algorithm's: {0}")]
+    ForeignSnapshot(#[source] postcard::Error),
     /// A peer sends what this algorithm does not.
     #[error("{from} sent what is no message of this algorithm: {source}")]
     ForeignMessage {
@@ -135,7 +141,9 @@ impl RunError {
             Self::Link(e) => e.hint(),
             Self::Record(e) => e.hint(),
             Self::Config { .. } => "check the path, and that the file is a node's configuration",
-            Self::ForeignWrite { .. } => "the algorithm changed: start with an empty data directory",
+            Self::ForeignWrite { .. } | Self::ForeignSnapshot(_) => {
+                "the algorithm changed: start with an empty data directory"
+            }
             Self::ForeignMessage { .. } => "run the same build on all nodes",
             Self::Value(_) => "derive `Serialize` plainly, without attributes that skip or flatten fields",
             Self::NoOracle { .. } => "run the algorithm with a detector module in the oracle's place",
@@ -315,6 +323,7 @@ impl<P: Process> Node<'_, P> {
             if self.host.must_sync() {
                 let speech = self.host.sync()?;
                 self.say(speech)?;
+                self.host.snapshot_if_due()?;
             }
             self.host.fire_due()?;
             for (name, message) in std::mem::take(&mut self.to_itself) {

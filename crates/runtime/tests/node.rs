@@ -17,7 +17,7 @@ use synod_runtime::disk::Disk;
 use synod_runtime::fault::{FaultKind, FaultyDisk, MemoryDisk};
 use synod_runtime::link::LinkError;
 use synod_runtime::node::{NodeConfig, RunError, run_node_on};
-use synod_runtime::wal::{LOG_NAME, WalError};
+use synod_runtime::wal::{WalError, WalOptions, segment_name};
 
 const PATIENCE: Duration = Duration::from_secs(50);
 
@@ -42,6 +42,7 @@ fn config() -> NodeConfig<Ledger> {
         directory: PathBuf::from("data/p0"),
         records: PathBuf::from("data/records"),
         pulse: Duration::from_millis(1),
+        log: WalOptions { segment_length: 2048, snapshot_after: 2048 },
         stop_with_input: false,
     }
 }
@@ -210,7 +211,7 @@ fn a_port_in_use_is_an_error_and_costs_no_incarnation() {
     let error = run_node_on(&disk, &config).unwrap_err();
     assert!(matches!(error, RunError::Link(LinkError::PortInUse { .. })), "{error}");
     assert!(error.hint().contains("port"));
-    assert_eq!(disk.content(&Path::new("data/p0").join(LOG_NAME)), None);
+    assert_eq!(disk.content(&Path::new("data/p0").join(segment_name(1))), None);
     drop(taken);
 }
 

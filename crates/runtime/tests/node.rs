@@ -14,10 +14,12 @@ use std::time::Duration;
 use synod_model::{Group, ProcessId};
 use synod_runtime::client::{Client, Command, Reply};
 use synod_runtime::disk::Disk;
+use synod_runtime::execution::Execution;
 use synod_runtime::fault::{FaultKind, FaultyDisk, MemoryDisk};
 use synod_runtime::link::LinkError;
 use synod_runtime::node::{NodeConfig, RunError, run_node_on};
-use synod_runtime::wal::{WalError, WalOptions, segment_name};
+use synod_runtime::replay;
+use synod_runtime::wal::{Identity, Wal, WalError, WalOptions, segment_name};
 
 const PATIENCE: Duration = Duration::from_secs(50);
 
@@ -108,6 +110,43 @@ fn a_node_that_starts_again_finds_what_it_kept() {
     let (ended, kept, told) = session(&disk.power_loss(0), 5..7);
     ended.unwrap();
     assert_eq!((kept, found(&told)), (vec![5, 6], vec![0, 1, 2, 3, 4]));
+}
+
+#[test]
+fn a_node_that_puts_snapshots_in_the_place_of_its_writes_finds_them_and_its_records_fit() {
+    let disk = MemoryDisk::new();
+    for start in 0..4_u64 {
+        let before: Vec<_> = (100..100 + 30 * start).collect();
+        let (ended, kept, told) = session(&disk, 100 + 30 * start..130 + 30 * start);
+        ended.unwrap();
+        assert_eq!(kept.len(), 30);
+        if start > 0 {
+            assert_eq!(found(&told), before);
+        }
+    }
+    let names = disk.list(Path::new("data/p0")).unwrap();
+    assert_eq!(names.iter().filter(|name| name.starts_with("snapshot.")).count(), 2, "{names:?}");
+    assert!(names.len() < 20, "a log of 120 batches is bounded: {names:?}");
+    let temporary = tempfile::tempdir().unwrap();
+    let records = Path::new("data/records");
+    for name in disk.list(records).unwrap() {
+        std::fs::write(temporary.path().join(&name), disk.content(&records.join(&name)).unwrap()).unwrap();
+    }
+    let execution = Execution::<Ledger>::load(temporary.path()).unwrap();
+    assert!(replay::verify(&execution).unwrap() > 120);
+    let starts: Vec<_> = execution.processes[&ProcessId(0)].iter().map(|i| i.start.writes).collect();
+    assert_eq!(starts, [0, 30, 60, 90]);
+}
+
+#[test]
+fn a_snapshot_of_another_algorithm_is_refused() {
+    let disk = MemoryDisk::new();
+    let config = config();
+    let identity = Identity { cluster: 7, process: ProcessId(0) };
+    let (mut wal, _) = Wal::open_with(&disk, &config.directory, identity, config.log).unwrap();
+    wal.snapshot(&[0xff; 3]).unwrap();
+    let error = run_node_on(&disk, &config).unwrap_err();
+    assert!(matches!(error, RunError::ForeignSnapshot(_)) && !error.hint().is_empty(), "{error}");
 }
 
 #[test]

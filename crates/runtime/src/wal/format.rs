@@ -24,6 +24,8 @@ const START: u8 = 0;
 const RECORDS: u8 = 1;
 /// The longest payload of a batch.
 const PAYLOAD_LENGTH_MAX: usize = RECORD_LENGTH_MAX + 5;
+/// How much memory an empty batch has at most, in bytes.
+const MEMORY_KEPT: usize = 1 << 20;
 
 /// A number of bytes, in whole sectors.
 pub(super) fn in_sectors(length: u64) -> u64 {
@@ -213,9 +215,10 @@ impl Buffer {
         in_sectors(self.bytes.len() as u64)
     }
 
-    /// Makes it empty again, keeping its memory.
+    /// Makes it empty again, keeping as much memory as most batches take.
     pub(super) fn clear(&mut self) {
         self.bytes.truncate(BATCH_HEADER_LENGTH + 1);
+        self.bytes.shrink_to(MEMORY_KEPT);
         self.records = 0;
     }
 

@@ -12,6 +12,9 @@ use std::thread::{self, Thread};
 /// How often at most a leader lets others run, so that they append to its batch.
 const YIELDS_MAX: u64 = 64;
 
+/// How often one who waits lets others run before it sleeps: to be woken takes about as long as a sync.
+const YIELDS_BEFORE_SLEEP: usize = 50;
+
 /// A log for many threads. Clones are the same log.
 #[derive(Clone)]
 pub struct Log(Arc<Shared>);
@@ -99,7 +102,9 @@ impl Log {
                 return Err(WalError::Failed { path: path.clone() });
             }
             if queue.buffer.has_room(records.len(), length) {
-                records.iter().for_each(|record| queue.buffer.push(record));
+                for record in records {
+                    queue.buffer.push(record);
+                }
                 queue.next += records.len() as u64;
                 let record = queue.next.saturating_sub(1);
                 return Ok(Ticket { log: self.clone(), group: Arc::clone(&queue.group), record });
@@ -132,6 +137,7 @@ impl Log {
         if self.takes_lead(group) {
             return self.lead();
         }
+        let mut yields = 0..YIELDS_BEFORE_SLEEP;
         loop {
             match group.state.load(Ordering::Acquire) {
                 DURABLE => return Ok(()),
@@ -140,6 +146,7 @@ impl Log {
                     return Err(WalError::Failed { path });
                 }
                 LEADERLESS if group.claim() => return self.lead(),
+                _ if yields.next().is_some() => thread::yield_now(),
                 _ => thread::park(),
             }
         }
@@ -167,17 +174,20 @@ impl Log {
         let mut buffer = std::mem::replace(&mut queue.buffer, fresh);
         let group = std::mem::take(&mut queue.group);
         drop(queue);
-        let written = locked(&self.0.segments).write(&mut buffer);
+        let (written, path) = {
+            let mut segments = locked(&self.0.segments);
+            (segments.write(&mut buffer), segments.last_path())
+        };
         let released = buffer.count();
         buffer.clear();
         let mut queue = locked(&self.0.queue);
         queue.emptied = Some(buffer);
         if written.is_err() {
-            queue.failed = Some(locked(&self.0.segments).last_path());
+            // Nobody appends any more; who has since the group was closed is told too.
+            queue.failed = Some(path);
+            let next = Arc::clone(&queue.group);
             drop(queue);
             group.end(FAILED);
-            // Nobody appends any more.
-            let next = Arc::clone(&locked(&self.0.queue).group);
             next.end(FAILED);
             return written;
         }

@@ -53,7 +53,7 @@ fn a_damaged_last_batch_of_a_segment_is_noticed_by_the_next() {
     disk.replace(&first, &content);
     match open(&disk) {
         Err(WalError::Corrupt { path, offset: 1536, later, valid: 0 }) => {
-            assert_eq!((path, later), (first, second))
+            assert_eq!((path, later), (first, second));
         }
         other => panic!("{:?}", other.map(|(_, recovered)| recovered)),
     }

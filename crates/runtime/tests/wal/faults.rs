@@ -214,6 +214,11 @@ fn flawed(disk: FaultyDisk<MemoryDisk>, syncs: bool) -> Box<dyn Disk> {
     Box::new(Flawed { disk: Box::new(disk), syncs })
 }
 
+/// A disk whose files only say that they sync.
+pub(crate) fn not_syncing(disk: &dyn Disk) -> Box<dyn Disk> {
+    Box::new(Flawed { disk: disk.handle(), syncs: false })
+}
+
 #[test]
 fn a_log_that_does_not_sync_is_found() {
     let twin = Tested { disk: |disk| flawed(disk, false), ..SOUND };

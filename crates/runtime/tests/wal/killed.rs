@@ -3,6 +3,7 @@
 //! This test program is the writer too: with [`WRITER`] set it writes to the directory that it names until it dies, and
 //! says what is durable; with [`READER`] it says whether all of that is there. `ci/power-cut.sh` uses both.
 
+use super::faults::not_syncing;
 use super::scenario::IDENTITY;
 use std::collections::BTreeMap;
 use std::env;
@@ -11,11 +12,13 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
-use synod_runtime::disk::OsDisk;
+use synod_runtime::disk::{Disk, OsDisk};
 use synod_runtime::wal::{Recovered, Wal, WalError, WalOptions};
 
 /// In the environment of a writer: the directory of its log.
 const WRITER: &str = "SYNOD_WAL_WRITER";
+/// In the environment of a writer: that its log is to have a flaw, and does not sync.
+const FLAWED: &str = "SYNOD_WAL_FLAWED";
 /// In the environment of a reader: the directory of the log.
 const READER: &str = "SYNOD_WAL_READER";
 /// In the environment of a reader: the last number that a writer said.
@@ -33,7 +36,7 @@ fn last(recovered: &Recovered) -> Result<u64, String> {
             .ok_or("no number")
     };
     let mut last = recovered.snapshot.as_deref().map_or(Ok(0), number)?;
-    if recovered.records.len() % 2 != 0 {
+    if !recovered.records.len().is_multiple_of(2) {
         return Err(format!("half a batch: {} records", recovered.records.len()));
     }
     for pair in recovered.records.chunks(2) {
@@ -46,13 +49,13 @@ fn last(recovered: &Recovered) -> Result<u64, String> {
     Ok(last)
 }
 
-fn open(directory: &Path) -> Result<(Wal, Recovered), WalError> {
-    Wal::open_with(&OsDisk, directory, IDENTITY, OPTIONS)
+fn open(disk: &dyn Disk, directory: &Path) -> Result<(Wal, Recovered), WalError> {
+    Wal::open_with(disk, directory, IDENTITY, OPTIONS)
 }
 
 /// Writes pairs until `until`, and says the number of each one that is durable.
-fn write(directory: &Path, until: u64, mut say: impl FnMut(u64)) -> Result<(), String> {
-    let (mut wal, recovered) = open(directory).map_err(|e| e.to_string())?;
+fn write(disk: &dyn Disk, directory: &Path, until: u64, mut say: impl FnMut(u64)) -> Result<(), String> {
+    let (mut wal, recovered) = open(disk, directory).map_err(|e| e.to_string())?;
     let mut number = last(&recovered)?;
     while number < until {
         number += 1;
@@ -77,12 +80,13 @@ fn writer() {
     let Ok(directory) = env::var(WRITER) else {
         let temporary = tempfile::tempdir().unwrap();
         let mut said = 0;
-        write(temporary.path(), 100, |number| said = number).unwrap();
+        write(&OsDisk, temporary.path(), 100, |number| said = number).unwrap();
         assert_eq!(said, 100);
         return;
     };
     let mut out = std::io::stderr();
-    let told = write(Path::new(&directory), u64::MAX, |number| {
+    let disk = if env::var(FLAWED).is_ok() { not_syncing(&OsDisk) } else { OsDisk.handle() };
+    let told = write(&*disk, Path::new(&directory), u64::MAX, |number| {
         writeln!(out, "durable {number}").unwrap();
     });
     panic!("{}", told.unwrap_err());
@@ -92,15 +96,16 @@ fn writer() {
 fn reader() {
     let Ok(directory) = env::var(READER) else {
         let temporary = tempfile::tempdir().unwrap();
-        write(temporary.path(), 30, |_| ()).unwrap();
-        assert_eq!(last(&open(temporary.path()).unwrap().1), Ok(30));
+        write(&OsDisk, temporary.path(), 30, |_| ()).unwrap();
+        assert_eq!(last(&open(&OsDisk, temporary.path()).unwrap().1), Ok(30));
         return;
     };
     let said: u64 = env::var(SAID).unwrap().parse().unwrap();
-    let recovered = open(Path::new(&directory)).unwrap_or_else(|e| panic!("{e}")).1;
+    let recovered = open(&OsDisk, Path::new(&directory)).unwrap_or_else(|e| panic!("{e}")).1;
     let last = last(&recovered).unwrap();
     assert!(last >= said, "{said} was durable; the log ends with {last}");
-    eprintln!("incarnation {}: {last} are there, {said} were said", recovered.incarnation);
+    let told = format!("incarnation {}: {last} are there, {said} were said", recovered.incarnation);
+    writeln!(std::io::stderr(), "{told}").unwrap();
 }
 
 #[test]
@@ -132,7 +137,7 @@ fn a_writer_that_is_killed_again_and_again_loses_nothing_that_it_said() {
         child.wait().unwrap();
         listener.join().unwrap();
         said = told.try_iter().last().unwrap_or(death).max(death);
-        let (_, recovered) = open(temporary.path()).unwrap();
+        let (_, recovered) = open(&OsDisk, temporary.path()).unwrap();
         let there = last(&recovered).unwrap();
         assert!(there >= said, "round {round}: {said} was said, {there} is there");
         incarnations.insert(recovered.incarnation, there);

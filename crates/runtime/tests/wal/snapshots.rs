@@ -101,8 +101,7 @@ fn a_segment_used_again_is_not_written_full_of_zeros_again() {
     write(&mut wal, &[&[9; 300]]);
     assert!(files(&disk, "spare.") < spares);
     // what the segment held in its earlier life is behind the batch, and is nobody's
-    let newest =
-        disk.list(directory()).unwrap().into_iter().filter(|name| name.starts_with("log.")).next_back();
+    let newest = disk.list(directory()).unwrap().into_iter().rfind(|name| name.starts_with("log."));
     let content = disk.content(&directory().join(newest.unwrap())).unwrap();
     assert!(content[1536..].iter().any(|&byte| byte != 0));
     let (_, recovered) = open(&disk.power_loss(0)).unwrap();

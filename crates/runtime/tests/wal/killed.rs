@@ -87,7 +87,8 @@ fn writer() {
     let mut out = std::io::stderr();
     let disk = if env::var(FLAWED).is_ok() { not_syncing(&OsDisk) } else { OsDisk.handle() };
     let told = write(&*disk, Path::new(&directory), u64::MAX, |number| {
-        writeln!(out, "durable {number}").unwrap();
+        // one write: half a line would say another number
+        out.write_all(format!("durable {number}\n").as_bytes()).unwrap();
     });
     panic!("{}", told.unwrap_err());
 }

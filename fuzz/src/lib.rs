@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::{self, Cursor, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -284,6 +285,8 @@ const OPTIONS: WalOptions = WalOptions { segment_length: 2048, snapshot_after: 2
 /// Of a segment and of a snapshot: where the checksum of its header is.
 const SEGMENT_SUM: usize = 60;
 const SNAPSHOT_SUM: usize = 72;
+/// Of a snapshot: the chain that the log behind it continues.
+const SNAPSHOT_CHAIN: Range<usize> = 40..44;
 /// Where the first batch of a segment is, and how long its header is.
 const BATCH: usize = 512;
 const BATCH_HEADER: usize = 16;
@@ -366,12 +369,18 @@ fn logs() -> Vec<Vec<u8>> {
 /// A snapshot of a log, as a node finds it when it starts.
 pub fn snapshot(bytes: &[u8]) -> bool {
     let is_sound = |recovered: &Recovered| recovered.snapshot.is_some();
-    let as_it_is = opens(&log_disk(), "snapshot.", bytes, is_sound);
     let mut fitting = bytes.to_vec();
     if let Some(sum) = bytes.get(SNAPSHOT_SUM + 4..).map(checksum) {
         fitting[SNAPSHOT_SUM - 4..SNAPSHOT_SUM].copy_from_slice(&sum);
     }
-    opens(&log_disk(), "snapshot.", &resealed(&fitting, SNAPSHOT_SUM), is_sound) || as_it_is
+    let as_it_is = opens(&log_disk(), "snapshot.", &resealed(&fitting, SNAPSHOT_SUM), is_sound);
+    // of this very log: each has another chain, by chance
+    let disk = log_disk();
+    let own = disk.content(&log_file(&disk, "snapshot.")).expect("it is there");
+    if let Some(chain) = fitting.get_mut(SNAPSHOT_CHAIN) {
+        chain.copy_from_slice(&own[SNAPSHOT_CHAIN]);
+    }
+    opens(&disk, "snapshot.", &resealed(&fitting, SNAPSHOT_SUM), is_sound) || as_it_is
 }
 
 fn snapshots() -> Vec<Vec<u8>> {

@@ -2,10 +2,11 @@
 
 use crate::checkable::{Checkable, Section};
 use crate::error::Error;
-use crate::grounds::{Checked, Ran, Replayed, Simulated, Steps, StepsIn, World, shrink, sim};
+use crate::grounds::{Checked, Judged, Ran, Replayed, Simulated, Steps, StepsIn, World, shrink, sim};
 use crate::nearest::nearest;
 use crate::page::Page;
 use crate::report::Report;
+use crate::transformers::{Chain, LinkFor, Plan, Rung, Stacked, Wanted, plan};
 use crate::watch::Watch;
 use std::path::Path;
 use synod_kernel::{Diagnostic, Environment, diagnostic};
@@ -14,7 +15,8 @@ use synod_model::failure::{FailureKind, FailureModel};
 use synod_model::link::{LinkKind, LinkModel};
 use synod_model::oracle::OracleKind;
 use synod_model::timing::{TimingKind, TimingModel};
-use synod_model::{Process, SystemModel};
+use synod_model::{Process, RunsOver, SystemModel};
+use synod_properties::regression;
 use synod_properties::{Algorithm, Cost, GroundKind, Monitor, OperationKind, Property, Scale, Twin};
 use synod_sim::Simulation;
 
@@ -67,6 +69,8 @@ pub struct Subject {
     pub measure: Option<&'static str>,
     /// The kinds of operation that its clients can ask for.
     pub operations: &'static [OperationKind],
+    /// Whether all that is asked is asked at once.
+    pub asked_at_start: bool,
     /// What it costs, as its page states it.
     pub costs: &'static [Cost],
     /// The scale at which a ground examines it.
@@ -89,6 +93,7 @@ impl Subject {
             twins: A::TWINS,
             measure: A::MEASURE,
             operations: A::OPERATIONS,
+            asked_at_start: A::ASKED_AT_START,
             costs: A::COSTS,
             scale: A::scale,
             environment: A::environment,
@@ -128,6 +133,12 @@ pub struct Entry {
     pub(crate) steps: Steps,
     pub(crate) steps_checked: Steps,
     pub(crate) steps_in: StepsIn,
+    /// The transformers that it has under it, from the top down; none where it is on the environment's links.
+    pub(crate) chain: &'static [&'static str],
+    /// It over links that transformers make of weaker ones.
+    pub(crate) stacks: Vec<Entry>,
+    pub(crate) judged: Judged,
+    pub(crate) judged_checked: Judged,
     /// What the compiler calls it, and what it calls what is checked.
     pub(crate) type_name: &'static str,
     pub(crate) type_checked: &'static str,
@@ -157,6 +168,10 @@ impl Entry {
             steps: grounds::replay::steps::<A>,
             steps_checked: grounds::replay::steps::<C>,
             steps_in: grounds::replay::steps_in::<A>,
+            chain: &[],
+            stacks: Vec::new(),
+            judged: regression::judged::<A>,
+            judged_checked: regression::judged::<C>,
             type_name: std::any::type_name::<A>(),
             type_checked: std::any::type_name::<C>(),
         }
@@ -180,9 +195,37 @@ impl Entry {
             steps: grounds::replay::steps::<A>,
             steps_checked: grounds::replay::steps::<A>,
             steps_in: grounds::replay::steps_in::<A>,
+            chain: &[],
+            stacks: Vec::new(),
+            judged: regression::judged::<A>,
+            judged_checked: regression::judged::<A>,
             type_name: std::any::type_name::<A>(),
             type_checked: std::any::type_name::<A>(),
         }
+    }
+
+    /// The algorithm `A`, checked as `K`, over the links that the chain `C` makes, too.
+    #[must_use]
+    pub fn over<A: Algorithm, K: Algorithm, C: Chain>(mut self) -> Self
+    where
+        A::Process: RunsOver<LinkFor<A, C>>,
+        K::Process: RunsOver<LinkFor<K, C>>,
+    {
+        use crate::grounds;
+        self.stacks.push(Self {
+            checked: Subject::of::<Stacked<K, C>>(),
+            check: grounds::check::check::<Stacked<K, C>>,
+            sim: grounds::sim::stacked::<A, C>,
+            run: |_, _, _| Err(no_cluster(A::NAME)),
+            node: |_| Err(no_cluster(A::NAME)),
+            replay_checked: grounds::replay::replay::<Stacked<K, C>>,
+            steps_checked: grounds::replay::steps::<Stacked<K, C>>,
+            judged_checked: regression::judged::<Stacked<K, C>>,
+            chain: C::NAMES,
+            type_checked: std::any::type_name::<Stacked<K, C>>(),
+            ..Self::simulated::<Stacked<A, C>>()
+        });
+        self
     }
 
     /// Explores also what `change` makes of the scale and the environment of its checks: where one world with everything in it would
@@ -227,6 +270,26 @@ impl Entry {
         sim::record((self.sim)(world)?.as_ref(), options, path)
     }
 
+    /// It over the links that the shortest chain of `rungs` makes of these, and what was put there.
+    ///
+    /// # Errors
+    /// If no chain makes the links that it assumes, or it was not made over that one.
+    pub(crate) fn on_links(&self, links: LinkKind, rungs: &[Rung]) -> Result<(&Self, Plan), Error> {
+        let model = (self.subject.model)();
+        let wanted = Wanted { links: model.links, failures: model.failures, timing: model.timing };
+        let plan = plan(rungs, links, wanted)?;
+        if plan.rungs.is_empty() {
+            return Ok((self, plan));
+        }
+        let names = plan.names();
+        let stack = self.stacks.iter().find(|stack| stack.chain == names);
+        let missing = || Error::Unsupported {
+            what: format!("this program does not have `{}` over {}", self.name(), names.join(" over ")),
+            hint: "an algorithm is made over a chain where it is registered: `Entry::over`".to_owned(),
+        };
+        Ok((stack.ok_or_else(missing)?, plan))
+    }
+
     /// Its page.
     pub fn page(&self) -> Page {
         Page::parse(self.page)
@@ -241,9 +304,18 @@ impl Entry {
     }
 }
 
+pub(crate) fn no_cluster(name: &str) -> Error {
+    Error::Unsupported {
+        what: format!(
+            "no cluster puts link transformers under `{name}`: its links are connections that lose nothing"
+        ),
+        hint: "`sim` and `check` put them there".to_owned(),
+    }
+}
+
 fn simulated_alone(name: &str, ground: &str) -> Error {
     Error::Unsupported {
-        what: format!("`{name}` has no {ground}: it is simulated alone"),
+        what: format!("`{name}` has no {ground}: in an environment it is simulated alone"),
         hint: format!("`sim {name}` simulates it"),
     }
 }
@@ -254,6 +326,8 @@ pub struct Registry {
     checkables: Vec<Box<dyn Checkable>>,
     /// What has the name of one that is checked by its constants: as the other grounds take it.
     simulated: Vec<Entry>,
+    /// The link transformers that there are.
+    rungs: Vec<Rung>,
 }
 
 /// What a check can be asked of.
@@ -279,7 +353,7 @@ impl Registry {
                 entry.name()
             );
         }
-        Self { entries, checkables: Vec::new(), simulated: Vec::new() }
+        Self { entries, checkables: Vec::new(), simulated: Vec::new(), rungs: Vec::new() }
     }
 
     /// Beside them, what is checked by its constants alone. Where one has the name of an algorithm it is called by its
@@ -288,6 +362,17 @@ impl Registry {
     pub fn with(self, checkables: Vec<Box<dyn Checkable>>) -> Self {
         let simulated = checkables.iter().filter_map(|c| c.simulated()).collect();
         Self { checkables, simulated, ..self }
+    }
+
+    /// And link transformers, to be put under algorithms on request.
+    #[must_use]
+    pub fn with_transformers(self, rungs: Vec<Rung>) -> Self {
+        Self { rungs, ..self }
+    }
+
+    /// The link transformers that there are.
+    pub fn rungs(&self) -> &[Rung] {
+        &self.rungs
     }
 
     /// All of them.
@@ -332,7 +417,8 @@ impl Registry {
 
     /// What a check can be asked of, by this name: an algorithm before all else.
     pub fn find_checked(&self, name: &str) -> Result<Found<'_>, Error> {
-        let algorithm = self.entries.iter().find(|e| e.name() == name).map(Found::Algorithm);
+        let stacked = self.entries.iter().flat_map(|e| &e.stacks);
+        let algorithm = self.entries.iter().chain(stacked).find(|e| e.name() == name).map(Found::Algorithm);
         let found = algorithm.or_else(|| self.find_checkable(name).map(Found::Checkable));
         found.ok_or_else(|| Error::UnknownAlgorithm {
             name: name.to_owned(),

@@ -1,7 +1,7 @@
 //! A cluster on this machine: one OS process per node, on loopback, and the hand that kills, restarts and cuts.
 
 use crate::client::{Client, Command, NodeStatus, Reply, read_line, write_line};
-use crate::link::{self, LinkError};
+use crate::link::{self, LinkError, LinkSettings};
 use crate::node::{NodeConfig, RunError};
 use crate::wal::WalOptions;
 use std::collections::{BTreeMap, BTreeSet};
@@ -434,6 +434,7 @@ fn config<P: Process>(
         records: options.directory.join("records"),
         pulse: options.pulse,
         log: WalOptions::default(),
+        links: LinkSettings::default(),
         stop_with_input: true,
     }
 }

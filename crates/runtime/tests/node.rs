@@ -16,7 +16,7 @@ use synod_runtime::client::{Client, Command, Reply};
 use synod_runtime::disk::Disk;
 use synod_runtime::execution::Execution;
 use synod_runtime::fault::{FaultKind, FaultyDisk, MemoryDisk};
-use synod_runtime::link::LinkError;
+use synod_runtime::link::{LinkError, LinkSettings};
 use synod_runtime::node::{NodeConfig, RunError, run_node_on};
 use synod_runtime::replay;
 use synod_runtime::wal::{Identity, Wal, WalError, WalOptions, segment_name};
@@ -45,6 +45,7 @@ fn config() -> NodeConfig<Ledger> {
         records: PathBuf::from("data/records"),
         pulse: Duration::from_millis(1),
         log: WalOptions { segment_length: 2048, snapshot_after: 2048 },
+        links: LinkSettings::default(),
         stop_with_input: false,
     }
 }

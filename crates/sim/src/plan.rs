@@ -1,6 +1,9 @@
 //! Which faults a run meets, and when.
 
 mod strikes;
+mod urn;
+
+use self::urn::Urn;
 
 use crate::adversary::Strategy;
 use crate::fault::Fault;
@@ -63,6 +66,8 @@ pub struct Options {
     pub coverage: bool,
     /// After so many steps, in ascending order, all further chance is drawn from another seed: a run that begins as another does.
     pub then: Vec<(u64, u64)>,
+    /// Within what time from the start the requests of the setting are made; where nothing is said it is drawn.
+    pub requests_within: Option<Duration>,
     /// What is under the environment.
     pub platform: Option<Arc<Platform>>,
     /// Faults that wait for something to happen, besides those of the plan.
@@ -81,7 +86,7 @@ pub struct Spared {
     pub faults: BTreeSet<usize>,
     /// By seat: how many of its last requests.
     pub requests: BTreeMap<u32, u32>,
-    /// Losses and duplications by chance.
+    /// Losses, duplications and corruptions by chance.
     pub chance: bool,
 }
 
@@ -109,6 +114,7 @@ impl Default for Options {
             adversaries: Strategy::ALL.to_vec(),
             branches: false,
             swarm: false,
+            requests_within: None,
             platform: None,
             conditions: Vec::new(),
             workload: None,
@@ -170,7 +176,8 @@ pub(crate) fn plan(
     // nothing scales with a delay that the run does not live to see
     let unit = nanos(environment.links.delay_max).clamp(1_000, (horizon / 16).max(1_000));
     let faults_end = horizon / 2;
-    let requests_end = unit.saturating_mul(1 << random.below(6)).min(horizon / 4);
+    let drawn = unit.saturating_mul(1 << random.below(6)).min(horizon / 4);
+    let requests_end = options.requests_within.map_or(drawn, nanos);
     // runs differ in how long their faults are spread out: some meet all of them at once
     let window = unit.saturating_mul(1 << random.below(8)).min(faults_end).max(1);
     let mut planner =
@@ -233,13 +240,13 @@ impl Planner<'_> {
 
     /// Distinct processes crash for ever.
     fn stops(&mut self) {
-        let mut left = self.fallible();
+        let mut left = Urn::new(self.fallible());
         let minority = self.environment.processes.saturating_sub(1) / 2;
         for _ in 0..self.spend(self.environment.failures.stops, minority) {
             if left.is_empty() {
                 return;
             }
-            let process = left.remove(self.random.below(left.len() as u64) as usize);
+            let process = left.draw(self.random);
             let at = self.random.below(self.window);
             self.crash(at, process, None);
         }
@@ -295,13 +302,13 @@ impl Planner<'_> {
         if !budget.any() {
             return;
         }
-        let mut left = self.fallible();
+        let mut left = Urn::new(self.fallible());
         let minority = self.environment.processes.saturating_sub(1) / 2;
         // where the adversary may, it mostly does
         let times =
             if self.random.below(4) == 0 { self.spend(budget, minority) } else { most(budget, minority) };
         for _ in 0..times.min(left.len() as u32) {
-            let process = left.remove(self.random.below(left.len() as u64) as usize);
+            let process = left.draw(self.random);
             let at = if self.random.below(2) == 0 { 0 } else { self.random.below(self.window) };
             self.faults.push((at, fault(process)));
         }
@@ -342,15 +349,14 @@ impl Planner<'_> {
             let cuts: Vec<_> = cuts.iter().cloned().collect();
             return (!cuts.is_empty()).then(|| self.pick(&cuts));
         }
-        let mut all: Vec<_> = (0..self.environment.processes).map(ProcessId).collect();
+        let all: Vec<_> = (0..self.environment.processes).map(ProcessId).collect();
         // any group against the rest, a single process often, or a single link
         let most = (all.len() as u64 - 1).min((CUT_MAX / all.len() as u64).max(1));
         let group = if self.random.below(3) == 0 { 1 } else { 1 + self.random.below(most) };
-        let from: Vec<_> = (0..group)
-            .map(|_| all.remove(self.random.below(all.len() as u64) as usize))
-            .collect::<BTreeSet<_>>()
-            .into_iter()
-            .collect();
+        let mut left = Urn::new(all);
+        let mut from: Vec<_> = (0..group).map(|_| left.draw(self.random)).collect();
+        from.sort_unstable();
+        let all = left.into_rest();
         let single = group == 1 && self.random.below(4) == 0;
         let to = if single { vec![self.pick(&all)] } else { all };
         // which of the two is cut off in a one-way partition is chance, too

@@ -1,21 +1,22 @@
 //! `cost`: what an operation costs, beside what the algorithm's page states.
 
-use super::{Desk, failures};
+use super::{Desk, failures, sweep};
 use crate::args;
+use crate::checkable::RoundsCost;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::grounds::World;
 use crate::output::columns;
 use crate::plan::Request;
 use crate::plot::{Chart, Panel, Point, Series};
-use crate::registry::Entry;
+use crate::registry::{Entry, Found};
 use serde_json::json;
 use std::fmt::Write;
 use std::time::Duration;
 use synod_kernel::{Durability, Environment};
 use synod_properties::cost::{Per, evaluate};
 use synod_properties::{Cost, GroundKind, Metric};
-use synod_sim::cost::{Ended, OperationCost};
+use synod_sim::cost::{Ended, OperationCost, Stack};
 use synod_sim::{FaultPlan, Options, Simulation, Workload};
 
 /// How long every message takes without failures.
@@ -45,6 +46,35 @@ struct Cell {
 }
 
 impl Cell {
+    /// One that no formula states.
+    fn measured(name: &str, measured: Option<f64>, band: Option<(f64, f64)>) -> Self {
+        Self { name: name.to_owned(), measured, band, formula: None, stated: None }
+    }
+
+    /// The median of several runs, and where 90 % of them lie.
+    fn median(name: &str, values: Vec<u64>) -> Self {
+        let of = sweep::median(values.into_iter().map(|value| value as f64).collect());
+        let (measured, band) = of.map(|of| (of.middle, (of.low, of.high))).unzip();
+        Self::measured(name, measured, band)
+    }
+
+    /// What was measured, held against what is stated of an operation.
+    fn held(
+        (metric, name): (Option<Metric>, &str),
+        measured: Option<u64>,
+        stated: &[Cost],
+        value_of: &dyn Fn(&str) -> Option<i64>,
+    ) -> Self {
+        let cost = stated.iter().find(|cost| Some(cost.metric) == metric && cost.per == Per::Operation);
+        Self {
+            name: name.to_owned(),
+            measured: measured.map(|measured| measured as f64),
+            band: None,
+            formula: cost.map(|cost| cost.formula),
+            stated: cost.and_then(|cost| evaluate(cost.formula, value_of).ok()),
+        }
+    }
+
     fn differs(&self) -> bool {
         match (self.measured, self.stated) {
             (Some(measured), Some(stated)) => (measured - stated as f64).abs() > 1e-9,
@@ -71,28 +101,103 @@ impl Cell {
 
 /// `cost`.
 pub(super) fn cost(desk: &Desk<'_>, args: &args::Cost) -> Result<Exit, Error> {
+    let (mut name, rows, scope) = match in_rounds(desk, args)? {
+        Some(measured) => measured,
+        None => match one_at_a_time(desk, args)? {
+            Some(measured) => measured,
+            None => return Ok(Exit::Interrupted),
+        },
+    };
+    if let Some(defect) = &args.defect {
+        let _ = write!(name, "/{defect}");
+    }
+    tell(desk, &name, &scope, &rows);
+    if let Some(path) = &args.csv {
+        failures::save(path, &csv(&rows))?;
+    }
+    if let Some(path) = &args.svg {
+        failures::save(path, &chart(&name, &scope, &rows).svg())?;
+    }
+    Ok(if rows.iter().flat_map(|row| &row.cells).any(Cell::differs) { Exit::Violation } else { Exit::Holds })
+}
+
+/// The algorithm's name, what was measured, and of what in words.
+type Measured = (String, Vec<Row>, String);
+
+/// An algorithm in lock-step rounds, without failures.
+fn in_rounds(desk: &Desk<'_>, args: &args::Cost) -> Result<Option<Measured>, Error> {
+    let Some(name) = &args.algorithm else { return Ok(None) };
+    let Found::Checkable(checkable) = desk.registry.find_checked(name)? else { return Ok(None) };
+    if let Some(defect) = &args.defect {
+        checkable.has_twin(defect)?;
+    }
+    let mut rows = Vec::new();
+    for &n in &args.n.0 {
+        let Some(cost) = checkable.rounds_cost(n, args.defect.as_deref())? else { return Ok(None) };
+        if args.with_transformers || args.links.is_some() {
+            return Err(Error::Unsupported {
+                what: format!("lock-step rounds such as those of `{name}` have no links to choose"),
+                hint: "leave out `--links` and `--with-transformers`".to_owned(),
+            });
+        }
+        rows.push(Row { n, kind: Some("instance".to_owned()), cells: cells_in_rounds(n, &cost) });
+    }
+    if args.under == args::Under::Faults {
+        return Err(Error::Unsupported {
+            what: format!("what rounds of `{name}` cost is counted without failures"),
+            hint: "leave out `--under faults`".to_owned(),
+        });
+    }
+    let scope = "one instance in lock-step rounds, no failures, f the most that it is made for; messages to oneself not counted";
+    Ok(Some((name.clone(), rows, scope.to_owned())))
+}
+
+fn cells_in_rounds(n: u32, cost: &RoundsCost) -> Vec<Cell> {
+    let RoundsCost { f, messages, bytes, stated } = cost;
+    let value_of = |name: &str| match name {
+        "n" => Some(n.into()),
+        "f" => Some((*f).into()),
+        _ => None,
+    };
+    let total: u64 = messages.iter().sum();
+    [
+        (None, "f", u64::from(*f)),
+        (Some(Metric::Rounds), Metric::Rounds.name(), messages.len() as u64),
+        (Some(Metric::Messages), Metric::Messages.name(), total),
+        (None, "messages in the busiest round", messages.iter().copied().max().unwrap_or(0)),
+        (None, "bytes", *bytes),
+    ]
+    .into_iter()
+    .map(|(metric, name, measured)| Cell::held((metric, name), Some(measured), stated, &value_of))
+    .collect()
+}
+
+/// Operations of an algorithm, one at a time; nothing where somebody interrupts.
+fn one_at_a_time(desk: &Desk<'_>, args: &args::Cost) -> Result<Option<Measured>, Error> {
     let mut rows = Vec::new();
     let mut name = String::new();
+    let mut inserted = None;
     for &n in &args.n.0 {
         let subject = args::Subject {
             algorithm: args.algorithm.clone(),
             defect: args.defect.clone(),
             n: Some(n),
+            links: args.links,
+            with_transformers: args.with_transformers,
             ..args::Subject::default()
         };
-        let (entry, request) = Request::with(desk.registry, &subject, None)?;
+        let (entry, mut request) = Request::with(desk.registry, &subject, None)?;
+        let entry = request.place(desk.registry, entry, GroundKind::Sim)?;
         entry.name().clone_into(&mut name);
         let world = request.world(&entry.subject, GroundKind::Sim)?;
+        inserted.clone_from(&world.transformers);
         rows.extend(match args.under {
             args::Under::NoFaults => without_failures(entry, world, args.seed)?,
             args::Under::Faults => under_faults(entry, &world, args)?,
         });
         if desk.interrupt.is_set() {
-            return Ok(Exit::Interrupted);
+            return Ok(None);
         }
-    }
-    if let Some(defect) = &args.defect {
-        let _ = write!(name, "/{defect}");
     }
     let scope = match args.under {
         args::Under::NoFaults => {
@@ -102,15 +207,8 @@ pub(super) fn cost(desk: &Desk<'_>, args: &args::Cost) -> Result<Exit, Error> {
             "one operation a run, under faults: the median, and where 90 % of the runs lie"
         }
     };
-    let scope = format!("{scope}; seed {}", args.seed);
-    tell(desk, &name, &scope, &rows);
-    if let Some(path) = &args.csv {
-        failures::save(path, &csv(&rows))?;
-    }
-    if let Some(path) = &args.svg {
-        failures::save(path, &chart(&name, &scope, &rows).svg())?;
-    }
-    Ok(if rows.iter().flat_map(|row| &row.cells).any(Cell::differs) { Exit::Violation } else { Exit::Holds })
+    let inserted = inserted.map(|inserted| format!("; {inserted}")).unwrap_or_default();
+    Ok(Some((name, rows, format!("{scope}; seed {}{inserted}", args.seed))))
 }
 
 /// Nothing fails, and every message takes one delay.
@@ -154,10 +252,13 @@ fn without_failures(entry: &Entry, mut world: World, seed: u64) -> Result<Vec<Ro
         let Some(operation) = outcome.costs.as_ref().and_then(|costs| costs.operations.first()) else {
             continue;
         };
-        let cells = cells(operation, n, costs);
+        let mut cells = cells(operation, n, costs);
+        let of_links = outcome.costs.as_ref().and_then(|costs| costs.stack).into_iter().flat_map(of_links);
+        cells.extend(of_links.map(|(name, value)| Cell::measured(name, Some(value as f64), None)));
         rows.push(Row { n, kind: Some(kind.unwrap_or("request").to_owned()), cells });
     }
-    let periods = costs.iter().filter_map(|cost| match cost.per {
+    // links that send again and again do so while nothing is asked, too
+    let periods = costs.iter().filter(|_| entry.chain.is_empty()).filter_map(|cost| match cost.per {
         Per::Period(ms) => Some((cost, Duration::from_millis(ms))),
         Per::Operation => None,
     });
@@ -201,6 +302,16 @@ fn numbers(operation: &OperationCost) -> [(Option<Metric>, &'static str, Option<
     ]
 }
 
+/// What links that transformers make cost in a run of one operation, beside what the algorithm asks of them.
+fn of_links(Stack { upper, all }: Stack) -> [(&'static str, u64); 4] {
+    [
+        ("sent by the algorithm", upper.messages),
+        ("by its links", all.messages),
+        ("bytes of the algorithm", upper.bytes),
+        ("of its links", all.bytes),
+    ]
+}
+
 fn cells(operation: &OperationCost, n: u32, costs: &[Cost]) -> Vec<Cell> {
     let value_of = |name: &str| match name {
         "n" => Some(n.into()),
@@ -209,16 +320,7 @@ fn cells(operation: &OperationCost, n: u32, costs: &[Cost]) -> Vec<Cell> {
     };
     numbers(operation)
         .into_iter()
-        .map(|(metric, name, measured)| {
-            let cost = costs.iter().find(|cost| Some(cost.metric) == metric && cost.per == Per::Operation);
-            Cell {
-                name: name.to_owned(),
-                measured: measured.map(|measured| measured as f64),
-                band: None,
-                formula: cost.map(|cost| cost.formula),
-                stated: cost.and_then(|cost| evaluate(cost.formula, &value_of).ok()),
-            }
-        })
+        .map(|(metric, name, measured)| Cell::held((metric, name), measured, costs, &value_of))
         .collect()
 }
 
@@ -228,35 +330,24 @@ fn under_faults(entry: &Entry, world: &World, args: &args::Cost) -> Result<Vec<R
     let mut rows = Vec::new();
     for kind in kinds(simulation.as_ref()) {
         let options = Options { workload: Some(Workload::single(kind)), costs: true, ..Options::default() };
-        let operations: Vec<_> = (args.seed..args.seed.saturating_add(args.runs))
-            .filter_map(|seed| simulation.run(seed, &options).costs?.operations.first().copied())
+        let costs: Vec<_> = (args.seed..args.seed.saturating_add(args.runs))
+            .filter_map(|seed| simulation.run(seed, &options).costs)
             .collect();
+        let operations: Vec<_> = costs.iter().filter_map(|costs| costs.operations.first().copied()).collect();
         let Some(first) = operations.first() else { continue };
-        let column = |at: usize| {
-            let mut values: Vec<_> =
-                operations.iter().filter_map(|operation| numbers(operation)[at].2).collect();
-            values.sort_unstable();
-            let at = |share: f64| {
-                let place = (share * (values.len().max(1) - 1) as f64).round() as usize;
-                values.get(place).map(|value| *value as f64)
-            };
-            (at(0.5), at(0.05).zip(at(0.95)))
+        let column = |at: usize| operations.iter().filter_map(|operation| numbers(operation)[at].2).collect();
+        let mut cells: Vec<_> = (0..5).map(|at| Cell::median(numbers(first)[at].1, column(at))).collect();
+        let stacks: Vec<_> = costs.iter().filter_map(|costs| costs.stack.map(of_links)).collect();
+        let of_links = |(at, (name, _)): (usize, &(&str, u64))| {
+            Cell::median(name, stacks.iter().map(|stack| stack[at].1).collect())
         };
-        let mut cells: Vec<_> = (0..5)
-            .map(|at| {
-                let (measured, band) = column(at);
-                let name = numbers(first)[at].1.to_owned();
-                Cell { name, measured, band, formula: None, stated: None }
-            })
-            .collect();
+        cells.extend(stacks.first().into_iter().flatten().enumerate().map(of_links));
         let answered = operations.iter().filter(|operation| operation.outcome == Ended::Ok).count();
-        cells.push(Cell {
-            name: "% answered".to_owned(),
-            measured: Some(100.0 * answered as f64 / operations.len() as f64),
-            band: None,
-            formula: None,
-            stated: None,
-        });
+        cells.push(Cell::measured(
+            "% answered",
+            Some(100.0 * answered as f64 / operations.len() as f64),
+            None,
+        ));
         rows.push(Row {
             n: world.environment.processes,
             kind: Some(kind.unwrap_or("request").to_owned()),
@@ -337,7 +428,6 @@ fn chart(name: &str, scope: &str, rows: &[Row]) -> Chart {
     for part in parts(rows) {
         for at in 0..part[0].cells.len() {
             let mut kinds: Vec<_> = part.iter().map(|row| row.kind.as_deref()).collect();
-            kinds.dedup();
             kinds.sort_unstable();
             kinds.dedup();
             let of = |kind: Option<&str>, value: &dyn Fn(&Cell) -> Option<(f64, Option<(f64, f64)>)>| {

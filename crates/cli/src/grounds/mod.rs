@@ -12,6 +12,7 @@ use crate::report::{Failure, Report, Trace};
 use crate::traces::Source;
 use crate::watch::Watch;
 use serde_json::{Map, Value};
+use synod_kernel::trace::Broken;
 use synod_kernel::{Budget, Diagnostic, Environment, Setting};
 use synod_model::ProcessId;
 use synod_properties::{Algorithm, GroundKind, Property, Scale, Verdict};
@@ -33,6 +34,9 @@ pub type Steps = fn(&str) -> Result<Option<Box<dyn Taken>>, synod_kernel::trace:
 /// The same in another world.
 pub type StepsIn = fn(&World, &str) -> Result<Option<Box<dyn Taken>>, synod_kernel::trace::TraceError>;
 
+/// What a trace of an algorithm says is broken, and what those of its steps break that are still possible.
+pub type Judged = fn(&str) -> Result<(Option<Broken>, Option<Broken>), synod_kernel::trace::TraceError>;
+
 /// The world in which an algorithm is examined.
 #[derive(Clone, Debug)]
 pub struct World {
@@ -46,6 +50,8 @@ pub struct World {
     pub outside: Vec<Diagnostic>,
     /// The process that two honest copies play, and how many messages to and from them may be withheld.
     pub two_seats: Option<(ProcessId, Budget)>,
+    /// What was put under the algorithm, and why, where that was asked for.
+    pub transformers: Option<String>,
 }
 
 /// The algorithm's setting in a world.
@@ -115,6 +121,7 @@ fn confirm(report: &mut Report, replay: Replayed, content: String, seed: Option<
         trace: Trace::Content(content),
         seed,
         shrunk: None,
+        delays: None,
     });
 }
 

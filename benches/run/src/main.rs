@@ -2,9 +2,11 @@
 //!
 //! ```console
 //! $ cargo run --release --manifest-path benches/Cargo.toml -p bench-run -- links
+//! $ cargo run --release --manifest-path benches/Cargo.toml -p bench-run -- wal
 //! ```
 
 mod links;
+mod wal;
 
 use std::process::ExitCode;
 
@@ -12,7 +14,8 @@ fn main() -> ExitCode {
     let given: Vec<String> = std::env::args().skip(1).collect();
     let met = match given.split_first() {
         Some((bench, _)) if bench == "links" => Ok(links::run()),
-        _ => Err("which one? links".to_owned()),
+        Some((bench, rest)) if bench == "wal" => wal::run(rest),
+        _ => Err("which one? links, wal".to_owned()),
     };
     match met {
         Ok(true) => ExitCode::SUCCESS,

@@ -4,6 +4,7 @@ use crate::client::{Client, Command, NodeStatus, Reply, read_line, write_line};
 use crate::keys::{self, Validity};
 use crate::link::{self, LinkError, LinkSettings, Security};
 use crate::node::{NodeConfig, RunError};
+use crate::wal::WalOptions;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
 use std::hash::{BuildHasher, RandomState};
@@ -449,6 +450,7 @@ fn config<P: Process>(
         records: options.directory.join("records"),
         pulse: options.pulse,
         links: LinkSettings { keys: keys_of(&options.directory, p, &options.links), ..options.links.clone() },
+        log: WalOptions::default(),
         stop_with_input: true,
     }
 }

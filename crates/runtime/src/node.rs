@@ -15,7 +15,7 @@ use crate::link::udp::stack::Build;
 use crate::link::{self, Inbox, LinkError, LinkOptions, LinkSettings, Links, Rejected};
 use crate::mailbox::Mailbox;
 use crate::record::{EffectName, RecordError};
-use crate::wal::WalError;
+use crate::wal::{WalError, WalOptions};
 use crate::wire::Wire;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
@@ -60,6 +60,9 @@ pub struct NodeConfig<P: Process> {
     pub peers: BTreeMap<ProcessId, SocketAddr>,
     /// Where its log is.
     pub directory: PathBuf,
+    /// How the log uses the disk.
+    #[serde(default)]
+    pub log: WalOptions,
     /// Where its record goes.
     pub records: PathBuf,
     /// How long after it is set a pulse fires.
@@ -114,10 +117,13 @@ pub enum RunError {
     #[error("write {number} in the log is none of this algorithm's: {source}")]
     ForeignWrite {
         /// Which, from 0 on.
-        number: usize,
+        number: u64,
         /// Why.
         source: postcard::Error,
     },
+    /// The snapshot holds what this algorithm does not write.
+    #[error("the snapshot of the log is none of this algorithm's: {0}")]
+    ForeignSnapshot(#[source] postcard::Error),
     /// A value of the algorithm has no encoding.
     #[error("a value of this algorithm cannot be encoded: {0}")]
     Value(#[source] postcard::Error),
@@ -148,7 +154,9 @@ impl RunError {
             Self::Link(e) => e.hint(),
             Self::Record(e) => e.hint(),
             Self::Config { .. } => "check the path, and that the file is a node's configuration",
-            Self::ForeignWrite { .. } => "the algorithm changed: start with an empty data directory",
+            Self::ForeignWrite { .. } | Self::ForeignSnapshot(_) => {
+                "the algorithm changed: start with an empty data directory"
+            }
             Self::Value(_) => "derive `Serialize` plainly, without attributes that skip or flatten fields",
             Self::NoOracle { .. } => "run the algorithm with a detector module in the oracle's place",
             Self::Thread(_) => "the limit on threads or memory is reached (`ulimit -u`)",
@@ -353,6 +361,7 @@ impl<P: Process> Node<'_, P> {
             if self.host.must_sync() {
                 let speech = self.host.sync()?;
                 self.say(speech)?;
+                self.host.snapshot_if_due()?;
             }
             self.host.fire_due()?;
             for (name, message) in std::mem::take(&mut self.to_itself) {

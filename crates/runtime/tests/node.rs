@@ -17,12 +17,14 @@ use synod_kernel::signature::signed_by;
 use synod_model::{Group, ProcessId};
 use synod_runtime::client::{Client, Command, Reply};
 use synod_runtime::disk::Disk;
+use synod_runtime::execution::Execution;
 use synod_runtime::fault::{FaultKind, FaultyDisk, MemoryDisk};
 use synod_runtime::frame;
 use synod_runtime::keys::{self, VALID, Validity};
 use synod_runtime::link::{LinkError, LinkSettings, tcp};
 use synod_runtime::node::{NodeConfig, RunError, run_node_on};
-use synod_runtime::wal::{LOG_NAME, WalError};
+use synod_runtime::replay;
+use synod_runtime::wal::{Identity, Wal, WalError, WalOptions, segment_name};
 
 const PATIENCE: Duration = Duration::from_secs(50);
 
@@ -47,6 +49,7 @@ fn config() -> NodeConfig<Ledger> {
         directory: PathBuf::from("data/p0"),
         records: PathBuf::from("data/records"),
         pulse: Duration::from_millis(1),
+        log: WalOptions { segment_length: 2048, snapshot_after: 2048 },
         links: LinkSettings::default(),
         stop_with_input: false,
     }
@@ -113,6 +116,43 @@ fn a_node_that_starts_again_finds_what_it_kept() {
     let (ended, kept, told) = session(&disk.power_loss(0), 5..7);
     ended.unwrap();
     assert_eq!((kept, found(&told)), (vec![5, 6], vec![0, 1, 2, 3, 4]));
+}
+
+#[test]
+fn a_node_that_puts_snapshots_in_the_place_of_its_writes_finds_them_and_its_records_fit() {
+    let disk = MemoryDisk::new();
+    for start in 0..4_u64 {
+        let before: Vec<_> = (100..100 + 30 * start).collect();
+        let (ended, kept, told) = session(&disk, 100 + 30 * start..130 + 30 * start);
+        ended.unwrap();
+        assert_eq!(kept.len(), 30);
+        if start > 0 {
+            assert_eq!(found(&told), before);
+        }
+    }
+    let names = disk.list(Path::new("data/p0")).unwrap();
+    assert_eq!(names.iter().filter(|name| name.starts_with("snapshot.")).count(), 2, "{names:?}");
+    assert!(names.len() < 20, "a log of 120 batches is bounded: {names:?}");
+    let temporary = tempfile::tempdir().unwrap();
+    let records = Path::new("data/records");
+    for name in disk.list(records).unwrap() {
+        std::fs::write(temporary.path().join(&name), disk.content(&records.join(&name)).unwrap()).unwrap();
+    }
+    let execution = Execution::<Ledger>::load(temporary.path()).unwrap();
+    assert!(replay::verify(&execution).unwrap() > 120);
+    let starts: Vec<_> = execution.processes[&ProcessId(0)].iter().map(|i| i.start.writes).collect();
+    assert_eq!(starts, [0, 30, 60, 90]);
+}
+
+#[test]
+fn a_snapshot_of_another_algorithm_is_refused() {
+    let disk = MemoryDisk::new();
+    let config = config();
+    let identity = Identity { cluster: 7, process: ProcessId(0) };
+    let (mut wal, _) = Wal::open_with(&disk, &config.directory, identity, config.log).unwrap();
+    wal.snapshot(&[0xff; 3]).unwrap();
+    let error = run_node_on(&disk, &config, None).unwrap_err();
+    assert!(matches!(error, RunError::ForeignSnapshot(_)) && !error.hint().is_empty(), "{error}");
 }
 
 #[test]
@@ -216,7 +256,7 @@ fn a_port_in_use_is_an_error_and_costs_no_incarnation() {
     let error = run_node_on(&disk, &config, None).unwrap_err();
     assert!(matches!(error, RunError::Link(LinkError::PortInUse { .. })), "{error}");
     assert!(error.hint().contains("port"));
-    assert_eq!(disk.content(&Path::new("data/p0").join(LOG_NAME)), None);
+    assert_eq!(disk.content(&Path::new("data/p0").join(segment_name(1))), None);
     drop(taken);
 }
 
@@ -255,6 +295,7 @@ fn notary(p: u32, places: [SocketAddr; 2], keys: Option<&Path>) -> NodeConfig<No
         directory: PathBuf::from(format!("data/p{p}")),
         records: PathBuf::from("data/records"),
         pulse: Duration::from_millis(1),
+        log: WalOptions::default(),
         links: LinkSettings { keys: keys.map(|keys| keys.join(format!("p{p}"))), ..LinkSettings::default() },
         stop_with_input: false,
     }
@@ -262,7 +303,7 @@ fn notary(p: u32, places: [SocketAddr; 2], keys: Option<&Path>) -> NodeConfig<No
 
 fn notary_at(places: [SocketAddr; 2], p: u32, keys: &Path) -> (thread::JoinHandle<()>, Client) {
     let config = notary(p, places, Some(keys));
-    let node = thread::spawn(move || run_node_on::<Notary>(&MemoryDisk::new(), &config).unwrap());
+    let node = thread::spawn(move || run_node_on::<Notary>(&MemoryDisk::new(), &config, None).unwrap());
     let client = connect(places[p as usize], || node.is_finished()).expect("it has ended");
     (node, client)
 }
@@ -327,7 +368,7 @@ fn signatures_are_real_between_nodes_and_forged_ones_reach_no_process() {
 #[test]
 fn a_node_that_signs_needs_keys() {
     let config = notary(0, [free_address(), free_address()], None);
-    let ended = run_node_on::<Notary>(&MemoryDisk::new(), &config).unwrap_err();
+    let ended = run_node_on::<Notary>(&MemoryDisk::new(), &config, None).unwrap_err();
     assert!(matches!(ended, RunError::Link(LinkError::NoKeys)), "{ended}");
     assert!(ended.hint().contains("synod keys"));
 }

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use synod_algorithms::broadcast::{EagerReliableBroadcast, eager_reliable};
+use synod_algorithms::links::{SelectiveRepeat, SequenceNumber, selective_repeat};
 use synod_check::disk::{Notebook, Outside, Saved, WriteTo};
 use synod_check::system::{Claim, Says, System};
 use synod_check::{Control, Options, check, check_system};
@@ -21,13 +22,16 @@ use synod_cli::{experiment, platform, script};
 use synod_judge::{Budget, History, Register, RegisterOperation, RegisterReturn, linearizable};
 use synod_kernel::trace::{Header, Recorder, Writer, digest, replay};
 use synod_kernel::{Environment, Move, Setting};
-use synod_model::ProcessId;
 use synod_model::interface::Broadcast;
+use synod_model::{Group, ProcessId};
 use synod_properties::GroundKind;
 use synod_properties::broadcast::BroadcastMonitor;
 use synod_runtime::disk::Disk;
 use synod_runtime::fault::MemoryDisk;
 use synod_runtime::frame;
+use synod_runtime::link::udp::datagram::{self, Header, Record, Writer};
+use synod_runtime::link::udp::pieces::{Unfinished, pieces};
+use synod_runtime::link::udp::stack::{Below, Gauges, Payload, Stack, Stacked};
 use synod_runtime::node::NodeConfig;
 use synod_runtime::record::Incarnation;
 use synod_runtime::wal::{Identity, Recovered, Wal, WalError, WalOptions};
@@ -53,6 +57,7 @@ pub const ALL: [WayIn; 9] = [
     WayIn { name: "environment", take: environment, seeds: environments },
     WayIn { name: "note", take: note, seeds: notes },
     WayIn { name: "frame", take: frame, seeds: frames },
+    WayIn { name: "datagram", take: datagram, seeds: datagrams },
     WayIn { name: "log", take: log, seeds: logs },
     WayIn { name: "snapshot", take: snapshot, seeds: snapshots },
     WayIn { name: "record", take: record, seeds: Vec::new },
@@ -66,6 +71,96 @@ fn text(bytes: &[u8]) -> Cow<'_, str> {
 /// Four bytes of a checksum.
 fn checksum(bytes: &[u8]) -> [u8; 4] {
     crc32fast::hash(bytes).to_le_bytes()
+}
+
+/// A datagram from a peer: its format, its pieces, and the messages of the links that run over it.
+pub fn datagram(bytes: &[u8]) -> bool {
+    if let Some((content, _)) = bytes.split_last_chunk::<4>() {
+        let _ = datagram_as_it_is(&[content, &checksum(content)].concat());
+    }
+    datagram_as_it_is(bytes)
+}
+
+fn datagram_as_it_is(bytes: &[u8]) -> bool {
+    type Link = SelectiveRepeat<Payload>;
+    let Ok((_, records)) = datagram::read(bytes, false, |_| None) else { return false };
+    let gauges = Gauges { unacknowledged: Link::unacknowledged, lost: Link::lost };
+    let mut stack = Stacked::<Link>::new(
+        ProcessId(0),
+        Group::first(2),
+        0,
+        &selective_repeat::Parameters::default(),
+        None,
+        gauges,
+    );
+    let (mut unfinished, mut fits) = (Unfinished::default(), true);
+    stack.send(ProcessId(1), b"something", &mut Aside);
+    for record in records {
+        let taken = match record {
+            Ok(Record::Message(message)) => stack.receive(ProcessId(1), message, &mut Aside).is_ok(),
+            Ok(Record::Piece(piece)) => unfinished.take(piece).is_ok(),
+            Err(_) => false,
+        };
+        fits &= taken;
+        stack.pulse(&mut Aside);
+    }
+    fits
+}
+
+/// Where what a stack says is not heard.
+struct Aside;
+
+impl Below for Aside {
+    fn transmit(&mut self, _: ProcessId, _: &[u8]) {}
+    fn deliver(&mut self, _: ProcessId, _: &[u8]) {}
+}
+
+/// Datagrams with messages of a link, and with pieces.
+fn datagrams() -> Vec<Vec<u8>> {
+    /// What a stack says, as records.
+    struct Written(Writer);
+    impl Below for Written {
+        fn transmit(&mut self, _: ProcessId, message: &[u8]) {
+            self.0.record(Record::Message(message));
+        }
+        fn deliver(&mut self, _: ProcessId, _: &[u8]) {}
+    }
+    type Message = selective_repeat::Message<Payload>;
+    let header =
+        Header { cluster: 7, from: ProcessId(1), to: ProcessId(0), incarnation: 1, heard: 1, sequence: 5 };
+    let begun = || {
+        let mut writer = Writer::default();
+        writer.open(header);
+        writer
+    };
+    let (from, to) = (selective_repeat::Incarnation(1), selective_repeat::Incarnation(0));
+    let (sn, next) = (SequenceNumber(3), SequenceNumber(1));
+    let said: [Message; 3] = [
+        Message::Hello { from },
+        Message::Data { from, to, sn, asks: true, message: Payload((*b"data").into()) },
+        Message::Ack { from, to, next, beyond: vec![(SequenceNumber(2), sn)] },
+    ];
+    let (mut messages, mut parts) = (Written(begun()), begun());
+    for message in &said {
+        let bytes = postcard_of(message);
+        messages.transmit(ProcessId(0), &bytes);
+    }
+    for piece in pieces(9, &[1; 1200]).take(1) {
+        parts.record(Record::Piece(&piece));
+    }
+    [messages.0, parts]
+        .map(|mut writer| {
+            writer.seal(None, false);
+            writer.bytes().to_vec()
+        })
+        .into()
+}
+
+/// A value as links write it: the payload of its frame.
+fn postcard_of<T: serde::Serialize>(value: &T) -> Vec<u8> {
+    let mut bytes = vec![];
+    frame::append(&mut bytes, value).expect("a short value");
+    bytes.split_off(8)
 }
 
 /// A trace, as `replay` reads it.

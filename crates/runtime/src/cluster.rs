@@ -1,7 +1,8 @@
 //! A cluster on this machine: one OS process per node, on loopback, and the hand that kills, restarts and cuts.
 
 use crate::client::{Client, Command, NodeStatus, Reply, read_line, write_line};
-use crate::link::{self, LinkError, LinkSettings};
+use crate::keys::{self, Validity};
+use crate::link::{self, LinkError, LinkSettings, Security};
 use crate::node::{NodeConfig, RunError};
 use crate::wal::WalOptions;
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,6 +24,8 @@ const PORTS: std::ops::Range<u16> = 18_000..31_000;
 const START_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long a node may take to stop when asked.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
+/// Where the keys that are made for a cluster are, in its directory.
+const KEYS: &str = "keys";
 const ATTEMPT_PAUSE: Duration = Duration::from_millis(5);
 
 /// What a cluster is made of.
@@ -42,6 +45,8 @@ pub struct ClusterOptions<P: Process> {
     pub first_port: Option<u16>,
     /// How long after it is set a pulse fires.
     pub pulse: Duration,
+    /// The nodes' links. Where they are to be secure, and there is no directory of keys, keys are made for this cluster.
+    pub links: LinkSettings,
 }
 
 /// Why a cluster cannot be run.
@@ -154,6 +159,11 @@ impl<P: Process> Cluster<P> {
             return Err(ClusterError::NotEmpty(directory.clone()));
         }
         let addresses = addresses(&options)?;
+        if options.links.security != Security::None && options.links.keys.is_none() {
+            let made = directory.join(KEYS);
+            keys::generate("run", options.processes, Validity::of(keys::VALID), &made)
+                .map_err(LinkError::from)?;
+        }
         let (tell, told) = mpsc::channel();
         let cluster = RandomState::new().hash_one(std::process::id());
         let nodes = addresses.keys().map(|&p| Node::new(config(&options, cluster, p, &addresses))).collect();
@@ -415,6 +425,12 @@ fn forward<P: Process>(
     }
 }
 
+/// Where the keys of a process are: those that were given, or those made for this cluster.
+fn keys_of(directory: &Path, p: ProcessId, links: &LinkSettings) -> Option<PathBuf> {
+    let made = (links.security != Security::None).then(|| directory.join(KEYS));
+    links.keys.clone().or(made).map(|keys| keys.join(p.to_string()))
+}
+
 fn config<P: Process>(
     options: &ClusterOptions<P>,
     cluster: u64,
@@ -434,7 +450,7 @@ fn config<P: Process>(
         records: options.directory.join("records"),
         pulse: options.pulse,
         log: WalOptions::default(),
-        links: LinkSettings::default(),
+        links: LinkSettings { keys: keys_of(&options.directory, p, &options.links), ..options.links.clone() },
         stop_with_input: true,
     }
 }

@@ -322,8 +322,12 @@ where
             }
             Reply::Requested => self.driven.requests += 1,
             Reply::Healed { to, held } => self.healed(process, to, held),
-            Reply::Welcome { .. } | Reply::Cut(_) | Reply::Status(_) | Reply::Stopped | Reply::Refused(_) => {
-            }
+            Reply::Forgotten(_)
+            | Reply::Welcome { .. }
+            | Reply::Cut(_)
+            | Reply::Status(_)
+            | Reply::Stopped
+            | Reply::Refused(_) => {}
         }
     }
 

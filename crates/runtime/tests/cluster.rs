@@ -17,6 +17,7 @@ use synod_runtime::drive::{Driven, Fault, Plan, Progress, drive};
 use synod_runtime::execution::Execution;
 use synod_runtime::judge::{Judgement, examine, judge, judge_observations, observations};
 use synod_runtime::link::LinkError;
+use synod_runtime::link::LinkSettings;
 use synod_runtime::node::{NodeConfig, run_node};
 use synod_runtime::record::{Incarnation, Record, RecordError};
 use synod_runtime::replay::{self, ReplayError};
@@ -55,6 +56,7 @@ fn options(directory: PathBuf, twin: Twin) -> ClusterOptions<Ledger> {
         directory,
         first_port: None,
         pulse: Duration::from_millis(5),
+        links: LinkSettings::default(),
     }
 }
 

@@ -1,8 +1,10 @@
 //! One node in this OS process, on disks that fail and among clients that misbehave.
 
 mod ledger;
+mod notary;
 
 use ledger::{Ledger, Told, Twin};
+use notary::{Letter, Notary};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
@@ -11,12 +13,15 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::thread;
 use std::time::Duration;
+use synod_kernel::signature::signed_by;
 use synod_model::{Group, ProcessId};
 use synod_runtime::client::{Client, Command, Reply};
 use synod_runtime::disk::Disk;
 use synod_runtime::execution::Execution;
 use synod_runtime::fault::{FaultKind, FaultyDisk, MemoryDisk};
-use synod_runtime::link::{LinkError, LinkSettings};
+use synod_runtime::frame;
+use synod_runtime::keys::{self, VALID, Validity};
+use synod_runtime::link::{LinkError, LinkSettings, tcp};
 use synod_runtime::node::{NodeConfig, RunError, run_node_on};
 use synod_runtime::replay;
 use synod_runtime::wal::{Identity, Wal, WalError, WalOptions, segment_name};
@@ -87,7 +92,7 @@ fn session(
 ) -> (Result<(), RunError>, Vec<u64>, Vec<Told>) {
     let config = config();
     let (address, disk) = (config.listen, disk.clone());
-    let node = thread::spawn(move || run_node_on(&disk, &config));
+    let node = thread::spawn(move || run_node_on(&disk, &config, None));
     let (kept, told) = connect(address, || node.is_finished()).map_or_else(Default::default, |mut client| {
         let said = keep(&mut client, entries);
         let _ = client.send(&Command::<u64>::Stop);
@@ -146,7 +151,7 @@ fn a_snapshot_of_another_algorithm_is_refused() {
     let identity = Identity { cluster: 7, process: ProcessId(0) };
     let (mut wal, _) = Wal::open_with(&disk, &config.directory, identity, config.log).unwrap();
     wal.snapshot(&[0xff; 3]).unwrap();
-    let error = run_node_on(&disk, &config).unwrap_err();
+    let error = run_node_on(&disk, &config, None).unwrap_err();
     assert!(matches!(error, RunError::ForeignSnapshot(_)) && !error.hint().is_empty(), "{error}");
 }
 
@@ -212,7 +217,7 @@ impl Raw {
 fn a_client_speaks_lines_and_what_is_no_command_is_refused_with_the_reason() {
     let config = config();
     let address = config.listen;
-    let node = thread::spawn(move || run_node_on(&MemoryDisk::new(), &config));
+    let node = thread::spawn(move || run_node_on(&MemoryDisk::new(), &config, None));
     for no_hello in ["{}", "{\"request\":1}", "{\"hello\":{\"cluster\":8}}"] {
         let mut stranger = Raw::new(address);
         assert!(stranger.say(no_hello)["refused"].is_string());
@@ -248,7 +253,7 @@ fn a_port_in_use_is_an_error_and_costs_no_incarnation() {
     let config = config();
     let taken = TcpListener::bind(config.listen).unwrap();
     let disk = MemoryDisk::new();
-    let error = run_node_on(&disk, &config).unwrap_err();
+    let error = run_node_on(&disk, &config, None).unwrap_err();
     assert!(matches!(error, RunError::Link(LinkError::PortInUse { .. })), "{error}");
     assert!(error.hint().contains("port"));
     assert_eq!(disk.content(&Path::new("data/p0").join(segment_name(1))), None);
@@ -273,4 +278,97 @@ fn a_configuration_that_is_none_is_an_error() {
         let error = NodeConfig::<Ledger>::load(&path).unwrap_err();
         assert!(matches!(error, RunError::Config { .. }) && !error.hint().is_empty(), "{error}");
     }
+}
+
+/// The configuration of one of two notaries.
+fn notary(p: u32, places: [SocketAddr; 2], keys: Option<&Path>) -> NodeConfig<Notary> {
+    let peer = ProcessId(1 - p);
+    NodeConfig {
+        algorithm: "notary".to_owned(),
+        cluster: 7,
+        process: ProcessId(p),
+        group: Group::first(2),
+        parameters: (),
+        bounds: None,
+        listen: places[p as usize],
+        peers: BTreeMap::from([(peer, places[peer.index()])]),
+        directory: PathBuf::from(format!("data/p{p}")),
+        records: PathBuf::from("data/records"),
+        pulse: Duration::from_millis(1),
+        links: LinkSettings { keys: keys.map(|keys| keys.join(format!("p{p}"))), ..LinkSettings::default() },
+        log: WalOptions::default(),
+        stop_with_input: false,
+    }
+}
+
+fn notary_at(places: [SocketAddr; 2], p: u32, keys: &Path) -> (thread::JoinHandle<()>, Client) {
+    let config = notary(p, places, Some(keys));
+    let node = thread::spawn(move || run_node_on::<Notary>(&MemoryDisk::new(), &config, None).unwrap());
+    let client = connect(places[p as usize], || node.is_finished()).expect("it has ended");
+    (node, client)
+}
+
+/// The next reply that is wanted.
+fn next<T>(client: &mut Client, wanted: impl Fn(Reply<(ProcessId, u8)>) -> Option<T>) -> T {
+    loop {
+        let reply = client.receive().unwrap().expect("it ends");
+        if let Some(wanted) = wanted(reply) {
+            return wanted;
+        }
+    }
+}
+
+fn told(reply: Reply<(ProcessId, u8)>) -> Option<(ProcessId, u8)> {
+    if let Reply::Indication(told) = reply { Some(told) } else { None }
+}
+
+#[test]
+fn signatures_are_real_between_nodes_and_forged_ones_reach_no_process() {
+    let temporary = tempfile::tempdir().unwrap();
+    let keys = temporary.path().join("keys");
+    keys::generate("notaries", 2, Validity::of(VALID), &keys).unwrap();
+    let places = [free_address(), free_address()];
+    let ((first, mut p), (second, mut q)) = (notary_at(places, 0, &keys), notary_at(places, 1, &keys));
+    p.send(&Command::Request((ProcessId(1), 5_u8))).unwrap();
+    assert_eq!(next(&mut q, told), (ProcessId(0), 5), "verified by the other one");
+    // One who has taken the place of p, and has no key of p's: its newer incarnation is listened to.
+    p.send(&Command::<u8>::Stop).unwrap();
+    first.join().unwrap();
+    let mut stream = TcpStream::connect(places[1]).unwrap();
+    let mut bytes = b"SYNODTCP".to_vec();
+    let hello = (tcp::VERSION, 7_u64, ProcessId(0), ProcessId(1), 9_u64, 0_u64, 1_u64);
+    frame::append(&mut bytes, &hello).unwrap();
+    let letter = Letter::Sealed(signed_by(ProcessId(0), 6_u8));
+    let name = (9_u64, 0_u64, 0_u32);
+    let payloads = [
+        postcard::to_stdvec(&(name, &letter, vec![vec![7_u8; 64]])).unwrap(),
+        postcard::to_stdvec(&(name, &letter, Vec::<Vec<u8>>::new())).unwrap(),
+        b"no letter".to_vec(),
+        postcard::to_stdvec(&(name, Letter::Plain(8), Vec::<Vec<u8>>::new())).unwrap(),
+    ];
+    let mut batch = 1_u64.to_le_bytes().to_vec();
+    for payload in payloads {
+        batch.extend((payload.len() as u32).to_le_bytes());
+        batch.extend(payload);
+    }
+    bytes.extend((batch.len() as u32).to_le_bytes());
+    bytes.extend(crc32fast::hash(&batch).to_le_bytes());
+    bytes.extend(batch);
+    stream.write_all(&bytes).unwrap();
+    // the one letter that claims no signature arrives behind all of them
+    assert_eq!(next(&mut q, told), (ProcessId(0), 8));
+    q.send(&Command::<u8>::Status).unwrap();
+    let status = next(&mut q, |reply| if let Reply::Status(status) = reply { Some(status) } else { None });
+    let dropped = status.links[&ProcessId(0)].dropped;
+    assert_eq!((dropped.forged, dropped.malformed), (2, 1), "{dropped:?}");
+    q.send(&Command::<u8>::Stop).unwrap();
+    second.join().unwrap();
+}
+
+#[test]
+fn a_node_that_signs_needs_keys() {
+    let config = notary(0, [free_address(), free_address()], None);
+    let ended = run_node_on::<Notary>(&MemoryDisk::new(), &config, None).unwrap_err();
+    assert!(matches!(ended, RunError::Link(LinkError::NoKeys)), "{ended}");
+    assert!(ended.hint().contains("synod keys"));
 }

@@ -1,6 +1,6 @@
 //! A real cluster: an OS process per process, sockets on loopback, disks; nodes killed and links cut.
 
-use super::{World, confirm, number, report, setting};
+use super::{World, confirm, number, report, setting, stack};
 use crate::environment::has_faults;
 use crate::error::Error;
 use crate::report::{Report, count, grouped};
@@ -10,14 +10,17 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 use synod_kernel::trace::{self, Broken};
-use synod_model::{Process, ProcessId};
+use synod_model::link::LinkModel;
+use synod_model::{LinkOf, Process, ProcessId};
 use synod_properties::{Algorithm, GroundKind};
 use synod_runtime::cluster::{Cluster, ClusterError, ClusterOptions};
+use synod_runtime::disk::OsDisk;
 use synod_runtime::drive::{Driven, Fault, Plan, Progress, drive};
 use synod_runtime::execution::{Execution, Merged};
 use synod_runtime::judge::{Judgement, judge};
+use synod_runtime::link::{Security, Transport};
 use synod_runtime::nemesis::{self, ROUNDS_MIN};
-use synod_runtime::node::{NodeConfig, run_node};
+use synod_runtime::node::{NodeConfig, run_node_on};
 use synod_runtime::replay;
 use synod_runtime::retrace::{self, RetraceError};
 
@@ -41,11 +44,17 @@ pub struct Options {
     pub first_port: Option<u16>,
     /// A new directory for logs and records.
     pub directory: PathBuf,
+    /// What carries the messages, if that is not for the model to say.
+    pub transport: Option<Transport>,
+    /// What keeps others from speaking in a process's name.
+    pub security: Option<Security>,
 }
 
 /// Runs a cluster of the algorithm `A`.
 pub fn run<A: Algorithm>(world: &World, options: &Options, watch: &Watch) -> Result<Report, Error> {
     let setting = setting::<A>(world)?;
+    let links = stack::links(<LinkOf<A::Process> as LinkModel>::KIND, options.transport, options.security)?;
+    let transport = links.transport;
     let started = Instant::now();
     watch.tell(|| "starting the nodes".to_owned());
     let rounds = rounds::<A>(&setting.requests);
@@ -60,6 +69,7 @@ pub fn run<A: Algorithm>(world: &World, options: &Options, watch: &Watch) -> Res
             directory: options.directory.clone(),
             first_port: options.first_port,
             pulse: PULSE,
+            links,
         },
         itself::<A>,
     )
@@ -91,6 +101,11 @@ pub fn run<A: Algorithm>(world: &World, options: &Options, watch: &Watch) -> Res
     let judgement = judge(&merged, A::monitor(&world.scale));
     let mut report = report(A::NAME, GroundKind::Run, world, judgement.verdicts.clone());
     describe(&mut report, world, options, planned, &driven, &judgement);
+    if transport == Transport::Udp {
+        let stacked = stack::stack(<LinkOf<A::Process> as LinkModel>::KIND).is_some();
+        let over = if stacked { "selective repeat over " } else { "" };
+        report.notes.push(format!("the links: {over}UDP datagrams"));
+    }
     hold_to_the_model(&mut report, &execution, &merged);
     let broken = judgement
         .violation
@@ -108,7 +123,8 @@ pub fn node<A: Algorithm>(configuration: &Path) -> Result<(), Error> {
     let failed =
         |e: synod_runtime::node::RunError| Error::Cluster { what: e.to_string(), hint: e.hint().to_owned() };
     let config = NodeConfig::<A::Process>::load(configuration).map_err(failed)?;
-    run_node(&config).map_err(failed)
+    let stack = stack::stack(<LinkOf<A::Process> as LinkModel>::KIND);
+    run_node_on(&OsDisk, &config, stack).map_err(failed)
 }
 
 /// This program, as a node.
@@ -194,6 +210,14 @@ fn describe<I>(
     }
     if options.faults && has_faults(&world.environment) && driven.effective(is_fault) == 0 {
         report.inconclusive.push("no fault took effect although there are budgets for some".to_owned());
+    }
+    for (p, node) in &driven.nodes {
+        for (q, link) in node.links.iter().filter(|(_, link)| link.outside_model > 0) {
+            let lost = count(link.outside_model, "message", "messages");
+            report.inconclusive.push(format!(
+                "outside of the model: {p} dropped {lost} to {q}, which had not crashed: too much waited for it"
+            ));
+        }
     }
     if driven.timed_out {
         report.inconclusive.push(format!("time ran out after {} of {planned} rounds", driven.rounds));

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// What carries the bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,6 +42,10 @@ pub struct LinkSettings {
     pub keys: Option<PathBuf>,
     /// How many bytes may wait for a peer that lives before the node takes no requests of clients.
     pub queue_soft: usize,
+    /// How long a peer that acknowledges nothing is waited for: then it counts as dead, and what waits for it holds
+    /// nobody up.
+    #[serde(with = "synod_kernel::environment::duration")]
+    pub patience: Duration,
     /// How many bytes may wait for a peer at all. Beyond, its session is over, and they are dropped.
     pub queue_hard: usize,
     /// How many bytes of messages may wait for the node itself; beyond, they wait with their senders.
@@ -56,6 +61,7 @@ impl Default for LinkSettings {
             security: Security::None,
             keys: None,
             queue_soft: 4 << 20,
+            patience: Duration::from_secs(1),
             queue_hard: 64 << 20,
             inbox: 16 << 20,
             clients: 256,

@@ -122,15 +122,12 @@ impl Writer {
             self.bytes.resize(from + DATAGRAM_LENGTH - trailer, 0);
         }
         let datagram = &self.bytes[from..];
-        match key {
-            Some(key) => {
-                let code = key.code(datagram);
-                self.bytes.extend(code.0);
-            }
-            None => {
-                let checksum = crc32fast::hash(datagram);
-                self.bytes.extend(checksum.to_le_bytes());
-            }
+        if let Some(key) = key {
+            let code = key.code(datagram);
+            self.bytes.extend(code.0);
+        } else {
+            let checksum = crc32fast::hash(datagram);
+            self.bytes.extend(checksum.to_le_bytes());
         }
     }
 

@@ -23,7 +23,7 @@ use super::stream::locked;
 use super::{Dropped, Inbox, LinkError, LinkOptions, LinkSettings, LinkStatus, Links, Rejected, Security};
 use crate::keys::Keys;
 use datagram::{DATAGRAM_LENGTH, Header, Nonsense, RECORD_LENGTH_MAX, Record, Records, Writer};
-use pieces::{MESSAGE_LENGTH_MAX, Unfinished, pieces};
+use pieces::{MESSAGE_LENGTH_MAX, NoPiece, Unfinished, pieces};
 use replay::ReplayWindow;
 use socket::{Batched, Buffers};
 use stack::{Below, Stack};
@@ -355,7 +355,9 @@ impl Core {
             self.wires.peers.values_mut().for_each(Peer::greet);
         } else {
             let peers: Vec<_> = self.wires.peers.keys().copied().collect();
-            peers.into_iter().for_each(|p| self.start_stack(p, socket));
+            for p in peers {
+                self.start_stack(p, socket);
+            }
         }
         self.wires.flush(socket);
     }
@@ -400,7 +402,7 @@ impl Core {
                     let whole = self.wires.peers.get_mut(&from).map(|peer| peer.unfinished.take(piece));
                     match whole {
                         Some(Ok(Some(message))) => self.take_message(from, &message, socket),
-                        Some(Err(())) => Err("a piece is no piece of a message".to_owned()),
+                        Some(Err(NoPiece)) => Err("a piece is no piece of a message".to_owned()),
                         _ => Ok(()),
                     }
                 }
@@ -413,16 +415,12 @@ impl Core {
     }
 
     fn take_message(&mut self, from: ProcessId, message: &[u8], socket: &Batched) -> Result<(), String> {
-        match &mut self.stack {
-            Some(stack) => {
-                let below = &mut Carried { wires: &mut self.wires, socket };
-                stack.receive(from, message, below).map_err(|e| format!("no message of the stack: {e}"))
-            }
-            None => {
-                self.wires.deliveries.push(from, message);
-                Ok(())
-            }
-        }
+        let Some(stack) = &mut self.stack else {
+            self.wires.deliveries.push(from, message);
+            return Ok(());
+        };
+        let below = &mut Carried { wires: &mut self.wires, socket };
+        stack.receive(from, message, below).map_err(|e| format!("no message of the stack: {e}"))
     }
 
     /// What is no message says so.

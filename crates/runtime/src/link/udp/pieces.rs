@@ -36,6 +36,10 @@ pub fn pieces(message: u32, bytes: &[u8]) -> impl Iterator<Item = Vec<u8>> {
 #[derive(Debug, Default)]
 pub struct Unfinished(VecDeque<Message>);
 
+/// Bytes that are no piece of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoPiece;
+
 #[derive(Debug)]
 struct Message {
     number: u32,
@@ -45,8 +49,8 @@ struct Message {
 
 impl Unfinished {
     /// Takes a piece; the message that it completes, if it does. An error if it is none.
-    pub fn take(&mut self, piece: &[u8]) -> Result<Option<Vec<u8>>, ()> {
-        let (&[n0, n1, n2, n3, i0, i1, c0, c1], bytes) = piece.split_first_chunk().ok_or(())?;
+    pub fn take(&mut self, piece: &[u8]) -> Result<Option<Vec<u8>>, NoPiece> {
+        let (&[n0, n1, n2, n3, i0, i1, c0, c1], bytes) = piece.split_first_chunk().ok_or(NoPiece)?;
         let number = u32::from_le_bytes([n0, n1, n2, n3]);
         let (index, count) = (u16::from_le_bytes([i0, i1]) as usize, u16::from_le_bytes([c0, c1]) as usize);
         let is_whole = index + 1 == count || bytes.len() == PIECE_LENGTH;
@@ -56,13 +60,13 @@ impl Unfinished {
             || bytes.len() > PIECE_LENGTH
             || !is_whole
         {
-            return Err(());
+            return Err(NoPiece);
         }
         let at = self.0.iter().position(|message| message.number == number);
         let at = at.unwrap_or_else(|| self.begin(number, count));
         let message = &mut self.0[at];
         if message.pieces.len() != count {
-            return Err(());
+            return Err(NoPiece);
         }
         if message.pieces[index].is_none() {
             message.pieces[index] = Some(bytes.to_vec());

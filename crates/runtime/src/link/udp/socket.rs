@@ -87,11 +87,8 @@ impl Batched {
             self.wait(woken, patience)?;
             received = self.state.recv(UdpSockRef::from(&self.socket), &mut slices, meta);
         }
-        let batches = match received {
-            Ok(batches) => batches,
-            // also what an earlier datagram met on its way: nobody listens there
-            Err(_) => 0,
-        };
+        // an error is also what an earlier datagram met on its way: nobody listens there
+        let batches = received.unwrap_or_default();
         for (slice, meta) in slices.iter().zip(&*meta).take(batches) {
             match &slice[..meta.len] {
                 [] => take(&[]),
@@ -103,7 +100,7 @@ impl Batched {
 
     fn wait(&self, woken: &mut PipeReader, patience: Option<Duration>) -> io::Result<()> {
         let patience = patience.map(|patience| Timespec {
-            tv_sec: patience.as_secs() as i64,
+            tv_sec: patience.as_secs().cast_signed(),
             tv_nsec: i64::from(patience.subsec_nanos()),
         });
         let mut ready = [PollFd::new(&self.socket, PollFlags::IN), PollFd::new(&*woken, PollFlags::IN)];

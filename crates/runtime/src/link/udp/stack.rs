@@ -153,9 +153,8 @@ where
         message: &[u8],
         below: &mut dyn Below,
     ) -> Result<(), postcard::Error> {
-        let message = match postcard::take_from_bytes(message)? {
-            (message, []) => message,
-            _ => return Err(postcard::Error::DeserializeBadEncoding),
+        let (message, []) = postcard::take_from_bytes(message)? else {
+            return Err(postcard::Error::DeserializeBadEncoding);
         };
         self.link.on_message(from, message, &mut Context { host: &mut self.host, below });
         Ok(())
@@ -218,7 +217,7 @@ impl<L: LinkTransformer<Payload = Payload>> Sink<L> for Context<'_, L> {
                 self.below.transmit(to, &self.host.scratch);
             }
             Effect::Indicate { indication: LinkDeliver { from, message }, .. } => {
-                self.below.deliver(from, &message.0)
+                self.below.deliver(from, &message.0);
             }
             Effect::SetTimer { timer, when: When::Pulse, .. } if !self.host.timers.contains(&timer) => {
                 self.host.timers.push(timer);

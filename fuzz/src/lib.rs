@@ -29,7 +29,7 @@ use synod_properties::broadcast::BroadcastMonitor;
 use synod_runtime::disk::Disk;
 use synod_runtime::fault::MemoryDisk;
 use synod_runtime::frame;
-use synod_runtime::link::udp::datagram::{self, Header, Record, Writer};
+use synod_runtime::link::udp::datagram::{self, Record};
 use synod_runtime::link::udp::pieces::{Unfinished, pieces};
 use synod_runtime::link::udp::stack::{Below, Gauges, Payload, Stack, Stacked};
 use synod_runtime::node::NodeConfig;
@@ -51,7 +51,7 @@ pub struct WayIn {
 }
 
 /// All of them.
-pub const ALL: [WayIn; 9] = [
+pub const ALL: [WayIn; 10] = [
     WayIn { name: "trace", take: trace, seeds: traces },
     WayIn { name: "experiment", take: experiment, seeds: Vec::new },
     WayIn { name: "environment", take: environment, seeds: environments },
@@ -118,7 +118,7 @@ impl Below for Aside {
 /// Datagrams with messages of a link, and with pieces.
 fn datagrams() -> Vec<Vec<u8>> {
     /// What a stack says, as records.
-    struct Written(Writer);
+    struct Written(datagram::Writer);
     impl Below for Written {
         fn transmit(&mut self, _: ProcessId, message: &[u8]) {
             self.0.record(Record::Message(message));
@@ -126,10 +126,16 @@ fn datagrams() -> Vec<Vec<u8>> {
         fn deliver(&mut self, _: ProcessId, _: &[u8]) {}
     }
     type Message = selective_repeat::Message<Payload>;
-    let header =
-        Header { cluster: 7, from: ProcessId(1), to: ProcessId(0), incarnation: 1, heard: 1, sequence: 5 };
+    let header = datagram::Header {
+        cluster: 7,
+        from: ProcessId(1),
+        to: ProcessId(0),
+        incarnation: 1,
+        heard: 1,
+        sequence: 5,
+    };
     let begun = || {
-        let mut writer = Writer::default();
+        let mut writer = datagram::Writer::default();
         writer.open(header);
         writer
     };

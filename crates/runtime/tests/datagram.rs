@@ -309,7 +309,9 @@ fn what_was_meant_for_an_incarnation_that_is_over_is_not_delivered_to_the_next()
         // all that p ever said, again
         let recorded = way.seen.lock().unwrap().clone();
         let thief = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        recorded.iter().for_each(|datagram| _ = thief.send_to(datagram, to_q).unwrap());
+        for datagram in &recorded {
+            thief.send_to(datagram, to_q).unwrap();
+        }
         p.until(Q, |status| status.connections == 2);
         p.send(Q, b"second");
         assert_eq!(q.receive(), b"second");

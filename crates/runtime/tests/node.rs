@@ -297,7 +297,6 @@ fn notary(p: u32, places: [SocketAddr; 2], keys: Option<&Path>) -> NodeConfig<No
         pulse: Duration::from_millis(1),
         log: WalOptions::default(),
         links: LinkSettings { keys: keys.map(|keys| keys.join(format!("p{p}"))), ..LinkSettings::default() },
-        log: WalOptions::default(),
         stop_with_input: false,
     }
 }

@@ -14,20 +14,17 @@ const DAY: Duration = Duration::from_hours(24);
 pub(crate) fn keys(desk: &Desk<'_>, args: &Keys) -> Result<Exit, Error> {
     let validity = Validity::of(DAY * args.days);
     let out = args.out.display();
-    match (&args.renew, &args.from) {
-        (Some(process), Some(from)) => {
-            keys::renew(from, ProcessId(*process), validity, &args.out).map_err(refused)?;
-            desk.printer.talk(format!("{out}: the keys of p{process}, with a new certificate"));
-        }
-        _ => {
-            let name = args.name.as_deref().unwrap_or_default();
-            keys::generate(name, args.processes, validity, &args.out).map_err(refused)?;
-            desk.printer.talk(format!(
-                "{out}: keys of {} processes of `{name}`. Bring each subdirectory to its own node, and nowhere else;\n\
-                 keep {out}/authority.key: whoever has it can make certificates.",
-                args.processes
-            ));
-        }
+    if let (Some(process), Some(from)) = (&args.renew, &args.from) {
+        keys::renew(from, ProcessId(*process), validity, &args.out).map_err(refused)?;
+        desk.printer.talk(format!("{out}: the keys of p{process}, with a new certificate"));
+    } else {
+        let name = args.name.as_deref().unwrap_or_default();
+        keys::generate(name, args.processes, validity, &args.out).map_err(refused)?;
+        desk.printer.talk(format!(
+            "{out}: keys of {} processes of `{name}`. Bring each subdirectory to its own node, and nowhere else;\n\
+             keep {out}/authority.key: whoever has it can make certificates.",
+            args.processes
+        ));
     }
     Ok(Exit::Holds)
 }

@@ -4,6 +4,7 @@
 //! durable at once and releases what waited for them. What is released is the kernel's decision
 //! ([`synod_kernel::Seat`]), as on every ground.
 
+use crate::clock::{Clock, Jump};
 use crate::disk::Disk;
 use crate::node::{NodeConfig, RunError};
 use crate::record::{DiskImage, EffectName, Handled, Record, Recorder, Release, Start, VERSION, now};
@@ -11,7 +12,7 @@ use crate::timers::Timers;
 use crate::wal::{Identity, TornTail, Wal};
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};
-use std::time::Instant;
+use std::time::Duration;
 use synod_kernel::{Draws, Durability, Random, Released, Seat, View};
 use synod_model::{Draw, Effect, EffectOf, Event, EventOf, Output, Process, ProcessId, Stable, When};
 
@@ -47,6 +48,7 @@ pub(crate) struct Host<'a, P: Process> {
     recorder: Recorder,
     draws: RecordedDraws,
     timers: Timers<P::Timer>,
+    clock: Clock,
     /// An oracle that was consulted: there is none on this ground.
     oracle: Option<Output>,
     handlers: u64,
@@ -128,6 +130,7 @@ impl<'a, P: Process> Host<'a, P> {
             recorder,
             draws: RecordedDraws { random, drawn: vec![] },
             timers: Timers::new(),
+            clock: Clock::new(config.clock),
             oracle: None,
             handlers: 0,
             stores: 0,
@@ -189,8 +192,8 @@ impl<'a, P: Process> Host<'a, P> {
     }
 
     fn commit(&mut self, mut effects: Vec<EffectOf<P>>) -> Result<(), RunError> {
-        let Self { config, seat, timers, oracle, outbox, .. } = self;
-        let now = Instant::now();
+        let Self { config, seat, timers, clock, oracle, outbox, .. } = self;
+        let now = clock.now();
         seat.commit(&mut effects, None, Durability::Deferred, &mut |out| match out {
             Released::Armed(timer, When::After(after)) => timers.set(timer, now, after),
             Released::Armed(timer, When::Pulse) => timers.set(timer, now, config.pulse),
@@ -255,14 +258,19 @@ impl<'a, P: Process> Host<'a, P> {
         Ok(self.recorder.flush()?)
     }
 
-    /// When the next timer is due.
-    pub(crate) fn next_timer(&self) -> Option<Instant> {
-        self.timers.next()
+    /// How long it takes until the next timer is due.
+    pub(crate) fn next_timer(&self) -> Option<Duration> {
+        self.timers.next().map(|due| self.clock.until(due))
+    }
+
+    /// Sets the clock that timers go by.
+    pub(crate) fn skew(&mut self, jump: Jump, rate: f64) {
+        self.clock.set(jump, rate);
     }
 
     /// Fires the timers that are due.
     pub(crate) fn fire_due(&mut self) -> Result<(), RunError> {
-        let now = Instant::now();
+        let now = self.clock.now();
         for timer in self.timers.due_at(now) {
             if self.timers.fire(&timer, now) {
                 self.handle(Event::Timer(timer), None)?;

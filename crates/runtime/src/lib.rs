@@ -13,6 +13,7 @@
 //! a client are kept for as long as the node runs; so are the log's records, which no snapshot replaces.
 
 pub mod client;
+pub mod clock;
 pub mod cluster;
 pub mod disk;
 pub mod drive;
@@ -24,6 +25,8 @@ pub mod judge;
 pub mod link;
 pub mod nemesis;
 pub mod node;
+pub mod oversight;
+pub mod proxy;
 pub mod record;
 pub mod replay;
 pub mod retrace;

@@ -1,6 +1,6 @@
 //! When faults strike a run: spread over its work, within the budgets of its environment, each with rounds behind it.
 
-use crate::drive::Fault;
+use crate::cluster::Fault;
 use synod_kernel::{Budget, Environment};
 use synod_model::ProcessId;
 

@@ -4,12 +4,14 @@
 //! wait; sync the log once for all of it; let leave what waited. Events that arrive during the sync share the next
 //! one: group commit.
 
+use crate::clock::ClockSettings;
 use crate::client::{Command, NodeStatus, Reply, read_line, write_line};
 use crate::disk::{Disk, OsDisk};
 use crate::host::{Host, Speech};
 use crate::link::{self, Inbox, LinkError, LinkOptions, Links};
 use crate::record::{EffectName, RecordError};
 use crate::wal::WalError;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, BufReader, Read};
@@ -18,7 +20,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use synod_model::{Bounds, Event, Group, Output, Process, ProcessId};
 use thiserror::Error;
 
@@ -28,9 +30,12 @@ const BATCH_EVENTS_MAX: usize = 256;
 const CLIENT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// All that a node needs to know; as a file, what its OS process is started with.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(bound = "", deny_unknown_fields)]
-pub struct NodeConfig<P: Process> {
+pub type NodeConfig<P> = Config<<P as Process>::Parameters>;
+
+/// The same, whatever the parameters are.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config<Q> {
     /// The algorithm, as `synod list` names it.
     pub algorithm: String,
     /// The cluster: nodes and clients of another one are refused.
@@ -40,7 +45,7 @@ pub struct NodeConfig<P: Process> {
     /// All processes.
     pub group: Group,
     /// What all of them know.
-    pub parameters: P::Parameters,
+    pub parameters: Q,
     /// The known bounds of the synchronous model.
     #[serde(default)]
     pub bounds: Option<Bounds>,
@@ -58,9 +63,12 @@ pub struct NodeConfig<P: Process> {
     /// Stop when the standard input ends: with the parent, even if that is killed.
     #[serde(default)]
     pub stop_with_input: bool,
+    /// Its clock.
+    #[serde(default)]
+    pub clock: ClockSettings,
 }
 
-impl<P: Process> NodeConfig<P> {
+impl<Q: Serialize + DeserializeOwned> Config<Q> {
     /// Reads the configuration from a file.
     pub fn load(path: &Path) -> Result<Self, RunError> {
         let unreadable = |what: String| RunError::Config { path: path.to_owned(), what };
@@ -146,7 +154,7 @@ impl RunError {
 
 /// Runs a node until it is told to stop, or fails.
 pub fn run_node<P: Process>(config: &NodeConfig<P>) -> Result<(), RunError> {
-    run_node_on(&OsDisk, config)
+    run_node_on::<P>(&OsDisk, config)
 }
 
 /// As [`run_node`], on this disk.
@@ -358,7 +366,7 @@ impl<P: Process> Node<'_, P> {
         if !self.to_itself.is_empty() || self.host.must_flush() {
             return Some(Duration::ZERO);
         }
-        self.host.next_timer().map(|due| due.saturating_duration_since(Instant::now()))
+        self.host.next_timer()
     }
 
     fn take(&mut self, input: Input<P>) -> Result<bool, RunError> {
@@ -399,6 +407,10 @@ impl<P: Process> Node<'_, P> {
             Command::Heal(to) => {
                 let reply = self.links.heal(to).map(|held| Reply::Healed { to, held });
                 self.tell(client, &reply.unwrap_or_else(refused));
+            }
+            Command::Clock { jump, rate } => {
+                self.host.skew(jump, rate);
+                self.tell(client, &Reply::Clock);
             }
             Command::Status => self.tell(client, &Reply::Status(self.status())),
             Command::Stop => return Ok(false),

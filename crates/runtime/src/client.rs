@@ -88,6 +88,9 @@ pub struct NodeStatus {
     pub stores: u64,
     /// How often it waited for the disk: less than `stores` where writes shared a sync.
     pub syncs: u64,
+    /// Whether its process stopped before, and by its model does not come back: it takes part in nothing.
+    #[serde(default)]
+    pub outlived: bool,
     /// The links to the others.
     pub links: BTreeMap<ProcessId, LinkStatus>,
 }

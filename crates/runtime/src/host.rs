@@ -14,7 +14,8 @@ use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 use synod_kernel::{Draws, Durability, Random, Released, Seat, View};
-use synod_model::{Draw, Effect, EffectOf, Event, EventOf, Output, Process, ProcessId, Stable, When};
+use synod_model::failure::{FailureModel, Who};
+use synod_model::{Draw, Effect, EffectOf, Event, EventOf, FailuresOf, Output, Process, ProcessId, Stable, When};
 
 /// What a process says, once it may.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +50,9 @@ pub(crate) struct Host<'a, P: Process> {
     draws: RecordedDraws,
     timers: Timers<P::Timer>,
     clock: Clock,
+    /// The process stopped in an earlier incarnation, and its model has none come back: nothing happens here any more, and
+    /// nothing is recorded. What that incarnation sent is fenced by this one's number.
+    outlived: bool,
     /// An oracle that was consulted: there is none on this ground.
     oracle: Option<Output>,
     handlers: u64,
@@ -106,7 +110,11 @@ impl<'a, P: Process> Host<'a, P> {
             );
         }
         let incarnation = recovered.incarnation;
-        let mut recorder = Recorder::create(disk, &config.records, config.process, incarnation)?;
+        let outlived = incarnation > 1 && <FailuresOf<P> as FailureModel>::KIND.profile().restart == Who::Nobody;
+        let mut recorder = match outlived {
+            true => Recorder::none(),
+            false => Recorder::create(disk, &config.records, config.process, incarnation)?,
+        };
         recorder.line(&Record::Start(Start::<P> {
             version: VERSION,
             algorithm: config.algorithm.clone(),
@@ -131,6 +139,7 @@ impl<'a, P: Process> Host<'a, P> {
             draws: RecordedDraws { random, drawn: vec![] },
             timers: Timers::new(),
             clock: Clock::new(config.clock),
+            outlived,
             oracle: None,
             handlers: 0,
             stores: 0,
@@ -142,6 +151,11 @@ impl<'a, P: Process> Host<'a, P> {
 
     pub(crate) fn incarnation(&self) -> u64 {
         self.incarnation
+    }
+
+    /// Whether its process stopped before, and does not come back.
+    pub(crate) fn is_outlived(&self) -> bool {
+        self.outlived
     }
 
     /// How many handlers, writes, and syncs there have been.
@@ -156,6 +170,9 @@ impl<'a, P: Process> Host<'a, P> {
 
     /// Runs the handler of `event`. What it says leaves with [`Host::flush`] or [`Host::sync`].
     pub(crate) fn handle(&mut self, event: EventOf<P>, cause: Option<EffectName>) -> Result<(), RunError> {
+        if self.outlived {
+            return Ok(());
+        }
         let view = View {
             me: self.config.process,
             group: self.config.group,

@@ -29,6 +29,9 @@ const BATCH_EVENTS_MAX: usize = 256;
 /// How long a client may take to read what it is told before it is hung up.
 const CLIENT_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// Why a process that does not come back is asked in vain.
+const OUTLIVED: &str = "it has stopped, and by its model does not come back to this instance: it joins the next";
+
 /// All that a node needs to know; as a file, what its OS process is started with.
 pub type NodeConfig<P> = Config<<P as Process>::Parameters>;
 
@@ -394,6 +397,9 @@ impl<P: Process> Node<'_, P> {
     fn obey(&mut self, client: u64, command: Command<P::Request>) -> Result<bool, RunError> {
         match command {
             Command::Hello { .. } => self.tell(client, &Reply::Refused("we have met".to_owned())),
+            Command::Request(_) if self.host.is_outlived() => {
+                self.tell(client, &Reply::Refused(OUTLIVED.to_owned()));
+            }
             Command::Request(request) => {
                 self.host.handle(Event::Request(request), None)?;
                 let speech = self.host.flush()?;
@@ -425,6 +431,7 @@ impl<P: Process> Node<'_, P> {
             handlers,
             stores,
             syncs,
+            outlived: self.host.is_outlived(),
             links: self.links.status(),
         }
     }

@@ -3,9 +3,12 @@
 //!
 //! It knows no process: parameters, requests and indications are values in JSON.
 
+pub mod control;
 mod error;
 mod fault;
+pub mod limits;
 mod ports;
+pub mod supervisor;
 
 pub use self::error::ClusterError;
 pub use self::fault::{Fault, Links, Volume, WORDS};
@@ -21,7 +24,7 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
 use std::hash::{BuildHasher, RandomState};
-use std::io::{self, BufReader};
+use std::io::BufReader;
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
@@ -427,16 +430,14 @@ impl Node {
     }
 }
 
-/// Makes sure of an empty directory; files that begin with a dot are the caller's.
+/// Makes sure of an empty directory.
 fn empty(directory: &Path) -> Result<(), ClusterError> {
     let failed = |operation, source| ClusterError::Io { operation, path: directory.to_owned(), source };
     fs::create_dir_all(directory).map_err(|e| failed("create", e))?;
-    for entry in fs::read_dir(directory).map_err(|e| failed("read", e))? {
-        if !entry.map_err(|e| failed("read", e))?.file_name().as_encoded_bytes().starts_with(b".") {
-            return Err(ClusterError::NotEmpty(directory.to_owned()));
-        }
+    match fs::read_dir(directory).map_err(|e| failed("read", e))?.next() {
+        None => Ok(()),
+        Some(_) => Err(ClusterError::NotEmpty(directory.to_owned())),
     }
-    Ok(())
 }
 
 /// Why a node ended, from what it printed: its panic or its error, without the way there.
@@ -478,9 +479,4 @@ fn config(
         stop_with_input: true,
         clock: ClockSettings::default(),
     }
-}
-
-/// How the file operation failed, for an error of a cluster.
-pub(crate) fn failed<'a>(operation: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> ClusterError + 'a {
-    move |source| ClusterError::Io { operation, path: path.to_owned(), source }
 }

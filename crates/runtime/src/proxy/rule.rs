@@ -69,3 +69,16 @@ pub struct Passed {
     /// How often something met a cut.
     pub met_cut: u64,
 }
+
+impl Passed {
+    /// What passed another way besides.
+    pub fn add(&mut self, other: &Self) {
+        self.connections += other.connections;
+        self.bytes += other.bytes;
+        self.datagrams += other.datagrams;
+        self.broken += other.broken;
+        self.lost += other.lost;
+        self.duplicated += other.duplicated;
+        self.met_cut += other.met_cut;
+    }
+}

@@ -5,10 +5,11 @@
 //! counts only if the cluster said something after it; a cut, only if a message had to wait for it.
 
 use crate::client::{NodeStatus, Reply};
+use crate::cluster::control::memory_kib;
 use crate::cluster::{Cluster, ClusterError, Fault, Links, Told};
 use crate::oversight::Oversight;
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 use synod_kernel::Observed;
@@ -26,6 +27,8 @@ pub struct Plan {
     pub rounds: Vec<Vec<(ProcessId, Value)>>,
     /// What strikes in which round, in this order.
     pub faults: Vec<(usize, Fault)>,
+    /// What strikes besides, and when: so long after the beginning.
+    pub schedule: Vec<(Duration, Fault)>,
     /// Ask a process again that restarted in the middle of a round.
     pub ask_again: bool,
     /// How long a round may take before the next one begins all the same.
@@ -44,6 +47,7 @@ impl Plan {
         Self {
             rounds,
             faults,
+            schedule: Vec::new(),
             ask_again: true,
             round_max: Duration::from_secs(5),
             round_max_cut: Duration::from_millis(50),
@@ -95,6 +99,8 @@ pub struct Driven {
     pub faults: Vec<Injected>,
     /// The nodes at the end.
     pub nodes: BTreeMap<ProcessId, NodeStatus>,
+    /// By process that is up at the end: how many KiB of memory its OS process has.
+    pub memory_kib: BTreeMap<ProcessId, u64>,
     /// How many connections were broken on the way.
     pub broken: u64,
     /// How long it took.
@@ -130,6 +136,8 @@ pub fn drive(
         indications: 0,
         struck: vec![],
         asked: BTreeMap::new(),
+        schedule: plan.schedule.iter().map(|(at, fault)| (begun + *at, fault.clone())).collect(),
+        number: 0,
     };
     for (number, requests) in plan.rounds.iter().enumerate() {
         driver.driven.timed_out = begun.elapsed() > plan.run_max;
@@ -140,6 +148,9 @@ pub fn drive(
         driver.driven.rounds += 1;
         driver.driven.rounds_paid += usize::from(paid);
         (driver.progress)(Progress::Round { done: driver.driven.rounds, of: plan.rounds.len() });
+    }
+    if let Some((last, _)) = driver.schedule.back().cloned() {
+        driver.wait(last + TICK, |driver| driver.schedule.is_empty())?;
     }
     driver.settle(plan.settle_max)?;
     let driven = driver.finish()?;
@@ -160,6 +171,10 @@ struct Driver<F, S> {
     struck: Vec<Struck>,
     /// In this round: who was asked in which incarnation.
     asked: BTreeMap<ProcessId, u64>,
+    /// What is to strike at its time.
+    schedule: VecDeque<(Instant, Fault)>,
+    /// Which round it is.
+    number: usize,
 }
 
 /// A fault, and what is needed to know later whether it took effect.
@@ -188,6 +203,7 @@ where
         requests: &[(ProcessId, Value)],
         plan: &Plan,
     ) -> Result<bool, ClusterError> {
+        self.number = number;
         let before = self.debts();
         let begun = Instant::now();
         self.asked.clear();
@@ -266,6 +282,11 @@ where
             while let Ok(told) = self.told.try_recv() {
                 self.hear(told);
             }
+            while self.schedule.front().is_some_and(|(due, _)| *due <= Instant::now())
+                && let Some((_, fault)) = self.schedule.pop_front()
+            {
+                self.strike(&fault, self.number)?;
+            }
             if done(self) {
                 return Ok(true);
             }
@@ -315,6 +336,8 @@ where
         let asked: Vec<_> = asked.into_iter().filter(|&p| self.cluster.ask_status(p)).collect();
         let answered = |driver: &mut Self| asked.iter().all(|p| driver.driven.nodes.contains_key(p));
         self.wait(Instant::now() + STATUS_TIMEOUT, answered)?;
+        let memory = |p| Some((p, memory_kib(self.cluster.pid(p)?)?));
+        self.driven.memory_kib = self.cluster.processes().filter_map(memory).collect();
         let passed = self.cluster.passed();
         self.driven.broken = passed.values().map(|passed| passed.broken).sum();
         // What is said while stopping is in the records.

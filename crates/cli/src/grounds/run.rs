@@ -114,6 +114,7 @@ pub fn run(entry: &Entry, world: &World, options: &Options, watch: &Watch) -> Re
     let plan = Plan {
         rounds,
         faults,
+        schedule: Vec::new(),
         ask_again: true,
         round_max: ROUND_MAX,
         round_max_cut: ROUND_MAX_CUT,

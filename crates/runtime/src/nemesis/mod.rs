@@ -1,5 +1,9 @@
 //! When faults strike a run: spread over its work, within the budgets of its environment, each with rounds behind it.
 
+mod storm;
+
+pub use self::storm::{Kind, storm};
+
 use crate::cluster::Fault;
 use synod_kernel::{Budget, Environment};
 use synod_model::ProcessId;

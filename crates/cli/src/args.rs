@@ -5,7 +5,7 @@ mod cluster;
 mod measures;
 
 pub use self::campaign::{Campaign, CampaignRun};
-pub use self::cluster::{At, Cluster, Down, Nemesis, Request as ClusterRequest, Soak, Up, Words};
+pub use self::cluster::{At, Cluster, Down, Nemesis, Request as ClusterRequest, Skew, Soak, Up, Words};
 pub use self::measures::{Cost, Sizes, Sweep, Under};
 use crate::clients::{Clients, Measured};
 use crate::disk::bytes;

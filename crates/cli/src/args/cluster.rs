@@ -35,7 +35,7 @@ pub enum Cluster {
     /// Datagrams pass twice: [NAME] 5%, and of which links.
     Duplicate(Words),
     /// Sets a clock, by a jump, a rate or both: [NAME] PROCESS +2s x1.05.
-    Skew(Words),
+    Skew(Skew),
     /// The network and the clocks are as they were; or one way is: [NAME] ['0 -> 1'].
     Heal(Words),
     /// Starts a process elsewhere, with its volume, or `without volume`: [NAME] PROCESS [without volume].
@@ -77,11 +77,22 @@ pub struct At {
 #[derive(Clone, Debug, Default, Args)]
 pub struct Words {
     /// The cluster's name, where there is more than one, and what befalls it.
-    #[arg(value_name = "WORDS", allow_hyphen_values = true)]
+    #[arg(value_name = "WORDS", allow_negative_numbers = true)]
     pub words: Vec<String>,
     /// Its directory, in place of .synod/clusters/NAME.
     #[arg(long, value_name = "DIRECTORY")]
     pub dir: Option<PathBuf>,
+}
+
+/// `cluster skew`: jumps begin with a sign.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Skew {
+    /// Its directory, in place of .synod/clusters/NAME. Stands before the words.
+    #[arg(long, value_name = "DIRECTORY")]
+    pub dir: Option<PathBuf>,
+    /// The cluster's name, where there is more than one, the process, and how its clock is set.
+    #[arg(value_name = "WORDS", allow_hyphen_values = true)]
+    pub words: Vec<String>,
 }
 
 /// `cluster request`.
@@ -172,4 +183,7 @@ pub struct Soak {
     /// Also those that the model does not have: the verdict says so.
     #[arg(long)]
     pub beyond_the_model: bool,
+    /// Keep the logs and records of every episode, not only of those that are wrong.
+    #[arg(long)]
+    pub keep: bool,
 }

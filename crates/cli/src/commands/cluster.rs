@@ -16,7 +16,7 @@ use crate::registry::Entry;
 use crate::watch::Interrupt;
 use serde_json::{Value, json};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -44,7 +44,9 @@ pub(super) fn cluster(desk: &Desk<'_>, command: &Cluster) -> Result<Exit, Error>
         Cluster::Delay(args) => strike(desk, "delay", args),
         Cluster::Loss(args) => strike(desk, "loss", args),
         Cluster::Duplicate(args) => strike(desk, "duplicate", args),
-        Cluster::Skew(args) => strike(desk, "skew", args),
+        Cluster::Skew(args::Skew { dir, words }) => {
+            strike(desk, "skew", &args::Words { words: words.clone(), dir: dir.clone() })
+        }
         Cluster::Heal(args) => strike(desk, "heal", args),
         Cluster::Replace(args) => strike(desk, "replace", args),
         Cluster::Grow(at) => grow(at),
@@ -433,9 +435,4 @@ fn down(desk: &Desk<'_>, args: &args::Down) -> Result<Exit, Error> {
     }
     desk.printer.talk(format!("{} is down", called(&home)));
     if args.no_judge { Ok(Exit::Holds) } else { judge(desk, &home) }
-}
-
-/// Where what a soak does goes.
-fn scratch(home: &Home) -> PathBuf {
-    home.nodes()
 }

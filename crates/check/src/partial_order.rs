@@ -6,12 +6,31 @@ use synod_kernel::{Budget, Budgets, Durability, Environment, Keeping};
 /// no faults, oracles and disks, which may change that; no budget of timers, which is everybody's; and what arrives next is
 /// what was sent first.
 pub(crate) fn queues_alone(environment: &Environment) -> bool {
-    let all = Budgets::of(environment);
-    let failures = [all.stops, all.omissions, all.lies, all.restarts];
-    let network = [all.losses, all.duplications, all.injections, all.partitions];
-    let disks = [all.torn_writes, all.bit_rot, all.misdirected_writes, all.failed_writes];
-    let faults = [failures, network, disks, [all.outputs; 4]].concat();
-    let timers = [environment.timing.firings, environment.timing.pulses];
+    // every budget is named, so that none is forgotten
+    let Budgets {
+        stops,
+        omissions,
+        lies,
+        restarts,
+        losses,
+        duplications,
+        injections,
+        partitions,
+        torn_writes,
+        bit_rot,
+        misdirected_writes,
+        failed_writes,
+        outputs,
+        firings,
+        pulses,
+        // of twins, which no environment has
+        withheld: _,
+    } = Budgets::of(environment);
+    let failures = [stops, omissions, lies, restarts];
+    let network = [losses, duplications, injections, partitions];
+    let disks = [torn_writes, bit_rot, misdirected_writes, failed_writes];
+    let faults = [failures, network, disks, [outputs; 4]].concat();
+    let timers = [firings, pulses];
     Keeping::of(&environment.links) == Keeping::Queues
         && !faults.iter().any(|budget| budget.any())
         && timers.iter().all(|budget| *budget == Budget::Unlimited)

@@ -90,6 +90,9 @@ pub enum Command {
         /// Print the code of a test instead: that the violation happens no more.
         #[arg(long)]
         emit_test: bool,
+        /// Leave out the steps that are not possible any more, and tell whether the property that it breaks is broken still.
+        #[arg(long, conflicts_with = "emit_test")]
+        lenient: bool,
     },
     /// Makes the run of a trace small: as few faults, requests and steps as break the same property.
     Shrink(Shrink),

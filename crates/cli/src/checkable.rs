@@ -1,6 +1,5 @@
-//! What is checked by its constants alone: published systems, games with coins, algorithms in lock-step rounds and in discrete time. None of
-//! them is simulated or run, and none has an environment to change: its constants say how large it is, and what may go
-//! wrong.
+//! What is checked by its constants alone: published systems, games with coins, algorithms in lock-step rounds and in discrete time. A check
+//! of them has no environment to change: its constants say how large it is, and what may go wrong.
 
 use crate::args;
 use crate::environment::{Flags, Overrides};
@@ -13,7 +12,7 @@ use crate::registry::{Entry, ModelCard};
 use crate::report::Report;
 use crate::watch::Watch;
 use synod_kernel::Budget;
-use synod_properties::{Property, Twin};
+use synod_properties::{Cost, Property, Twin};
 
 /// Where a list shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -93,6 +92,19 @@ impl Asked {
     }
 }
 
+/// What one instance of an algorithm in lock-step rounds comes to where nothing fails.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoundsCost {
+    /// How many faulty processes it reckons with.
+    pub f: u32,
+    /// By round: how many messages are sent in it, those to oneself not counted.
+    pub messages: Vec<u64>,
+    /// The bytes of all of them, as a cluster puts them into frames.
+    pub bytes: u64,
+    /// What its page states.
+    pub stated: &'static [Cost],
+}
+
 /// What is checked by its constants alone.
 pub trait Checkable: Sync {
     /// Where a list shows it.
@@ -122,6 +134,14 @@ pub trait Checkable: Sync {
     /// As the simulator takes it, by the same name, where it does.
     fn simulated(&self) -> Option<Entry> {
         None
+    }
+    /// What one instance of `n` processes costs where nothing fails, if it counts rounds.
+    ///
+    /// # Errors
+    /// If it cannot be made so.
+    fn rounds_cost(&self, n: u32, defect: Option<&str>) -> Result<Option<RoundsCost>, Error> {
+        let _ = (n, defect);
+        Ok(None)
     }
     /// Its broken twins, where they have names. Those of published systems are among the constants.
     fn twins(&self) -> &'static [Twin] {
@@ -153,18 +173,19 @@ impl dyn Checkable + '_ {
         }
         given.extend(args.constants.clone());
         defect = args.subject.defect.clone().or(defect);
-        if let Some(name) = &defect
-            && self.twins().iter().all(|twin| twin.name != name)
-        {
-            return Err(Error::UnknownDefect {
-                algorithm: self.name().to_owned(),
-                name: name.clone(),
-                known: self.twins().iter().map(|twin| twin.name).collect(),
-            });
-        }
+        defect.iter().try_for_each(|name| self.has_twin(name))?;
         let constants =
             given.iter().map(|(name, value)| self.constant(name, *value)).collect::<Result<_, _>>()?;
         Ok(Asked { constants, defect })
+    }
+
+    /// Refuses a twin that it does not have.
+    pub(crate) fn has_twin(&self, name: &str) -> Result<(), Error> {
+        let known: Vec<_> = self.twins().iter().map(|twin| twin.name).collect();
+        if known.contains(&name) {
+            return Ok(());
+        }
+        Err(Error::UnknownDefect { algorithm: self.name().to_owned(), name: name.to_owned(), known })
     }
 
     /// A constant of this name, if it may have this value.

@@ -238,6 +238,7 @@ fn failure_block(report: &Report, failure: &Failure, commands: &[CommandLine], q
         for line in story::render(&failure.story, false).iter().chain(&failure.text) {
             out(line);
         }
+        story::legend(&failure.story).iter().for_each(|legend| out(&format!("{DIM}{legend}{DIM:#}")));
     }
     out(&format!(
         "{BAD}✗ {} {} violated{BAD:#}  {}  {}",
@@ -247,6 +248,7 @@ fn failure_block(report: &Report, failure: &Failure, commands: &[CommandLine], q
     out(&format!("  at event {}{at}: {}", failure.step, failure.what));
     if let Some(shrunk) = &failure.shrunk {
         out(&format!("  {}", shrunk.line()));
+        failure.delays.iter().for_each(|delays| out(&format!("  message delays: {delays}")));
     }
     for CommandLine { label, command, remark } in commands {
         let label = format!("{label}:");
@@ -338,6 +340,13 @@ fn json_report(report: &Report, commands: &[CommandLine]) {
             event["seed"] = json!(format!("{seed:#x}"));
         }
         if let Some(shrunk) = &failure.shrunk {
+            let steps = |mark| -> Vec<u64> {
+                failure.story.iter().filter(|line| line.necessary == mark).map(|line| line.step).collect()
+            };
+            event["tried"] = json!({
+                "necessary": steps(Some(true)), "dispensable": steps(Some(false)), "untried": steps(None),
+            });
+            event["delays"] = json!(failure.delays);
             event["shrunk"] = json!({
                 "events": shrunk.events, "faults": shrunk.faults, "processes": shrunk.processes,
                 "attempts": shrunk.attempts, "minimal": shrunk.necessary != Necessary::Unknown,
@@ -366,5 +375,6 @@ fn story_event(line: &StoryLine) -> Value {
     json!({
         "event": "step", "step": line.step, "at_ns": line.at.map(|at| at.as_nanos() as u64),
         "glyph": line.glyph, "place": line.place, "what": line.what, "tells": line.tells, "stores": line.stores,
+        "necessary": line.necessary,
     })
 }

@@ -33,6 +33,8 @@ pub(crate) struct Request {
     outside_model: bool,
     /// The kinds of operation that clients can ask for.
     operations: &'static [OperationKind],
+    /// Whether all that is asked is asked at once.
+    asked_at_start: bool,
 }
 
 impl Request {
@@ -62,6 +64,7 @@ impl Request {
             flags: subject.flags(),
             outside_model: subject.outside_model,
             operations: entry.subject.operations,
+            asked_at_start: entry.subject.asked_at_start,
         };
         Ok((entry, request))
     }
@@ -250,6 +253,7 @@ impl Request {
                 faults,
                 conditions,
                 platform,
+                requests_within: self.asked_at_start.then_some(Duration::ZERO),
                 branches: true,
                 swarm: !args.no_swarm && file.swarm.unwrap_or(true),
                 coverage: args.out.is_some(),

@@ -2,7 +2,9 @@
 
 use crate::checkable::{Checkable, Section};
 use crate::error::Error;
-use crate::grounds::{Checked, Deployed, Judged, Replayed, Simulated, Steps, StepsIn, World, shrink, sim};
+use crate::grounds::{
+    Checked, Deployed, Judged, Recorded, Replayed, Simulated, Steps, StepsIn, World, shrink, sim,
+};
 use crate::nearest::nearest;
 use crate::page::Page;
 use crate::report::Report;
@@ -15,6 +17,7 @@ use synod_model::link::{LinkKind, LinkModel};
 use synod_model::oracle::OracleKind;
 use synod_model::timing::{TimingKind, TimingModel};
 use synod_model::{Process, SystemModel};
+use synod_properties::regression;
 use synod_properties::{Algorithm, Cost, GroundKind, Monitor, OperationKind, Property, Scale, Twin};
 use synod_sim::Simulation;
 
@@ -67,6 +70,8 @@ pub struct Subject {
     pub measure: Option<&'static str>,
     /// The kinds of operation that its clients can ask for.
     pub operations: &'static [OperationKind],
+    /// Whether all that is asked is asked at once.
+    pub asked_at_start: bool,
     /// What it costs, as its page states it.
     pub costs: &'static [Cost],
     /// The scale at which a ground examines it.
@@ -89,6 +94,7 @@ impl Subject {
             twins: A::TWINS,
             measure: A::MEASURE,
             operations: A::OPERATIONS,
+            asked_at_start: A::ASKED_AT_START,
             costs: A::COSTS,
             scale: A::scale,
             environment: A::environment,
@@ -122,13 +128,15 @@ pub struct Entry {
     pub(crate) check: Checked,
     pub(crate) sim: Simulated,
     pub(crate) deploy: Deployed,
-    pub(crate) judge: Judged,
+    pub(crate) judge: Recorded,
     pub(crate) node: fn(&Path) -> Result<(), Error>,
     pub(crate) replay: Replayed,
     pub(crate) replay_checked: Replayed,
     pub(crate) steps: Steps,
     pub(crate) steps_checked: Steps,
     pub(crate) steps_in: StepsIn,
+    pub(crate) judged: Judged,
+    pub(crate) judged_checked: Judged,
     /// What the compiler calls it, and what it calls what is checked.
     pub(crate) type_name: &'static str,
     pub(crate) type_checked: &'static str,
@@ -159,6 +167,8 @@ impl Entry {
             steps: grounds::replay::steps::<A>,
             steps_checked: grounds::replay::steps::<C>,
             steps_in: grounds::replay::steps_in::<A>,
+            judged: regression::judged::<A>,
+            judged_checked: regression::judged::<C>,
             type_name: std::any::type_name::<A>(),
             type_checked: std::any::type_name::<C>(),
         }
@@ -183,6 +193,8 @@ impl Entry {
             steps: grounds::replay::steps::<A>,
             steps_checked: grounds::replay::steps::<A>,
             steps_in: grounds::replay::steps_in::<A>,
+            judged: regression::judged::<A>,
+            judged_checked: regression::judged::<A>,
             type_name: std::any::type_name::<A>(),
             type_checked: std::any::type_name::<A>(),
         }
@@ -246,7 +258,7 @@ impl Entry {
 
 fn simulated_alone(name: &str, ground: &str) -> Error {
     Error::Unsupported {
-        what: format!("`{name}` has no {ground}: it is simulated alone"),
+        what: format!("`{name}` has no {ground}: in an environment it is simulated alone"),
         hint: format!("`sim {name}` simulates it"),
     }
 }

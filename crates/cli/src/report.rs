@@ -93,6 +93,8 @@ pub struct Failure {
     pub seed: Option<u64>,
     /// How it was made small, if it was.
     pub shrunk: Option<Shrunk>,
+    /// How long its messages are under way, where it was made small.
+    pub delays: Option<String>,
 }
 
 /// How a run was made small: each pair is before and after.
@@ -180,6 +182,8 @@ pub struct StoryLine {
     pub tells: Vec<String>,
     /// What it stores.
     pub stores: Vec<String>,
+    /// Whether the run needs it to break what it breaks, where that was tried.
+    pub necessary: Option<bool>,
 }
 
 impl Report {

@@ -3,7 +3,7 @@
 use crate::report::{StoryLine, grouped, seconds};
 use std::fmt::{Debug, Write as _};
 use std::time::Duration;
-use synod_kernel::trace::Line;
+use synod_kernel::trace::{Line, Tried};
 use synod_kernel::{Choice, Observed};
 use synod_model::{Effect, Process};
 
@@ -12,6 +12,9 @@ const HEAD: usize = 12;
 const TAIL: usize = 28;
 /// What happens in a step is cut after this many characters.
 const WIDTH: usize = 96;
+/// The marks of what was left out alone.
+const NECESSARY: char = '●';
+const DISPENSABLE: char = '○';
 
 /// Tells a step.
 pub(crate) fn line<P: Process>(line: &Line<P>) -> StoryLine {
@@ -36,7 +39,37 @@ pub(crate) fn line<P: Process>(line: &Line<P>) -> StoryLine {
         what,
         tells: tells.collect(),
         stores: stores.collect(),
+        necessary: None,
     }
+}
+
+/// Says of a step what was tried of it.
+pub(crate) fn mark(mut line: StoryLine, tried: &Tried) -> StoryLine {
+    line.necessary = tried.is_necessary(line.step);
+    if tried.crashes.contains(&line.step) {
+        let _ = write!(line.what, " {NECESSARY}");
+    }
+    line
+}
+
+/// What the marks mean, where there are some.
+pub(crate) fn legend(story: &[StoryLine]) -> Option<String> {
+    let how_many = |mark| story.iter().filter(|line| line.necessary == mark).count() as u64;
+    let [needed, spare, untried] = [Some(true), Some(false), None].map(how_many);
+    if needed + spare == 0 {
+        return None;
+    }
+    let mut all = format!(
+        "{NECESSARY} necessary: without it, and what follows from it, the run passes ({})",
+        grouped(needed)
+    );
+    if spare > 0 {
+        let _ = write!(all, "   {DISPENSABLE} not: the run fails without it too ({})", grouped(spare));
+    }
+    if untried > 0 {
+        let _ = write!(all, "   no mark: not tried ({})", grouped(untried));
+    }
+    Some(all)
 }
 
 /// The glyph, the place and the words of an event.
@@ -131,7 +164,12 @@ pub(crate) fn render_line(line: &StoryLine, whole: bool) -> String {
         what =
             what.chars().take(WIDTH.saturating_sub(told.chars().count())).collect::<String>() + "…" + &told;
     }
-    format!("{:>6} {at} {} {:<7} {what}", line.step, line.glyph, line.place).trim_end().to_owned()
+    let mark = match line.necessary {
+        Some(true) => NECESSARY,
+        Some(false) => DISPENSABLE,
+        None => ' ',
+    };
+    format!("{:>6}{mark}{at} {} {:<7} {what}", line.step, line.glyph, line.place).trim_end().to_owned()
 }
 
 fn seconds_fixed(at: Duration) -> String {
@@ -152,7 +190,28 @@ mod tests {
             what: "Data(7)".to_owned(),
             tells: vec!["Deliver(7)".to_owned()],
             stores: Vec::new(),
+            necessary: None,
         }
+    }
+
+    #[test]
+    fn what_was_tried_of_a_step_is_marked_and_explained() {
+        let tried = Tried { necessary: vec![3], dispensable: vec![4], crashes: vec![3] };
+        let story: Vec<_> = (3..6).map(|number| mark(step(number), &tried)).collect();
+        let expected = [
+            "     3● > p0>p1   Data(7) ●  : Deliver(7)",
+            "     4○ > p0>p1   Data(7)  : Deliver(7)",
+            "     5  > p0>p1   Data(7)  : Deliver(7)",
+        ];
+        assert_eq!(render(&story, false), expected);
+        assert_eq!(
+            legend(&story).as_deref(),
+            Some(
+                "● necessary: without it, and what follows from it, the run passes (1)   ○ not: the run fails without it \
+                 too (1)   no mark: not tried (1)"
+            )
+        );
+        assert_eq!(legend(&[step(3)]), None);
     }
 
     #[test]

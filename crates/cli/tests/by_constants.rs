@@ -220,6 +220,19 @@ fn what_no_run_comes_to_is_told() {
 }
 
 #[test]
+fn algorithms_in_rounds_are_simulated_with_faults_in_the_midst_of_a_round() {
+    synod("sim flood-set --runs 200").exits(0).says("holds     UC4").says("crash-in-handler");
+    synod("sim phase-king --runs 200").exits(0).says("holds     UC4").says("lie");
+    let found = |arguments: &str| synod(&format!("sim {arguments} --no-shrink")).exits(1).says("UC4");
+    found("flood-set --defect one-round-fewer").says("replay").says("sim flood-set --defect one-round-fewer");
+    found("flood-set --defect no-flooding");
+    for defect in ["trusts-the-last-king", "low-threshold", "one-phase-fewer"] {
+        found(&format!("phase-king --defect {defect}"));
+    }
+    synod("sim flood-set --defect no-such").exits(2).complains("S0202");
+}
+
+#[test]
 fn what_is_wrong_with_constants_is_said() {
     synod("check two-phase-commti").exits(2).complains("S0201").complains("did you mean `two-phase-commit`?");
     synod("check two-phase-commit --set m=3").exits(2).complains("S0209").complains("it has n, broken");

@@ -43,6 +43,22 @@ fn every_algorithm_costs_what_its_page_states() {
 }
 
 #[test]
+fn rounds_are_counted_and_held_against_what_is_stated() {
+    let rounds = |arguments: &str| {
+        let ran = synod(&format!("cost {arguments} --json"));
+        let of = |event: &Value| (event["metric"] == "rounds").then(|| event["measured"].as_f64().unwrap());
+        (events(&ran, "cost").iter().filter_map(of).collect::<Vec<_>>(), ran.code)
+    };
+    // f is 1, 2, 4, and 1, 2, 7
+    assert_eq!(rounds("flood-set --n 3,5,9"), (vec![2.0, 3.0, 5.0], 0));
+    assert_eq!(rounds("phase-king --n 5,9,31"), (vec![4.0, 6.0, 16.0], 0));
+    assert_eq!(rounds("flood-set --n 5 --defect one-round-fewer"), (vec![2.0], 1));
+    synod("cost phase-king --n 9").exits(0).says("messages = (f + 1) (n^2 - 1)").says("240");
+    synod("cost flood-set --under faults").exits(2).complains("S0206");
+    synod("cost flood-set --defect no-such").exits(2).complains("S0202");
+}
+
+#[test]
 fn a_twin_that_relays_nothing_costs_less_than_is_stated() {
     let place = tempfile::tempdir().expect("a directory");
     let ran = in_a(&place, "cost eager-reliable-broadcast --defect no-relay --n 5 --svg a.svg --csv a.csv");

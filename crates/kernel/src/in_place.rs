@@ -2,7 +2,7 @@
 
 use crate::choice::Cut;
 use crate::draws::Draws;
-use crate::seat::{Released, Seat, SeatId, Status, View};
+use crate::seat::{Released, Seat, SeatId, Status};
 use crate::setting::Setting;
 use crate::signature::{Signature, signatures};
 use crate::world::Rep;
@@ -46,12 +46,7 @@ impl<P: Process, D: Draws> Rep for InPlace<'_, P, D> {
         cut: Option<Cut>,
         release: &mut impl FnMut(Released<P::Message, P::Indication, P::Timer>),
     ) {
-        let view = View {
-            me: self.setting.seating.identity(seat),
-            group: self.setting.group(),
-            parameters: &self.setting.parameters,
-            bounds: self.setting.environment.timing.bounds,
-        };
+        let view = self.setting.view(seat);
         state.handle(view, event, &mut self.draws, &mut self.scratch);
         if let Some(record) = &mut self.record {
             record.extend(self.scratch.iter().cloned());

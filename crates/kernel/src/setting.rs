@@ -1,7 +1,7 @@
 //! What stays the same throughout a run.
 
 use crate::environment::{Budget, Environment};
-use crate::seat::SeatId;
+use crate::seat::{SeatId, View};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use synod_model::{Group, Process, ProcessId};
@@ -39,6 +39,16 @@ impl<P: Process> Setting<P> {
         let seating = Seating::plain(environment.processes);
         requests.resize(seating.len(), Vec::new());
         Self { environment, parameters, requests, seating, lies: Vec::new() }
+    }
+
+    /// What a handler of the process at this seat can read besides its state and the event.
+    pub fn view(&self, seat: SeatId) -> View<'_, P> {
+        View {
+            me: self.seating.identity(seat),
+            group: self.group(),
+            parameters: &self.parameters,
+            bounds: self.environment.timing.bounds,
+        }
     }
 
     /// The same, where those that lie may say this. In ascending order, each once.

@@ -10,11 +10,13 @@ mod again;
 mod in_flight;
 mod reader;
 mod recorder;
+mod tried;
 mod writer;
 
 pub use self::again::{Recalled, recall};
 pub use self::reader::{Asks, Reader, Replayed, Told, check, header, replay};
 pub use self::recorder::Recorder;
+pub use self::tried::{Tried, with_tried};
 pub use self::writer::{Writer, Written};
 
 use crate::choice::{Choice, Cut, Move};
@@ -49,6 +51,9 @@ pub struct Header {
     /// Whether its lines are [`Chosen`]: what was chosen alone. What follows from that, a replay finds again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub terse: bool,
+    /// What was tried of its steps, where it was made small.
+    #[serde(default, skip_serializing_if = "Tried::is_empty")]
+    pub tried: Tried,
     /// The [`Setting`] of the run.
     pub setting: serde_json::Value,
 }
@@ -63,6 +68,7 @@ impl Header {
             ground: ground.to_owned(),
             seed: seed.map(|s| format!("{s:#x}")),
             terse: false,
+            tried: Tried::default(),
             setting: serde_json::to_value(setting).expect("a setting is plain data"),
         }
     }

@@ -42,6 +42,24 @@ pub fn format(duration: Duration) -> String {
     format!("{}{name}", nanos / unit)
 }
 
+/// The text for people: three significant digits at most.
+pub fn rounded(duration: Duration) -> String {
+    let exact = format(duration);
+    if exact.bytes().filter(u8::is_ascii_digit).count() <= 3 || duration == Duration::MAX {
+        return exact;
+    }
+    let nanos = duration.as_nanos() as f64;
+    let units = [(1e9, "s"), (1e6, "ms"), (1e3, "us")];
+    let (unit, name) = units.into_iter().find(|(unit, _)| nanos >= *unit).unwrap_or((1.0, "ns"));
+    let value = match nanos / unit {
+        value @ 100.0.. => format!("{value:.0}"),
+        value @ 10.0.. => format!("{value:.1}"),
+        value => format!("{value:.2}"),
+    };
+    let short = if value.contains('.') { value.trim_end_matches('0').trim_end_matches('.') } else { &value };
+    format!("{short}{name}")
+}
+
 /// For `#[serde(with)]`.
 pub fn serialize<S: Serializer>(duration: &Duration, s: S) -> Result<S::Ok, S::Error> {
     s.serialize_str(&format(*duration))
@@ -67,6 +85,23 @@ pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Duration, D::Error
 mod tests {
     use super::*;
     use crate::{Bounds, Timeout};
+
+    #[test]
+    fn people_are_told_three_digits() {
+        for (nanos, text) in [
+            (252_344_392, "252ms"),
+            (156_250_000, "156ms"),
+            (10_000_000, "10ms"),
+            (1_234_567, "1.23ms"),
+            (12_500_000_000, "12.5s"),
+            (2_000_400_000, "2s"),
+            (999, "999ns"),
+            (3_600_000_000_000, "3600s"),
+        ] {
+            assert_eq!(rounded(Duration::from_nanos(nanos)), text);
+        }
+        assert_eq!(rounded(Duration::MAX), UNLIMITED);
+    }
 
     #[test]
     fn durations_read_back_as_they_are_written() {

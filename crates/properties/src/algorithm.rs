@@ -2,7 +2,7 @@
 
 use crate::cost::Cost;
 use crate::monitor::Monitor;
-use crate::operation::{Ask, Completion, Object, OperationKind, Told};
+use crate::operation::{self, Ask, Completion, Object, OperationKind, Told};
 use crate::usual;
 use synod_kernel::Environment;
 use synod_model::{Process, ProcessId};
@@ -83,6 +83,8 @@ pub trait Algorithm: Send + Sync + 'static {
     /// oldest request that was not answered, also where whoever asked has given up. Where not, what a process tells
     /// completes the oldest request for which somebody waits and that it may complete.
     const IN_ORDER: bool = false;
+    /// Whether all that is asked is asked before the first step is over, as of algorithms in lock-step rounds: later is too late.
+    const ASKED_AT_START: bool = false;
     /// What judges histories of its operations.
     const OBJECT: Option<Object> = None;
     /// What it costs, as the section of its page states it.
@@ -109,8 +111,7 @@ pub trait Algorithm: Send + Sync + 'static {
     /// Whom clients can ask: whoever is asked for something anyway, once there is enough to ask.
     fn clients(scale: &Scale) -> Vec<ProcessId> {
         let many = Scale { requests: scale.requests.max(2 * scale.n), ..scale.clone() };
-        let asked = Self::requests(&many);
-        (0..).map(ProcessId).zip(asked).filter(|(_, requests)| !requests.is_empty()).map(|(p, _)| p).collect()
+        operation::asked(&Self::requests(&many))
     }
 
     /// The request that is this operation, of one of [`Algorithm::OPERATIONS`].

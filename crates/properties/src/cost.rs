@@ -15,11 +15,14 @@ pub enum Metric {
     DelaysToAll,
     /// Writes to stable storage.
     Writes,
+    /// Rounds until all have ended, of an algorithm in lock-step rounds.
+    Rounds,
 }
 
 impl Metric {
     /// All of them.
-    pub const ALL: &'static [Self] = &[Self::Messages, Self::Delays, Self::DelaysToAll, Self::Writes];
+    pub const ALL: &'static [Self] =
+        &[Self::Messages, Self::Delays, Self::DelaysToAll, Self::Writes, Self::Rounds];
 
     /// In words.
     pub const fn name(self) -> &'static str {
@@ -28,6 +31,7 @@ impl Metric {
             Self::Delays => "message delays",
             Self::DelaysToAll => "message delays to all",
             Self::Writes => "stable writes",
+            Self::Rounds => "rounds",
         }
     }
 }

@@ -135,17 +135,17 @@ impl<Q, I> Operations<Q, I> {
             keyed: false,
             in_order: false,
             object: None,
-            clients: (0..)
-                .map(ProcessId)
-                .zip(&own)
-                .filter(|(_, own)| !own.is_empty())
-                .map(|(p, _)| p)
-                .collect(),
+            clients: asked(&own),
             own,
             make: |_, _| None,
             completes: |_| None,
         }
     }
+}
+
+/// Who is asked for anything.
+pub(crate) fn asked<Q>(requests: &[Vec<Q>]) -> Vec<ProcessId> {
+    (0..).map(ProcessId).zip(requests).filter(|(_, of)| !of.is_empty()).map(|(p, _)| p).collect()
 }
 
 /// Those of an algorithm.

@@ -59,10 +59,11 @@ pub(crate) const ROWS: &[Row] = &[
         title: "Push to all: log2 n + ln n + O(1) cycles",
         source: "Frieze, Grimmett, The Shortest-Path Problem for Graphs with Random Arc-Lengths, 1985; Pittel, On Spreading a Rumor, SIAM J. Appl. Math. 47(1), 1987",
         model: "synchronous cycles, complete graph, nobody fails; whoever knows calls one other each cycle",
-        tolerance: "means within 0.1 of another program's, for n = 10,000 within 0.15; mean - log2 n - ln n in [0.9, 1.3]",
+        tolerance: "means within 0.1 of another program's; mean - log2 n - ln n in [0.9, 1.3]; of n = 10,000 and of simulated processes, four standard errors more",
         provenance: &[Provenance::Recalled, Provenance::Recomputed],
         remarks: &[
             "The asymptotics are recalled; the means are those of an independent program, not of the papers.",
+            "For n = 10,000 that program has 23.58, deviation 1.22; the Markov chain of how many know has 23.678, deviation 1.315. The mean is within 0.1, by .002: samples of ours, which scatter around 23.678, are given four of their standard errors.",
         ],
         cheap: false,
         reproduce: push_to_all,
@@ -281,6 +282,12 @@ fn push_to_all(effort: &Effort) -> Vec<Finding> {
         let expected = libm::log2(f64::from(n)) + libm::log(f64::from(n));
         let how = How::Exact("log2 n + ln n");
         findings.push(Finding::exact(format!("n = {n}: the leading term"), leading, expected, how));
+        if n <= N || effort.full {
+            let mean_of = monte_carlo::cycles_to_all(n);
+            let how = How::Exact("the Markov chain of how many know");
+            let close = Tolerance::Absolute(0.1);
+            findings.push(Finding::estimate(format!("n = {n}: cycles"), mean, (mean_of, 0.0), close, how));
+        }
         let samples = if n == 10_000 { effort.samples(2_000, 50) } else { effort.samples(4_000, 200) };
         let drawn: Sample =
             (0..samples).map(|_| f64::from(monte_carlo::push_to_all(n, &mut random))).collect();
@@ -309,8 +316,7 @@ fn cycles_to_all(
     how: &How,
 ) {
     let (mean, error) = cycles.mean();
-    // of few runs, see the row's tolerance
-    let close = Tolerance::Absolute(if n > N { 0.15 } else { 0.1 });
+    let close = Tolerance::Absolute(0.1);
     let mut whole =
         Finding::estimate(format!("n = {n}: cycles"), published, (mean, error), close, how.clone());
     // the middle of [0.9, 1.3]
@@ -321,7 +327,8 @@ fn cycles_to_all(
         Tolerance::Absolute(0.2),
         how.clone(),
     );
-    if matches!(how, How::Simulated { .. }) {
+    // what another program has for the largest is at the edge: see the row's remarks
+    if n > N || matches!(how, How::Simulated { .. }) {
         whole.allow_for_sampling();
         offset.allow_for_sampling();
     }

@@ -9,8 +9,7 @@
 //! [`nemesis`]). Afterwards the records are merged by causality ([`execution`]), judged by the monitors of every other
 //! ground ([`judge`]), and run again ([`replay`]): node by node, byte for byte, and as one run of a kernel world.
 //!
-//! Not here yet: bounds on memory. Payloads for a peer that is down, a node's indications, and what waits to be read by
-//! a client are kept for as long as the node runs; so are the log's records, which no snapshot replaces.
+//! What waits anywhere is bounded: for a peer ([`link::tcp`]), for a client and for the node itself ([`node`]).
 
 pub mod client;
 pub mod clock;
@@ -22,6 +21,7 @@ pub mod fault;
 pub mod frame;
 mod host;
 pub mod judge;
+pub mod keys;
 pub mod link;
 pub mod nemesis;
 pub mod node;

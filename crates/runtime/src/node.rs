@@ -8,7 +8,7 @@ use crate::clock::ClockSettings;
 use crate::client::{Command, NodeStatus, Reply, read_line, write_line};
 use crate::disk::{Disk, OsDisk};
 use crate::host::{Host, Speech};
-use crate::link::{self, Inbox, LinkError, LinkOptions, Links};
+use crate::link::{self, Inbox, LinkError, LinkOptions, LinkSettings, Links, Rejected};
 use crate::record::{EffectName, RecordError};
 use crate::wal::WalError;
 use serde::de::DeserializeOwned;
@@ -17,6 +17,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, BufReader, Read};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
@@ -63,6 +64,9 @@ pub struct Config<Q> {
     /// How long after it is set a pulse fires.
     #[serde(with = "synod_kernel::environment::duration")]
     pub pulse: Duration,
+    /// Its links to the others.
+    #[serde(default)]
+    pub links: LinkSettings,
     /// Stop when the standard input ends: with the parent, even if that is killed.
     #[serde(default)]
     pub stop_with_input: bool,
@@ -116,14 +120,6 @@ pub enum RunError {
         /// Why.
         source: postcard::Error,
     },
-    /// A peer sends what this algorithm does not.
-    #[error("{from} sent what is no message of this algorithm: {source}")]
-    ForeignMessage {
-        /// Who.
-        from: ProcessId,
-        /// Why.
-        source: postcard::Error,
-    },
     /// A value of the algorithm has no encoding.
     #[error("a value of this algorithm cannot be encoded: {0}")]
     Value(#[source] postcard::Error),
@@ -147,7 +143,6 @@ impl RunError {
             Self::Record(e) => e.hint(),
             Self::Config { .. } => "check the path, and that the file is a node's configuration",
             Self::ForeignWrite { .. } => "the algorithm changed: start with an empty data directory",
-            Self::ForeignMessage { .. } => "run the same build on all nodes",
             Self::Value(_) => "derive `Serialize` plainly, without attributes that skip or flatten fields",
             Self::NoOracle { .. } => "run the algorithm with a detector module in the oracle's place",
             Self::Thread(_) => "the limit on threads or memory is reached (`ulimit -u`)",
@@ -182,7 +177,7 @@ pub fn run_node_on<P: Process>(disk: &dyn Disk, config: &NodeConfig<P>) -> Resul
         incarnation: host.incarnation(),
         clients: AtomicU64::new(0),
     };
-    let links = Links::start(listener, options, inbox)?;
+    let links = link::start(&config.links, listener, options, Arc::new(inbox))?;
     let mut node = Node {
         me: config.process,
         host,
@@ -199,7 +194,6 @@ pub fn run_node_on<P: Process>(disk: &dyn Disk, config: &NodeConfig<P>) -> Resul
 /// What happens to a node, from outside of the thread that owns it.
 enum Input<P: Process> {
     Message(ProcessId, EffectName, P::Message),
-    Foreign(ProcessId, postcard::Error),
     Joined(u64, Listener),
     Left(u64),
     Command(u64, Command<P::Request>),
@@ -245,12 +239,12 @@ struct Mailbox<P: Process> {
 }
 
 impl<P: Process> Inbox for Mailbox<P> {
-    fn deliver(&self, from: ProcessId, payload: Vec<u8>) {
+    fn deliver(&self, from: ProcessId, payload: &[u8]) -> Result<(), Rejected> {
+        let (name, message) =
+            postcard::from_bytes(payload).map_err(|e| Rejected::Malformed(e.to_string()))?;
         // Nobody takes it once the node has ended: it is lost with the node.
-        let _ = self.inputs.send(match postcard::from_bytes(&payload) {
-            Ok((name, message)) => Input::Message(from, name, message),
-            Err(source) => Input::Foreign(from, source),
-        });
+        let _ = self.inputs.send(Input::Message(from, name, message));
+        Ok(())
     }
 
     fn client(&self, stream: TcpStream) {
@@ -309,7 +303,7 @@ fn write_all(mut stream: TcpStream, replies: &Receiver<Vec<u8>>) {
 struct Node<'a, P: Process> {
     me: ProcessId,
     host: Host<'a, P>,
-    links: Links,
+    links: Box<dyn Links>,
     clients: BTreeMap<u64, Listener>,
     /// What was indicated in this incarnation, as lines: a client that comes late hears it too.
     indicated: Vec<Vec<u8>>,
@@ -377,7 +371,6 @@ impl<P: Process> Node<'_, P> {
             Input::Message(from, name, message) => {
                 self.host.handle(Event::Message(from, message), Some(name))?;
             }
-            Input::Foreign(from, source) => return Err(RunError::ForeignMessage { from, source }),
             Input::Joined(client, listener) => self.join(client, listener),
             Input::Left(client) => _ = self.clients.remove(&client),
             Input::Command(client, command) => return self.obey(client, command),
@@ -445,7 +438,7 @@ impl<P: Process> Node<'_, P> {
                 }
                 Speech::Send { to, name, message } => {
                     let payload = postcard::to_stdvec(&(name, message)).map_err(RunError::Value)?;
-                    self.links.send(to, payload)?;
+                    self.links.send(to, &payload)?;
                 }
                 Speech::Indicate(indication) => {
                     let line = line(&Reply::Indication(indication));
@@ -454,6 +447,7 @@ impl<P: Process> Node<'_, P> {
                 }
             }
         }
+        self.links.flush();
         Ok(())
     }
 

@@ -16,7 +16,7 @@ use synod_runtime::clock::ClockSettings;
 use synod_runtime::client::{Client, Command, Reply};
 use synod_runtime::disk::Disk;
 use synod_runtime::fault::{FaultKind, FaultyDisk, MemoryDisk};
-use synod_runtime::link::LinkError;
+use synod_runtime::link::{LinkError, LinkSettings};
 use synod_runtime::node::{Config, NodeConfig, RunError, run_node_on};
 use synod_runtime::wal::{LOG_NAME, WalError};
 
@@ -43,6 +43,7 @@ fn config() -> NodeConfig<Ledger> {
         directory: PathBuf::from("data/p0"),
         records: PathBuf::from("data/records"),
         pulse: Duration::from_millis(1),
+        links: LinkSettings::default(),
         stop_with_input: false,
         clock: ClockSettings::default(),
     }

@@ -76,10 +76,12 @@ impl Injection {
     pub(crate) const ALL: [Self; 3] = [Self::Replay, Self::Change, Self::Invent];
 }
 
-/// Whether a script asks for what the adversary does in worlds that leave it nothing else: to corrupt what is lost then.
-pub(crate) fn is_scripted(options: &Options) -> bool {
-    let corrupts = |(_, fault): &(Duration, Fault)| matches!(fault, Fault::Corrupt { .. });
-    matches!(&options.faults, FaultPlan::Script(script) if script.iter().any(corrupts))
+/// Whether a script, or a platform, asks for what the adversary does in worlds that leave it nothing else: to corrupt what is lost
+/// then.
+pub(crate) fn corrupts(options: &Options) -> bool {
+    let is_of = |(_, fault): &(Duration, Fault)| matches!(fault, Fault::Corrupt { .. });
+    options.platform.as_ref().is_some_and(|platform| platform.corruption.is_some())
+        || matches!(&options.faults, FaultPlan::Script(script) if script.iter().any(is_of))
 }
 
 /// One of `all`.

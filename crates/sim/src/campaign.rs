@@ -1,19 +1,18 @@
 //! Many runs, over many threads, with one result.
 
 use crate::cost::Summary;
-use crate::fault::FaultKind;
+use crate::counts::{Counts, plain};
 use crate::outcome::{Ended, Outcome};
 use crate::plan::Options;
 use crate::platform::Outside;
 use crate::record::Record;
 use crate::simulation::Simulation;
 use crate::stream::{Done, in_order};
-use crate::tested::RUNS_THAT_TEST;
 use crate::workload::LINEARIZABLE;
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::{ControlFlow, Range};
-use synod_properties::{Kind, NO_PANIC, Property, Verdict};
+use synod_properties::{NO_PANIC, Property, Verdict};
 
 /// How many seeds a thread takes at a time.
 const CHUNK: u64 = 16;
@@ -30,58 +29,32 @@ pub struct Failure {
 /// What the runs of a range of seeds came to, up to the first that refutes something.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Campaign {
-    /// How many runs there were.
-    pub runs: u64,
+    /// What they come to together.
+    #[serde(flatten)]
+    pub counts: Counts,
     /// The one of the lowest seed that refutes a property.
     pub failure: Option<Failure>,
     /// What is said of each property.
     pub verdicts: Vec<(Property, Verdict)>,
-    /// The faults that took effect, in all runs together.
-    pub faults: BTreeMap<FaultKind, u64>,
     /// The marked branches, each with whether some run came to it, where they are asked for.
     pub branches: BTreeMap<String, bool>,
-    /// The goals that some run reached.
-    pub reached: BTreeSet<String>,
-    /// How many messages were delivered.
-    pub delivered: u64,
-    /// How many steps were taken.
-    pub steps: u64,
     /// How the runs ended.
     pub ended: BTreeMap<Ended, u64>,
-    /// By property: how many runs ended in its debt before that was due.
-    pub undecided: BTreeMap<String, u64>,
     /// What the runs cost, where that is counted.
     pub costs: Option<Summary>,
     /// How runs were outside of the model.
     pub outside: Outside,
-    /// By property: how many runs put it to the test.
-    pub tested: BTreeMap<String, u64>,
 }
 
 impl Campaign {
     /// Adds a run.
     pub fn add(&mut self, seed: u64, outcome: Outcome) {
-        self.runs += 1;
-        self.delivered += outcome.delivered;
-        self.steps += outcome.steps;
+        self.counts.add(&outcome);
         *self.ended.entry(outcome.ended).or_default() += 1;
-        self.reached.extend(outcome.reached.iter().cloned());
-        for (&kind, times) in &outcome.faults {
-            *self.faults.entry(kind).or_default() += times;
-        }
-        for property in &outcome.tested {
-            *self.tested.entry(property.clone()).or_default() += 1;
-        }
         for (branch, reached) in &outcome.branches {
             *self.branches.entry(branch.clone()).or_default() |= reached;
         }
         self.outside.add(seed, &outcome.outside);
-        if !outcome.due {
-            let debts: BTreeSet<_> = outcome.owed.iter().map(|debt| debt.property.clone()).collect();
-            for property in debts {
-                *self.undecided.entry(property).or_default() += 1;
-            }
-        }
         if let Some(costs) = &outcome.costs {
             self.costs.get_or_insert_default().add(costs);
         }
@@ -105,21 +78,7 @@ impl Campaign {
         if let Some(what) = self.failure.as_ref().and_then(|f| violated_by(&f.outcome, property)) {
             return Verdict::Violated { what };
         }
-        let unknown = |why: String| Verdict::Unknown { why };
-        let tested = property.kind == Kind::Reachable || self.tested.contains_key(property.id);
-        match property.kind {
-            _ if self.runs >= RUNS_THAT_TEST && !tested => {
-                Verdict::vacuous(&format!("put to the test in none of {} runs", self.runs))
-            }
-            Kind::Reachable if !self.reached.contains(property.id) => {
-                unknown(format!("reached in none of {} runs", self.runs))
-            }
-            Kind::Liveness => match self.undecided.get(property.id) {
-                Some(runs) => unknown(format!("owed at the end of {runs} runs that were cut short")),
-                None => Verdict::Holds,
-            },
-            Kind::Reachable | Kind::Safety => Verdict::Holds,
-        }
+        self.counts.verdict(property.id, property.kind, &plain)
     }
 }
 
@@ -147,7 +106,7 @@ pub fn campaign(
     };
     in_order(&seeds, CHUNK, threads, &run, &mut |seed, outcome| {
         campaign.add(seed, outcome);
-        progress(campaign.runs);
+        progress(campaign.counts.runs);
         ControlFlow::Continue(())
     });
     campaign.judge(simulation.properties());

@@ -1,5 +1,7 @@
 //! What a run costs: messages, bytes, message delays and stable writes by operation, and how long operations take.
 
+pub use crate::ground::encoded_length;
+
 use hdrhistogram::Histogram;
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};

@@ -2,6 +2,8 @@
 
 mod wires;
 
+pub use self::wires::encoded_length;
+
 use crate::agenda::{Agenda, Slot};
 use crate::cost::Meter;
 use crate::coverage::{Coverage, kind};
@@ -111,7 +113,6 @@ struct Delays {
     characters: Option<u64>,
     /// The lower and the upper eighth of all.
     eighths: [Range; 2],
-    max: u64,
     gst: u64,
     before_gst: u64,
 }
@@ -126,7 +127,6 @@ impl Delays {
             all,
             characters: (!even).then(|| random.bits()),
             eighths: [all.eighth(false), all.eighth(true)],
-            max,
             gst: gst(&environment.timing),
             before_gst: nanos(environment.timing.delay_before_gst).max(max),
         }
@@ -151,7 +151,7 @@ impl Delays {
         let range = self.range(from, to);
         if now < self.gst {
             // what is under way at GST arrives within the bound that holds from there on
-            let latest = self.gst.saturating_add(self.max);
+            let latest = self.gst.saturating_add(self.all.max);
             return now.saturating_add(Range { max: self.before_gst, ..range }.draw(random)).min(latest);
         }
         now.saturating_add(range.draw(random))
@@ -250,7 +250,7 @@ pub(crate) struct Simulated<P: Process, Mon> {
     pub(crate) consulted: bool,
     pulse_max: u64,
     /// The longest time between two outputs of an oracle while it has something to say.
-    oracle_pace: u64,
+    pub(crate) oracle_pace: u64,
     pub(crate) sync_max: u64,
     /// What the run comes to, if anyone asks.
     pub(crate) coverage: Option<Box<Coverage>>,
@@ -266,7 +266,7 @@ impl<P: Process, Mon: Monitor<P::Request, P::Indication>> Simulated<P, Mon> {
         let goals = monitor.properties().iter().filter(|p| p.kind == Kind::Reachable).count();
         let fifo = environment.links.kind.fifo;
         // untimed, but finite: from well below a round trip to well above it
-        let pulse_max = delays.max.max(1_000).saturating_mul(4);
+        let pulse_max = delays.all.max.max(1_000).saturating_mul(4);
         // in some runs leaders hardly get to speak, in others they come far before they are deposed
         let oracle_pace = (pulse_max / 4).saturating_mul(1 << random.below(7));
         let tested = Tested::new(&monitor);
@@ -351,7 +351,7 @@ impl<P: Process, Mon: Monitor<P::Request, P::Indication>> Simulated<P, Mon> {
             None => self.delays.arrival(leaves, from, to, &mut self.random),
             Some(_) => self.arrival_by_platform(from, to, leaves),
         };
-        if self.now < self.delays.gst && arrival - self.now > self.delays.max {
+        if self.now < self.delays.gst && arrival - self.now > self.delays.all.max {
             self.tally.add(FaultKind::Delay, 1);
         }
         match &mut self.last_arrivals {
@@ -463,10 +463,15 @@ impl<P: Process, Mon: Monitor<P::Request, P::Indication>> Simulated<P, Mon> {
 
     /// Calls the oracle at `seat` within a moment, unless it was called already.
     pub(crate) fn call_oracle(&mut self, seat: SeatId) {
+        self.call_oracle_within(seat, u64::MAX);
+    }
+
+    /// The same within a moment that is no longer than `longest`.
+    pub(crate) fn call_oracle_within(&mut self, seat: SeatId, longest: u64) {
         let desk = &mut self.desks[seat.index()];
         if !desk.oracle_called {
             desk.oracle_called = true;
-            let at = self.now.saturating_add(1 + self.random.below(self.oracle_pace));
+            let at = self.now.saturating_add(1 + self.random.below(self.oracle_pace.min(longest).max(1)));
             self.agenda.push(at, Entry::Oracle { seat });
         }
     }

@@ -63,6 +63,8 @@ pub struct Options {
     pub coverage: bool,
     /// After so many steps, in ascending order, all further chance is drawn from another seed: a run that begins as another does.
     pub then: Vec<(u64, u64)>,
+    /// Within what time from the start the requests of the setting are made; where nothing is said it is drawn.
+    pub requests_within: Option<Duration>,
     /// What is under the environment.
     pub platform: Option<Arc<Platform>>,
     /// Faults that wait for something to happen, besides those of the plan.
@@ -81,7 +83,7 @@ pub struct Spared {
     pub faults: BTreeSet<usize>,
     /// By seat: how many of its last requests.
     pub requests: BTreeMap<u32, u32>,
-    /// Losses and duplications by chance.
+    /// Losses, duplications and corruptions by chance.
     pub chance: bool,
 }
 
@@ -109,6 +111,7 @@ impl Default for Options {
             adversaries: Strategy::ALL.to_vec(),
             branches: false,
             swarm: false,
+            requests_within: None,
             platform: None,
             conditions: Vec::new(),
             workload: None,
@@ -170,7 +173,8 @@ pub(crate) fn plan(
     // nothing scales with a delay that the run does not live to see
     let unit = nanos(environment.links.delay_max).clamp(1_000, (horizon / 16).max(1_000));
     let faults_end = horizon / 2;
-    let requests_end = unit.saturating_mul(1 << random.below(6)).min(horizon / 4);
+    let drawn = unit.saturating_mul(1 << random.below(6)).min(horizon / 4);
+    let requests_end = options.requests_within.map_or(drawn, nanos);
     // runs differ in how long their faults are spread out: some meet all of them at once
     let window = unit.saturating_mul(1 << random.below(8)).min(faults_end).max(1);
     let mut planner =

@@ -54,6 +54,9 @@ pub struct Platform {
     pub loss: Option<Bursts>,
     /// The chance that a message is duplicated, in place of the environment's.
     pub duplication: Option<Probability>,
+    /// The chance that a message is corrupted on its way. Over links that let anything in, a changed one arrives beside it, within
+    /// the budget of injections; over others a checksum notices, and it is lost, within the budget of losses.
+    pub corruption: Option<Probability>,
     /// Messages that take longer than the others.
     pub reordering: Option<Reordering>,
     /// How much fits through a wire.
@@ -154,6 +157,7 @@ impl Platform {
             topology,
             loss,
             duplication,
+            corruption,
             reordering,
             bandwidth,
             clocks,
@@ -191,6 +195,15 @@ impl Platform {
                 "set `links.duplications` of the environment, and `links.kind = \"fair-loss\"`",
             ));
         }
+        if corruption.is_some_and(|p| p != Probability::ZERO)
+            && !environment.links.inject()
+            && !environment.links.losses.any()
+        {
+            return Err(Unfit::new(
+                format!("`corruption` over {} links, which deliver what was sent", environment.links.kind),
+                "set `links.injections` of the environment over arbitrary links, or `links.losses` over those where a checksum notices",
+            ));
+        }
         if let Some(reordering) = reordering {
             if environment.links.kind.fifo {
                 return Err(Unfit::new(
@@ -223,6 +236,7 @@ impl Platform {
         say(self.topology.is_some(), self.topology.as_ref().map_or_else(String::new, Topology::describe));
         say(self.loss.is_some(), "losses in bursts".to_owned());
         say(self.duplication.is_some(), "duplication by chance".to_owned());
+        say(self.corruption.is_some(), "corruption by chance".to_owned());
         say(self.reordering.is_some(), "reordering".to_owned());
         say(self.bandwidth.is_some(), self.bandwidth.as_ref().map_or_else(String::new, Bandwidth::describe));
         say(self.clocks.is_some(), "drifting clocks".to_owned());
@@ -268,5 +282,5 @@ fn speeds_fit(speeds: &[f64], has_steps: bool, n: u32) -> Fits {
 
 /// A duration in words.
 fn span(nanos: u64) -> String {
-    duration::format(std::time::Duration::from_nanos(nanos))
+    duration::rounded(std::time::Duration::from_nanos(nanos))
 }

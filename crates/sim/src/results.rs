@@ -3,13 +3,13 @@
 //! Results are merged as sets of runs: `merge` is commutative, associative and idempotent, to the byte. What must be the same in
 //! all of them is in their headers: the binary, since a seed means the same in the same binary alone, and what was simulated.
 
+use crate::counts::{Counts, plain};
 use crate::fault::FaultKind;
 use crate::record::{Judgement, Record};
-use crate::tested::RUNS_THAT_TEST;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
-use synod_properties::{Kind, Property};
+use synod_properties::{Kind, Property, Verdict};
 
 /// The version of the format.
 const VERSION: u32 = 1;
@@ -134,13 +134,14 @@ impl Header {
     pub fn open(&self, summary: &Summary) -> Vec<String> {
         let mut open: Vec<_> =
             self.properties.iter().filter_map(|promise| summary.why_open(promise)).collect();
-        let struck = |kinds: &Vec<FaultKind>| kinds.iter().any(|kind| summary.faults.contains_key(kind));
+        let struck =
+            |kinds: &Vec<FaultKind>| kinds.iter().any(|kind| summary.counts.faults.contains_key(kind));
         if !self.budgets.is_empty() && !self.budgets.values().any(struck) {
             let budgets: Vec<_> = self.budgets.keys().map(String::as_str).collect();
             open.push(format!("no fault took effect although there are budgets for {}", budgets.join(", ")));
         }
         if let Some(runs) = summary.verdicts.get(&Judgement::Outside) {
-            open.push(format!("{runs} of {} runs broke assumptions of the model", summary.runs));
+            open.push(format!("{runs} of {} runs broke assumptions of the model", summary.counts.runs));
         }
         if !self.outside.is_empty() {
             open.push(format!(
@@ -290,24 +291,13 @@ where
 /// What the runs of a campaign come to, in bounded memory.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Summary {
-    /// How many runs there were.
-    pub runs: u64,
+    /// What they come to together.
+    #[serde(flatten)]
+    pub counts: Counts,
     /// By verdict.
     pub verdicts: BTreeMap<Judgement, u64>,
     /// By property that is refuted: how many runs do, and the first seed.
     pub violations: BTreeMap<String, (u64, u64)>,
-    /// By property: how many runs ended in its debt before that was due.
-    pub undecided: BTreeMap<String, u64>,
-    /// The goals that some run reached.
-    pub reached: BTreeSet<String>,
-    /// By property: how many runs put it to the test.
-    pub tested: BTreeMap<String, u64>,
-    /// How often each kind of fault took effect.
-    pub faults: BTreeMap<FaultKind, u64>,
-    /// How many steps were taken.
-    pub steps: u64,
-    /// How many messages were delivered.
-    pub delivered: u64,
     /// The ranges of seeds that have runs, in ascending order, none touching the next.
     pub covered: Vec<(u64, u64)>,
 }
@@ -315,29 +305,12 @@ pub struct Summary {
 impl Summary {
     /// Adds a run; seeds ascend.
     pub fn add(&mut self, record: &Record) {
-        self.runs += 1;
+        self.counts.add(&record.outcome);
         *self.verdicts.entry(record.verdict).or_default() += 1;
         let refuted = record.property.as_ref().filter(|_| record.verdict == Judgement::Violated);
         if let Some(property) = refuted {
             self.violations.entry(property.clone()).or_insert((0, record.seed)).0 += 1;
         }
-        let outcome = &record.outcome;
-        if !outcome.due {
-            for property in outcome.owed.iter().map(|debt| debt.property.clone()).collect::<BTreeSet<_>>() {
-                *self.undecided.entry(property).or_default() += 1;
-            }
-        }
-        for goal in outcome.reached.iter().filter(|goal| !self.reached.contains(*goal)).collect::<Vec<_>>() {
-            self.reached.insert(goal.clone());
-        }
-        for property in &outcome.tested {
-            *self.tested.entry(property.clone()).or_default() += 1;
-        }
-        for (&kind, times) in &outcome.faults {
-            *self.faults.entry(kind).or_default() += times;
-        }
-        self.steps += outcome.steps;
-        self.delivered += outcome.delivered;
         match self.covered.last_mut() {
             Some((_, end)) if *end == record.seed => *end += 1,
             _ => self.covered.push((record.seed, record.seed + 1)),
@@ -368,21 +341,12 @@ impl Summary {
     /// Why a promise neither held nor was refuted: a goal that no run reached, a debt that was left open.
     fn why_open(&self, promise: &Promise) -> Option<String> {
         let Promise { id, name, kind } = promise;
-        let refuted = self.violations.contains_key(id);
-        match kind {
-            Kind::Safety | Kind::Liveness
-                if self.runs >= RUNS_THAT_TEST && !refuted && !self.tested.contains_key(id) =>
-            {
-                Some(format!("{id} {name}: vacuous: put to the test in none of {} runs", self.runs))
-            }
-            Kind::Reachable if !self.reached.contains(id) => {
-                Some(format!("{id} {name}: reached in none of {} runs", self.runs))
-            }
-            Kind::Liveness if !self.violations.contains_key(id) => {
-                let runs = self.undecided.get(id)?;
-                Some(format!("{id} {name}: owed at the end of {runs} runs that ended before it was due"))
-            }
-            _ => None,
+        if self.violations.contains_key(id) {
+            return None;
+        }
+        match self.counts.verdict(id, *kind, &plain) {
+            Verdict::Unknown { why } => Some(format!("{id} {name}: {why}")),
+            Verdict::Holds | Verdict::Violated { .. } => None,
         }
     }
 }

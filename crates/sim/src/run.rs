@@ -5,6 +5,7 @@ mod ambush;
 mod clients;
 mod coverage;
 mod crash;
+mod end;
 pub(crate) mod observe;
 mod oracle;
 mod partition;
@@ -27,19 +28,17 @@ use crate::plan::{Calendar, Options, Spared, plan};
 use crate::platform::{Fate, Machinery};
 use crate::swarm::Swarm;
 use crate::trigger::Triggers;
-use crate::workload::LINEARIZABLE;
 use std::any::Any;
 use std::borrow::Cow;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Duration;
 use synod_kernel::trace::{Broken, Chosen, Header, Recorder, Writer, Written};
 use synod_kernel::world::Laws;
 use synod_kernel::{Choice, InPlace, Marks, Move, Random, Rep, Seat, SeatId, Setting, Status, World, step};
 use synod_model::link::{Guarantee, LinkBase};
-use synod_model::{Mark, Process, ProcessId, ProcessSet};
-use synod_properties::{Monitor, NO_PANIC, Obligation, Operations, Violation};
+use synod_model::{Process, ProcessId, ProcessSet};
+use synod_properties::{Monitor, NO_PANIC, Operations, Violation};
 
 /// Simulates the run of this seed.
 ///
@@ -291,6 +290,8 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             adversary: Adversary::of(setting, seed, options),
             marked: VecDeque::new(),
         };
+        // whoever speaks seldom speaks several times before faults end
+        run.ground.oracle_pace = run.ground.oracle_pace.min(run.calendar.faults_end / 8);
         run.ground.coverage = options.coverage.then(|| Box::new(Coverage::new(seats)));
         run.equip(options, plan.faults.iter().any(|(_, fault)| fault.is_of_platform()));
         run.rep.draws.marks = options.branches.then(Marks::default);
@@ -686,78 +687,6 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             || self.looping.contains(process)
             || self.stopped(process)
             || self.setting.seating.twinned().any(|p| p == process)
-    }
-
-    // --- the end ---
-
-    fn outcome(&mut self, ended: Ended, options: &Options) -> Outcome {
-        self.judge_history(ended);
-        let mut owed: Vec<Obligation> = Vec::new();
-        if ended != Ended::Violation {
-            self.ground.monitor.owed(&mut |debt| {
-                if !debt.among.iter().any(|p| self.faulty(p)) {
-                    owed.push(debt);
-                }
-            });
-        }
-        Outcome {
-            tested: self.tested(),
-            violation: self.ground.violation.clone(),
-            owed,
-            due: self.debts_are_due(ended),
-            reached: self.ground.reached.iter().map(|&goal| goal.to_owned()).collect(),
-            delivered: self.delivered,
-            steps: self.steps,
-            ended,
-            time: Duration::from_nanos(self.ground.now),
-            faults: self.ground.tally.counts(),
-            outside: self.ground.assumptions.breaches.clone(),
-            branches: self.branches(),
-            coverage: self.ground.coverage.as_ref().map(|coverage| coverage.covered()),
-            costs: self.costs(),
-            history: self
-                .ground
-                .clients
-                .as_ref()
-                .filter(|_| options.history)
-                .map(|c| c.driver.history().clone()),
-        }
-    }
-
-    /// What was put to the test. What a panic leaves behind is not asked.
-    fn tested(&mut self) -> Vec<String> {
-        let panicked = self.ground.violation.as_ref().is_some_and(|v| v.property == NO_PANIC.id);
-        let mut tested = if panicked { Vec::new() } else { self.ground.tested.all(&self.ground.monitor) };
-        tested.extend(self.is_history_judged().then(|| LINEARIZABLE.id.to_owned()));
-        tested
-    }
-
-    fn branches(&self) -> BTreeMap<String, bool> {
-        let mut all = BTreeMap::new();
-        if let Some(marks) = &self.rep.draws.marks {
-            let own = Mark::all::<P>().map(|mark| (mark, false));
-            for (mark, reached) in own.chain(marks.each()) {
-                *all.entry(mark.to_string()).or_default() |= reached;
-            }
-        }
-        all
-    }
-
-    fn debts_are_due(&self, ended: Ended) -> bool {
-        let recovered =
-            self.setting.seating.seats().all(|seat| {
-                self.status(seat) == Status::Up || self.faulty(self.setting.seating.identity(seat))
-            });
-        let settled = recovered && self.world.rest.severed.is_empty() && self.axioms_hold();
-        match ended {
-            Ended::Quiescent => settled,
-            Ended::Horizon => {
-                let struck = self.ground.machinery.as_ref().map_or(0, |m| m.struck_until);
-                let last = self.last_fault.max(self.last_asked).max(self.ground.gst()).max(struck);
-                settled && self.calendar.horizon.saturating_sub(last) >= self.calendar.horizon / 2
-            }
-            Ended::Steps | Ended::Violation => false,
-        }
     }
 }
 

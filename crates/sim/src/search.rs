@@ -132,7 +132,7 @@ pub fn search(
             if searched.campaign.failure.is_some() {
                 searched.lineage = Some(lineage.clone());
             }
-            stopped = !go_on(searched.campaign.runs);
+            stopped = !go_on(searched.campaign.counts.runs);
             if stopped { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
         if stopped {

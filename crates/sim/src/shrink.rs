@@ -11,7 +11,7 @@ mod taken;
 pub use spare::{Spare, spare};
 pub use taken::{taken, taken_in};
 
-use synod_kernel::trace::Broken;
+use synod_kernel::trace::{Broken, Tried};
 
 /// What of a run can be left out by itself: a step, or the crash in it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,6 +43,9 @@ pub trait Taken: Send + Sync {
     /// The run of the units that are kept, as far as they are possible, if it breaks the same property. `steps` counts
     /// what is tried.
     fn attempt(&self, kept: &[bool], steps: &mut u64) -> Option<Box<dyn Taken>>;
+    /// The same steps, each as early as what it follows from and what comes before at its process allow with the shortest
+    /// delays, and in that order; if that breaks the same property, and is another order.
+    fn settled(&self, steps: &mut u64) -> Option<Box<dyn Taken>>;
     /// Its trace; with `reduced`, without the requests that are never made.
     fn trace(&self, reduced: bool) -> String;
 }
@@ -90,23 +93,63 @@ pub struct Shrunk {
     pub steps: u64,
     /// Whether removing any one event makes it pass (of a debt: any one fault or request): each was tried.
     pub minimal: bool,
+    /// Which units were left out alone from the small run, and what came of it.
+    pub tried: Tried,
+}
+
+/// What came of leaving out a unit alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mark {
+    Untried,
+    Necessary,
+    Dispensable,
 }
 
 /// Makes a run small. What comes out depends on the limits and on nothing else, unless `stop` says to stop.
 pub fn minimise(run: Box<dyn Taken>, limits: &Limits, stop: &dyn Fn() -> bool) -> Shrunk {
-    let mut search = Search { run, limits, stop, attempts: 0, steps: 0 };
+    let marks = vec![Mark::Untried; run.units().len()];
+    let mut search = Search { run, marks, limits, stop, attempts: 0, steps: 0 };
     search.causes();
     search.processes();
     let mut minimal = search.halve(|unit| unit.chosen);
     if !search.run.is_debt() {
         minimal = search.halve(|unit| !unit.starts);
+        if minimal && search.settle() {
+            // in another order other steps may do without each other
+            minimal = search.until_none_can_go(|unit| !unit.starts, 1);
+        }
     }
+    search.mark_the_rest();
+    let is_debt = search.run.is_debt();
+    let claimed = |unit: &Unit| if is_debt { unit.chosen } else { !unit.starts };
+    let marked = search.run.units().iter().zip(&search.marks);
+    minimal &= marked.filter(|(unit, _)| claimed(unit)).all(|(_, mark)| *mark == Mark::Necessary);
+    let tried = tried(search.run.units(), &search.marks);
     let Search { run, attempts, steps, .. } = search;
-    Shrunk { run, attempts, steps, minimal }
+    Shrunk { run, attempts, steps, minimal, tried }
+}
+
+/// The marks by steps: a step that starts a process is never left out.
+fn tried(units: &[Unit], marks: &[Mark]) -> Tried {
+    let mut tried = Tried::default();
+    let mut next = 0;
+    for (unit, mark) in units.iter().zip(marks) {
+        next += u64::from(unit.step);
+        let step = next - 1;
+        match (mark, unit.step) {
+            (Mark::Necessary, true) => tried.necessary.push(step),
+            (Mark::Necessary, false) => tried.crashes.push(step),
+            (Mark::Dispensable, true) => tried.dispensable.push(step),
+            (Mark::Dispensable, false) | (Mark::Untried, _) => {}
+        }
+    }
+    tried
 }
 
 struct Search<'a> {
     run: Box<dyn Taken>,
+    /// By unit of the run.
+    marks: Vec<Mark>,
     limits: &'a Limits,
     stop: &'a dyn Fn() -> bool,
     attempts: u64,
@@ -121,12 +164,50 @@ impl Search<'_> {
     /// Tries what is kept; takes it if it is smaller.
     fn attempt(&mut self, kept: &[bool]) -> bool {
         self.attempts += 1;
-        let Some(smaller) = self.run.attempt(kept, &mut self.steps) else { return false };
-        let better = weight(smaller.as_ref()) < weight(self.run.as_ref());
-        if better {
-            self.run = smaller;
+        let smaller = self.run.attempt(kept, &mut self.steps);
+        let mark = if smaller.is_some() { Mark::Dispensable } else { Mark::Necessary };
+        let mut left_out = kept.iter().enumerate().filter(|(_, is_kept)| !**is_kept);
+        if let (Some((alone, _)), None) = (left_out.next(), left_out.next()) {
+            self.marks[alone] = mark;
         }
-        better
+        let better = |run: &Box<dyn Taken>| weight(run.as_ref()) < weight(self.run.as_ref());
+        let Some(smaller) = smaller.filter(better) else { return false };
+        self.take(smaller);
+        true
+    }
+
+    /// Goes on with another run, of which nothing was tried yet.
+    fn take(&mut self, run: Box<dyn Taken>) {
+        self.marks = vec![Mark::Untried; run.units().len()];
+        self.run = run;
+    }
+
+    /// Each step as early as can be: whether that is another order.
+    fn settle(&mut self) -> bool {
+        if self.is_over() {
+            return false;
+        }
+        self.attempts += 1;
+        let Some(settled) = self.run.settled(&mut self.steps) else { return false };
+        self.take(settled);
+        true
+    }
+
+    /// Leaves out, alone, each unit that was not left out so yet: to tell whether it is necessary, no more.
+    fn mark_the_rest(&mut self) {
+        for place in 0..self.marks.len() {
+            if self.marks[place] != Mark::Untried || self.run.units()[place].starts {
+                continue;
+            }
+            if self.is_over() {
+                return;
+            }
+            let mut kept = vec![true; self.marks.len()];
+            kept[place] = false;
+            self.attempts += 1;
+            let breaks = self.run.attempt(&kept, &mut self.steps).is_some();
+            self.marks[place] = if breaks { Mark::Dispensable } else { Mark::Necessary };
+        }
     }
 
     /// What led to the last step alone; or to the last that each process told.
@@ -163,11 +244,16 @@ impl Search<'_> {
     /// Leaves out halves of what is wanted, then quarters, and so on to single units, the last ones first, until none of them
     /// can be left out: whether it came to that.
     fn halve(&mut self, wanted: fn(&Unit) -> bool) -> bool {
+        let size = self.run.units().iter().filter(|unit| wanted(unit)).count().div_ceil(2).max(1);
+        self.until_none_can_go(wanted, size)
+    }
+
+    /// The same from chunks of this size on.
+    fn until_none_can_go(&mut self, wanted: fn(&Unit) -> bool, mut size: usize) -> bool {
         let places = |run: &dyn Taken| -> Vec<usize> {
             let units = run.units().iter().enumerate();
             units.filter(|(_, unit)| wanted(unit)).map(|(place, _)| place).collect()
         };
-        let mut size = places(self.run.as_ref()).len().div_ceil(2).max(1);
         loop {
             let mut left_out = false;
             let mut end = places(self.run.as_ref()).len();

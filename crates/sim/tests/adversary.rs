@@ -5,6 +5,7 @@ mod support;
 
 use proptest::prelude::*;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use support::*;
 use synod_algorithms::broadcast::{DoubleEchoBroadcast, EchoBroadcast, double_echo, echo};
 use synod_kernel::environment::parse_link;
@@ -17,7 +18,7 @@ use synod_model::interface::Broadcast;
 use synod_model::{Datum, Process, ProcessId};
 use synod_properties::Monitor;
 use synod_properties::byzantine_broadcast::ByzantineBroadcast;
-use synod_sim::{Fault, FaultKind, Injection, Options, Strategy as Plan, run};
+use synod_sim::{Fault, FaultKind, Injection, Options, Platform, Strategy as Plan, run};
 
 fn p(i: u32) -> ProcessId {
     ProcessId(i)
@@ -262,6 +263,42 @@ fn a_flipped_bit_is_a_loss_where_links_notice_and_another_message_where_they_do_
     assert_eq!(taken.faults[&FaultKind::Corruption], 1);
     assert!(lost(&replay::<Gossip>(&content).expect("it replays").lines).is_empty());
     assert!(!sent_again("perfect"), "nobody sees it");
+}
+
+#[test]
+fn messages_are_corrupted_at_a_rate_within_budgets_and_nowhere_else() {
+    let corrupting = |per_million| Platform {
+        corruption: Some(Probability::per_million(per_million)),
+        ..Platform::default()
+    };
+    let hit = |kind: &str, per_million, budget| {
+        let mut setting = untrusted(kind);
+        setting.requests = vec![(0..100).collect()];
+        let links = &mut setting.environment.links;
+        (links.injections, links.losses) = (Budget::AtMost(budget), Budget::AtMost(budget));
+        (links.injection_probability, links.loss_probability) = (Probability::ZERO, Probability::ZERO);
+        let platform = Some(Arc::new(corrupting(per_million)));
+        let (outcome, content) =
+            checked(&setting, &Spread::among(3), 1, &Options { platform, ..script(vec![]) });
+        let lost = replay::<Gossip>(&content).expect("it replays").lines;
+        let lost = lost.iter().filter(|line| matches!(line.choice, Choice::Lose { .. })).count() as u64;
+        (outcome.faults.get(&FaultKind::Corruption).copied().unwrap_or(0), lost)
+    };
+    // 300 messages, a quarter of them
+    let (noticed, lost) = hit("fair-loss", 250_000, 1_000);
+    assert!((45..105).contains(&noticed) && lost == noticed, "{noticed} {lost}");
+    let (taken, lost) = hit("arbitrary perfect", 250_000, 1_000);
+    assert!((45..105).contains(&taken) && lost == 0, "{taken} {lost}");
+    assert_eq!(hit("fair-loss", 1_000_000, 5), (5, 5));
+    assert_eq!(hit("arbitrary perfect", 1_000_000, 5).0, 5);
+    assert_eq!(hit("arbitrary perfect", 0, 5), (0, 0));
+    for kind in ["perfect", "authenticated arbitrary perfect"] {
+        let mut environment = world(3, kind);
+        environment.links.injections = Budget::AtMost(9);
+        let refused = corrupting(1).fits(&environment).expect_err("what was sent arrives");
+        assert!(refused.what.starts_with("`corruption` over"), "{refused}");
+        corrupting(0).fits(&environment).expect("nothing happens");
+    }
 }
 
 fn disk(change: impl Fn(&mut Environment)) -> Setting<Keeper> {

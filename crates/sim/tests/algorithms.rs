@@ -44,7 +44,14 @@ where
     let found = examine(setting, monitor, seeds, &options());
     assert_eq!(found.failure, None);
     for (property, verdict) in &found.verdicts {
-        assert_eq!(verdict, &Verdict::Holds, "{} {}, faults {:?}", property.id, property.name, found.faults);
+        assert_eq!(
+            verdict,
+            &Verdict::Holds,
+            "{} {}, faults {:?}",
+            property.id,
+            property.name,
+            found.counts.faults
+        );
     }
 }
 
@@ -54,7 +61,7 @@ where
     M: Monitor<P::Request, P::Indication>,
 {
     let found = examine(setting, monitor, seeds, &options());
-    let failure = found.failure.unwrap_or_else(|| panic!("{property} holds in {} runs", found.runs));
+    let failure = found.failure.unwrap_or_else(|| panic!("{property} holds in {} runs", found.counts.runs));
     let (outcome, trace) = checked(setting, monitor, failure.seed, &options());
     assert_eq!(outcome, failure.outcome);
     assert_eq!(outcome.broken().expect("it is broken").property, property);
@@ -215,7 +222,7 @@ fn a_process_that_crashes_for_ever_loses_the_lead_by_its_epoch() {
     let sound = examine(&elect_lower_epoch(None), &LeaderMonitor::new(3), 100, &crash_loop());
     assert_eq!(sound.failure, None);
     assert!(sound.verdicts.iter().all(|(_, verdict)| *verdict == Verdict::Holds), "{:?}", sound.verdicts);
-    assert!(sound.faults[&FaultKind::Recovery] >= 1_000, "{:?}", sound.faults);
+    assert!(sound.counts.faults[&FaultKind::Recovery] >= 1_000, "{:?}", sound.counts.faults);
     let twin = elect_lower_epoch(Some(elect_lower_epoch::Defect::EpochNotStored));
     let refuted = examine(&twin, &LeaderMonitor::new(3), 100, &crash_loop()).failure.expect("it is trusted");
     assert_eq!(refuted.outcome.broken().expect("it is broken").property, "ELD1");

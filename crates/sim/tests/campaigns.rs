@@ -114,7 +114,7 @@ proptest! {
 #[test]
 fn a_campaign_has_failures_and_says_what_is_open() {
     let (_, summary) = merged(&[&shard(CAMPAIGN, 2)]).expect("one campaign");
-    assert_eq!(summary.runs, 60);
+    assert_eq!(summary.counts.runs, 60);
     assert_eq!(summary.covered, [(3, 63)]);
     let (times, first) = summary.violations["K1"];
     assert_eq!(summary.verdicts[&Judgement::Violated], times);
@@ -228,7 +228,7 @@ fn a_guided_search_is_the_same_for_any_number_of_threads_and_its_failure_is_foun
         &Kept::default(),
     );
     let searched = search(&sound, 0..500, &options, 2, &|_| true);
-    assert_eq!((searched.campaign.runs, searched.lineage), (500, None));
+    assert_eq!((searched.campaign.counts.runs, searched.lineage), (500, None));
     let stopped = search(&sound, 0..500, &options, 2, &|runs| runs < 70);
-    assert_eq!(stopped.campaign.runs, 70);
+    assert_eq!(stopped.campaign.counts.runs, 70);
 }

@@ -84,8 +84,8 @@ fn a_reply_before_its_store_is_found() {
 
         let sound = keeper(Order::StoreThenReply, durability);
         let held = campaign(&simulated(&sound, &Kept::default()), 0..3_000, &options(), 2, &|_| {});
-        assert_eq!((held.runs, &held.failure, quietly(&held)), (3_000, &None, &Verdict::Holds));
-        assert!(held.reached.contains("R1"));
+        assert_eq!((held.counts.runs, &held.failure, quietly(&held)), (3_000, &None, &Verdict::Holds));
+        assert!(held.counts.reached.contains("R1"));
     }
 }
 
@@ -107,7 +107,7 @@ fn a_campaign_does_not_depend_on_its_threads() {
     let three = campaign(&simulated(&setting, &Kept::default()), 7..900, &options(), 3, &|_| {});
     assert_eq!(one, three);
     let failure = one.failure.expect("it is broken");
-    assert_eq!(one.runs, failure.seed - 7 + 1);
+    assert_eq!(one.counts.runs, failure.seed - 7 + 1);
     let earlier =
         (7..failure.seed).find(|&seed| run(&setting, &Kept::default(), seed, &options()).broken().is_some());
     assert_eq!(earlier, None, "the lowest seed that fails is the one reported");
@@ -400,7 +400,7 @@ fn a_crash_between_two_that_waited_for_one_write_is_found() {
     };
     assert!(lines.iter().any(is_cut), "one half and the crash: {content}");
     let sound = campaign(&simulated(&clerk(true), &Books::default()), 0..3_000, &options(), 2, &|_| {});
-    assert_eq!((sound.runs, &sound.failure), (3_000, &None));
+    assert_eq!((sound.counts.runs, &sound.failure), (3_000, &None));
 }
 
 /// Three ways not to be a function of one's input.

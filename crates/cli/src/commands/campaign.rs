@@ -314,10 +314,10 @@ fn in_words(summary: &Summary) -> String {
     let verdicts = verdicts.iter().filter_map(|(verdict, what)| {
         summary.verdicts.get(verdict).map(|runs| format!("{} {what}", grouped(*runs)))
     });
-    let mut words = vec![count(summary.runs, "run", "runs")];
+    let mut words = vec![count(summary.counts.runs, "run", "runs")];
     words.extend(verdicts);
-    words.push(count(summary.steps, "step", "steps"));
-    let faults = |kind: &FaultKind| summary.faults.get(kind).copied().unwrap_or(0);
+    words.push(count(summary.counts.steps, "step", "steps"));
+    let faults = |kind: &FaultKind| summary.counts.faults.get(kind).copied().unwrap_or(0);
     let kinds = FaultKind::ALL.iter().filter(|kind| faults(kind) > 0);
     let faults: Vec<_> = kinds.map(|kind| format!("{} {kind}", grouped(faults(kind)))).collect();
     if !faults.is_empty() {

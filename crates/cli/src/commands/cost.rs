@@ -1,14 +1,15 @@
 //! `cost`: what an operation costs, beside what the algorithm's page states.
 
-use super::{Desk, failures};
+use super::{Desk, failures, sweep};
 use crate::args;
+use crate::checkable::RoundsCost;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::grounds::World;
 use crate::output::columns;
 use crate::plan::Request;
 use crate::plot::{Chart, Panel, Point, Series};
-use crate::registry::Entry;
+use crate::registry::{Entry, Found};
 use serde_json::json;
 use std::fmt::Write;
 use std::time::Duration;
@@ -45,6 +46,23 @@ struct Cell {
 }
 
 impl Cell {
+    /// What was measured, held against what is stated of an operation.
+    fn held(
+        (metric, name): (Option<Metric>, &str),
+        measured: Option<u64>,
+        stated: &[Cost],
+        value_of: &dyn Fn(&str) -> Option<i64>,
+    ) -> Self {
+        let cost = stated.iter().find(|cost| Some(cost.metric) == metric && cost.per == Per::Operation);
+        Self {
+            name: name.to_owned(),
+            measured: measured.map(|measured| measured as f64),
+            band: None,
+            formula: cost.map(|cost| cost.formula),
+            stated: cost.and_then(|cost| evaluate(cost.formula, value_of).ok()),
+        }
+    }
+
     fn differs(&self) -> bool {
         match (self.measured, self.stated) {
             (Some(measured), Some(stated)) => (measured - stated as f64).abs() > 1e-9,
@@ -71,6 +89,73 @@ impl Cell {
 
 /// `cost`.
 pub(super) fn cost(desk: &Desk<'_>, args: &args::Cost) -> Result<Exit, Error> {
+    let (mut name, rows, scope) = match in_rounds(desk, args)? {
+        Some(measured) => measured,
+        None => match one_at_a_time(desk, args)? {
+            Some(measured) => measured,
+            None => return Ok(Exit::Interrupted),
+        },
+    };
+    if let Some(defect) = &args.defect {
+        let _ = write!(name, "/{defect}");
+    }
+    tell(desk, &name, &scope, &rows);
+    if let Some(path) = &args.csv {
+        failures::save(path, &csv(&rows))?;
+    }
+    if let Some(path) = &args.svg {
+        failures::save(path, &chart(&name, &scope, &rows).svg())?;
+    }
+    Ok(if rows.iter().flat_map(|row| &row.cells).any(Cell::differs) { Exit::Violation } else { Exit::Holds })
+}
+
+/// The algorithm's name, what was measured, and of what in words.
+type Measured = (String, Vec<Row>, String);
+
+/// An algorithm in lock-step rounds, without failures.
+fn in_rounds(desk: &Desk<'_>, args: &args::Cost) -> Result<Option<Measured>, Error> {
+    let Some(name) = &args.algorithm else { return Ok(None) };
+    let Found::Checkable(checkable) = desk.registry.find_checked(name)? else { return Ok(None) };
+    if let Some(defect) = &args.defect {
+        checkable.has_twin(defect)?;
+    }
+    let mut rows = Vec::new();
+    for &n in &args.n.0 {
+        let Some(cost) = checkable.rounds_cost(n, args.defect.as_deref())? else { return Ok(None) };
+        rows.push(Row { n, kind: Some("instance".to_owned()), cells: cells_in_rounds(n, &cost) });
+    }
+    if args.under == args::Under::Faults {
+        return Err(Error::Unsupported {
+            what: format!("what rounds of `{name}` cost is counted without failures"),
+            hint: "leave out `--under faults`".to_owned(),
+        });
+    }
+    let scope = "one instance in lock-step rounds, no failures, f the most that it is made for; messages to oneself not counted";
+    Ok(Some((name.clone(), rows, scope.to_owned())))
+}
+
+fn cells_in_rounds(n: u32, cost: &RoundsCost) -> Vec<Cell> {
+    let RoundsCost { f, messages, bytes, stated } = cost;
+    let value_of = |name: &str| match name {
+        "n" => Some(n.into()),
+        "f" => Some((*f).into()),
+        _ => None,
+    };
+    let total: u64 = messages.iter().sum();
+    [
+        (None, "f", u64::from(*f)),
+        (Some(Metric::Rounds), Metric::Rounds.name(), messages.len() as u64),
+        (Some(Metric::Messages), Metric::Messages.name(), total),
+        (None, "messages in the busiest round", messages.iter().copied().max().unwrap_or(0)),
+        (None, "bytes", *bytes),
+    ]
+    .into_iter()
+    .map(|(metric, name, measured)| Cell::held((metric, name), Some(measured), stated, &value_of))
+    .collect()
+}
+
+/// Operations of an algorithm, one at a time; nothing where somebody interrupts.
+fn one_at_a_time(desk: &Desk<'_>, args: &args::Cost) -> Result<Option<Measured>, Error> {
     let mut rows = Vec::new();
     let mut name = String::new();
     for &n in &args.n.0 {
@@ -88,11 +173,8 @@ pub(super) fn cost(desk: &Desk<'_>, args: &args::Cost) -> Result<Exit, Error> {
             args::Under::Faults => under_faults(entry, &world, args)?,
         });
         if desk.interrupt.is_set() {
-            return Ok(Exit::Interrupted);
+            return Ok(None);
         }
-    }
-    if let Some(defect) = &args.defect {
-        let _ = write!(name, "/{defect}");
     }
     let scope = match args.under {
         args::Under::NoFaults => {
@@ -102,15 +184,7 @@ pub(super) fn cost(desk: &Desk<'_>, args: &args::Cost) -> Result<Exit, Error> {
             "one operation a run, under faults: the median, and where 90 % of the runs lie"
         }
     };
-    let scope = format!("{scope}; seed {}", args.seed);
-    tell(desk, &name, &scope, &rows);
-    if let Some(path) = &args.csv {
-        failures::save(path, &csv(&rows))?;
-    }
-    if let Some(path) = &args.svg {
-        failures::save(path, &chart(&name, &scope, &rows).svg())?;
-    }
-    Ok(if rows.iter().flat_map(|row| &row.cells).any(Cell::differs) { Exit::Violation } else { Exit::Holds })
+    Ok(Some((name, rows, format!("{scope}; seed {}", args.seed))))
 }
 
 /// Nothing fails, and every message takes one delay.
@@ -209,16 +283,7 @@ fn cells(operation: &OperationCost, n: u32, costs: &[Cost]) -> Vec<Cell> {
     };
     numbers(operation)
         .into_iter()
-        .map(|(metric, name, measured)| {
-            let cost = costs.iter().find(|cost| Some(cost.metric) == metric && cost.per == Per::Operation);
-            Cell {
-                name: name.to_owned(),
-                measured: measured.map(|measured| measured as f64),
-                band: None,
-                formula: cost.map(|cost| cost.formula),
-                stated: cost.and_then(|cost| evaluate(cost.formula, &value_of).ok()),
-            }
-        })
+        .map(|(metric, name, measured)| Cell::held((metric, name), measured, costs, &value_of))
         .collect()
 }
 
@@ -233,14 +298,9 @@ fn under_faults(entry: &Entry, world: &World, args: &args::Cost) -> Result<Vec<R
             .collect();
         let Some(first) = operations.first() else { continue };
         let column = |at: usize| {
-            let mut values: Vec<_> =
-                operations.iter().filter_map(|operation| numbers(operation)[at].2).collect();
-            values.sort_unstable();
-            let at = |share: f64| {
-                let place = (share * (values.len().max(1) - 1) as f64).round() as usize;
-                values.get(place).map(|value| *value as f64)
-            };
-            (at(0.5), at(0.05).zip(at(0.95)))
+            let values = operations.iter().filter_map(|operation| numbers(operation)[at].2);
+            let of = sweep::median(values.map(|value| value as f64).collect());
+            of.map(|of| (of.middle, (of.low, of.high))).unzip()
         };
         let mut cells: Vec<_> = (0..5)
             .map(|at| {
@@ -337,7 +397,6 @@ fn chart(name: &str, scope: &str, rows: &[Row]) -> Chart {
     for part in parts(rows) {
         for at in 0..part[0].cells.len() {
             let mut kinds: Vec<_> = part.iter().map(|row| row.kind.as_deref()).collect();
-            kinds.dedup();
             kinds.sort_unstable();
             kinds.dedup();
             let of = |kind: Option<&str>, value: &dyn Fn(&Cell) -> Option<(f64, Option<(f64, f64)>)>| {

@@ -25,7 +25,7 @@ pub(super) fn keep(
     let mut build = "the same build".to_owned();
     let path = match &failure.trace {
         Trace::Content(content) => {
-            let (path, executable) = write(content)?;
+            let (path, executable) = write(content, failure.seed.map(|seed| again(Some(seed))))?;
             build = executable.map_or(build, |digest| format!("build {digest}"));
             path.display().to_string()
         }
@@ -53,13 +53,22 @@ pub(super) fn keep(
     Ok(commands)
 }
 
-/// Writes a trace under the name of its content, and beside it which build made it; and the digest of that.
-fn write(content: &str) -> Result<(PathBuf, Option<String>), Error> {
+/// Writes a trace under the name of its content, and beside it which build made it, by which command; and the digest of that build.
+fn write(content: &str, command: Option<String>) -> Result<(PathBuf, Option<String>), Error> {
     let path = Path::new(DIRECTORY).join(format!("{}.jsonl", trace::name(content)));
+    let command = command.or_else(|| command_of(&path));
     save(&path, content)?;
-    let build = build();
+    let mut build = build();
+    build["command"] = json!(command);
     save(&path.with_extension("build.json"), &build.to_string())?;
     Ok((path, build["executable"].as_str().map(str::to_owned)))
+}
+
+/// The command that found the run of a trace, where that stands beside it.
+pub(super) fn command_of(trace: &Path) -> Option<String> {
+    let beside = std::fs::read_to_string(trace.with_extension("build.json")).ok()?;
+    let build: Value = serde_json::from_str(&beside).ok()?;
+    build["command"].as_str().map(str::to_owned)
 }
 
 /// What identifies this build: a seed means the same in the same build alone, a trace in all that read its version.

@@ -2,6 +2,7 @@
 
 mod campaign;
 mod cluster;
+mod conditions;
 mod cost;
 mod examine;
 mod failures;
@@ -70,8 +71,9 @@ fn dispatch(desk: &Desk<'_>, command: Option<&Command>) -> Result<Exit, Error> {
         Some(Command::Sim(args)) => examine::simulate(&listening(), args),
         Some(Command::Campaign(args)) => campaign::campaign(&listening(), args),
         Some(Command::Run(args)) => examine::run(&listening(), args),
-        Some(Command::Replay { file, emit_test: false }) => replay::replay(desk, file),
-        Some(Command::Replay { file, emit_test: true }) => shrink::emit_test(desk, file),
+        Some(Command::Replay { file, emit_test: true, .. }) => shrink::emit_test(desk, file),
+        Some(Command::Replay { file, lenient: true, .. }) => replay::leniently(desk, file),
+        Some(Command::Replay { file, .. }) => replay::replay(desk, file),
         Some(Command::Shrink(args)) => shrink::shrink(&listening(), args),
         Some(Command::Trace { what: Trace::Validate { file } }) => trace::validate(desk, file),
         Some(Command::Trace { what: Trace::Stats { file } }) => trace::stats(desk, file),

@@ -14,6 +14,7 @@ use std::io::Read;
 use std::path::Path;
 use synod_kernel::trace::{Broken, Header, Reader, TraceError};
 use synod_properties::Scale;
+use synod_sim::workload::LINEARIZABLE;
 
 /// Prints a replay as it goes.
 struct Telling<'a> {
@@ -93,10 +94,9 @@ pub(super) fn replay(desk: &Desk<'_>, file: &Path) -> Result<Exit, Error> {
     let source = seekable.source();
     let mut telling = Telling { printer: desk.printer, algorithm: &header.algorithm };
     let replayed = take(&source, &mut telling).map_err(damaged)?;
-    let said = |found: Option<&Broken>| found.map(|b| json!({ "property": b.property, "what": b.what }));
     desk.printer.event(&json!({
         "event": "replay", "algorithm": header.algorithm, "ground": header.ground, "steps": replayed.steps,
-        "recorded": said(replayed.recorded.as_ref()), "judged": said(replayed.judged.as_ref()),
+        "recorded": replayed.recorded, "judged": replayed.judged,
     }));
     if !replayed.confirmed() {
         let show = |broken: Option<&Broken>| {
@@ -119,4 +119,36 @@ pub(super) fn replay(desk: &Desk<'_>, file: &Path) -> Result<Exit, Error> {
         broken.property, broken.what
     ));
     Ok(Exit::Violation)
+}
+
+/// `replay --lenient`: the steps that are still possible, and whether they break the same property.
+pub(super) fn leniently(desk: &Desk<'_>, file: &Path) -> Result<Exit, Error> {
+    let damaged = |source: TraceError| Error::Trace { path: file.to_owned(), source };
+    let Located { seekable, header, entry, .. } = locate(desk, file)?;
+    let mut content = String::new();
+    let read = |e: std::io::Error| damaged(TraceError::Unreadable { line: 0, what: e.to_string() });
+    seekable.source().open().map_err(damaged)?.read_to_string(&mut content).map_err(read)?;
+    let judged = if header.ground == "check" { entry.judged_checked } else { entry.judged };
+    let (recorded, found) = judged(&content).map_err(damaged)?;
+    let said = |found: Option<&Broken>| found.map(|b| json!({ "property": b.property, "what": b.what }));
+    desk.printer.event(&json!({
+        "event": "lenient", "algorithm": header.algorithm, "recorded": said(recorded.as_ref()),
+        "found": said(found.as_ref()),
+    }));
+    let Some(recorded) = recorded.filter(|broken| broken.property != LINEARIZABLE.id) else {
+        return Err(Error::Unsupported {
+            what: format!("{} breaks nothing that its steps show", file.display()),
+            hint: "give the trace of a failure".to_owned(),
+        });
+    };
+    Ok(match found {
+        Some(broken) => {
+            desk.printer.say(format!("✗ {} is broken still: {}", broken.property, broken.what));
+            Exit::Violation
+        }
+        None => {
+            desk.printer.say(format!("✓ {} is broken no more by the steps that are left", recorded.property));
+            Exit::Holds
+        }
+    })
 }

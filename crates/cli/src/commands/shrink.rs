@@ -1,7 +1,7 @@
 //! A trace made small; a test made of one.
 
 use crate::args;
-use crate::commands::{Desk, failures, program, replay};
+use crate::commands::{Desk, conditions, failures, program, replay};
 use crate::emit::{INLINE_LINES_MAX, regression_test};
 use crate::error::Error;
 use crate::exit::Exit;
@@ -14,6 +14,7 @@ use std::time::Instant;
 use synod_kernel::trace::Broken;
 use synod_properties::{GroundKind, Verdict};
 use synod_sim::shrink::Limits;
+use synod_sim::workload::LINEARIZABLE;
 
 /// `shrink`.
 pub(super) fn shrink(desk: &Desk<'_>, args: &args::Shrink) -> Result<Exit, Error> {
@@ -27,14 +28,25 @@ pub(super) fn shrink(desk: &Desk<'_>, args: &args::Shrink) -> Result<Exit, Error
     };
     let damaged = |source| Error::Trace { path: args.file.clone(), source };
     let open = if header.ground == "check" { entry.steps_checked } else { entry.steps };
+    let started = Instant::now();
+    let stop = || desk.interrupt.is_set() || args.time.is_some_and(|most| started.elapsed() > most);
+    let conditions = match failures::command_of(&args.file) {
+        Some(command) => conditions::find(desk, &command, &broken.property, &stop)?,
+        None => None,
+    };
+    let tell = |conditions: Option<conditions::Conditions>| {
+        conditions.map_or(Ok(()), |conditions| conditions.tell(desk, &args.file.with_extension("toml")))
+    };
     let Some(run) = open(&content).map_err(damaged)? else {
+        if conditions.is_some() {
+            tell(conditions)?;
+            return Ok(Exit::Violation);
+        }
         let what = format!(
             "the steps of {path} cannot be left out one by one: time decides what may happen there, or what is owed at its end"
         );
         return Err(refused(what, "`sim` makes what it finds small by itself: by what the seed draws"));
     };
-    let started = Instant::now();
-    let stop = || desk.interrupt.is_set() || args.time.is_some_and(|most| started.elapsed() > most);
     let limits =
         Limits { attempts: args.attempts.unwrap_or(Limits::default().attempts), ..Limits::default() };
     let small = by_steps(run, &limits, &stop);
@@ -58,7 +70,9 @@ pub(super) fn shrink(desk: &Desk<'_>, args: &args::Shrink) -> Result<Exit, Error
         failures::save(to, content)?;
     }
     report.failures.push(failure);
-    Ok(desk.tell(&mut report, |_| String::new()))
+    let exit = desk.tell(&mut report, |_| String::new());
+    tell(conditions)?;
+    Ok(exit)
 }
 
 fn blank(entry: &Entry, ground: GroundKind, broken: &Broken, content: String) -> Failure {
@@ -75,6 +89,7 @@ fn blank(entry: &Entry, ground: GroundKind, broken: &Broken, content: String) ->
         trace: Trace::Content(content),
         seed: None,
         shrunk: None,
+        delays: None,
     }
 }
 
@@ -87,6 +102,12 @@ pub(super) fn emit_test(desk: &Desk<'_>, file: &Path) -> Result<Exit, Error> {
             hint: "give the trace of a failure".to_owned(),
         });
     };
+    if broken.property == LINEARIZABLE.id {
+        return Err(Error::Unsupported {
+            what: format!("{} breaks what clients saw, and that is not in a trace", file.display()),
+            hint: "the seed makes the same history again".to_owned(),
+        });
+    }
     let subject =
         if opened.header.ground == "check" { opened.entry.type_checked } else { opened.entry.type_name };
     let name = file.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());

@@ -31,10 +31,10 @@ struct Place {
 
 /// What the runs of a point say of one metric.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Estimate {
-    middle: f64,
-    low: f64,
-    high: f64,
+pub(super) struct Estimate {
+    pub(super) middle: f64,
+    pub(super) low: f64,
+    pub(super) high: f64,
     runs: usize,
 }
 
@@ -212,18 +212,24 @@ fn one(place: &Place, seed: u64, metrics: &[Metric]) -> Vec<Option<f64>> {
 }
 
 /// The median with the middle 90 %; of a share of runs itself, with the interval of Wilson (1927) at 95 %.
-fn estimate(metric: Metric, mut values: Vec<f64>) -> Option<Estimate> {
+fn estimate(metric: Metric, values: Vec<f64>) -> Option<Estimate> {
+    let runs = values.len();
+    if metric != Metric::Violations || runs == 0 {
+        return median(values);
+    }
+    let (n, z) = (runs as f64, 1.96);
+    let share = values.iter().sum::<f64>() / n;
+    let centre = (share + z * z / (2.0 * n)) / (1.0 + z * z / n);
+    let half = z / (1.0 + z * z / n) * (share * (1.0 - share) / n + z * z / (4.0 * n * n)).sqrt();
+    let (low, high) = ((centre - half).max(0.0), (centre + half).min(1.0));
+    Some(Estimate { middle: share, low, high, runs })
+}
+
+/// The median with the middle 90 %.
+pub(super) fn median(mut values: Vec<f64>) -> Option<Estimate> {
     values.sort_by(f64::total_cmp);
     let runs = values.len();
     let last = runs.checked_sub(1)?;
-    if metric == Metric::Violations {
-        let (n, z) = (runs as f64, 1.96);
-        let share = values.iter().sum::<f64>() / n;
-        let centre = (share + z * z / (2.0 * n)) / (1.0 + z * z / n);
-        let half = z / (1.0 + z * z / n) * (share * (1.0 - share) / n + z * z / (4.0 * n * n)).sqrt();
-        let (low, high) = ((centre - half).max(0.0), (centre + half).min(1.0));
-        return Some(Estimate { middle: share, low, high, runs });
-    }
     let at = |share: f64| {
         let place = share * last as f64;
         let (below, above) = (values[place.floor() as usize], values[place.ceil() as usize]);

@@ -24,7 +24,7 @@ pub(super) fn validate(desk: &Desk<'_>, file: &Path) -> Result<Exit, Error> {
     let (header, end) = scan(file, |_| ())?;
     desk.printer.event(&json!({
         "event": "trace", "algorithm": header.algorithm, "ground": header.ground, "steps": end.steps,
-        "violation": violation(&end),
+        "violation": end.violation,
     }));
     desk.printer.say(format!(
         "✓ a trace of {}, as it was written: {}, numbered without gaps, each after its cause",
@@ -41,7 +41,7 @@ pub(super) fn stats(desk: &Desk<'_>, file: &Path) -> Result<Exit, Error> {
     let bytes = Seekable::new(file)?.bytes();
     desk.printer.event(&json!({
         "event": "trace", "algorithm": header.algorithm, "ground": header.ground, "steps": end.steps,
-        "violation": violation(&end), "bytes": bytes, "compressed": is_compressed(file), "until_ns": stats.until,
+        "violation": end.violation, "bytes": bytes, "compressed": is_compressed(file), "until_ns": stats.until,
         "events": stats.events, "messages": stats.messages, "processes": stats.seats,
     }));
     let seed = header.seed.as_ref().map_or_else(String::new, |seed| format!(", seed {seed}"));
@@ -74,10 +74,6 @@ pub(super) fn stats(desk: &Desk<'_>, file: &Path) -> Result<Exit, Error> {
     }
     desk.printer.say(seats.to_string());
     Ok(Exit::Holds)
-}
-
-fn violation(end: &End) -> Option<Value> {
-    end.violation.as_ref().map(|broken| json!({ "property": broken.property, "what": broken.what }))
 }
 
 /// Reads a trace as it stands.

@@ -45,7 +45,7 @@ pub(crate) fn search(
     let platform = options.run.platform.as_deref().cloned().unwrap_or_default();
     let periods = platform.periods.clone().unwrap_or_else(|| usual(world));
     let found = good_period(longest, longest / PARTS, |length| {
-        watch.tell(|| format!("good periods of {}", duration::format(length)));
+        watch.tell(|| format!("good periods of {}", duration::rounded(length)));
         let good = Distribution::Constant { value: length };
         let periods = Periods { good, ..periods.clone() };
         let platform = Platform { periods: Some(periods), ..platform.clone() };
@@ -76,7 +76,7 @@ fn describe(
         duration::format(longest),
     );
     for (length, tried) in &found.tried {
-        let length = duration::format(*length);
+        let length = duration::rounded(*length);
         report
             .notes
             .push(format!("good periods of {length}: {} of {} come to their end", tried.decided, tried.runs));
@@ -91,13 +91,13 @@ fn describe(
     };
     let precision = match found.short {
         Some((short, tried)) => {
-            format!("{} of {} do with {}", tried.decided, tried.runs, duration::format(short))
+            format!("{} of {} do with {}", tried.decided, tried.runs, duration::rounded(short))
         }
         None => "the shortest that was tried: bad periods do not hinder these runs".to_owned(),
     };
     report.answers.push(Answer {
         name: "good periods with which all runs come to their end".to_owned(),
-        found: duration::format(enough),
+        found: duration::rounded(enough),
         value: serde_json::json!(enough.as_nanos() as u64),
         precision,
         published: None,

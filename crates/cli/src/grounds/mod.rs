@@ -13,6 +13,7 @@ use crate::traces::Source;
 use crate::watch::Watch;
 use serde_json::{Map, Value};
 use std::path::Path;
+use synod_kernel::trace::Broken;
 use synod_kernel::{Budget, Diagnostic, Environment, Setting};
 use synod_model::ProcessId;
 use synod_properties::{Algorithm, GroundKind, Property, Scale, Verdict};
@@ -26,7 +27,7 @@ pub type Simulated = fn(&World) -> Result<Box<dyn Simulation>, Error>;
 /// What a cluster of an algorithm is made of.
 pub type Deployed = fn(&World) -> Result<run::Deployment, Error>;
 /// The records of a cluster of an algorithm, judged; with a directory beside which the trace of the run is kept.
-pub type Judged = fn(&World, &Path, Option<&Path>) -> Result<Report, Error>;
+pub type Recorded = fn(&World, &Path, Option<&Path>) -> Result<Report, Error>;
 /// A trace of an algorithm, replayed.
 pub type Replayed =
     fn(&Source<'_>, &mut dyn replay::Audience) -> Result<replay::Replay, synod_kernel::trace::TraceError>;
@@ -35,6 +36,9 @@ pub type Steps = fn(&str) -> Result<Option<Box<dyn Taken>>, synod_kernel::trace:
 
 /// The same in another world.
 pub type StepsIn = fn(&World, &str) -> Result<Option<Box<dyn Taken>>, synod_kernel::trace::TraceError>;
+
+/// What a trace of an algorithm says is broken, and what those of its steps break that are still possible.
+pub type Judged = fn(&str) -> Result<(Option<Broken>, Option<Broken>), synod_kernel::trace::TraceError>;
 
 /// The world in which an algorithm is examined.
 #[derive(Clone, Debug)]
@@ -118,6 +122,7 @@ fn confirm(report: &mut Report, replay: Replayed, content: String, seed: Option<
         trace: Trace::Content(content),
         seed,
         shrunk: None,
+        delays: None,
     });
 }
 

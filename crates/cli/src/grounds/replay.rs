@@ -60,10 +60,11 @@ pub fn replay<A: Algorithm>(source: &Source<'_>, audience: &mut dyn Audience) ->
     audience.world(&scale, &crate::environment::describe(&setting.environment));
     let mut judge = Judge::new(A::monitor(&scale), &setting.seating);
     let mut steps = 0;
+    let tried = reader.header().tried.clone();
     let end = reader.replay(&setting, |line: Line<A::Process>| {
         steps += 1;
         judge.watch(&line);
-        audience.step(story::line(&line));
+        audience.step(story::mark(story::line(&line), &tried));
     })?;
     let judged = match &end.violation {
         Some(recorded) if recorded.property == NO_PANIC.id => {

@@ -2,19 +2,23 @@
 
 use super::{World, sim};
 use crate::registry::Entry;
-use crate::report::{Failure, Necessary, Report, Shrunk, Trace};
+use crate::report::{Failure, Necessary, Report, Shrunk, Trace, count, grouped, seconds};
 use crate::traces::Source;
 use crate::watch::Watch;
+use serde_json::Value;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
-use synod_kernel::trace::Reader;
+use synod_kernel::trace::{Reader, Tried, with_tried};
 use synod_properties::{GroundKind, Scale};
-use synod_sim::shrink::{Limits, Size, Taken, minimise, spare};
+use synod_sim::shrink::{Limits, Size, Spare, Taken, minimise, spare};
 use synod_sim::{FaultPlan, Simulation};
 
 /// How many runs of each smaller world are looked at.
 const RUNS_SMALLER: u64 = 256;
 /// A longer run is not simulated again and again.
 const STEPS_TO_REPEAT: u64 = 100_000;
+/// So many messages that take longer than others are named.
+const DELAYS_SHOWN: usize = 12;
 
 /// How a failure is made small.
 #[derive(Clone, Debug)]
@@ -83,7 +87,61 @@ fn smallest(
     let spare = spare(simulation.as_ref(), seed, &options.run, options.shrink.limits.attempts, stop)?;
     let (_, content) = simulation.trace(seed, &spare.options);
     let necessary = if spare.minimal { Necessary::Planned } else { Necessary::Unknown };
+    let tried = if spare.minimal { planned(entry, &content, &spare) } else { Tried::default() };
+    let content = with_tried(&content, tried).unwrap_or(content);
     Some(Small { content: vec![content], processes: None, attempts: spare.attempts, necessary })
+}
+
+/// The steps of what the seed planned: of each process the last request was left out, and, where all faults are of the plan,
+/// each fault.
+fn planned(entry: &Entry, content: &str, spare: &Spare) -> Tried {
+    const FAULTS: &str = "!/&%";
+    let mut story = Vec::new();
+    let replayed = (entry.replay)(&Source::Content(content), &mut story);
+    if replayed.is_err() || spare.options.workload.is_some() {
+        return Tried::default();
+    }
+    let requests = story.iter().filter(|line| line.glyph == '?');
+    let last: BTreeMap<_, _> = requests.map(|line| (&line.place, line.step)).collect();
+    let faults = story.iter().filter(|line| FAULTS.contains(line.glyph)).map(|line| line.step);
+    let faults: Vec<_> = faults.collect();
+    let all_planned = spare.options.spared.chance && faults.len() as u64 == spare.faults_left;
+    let mut necessary: Vec<_> = last.into_values().collect();
+    necessary.extend(faults.into_iter().filter(|_| all_planned));
+    necessary.sort_unstable();
+    Tried { necessary, ..Tried::default() }
+}
+
+/// How long the messages of a run are under way: what their delays were made, where there is a clock.
+fn delays(content: &str) -> Option<String> {
+    let (mut times, mut by_delay) = (Vec::new(), BTreeMap::<u64, Vec<u64>>::new());
+    for line in content.lines().skip(1) {
+        let Ok(line) = serde_json::from_str::<Value>(line) else { continue };
+        let (Some(step), Some(at)) = (line["step"].as_u64(), line["at"].as_u64()) else { continue };
+        times.push(at);
+        let sent = line["cause"]["step"].as_u64().filter(|_| !line["do"]["deliver"].is_null());
+        if let Some(sent) = sent.and_then(|sent| times.get(sent as usize)) {
+            by_delay.entry(at - sent).or_default().push(step);
+        }
+    }
+    let all = by_delay.values().map(Vec::len).sum::<usize>() as u64;
+    let (shortest, alike) = by_delay.pop_first()?;
+    let shortest = seconds(Duration::from_nanos(shortest));
+    let mut longer: Vec<_> = by_delay.into_values().flatten().collect();
+    if longer.is_empty() {
+        return Some(format!("{} {shortest} each", count(all, "message", "messages")));
+    }
+    longer.sort_unstable();
+    let alike = grouped(alike.len() as u64);
+    if longer.len() > DELAYS_SHOWN {
+        return Some(format!(
+            "{alike} of {} {shortest}, the others longer",
+            count(all, "message", "messages")
+        ));
+    }
+    let longer: Vec<_> = longer.iter().map(|step| grouped(*step)).collect();
+    let of = count(all, "message", "messages");
+    Some(format!("{alike} of {of} {shortest}; longer alone those of {}", longer.join(", ")))
 }
 
 /// A run by leaving out its steps.
@@ -95,7 +153,11 @@ pub(crate) fn by_steps(run: Box<dyn Taken>, limits: &Limits, stop: &dyn Fn() -> 
         (true, true) => Necessary::Chosen,
     };
     // a monitor made for fewer requests may judge otherwise
-    let content = vec![shrunk.run.trace(true), shrunk.run.trace(false)];
+    let content = [true, false].map(|reduced| {
+        let content = shrunk.run.trace(reduced);
+        with_tried(&content, shrunk.tried.clone()).unwrap_or(content)
+    });
+    let content = content.into();
     Small { content, processes: None, attempts: shrunk.attempts, necessary }
 }
 
@@ -130,6 +192,7 @@ pub(crate) fn adopt(
         failure.step = last.map_or(0, |line| line.step) + u64::from(in_a_handler);
         failure.at = last.and_then(|line| line.at);
         failure.story = story;
+        failure.delays = delays(&content);
         failure.trace = Trace::Content(content);
         return true;
     }

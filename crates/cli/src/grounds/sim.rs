@@ -7,7 +7,6 @@ use crate::report::{Report, count, grouped};
 use crate::results::{self, Writing};
 use crate::traces;
 use crate::watch::Watch;
-use std::collections::BTreeMap;
 use std::ops::{ControlFlow, Range};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -15,12 +14,10 @@ use synod_check::Unreached;
 use synod_kernel::Environment;
 use synod_kernel::environment::duration;
 use synod_properties::{Algorithm, GroundKind, Kind, NO_PANIC, Property, Verdict, operations};
-use synod_sim::platform::Outside;
 use synod_sim::results::{Header, Seeds};
 use synod_sim::workload::LINEARIZABLE;
 use synod_sim::{
-    Campaign, Ended, FaultKind, FaultPlan, Instance, RUNS_THAT_TEST, Record, Simulation, Summary, Wanted,
-    effects, records,
+    Campaign, Ended, FaultKind, FaultPlan, Instance, Record, Simulation, Wanted, effects, records,
 };
 
 /// In so many runs a fault that there is a budget for takes effect: where it does in none of them, it cannot.
@@ -65,7 +62,7 @@ pub(crate) fn guided(simulation: &dyn Simulation, options: &Options, watch: &Wat
     };
     let searched =
         synod_sim::search(simulation, options.seeds.clone(), &options.run, options.threads, &go_on);
-    let numbers = [searched.campaign.runs, searched.campaign.steps, searched.features];
+    let numbers = [searched.campaign.counts.runs, searched.campaign.counts.steps, searched.features];
     let options = options.clone();
     let options = match searched.lineage {
         Some(lineage) => Options {
@@ -111,7 +108,6 @@ pub fn sim(
     watch: &Watch,
 ) -> Result<Report, Error> {
     let started = Instant::now();
-    let mut total = Total::default();
     let mut nondeterminism = None;
     for seed in options.seeds.clone().take(SELF_CHECKS as usize) {
         if let Err(error) = synod_sim::check_determinism(simulation, seed, &options.run) {
@@ -121,10 +117,10 @@ pub fn sim(
     let expired = || options.time.is_some_and(|time| started.elapsed() >= time);
     let failed_again = failing_again(simulation, options);
     let of_corpus = failed_again.is_some();
-    match failed_again {
-        Some(campaign) => total.add(campaign),
-        None => total.add(simulate(simulation, options, watch, &expired)?),
-    }
+    let total = Total(match failed_again {
+        Some(campaign) => campaign,
+        None => simulate(simulation, options, watch, &expired)?,
+    });
     let mut report = report(simulation.algorithm(), GroundKind::Sim, world, total.verdicts());
     report.elapsed = started.elapsed();
     report.interrupted = watch.interrupted();
@@ -139,7 +135,7 @@ pub fn sim(
         report.notes.push(format!("{seeds} of the corpus first: {again}"));
         number(&mut report.numbers, "corpus", options.corpus.len());
     }
-    if let Some(seed) = total.failure {
+    if let Some(seed) = total.failure() {
         let (_, content) = simulation.trace(seed, &options.run);
         confirm(&mut report, replay, content, Some(seed));
     }
@@ -194,8 +190,8 @@ fn simulate(
     let mut take = |record: Record, line: &str| {
         campaign.add(record.seed, record.outcome);
         watch.tell(|| match all {
-            Some(all) => format!("{} of {} runs", grouped(campaign.runs), grouped(all)),
-            None => count(campaign.runs, "run", "runs"),
+            Some(all) => format!("{} of {} runs", grouped(campaign.counts.runs), grouped(all)),
+            None => count(campaign.counts.runs, "run", "runs"),
         });
         if let Some(writing) = &mut out
             && let Err(error) = writing.line(line)
@@ -225,103 +221,57 @@ pub fn record(simulation: &dyn Simulation, options: &Options, path: &Path) -> Re
     traces::save(path, |to| simulation.trace_to(options.seeds.start, &run, to)).map(drop)
 }
 
-/// What all batches came to.
-#[derive(Default)]
-struct Total {
-    runs: u64,
-    steps: u64,
-    delivered: u64,
-    failure: Option<u64>,
-    faults: BTreeMap<FaultKind, u64>,
-    ended: BTreeMap<Ended, u64>,
-    undecided: BTreeMap<String, u64>,
-    tested: BTreeMap<String, u64>,
-    branches: BTreeMap<String, bool>,
-    reached: std::collections::BTreeSet<String>,
-    outside: Outside,
-    excused: bool,
-    last: Vec<(Property, Verdict)>,
-    costs: Option<Summary>,
-}
+/// What the runs came to, as a report tells it.
+struct Total(Campaign);
 
 impl Total {
-    fn add(&mut self, batch: Campaign) {
-        fn sum<K: Ord>(total: &mut BTreeMap<K, u64>, more: BTreeMap<K, u64>) {
-            for (key, times) in more {
-                *total.entry(key).or_default() += times;
-            }
-        }
-        self.runs += batch.runs;
-        self.steps += batch.steps;
-        self.delivered += batch.delivered;
-        self.outside.merge(batch.outside);
-        self.excused = batch.failure.as_ref().is_some_and(|failure| !failure.outcome.outside.is_empty());
-        self.failure = batch.failure.map(|failure| failure.seed);
-        sum(&mut self.faults, batch.faults);
-        sum(&mut self.ended, batch.ended);
-        sum(&mut self.undecided, batch.undecided);
-        sum(&mut self.tested, batch.tested);
-        for (branch, reached) in batch.branches {
-            *self.branches.entry(branch).or_default() |= reached;
-        }
-        self.reached.extend(batch.reached);
-        self.last = batch.verdicts;
-        self.costs = batch.costs;
+    /// The seed of the run that refutes something.
+    fn failure(&self) -> Option<u64> {
+        self.0.failure.as_ref().map(|failure| failure.seed)
     }
 
-    /// Those of the last batch, with what all of them reached and left open.
     fn verdicts(&self) -> Vec<(Property, Verdict)> {
-        self.last.iter().map(|(property, verdict)| (*property, self.verdict(property, verdict))).collect()
+        let said = |(property, verdict): &(Property, Verdict)| (*property, self.verdict(property, verdict));
+        self.0.verdicts.iter().map(said).collect()
     }
 
-    fn verdict(&self, property: &Property, last: &Verdict) -> Verdict {
-        if matches!(last, Verdict::Violated { .. }) {
-            return last.clone();
+    /// The campaign's, in words for people.
+    fn verdict(&self, property: &Property, verdict: &Verdict) -> Verdict {
+        if matches!(verdict, Verdict::Violated { .. }) {
+            return verdict.clone();
         }
-        let tested = property.kind == Kind::Reachable || self.tested.contains_key(property.id);
-        match property.kind {
-            _ if self.runs >= RUNS_THAT_TEST && !tested => {
-                Verdict::vacuous(&format!("put to the test in none of {} runs", grouped(self.runs)))
-            }
-            Kind::Reachable if self.reached.contains(property.id) => Verdict::Holds,
-            Kind::Reachable => {
-                Verdict::Unknown { why: format!("reached in none of {} runs", grouped(self.runs)) }
-            }
-            Kind::Liveness => match self.undecided.get(property.id) {
-                Some(&runs) => Verdict::Unknown {
-                    why: format!(
-                        "owed at the end of {} that ended before it was due",
-                        count(runs, "run", "runs")
-                    ),
-                },
-                None => Verdict::Holds,
-            },
-            Kind::Safety => Verdict::Holds,
-        }
+        self.0.counts.verdict(property.id, property.kind, &|runs| count(runs, "run", "runs"))
     }
 
     fn describe(&self, report: &mut Report, world: &World, options: &Options) {
         for (name, value) in [
-            ("runs", self.runs),
-            ("steps", self.steps),
-            ("delivered", self.delivered),
+            ("runs", self.0.counts.runs),
+            ("steps", self.0.counts.steps),
+            ("delivered", self.0.counts.delivered),
             ("seed_first", options.seeds.start),
         ] {
             number(&mut report.numbers, name, value);
         }
-        let faults: serde_json::Map<_, _> =
-            self.faults.iter().map(|(kind, times)| (kind.name().to_owned(), (*times).into())).collect();
+        let faults: serde_json::Map<_, _> = self
+            .0
+            .counts
+            .faults
+            .iter()
+            .map(|(kind, times)| (kind.name().to_owned(), (*times).into()))
+            .collect();
         number(&mut report.numbers, "faults", faults);
         let struck: u64 =
-            self.faults.iter().filter(|(kind, _)| is_counted(**kind)).map(|(_, times)| times).sum();
+            self.0.counts.faults.iter().filter(|(kind, _)| is_counted(**kind)).map(|(_, times)| times).sum();
         report.scope = format!(
             "n = {}: {}, {}",
             world.environment.processes,
-            count(self.runs, "run", "runs"),
+            count(self.0.counts.runs, "run", "runs"),
             count(struck, "fault took effect", "faults took effect")
         );
-        if !self.faults.is_empty() {
+        if !self.0.counts.faults.is_empty() {
             let kinds: Vec<_> = self
+                .0
+                .counts
                 .faults
                 .iter()
                 .map(|(kind, times)| format!("{} {}", grouped(*times), kind.name()))
@@ -330,8 +280,8 @@ impl Total {
         }
         report.notes.push(format!(
             "{}, {}",
-            count(self.steps, "step", "steps"),
-            count(self.delivered, "message delivered", "messages delivered")
+            count(self.0.counts.steps, "step", "steps"),
+            count(self.0.counts.delivered, "message delivered", "messages delivered")
         ));
         if let FaultPlan::Script(script) = &options.run.faults {
             let faults = count(script.len() as u64, "fault", "faults");
@@ -341,7 +291,7 @@ impl Total {
             };
             report.notes.push(format!("every run meets the same {faults}, by script{waiting}"));
         }
-        if !options.run.conditions.is_empty() && !self.faults.contains_key(&FaultKind::Condition) {
+        if !options.run.conditions.is_empty() && !self.0.counts.faults.contains_key(&FaultKind::Condition) {
             let kinds: Vec<_> = options.run.conditions.iter().filter_map(|c| c.when.kind.clone()).collect();
             report.inconclusive.push(format!(
                 "no condition of the script was met in any run{}; `sim --trace FILE` shows what happens",
@@ -352,44 +302,47 @@ impl Total {
             report.notes.push(format!("the platform: {}", platform.describe().join(", ")));
         }
         // runs that a search draws are no sample, and of three the bound says nothing
-        if self.failure.is_none() && self.runs > 3 && !options.guided {
-            let bound = 3.0 / self.runs as f64;
+        if self.0.failure.is_none() && self.0.counts.runs > 3 && !options.guided {
+            let bound = 3.0 / self.0.counts.runs as f64;
             report.notes.push(format!(
                 "at 95 % confidence a run of this kind violates with probability at most 3/{} = {bound:.2e}",
-                grouped(self.runs)
+                grouped(self.0.counts.runs)
             ));
             number(&mut report.numbers, "violation_rate_max", bound);
         }
         self.say_what_was_tested(report);
-        if let Some(costs) = &self.costs {
+        if let Some(costs) = &self.0.costs {
             clients::describe(report, costs);
         }
         self.say_what_did_not_strike(report, &world.environment, &options.run.faults);
         self.say_what_of_the_script_did_not_strike(report, &options.run);
         self.say_what_was_covered(report);
-        if let Some(&cut) = self.ended.get(&Ended::Steps) {
+        if let Some(&cut) = self.0.ended.get(&Ended::Steps) {
             report.notes.push(format!("{} ran out of steps", count(cut, "run", "runs")));
         }
     }
 
     /// How runs broke the assumptions of the model: what they show is then neither green nor red.
     fn say_what_was_outside(&self, report: &mut Report) {
-        if self.outside.runs == 0 {
+        if self.0.outside.runs == 0 {
             return;
         }
-        for (breach, seed) in &self.outside.worst {
+        for (breach, seed) in &self.0.outside.worst {
             report.inconclusive.push(format!("outside the model: {breach} (seed {seed:#x})"));
         }
-        let all = [("runs", self.outside.runs.into()), ("worst", serde_json::json!(self.outside.worst))];
+        let all = [("runs", self.0.outside.runs.into()), ("worst", serde_json::json!(self.0.outside.worst))];
         number(
             &mut report.numbers,
             "outside_the_model",
             serde_json::Map::from_iter(all.map(|(k, v)| (k.to_owned(), v))),
         );
-        let runs = count(self.outside.runs, "run", "runs");
-        report.notes.push(format!("{runs} of {} broke assumptions of the model", grouped(self.runs)));
-        report.excused = self.excused;
-        if self.excused {
+        let runs = count(self.0.outside.runs, "run", "runs");
+        report
+            .notes
+            .push(format!("{runs} of {} broke assumptions of the model", grouped(self.0.counts.runs)));
+        // a failure that was outside of the model refutes nothing there
+        report.excused = self.0.failure.as_ref().is_some_and(|failure| !failure.outcome.outside.is_empty());
+        if report.excused {
             report.notes.push(
                 "the run that breaks a property was outside the model: it refutes nothing there".to_owned(),
             );
@@ -398,18 +351,18 @@ impl Total {
 
     /// The marked branches of the algorithm: how many some run took, and which none did, unless a run ended at a violation.
     fn say_what_was_covered(&self, report: &mut Report) {
-        if self.branches.is_empty() {
+        if self.0.branches.is_empty() {
             return;
         }
         let never: Vec<_> =
-            self.branches.iter().filter(|(_, taken)| !**taken).map(|(name, _)| name).collect();
-        let (all, taken) = (self.branches.len(), self.branches.len() - never.len());
+            self.0.branches.iter().filter(|(_, taken)| !**taken).map(|(name, _)| name).collect();
+        let (all, taken) = (self.0.branches.len(), self.0.branches.len() - never.len());
         number(&mut report.numbers, "branches", all);
         number(&mut report.numbers, "branches_taken", taken);
         report
             .notes
             .push(format!("{taken} of {} taken", count(all as u64, "marked branch", "marked branches")));
-        if self.failure.is_none() {
+        if self.0.failure.is_none() {
             let told = never.into_iter().map(|name| Unreached::Branch(name.clone()).to_string());
             report.unreached = Some(told.collect());
         }
@@ -418,13 +371,13 @@ impl Total {
     /// How often each property was put to the test.
     fn say_what_was_tested(&self, report: &mut Report) {
         let tested: serde_json::Map<_, _> =
-            self.tested.iter().map(|(property, runs)| (property.clone(), (*runs).into())).collect();
+            self.0.counts.tested.iter().map(|(property, runs)| (property.clone(), (*runs).into())).collect();
         number(&mut report.numbers, "tested", tested);
-        let judged = self.last.iter().filter(|(p, _)| p.kind != Kind::Reachable && p.id != NO_PANIC.id);
-        let runs = |id: &str| self.tested.get(id).copied().unwrap_or(0);
+        let judged = self.0.verdicts.iter().filter(|(p, _)| p.kind != Kind::Reachable && p.id != NO_PANIC.id);
+        let runs = |id: &str| self.0.counts.tested.get(id).copied().unwrap_or(0);
         let told: Vec<_> = judged.map(|(p, _)| format!("{} in {}", p.id, grouped(runs(p.id)))).collect();
         if !told.is_empty() {
-            let of = count(self.runs, "run", "runs");
+            let of = count(self.0.counts.runs, "run", "runs");
             report.notes.push(format!("put to the test, of {of}: {}", told.join(", ")));
         }
     }
@@ -435,11 +388,13 @@ impl Total {
         let asked = script.iter().map(|(_, fault)| fault).chain(run.conditions.iter().map(|c| &c.fault));
         let mut idle: Vec<_> = asked
             .map(effects)
-            .filter(|kinds| !kinds.is_empty() && !kinds.iter().any(|kind| self.faults.contains_key(kind)))
+            .filter(|kinds| {
+                !kinds.is_empty() && !kinds.iter().any(|kind| self.0.counts.faults.contains_key(kind))
+            })
             .map(|kinds| kinds[0].name())
             .collect();
         idle.dedup();
-        if !idle.is_empty() && self.failure.is_none() {
+        if !idle.is_empty() && self.0.failure.is_none() {
             report.inconclusive.push(format!("of the script, nothing had an effect of: {}", idle.join(", ")));
         }
     }
@@ -449,11 +404,11 @@ impl Total {
         let budgeted = budgeted(environment);
         let idle: Vec<_> = budgeted
             .iter()
-            .filter(|(_, kinds)| !kinds.iter().any(|kind| self.faults.contains_key(kind)))
+            .filter(|(_, kinds)| !kinds.iter().any(|kind| self.0.counts.faults.contains_key(kind)))
             .map(|(name, _)| *name)
             .collect();
         let all = idle.len() == budgeted.len() && !budgeted.is_empty();
-        if all && self.failure.is_none() {
+        if all && self.0.failure.is_none() {
             report
                 .inconclusive
                 .push(format!("no fault took effect although there are budgets for {}", idle.join(", ")));
@@ -462,11 +417,11 @@ impl Total {
         // a torn write may leave no trace, or there is nothing to tear: that is no defect of the set-up
         let missed: Vec<_> = idle.iter().copied().filter(|name| *name != TORN_WRITES).collect();
         // nor is it if few runs meet few faults
-        let is_judged = self.failure.is_none() && self.runs >= RUNS_THAT_STRIKE;
+        let is_judged = self.0.failure.is_none() && self.0.counts.runs >= RUNS_THAT_STRIKE;
         if is_judged && !missed.is_empty() && *plan == FaultPlan::Random {
             report.inconclusive.push(format!(
                 "in none of {} runs a fault took effect of the budgets for {}",
-                grouped(self.runs),
+                grouped(self.0.counts.runs),
                 missed.join(", ")
             ));
         } else if !idle.is_empty() && *plan == FaultPlan::Random {

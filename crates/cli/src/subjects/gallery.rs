@@ -229,5 +229,6 @@ pub(super) fn broken(property: &str, name: &str, what: &str, steps: usize, text:
         trace: Trace::Again,
         seed: None,
         shrunk: None,
+        delays: None,
     }
 }

@@ -1,25 +1,30 @@
-//! Algorithms in lock-step rounds: each is checked in a world of rounds, in which the faults are the only choices.
+//! Algorithms in lock-step rounds: each is checked in a world of rounds, in which the faults are the only choices, and simulated with
+//! rounds that its processes count by the clock.
 
-use super::defect;
 use super::gallery::{COUNTED_MAX, blank, broken, numbers};
+use super::{at_least, defect};
 use std::fmt::{Debug, Write};
 use std::marker::PhantomData;
 use std::time::Instant;
 use synod_algorithms::consensus::{FloodSet, PhaseKing, flood_set, phase_king};
-use synod_check::rounds::{Between, Faults, InRound, LockStep, Seat, every_input};
+use synod_check::rounds::{self, Between, Faults, Input, LockStep, Seat, every_input};
 use synod_check::system::System;
 use synod_check::{SystemReport, SystemRun, check_system};
-use synod_cli::Checkable;
-use synod_cli::checkable::{Asked, Constant, Section};
+use synod_cli::checkable::{Asked, Constant, RoundsCost, Section};
 use synod_cli::error::Error;
 use synod_cli::grounds::check::{Options, known, refuse_unfit, safety_alone, tell_order, telling};
 use synod_cli::registry::ModelCard;
 use synod_cli::report::{Failure, Report, count};
 use synod_cli::watch::Watch;
+use synod_cli::{Checkable, Entry};
+use synod_kernel::{Budget, Environment};
 use synod_model::bound::Bound;
 use synod_model::interface::Propose;
-use synod_model::{Group, ProcessId, QuarterFaulty, Round, RoundProcess};
-use synod_properties::{Consensus, Monitor, Property, Scale, Twin, Verdict};
+use synod_model::{Group, InRound, ProcessId, QuarterFaulty, Round, RoundProcess, Rounds};
+use synod_properties::{
+    Algorithm, Consensus, Cost, GroundKind, Metric, Monitor, Property, Scale, Twin, Verdict, usual,
+};
+use synod_sim::cost::encoded_length;
 
 pub(super) fn all() -> Vec<Box<dyn Checkable>> {
     vec![Box::new(InRounds::<Flood>(PhantomData)), Box::new(InRounds::<King>(PhantomData))]
@@ -38,10 +43,111 @@ trait RoundAlgorithm: 'static {
     const PAGE: &'static str;
     const TWINS: &'static [Twin];
 
+    /// How many processes are simulated where nothing is said: as few as have an f of 1.
+    const SIMULATED: u32;
+    /// What an instance costs, as its page states it; f is what it reckons with.
+    const COSTS: &'static [Cost];
+
     fn constants() -> Vec<Constant>;
     fn monitor(n: u32) -> Self::Monitor;
     /// What is explored with these constants.
     fn plan(asked: &Asked) -> Result<Plan<Self::Process, Self::Monitor>, Error>;
+
+    /// How many faulty processes are reckoned with where nothing is said.
+    fn faulty_max(n: u32) -> u32;
+    /// How many rounds there are.
+    fn rounds(f: u32) -> u32;
+    fn parameters(scale: &Scale) -> Result<<Self::Process as RoundProcess>::Parameters, String>;
+    /// By process: what is asked before the first round.
+    fn requests(scale: &Scale) -> Input<Self::Process>;
+    /// What a process that lies may say.
+    fn lies() -> Vec<<Self::Process as RoundProcess>::Message> {
+        Vec::new()
+    }
+}
+
+/// The algorithm `T` as the simulator takes it: with rounds that are counted by the clock, and all that befalls a process in the midst
+/// of one.
+struct Clocked<T>(PhantomData<fn() -> T>);
+
+impl<T: RoundAlgorithm> Algorithm for Clocked<T> {
+    type Process = Rounds<T::Process>;
+    type Monitor = T::Monitor;
+
+    const NAME: &'static str = T::NAME;
+    const PAGE: &'static str = T::PAGE;
+    const TWINS: &'static [Twin] = T::TWINS;
+    const ASKED_AT_START: bool = true;
+
+    fn scale(_: GroundKind) -> Scale {
+        Scale::new(T::SIMULATED, T::SIMULATED)
+    }
+
+    fn parameters(scale: &Scale) -> Result<<T::Process as RoundProcess>::Parameters, String> {
+        at_least(scale, 1, "somebody must decide")?;
+        T::parameters(scale)
+    }
+
+    fn requests(scale: &Scale) -> Input<T::Process> {
+        let mut all = T::requests(scale);
+        all.iter_mut().skip(scale.requests as usize).for_each(Vec::clear);
+        all
+    }
+
+    fn lies(scale: &Scale) -> Vec<InRound<<T::Process as RoundProcess>::Message>> {
+        let rounds = (1..=T::rounds(T::faulty_max(scale.n))).map(Round);
+        let lies = T::lies();
+        rounds.flat_map(|round| lies.iter().map(move |m| InRound { round, message: m.clone() })).collect()
+    }
+
+    fn monitor(scale: &Scale) -> T::Monitor {
+        T::monitor(scale.n)
+    }
+
+    fn environment(ground: GroundKind, scale: &Scale) -> Environment {
+        let mut environment = usual::<<T::Process as RoundProcess>::Model>(ground, scale.n);
+        let f = Budget::AtMost(T::faulty_max(scale.n));
+        // no more fail than it reckons with
+        environment.failures.stops = environment.failures.stops.min(f);
+        if environment.failures.lies.any() {
+            // one that omits has no say, and the monitor knows of those alone that lie: they may be silent, too
+            environment.failures.omissions = Budget::NONE;
+        }
+        environment
+    }
+}
+
+/// What an instance comes to where nothing fails.
+fn cost_of<T: RoundAlgorithm>(
+    n: u32,
+    parameters: <T::Process as RoundProcess>::Parameters,
+    requests: Input<T::Process>,
+) -> RoundsCost {
+    let f = T::faulty_max(n);
+    // one more than there should be: a twin may take longer
+    let rounds_max = Round(T::rounds(f) + 1);
+    let monitor = T::monitor(n);
+    let world =
+        LockStep::<T::Process, _>::new(n, parameters, vec![requests], Faults::NONE, rounds_max, monitor);
+    let (mut now, mut messages, mut bytes) = (None, Vec::new(), 0);
+    world.initial(&mut |state| now = now.take().or(Some(state)));
+    while let Some(state) = now.take() {
+        let sent: Vec<_> = sent(&state).collect();
+        world.steps(&state, &mut |_, next| now = now.take().or(Some(next)));
+        if now.is_some() {
+            messages.push(sent.len() as u64);
+            bytes += sent.into_iter().map(encoded_length).sum::<u64>();
+        }
+    }
+    RoundsCost { f, messages, bytes, stated: T::COSTS }
+}
+
+/// What is sent to others in the round that comes next.
+fn sent<A: RoundProcess, M>(state: &Between<A, M>) -> impl Iterator<Item = &A::Message> {
+    state.seats.iter().enumerate().flat_map(|(from, seat)| {
+        let outbox = if let Seat::Up { outbox, .. } = seat { outbox.as_slice() } else { &[] };
+        outbox.iter().filter(move |(to, _)| to.index() != from).map(|(_, message)| message)
+    })
 }
 
 /// Worlds to explore, one after the other, up to one that refutes something.
@@ -91,6 +197,27 @@ impl RoundAlgorithm for Flood {
             constant("f", "how many may crash, fewer than n", "1", 0, 4),
             constant("rounds", "after how many rounds they decide", "f + 1", 1, 6),
         ]
+    }
+
+    const SIMULATED: u32 = 4;
+    const COSTS: &'static [Cost] =
+        &[Cost::operation(Metric::Messages, "(f + 1) n (n - 1)"), Cost::operation(Metric::Rounds, "f + 1")];
+
+    fn faulty_max(n: u32) -> u32 {
+        n.saturating_sub(1) / 2
+    }
+
+    fn rounds(f: u32) -> u32 {
+        f + 1
+    }
+
+    fn parameters(scale: &Scale) -> Result<flood_set::Parameters, String> {
+        Ok(flood_set::Parameters { faulty_max: Self::faulty_max(scale.n), defect: defect(scale)? })
+    }
+
+    /// Each proposes a value of its own: whoever hears of the least decides it.
+    fn requests(scale: &Scale) -> Input<FloodSet<Value>> {
+        (0..scale.n).map(|p| vec![Propose((p % 256) as u8)]).collect()
     }
 
     fn monitor(n: u32) -> Consensus<Value> {
@@ -147,6 +274,33 @@ impl RoundAlgorithm for King {
             constant("n", "processes", "5", 2, 6),
             constant("f", "how many lie, and are reckoned with", "the most below n/4, at least 1", 0, 1),
         ]
+    }
+
+    const SIMULATED: u32 = 5;
+    const COSTS: &'static [Cost] = &[
+        Cost::operation(Metric::Messages, "(f + 1) (n^2 - 1)"),
+        Cost::operation(Metric::Rounds, "2 (f + 1)"),
+    ];
+
+    fn faulty_max(n: u32) -> u32 {
+        QuarterFaulty::faulty_max(n)
+    }
+
+    fn rounds(f: u32) -> u32 {
+        2 * (f + 1)
+    }
+
+    fn parameters(scale: &Scale) -> Result<phase_king::Parameters, String> {
+        Ok(phase_king::Parameters { faulty_max: Self::faulty_max(scale.n), defect: defect(scale)? })
+    }
+
+    /// One proposes one value, the next the other.
+    fn requests(scale: &Scale) -> Input<PhaseKing<Value>> {
+        VALUES.into_iter().cycle().take(scale.n as usize).map(|value| vec![Propose(value)]).collect()
+    }
+
+    fn lies() -> Vec<Value> {
+        VALUES.to_vec()
     }
 
     fn monitor(n: u32) -> Consensus<Value> {
@@ -217,6 +371,16 @@ impl<T: RoundAlgorithm> Checkable for InRounds<T> {
 
     fn model(&self) -> Option<ModelCard> {
         Some(ModelCard::of::<<T::Process as RoundProcess>::Model>())
+    }
+
+    fn simulated(&self) -> Option<Entry> {
+        Some(Entry::simulated::<Clocked<T>>())
+    }
+
+    fn rounds_cost(&self, n: u32, defect: Option<&str>) -> Result<Option<RoundsCost>, Error> {
+        let scale = Scale { defect: defect.map(str::to_owned), ..Scale::new(n, n) };
+        let parameters = T::parameters(&scale).map_err(|what| together(what, T::NAME))?;
+        Ok(Some(cost_of::<T>(n, parameters, T::requests(&scale))))
     }
 
     fn twins(&self) -> &'static [Twin] {
@@ -388,7 +552,7 @@ fn seats<A: RoundProcess, M>(state: &Between<A, M>) -> impl Iterator<Item = Stri
 }
 
 /// What goes wrong in a round, and what was drawn.
-fn faults<M: Debug>(round: &InRound<M>) -> String {
+fn faults<M: Debug>(round: &rounds::InRound<M>) -> String {
     let mut text = format!("{}:", round.round);
     for p in &round.crashed {
         let _ = write!(text, " {p} crashes;");

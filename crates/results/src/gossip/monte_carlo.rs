@@ -129,6 +129,46 @@ pub(crate) fn push_to_all(n: u32, random: &mut Random) -> u32 {
     cycles
 }
 
+/// The expectation of [`push_to_all`], without chance: how many know is a Markov chain that never falls.
+pub(crate) fn cycles_to_all(n: u32) -> f64 {
+    let n = n as usize;
+    // by how many know: how many cycles are to come
+    let mut left = vec![0.0; n + 1];
+    for know in (1..n).rev() {
+        let (least, learn) = learners(know, n);
+        let stays = if least == 0 { learn[0] } else { 0.0 };
+        // as yet nothing is to come from here on
+        let after: f64 = learn.iter().zip(&left[know + least..]).map(|(p, left)| p * left).sum();
+        left[know] = (1.0 + after) / (1.0 - stays);
+    }
+    left[1]
+}
+
+/// When each of `know` calls one of the `n - 1` others: the least number of them that learn it, and the probability of it and of each
+/// greater one, as far as they count.
+fn learners(know: usize, n: usize) -> (usize, Vec<f64>) {
+    const NEGLIGIBLE: f64 = 1e-18;
+    let ignorant = n - know;
+    let learns = |learnt: usize| (ignorant - learnt) as f64 / (n - 1) as f64;
+    let (mut least, mut of) = (0, vec![1.0]);
+    for _ in 0..know {
+        if least + of.len() <= ignorant {
+            of.push(0.0);
+        }
+        for at in (0..of.len()).rev() {
+            let from_below = if at == 0 { 0.0 } else { of[at - 1] * learns(least + at - 1) };
+            of[at] = of[at] * (1.0 - learns(least + at)) + from_below;
+        }
+        let gone = of.iter().take_while(|p| **p < NEGLIGIBLE).count();
+        of.drain(..gone);
+        least += gone;
+        while of.last().is_some_and(|p| *p < NEGLIGIBLE) {
+            of.pop();
+        }
+    }
+    (least, of)
+}
+
 /// The shares that do not know after each cycle, half of them at first.
 pub(crate) fn anti_entropy(n: u32, pull: bool, cycles: usize, random: &mut Random) -> Vec<f64> {
     let mut knows: Vec<bool> = (0..n).map(|p| p < n / 2).collect();
@@ -162,4 +202,20 @@ pub(crate) fn infection(n: u32, random: &mut Random) -> Vec<f64> {
         }
     }
     learnt
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_long_it_takes_to_tell_all_is_what_samples_say() {
+        // one of two is told at once; of three, each cycle after the first tells the last with probability 3/4
+        assert!((cycles_to_all(2) - 1.0).abs() < 1e-12);
+        assert!((cycles_to_all(3) - (1.0 + 4.0 / 3.0)).abs() < 1e-12, "{}", cycles_to_all(3));
+        let (mut random, runs) = (Random::new(2), 4_000);
+        let sum: u32 = (0..runs).map(|_| push_to_all(100, &mut random)).sum();
+        let (drawn, exact) = (f64::from(sum) / f64::from(runs), cycles_to_all(100));
+        assert!((drawn - exact).abs() < 4.0 * 1.33 / f64::from(runs).sqrt(), "{drawn} {exact}");
+    }
 }

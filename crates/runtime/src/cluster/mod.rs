@@ -16,6 +16,7 @@ pub use self::fault::{Fault, Links, Volume, WORDS};
 use crate::client::{Client, Command, Reply, read_line, write_line};
 use crate::clock::{ClockSettings, Jump};
 use crate::disk::OsDisk;
+use crate::link::LinkSettings;
 use crate::node::Config;
 use crate::proxy::{Passed, Proxy, Rule, Way};
 use crate::wal::{Identity, Wal};
@@ -476,6 +477,7 @@ fn config(
         directory: options.directory.join(process.to_string()),
         records: options.directory.join("records"),
         pulse: options.pulse,
+        links: LinkSettings::default(),
         stop_with_input: true,
         clock: ClockSettings::default(),
     }

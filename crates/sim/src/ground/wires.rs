@@ -143,6 +143,6 @@ impl<P: Process, Mon: Monitor<P::Request, P::Indication>> Simulated<P, Mon> {
 }
 
 /// How many bytes a message has on a wire, as the real ground writes it.
-pub(super) fn encoded_length(message: &impl Serialize) -> u64 {
+pub fn encoded_length(message: &impl Serialize) -> u64 {
     postcard::experimental::serialized_size(message).unwrap_or(0) as u64
 }

@@ -52,8 +52,6 @@ pub(crate) struct Machinery {
     bad_links: BadLinks,
     wires: BTreeMap<(u32, u32), Wire>,
     period: Option<Now>,
-    /// The end of the last bad period, so far.
-    good_since: u64,
     spikes: Vec<Spike>,
     /// Synchronous: how late a step may be where no law says how long it takes.
     lateness: u64,
@@ -114,7 +112,6 @@ impl Machinery {
             bad_links: BadLinks::default(),
             wires: BTreeMap::new(),
             period: platform.periods.as_ref().map(|periods| Now::start(periods, random)),
-            good_since: 0,
             spikes: Vec::new(),
             lateness: if platform.step.is_none() { bounds.map_or(0, |b| nanos(b.step)) } else { 0 },
             gst: gst(&environment.timing),
@@ -213,8 +210,9 @@ impl Machinery {
     /// Since when bounds hold, if they do now.
     fn bounded_since(&self, now: u64) -> Option<u64> {
         match self.period {
-            Some(period) if period.phase == Phase::Bad && now < period.until => None,
-            _ => Some(self.good_since),
+            Some(Now { phase: Phase::Bad, until, .. }) => (until <= now).then_some(until),
+            Some(Now { phase: Phase::Good, since, .. }) => Some(since),
+            None => Some(0),
         }
     }
 
@@ -452,10 +450,6 @@ impl Machinery {
     pub(crate) fn come_to(&mut self, now: u64, random: &mut Random) {
         let (Some(periods), Some(period)) = (&self.platform.periods, &mut self.period) else { return };
         period.advance(now, periods, random);
-        self.good_since = match period.phase {
-            Phase::Good => period.since,
-            Phase::Bad => period.until,
-        };
     }
 
     fn spikes_on(&mut self, from: SeatId, to: SeatId, now: u64, tally: &mut Tally) -> u64 {
@@ -509,6 +503,16 @@ impl Machinery {
             self.struck_until = self.struck_until.max(now);
         }
         Some(is_hit)
+    }
+
+    /// Whether a message that arrives is corrupted.
+    pub(crate) fn corrupts(&mut self, now: u64, random: &mut Random) -> bool {
+        let Some(share) = self.platform.corruption else { return false };
+        let is_hit = now < self.strikes_end && random.chance(share.parts_per_million());
+        if is_hit {
+            self.struck_until = self.struck_until.max(now);
+        }
+        is_hit
     }
 
     // --- topology ---

@@ -14,9 +14,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use synod_kernel::corruption::Parts;
 use synod_kernel::environment::Takeover;
 use synod_kernel::world::Laws;
-use synod_kernel::{
-    Budget, Budgets, Choice, Durability, Random, Released, Seat, SeatId, Setting, Status, View,
-};
+use synod_kernel::{Budget, Budgets, Choice, Durability, Random, Released, Seat, SeatId, Setting, Status};
 use synod_model::{Event, EventOf, Process, ProcessId, When};
 use synod_properties::Monitor;
 
@@ -83,11 +81,11 @@ impl<P: Process> Adversary<P> {
     /// The adversary of a run, where its environment leaves it anything to do.
     pub(super) fn of(setting: &Setting<P>, seed: u64, options: &Options) -> Option<Box<Self>> {
         let b = Budgets::of(&setting.environment);
-        let scripted = crate::adversary::is_scripted(options);
+        let corrupts = crate::adversary::corrupts(options);
         let any = [b.omissions, b.lies, b.injections, b.bit_rot, b.misdirected_writes, b.failed_writes]
             .into_iter()
             .any(Budget::any);
-        if !any && !scripted {
+        if !any && !corrupts {
             return None;
         }
         let mut parts = Parts::default();
@@ -213,10 +211,11 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
             adversary.remember(from, to, message);
         }
         let place = adversary.corrupting.iter().position(|link| *link == (sender, receiver));
-        if let Some(place) = place {
-            adversary.corrupting.remove(place);
+        let scripted = place.map(|place| adversary.corrupting.remove(place)).is_some();
+        if scripted || self.corrupts() {
             return self.corrupt_in_transit(from, to, message);
         }
+        let Some(adversary) = &mut self.adversary else { return false };
         let place = adversary.injecting.iter().position(|(a, b, _)| (*a, *b) == (sender, receiver));
         let scripted = place.map(|place| adversary.injecting.remove(place).2);
         let by_chance = injects && self.in_faulty_half() && self.ground.random.chance(chance);
@@ -236,7 +235,7 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
         }
     }
 
-    /// A bit of a message flips: where links do not allow what comes of it, a checksum notices, and it is lost.
+    /// A message is not what it was: where links do not allow what comes of it, a checksum notices, and it is lost.
     fn corrupt_in_transit(&mut self, from: SeatId, to: SeatId, message: &P::Message) -> bool {
         if self.setting.environment.links.inject() {
             self.inject(from, to, message, Injection::Change);
@@ -452,12 +451,7 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
         let Some(mut adversary) = self.adversary.take() else { return };
         let seat = adversary.liars[liar].seat;
         let setting = self.setting;
-        let view = View {
-            me: setting.seating.identity(seat),
-            group: setting.group(),
-            parameters: &setting.parameters,
-            bounds: setting.environment.timing.bounds,
-        };
+        let view = setting.view(seat);
         let (mut effects, mut released) = (Vec::new(), Vec::new());
         let Adversary { liars, draws, .. } = &mut *adversary;
         let goes_on = liars[liar].copies.get_mut(copy).is_some_and(|copy| {

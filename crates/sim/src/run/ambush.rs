@@ -1,11 +1,12 @@
 //! Crashes that wait for their moment: inside a handler, or while a write is pending.
 
 use super::Run;
+use crate::adversary::pick;
 use crate::fault::Fault;
 use crate::ground::between;
 use std::time::Duration;
 use synod_kernel::seat::cuts;
-use synod_kernel::{Choice, Cut, SeatId, Status, View};
+use synod_kernel::{Choice, Cut, SeatId, Status};
 use synod_model::{Effect, EffectOf, Event, Process, ProcessId};
 use synod_properties::Monitor;
 
@@ -72,7 +73,7 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
         if cuts.is_empty() || !self.may_crash(seat, forever) || self.ground.random.below(4) == 0 {
             return None;
         }
-        let cut = cuts[self.ground.random.below(cuts.len() as u64) as usize];
+        let cut = pick(&cuts, &mut self.ground.random)?;
         self.in_handler[seat.index()] = None;
         self.ambushes -= 1;
         Some((cut, ambush))
@@ -84,7 +85,7 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
         let places: Vec<u32> = cuts(effects).collect();
         let random = &mut self.ground.random;
         if !places.is_empty() && random.below(4) > 0 {
-            return Some(places[random.below(places.len() as u64) as usize]);
+            return pick(&places, random);
         }
         if effects.iter().any(|effect| matches!(effect, Effect::Send { .. })) && random.below(2) == 0 {
             return Some(effects.len() as u32);
@@ -110,12 +111,7 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
             Choice::Output { output, .. } => Event::Timer(state.hear(*output)?),
             _ => return None,
         };
-        let view = View {
-            me: setting.seating.identity(seat),
-            group: setting.group(),
-            parameters: &setting.parameters,
-            bounds: setting.environment.timing.bounds,
-        };
+        let view = setting.view(seat);
         let mut effects = Vec::new();
         state.handle(view, event, &mut self.rep.draws.clone(), &mut effects);
         Some(effects)

@@ -1,7 +1,9 @@
 //! Oracles: anything at first, their axioms in the end.
 
 use super::Run;
+use crate::adversary::pick;
 use crate::fault::FaultKind;
+use crate::plan::Calendar;
 use synod_kernel::{Budget, Choice, SeatId, Status};
 use synod_model::{Output, Process, ProcessId, ProcessSet, When};
 use synod_properties::Monitor;
@@ -22,14 +24,27 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
         } else if !self.may_speak_freely() {
             outputs.clear();
         }
-        let any = !outputs.is_empty();
-        if any {
-            let picked = self.ground.random.below(outputs.len() as u64) as usize;
-            self.output(seat, outputs[picked]);
+        let picked = pick(&outputs, &mut self.ground.random);
+        if let Some(output) = picked {
+            self.output(seat, output);
         }
-        if any || !stable {
+        if stable && picked.is_some() {
+            self.ground.call_oracle_within(seat, self.haste(outputs.len()));
+        } else if !stable {
             self.ground.call_oracle(seat);
         }
+    }
+
+    /// How soon an oracle speaks again that has `wrong` things to put right: it is done, however slow it was before, when
+    /// the fault-free half of the run has three quarters left; after that, in half of what is left.
+    fn haste(&self, wrong: usize) -> u64 {
+        let Calendar { horizon, faults_end, .. } = self.calendar;
+        let done = faults_end + (horizon - faults_end) / 4;
+        let left = match done.checked_sub(self.ground.now) {
+            Some(left) if left > 0 => left,
+            _ => horizon.saturating_sub(self.ground.now) / 2,
+        };
+        left / (2 * wrong as u64)
     }
 
     fn output(&mut self, seat: SeatId, output: Output) {

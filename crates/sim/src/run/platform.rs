@@ -102,6 +102,12 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
         machinery.duplicates(self.ground.now, &mut self.ground.random)
     }
 
+    /// Whether the platform corrupts a message that arrives.
+    pub(super) fn corrupts(&mut self) -> bool {
+        let Some(machinery) = &mut self.ground.machinery else { return false };
+        machinery.corrupts(self.ground.now, &mut self.ground.random) && !self.chance_spared
+    }
+
     /// A message that found no room is lost, as far as the budget goes.
     pub(super) fn overflow(&mut self, number: u64, from: SeatId, to: SeatId, message: P::Message) {
         if !self.world.rest.budgets.losses.any() {

@@ -15,6 +15,8 @@ pub struct Spare {
     pub attempts: u64,
     /// How many faults and requests were planned, and how many are left.
     pub planned: (u64, u64),
+    /// How many of those that are left are faults.
+    pub faults_left: u64,
     /// Whether it passes without any one of the planned faults and requests that are left: each was tried.
     pub minimal: bool,
 }
@@ -49,6 +51,7 @@ pub fn spare(
     Some(Spare {
         attempts: search.attempts,
         planned: (before, before - gone),
+        faults_left: (faults - spared.faults.len()) as u64,
         minimal,
         options: search.options,
         outcome: search.outcome,

@@ -286,10 +286,26 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Taken for Run<P, M> {
                 }
             }
         });
-        // a handler that panics in an attempt is another failure
-        let taking = || self.frame.take(&setting, kept_moves, &self.broken, steps);
-        let found = catch_unwind(AssertUnwindSafe(taking)).ok()??;
-        Some(Box::new(found.into_run(Arc::clone(&self.frame), setting.requests)))
+        self.take(setting, kept_moves, steps)
+    }
+
+    fn settled(&self, steps: &mut u64) -> Option<Box<dyn Taken>> {
+        let timed = self.moves.first().is_some_and(|(at, _)| at.is_some());
+        if !timed || self.is_debt() {
+            return None;
+        }
+        // all as early as can be; or what has no cause no earlier than what came before it
+        [false, true].into_iter().find_map(|waits| {
+            let times = self.earliest(waits)?;
+            let mut order: Vec<usize> = (0..times.len()).collect();
+            order.sort_by_key(|&i| times[i]);
+            if order.is_sorted() {
+                return None;
+            }
+            let setting = Setting { requests: self.requests.clone(), ..self.frame.setting.clone() };
+            let moves = order.into_iter().map(|i| (Some(times[i]), self.moves[i].1.clone()));
+            self.take(setting, moves, steps)
+        })
     }
 
     fn trace(&self, reduced: bool) -> String {
@@ -316,6 +332,47 @@ fn asked<M, T>(choice: &Choice<M, T>) -> Option<usize> {
 }
 
 impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<P, M> {
+    /// What these moves come to, if it is the same.
+    fn take(
+        &self,
+        setting: Setting<P>,
+        moves: impl Iterator<Item = Timed<P>>,
+        steps: &mut u64,
+    ) -> Option<Box<dyn Taken>> {
+        // a handler that panics in an attempt is another failure
+        let taking = || self.frame.take(&setting, moves, &self.broken, steps);
+        let found = catch_unwind(AssertUnwindSafe(taking)).ok()??;
+        Some(Box::new(found.into_run(Arc::clone(&self.frame), setting.requests)))
+    }
+
+    /// How early each step can be after what it follows from, and after what comes before at its process.
+    fn earliest(&self, waits: bool) -> Option<Vec<u64>> {
+        let setting = Setting { requests: self.requests.clone(), ..self.frame.setting.clone() };
+        let mut clock = Clock::of(&setting, true);
+        let mut recorder = Recorder::new(&setting);
+        let mut last_at = vec![0; setting.seating.len()];
+        let (mut last, mut cut) = (0, 0);
+        for (at, chosen) in &self.moves {
+            let reason = recorder.reason(&chosen.choice);
+            let seat = chosen.choice.cut_seat().or_else(|| seat_of(&chosen.choice));
+            let is_cut = matches!(chosen.choice, Choice::Sever { .. } | Choice::Heal);
+            let mut time = clock.bounds(reason).0.max(cut);
+            if let Some(seat) = seat {
+                time = time.max(last_at[seat.index()]);
+                last_at[seat.index()] = time;
+            }
+            if is_cut || (waits && reason.is_none()) {
+                time = time.max(last);
+            }
+            // all messages are on one side of a cut
+            cut = if is_cut { time } else { cut };
+            last = last.max(time);
+            clock.times.push(time);
+            recorder.step(*at, chosen.clone())?;
+        }
+        Some(clock.times)
+    }
+
     /// What is still asked where these units are kept: what is not asked in its turn is not asked later.
     fn requests_left(&self, kept: &[bool]) -> Vec<Vec<P::Request>> {
         let mut left: Vec<_> = self.requests.iter().map(|requests| requests.iter()).collect();
@@ -372,22 +429,27 @@ impl Clock {
         }
     }
 
-    /// The instant of the next step; none, if it would be too late for that.
-    fn next(&mut self, own: Option<u64>, reason: Option<(trace::Cause, Option<When>)>) -> Option<u64> {
-        let last = self.times.last().copied().unwrap_or(0);
-        let since = reason.map(|(cause, _)| self.times[cause.step as usize]);
-        let (earliest, latest) = match (since, reason) {
-            (Some(since), Some((_, Some(When::After(after))))) => {
+    /// When a step can be at the earliest and at the latest, by what made it possible.
+    fn bounds(&self, reason: Option<(trace::Cause, Option<When>)>) -> (u64, u64) {
+        let Some((cause, when)) = reason else { return (0, u64::MAX) };
+        let since = self.times[cause.step as usize];
+        match when {
+            Some(When::After(after)) => {
                 let due = since.saturating_add(nanos(after));
                 (due, due)
             }
-            (Some(since), Some((cause, _))) if cause.send.is_some() => {
+            _ if cause.send.is_some() => {
                 let longest = if since < self.gst { self.before_gst } else { self.delay_max };
                 (since.saturating_add(self.delay), since.saturating_add(longest))
             }
-            (Some(since), _) => (since.saturating_add(self.delay), u64::MAX),
-            (None, _) => (0, u64::MAX),
-        };
+            _ => (since.saturating_add(self.delay), u64::MAX),
+        }
+    }
+
+    /// The instant of the next step; none, if it would be too late for that.
+    fn next(&mut self, own: Option<u64>, reason: Option<(trace::Cause, Option<When>)>) -> Option<u64> {
+        let last = self.times.last().copied().unwrap_or(0);
+        let (earliest, latest) = self.bounds(reason);
         let at = if self.early { earliest.max(last) } else { own.unwrap_or(earliest).max(last) };
         if self.early && at > latest {
             return None;

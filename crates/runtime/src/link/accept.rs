@@ -1,0 +1,369 @@
+//! The receivers' ends of links over TCP, and the door for clients.
+//!
+//! What arrives is delivered under a lock for each sender, so that no older connection gets in between. It is
+//! acknowledged a little later: one acknowledgement stands for all that came before it.
+//!
+//! Whatever is wrong with a connection ends that connection alone: it is counted, and logged once for each reason. The
+//! sender dials again, and the session goes on where it was.
+
+use super::LinkOptions;
+use super::complaints::Kind;
+use super::stream::{Reader, Writer, halves, locked};
+use super::tcp::{
+    Answer, Back, Broken, HANDSHAKE_TIMEOUT, Hello, PAUSE_MAX, PREAMBLE, PREAMBLE_TLS, Shared, VERSION,
+    spawn, tune,
+};
+use super::tls::names_of_peer;
+use crate::frame::{self, Batch, Frames};
+use crate::session::{Incoming, Instance, SessionError};
+use rustls::Connection;
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+use synod_model::ProcessId;
+
+/// How long an acknowledgement may wait for others to come with it.
+const ACKNOWLEDGE_AFTER: Duration = Duration::from_millis(4);
+/// After so many bytes it waits no longer.
+const ACKNOWLEDGE_BYTES: usize = 256 << 10;
+/// A sender that reads no acknowledgements is hung up when so many bytes wait for it.
+const BACKLOG_MAX: usize = 64 << 10;
+/// How many connections may be about to say who they are, besides the clients.
+const STRANGERS_MAX: usize = 64;
+/// What one beyond the limit reads.
+const TOO_MANY: &[u8] = b"{\"refused\":\"too many connections\"}\n";
+
+/// The receivers' ends of the links from all peers.
+pub(super) struct Receiver {
+    shared: Arc<Shared>,
+    peers: BTreeMap<ProcessId, Mutex<Peer>>,
+    /// The connections that are open, to be hung up at the end.
+    open: Mutex<BTreeMap<u64, TcpStream>>,
+    opened: AtomicU64,
+    /// How many of them are no peer's.
+    strangers: AtomicUsize,
+    /// Who waits for an acknowledgement.
+    waiting: Mutex<Vec<Arc<Way>>>,
+    changed: Condvar,
+    stopped: AtomicBool,
+}
+
+/// One sender.
+#[derive(Default)]
+struct Peer {
+    incoming: Incoming,
+    /// The latest connection from it.
+    way: Option<Arc<Way>>,
+}
+
+/// The way back to a sender.
+struct Way {
+    stream: TcpStream,
+    writer: Mutex<Writer>,
+    /// Up to where its payloads have been received.
+    received: AtomicU64,
+    /// Whether an acknowledgement waits.
+    waits: AtomicBool,
+}
+
+impl Way {
+    /// Says something, without waiting.
+    fn say(&self, what: &Back) {
+        let mut bytes = vec![];
+        let mut writer = locked(&self.writer);
+        let said = frame::append(&mut bytes, what).is_ok() && writer.offer(&bytes).is_ok();
+        if !said || writer.backlog() > BACKLOG_MAX {
+            self.hang_up();
+        }
+    }
+
+    fn acknowledge(&self) {
+        self.waits.store(false, Ordering::SeqCst);
+        self.say(&Back::Acknowledge(self.received.load(Ordering::SeqCst)));
+    }
+
+    fn hang_up(&self) {
+        let _ = self.stream.shutdown(Shutdown::Both);
+    }
+}
+
+impl Receiver {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self {
+            peers: shared.options.peers.keys().map(|&p| (p, Mutex::default())).collect(),
+            shared,
+            open: Mutex::default(),
+            opened: AtomicU64::new(0),
+            strangers: AtomicUsize::new(0),
+            waiting: Mutex::default(),
+            changed: Condvar::new(),
+            stopped: AtomicBool::new(false),
+        }
+    }
+
+    pub(super) fn stop(&self) {
+        self.stopped.store(true, Ordering::SeqCst);
+        for stream in locked(&self.open).values() {
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+        drop(locked(&self.waiting));
+        self.changed.notify_all();
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::SeqCst)
+    }
+
+    /// Sends acknowledgements that have waited long enough.
+    pub(super) fn acknowledge(&self) {
+        loop {
+            let none = |waiting: &mut Vec<_>| waiting.is_empty() && !self.is_stopped();
+            let waiting = self.changed.wait_while(locked(&self.waiting), none);
+            drop(waiting.unwrap_or_else(PoisonError::into_inner));
+            if self.is_stopped() {
+                return;
+            }
+            thread::sleep(ACKNOWLEDGE_AFTER);
+            for way in std::mem::take(&mut *locked(&self.waiting)) {
+                way.acknowledge();
+            }
+        }
+    }
+
+    /// A connection, from its first byte to its last.
+    fn serve(self: &Arc<Self>, stream: TcpStream) {
+        let Ok(handle) = stream.try_clone() else { return };
+        let number = self.opened.fetch_add(1, Ordering::Relaxed);
+        locked(&self.open).insert(number, handle);
+        let stranger = Stranger::count(&self.strangers);
+        // A stop between the accept and the insert has missed this one.
+        if !self.is_stopped() {
+            // Whatever is wrong with it: the peer dials again, and sees why.
+            let _ = self.greet(stream, stranger);
+        }
+        locked(&self.open).remove(&number);
+    }
+
+    fn greet(&self, mut stream: TcpStream, stranger: Stranger<'_>) -> Result<(), Broken> {
+        tune(&stream)?;
+        stream.set_read_timeout(Some(HANDSHAKE_TIMEOUT))?;
+        stream.set_write_timeout(Some(HANDSHAKE_TIMEOUT))?;
+        let mut first = [0];
+        if stream.peek(&mut first)? == 1 && first[0] != PREAMBLE[0] {
+            return self.meet(stream);
+        }
+        let mut preamble = [0; PREAMBLE.len()];
+        stream.read_exact(&mut preamble)?;
+        let tls = match (preamble, &self.shared.tls) {
+            (PREAMBLE, None) => None,
+            (PREAMBLE_TLS, Some(tls)) => {
+                let accepted = tls.accept(&mut stream);
+                Some(accepted.inspect_err(|e| self.complain(Kind::Forged, &format!("no TLS: {e}")))?)
+            }
+            (PREAMBLE | PREAMBLE_TLS, tls) => {
+                let why = if tls.is_some() { "only TLS is spoken here" } else { "no TLS is spoken here" };
+                self.complain(Kind::Forged, &why);
+                let (_, mut writer) = halves(stream, None)?;
+                return answer(&mut writer, &Answer::Refused(why.to_owned()));
+            }
+            _ => {
+                self.complain(Kind::Malformed, &"it is no node of ours");
+                return Err(Broken::Closed);
+            }
+        };
+        self.shake_hands(stream, tls, stranger)
+    }
+
+    /// A client.
+    fn meet(&self, stream: TcpStream) -> Result<(), Broken> {
+        let far = !stream.peer_addr()?.ip().to_canonical().is_loopback();
+        if self.shared.tls.is_some() && far {
+            // Nothing tells who it is.
+            self.complain(
+                Kind::Forged,
+                &"a client from another machine, where only nodes with certificates speak",
+            );
+            return Err(Broken::Closed);
+        }
+        stream.set_write_timeout(None)?;
+        self.shared.inbox.client(stream);
+        Ok(())
+    }
+
+    fn complain(&self, kind: Kind, why: &dyn std::fmt::Display) {
+        self.shared.complaints.count(None, kind, why);
+    }
+
+    fn shake_hands(
+        &self,
+        stream: TcpStream,
+        tls: Option<Connection>,
+        stranger: Stranger<'_>,
+    ) -> Result<(), Broken> {
+        let names = tls.as_ref().map(names_of_peer).unwrap_or_default();
+        let (reader, writer) = halves(stream.try_clone()?, tls)?;
+        let mut reader = Frames::new(reader);
+        let hello = reader.read().and_then(|body| body.map(frame::value::<Hello>).transpose());
+        let hello = hello.inspect_err(|e| self.shared.complaints.frame(None, e))?.ok_or(Broken::Closed)?;
+        let way = Way {
+            stream,
+            writer: Mutex::new(writer),
+            received: AtomicU64::new(0),
+            waits: AtomicBool::new(false),
+        };
+        if let Err(why) = self.check(&hello, &names) {
+            return answer(&mut locked(&way.writer), &Answer::Refused(why));
+        }
+        let way = Arc::new(way);
+        match self.admit(&hello, &way) {
+            Ok(()) => {}
+            Err(e @ (SessionError::Fenced { .. } | SessionError::Twice { .. })) => {
+                self.shared.complaints.session(hello.from, e);
+                return answer(&mut locked(&way.writer), &Answer::Over(e.to_string()));
+            }
+            Err(e) => return answer(&mut locked(&way.writer), &Answer::Refused(e.to_string())),
+        }
+        way.stream.set_read_timeout(None)?;
+        drop(stranger);
+        self.receive(&hello, &way, reader)
+    }
+
+    /// Whether it is the right one who has come to the right one; if not, why.
+    fn check(&self, hello: &Hello, names: &[String]) -> Result<(), String> {
+        let &Shared { options: LinkOptions { cluster, me, .. }, ref tls, .. } = &*self.shared;
+        let identity = tls.as_ref().map_or(Ok(()), |tls| tls.check(names, hello.from));
+        let (kind, why) = if hello.version != VERSION {
+            (Kind::Foreign, format!("protocol {VERSION} is spoken here, not {}", hello.version))
+        } else if (hello.cluster, hello.to) != (cluster, me) {
+            (Kind::Foreign, format!("this is {me} of cluster {cluster:016x}"))
+        } else if !self.peers.contains_key(&hello.from) {
+            (Kind::Foreign, format!("{} is no peer of {me}", hello.from))
+        } else if let Err(why) = identity {
+            (Kind::Forged, format!("{} it is not: {why}", hello.from))
+        } else {
+            return Ok(());
+        };
+        self.complain(kind, &why);
+        Err(why)
+    }
+
+    /// The connection is its sender's only one from now on.
+    fn admit(&self, hello: &Hello, way: &Arc<Way>) -> Result<(), SessionError> {
+        let mut peer = locked(&self.peers[&hello.from]);
+        let admitted = peer.incoming.hello(hello.epoch(), hello.token);
+        if let Err(twice @ SessionError::Twice { .. }) = admitted
+            && let Some(way) = &peer.way
+        {
+            way.say(&Back::Impostor(twice.to_string()));
+        }
+        let received = admitted?;
+        if let Some(old) = peer.way.replace(Arc::clone(way)) {
+            old.hang_up();
+        }
+        way.received.store(received, Ordering::SeqCst);
+        let Instance { incarnation, token } = self.shared.instance;
+        let welcome = Answer::Welcome { incarnation, token, received };
+        if answer(&mut locked(&way.writer), &welcome).is_err() {
+            way.hang_up();
+        }
+        Ok(())
+    }
+
+    fn receive(&self, hello: &Hello, way: &Arc<Way>, mut frames: Frames<Reader>) -> Result<(), Broken> {
+        let ended = self.receive_all(hello, way, &mut frames);
+        match &ended {
+            Err(Broken::Frame(e)) => self.shared.complaints.frame(Some(hello.from), e),
+            Err(Broken::Session(e)) => self.shared.complaints.session(hello.from, *e),
+            _ => {}
+        }
+        way.hang_up();
+        let mut peer = locked(&self.peers[&hello.from]);
+        if peer.way.as_ref().is_some_and(|latest| Arc::ptr_eq(latest, way)) {
+            peer.way = None;
+        }
+        ended
+    }
+
+    fn receive_all(&self, hello: &Hello, way: &Arc<Way>, frames: &mut Frames<Reader>) -> Result<(), Broken> {
+        let mut bytes = 0;
+        while let Some(body) = frames.read()? {
+            bytes += body.len();
+            way.received.store(self.deliver(hello, &Batch::parse(body)?)?, Ordering::SeqCst);
+            if bytes >= ACKNOWLEDGE_BYTES {
+                bytes = 0;
+                way.acknowledge();
+            } else if !way.waits.swap(true, Ordering::SeqCst) {
+                locked(&self.waiting).push(Arc::clone(way));
+                self.changed.notify_all();
+            }
+        }
+        Ok(())
+    }
+
+    /// Up to where payloads have been received now.
+    fn deliver(&self, hello: &Hello, batch: &Batch<'_>) -> Result<u64, SessionError> {
+        let mut peer = locked(&self.peers[&hello.from]);
+        let known = peer.incoming.arrive(hello.epoch(), batch.sequence, batch.count)?;
+        for payload in batch.payloads().skip(known as usize) {
+            if let Err(rejected) = self.shared.inbox.deliver(hello.from, payload) {
+                self.shared.complaints.rejected(hello.from, &rejected);
+            }
+        }
+        Ok(peer.incoming.received())
+    }
+}
+
+/// Answers a hello.
+fn answer(writer: &mut Writer, answer: &Answer) -> Result<(), Broken> {
+    let mut bytes = vec![];
+    frame::append(&mut bytes, answer)?;
+    writer.offer(&bytes)?;
+    Ok(writer.finish()?)
+}
+
+/// Counts a connection that is no peer's, for as long as it is none.
+struct Stranger<'a>(&'a AtomicUsize);
+
+impl<'a> Stranger<'a> {
+    fn count(strangers: &'a AtomicUsize) -> Self {
+        strangers.fetch_add(1, Ordering::SeqCst);
+        Self(strangers)
+    }
+}
+
+impl Drop for Stranger<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+pub(super) fn accept(receiver: &Arc<Receiver>, listener: &TcpListener) {
+    let mut threads: Vec<JoinHandle<()>> = vec![];
+    let strangers_max = receiver.shared.settings.clients + STRANGERS_MAX;
+    for stream in listener.incoming() {
+        if receiver.is_stopped() {
+            break;
+        }
+        threads.retain(|thread| !thread.is_finished());
+        let Ok(stream) = stream else {
+            // Out of file descriptors, most likely: leave the others time to close some.
+            thread::sleep(PAUSE_MAX);
+            continue;
+        };
+        if receiver.strangers.load(Ordering::SeqCst) >= strangers_max {
+            receiver.complain(Kind::Surplus, &"too many connections");
+            let _ = halves(stream, None).and_then(|(_, mut writer)| writer.offer(TOO_MANY));
+            continue;
+        }
+        let receiver = Arc::clone(receiver);
+        threads.extend(spawn("connection".to_owned(), move || receiver.serve(stream)));
+    }
+    // Those that came after the streams were hung up see the flag.
+    for thread in threads {
+        let _ = thread.join();
+    }
+}

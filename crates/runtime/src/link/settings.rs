@@ -1,0 +1,64 @@
+//! Which links a node has, and their bounds.
+
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// What carries the bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Transport {
+    /// Streams.
+    #[default]
+    Tcp,
+    /// Datagrams.
+    Udp,
+    /// The memory of one OS process.
+    Memory,
+}
+
+/// What keeps others from speaking in a process's name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Security {
+    /// Nothing.
+    #[default]
+    None,
+    /// Message authentication codes, with a replay window: datagrams.
+    Mac,
+    /// TLS 1.3 with mutual certificates: streams.
+    Tls,
+}
+
+/// Which links a node has, and their bounds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
+pub struct LinkSettings {
+    /// What carries the bytes.
+    pub transport: Transport,
+    /// What keeps others from speaking in a process's name.
+    pub security: Security,
+    /// The directory with this process's keys, as `synod keys` makes it.
+    pub keys: Option<PathBuf>,
+    /// How many bytes may wait for a peer that lives before the node takes no requests of clients.
+    pub queue_soft: usize,
+    /// How many bytes may wait for a peer at all. Beyond, its session is over, and they are dropped.
+    pub queue_hard: usize,
+    /// How many bytes of messages may wait for the node itself; beyond, they wait with their senders.
+    pub inbox: usize,
+    /// How many clients may be connected at once.
+    pub clients: usize,
+}
+
+impl Default for LinkSettings {
+    fn default() -> Self {
+        Self {
+            transport: Transport::Tcp,
+            security: Security::None,
+            keys: None,
+            queue_soft: 4 << 20,
+            queue_hard: 64 << 20,
+            inbox: 16 << 20,
+            clients: 256,
+        }
+    }
+}

@@ -15,7 +15,9 @@ use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 use synod_kernel::{Draws, Durability, Random, Released, Seat, View};
 use synod_model::failure::{FailureModel, Who};
-use synod_model::{Draw, Effect, EffectOf, Event, EventOf, FailuresOf, Output, Process, ProcessId, Stable, When};
+use synod_model::{
+    Draw, Effect, EffectOf, Event, EventOf, FailuresOf, Output, Process, ProcessId, Stable, When,
+};
 
 /// What a process says, once it may.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,7 +112,8 @@ impl<'a, P: Process> Host<'a, P> {
             );
         }
         let incarnation = recovered.incarnation;
-        let outlived = incarnation > 1 && <FailuresOf<P> as FailureModel>::KIND.profile().restart == Who::Nobody;
+        let outlived =
+            incarnation > 1 && <FailuresOf<P> as FailureModel>::KIND.profile().restart == Who::Nobody;
         let mut recorder = match outlived {
             true => Recorder::none(),
             false => Recorder::create(disk, &config.records, config.process, incarnation)?,

@@ -115,6 +115,7 @@ pub fn run(entry: &Entry, world: &World, options: &Options, watch: &Watch) -> Re
         rounds,
         faults,
         schedule: Vec::new(),
+        comes_back: true,
         ask_again: true,
         round_max: ROUND_MAX,
         round_max_cut: ROUND_MAX_CUT,

@@ -114,9 +114,10 @@ impl<'a, P: Process> Host<'a, P> {
         let incarnation = recovered.incarnation;
         let outlived =
             incarnation > 1 && <FailuresOf<P> as FailureModel>::KIND.profile().restart == Who::Nobody;
-        let mut recorder = match outlived {
-            true => Recorder::none(),
-            false => Recorder::create(disk, &config.records, config.process, incarnation)?,
+        let mut recorder = if outlived {
+            Recorder::none()
+        } else {
+            Recorder::create(disk, &config.records, config.process, incarnation)?
         };
         recorder.line(&Record::Start(Start::<P> {
             version: VERSION,

@@ -358,15 +358,18 @@ fn who_stopped_does_not_come_back_to_its_instance() {
     // it has greeted the others: what the old one said, and still waits, is fenced
     cluster.strike(&Fault::HealAll).unwrap();
     let greeted = |status: &NodeStatus| status.links.values().all(|link| link.connections > 0);
-    loop {
+    let mut has_greeted = false;
+    for _ in 0..20_000 {
         cluster.ask_status(P[0]);
         let all = hear(&told, |told| matches!(told.reply, Reply::Status(_)));
         let Reply::Status(status) = &all.last().unwrap().reply else { unreachable!() };
         assert!(status.outlived && status.handlers == 0);
-        if greeted(status) {
+        has_greeted = greeted(status);
+        if has_greeted {
             break;
         }
     }
+    assert!(has_greeted, "the others have not heard of it");
     assert!(cluster.request(P[1], &9.into()));
     let heard = hear(&told, |told| told.process == P[2] && told.reply == Reply::Indication(9.into()));
     assert!(!heard.iter().any(|told| told.process == P[2] && told.reply == Reply::Indication(7.into())));

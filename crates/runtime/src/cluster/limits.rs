@@ -32,12 +32,11 @@ impl Limits {
     /// use any more where nobody comes back.
     pub fn beyond(&self, fault: &Fault, stopped: &BTreeSet<ProcessId>) -> Option<String> {
         match fault {
-            Fault::Kill(p) | Fault::Replace(p, Volume::Kept) => self.beyond_kill(*p, stopped),
             Fault::Replace(p, Volume::Lost) if self.comes_back() => Some(format!(
                 "{p} has lost its disk, which its model ({}) takes for stable",
                 self.failures.name()
             )),
-            Fault::Replace(p, Volume::Lost) => self.beyond_kill(*p, stopped),
+            Fault::Kill(p) | Fault::Replace(p, _) => self.beyond_kill(*p, stopped),
             Fault::Restart(_) | Fault::Resume(_) | Fault::Heal(..) | Fault::Unmute(_) | Fault::HealAll => {
                 None
             }

@@ -261,7 +261,7 @@ impl Cluster {
             Fault::Replace(p, volume) => return self.replace(*p, *volume).map(|()| true),
             Fault::Skew(p, jump, rate) => return Ok(self.skew(*p, *jump, *rate)),
             Fault::Cut(from, to) => {
-                self.proxy.change(&BTreeSet::from([(*from, *to)]), |rule| rule.held = true)
+                self.proxy.change(&BTreeSet::from([(*from, *to)]), |rule| rule.held = true);
             }
             Fault::Heal(from, to) => {
                 self.proxy.change(&BTreeSet::from([(*from, *to)]), |rule| *rule = Rule::default());

@@ -233,6 +233,18 @@ impl State {
         self.forgotten + self.said.len() as u64
     }
 
+    /// What a fault changes in what is known of nodes.
+    fn note(&mut self, fault: &Fault) {
+        match fault {
+            Fault::Kill(p) => _ = self.stopped.insert(*p),
+            Fault::Restart(p) | Fault::Replace(p, _) => {
+                self.book(*p).begin_again();
+                self.stopped.insert(*p);
+            }
+            _ => {}
+        }
+    }
+
     /// Notices a node that has ended by itself.
     fn check(&mut self) {
         let Some(cluster) = &mut self.cluster else { return };
@@ -401,24 +413,12 @@ impl Supervisor {
         }
         if changed {
             state.faults += 1;
-            self.note(&mut state, fault);
+            state.note(fault);
         }
         let note = note(fault, changed, state.description.limits.comes_back());
         drop(state);
         self.changed.notify_all();
         Answer::Struck { changed, beyond, note }
-    }
-
-    /// What a fault changes in what is known of nodes.
-    fn note(&self, state: &mut State, fault: &Fault) {
-        match fault {
-            Fault::Kill(p) => _ = state.stopped.insert(*p),
-            Fault::Restart(p) | Fault::Replace(p, _) => {
-                state.book(*p).begin_again();
-                state.stopped.insert(*p);
-            }
-            _ => {}
-        }
     }
 
     fn status(&self) -> Answer {

@@ -567,9 +567,9 @@ impl Sender {
         self.update(|state| {
             // Whoever has hung up before has said why.
             if state.must_hang_up() {
-                state.hang_up()
+                state.hang_up();
             } else {
-                state.fail(&ended)
+                state.fail(&ended);
             }
             state.broken = true;
         });

@@ -25,7 +25,9 @@ fn pair() -> Pair {
     let streams = [(); 2].map(|()| TcpListener::bind(any()).unwrap());
     let datagrams =
         streams.each_ref().map(|listener| UdpSocket::bind(listener.local_addr().unwrap()).unwrap());
-    datagrams.iter().for_each(|socket| socket.set_read_timeout(Some(PATIENCE)).unwrap());
+    for socket in &datagrams {
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    }
     let ports = [Port::bind(any()).unwrap(), Port::bind(any()).unwrap()];
     let addresses = ports.each_ref().map(|port| port.address().unwrap());
     let [there, back] = ports;
@@ -177,7 +179,7 @@ fn a_process_that_moves_is_found_and_one_that_is_gone_is_refused() {
     let mut pair = pair();
     let elsewhere = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     pair.proxy.retarget(Q, elsewhere.local_addr().unwrap());
-    std::mem::swap(&mut pair.streams[1], &mut { elsewhere });
+    pair.streams[1] = elsewhere;
     let (mut near, mut far) = pair.connect();
     near.write_all(b"here").unwrap();
     takes(&mut far, b"here");

@@ -73,10 +73,10 @@ fn ring(steps: u64) -> (Setting<Ring>, Options) {
     (Setting::new(environment, 5, vec![]), options)
 }
 
-/// Ten million steps: written, or replayed.
+/// Ten million steps: written, or replayed; in full, or as `synod sim` has it.
 fn long(side: &str) -> u64 {
     let file = std::env::temp_dir().join("bench-sim-long.jsonl");
-    if side == "replay" {
+    if side.starts_with("replay") {
         let mut from = BufReader::new(File::open(&file).expect("it was written"));
         let mut reader = Reader::open(&mut from).expect("a trace");
         let setting = reader.setting::<Ring>().expect("a setting");
@@ -85,6 +85,7 @@ fn long(side: &str) -> u64 {
         return end.steps;
     }
     let (setting, options) = ring(10_000_000);
+    let options = Options { terse: side == "write", ..options };
     let mut to = File::create(&file).expect("a place for a trace");
     trace_to("tokens", &setting, &Unjudged, 1, &options, &mut to).expect("room for a trace").1.steps
 }
@@ -151,7 +152,7 @@ pub fn compare(rounds: usize) -> Result<(), String> {
             rate(2)
         );
     }
-    for side in ["write", "replay"] {
+    for side in ["write", "replay", "write-full", "replay-full"] {
         let Sample { messages, cpu, peak } = child("long", side)?;
         println!("{side}: {messages} steps, {cpu:.1} CPU s, {} MB at the peak", peak >> 20);
     }

@@ -150,6 +150,20 @@ pub enum Trace {
         /// The trace.
         file: PathBuf,
     },
+    /// Takes a trace again, and writes what followed from each choice, too.
+    Expand {
+        /// The trace.
+        file: PathBuf,
+        /// Where to; compressed (zstd) where the name ends in .zst.
+        to: PathBuf,
+    },
+    /// Takes a trace again, and writes what was chosen alone: all the rest follows from it.
+    Condense {
+        /// The trace.
+        file: PathBuf,
+        /// Where to; compressed (zstd) where the name ends in .zst.
+        to: PathBuf,
+    },
 }
 
 /// What is examined, and in which world.
@@ -199,6 +213,10 @@ pub struct Subject {
     /// The links, as in perfect, fair-loss, or 'fifo perfect'.
     #[arg(long, value_name = "KIND", value_parser = links)]
     pub links: Option<LinkKind>,
+    /// Where the links are weaker than the algorithm's model assumes, put the library's link transformers under it that close the
+    /// gap, and count what they cost.
+    #[arg(long)]
+    pub with_transformers: bool,
     /// Go on although the world is outside of the algorithm's model.
     #[arg(long)]
     pub outside_model: bool,
@@ -249,6 +267,9 @@ impl Subject {
             option(name, budget.map(|b| b.to_string()));
         }
         option("links", self.links.map(|links| quote(&links.to_string())));
+        if self.with_transformers {
+            words.push("--with-transformers".to_owned());
+        }
         if self.outside_model {
             words.push("--outside-model".to_owned());
         }
@@ -367,9 +388,9 @@ pub struct Sim {
     /// Try at most so long to make a failure small: what comes out then depends on the machine.
     #[arg(long, value_name = "DURATION", value_parser = duration::parse, conflicts_with = "no_shrink")]
     pub shrink_for: Option<Duration>,
-    /// With `--trace`: write what was chosen alone, at a fraction of the cost. A replay finds all the rest again.
+    /// With `--trace`: write what followed from each choice, too, at several times the cost; `trace expand` finds it later.
     #[arg(long, requires = "trace")]
-    pub terse: bool,
+    pub full: bool,
 }
 
 impl Sim {

@@ -220,6 +220,10 @@ impl dyn Checkable + '_ {
             (changed != Flags::default(), "a budget of faults other than --f"),
             (subject.stops == Some(Budget::Unlimited), "--f unlimited"),
             (subject.outside_model, "--outside-model"),
+            (
+                subject.with_transformers || experiment.is_some_and(|e| e.with_transformers),
+                "--with-transformers",
+            ),
             (subject.requests.is_some(), "--requests"),
             (
                 !self.may_be_reduced() && (args.symmetry || file.is_some_and(|f| f.symmetry == Some(true))),

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 use synod_kernel::environment::duration;
 use synod_properties::OperationKind;
-use synod_sim::cost::{KindSummary, Spread, WINDOW};
+use synod_sim::cost::{KindSummary, Spread, Stack, WINDOW};
 use synod_sim::workload::Arrivals;
 use synod_sim::{Distribution, Outcome, Summary, Workload};
 
@@ -127,6 +127,8 @@ pub enum Metric {
     Writes,
     /// Retries an operation.
     Retries,
+    /// Over links that transformers make: how many messages they send for each that the algorithm does.
+    Amplification,
     /// Messages that were delivered, a run.
     Delivered,
     /// Steps, a run.
@@ -156,6 +158,7 @@ impl Metric {
             Self::Delays => "message delays an operation",
             Self::Writes => "stable writes an operation",
             Self::Retries => "retries an operation",
+            Self::Amplification => "messages sent for each of the algorithm's",
             Self::Delivered => "messages delivered a run",
             Self::Steps => "steps a run",
             Self::Violations => "share of runs that violate",
@@ -179,6 +182,7 @@ impl Metric {
             Self::Delays => total.delays.mean(),
             Self::Writes => total.writes.mean(),
             Self::Retries => (operations > 0).then(|| total.retries as f64 / operations as f64),
+            Self::Amplification => summary.stack.and_then(|stack| stack.messages_factor()),
             Self::Delivered => Some(outcome.delivered as f64),
             Self::Steps => Some(outcome.steps as f64),
             Self::Violations => Some(f64::from(u8::from(outcome.broken().is_some()))),
@@ -203,6 +207,7 @@ fn mean(spread: &Spread) -> Option<String> {
 /// Tells what operations came to and what they cost.
 pub fn describe(report: &mut Report, summary: &Summary) {
     report.numbers.insert("costs".to_owned(), serde_json::to_value(summary).unwrap_or_default());
+    report.notes.extend(summary.stack.map(|stack| of_links(&stack, summary)));
     let total = summary.total();
     if total.ok + total.failed + total.unknown == 0 {
         let traffic = summary.background;
@@ -246,6 +251,35 @@ pub fn describe(report: &mut Report, summary: &Summary) {
         report.notes.push(format!("a {kind} costs on average: {}", parts.join(", ")));
     }
     report.notes.extend(availability(summary));
+}
+
+/// What links cost that transformers make, beside what the algorithm asks of them.
+pub(crate) fn of_links(stack: &Stack, summary: &Summary) -> String {
+    let Stack { upper, all } = stack;
+    let factor = |factor: Option<f64>, of: &str| factor.map(|factor| format!("x {factor:.1} {of}"));
+    let factors = [factor(stack.messages_factor(), "messages"), factor(stack.bytes_factor(), "bytes")];
+    let mut line = format!(
+        "what the links cost: the algorithm sends {} messages of {} bytes, they send {} of {}",
+        grouped(upper.messages),
+        grouped(upper.bytes),
+        grouped(all.messages),
+        grouped(all.bytes)
+    );
+    let factors: Vec<_> = factors.into_iter().flatten().collect();
+    if !factors.is_empty() {
+        let _ = write!(line, " ({})", factors.join(", "));
+    }
+    let writes = all.writes - upper.writes;
+    if writes > 0 {
+        let _ = write!(line, "; {} stable writes of their own", grouped(writes));
+    }
+    let total = summary.total();
+    let operations = total.ok + total.failed + total.unknown;
+    if operations > 0 {
+        let each = |messages: u64| messages as f64 / operations as f64;
+        let _ = write!(line, "; an operation {:.1} and {:.1}", each(upper.messages), each(all.messages));
+    }
+    line
 }
 
 /// The share of operations that were answered, and the worst window.

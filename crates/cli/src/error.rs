@@ -2,8 +2,8 @@
 
 use crate::exit::Exit;
 use std::path::PathBuf;
-use synod_kernel::Diagnostic;
 use synod_kernel::trace::TraceError;
+use synod_kernel::{Code, Diagnostic};
 use thiserror::Error;
 
 /// Why a command does not come to a verdict.
@@ -181,7 +181,10 @@ impl Error {
             Self::UnknownDefect { known, .. } if known.is_empty() => "leave `--defect` out".to_owned(),
             Self::UnknownDefect { known, .. } => format!("it has {}", known.join(", ")),
             Self::OutsideModel(found) => {
-                let hints: Vec<_> = found.iter().map(|d| d.hint.as_str()).collect();
+                let mut hints: Vec<_> = found.iter().map(|d| d.hint.as_str()).collect();
+                if found.iter().any(|d| d.code == Code::Links) {
+                    hints.push("where the library's transformers close the gap, --with-transformers puts them between");
+                }
                 format!("{}; or see what happens with --outside-model", hints.join("; "))
             }
             Self::Scale { hint, .. }

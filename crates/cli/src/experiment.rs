@@ -28,6 +28,9 @@ pub struct Experiment {
     pub n: Option<u32>,
     /// How many requests are made, on all grounds.
     pub requests: Option<u32>,
+    /// Whether link transformers are put under the algorithm where the environment's links are weaker than its model assumes.
+    #[serde(default)]
+    pub with_transformers: bool,
     /// The exhaustive check.
     #[serde(default)]
     pub check: Check,

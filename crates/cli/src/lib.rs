@@ -34,6 +34,7 @@ mod results;
 pub mod script;
 mod story;
 pub mod traces;
+pub mod transformers;
 pub mod vary;
 pub mod watch;
 
@@ -46,11 +47,11 @@ use std::process::ExitCode;
 
 /// Does what the process's arguments ask, with these algorithms.
 pub fn main(entries: Vec<Entry>) -> ExitCode {
-    main_with(entries, Vec::new())
+    main_of(Registry::new(entries))
 }
 
-/// The same, with what is checked by its constants alone beside them.
-pub fn main_with(entries: Vec<Entry>, checkables: Vec<Box<dyn Checkable>>) -> ExitCode {
+/// The same, with all that a registry has.
+pub fn main_of(registry: Registry) -> ExitCode {
     internal::reporting(|| {
         let arguments = match args::Arguments::try_parse() {
             Ok(arguments) => arguments,
@@ -62,7 +63,7 @@ pub fn main_with(entries: Vec<Entry>, checkables: Vec<Box<dyn Checkable>>) -> Ex
             clap::ColorChoice::Never => anstream::ColorChoice::Never,
         }
         .write_global();
-        commands::run(&Registry::new(entries).with(checkables), &arguments)
+        commands::run(&registry, &arguments)
     })
     .into()
 }

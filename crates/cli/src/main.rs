@@ -3,7 +3,9 @@
 mod subjects;
 
 use std::process::ExitCode;
+use synod_cli::Registry;
 
 fn main() -> ExitCode {
-    synod_cli::main_with(subjects::all(), subjects::checkables())
+    let registry = Registry::new(subjects::all()).with(subjects::checkables());
+    synod_cli::main_of(registry.with_transformers(subjects::transformers::all()))
 }

@@ -238,7 +238,9 @@ fn failure_block(report: &Report, failure: &Failure, commands: &[CommandLine], q
         for line in story::render(&failure.story, false).iter().chain(&failure.text) {
             out(line);
         }
-        story::legend(&failure.story).iter().for_each(|legend| out(&format!("{DIM}{legend}{DIM:#}")));
+        if let Some(legend) = story::legend(&failure.story) {
+            out(&format!("{DIM}{legend}{DIM:#}"));
+        }
     }
     out(&format!(
         "{BAD}✗ {} {} violated{BAD:#}  {}  {}",
@@ -248,7 +250,9 @@ fn failure_block(report: &Report, failure: &Failure, commands: &[CommandLine], q
     out(&format!("  at event {}{at}: {}", failure.step, failure.what));
     if let Some(shrunk) = &failure.shrunk {
         out(&format!("  {}", shrunk.line()));
-        failure.delays.iter().for_each(|delays| out(&format!("  message delays: {delays}")));
+        if let Some(delays) = &failure.delays {
+            out(&format!("  message delays: {delays}"));
+        }
     }
     for CommandLine { label, command, remark } in commands {
         let label = format!("{label}:");

@@ -6,16 +6,17 @@ use crate::environment::{Flags, Overrides, holds, validate};
 use crate::error::Error;
 use crate::experiment::{self, EngineName, Experiment, MeasureName, OrderName, SearchName, StoreName};
 use crate::grounds::{World, check, run, sim};
-use crate::registry::{Entry, Registry, Subject};
+use crate::registry::{Entry, Registry, Subject, no_cluster};
 use crate::{platform, script};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use synod_check::disk::{Notebook, Outside};
 use synod_check::{Measure, Order};
-use synod_kernel::Budget;
+use synod_kernel::{Budget, Environment};
 use synod_model::ProcessId;
 use synod_model::failure::Who;
+use synod_model::link::Guarantee;
 use synod_model::timing::TimingKind;
 use synod_properties::{GroundKind, OperationKind, Scale};
 
@@ -25,12 +26,16 @@ pub(crate) struct Request {
     /// The experiment, where there is one.
     pub(crate) experiment: Option<Experiment>,
     /// Where the environment is changed.
-    environment: Option<Overrides>,
+    overrides: Option<Overrides>,
     n: Option<u32>,
     requests: Option<u32>,
     defect: Option<String>,
     flags: Flags,
     outside_model: bool,
+    /// Whether transformers are put under the algorithm where the environment's links are weaker than its model assumes.
+    with_transformers: bool,
+    /// Which were, and why.
+    inserted: Option<String>,
     /// The kinds of operation that clients can ask for.
     operations: &'static [OperationKind],
     /// Whether all that is asked is asked at once.
@@ -54,15 +59,18 @@ impl Request {
     ) -> Result<(&'a Entry, Self), Error> {
         let named = experiment.as_ref().map(|e| e.algorithm.as_str()).or(subject.algorithm.as_deref());
         let entry = registry.find_or_only(named)?;
-        let environment = subject.env.as_deref().map(experiment::load_environment).transpose()?;
+        let overrides = subject.env.as_deref().map(experiment::load_environment).transpose()?;
+        let in_file = experiment.as_ref().is_some_and(|e| e.with_transformers);
         let request = Self {
             experiment,
-            environment,
+            overrides,
             n: subject.n,
             requests: subject.requests,
             defect: subject.defect.clone(),
             flags: subject.flags(),
             outside_model: subject.outside_model,
+            with_transformers: subject.with_transformers || in_file,
+            inserted: None,
             operations: entry.subject.operations,
             asked_at_start: entry.subject.asked_at_start,
         };
@@ -86,6 +94,39 @@ impl Request {
 
     /// The world in which a ground examines the subject.
     pub(crate) fn world(&self, subject: &Subject, ground: GroundKind) -> Result<World, Error> {
+        let (scale, environment) = self.environment(subject, ground)?;
+        let outside = (subject.outside)(&environment);
+        if !outside.is_empty() && !self.outside_model {
+            return Err(Error::OutsideModel(outside));
+        }
+        let model = (subject.model)().line();
+        let transformers = self.inserted.clone();
+        Ok(World { scale, environment, model, outside, two_seats: None, transformers })
+    }
+
+    /// The algorithm on the environment's links; or, where that was asked for and they are weaker than its model assumes, over
+    /// transformers that close the gap.
+    pub(crate) fn place<'a>(
+        &mut self,
+        registry: &'a Registry,
+        entry: &'a Entry,
+        ground: GroundKind,
+    ) -> Result<&'a Entry, Error> {
+        if !self.with_transformers {
+            return Ok(entry);
+        }
+        let (_, environment) = self.environment(entry.on(ground), ground)?;
+        says_what_links_are(&environment)?;
+        let (placed, plan) = entry.on_links(environment.links.kind, registry.rungs())?;
+        if ground == GroundKind::Run && !plan.rungs.is_empty() {
+            return Err(no_cluster(entry.name()));
+        }
+        self.inserted = Some(plan.describe());
+        Ok(placed)
+    }
+
+    /// The environment in which a ground examines the subject, and its scale.
+    fn environment(&self, subject: &Subject, ground: GroundKind) -> Result<(Scale, Environment), Error> {
         let scale = self.scale(subject, ground)?;
         let mut environment = (subject.environment)(ground, &scale);
         environment.processes = scale.n;
@@ -97,17 +138,12 @@ impl Request {
             };
             overrides.clone().apply(&mut environment);
         }
-        if let Some(overrides) = self.environment.clone() {
+        if let Some(overrides) = self.overrides.clone() {
             overrides.apply(&mut environment);
         }
         self.flags.apply(&mut environment);
         validate(&environment, ground)?;
-        let outside = (subject.outside)(&environment);
-        if !outside.is_empty() && !self.outside_model {
-            return Err(Error::OutsideModel(outside));
-        }
-        let model = (subject.model)().line();
-        Ok(World { scale, environment, model, outside, two_seats: None })
+        Ok((scale, environment))
     }
 
     /// The worlds that a check explores: further ones of the algorithm's own, unless the environment is changed; modulo a
@@ -115,14 +151,21 @@ impl Request {
     pub(crate) fn check_worlds(&self, entry: &Entry, renumber: bool) -> Result<Vec<World>, Error> {
         let first = self.world(&entry.checked, GroundKind::Check)?;
         let in_file = self.experiment.as_ref().is_some_and(|e| e.check.environment != Overrides::default());
-        let changed = in_file || self.environment.is_some() || self.flags != Flags::default();
+        let changed = in_file || self.overrides.is_some() || self.flags != Flags::default();
         let changes: Vec<_> =
             if renumber { entry.renumbered.into_iter().collect() } else { entry.also.clone() };
         let also = changes.into_iter().filter(|_| !changed).map(|change| {
             let (mut scale, mut environment) = (first.scale.clone(), first.environment.clone());
             change(&mut scale, &mut environment);
             let outside = (entry.checked.outside)(&environment);
-            World { scale, environment, model: first.model.clone(), outside, two_seats: None }
+            World {
+                scale,
+                environment,
+                model: first.model.clone(),
+                outside,
+                two_seats: None,
+                transformers: None,
+            }
         });
         let also: Vec<_> = also.collect();
         if renumber && !also.is_empty() {
@@ -258,14 +301,14 @@ impl Request {
                 swarm: !args.no_swarm && file.swarm.unwrap_or(true),
                 coverage: args.out.is_some(),
                 then: args.then.clone(),
-                costs: args.measured.costs || workload.is_some(),
+                costs: args.measured.costs || workload.is_some() || self.inserted.is_some(),
                 workload,
                 ..synod_sim::Options::default()
             },
             guided: args.search.or(file.search) == Some(SearchName::Coverage),
             searched: None,
             threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
-            terse: args.terse,
+            terse: !args.full,
             corpus: Vec::new(),
             time: args.time,
             out: None,
@@ -286,6 +329,24 @@ impl Request {
             directory,
         }
     }
+}
+
+/// Refuses links whose budgets are those of weaker ones: what is put on them goes by what they are.
+fn says_what_links_are(environment: &Environment) -> Result<(), Error> {
+    let links = &environment.links;
+    let promised = links.kind.guarantees();
+    for (budget, promise, what) in [
+        (links.losses, Guarantee::AtLeastOnce, "losses"),
+        (links.duplications, Guarantee::NoDuplication, "duplications"),
+    ] {
+        if budget.any() && promised.has(promise) && promised.has(Guarantee::NoDuplication) {
+            return Err(Error::Arguments {
+                what: format!("{} links have no {what}, and here they have {budget}", links.kind),
+                hint: "say what they are: --links fair-loss, or `links.kind` in a file".to_owned(),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// What the checker is asked: by the command line, else by the experiment.

@@ -8,6 +8,7 @@ use crate::grounds::{
 use crate::nearest::nearest;
 use crate::page::Page;
 use crate::report::Report;
+use crate::transformers::{Chain, LinkFor, Plan, Rung, Stacked, Wanted, plan};
 use crate::watch::Watch;
 use std::path::Path;
 use synod_kernel::{Diagnostic, Environment, diagnostic};
@@ -16,7 +17,7 @@ use synod_model::failure::{FailureKind, FailureModel};
 use synod_model::link::{LinkKind, LinkModel};
 use synod_model::oracle::OracleKind;
 use synod_model::timing::{TimingKind, TimingModel};
-use synod_model::{Process, SystemModel};
+use synod_model::{Process, RunsOver, SystemModel};
 use synod_properties::regression;
 use synod_properties::{Algorithm, Cost, GroundKind, Monitor, OperationKind, Property, Scale, Twin};
 use synod_sim::Simulation;
@@ -135,6 +136,10 @@ pub struct Entry {
     pub(crate) steps: Steps,
     pub(crate) steps_checked: Steps,
     pub(crate) steps_in: StepsIn,
+    /// The transformers that it has under it, from the top down; none where it is on the environment's links.
+    pub(crate) chain: &'static [&'static str],
+    /// It over links that transformers make of weaker ones.
+    pub(crate) stacks: Vec<Entry>,
     pub(crate) judged: Judged,
     pub(crate) judged_checked: Judged,
     /// What the compiler calls it, and what it calls what is checked.
@@ -167,6 +172,8 @@ impl Entry {
             steps: grounds::replay::steps::<A>,
             steps_checked: grounds::replay::steps::<C>,
             steps_in: grounds::replay::steps_in::<A>,
+            chain: &[],
+            stacks: Vec::new(),
             judged: regression::judged::<A>,
             judged_checked: regression::judged::<C>,
             type_name: std::any::type_name::<A>(),
@@ -193,11 +200,37 @@ impl Entry {
             steps: grounds::replay::steps::<A>,
             steps_checked: grounds::replay::steps::<A>,
             steps_in: grounds::replay::steps_in::<A>,
+            chain: &[],
+            stacks: Vec::new(),
             judged: regression::judged::<A>,
             judged_checked: regression::judged::<A>,
             type_name: std::any::type_name::<A>(),
             type_checked: std::any::type_name::<A>(),
         }
+    }
+
+    /// The algorithm `A`, checked as `K`, over the links that the chain `C` makes, too.
+    #[must_use]
+    pub fn over<A: Algorithm, K: Algorithm, C: Chain>(mut self) -> Self
+    where
+        A::Process: RunsOver<LinkFor<A, C>>,
+        K::Process: RunsOver<LinkFor<K, C>>,
+    {
+        use crate::grounds;
+        self.stacks.push(Self {
+            checked: Subject::of::<Stacked<K, C>>(),
+            check: grounds::check::check::<Stacked<K, C>>,
+            sim: grounds::sim::stacked::<A, C>,
+            run: |_, _, _| Err(no_cluster(A::NAME)),
+            node: |_| Err(no_cluster(A::NAME)),
+            replay_checked: grounds::replay::replay::<Stacked<K, C>>,
+            steps_checked: grounds::replay::steps::<Stacked<K, C>>,
+            judged_checked: regression::judged::<Stacked<K, C>>,
+            chain: C::NAMES,
+            type_checked: std::any::type_name::<Stacked<K, C>>(),
+            ..Self::simulated::<Stacked<A, C>>()
+        });
+        self
     }
 
     /// Explores also what `change` makes of the scale and the environment of its checks: where one world with everything in it would
@@ -242,6 +275,26 @@ impl Entry {
         sim::record((self.sim)(world)?.as_ref(), options, path)
     }
 
+    /// It over the links that the shortest chain of `rungs` makes of these, and what was put there.
+    ///
+    /// # Errors
+    /// If no chain makes the links that it assumes, or it was not made over that one.
+    pub(crate) fn on_links(&self, links: LinkKind, rungs: &[Rung]) -> Result<(&Self, Plan), Error> {
+        let model = (self.subject.model)();
+        let wanted = Wanted { links: model.links, failures: model.failures, timing: model.timing };
+        let plan = plan(rungs, links, wanted)?;
+        if plan.rungs.is_empty() {
+            return Ok((self, plan));
+        }
+        let names = plan.names();
+        let stack = self.stacks.iter().find(|stack| stack.chain == names);
+        let missing = || Error::Unsupported {
+            what: format!("this program does not have `{}` over {}", self.name(), names.join(" over ")),
+            hint: "an algorithm is made over a chain where it is registered: `Entry::over`".to_owned(),
+        };
+        Ok((stack.ok_or_else(missing)?, plan))
+    }
+
     /// Its page.
     pub fn page(&self) -> Page {
         Page::parse(self.page)
@@ -253,6 +306,15 @@ impl Entry {
             GroundKind::Check => &self.checked,
             GroundKind::Sim | GroundKind::Run => &self.subject,
         }
+    }
+}
+
+pub(crate) fn no_cluster(name: &str) -> Error {
+    Error::Unsupported {
+        what: format!(
+            "no cluster puts link transformers under `{name}`: its links are connections that lose nothing"
+        ),
+        hint: "`sim` and `check` put them there".to_owned(),
     }
 }
 
@@ -269,6 +331,8 @@ pub struct Registry {
     checkables: Vec<Box<dyn Checkable>>,
     /// What has the name of one that is checked by its constants: as the other grounds take it.
     simulated: Vec<Entry>,
+    /// The link transformers that there are.
+    rungs: Vec<Rung>,
 }
 
 /// What a check can be asked of.
@@ -294,7 +358,7 @@ impl Registry {
                 entry.name()
             );
         }
-        Self { entries, checkables: Vec::new(), simulated: Vec::new() }
+        Self { entries, checkables: Vec::new(), simulated: Vec::new(), rungs: Vec::new() }
     }
 
     /// Beside them, what is checked by its constants alone. Where one has the name of an algorithm it is called by its
@@ -303,6 +367,17 @@ impl Registry {
     pub fn with(self, checkables: Vec<Box<dyn Checkable>>) -> Self {
         let simulated = checkables.iter().filter_map(|c| c.simulated()).collect();
         Self { checkables, simulated, ..self }
+    }
+
+    /// And link transformers, to be put under algorithms on request.
+    #[must_use]
+    pub fn with_transformers(self, rungs: Vec<Rung>) -> Self {
+        Self { rungs, ..self }
+    }
+
+    /// The link transformers that there are.
+    pub fn rungs(&self) -> &[Rung] {
+        &self.rungs
     }
 
     /// All of them.
@@ -347,7 +422,8 @@ impl Registry {
 
     /// What a check can be asked of, by this name: an algorithm before all else.
     pub fn find_checked(&self, name: &str) -> Result<Found<'_>, Error> {
-        let algorithm = self.entries.iter().find(|e| e.name() == name).map(Found::Algorithm);
+        let stacked = self.entries.iter().flat_map(|e| &e.stacks);
+        let algorithm = self.entries.iter().chain(stacked).find(|e| e.name() == name).map(Found::Algorithm);
         let found = algorithm.or_else(|| self.find_checkable(name).map(Found::Checkable));
         found.ok_or_else(|| Error::UnknownAlgorithm {
             name: name.to_owned(),

@@ -221,7 +221,7 @@ fn what_no_run_comes_to_is_told() {
 
 #[test]
 fn algorithms_in_rounds_are_simulated_with_faults_in_the_midst_of_a_round() {
-    synod("sim flood-set --runs 200").exits(0).says("holds     UC4").says("crash-in-handler");
+    synod("sim flood-set --runs 200").exits(0).says("holds     UC4").says("crash inside a handler");
     synod("sim phase-king --runs 200").exits(0).says("holds     UC4").says("lie");
     let found = |arguments: &str| synod(&format!("sim {arguments} --no-shrink")).exits(1).says("UC4");
     found("flood-set --defect one-round-fewer").says("replay").says("sim flood-set --defect one-round-fewer");

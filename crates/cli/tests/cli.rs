@@ -487,7 +487,7 @@ fn a_reduction_by_partial_order_is_asked_for_where_there_is_one_and_refused_else
 
 /// A trace to damage.
 fn trace(place: &Place) -> (PathBuf, String) {
-    place.synod("sim eager-reliable-broadcast --seed 7 --trace t.jsonl");
+    place.synod("sim eager-reliable-broadcast --seed 7 --trace t.jsonl --full");
     let path = place.path().join("t.jsonl");
     let content = fs::read_to_string(&path).expect("the trace");
     (path, content)
@@ -524,12 +524,12 @@ fn a_bad_trace_is_refused_with_the_reason() {
 }
 
 #[test]
-fn a_trace_is_compressed_where_its_name_says_so_and_terse_where_it_is_asked_for() {
+fn a_trace_is_compressed_where_its_name_says_so_and_full_where_it_is_asked_for() {
     let place = Place::new();
     let (full, content) = trace(&place);
     let run = "sim eager-reliable-broadcast --seed 7 --trace";
-    for (name, terse) in [("t.jsonl.zst", ""), ("s.jsonl", "--terse"), ("s.jsonl.zst", "--terse")] {
-        place.synod(&format!("{run} {name} {terse}")).exits(0);
+    for (name, form) in [("t.jsonl.zst", "--full"), ("s.jsonl", ""), ("s.jsonl.zst", "")] {
+        place.synod(&format!("{run} {name} {form}")).exits(0);
         let replayed = place.synod(&format!("replay {name}")).exits(0).out;
         assert_eq!(replayed, place.synod(&format!("replay {}", full.display())).exits(0).out, "{name}");
         place.synod(&format!("trace validate {name}")).exits(0).says("as it was written");
@@ -546,7 +546,26 @@ fn a_trace_is_compressed_where_its_name_says_so_and_terse_where_it_is_asked_for(
             refused.complains("S0301").complains("cannot be read").complains("hint:");
         }
     }
-    place.synod("sim eager-reliable-broadcast --terse").exits(2).complains("--trace");
+    place.synod("sim eager-reliable-broadcast --full").exits(2).complains("--trace");
+}
+
+#[test]
+fn a_terse_trace_is_expanded_and_a_full_one_condensed_without_loss() {
+    let place = Place::new();
+    let (_, full) = trace(&place);
+    place.synod("sim eager-reliable-broadcast --seed 7 --trace s.jsonl").exits(0);
+    let read = |name: &str| fs::read_to_string(place.path().join(name)).expect("a trace");
+    let terse = read("s.jsonl");
+    assert!(terse.len() * 2 < full.len());
+    place.synod("trace expand s.jsonl a.jsonl").exits(0).says("full, in a.jsonl");
+    place.synod("trace condense t.jsonl b.jsonl.zst").exits(0).says("terse, in b.jsonl.zst");
+    place.synod("trace condense a.jsonl b.jsonl").exits(0);
+    assert_eq!((read("a.jsonl"), read("b.jsonl")), (full.clone(), terse));
+    place.synod("trace stats b.jsonl.zst").exits(0).says("?");
+    place.write("damaged.jsonl", &full.replacen("\"enabled\":", "\"enabled\":1", 1));
+    place.synod("trace condense damaged.jsonl c.jsonl").exits(2).complains("damaged");
+    assert!(!place.path().join("c.jsonl").exists(), "nothing is left behind");
+    place.synod("trace expand nowhere.jsonl c.jsonl").exits(2).complains("S0501");
 }
 
 #[test]

@@ -144,3 +144,109 @@ fn nonsense_is_refused_with_a_hint() {
         in_a(&place, arguments).exits(2).complains(why);
     }
 }
+
+const LADDER: &str = "eliminate-duplicates over retransmit-forever inserted under the algorithm: fair-loss -> stubborn -> perfect";
+
+/// Every algorithm that is made over a chain, on links that lose: outside of its model without transformers, green with them.
+#[test]
+fn transformers_close_the_gap_to_links_that_lose_and_their_cost_is_shown() {
+    for name in
+        ["eager-reliable-broadcast", "majority-ack-broadcast", "best-effort-broadcast", "abd", "ben-or"]
+    {
+        let line = format!("sim {name} --links fair-loss --losses 50 --requests 2 --runs 8 --horizon 1s");
+        synod(&line).exits(2).complains("S0103").complains("--with-transformers");
+        let ran = synod(&format!("{line} --with-transformers")).exits(0);
+        let model = "x fair-loss x asynchronous refines the model";
+        let ran =
+            ran.says(&format!("{name}+eliminate-duplicates+retransmit-forever")).says(LADDER).says(model);
+        let (_, after) = ran.out.split_once("what the links cost: the algorithm sends ").expect("a line");
+        let factor: f64 =
+            after.split_once("(x ").and_then(|(_, f)| f.split(' ').next()?.parse().ok()).expect("a factor");
+        assert!(factor > 5.0, "{name}: {after}");
+    }
+    let fails = "sim best-effort-broadcast --links fair-loss --losses unlimited --runs 20 --horizon 1s";
+    synod(&format!("{fails} --outside-model")).exits(1).says("BEB1").says("is outside of (S0103)");
+    synod(&format!("{fails} --with-transformers")).exits(0);
+}
+
+#[test]
+fn only_what_is_missing_is_inserted_and_what_no_chain_makes_is_refused() {
+    let none = synod("sim abd --with-transformers --runs 3 --f 0").says("none inserted").says("sim abd");
+    assert!(!none.out.contains("what the links cost"), "{}", none.out);
+    synod("check best-effort-broadcast --n 2 --f 0 --links stubborn --with-transformers")
+        .exits(0)
+        .says("transformers: eliminate-duplicates inserted under the algorithm: stubborn -> perfect");
+    let refused = |line: &str, what: &str, hint: &str| {
+        synod(&format!("{line} --with-transformers")).exits(2).complains(what).complains(hint);
+    };
+    refused(
+        "sim paxos --links fair-loss",
+        "the step from stubborn to perfect is missing",
+        "a transformer of stubborn links into perfect ones for crash-recovery",
+    );
+    refused("sim echo-broadcast --links fair-loss", "authenticated", "");
+    refused("sim abd --losses 3", "perfect links have no losses, and here they have 3", "--links fair-loss");
+    refused("run abd --links fair-loss", "no cluster puts link transformers", "`sim` and `check`");
+    refused("check two-phase-commit", "--with-transformers has no effect", "");
+    refused("sim lease --links fair-loss", "arrives after any bound", "");
+    let place = tempfile::tempdir().expect("a directory");
+    let arbitrary = "algorithm = \"abd\"\nwith_transformers = true\n[sim.environment.links]\nkind = \"arbitrary fair-loss\"\n";
+    fs::write(place.path().join("e.toml"), arbitrary).expect("it is written");
+    in_a(&place, "sim --experiment e.toml").exits(2).complains("no injection").complains("authenticates");
+    fs::write(place.path().join("e.toml"), arbitrary.replace("true", "7")).expect("it is written");
+    in_a(&place, "sim --experiment e.toml").exits(2).complains("line 2");
+}
+
+/// What fails over transformers is found again by its seed, and its trace replays and is made small.
+#[test]
+fn a_failure_over_transformers_replays_by_the_name_of_the_stack() {
+    let place = tempfile::tempdir().expect("a directory");
+    let line = "sim abd --defect waits-for-all --links fair-loss --with-transformers --requests 1 --runs 50 --horizon 1s";
+    let ran = in_a(&place, line).exits(1).says("abd+eliminate-duplicates+retransmit-forever/waits-for-all");
+    // small, but not so short that a sound run would owe it too: who is waited for has stopped
+    assert!(ran.out.contains(" crashes"), "{}", ran.out);
+    let command = |label: &str| {
+        let line = ran.out.lines().find_map(|line| line.trim_start().strip_prefix(label)).expect("a command");
+        let line = line.split(" # ").next().unwrap_or_default();
+        line.split_whitespace().skip(1).collect::<Vec<_>>().join(" ")
+    };
+    let replay = command("replay:");
+    in_a(&place, &replay).exits(1).says("as recorded").says("+eliminate-duplicates+retransmit-forever");
+    in_a(&place, &replay.replace("replay", "trace validate")).exits(0);
+    let seed = command("seed:");
+    assert!(seed.contains("--with-transformers"), "{seed}");
+    in_a(&place, &seed).exits(1);
+}
+
+#[test]
+fn costs_sweeps_and_campaigns_count_what_links_cost() {
+    let ran =
+        synod("cost eager-reliable-broadcast --n 4 --links fair-loss --with-transformers --json").exits(0);
+    let costs = events(&ran, "cost");
+    let of = |name: &str| {
+        let cost = costs.iter().find(|cost| cost["metric"] == name).expect(name);
+        cost["measured"].as_f64().expect("a number")
+    };
+    assert_eq!((of("messages"), of("sent by the algorithm")), (15.0, 15.0), "n^2 - 1");
+    assert!(of("by its links") > 1_000.0 && of("of its links") > of("bytes of the algorithm"));
+
+    let sweep = "sweep best-effort-broadcast --links fair-loss --with-transformers --vary loss=0,0.3 \
+                 --metric amplification,violations --runs 2 --n 3 --f 0 --operations 4 --horizon 1s --json";
+    let points = events(&synod(sweep).exits(0), "point");
+    let factors = points
+        .iter()
+        .filter(|p| p["metric"] == "amplification")
+        .map(|p| p["middle"].as_f64().expect("a value"));
+    assert!(factors.clone().count() == 2 && factors.clone().all(|factor| factor > 10.0), "{points:?}");
+
+    let place = tempfile::tempdir().expect("a directory");
+    let campaign =
+        "campaign run abd --links fair-loss --with-transformers --seeds 0..4 --horizon 500ms --out d";
+    in_a(&place, campaign).exits(0).says("abd+eliminate-duplicates+retransmit-forever");
+    let file =
+        fs::read_dir(place.path().join("d")).expect("it is made").next().expect("a file").expect("a file");
+    let lines = fs::read_to_string(file.path()).expect("lines");
+    let run: Value = serde_json::from_str(lines.lines().nth(1).expect("a run")).expect("JSON");
+    let stack = &run["costs"]["stack"];
+    assert!(stack["all"]["messages"].as_u64() > stack["upper"]["messages"].as_u64(), "{run}");
+}

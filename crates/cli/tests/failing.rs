@@ -89,6 +89,7 @@ fn checked<A: Algorithm>() -> Report {
         model: String::new(),
         outside: Vec::new(),
         two_seats: None,
+        transformers: None,
     };
     let watch = Watch::new(String::new(), true, Interrupt::default());
     check::check::<A>(&world, &check::Options::default(), &watch).expect("it can be checked")

@@ -1,6 +1,6 @@
 //! Where the outcomes of coins and choices come from.
 
-use synod_model::{Draw, Mark};
+use synod_model::{Draw, Mark, ProcessId, Upper};
 
 /// A source of outcomes.
 pub trait Draws {
@@ -9,6 +9,10 @@ pub trait Draws {
     /// The handler that draws comes to a mark; or, with `reached` false, starts a module that has it. Nobody need heed it.
     fn mark(&mut self, mark: Mark, reached: bool) {
         let _ = (mark, reached);
+    }
+    /// What the layer above its links does at process `me`, where that is such a layer. Nobody need heed it.
+    fn upper(&mut self, me: ProcessId, does: Upper<'_>) {
+        let _ = (me, does);
     }
 }
 

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use synod_model::{
     Bounds, Draw, Effect, EffectOf, Event, EventOf, Granted, Group, Mark, Output, Process, ProcessId,
-    ProcessSet, Renumber, Renumbering, Sink, Stable, When,
+    ProcessSet, Renumber, Renumbering, Sink, Stable, Upper, When,
 };
 
 /// A place in a world. Two seats may carry one identity.
@@ -415,6 +415,10 @@ impl<P: Process> Sink<P> for Recorder<'_, P> {
 
     fn mark(&mut self, mark: Mark, reached: bool) {
         self.draws.mark(mark, reached);
+    }
+
+    fn upper(&mut self, does: Upper<'_>) {
+        self.draws.upper(self.me, does);
     }
 
     fn ground_bounds(&self, _: Granted) -> Bounds {

@@ -9,6 +9,7 @@ use crate::oracle::{Grants, LocalCoin, Oracle, Output};
 use crate::process::{FailuresOf, Process, TimingOf, Value, WriteOf};
 use crate::signature::{Signed, Unverified};
 use crate::timing::{Bounds, KnownBounds, LocalClock};
+use std::any::Any;
 use std::time::Duration;
 
 /// How an outcome is drawn. Chance is not choice: a checker tries every outcome of both, but a coin's have
@@ -57,6 +58,20 @@ impl Draw {
 #[derive(Clone, Copy, Debug)]
 pub struct Granted(pub(crate) ());
 
+/// What the layer above the links of an [`Over`](crate::Over) does.
+#[derive(Clone, Copy, Debug)]
+pub enum Upper<'a> {
+    /// It asks the links to carry a message, to another process or to itself.
+    Sends {
+        /// To whom.
+        to: ProcessId,
+        /// The message, of the type that it has there.
+        message: &'a dyn Any,
+    },
+    /// It writes to stable storage.
+    Stores,
+}
+
 /// What a ground, or a lift, implements: where the effects of a handler go, and what the handler can read.
 pub trait Sink<P: Process> {
     /// The identity of the process.
@@ -69,6 +84,12 @@ pub trait Sink<P: Process> {
     fn draw(&mut self, draw: Draw) -> u32;
     /// Takes note of a mark: that the handler comes to it, or else that it exists.
     fn mark(&mut self, mark: Mark, reached: bool);
+    /// Takes note of what the layer above the links does, where the process is such a layer over links of its own making
+    /// ([`Over`](crate::Over)). It is no effect: what the links make of it is. Nobody need heed it, and of a process that is
+    /// embedded in another nobody does.
+    fn upper(&mut self, does: Upper<'_>) {
+        let _ = does;
+    }
     /// The known bounds of the synchronous model.
     fn ground_bounds(&self, granted: Granted) -> Bounds;
     /// The signature of this process under `statement`.

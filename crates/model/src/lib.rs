@@ -32,7 +32,7 @@ pub mod timing;
 pub mod transformer;
 
 pub use bound::{AllCorrect, AnyNumber, Majority, OneCorrect, QuarterFaulty, ThirdFaulty};
-pub use context::{Context, Draw, DrawKind, Granted, Sink};
+pub use context::{Context, Draw, DrawKind, Granted, Sink, Upper};
 pub use datum::Datum;
 pub use event::{Effect, EffectOf, Event, EventOf, When};
 pub use failure::{AuthenticatedByzantine, Byzantine, CrashRecovery, CrashStop, Omission, Reliable};

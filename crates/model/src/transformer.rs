@@ -4,7 +4,7 @@
 //! that `L` provides, where there are only those that `L` assumes: what `U` sends becomes a request of `L`, what `L`
 //! delivers becomes a message to `U`. It is one more lift of effects: no boxing, no buffer.
 
-use crate::context::{Context, Sink, left_to_the_outer};
+use crate::context::{Context, Sink, Upper, left_to_the_outer};
 use crate::event::{Effect, EffectOf};
 use crate::identity::{Group, ProcessId};
 use crate::interface::{LinkDeliver, LinkSend};
@@ -221,6 +221,7 @@ where
     fn emit(&mut self, effect: EffectOf<U>) {
         match effect {
             Effect::Send { to, message } => {
+                self.outer.upper(Upper::Sends { to, message: &message });
                 let send = LinkSend { to, message };
                 let delivered = self.outer.embed(self.link, |link, ctx| link.on_request(send, ctx));
                 self.delivered.extend(delivered);
@@ -229,7 +230,10 @@ where
                 self.outer.emit(Effect::SetTimer { timer: Layer::Upper(timer), when });
             }
             Effect::Cancel { timer } => self.outer.emit(Effect::Cancel { timer: Layer::Upper(timer) }),
-            Effect::Store { write } => self.outer.emit(Effect::Store { write: Either::Left(write) }),
+            Effect::Store { write } => {
+                self.outer.upper(Upper::Stores);
+                self.outer.emit(Effect::Store { write: Either::Left(write) });
+            }
             Effect::Indicate { indication } => self.outer.emit(Effect::Indicate { indication }),
         }
     }

@@ -9,6 +9,8 @@ struct Print<P: Process> {
     me: ProcessId,
     group: Group,
     effects: Vec<String>,
+    /// What the layer above the links did.
+    asked: Vec<String>,
     process: std::marker::PhantomData<P>,
 }
 
@@ -32,6 +34,14 @@ impl<P: Process> Sink<P> for Print<P> {
         draw.bound() - 1
     }
     fn mark(&mut self, _: synod_model::Mark, _: bool) {}
+    fn upper(&mut self, does: synod_model::Upper<'_>) {
+        self.asked.push(match does {
+            synod_model::Upper::Sends { to, message } => {
+                format!("send {to} {:?}", message.downcast_ref::<char>().expect("the layer's own type"))
+            }
+            synod_model::Upper::Stores => "store".to_owned(),
+        });
+    }
     fn ground_bounds(&self, _: Granted) -> Bounds {
         unreachable!("nothing here is synchronous")
     }
@@ -44,7 +54,13 @@ impl<P: Process> Sink<P> for Print<P> {
 }
 
 fn ground<P: Process>(me: u32) -> Print<P> {
-    Print { me: ProcessId(me), group: Group::first(3), effects: vec![], process: std::marker::PhantomData }
+    Print {
+        me: ProcessId(me),
+        group: Group::first(3),
+        effects: vec![],
+        asked: vec![],
+        process: std::marker::PhantomData,
+    }
 }
 
 fn drive<P: Process>(process: &mut P, run: impl FnOnce(&mut P, &mut Print<P>)) -> Vec<String> {
@@ -170,6 +186,18 @@ fn what_the_link_delivers_the_upper_layer_handles() {
     assert_eq!(drive(&mut process, |p, ctx| p.on_timer(Layer::Upper(5), ctx)), ["cancel Upper(5)"]);
     assert_eq!(process.upper().heard, ['b', 'l']);
     assert_eq!(process.link(), &Link);
+}
+
+/// What the links make of it, and what they store, is not the upper layer's.
+#[test]
+fn a_ground_is_told_what_the_upper_layer_asks() {
+    let (mut process, _) = stack();
+    let mut sink = ground::<Stack>(0);
+    process.on_request('a', &mut sink);
+    assert_eq!(sink.asked, ["send p0 'a'", "send p1 'a'", "send p2 'a'", "store"]);
+    let mut sink = ground::<Stack>(0);
+    process.on_timer(Layer::Link('p'), &mut sink);
+    assert!(sink.asked.is_empty(), "{:?}", sink.asked);
 }
 
 #[test]

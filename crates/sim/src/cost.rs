@@ -74,6 +74,32 @@ impl OperationCost {
     }
 }
 
+/// What a process does that runs over links of its own making, beside what becomes of it on the environment's links.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stack {
+    /// What the layer above asks the links to carry, and what it writes.
+    pub upper: Traffic,
+    /// All that is sent and written, the links' own retransmissions and writes included.
+    pub all: Traffic,
+}
+
+impl Stack {
+    /// How many messages are sent for each that the layer above asks for.
+    pub fn messages_factor(&self) -> Option<f64> {
+        (self.upper.messages > 0).then(|| self.all.messages as f64 / self.upper.messages as f64)
+    }
+
+    /// How many bytes are sent for each that the layer above asks for.
+    pub fn bytes_factor(&self) -> Option<f64> {
+        (self.upper.bytes > 0).then(|| self.all.bytes as f64 / self.upper.bytes as f64)
+    }
+
+    fn add(&mut self, more: Self) {
+        self.upper.add(more.upper);
+        self.all.add(more.all);
+    }
+}
+
 /// What one run cost.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Costs {
@@ -85,6 +111,9 @@ pub struct Costs {
     pub background: Traffic,
     /// How much virtual time passed.
     pub time: Duration,
+    /// Of processes over links of their own making: what the links cost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stack: Option<Stack>,
 }
 
 /// On whose account something happens, and after how many messages in a chain.
@@ -231,7 +260,14 @@ impl Meter {
             operation.delays = account.delays;
             operation.delays_to_all = account.delays_to_all;
         }
-        Costs { kinds, operations, background: self.accounts[0].traffic, time }
+        Costs { kinds, operations, background: self.accounts[0].traffic, time, stack: None }
+    }
+
+    /// All that was sent and written, on whosever account.
+    pub(crate) fn all(&self) -> Traffic {
+        let mut all = Traffic::default();
+        self.accounts.iter().for_each(|account| all.add(account.traffic));
+        all
     }
 }
 
@@ -343,6 +379,9 @@ pub struct Summary {
     pub runs: u64,
     /// How much virtual time passed from the first beginning of an operation to the last end of one, in all runs together, in seconds.
     pub busy_seconds: f64,
+    /// Of processes over links of their own making: what the links cost, in all runs together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stack: Option<Stack>,
 }
 
 /// The width of a window of availability.
@@ -353,6 +392,7 @@ impl Summary {
     pub fn add(&mut self, costs: &Costs) {
         self.runs += 1;
         self.background.add(costs.background);
+        self.add_stack(costs.stack);
         let begun = costs.operations.iter().map(|operation| operation.begun).min();
         let ended = costs.operations.iter().filter_map(|operation| operation.ended).max();
         if let (Some(begun), Some(ended)) = (begun, ended) {
@@ -360,6 +400,12 @@ impl Summary {
         }
         for operation in &costs.operations {
             self.add_operation(costs.kinds.get(operation.kind).map_or("", String::as_str), operation);
+        }
+    }
+
+    fn add_stack(&mut self, stack: Option<Stack>) {
+        if let Some(more) = stack {
+            self.stack.get_or_insert_default().add(more);
         }
     }
 
@@ -396,6 +442,7 @@ impl Summary {
         self.runs += other.runs;
         self.busy_seconds += other.busy_seconds;
         self.background.add(other.background);
+        self.add_stack(other.stack);
         if self.availability.len() < other.availability.len() {
             self.availability.resize(other.availability.len(), Window::default());
         }

@@ -5,7 +5,7 @@ mod wires;
 pub use self::wires::encoded_length;
 
 use crate::agenda::{Agenda, Slot};
-use crate::cost::Meter;
+use crate::cost::{Meter, Traffic};
 use crate::coverage::{Coverage, kind};
 use crate::fault::{FaultKind, Tally};
 use crate::links::LastArrivals;
@@ -14,10 +14,12 @@ use crate::platform::{Assumptions, Machinery};
 use crate::run::Clients;
 use crate::tested::Tested;
 use crate::workload::Wake;
+use serde::Serialize;
+use std::any::Any;
 use std::collections::VecDeque;
 use synod_kernel::draws::{Draws, Marks, Random};
 use synod_kernel::{Environment, Ground, InPlace, Observed, SeatId};
-use synod_model::{Draw, Mark, Process, ProcessId, When};
+use synod_model::{Draw, Mark, Process, ProcessId, Upper, When};
 use synod_properties::{Kind, Monitor, Observation, Violation};
 
 /// What is to happen.
@@ -53,11 +55,21 @@ pub(crate) struct Drawn {
     pub(crate) kept: Option<Vec<u32>>,
     /// The marks that handlers came to, if anyone asks.
     pub(crate) marks: Option<Marks>,
+    /// What the layer above links of a process's own making does, if anyone asks.
+    pub(crate) upper: Option<(Length, Traffic)>,
+}
+
+/// How many bytes a message has on a wire that links of a process's own making carry.
+pub(crate) type Length = fn(&dyn Any) -> u64;
+
+/// The length of messages of this type.
+pub(crate) fn length_of<M: Serialize + 'static>(message: &dyn Any) -> u64 {
+    message.downcast_ref::<M>().map_or(0, wires::encoded_length)
 }
 
 impl Drawn {
     pub(crate) fn new(random: Random) -> Self {
-        Self { random, kept: None, marks: None }
+        Self { random, kept: None, marks: None, upper: None }
     }
 
     /// Further outcomes are those of another seed.
@@ -78,6 +90,18 @@ impl Draws for Drawn {
     fn mark(&mut self, mark: Mark, reached: bool) {
         if let Some(marks) = &mut self.marks {
             marks.note(mark, reached);
+        }
+    }
+
+    fn upper(&mut self, me: ProcessId, does: Upper<'_>) {
+        let Some((length, upper)) = &mut self.upper else { return };
+        match does {
+            Upper::Sends { to, message } if to != me => {
+                upper.messages += 1;
+                upper.bytes += length(message);
+            }
+            Upper::Sends { .. } => {}
+            Upper::Stores => upper.writes += 1,
         }
     }
 }

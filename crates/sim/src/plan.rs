@@ -1,6 +1,9 @@
 //! Which faults a run meets, and when.
 
 mod strikes;
+mod urn;
+
+use self::urn::Urn;
 
 use crate::adversary::Strategy;
 use crate::fault::Fault;
@@ -237,13 +240,13 @@ impl Planner<'_> {
 
     /// Distinct processes crash for ever.
     fn stops(&mut self) {
-        let mut left = self.fallible();
+        let mut left = Urn::new(self.fallible());
         let minority = self.environment.processes.saturating_sub(1) / 2;
         for _ in 0..self.spend(self.environment.failures.stops, minority) {
             if left.is_empty() {
                 return;
             }
-            let process = left.remove(self.random.below(left.len() as u64) as usize);
+            let process = left.draw(self.random);
             let at = self.random.below(self.window);
             self.crash(at, process, None);
         }
@@ -299,13 +302,13 @@ impl Planner<'_> {
         if !budget.any() {
             return;
         }
-        let mut left = self.fallible();
+        let mut left = Urn::new(self.fallible());
         let minority = self.environment.processes.saturating_sub(1) / 2;
         // where the adversary may, it mostly does
         let times =
             if self.random.below(4) == 0 { self.spend(budget, minority) } else { most(budget, minority) };
         for _ in 0..times.min(left.len() as u32) {
-            let process = left.remove(self.random.below(left.len() as u64) as usize);
+            let process = left.draw(self.random);
             let at = if self.random.below(2) == 0 { 0 } else { self.random.below(self.window) };
             self.faults.push((at, fault(process)));
         }
@@ -346,15 +349,14 @@ impl Planner<'_> {
             let cuts: Vec<_> = cuts.iter().cloned().collect();
             return (!cuts.is_empty()).then(|| self.pick(&cuts));
         }
-        let mut all: Vec<_> = (0..self.environment.processes).map(ProcessId).collect();
+        let all: Vec<_> = (0..self.environment.processes).map(ProcessId).collect();
         // any group against the rest, a single process often, or a single link
         let most = (all.len() as u64 - 1).min((CUT_MAX / all.len() as u64).max(1));
         let group = if self.random.below(3) == 0 { 1 } else { 1 + self.random.below(most) };
-        let from: Vec<_> = (0..group)
-            .map(|_| all.remove(self.random.below(all.len() as u64) as usize))
-            .collect::<BTreeSet<_>>()
-            .into_iter()
-            .collect();
+        let mut left = Urn::new(all);
+        let mut from: Vec<_> = (0..group).map(|_| left.draw(self.random)).collect();
+        from.sort_unstable();
+        let all = left.into_rest();
         let single = group == 1 && self.random.below(4) == 0;
         let to = if single { vec![self.pick(&all)] } else { all };
         // which of the two is cut off in a one-way partition is chance, too

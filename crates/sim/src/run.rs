@@ -18,7 +18,7 @@ use self::ambush::Ambush;
 pub(crate) use self::clients::{Clients, Subject};
 use self::partition::Severed;
 use crate::agenda::Due;
-use crate::cost::Meter;
+use crate::cost::{Meter, Traffic};
 use crate::coverage::Coverage;
 use crate::fault::{Fault, FaultKind};
 use crate::ground::{Drawn, Entry, Parked, Simulated, between};
@@ -48,7 +48,7 @@ where
     P: Process,
     M: Monitor<P::Request, P::Indication>,
 {
-    run_of(setting, Subject { monitor, operations: None }, seed, options)
+    run_of(setting, Subject { monitor, operations: None, carried: None }, seed, options)
 }
 
 pub(crate) fn run_of<P, M>(
@@ -116,7 +116,7 @@ where
     P: Process,
     M: Monitor<P::Request, P::Indication>,
 {
-    trace_to_of(algorithm, setting, Subject { monitor, operations: None }, seed, options, to)
+    trace_to_of(algorithm, setting, Subject { monitor, operations: None, carried: None }, seed, options, to)
 }
 
 pub(crate) fn trace_to_of<P, M>(
@@ -301,6 +301,8 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             }
         }
         run.ground.meter = options.costs.then(|| Box::new(Meter::new(seats)));
+        run.rep.draws.upper =
+            subject.carried.filter(|_| options.costs).map(|length| (length, Traffic::default()));
         match &options.workload {
             Some(workload) => run.plan_clients(workload, subject, seed),
             None => run.plan_requests(&options.spared),

@@ -170,8 +170,8 @@ impl Search<'_> {
         if let (Some((alone, _)), None) = (left_out.next(), left_out.next()) {
             self.marks[alone] = mark;
         }
-        let better = |run: &Box<dyn Taken>| weight(run.as_ref()) < weight(self.run.as_ref());
-        let Some(smaller) = smaller.filter(better) else { return false };
+        let weighed = weight(self.run.as_ref());
+        let Some(smaller) = smaller.filter(|run| weight(run.as_ref()) < weighed) else { return false };
         self.take(smaller);
         true
     }

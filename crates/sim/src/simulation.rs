@@ -1,13 +1,14 @@
 //! An algorithm in its setting, its types erased: what campaigns, sweeps and shrinking simulate. What is generic over the
 //! process is made once per algorithm; all that is built on this trait is made once.
 
+use crate::ground::{Length, length_of};
 use crate::outcome::Outcome;
 use crate::plan::Options;
 use crate::run;
 use std::io::{self, Write};
 use synod_kernel::trace::{Reader, TraceError, Written, check};
 use synod_kernel::{Environment, Setting};
-use synod_model::Process;
+use synod_model::{Process, Value};
 use synod_properties::{Monitor, Object, OperationKind, Operations, Property};
 
 /// An algorithm in its setting, with what judges it.
@@ -58,12 +59,14 @@ pub struct Instance<P: Process, M> {
     pub monitor: M,
     /// What clients can ask of it, where there are workloads.
     pub operations: Option<Operations<P::Request, P::Indication>>,
+    /// Of a process over links of its own making: how long a message is that they carry.
+    carried: Option<Length>,
 }
 
 impl<P: Process, M> Instance<P, M> {
     /// The algorithm of this name in this setting.
     pub fn new(algorithm: impl Into<String>, setting: Setting<P>, monitor: M) -> Self {
-        Self { algorithm: algorithm.into(), setting, monitor, operations: None }
+        Self { algorithm: algorithm.into(), setting, monitor, operations: None, carried: None }
     }
 
     /// The same, of which clients can ask for these operations.
@@ -72,8 +75,15 @@ impl<P: Process, M> Instance<P, M> {
         Self { operations: Some(operations), ..self }
     }
 
+    /// The same, of a process over links of its own making that carry messages of the type `C` for the layer above: what they cost
+    /// is counted beside what that layer asks of them.
+    #[must_use]
+    pub fn carrying<C: Value>(self) -> Self {
+        Self { carried: Some(length_of::<C>), ..self }
+    }
+
     fn subject(&self) -> run::Subject<'_, P, M> {
-        run::Subject { monitor: &self.monitor, operations: self.operations.as_ref() }
+        run::Subject { monitor: &self.monitor, operations: self.operations.as_ref(), carried: self.carried }
     }
 }
 

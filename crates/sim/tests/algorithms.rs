@@ -11,9 +11,9 @@ use synod_algorithms::detectors::{DetectorParameters, ElectLowerEpoch, OmegaOrac
 use synod_algorithms::links::{LinkSend, PerfectOverFairLoss};
 use synod_algorithms::registers::{AbdRegister, abd};
 use synod_kernel::trace::replay;
-use synod_kernel::{Budget, Durability, Environment, Setting};
+use synod_kernel::{Budget, Durability, Environment, Probability, Setting};
 use synod_model::interface::{Broadcast, ProposeAt, RegisterRequest};
-use synod_model::{Group, Layers, Process, ProcessId};
+use synod_model::{Datum, Group, Layers, Over, Process, ProcessId};
 use synod_properties::broadcast::BroadcastMonitor;
 use synod_properties::consensus::ConsensusSequence;
 use synod_properties::leader::LeaderMonitor;
@@ -21,8 +21,9 @@ use synod_properties::links::PerfectLinks;
 use synod_properties::registers::AtomicRegister;
 use synod_properties::regression::judge;
 use synod_properties::{Monitor, Verdict};
+use synod_sim::cost::Stack;
 use synod_sim::shrink::{Limits, Shrunk, Size, minimise, taken};
-use synod_sim::{Campaign, Fault, FaultKind, FaultPlan, Options, campaign};
+use synod_sim::{Campaign, Fault, FaultKind, FaultPlan, Instance, Options, Simulation, campaign};
 
 fn examine<P, M>(setting: &Setting<P>, monitor: &M, seeds: u64, options: &Options) -> Campaign
 where
@@ -131,6 +132,64 @@ fn perfect_links_over_fair_loss_hold_however_much_is_lost() {
         vec![sends(&['a', 'b'], 1), sends(&['c'], 0)],
     );
     holds(&setting, &PerfectLinks::default(), 100);
+}
+
+/// A broadcast over links that are made of fair-loss ones: so often is a message lost, of a million.
+fn stacked(
+    n: u32,
+    requests: u32,
+    loss: u32,
+) -> Setting<Over<BestEffort, PerfectOverFairLoss<BestEffortMessage>>> {
+    let mut environment = lossy(n, Budget::Unlimited, Budget::NONE);
+    environment.links.loss_probability = Probability::per_million(loss);
+    environment.failures = synod_kernel::Failures::NONE;
+    let asked = (0..requests).map(|k| Broadcast(Datum(k.into()))).collect();
+    Setting::new(environment, Layers::default(), vec![asked])
+}
+
+type BestEffort = synod_algorithms::broadcast::BestEffortBroadcast<Datum>;
+type BestEffortMessage = <BestEffort as Process>::Message;
+
+/// Without losses: each of the n - 1 messages once, and once more at every pulse of its sender that comes after it.
+#[test]
+fn what_links_cost_that_send_for_ever_is_known_pulse_by_pulse() {
+    let setting = stacked(4, 3, 0);
+    let instance = Instance::new("stack", setting, BroadcastMonitor::<Datum>::best_effort(4));
+    let options = Options { costs: true, ..script(Vec::new()) };
+    assert_eq!(instance.run(1, &options).costs.expect("they are counted").stack, None, "nobody asked");
+    let (outcome, trace) = instance.carrying::<BestEffortMessage>().trace(1, &options);
+    assert!(outcome.violation.is_none() && outcome.owed.is_empty());
+    let (mut asked, mut resent) = (0, 0);
+    for line in trace.lines() {
+        let line: serde_json::Value = serde_json::from_str(line).expect("a line of JSON");
+        if line["do"]["request"]["seat"] == 0 {
+            asked += 1;
+        } else if line["do"]["fire"]["seat"] == 0 {
+            resent += 3 * asked;
+        }
+    }
+    let Stack { upper, all } = outcome.costs.and_then(|costs| costs.stack).expect("they are counted");
+    assert_eq!((upper.messages, all.messages), (3 * asked, 3 * asked + resent));
+    assert!(asked == 3 && resent > 100, "{asked} {resent}");
+    // the link's part of a message is its number, a byte here
+    let each = upper.bytes / upper.messages;
+    assert_eq!((each * upper.messages, (each + 1) * all.messages), (upper.bytes, all.bytes));
+    assert_eq!((upper.writes, all.writes), (0, 0));
+}
+
+/// What is lost three times in ten arrives all the same; on the bare links it is owed in the end.
+#[test]
+fn links_made_of_lossy_ones_keep_what_those_break() {
+    let options = options();
+    let monitor = BroadcastMonitor::<Datum>::best_effort(4);
+    let over = campaign(&simulated(&stacked(4, 3, 300_000), &monitor), 0..100, &options, 2, &|_| {});
+    assert!(over.verdicts.iter().all(|(_, verdict)| *verdict == Verdict::Holds), "{:?}", over.verdicts);
+    assert!(over.counts.faults[&FaultKind::Loss] > 5_000);
+    let stack = stacked(4, 3, 300_000);
+    let bare = Setting::<BestEffort>::new(stack.environment, stack.parameters.upper, stack.requests);
+    let bare = campaign(&simulated(&bare, &monitor), 0..100, &options, 2, &|_| {});
+    let broken = bare.failure.expect("a message that is lost is owed").outcome.broken().expect("it is due");
+    assert_eq!(broken.property, "BEB1");
 }
 
 #[test]

@@ -1,11 +1,12 @@
 //! The grammar of `cost` and `sweep`.
 
-use super::{Subject, seed};
+use super::{Subject, links, seed};
 use crate::clients::Clients;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
 use synod_kernel::environment::duration;
+use synod_model::link::LinkKind;
 
 /// `cost`.
 #[derive(Clone, Debug, Default, Args)]
@@ -18,6 +19,13 @@ pub struct Cost {
     /// For which n: a list or a range, as in 3,5,7 or 3..=31 (3..=31/4: every fourth).
     #[arg(long, value_name = "NUMBERS", default_value = "3..=15/2", value_parser = sizes)]
     pub n: Sizes,
+    /// The links, as in perfect or fair-loss.
+    #[arg(long, value_name = "KIND", value_parser = links)]
+    pub links: Option<LinkKind>,
+    /// Where the links are weaker than the algorithm's model assumes, put the library's link transformers under it that close the
+    /// gap, and count what they cost.
+    #[arg(long)]
+    pub with_transformers: bool,
     /// In which environment.
     #[arg(long, value_name = "WHAT", default_value = "no-faults")]
     pub under: Under,

@@ -43,7 +43,8 @@ struct Shard<'a> {
 fn run(desk: &Desk<'_>, args: &args::CampaignRun) -> Result<Exit, Error> {
     let (index, parts) = part(args, &|name| std::env::var(name).ok())?;
     let sim = args.sim();
-    let (entry, request) = Request::new(desk.registry, &args.subject)?;
+    let (entry, mut request) = Request::new(desk.registry, &args.subject)?;
+    let entry = request.place(desk.registry, entry, GroundKind::Sim)?;
     let world = request.world(&entry.subject, GroundKind::Sim)?;
     let simulation = entry.simulation(&world)?;
     let mut asked = request.sim(&sim, &world)?;

@@ -110,7 +110,8 @@ impl<'a> Trials<'a> {
     fn of(&self, document: &Table) -> Result<Trial<'a>, Error> {
         let text = toml::to_string(document).expect("what was read can be written");
         let experiment = experiment::parse(self.path, &text)?;
-        let (entry, request) = Request::with(self.desk.registry, &self.args.subject, Some(experiment))?;
+        let (entry, mut request) = Request::with(self.desk.registry, &self.args.subject, Some(experiment))?;
+        let entry = request.place(self.desk.registry, entry, GroundKind::Sim)?;
         let world = request.world(&entry.subject, GroundKind::Sim)?;
         let options = request.sim(&self.args, &world)?;
         Ok(Trial { entry, world, options })
@@ -287,7 +288,10 @@ fn words(line: &str) -> Vec<String> {
     let (mut quoted, mut escaped) = (false, false);
     for c in line.chars() {
         match c {
-            _ if escaped => (escaped, word.get_or_insert_default().push(c)).0 = false,
+            _ if escaped => {
+                escaped = false;
+                word.get_or_insert_default().push(c);
+            }
             '\\' if !quoted => escaped = true,
             '\'' => (quoted, _) = (!quoted, word.get_or_insert_default()),
             ' ' if !quoted => words.extend(word.take()),

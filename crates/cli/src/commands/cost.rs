@@ -16,7 +16,7 @@ use std::time::Duration;
 use synod_kernel::{Durability, Environment};
 use synod_properties::cost::{Per, evaluate};
 use synod_properties::{Cost, GroundKind, Metric};
-use synod_sim::cost::{Ended, OperationCost};
+use synod_sim::cost::{Ended, OperationCost, Stack};
 use synod_sim::{FaultPlan, Options, Simulation, Workload};
 
 /// How long every message takes without failures.
@@ -46,6 +46,18 @@ struct Cell {
 }
 
 impl Cell {
+    /// One that no formula states.
+    fn measured(name: &str, measured: Option<f64>, band: Option<(f64, f64)>) -> Self {
+        Self { name: name.to_owned(), measured, band, formula: None, stated: None }
+    }
+
+    /// The median of several runs, and where 90 % of them lie.
+    fn median(name: &str, values: Vec<u64>) -> Self {
+        let of = sweep::median(values.into_iter().map(|value| value as f64).collect());
+        let (measured, band) = of.map(|of| (of.middle, (of.low, of.high))).unzip();
+        Self::measured(name, measured, band)
+    }
+
     /// What was measured, held against what is stated of an operation.
     fn held(
         (metric, name): (Option<Metric>, &str),
@@ -122,6 +134,12 @@ fn in_rounds(desk: &Desk<'_>, args: &args::Cost) -> Result<Option<Measured>, Err
     let mut rows = Vec::new();
     for &n in &args.n.0 {
         let Some(cost) = checkable.rounds_cost(n, args.defect.as_deref())? else { return Ok(None) };
+        if args.with_transformers || args.links.is_some() {
+            return Err(Error::Unsupported {
+                what: format!("lock-step rounds such as those of `{name}` have no links to choose"),
+                hint: "leave out `--links` and `--with-transformers`".to_owned(),
+            });
+        }
         rows.push(Row { n, kind: Some("instance".to_owned()), cells: cells_in_rounds(n, &cost) });
     }
     if args.under == args::Under::Faults {
@@ -158,16 +176,21 @@ fn cells_in_rounds(n: u32, cost: &RoundsCost) -> Vec<Cell> {
 fn one_at_a_time(desk: &Desk<'_>, args: &args::Cost) -> Result<Option<Measured>, Error> {
     let mut rows = Vec::new();
     let mut name = String::new();
+    let mut inserted = None;
     for &n in &args.n.0 {
         let subject = args::Subject {
             algorithm: args.algorithm.clone(),
             defect: args.defect.clone(),
             n: Some(n),
+            links: args.links,
+            with_transformers: args.with_transformers,
             ..args::Subject::default()
         };
-        let (entry, request) = Request::with(desk.registry, &subject, None)?;
+        let (entry, mut request) = Request::with(desk.registry, &subject, None)?;
+        let entry = request.place(desk.registry, entry, GroundKind::Sim)?;
         entry.name().clone_into(&mut name);
         let world = request.world(&entry.subject, GroundKind::Sim)?;
+        inserted.clone_from(&world.transformers);
         rows.extend(match args.under {
             args::Under::NoFaults => without_failures(entry, world, args.seed)?,
             args::Under::Faults => under_faults(entry, &world, args)?,
@@ -184,7 +207,8 @@ fn one_at_a_time(desk: &Desk<'_>, args: &args::Cost) -> Result<Option<Measured>,
             "one operation a run, under faults: the median, and where 90 % of the runs lie"
         }
     };
-    Ok(Some((name, rows, format!("{scope}; seed {}", args.seed))))
+    let inserted = inserted.map(|inserted| format!("; {inserted}")).unwrap_or_default();
+    Ok(Some((name, rows, format!("{scope}; seed {}{inserted}", args.seed))))
 }
 
 /// Nothing fails, and every message takes one delay.
@@ -228,10 +252,13 @@ fn without_failures(entry: &Entry, mut world: World, seed: u64) -> Result<Vec<Ro
         let Some(operation) = outcome.costs.as_ref().and_then(|costs| costs.operations.first()) else {
             continue;
         };
-        let cells = cells(operation, n, costs);
+        let mut cells = cells(operation, n, costs);
+        let of_links = outcome.costs.as_ref().and_then(|costs| costs.stack).into_iter().flat_map(of_links);
+        cells.extend(of_links.map(|(name, value)| Cell::measured(name, Some(value as f64), None)));
         rows.push(Row { n, kind: Some(kind.unwrap_or("request").to_owned()), cells });
     }
-    let periods = costs.iter().filter_map(|cost| match cost.per {
+    // links that send again and again do so while nothing is asked, too
+    let periods = costs.iter().filter(|_| entry.chain.is_empty()).filter_map(|cost| match cost.per {
         Per::Period(ms) => Some((cost, Duration::from_millis(ms))),
         Per::Operation => None,
     });
@@ -275,6 +302,16 @@ fn numbers(operation: &OperationCost) -> [(Option<Metric>, &'static str, Option<
     ]
 }
 
+/// What links that transformers make cost in a run of one operation, beside what the algorithm asks of them.
+fn of_links(Stack { upper, all }: Stack) -> [(&'static str, u64); 4] {
+    [
+        ("sent by the algorithm", upper.messages),
+        ("by its links", all.messages),
+        ("bytes of the algorithm", upper.bytes),
+        ("of its links", all.bytes),
+    ]
+}
+
 fn cells(operation: &OperationCost, n: u32, costs: &[Cost]) -> Vec<Cell> {
     let value_of = |name: &str| match name {
         "n" => Some(n.into()),
@@ -293,30 +330,24 @@ fn under_faults(entry: &Entry, world: &World, args: &args::Cost) -> Result<Vec<R
     let mut rows = Vec::new();
     for kind in kinds(simulation.as_ref()) {
         let options = Options { workload: Some(Workload::single(kind)), costs: true, ..Options::default() };
-        let operations: Vec<_> = (args.seed..args.seed.saturating_add(args.runs))
-            .filter_map(|seed| simulation.run(seed, &options).costs?.operations.first().copied())
+        let costs: Vec<_> = (args.seed..args.seed.saturating_add(args.runs))
+            .filter_map(|seed| simulation.run(seed, &options).costs)
             .collect();
+        let operations: Vec<_> = costs.iter().filter_map(|costs| costs.operations.first().copied()).collect();
         let Some(first) = operations.first() else { continue };
-        let column = |at: usize| {
-            let values = operations.iter().filter_map(|operation| numbers(operation)[at].2);
-            let of = sweep::median(values.map(|value| value as f64).collect());
-            of.map(|of| (of.middle, (of.low, of.high))).unzip()
+        let column = |at: usize| operations.iter().filter_map(|operation| numbers(operation)[at].2).collect();
+        let mut cells: Vec<_> = (0..5).map(|at| Cell::median(numbers(first)[at].1, column(at))).collect();
+        let stacks: Vec<_> = costs.iter().filter_map(|costs| costs.stack.map(of_links)).collect();
+        let of_links = |(at, (name, _)): (usize, &(&str, u64))| {
+            Cell::median(name, stacks.iter().map(|stack| stack[at].1).collect())
         };
-        let mut cells: Vec<_> = (0..5)
-            .map(|at| {
-                let (measured, band) = column(at);
-                let name = numbers(first)[at].1.to_owned();
-                Cell { name, measured, band, formula: None, stated: None }
-            })
-            .collect();
+        cells.extend(stacks.first().into_iter().flatten().enumerate().map(of_links));
         let answered = operations.iter().filter(|operation| operation.outcome == Ended::Ok).count();
-        cells.push(Cell {
-            name: "% answered".to_owned(),
-            measured: Some(100.0 * answered as f64 / operations.len() as f64),
-            band: None,
-            formula: None,
-            stated: None,
-        });
+        cells.push(Cell::measured(
+            "% answered",
+            Some(100.0 * answered as f64 / operations.len() as f64),
+            None,
+        ));
         rows.push(Row {
             n: world.environment.processes,
             kind: Some(kind.unwrap_or("request").to_owned()),

@@ -70,7 +70,8 @@ pub(super) fn check(desk: &Desk<'_>, args: &args::Check) -> Result<Exit, Error> 
     {
         return check_by_constants(desk, found, experiment.as_ref(), args);
     }
-    let (entry, request) = Request::new(desk.registry, &args.subject)?;
+    let (entry, mut request) = Request::new(desk.registry, &args.subject)?;
+    let entry = request.place(desk.registry, entry, GroundKind::Check)?;
     if let Some((name, _)) = args.constants.first() {
         return Err(Error::Constant {
             what: format!("`{}` has no constant `{name}`: it is checked in an environment", entry.name()),
@@ -83,6 +84,7 @@ pub(super) fn check(desk: &Desk<'_>, args: &args::Check) -> Result<Exit, Error> 
         let watch = desk.watch(entry.name(), GroundKind::Check).saving(args.save_every);
         explore(entry, &worlds, (args, &options), &watch)?
     };
+    report.notes.extend(worlds.first().and_then(|world| world.transformers.clone()));
     report.notes.extend(note_left(args, &report));
     let exit = desk.tell(&mut report, |_| format!("check {}", args.line()));
     Ok(expected(exit, args.subject.expect_violation, desk))
@@ -139,7 +141,8 @@ fn explore(
 
 /// `sim`.
 pub(super) fn simulate(desk: &Desk<'_>, args: &args::Sim) -> Result<Exit, Error> {
-    let (entry, request) = Request::new(desk.registry, &args.subject)?;
+    let (entry, mut request) = Request::new(desk.registry, &args.subject)?;
+    let entry = request.place(desk.registry, entry, GroundKind::Sim)?;
     let world = request.world(&entry.subject, GroundKind::Sim)?;
     if let Some(longest) = args.good_period {
         return good_period(desk, args, (entry, &request, &world), longest);
@@ -329,7 +332,8 @@ fn seed_line(args: &args::Sim, seed: u64) -> String {
 
 /// `run`.
 pub(super) fn run(desk: &Desk<'_>, args: &args::Run) -> Result<Exit, Error> {
-    let (entry, request) = Request::new(desk.registry, &args.subject)?;
+    let (entry, mut request) = Request::new(desk.registry, &args.subject)?;
+    let entry = request.place(desk.registry, entry, GroundKind::Run)?;
     let world = request.world(&entry.subject, GroundKind::Run)?;
     let directory = args.directory.clone().map_or_else(|| scratch_directory(entry.name()), Ok)?;
     let options = request.run(args, directory.clone());
@@ -356,7 +360,7 @@ fn tidy(report: &mut Report, directory: &std::path::Path) {
 
 /// `verify`: the three grounds, one after the other, and one table.
 pub(super) fn verify(desk: &Desk<'_>, args: &args::Verify) -> Result<Exit, Error> {
-    let (entry, request) = Request::verify(desk.registry, args)?;
+    let (entry, mut request) = Request::verify(desk.registry, args)?;
     let check = args::Check { states_max: args.states_max, ..args::Check::default() };
     let subject = args::Subject {
         algorithm: args.experiment.is_none().then(|| entry.name().to_owned()),
@@ -370,14 +374,18 @@ pub(super) fn verify(desk: &Desk<'_>, args: &args::Verify) -> Result<Exit, Error
         runs: args.runs.or(args.seed.map(|_| 1)),
         ..args::Sim::default()
     };
-    let worlds = [
-        (GroundKind::Check, request.check_worlds(entry, false)?),
-        (GroundKind::Sim, vec![request.world(&entry.subject, GroundKind::Sim)?]),
-        (GroundKind::Run, vec![request.world(&entry.subject, GroundKind::Run)?]),
-    ];
+    let mut worlds = Vec::new();
+    for ground in [GroundKind::Check, GroundKind::Sim, GroundKind::Run] {
+        let entry = request.place(desk.registry, entry, ground)?;
+        let of_ground = match ground {
+            GroundKind::Check => request.check_worlds(entry, false)?,
+            GroundKind::Sim | GroundKind::Run => vec![request.world(&entry.subject, ground)?],
+        };
+        worlds.push((ground, entry, of_ground));
+    }
     let mut reports: Vec<Report> = Vec::new();
     let mut exit = Exit::Holds;
-    for (ground, worlds) in &worlds {
+    for (ground, entry, worlds) in &worlds {
         if desk.interrupt.is_set() {
             break;
         }

@@ -77,6 +77,8 @@ fn dispatch(desk: &Desk<'_>, command: Option<&Command>) -> Result<Exit, Error> {
         Some(Command::Shrink(args)) => shrink::shrink(&listening(), args),
         Some(Command::Trace { what: Trace::Validate { file } }) => trace::validate(desk, file),
         Some(Command::Trace { what: Trace::Stats { file } }) => trace::stats(desk, file),
+        Some(Command::Trace { what: Trace::Expand { file, to } }) => trace::rewrite(desk, file, to, false),
+        Some(Command::Trace { what: Trace::Condense { file, to } }) => trace::rewrite(desk, file, to, true),
         #[cfg(feature = "library")]
         Some(Command::Reproduce(args)) => reproduce::reproduce(desk, args),
         Some(Command::List) => Ok(look::list(desk)),

@@ -33,14 +33,14 @@ impl Audience for Telling<'_> {
 }
 
 /// A trace in a file, with the algorithm that it is of.
-struct Located<'a> {
-    seekable: Seekable,
-    header: Header,
+pub(super) struct Located<'a> {
+    pub(super) seekable: Seekable,
+    pub(super) header: Header,
     entry: &'a Entry,
-    take: Replayed,
+    pub(super) take: Replayed,
 }
 
-fn locate<'a>(desk: &Desk<'a>, file: &Path) -> Result<Located<'a>, Error> {
+pub(super) fn locate<'a>(desk: &Desk<'a>, file: &Path) -> Result<Located<'a>, Error> {
     let damaged = |source: TraceError| Error::Trace { path: file.to_owned(), source };
     let seekable = Seekable::new(file)?;
     let header = {
@@ -141,14 +141,10 @@ pub(super) fn leniently(desk: &Desk<'_>, file: &Path) -> Result<Exit, Error> {
             hint: "give the trace of a failure".to_owned(),
         });
     };
-    Ok(match found {
-        Some(broken) => {
-            desk.printer.say(format!("✗ {} is broken still: {}", broken.property, broken.what));
-            Exit::Violation
-        }
-        None => {
-            desk.printer.say(format!("✓ {} is broken no more by the steps that are left", recorded.property));
-            Exit::Holds
-        }
-    })
+    if let Some(broken) = found {
+        desk.printer.say(format!("✗ {} is broken still: {}", broken.property, broken.what));
+        return Ok(Exit::Violation);
+    }
+    desk.printer.say(format!("✓ {} is broken no more by the steps that are left", recorded.property));
+    Ok(Exit::Holds)
 }

@@ -159,7 +159,8 @@ fn place(
         axis.set(&mut table, *value)?;
     }
     let experiment = vary::experiment(&table)?;
-    let (entry, request) = Request::with(desk.registry, &args.subject, Some(experiment))?;
+    let (entry, mut request) = Request::with(desk.registry, &args.subject, Some(experiment))?;
+    let entry = request.place(desk.registry, entry, GroundKind::Sim)?;
     let world = request.world(&entry.subject, GroundKind::Sim)?;
     let sim = args::Sim { clients: args.clients.clone(), horizon: args.horizon, ..args::Sim::default() };
     let mut options = request.sim(&sim, &world)?.run;

@@ -2,16 +2,20 @@
 //! program does not know will do.
 
 use crate::commands::Desk;
+use crate::commands::replay::{Located, locate};
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::grounds::replay::Audience;
 use crate::output::table;
-use crate::report::{count, grouped, seconds};
-use crate::traces::{Seekable, is_compressed};
+use crate::report::{StoryLine, count, grouped, seconds};
+use crate::traces::{self, Seekable, is_compressed};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
-use synod_kernel::trace::{End, Header, Reader, Told, TraceError};
+use synod_kernel::trace::{End, Header, Reader, Told, TraceError, Writer};
 use synod_kernel::{Choice, SeatId};
 
 /// So many kinds of messages are told apart; a message that has its content in its name makes a kind of each.
@@ -41,7 +45,8 @@ pub(super) fn stats(desk: &Desk<'_>, file: &Path) -> Result<Exit, Error> {
     let bytes = Seekable::new(file)?.bytes();
     desk.printer.event(&json!({
         "event": "trace", "algorithm": header.algorithm, "ground": header.ground, "steps": end.steps,
-        "violation": end.violation, "bytes": bytes, "compressed": is_compressed(file), "until_ns": stats.until,
+        "violation": end.violation, "bytes": bytes, "compressed": is_compressed(file), "terse": header.terse,
+        "until_ns": stats.until,
         "events": stats.events, "messages": stats.messages, "processes": stats.seats,
     }));
     let seed = header.seed.as_ref().map_or_else(String::new, |seed| format!(", seed {seed}"));
@@ -54,6 +59,8 @@ pub(super) fn stats(desk: &Desk<'_>, file: &Path) -> Result<Exit, Error> {
     if let Some(broken) = &end.violation {
         desk.printer.say(format!("ends where {} is violated: {}", broken.property, broken.what));
     }
+    // what a handler sent follows from a terse trace, and does not stand in it
+    let sent = |messages| if header.terse { "?".to_owned() } else { grouped(messages) };
     let mut events = table(["event", "steps"]);
     for (event, steps) in &stats.events {
         events.add_row([(*event).to_owned(), grouped(*steps)]);
@@ -62,17 +69,65 @@ pub(super) fn stats(desk: &Desk<'_>, file: &Path) -> Result<Exit, Error> {
     if !stats.messages.is_empty() {
         let mut messages = table(["message", "sent", "delivered", "duplicated", "lost", "lies"]);
         for (kind, of) in &stats.messages {
-            let numbers = [of.sent, of.delivered, of.duplicated, of.lost, of.lies].map(grouped);
+            let numbers = [of.delivered, of.duplicated, of.lost, of.lies].map(grouped);
+            let numbers = [sent(of.sent)].into_iter().chain(numbers);
             messages.add_row([kind.clone()].into_iter().chain(numbers));
         }
         desk.printer.say(messages.to_string());
     }
     let mut seats = table(["process", "steps", "sent", "delivered", "crashes", "recoveries"]);
     for (seat, of) in stats.seats.iter().enumerate() {
-        let numbers = [of.steps, of.sent, of.delivered, of.crashes, of.recoveries].map(grouped);
+        let [steps, delivered, crashes, recoveries] =
+            [of.steps, of.delivered, of.crashes, of.recoveries].map(grouped);
+        let numbers = [steps, sent(of.sent), delivered, crashes, recoveries];
         seats.add_row([format!("p{seat}")].into_iter().chain(numbers));
     }
     desk.printer.say(seats.to_string());
+    Ok(Exit::Holds)
+}
+
+/// Who has a trace written anew while it is taken again.
+struct Copyist<'a> {
+    writer: Writer<&'a mut dyn Write>,
+}
+
+impl Audience for Copyist<'_> {
+    fn step(&mut self, _: StoryLine) {}
+
+    fn copy(&mut self, write: &mut dyn FnMut(&mut Writer<&mut dyn Write>)) -> bool {
+        write(&mut self.writer);
+        true
+    }
+}
+
+/// `trace expand` and `trace condense`.
+pub(super) fn rewrite(desk: &Desk<'_>, file: &Path, to: &Path, terse: bool) -> Result<Exit, Error> {
+    let Located { seekable, header, take, .. } = locate(desk, file)?;
+    let header = Header { terse, ..header };
+    let mut refused = None;
+    let written = traces::save(to, |to| {
+        let mut copyist = Copyist { writer: Writer::to(&header, to) };
+        match take(&seekable.source(), &mut copyist) {
+            Ok(replayed) => {
+                copyist.writer.close(replayed.recorded).map(|written| (written.steps, written.name))
+            }
+            Err(error) => {
+                refused = Some(error);
+                Ok((0, String::new()))
+            }
+        }
+    });
+    if let Some(source) = refused {
+        // nothing that looks like a trace is left behind
+        fs::remove_file(to).map_err(|source| Error::Unwritable { path: to.to_owned(), source })?;
+        return Err(Error::Trace { path: file.to_owned(), source });
+    }
+    let (steps, name) = written?;
+    let form = if terse { "terse" } else { "full" };
+    let path = to.display().to_string();
+    desk.printer
+        .event(&json!({ "event": "written", "path": path, "steps": steps, "name": name, "terse": terse }));
+    desk.printer.say(format!("✓ {}, {form}, in {path}", count(steps, "step", "steps")));
     Ok(Exit::Holds)
 }
 

@@ -53,6 +53,8 @@ pub struct World {
     pub outside: Vec<Diagnostic>,
     /// The process that two honest copies play, and how many messages to and from them may be withheld.
     pub two_seats: Option<(ProcessId, Budget)>,
+    /// What was put under the algorithm, and why, where that was asked for.
+    pub transformers: Option<String>,
 }
 
 /// The algorithm's setting in a world.

@@ -4,7 +4,8 @@ use super::{World, setting};
 use crate::report::StoryLine;
 use crate::story;
 use crate::traces::Source;
-use synod_kernel::trace::{Broken, Line, Reader, TraceError};
+use std::io::Write;
+use synod_kernel::trace::{Broken, Line, Reader, TraceError, Writer};
 use synod_kernel::{Move, Setting};
 use synod_model::Process;
 use synod_properties::regression::{Judge, panics, scale_of};
@@ -42,6 +43,11 @@ pub trait Audience {
     }
     /// A step that was taken, and is as it was recorded.
     fn step(&mut self, line: StoryLine);
+    /// Has the step written anew, where the trace is copied: whether it is. Steps are not told then.
+    fn copy(&mut self, write: &mut dyn FnMut(&mut Writer<&mut dyn Write>)) -> bool {
+        let _ = write;
+        false
+    }
 }
 
 impl Audience for Vec<StoryLine> {
@@ -64,7 +70,9 @@ pub fn replay<A: Algorithm>(source: &Source<'_>, audience: &mut dyn Audience) ->
     let end = reader.replay(&setting, |line: Line<A::Process>| {
         steps += 1;
         judge.watch(&line);
-        audience.step(story::mark(story::line(&line), &tried));
+        if !audience.copy(&mut |writer| writer.as_headed(&line)) {
+            audience.step(story::mark(story::line(&line), &tried));
+        }
     })?;
     let judged = match &end.violation {
         Some(recorded) if recorded.property == NO_PANIC.id => {

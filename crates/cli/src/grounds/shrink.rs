@@ -268,5 +268,13 @@ fn with_processes(entry: &Entry, world: &World, n: u32) -> Option<World> {
     environment.processes = n;
     let outside = (subject.outside)(&environment);
     let fits = environment.cuts.is_none() && (outside.is_empty() || !world.outside.is_empty());
-    fits.then_some(World { scale, environment, model: world.model.clone(), outside, two_seats: None })
+    let transformers = world.transformers.clone();
+    fits.then_some(World {
+        scale,
+        environment,
+        model: world.model.clone(),
+        outside,
+        two_seats: None,
+        transformers,
+    })
 }

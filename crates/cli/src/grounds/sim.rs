@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::report::{Report, count, grouped};
 use crate::results::{self, Writing};
 use crate::traces;
+use crate::transformers::{Chain, LinkFor, MessageOf, Stacked};
 use crate::watch::Watch;
 use std::ops::{ControlFlow, Range};
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ use std::time::{Duration, Instant};
 use synod_check::Unreached;
 use synod_kernel::Environment;
 use synod_kernel::environment::duration;
+use synod_model::RunsOver;
 use synod_properties::{Algorithm, GroundKind, Kind, NO_PANIC, Property, Verdict, operations};
 use synod_sim::results::{Header, Seeds};
 use synod_sim::workload::LINEARIZABLE;
@@ -99,6 +101,18 @@ pub fn instance<A: Algorithm>(world: &World) -> Result<Box<dyn Simulation>, Erro
     Ok(Box::new(instance.with_operations(operations::<A>(&world.scale))))
 }
 
+/// The algorithm `A` over the links that the chain `C` makes, in a world: what they cost is counted.
+pub(crate) fn stacked<A: Algorithm, C: Chain>(world: &World) -> Result<Box<dyn Simulation>, Error>
+where
+    A::Process: RunsOver<LinkFor<A, C>>,
+{
+    type S<A, C> = Stacked<A, C>;
+    let monitor = S::<A, C>::monitor(&world.scale);
+    let instance = Instance::new(S::<A, C>::NAME, setting::<S<A, C>>(world)?, monitor);
+    let instance = instance.with_operations(operations::<S<A, C>>(&world.scale));
+    Ok(Box::new(instance.carrying::<MessageOf<A>>()))
+}
+
 /// Simulates an algorithm; `replay` takes its traces again.
 pub fn sim(
     simulation: &dyn Simulation,
@@ -127,6 +141,7 @@ pub fn sim(
     report.nondeterminism = nondeterminism;
     let point = crate::environment::point(&world.environment, &world.model, &world.outside);
     report.world = format!("{}; {point}", report.world);
+    report.notes.extend(world.transformers.clone());
     total.describe(&mut report, world, options);
     total.say_what_was_outside(&mut report);
     if !options.corpus.is_empty() {

@@ -1,6 +1,7 @@
 //! Ben-Or's consensus. A check tries every fall of the coins, so termination with probability 1 is not for it to judge: it
 //! judges what is for certain. Simulations and clusters flip, and terminate.
 
+use super::transformers::over_weaker_links;
 use super::{at_least, defect};
 use synod_algorithms::consensus::BenOr;
 use synod_algorithms::consensus::ben_or::Parameters;
@@ -15,7 +16,7 @@ use synod_properties::{
 };
 
 pub(super) fn all() -> Vec<Entry> {
-    vec![Entry::checked_as::<Flipped, Tried>()]
+    vec![over_weaker_links::<Flipped, Tried>(Entry::checked_as::<Flipped, Tried>())]
 }
 
 const NAME: &str = "ben-or";

@@ -1,5 +1,6 @@
 //! Broadcast: every process broadcasts, but in the smallest worlds.
 
+use super::transformers::over_weaker_links;
 use super::{at_least, defect};
 use synod_algorithms::broadcast::{
     BestEffortBroadcast, EagerReliableBroadcast, MajorityAckBroadcast, best_effort, eager_reliable,
@@ -14,7 +15,11 @@ use synod_properties::{
 };
 
 pub(super) fn all() -> Vec<Entry> {
-    vec![Entry::new::<EagerReliable>(), Entry::new::<MajorityAck>(), Entry::new::<BestEffort>()]
+    vec![
+        over_weaker_links::<EagerReliable, EagerReliable>(Entry::new::<EagerReliable>()),
+        over_weaker_links::<MajorityAck, MajorityAck>(Entry::new::<MajorityAck>()),
+        over_weaker_links::<BestEffort, BestEffort>(Entry::new::<BestEffort>()),
+    ]
 }
 
 /// What is broadcast.

@@ -13,6 +13,7 @@ mod links;
 mod registers;
 mod rounds;
 mod timed;
+pub(crate) mod transformers;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;

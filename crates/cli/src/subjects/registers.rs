@@ -1,5 +1,6 @@
 //! Registers: two clients, the other processes are servers.
 
+use super::transformers::over_weaker_links;
 use super::{at_least, defect};
 use synod_algorithms::registers::{AbdRegister, RegisterRequest, RegisterReturn, abd};
 use synod_cli::Entry;
@@ -11,7 +12,7 @@ use synod_properties::{
 };
 
 pub(super) fn all() -> Vec<Entry> {
-    vec![Entry::new::<Abd>()]
+    vec![over_weaker_links::<Abd, Abd>(Entry::new::<Abd>())]
 }
 
 /// What is written.

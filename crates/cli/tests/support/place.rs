@@ -40,6 +40,11 @@ impl Place {
     /// The tests that were emitted, in a crate that depends on nothing, pass.
     pub(crate) fn emitted_tests_pass(&self) {
         let rustc = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());
+        // a long trace stands beside its test
+        for trace in fs::read_dir(self.path().join(".synod/failures")).expect("traces") {
+            let trace = trace.expect("a file");
+            fs::copy(trace.path(), self.path().join("tests").join(trace.file_name())).expect("a copy");
+        }
         let mut compiler = Command::new(rustc);
         compiler.args(["--edition", "2024", "--test", "-o", "regressions", "tests/regressions.rs"]);
         assert!(compiler.current_dir(self.path()).status().expect("a compiler").success());

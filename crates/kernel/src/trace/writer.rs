@@ -23,6 +23,7 @@ pub struct Writer<W = Vec<u8>> {
     bytes: u64,
     steps: u64,
     failed: Option<io::Error>,
+    terse: bool,
 }
 
 fn written(to: &mut Vec<u8>, value: &impl Serialize) {
@@ -59,7 +60,7 @@ impl<W: Write> Writer<W> {
     /// A trace with this header, that goes there in large pieces.
     pub fn to(header: &Header, to: W) -> Self {
         let (chunk, digest) = (Vec::with_capacity(CHUNK + CHUNK / 8), Sha256::new());
-        let mut writer = Self { to, chunk, digest, bytes: 0, steps: 0, failed: None };
+        let mut writer = Self { to, chunk, digest, bytes: 0, steps: 0, failed: None, terse: header.terse };
         writer.line(header);
         writer
     }
@@ -89,6 +90,11 @@ impl<W: Write> Writer<W> {
     pub fn step<P: Process>(&mut self, line: &Line<P>) {
         self.line(line);
         self.steps += 1;
+    }
+
+    /// The next step, as the header has it: what was chosen alone where the trace is terse.
+    pub fn as_headed<P: Process>(&mut self, line: &Line<P>) {
+        if self.terse { self.chosen(&Chosen::new(line.at, line.chosen())) } else { self.step(line) }
     }
 
     /// The next step, of a terse trace.

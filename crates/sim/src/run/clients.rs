@@ -2,8 +2,8 @@
 
 use super::Run;
 use crate::agenda::Due;
-use crate::cost::Costs;
-use crate::ground::Entry;
+use crate::cost::{Costs, Stack};
+use crate::ground::{Entry, Length};
 use crate::outcome::Ended;
 use crate::workload::{Attempt, Driver, Wake, Workload};
 use std::collections::VecDeque;
@@ -17,6 +17,8 @@ pub(crate) struct Subject<'a, P: Process, M> {
     pub(crate) monitor: &'a M,
     /// What clients can ask for.
     pub(crate) operations: Option<&'a Operations<P::Request, P::Indication>>,
+    /// Of a process over links of its own making: how long a message is that they carry.
+    pub(crate) carried: Option<Length>,
 }
 
 impl<P: Process, M> Clone for Subject<'_, P, M> {
@@ -197,6 +199,8 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
         let meter = self.ground.meter.as_ref()?;
         let operations = self.ground.clients.as_ref().map(|clients| clients.driver.operations());
         let time = Duration::from_nanos(self.ground.now);
-        Some(meter.costs(operations.unwrap_or_default(), time))
+        let upper = self.rep.draws.upper.as_ref().map(|(_, upper)| *upper);
+        let stack = upper.map(|upper| Stack { upper, all: meter.all() });
+        Some(Costs { stack, ..meter.costs(operations.unwrap_or_default(), time) })
     }
 }

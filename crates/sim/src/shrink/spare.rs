@@ -3,6 +3,7 @@
 use crate::outcome::Outcome;
 use crate::plan::{Options, Spared};
 use crate::simulation::Simulation;
+use std::time::Duration;
 
 /// What came of it.
 #[derive(Clone, Debug, PartialEq)]
@@ -94,11 +95,23 @@ impl Search<'_> {
 
     /// Half of the time, again and again.
     fn time(&mut self) {
+        let least = self.least_time();
         while !self.is_over() {
             let horizon = self.options.horizon / 2;
-            if horizon.is_zero() || !self.attempt(Options { horizon, ..self.options.clone() }) {
+            if horizon < least || !self.attempt(Options { horizon, ..self.options.clone() }) {
                 return;
             }
+        }
+    }
+
+    /// The shortest time. In a moment a sound run pays no debt either: to break a property of liveness, a run is never shorter than
+    /// many messages take one after the other.
+    fn least_time(&self) -> Duration {
+        /// How many messages.
+        const MESSAGES: u32 = 128;
+        match self.outcome.violation {
+            Some(_) => Duration::from_nanos(1),
+            None => self.simulation.environment().links.delay_max.saturating_mul(MESSAGES),
         }
     }
 

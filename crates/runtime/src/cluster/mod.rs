@@ -412,7 +412,10 @@ impl Cluster {
             match child.try_wait() {
                 Ok(Some(status)) if status.success() => self.nodes[p.index()].child = None,
                 Ok(Some(_)) => return self.check(p),
-                _ if Instant::now() > deadline => _ = self.kill(p),
+                _ if Instant::now() > deadline => {
+                    self.kill(p);
+                    return Err(ClusterError::Deaf { process: p });
+                }
                 _ => thread::sleep(ATTEMPT_PAUSE),
             }
         }

@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::exit::Exit;
 use crate::experiment;
 use crate::grounds::World;
-use crate::grounds::run::{Deployment, PULSE, itself, refused, rounds};
+use crate::grounds::run::{Deployment, PULSE, beyond_the_links, itself, refused, rounds};
 use crate::registry::Entry;
 use crate::report::{Report, count, grouped};
 use crate::watch::Watch;
@@ -328,7 +328,8 @@ impl Soak<'_> {
         };
         let driven = drive(cluster, &plan, deployment.oversight, tell, || watch.interrupted());
         let driven = driven.map_err(refused)?;
-        let report = (self.entry.judge)(self.world, &records, None)?;
+        let mut report = (self.entry.judge)(self.world, &records, None)?;
+        beyond_the_links(&mut report, &driven);
         self.count(&driven, &report);
         self.tidy(&directory, report.exit());
         Ok(report)

@@ -36,7 +36,7 @@ pub enum Cluster {
     Duplicate(Words),
     /// Sets a clock, by a jump, a rate or both: [NAME] PROCESS +2s x1.05.
     Skew(Skew),
-    /// The network and the clocks are as they were; or one way is: [NAME] ['0 -> 1'].
+    /// The network and the clocks are as they were; or one way is: [NAME] '0 -> 1'.
     Heal(Words),
     /// Starts a process elsewhere, with its volume, or `without volume`: [NAME] PROCESS [without volume].
     Replace(Words),

@@ -266,11 +266,12 @@ fn prepare(home: &Home, fresh: bool) -> Result<(), Error> {
     let is_foreign = |entry: &fs::DirEntry| {
         let known = ["lock", "cluster.json", "supervisor.log", "socket", "nodes"];
         !known.iter().any(|name| entry.file_name() == *name)
-            && !entry.path().extension().is_some_and(|e| e == "jsonl")
+            && entry.path().extension().is_none_or(|e| e != "jsonl")
     };
     let mut entries = fs::read_dir(&home.0).map_err(unwritable)?.flatten();
     if let Some(foreign) = entries.find(is_foreign) {
-        let what = format!("{} is no cluster's: it has {:?} in it", home.0.display(), foreign.file_name());
+        let what =
+            format!("{} is no cluster's: it has {} in it", home.0.display(), foreign.file_name().display());
         return Err(wrong(what, "name a new directory, or an empty one"));
     }
     // made while it is held: whoever comes second finds it
@@ -299,7 +300,9 @@ fn list(desk: &Desk<'_>) -> Result<Exit, Error> {
     if rows.len() == 1 {
         desk.printer.talk("there is none; `cluster up NAME` starts one");
     } else {
-        crate::output::columns(&rows).iter().for_each(|line| desk.printer.say(line));
+        for line in crate::output::columns(&rows) {
+            desk.printer.say(line);
+        }
     }
     Ok(Exit::Holds)
 }

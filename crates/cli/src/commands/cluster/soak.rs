@@ -181,7 +181,7 @@ impl Storm {
                     for kind in Kind::ALL {
                         match kind.beyond(&self.limits) {
                             Some(why) if args.beyond_the_model => {
-                                beyond.push(format!("{}: {why}", kind.name()))
+                                beyond.push(format!("{}: {why}", kind.name()));
                             }
                             Some(why) => {
                                 self.left_out.push(format!("{}: {why}", kind.name()));

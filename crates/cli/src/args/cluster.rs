@@ -135,6 +135,12 @@ pub struct Up {
     /// The port of process 0, the others' following; free ones are looked for if there is none.
     #[arg(long, value_name = "PORT")]
     pub port: Option<u16>,
+    /// What carries the messages: datagrams where the model asks for no more than fair-loss links, else streams, unless told otherwise.
+    #[arg(long, value_name = "TRANSPORT")]
+    pub transport: Option<super::TransportName>,
+    /// What keeps others from speaking in a process's name; the keys are made for the cluster.
+    #[arg(long, value_name = "SECURITY")]
+    pub security: Option<super::SecurityName>,
     /// What the network draws by, where it is told to lose or delay.
     #[arg(long, value_name = "SEED", value_parser = super::seed)]
     pub seed: Option<u64>,

@@ -221,6 +221,7 @@ fn up(desk: &Desk<'_>, args: &args::Up) -> Result<Exit, Error> {
     let (entry, world) = wanted(desk, args)?;
     let home = home_of(entry, args)?;
     let deployment = (entry.deploy)(&world)?;
+    let (links, said) = deployment.links(args.transport.map(Into::into), args.security.map(Into::into))?;
     let description = Description {
         algorithm: entry.name().to_owned(),
         processes: world.environment.processes,
@@ -232,6 +233,7 @@ fn up(desk: &Desk<'_>, args: &args::Up) -> Result<Exit, Error> {
         pulse: PULSE,
         seed: args.seed.unwrap_or(0),
         first_port: args.port,
+        links,
         beyond: Vec::new(),
     };
     prepare(&home, args.fresh)?;
@@ -246,6 +248,7 @@ fn up(desk: &Desk<'_>, args: &args::Up) -> Result<Exit, Error> {
     })?;
     if let Answer::Status(status) = order(&home, &mut control, &Order::Status)? {
         tell::up(desk.printer, &called(&home), &status, &deployment.requests);
+        said.iter().for_each(|said| desk.printer.talk(format!("  {said}")));
     }
     Ok(Exit::Holds)
 }

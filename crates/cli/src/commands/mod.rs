@@ -6,6 +6,7 @@ mod conditions;
 mod cost;
 mod examine;
 mod failures;
+mod keys;
 mod look;
 mod replay;
 #[cfg(feature = "library")]
@@ -74,6 +75,7 @@ fn dispatch(desk: &Desk<'_>, command: Option<&Command>) -> Result<Exit, Error> {
         Some(Command::Replay { file, emit_test: true, .. }) => shrink::emit_test(desk, file),
         Some(Command::Replay { file, lenient: true, .. }) => replay::leniently(desk, file),
         Some(Command::Replay { file, .. }) => replay::replay(desk, file),
+        Some(Command::Keys(args)) => keys::keys(desk, args),
         Some(Command::Shrink(args)) => shrink::shrink(&listening(), args),
         Some(Command::Trace { what: Trace::Validate { file } }) => trace::validate(desk, file),
         Some(Command::Trace { what: Trace::Stats { file } }) => trace::stats(desk, file),

@@ -285,7 +285,7 @@ fn a_configuration_that_is_none_is_an_error() {
 /// The configuration of one of two notaries.
 fn notary(p: u32, places: [SocketAddr; 2], keys: Option<&Path>) -> NodeConfig<Notary> {
     let peer = ProcessId(1 - p);
-    NodeConfig {
+    Config {
         algorithm: "notary".to_owned(),
         cluster: 7,
         process: ProcessId(p),
@@ -299,8 +299,8 @@ fn notary(p: u32, places: [SocketAddr; 2], keys: Option<&Path>) -> NodeConfig<No
         pulse: Duration::from_millis(1),
         log: WalOptions::default(),
         links: LinkSettings { keys: keys.map(|keys| keys.join(format!("p{p}"))), ..LinkSettings::default() },
-        log: WalOptions::default(),
         stop_with_input: false,
+        clock: ClockSettings::default(),
     }
 }
 

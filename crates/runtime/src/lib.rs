@@ -13,6 +13,7 @@
 
 mod audience;
 pub mod client;
+pub mod clock;
 pub mod cluster;
 pub mod disk;
 pub mod drive;
@@ -26,6 +27,8 @@ pub mod link;
 mod mailbox;
 pub mod nemesis;
 pub mod node;
+pub mod oversight;
+pub mod proxy;
 pub mod record;
 pub mod replay;
 pub mod retrace;

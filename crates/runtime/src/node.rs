@@ -9,6 +9,7 @@
 
 use crate::audience::{Audience, Listener};
 use crate::client::{Command, NodeStatus, Reply, read_line, write_line};
+use crate::clock::ClockSettings;
 use crate::disk::{Disk, OsDisk};
 use crate::host::{Host, Speech};
 use crate::link::udp::stack::Build;
@@ -17,6 +18,7 @@ use crate::mailbox::Mailbox;
 use crate::record::{EffectName, RecordError};
 use crate::wal::{WalError, WalOptions};
 use crate::wire::Wire;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, BufReader, Read};
@@ -37,10 +39,17 @@ const CLIENT_TIMEOUT: Duration = Duration::from_secs(2);
 /// How often a node that takes no requests looks whether it may again.
 const CONGESTION_PAUSE: Duration = Duration::from_millis(2);
 
+/// Why a process that does not come back is asked in vain.
+const OUTLIVED: &str =
+    "it has stopped, and by its model does not come back to this instance: it joins the next";
+
 /// All that a node needs to know; as a file, what its OS process is started with.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(bound = "", deny_unknown_fields)]
-pub struct NodeConfig<P: Process> {
+pub type NodeConfig<P> = Config<<P as Process>::Parameters>;
+
+/// The same, whatever the parameters are.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config<Q> {
     /// The algorithm, as `synod list` names it.
     pub algorithm: String,
     /// The cluster: nodes and clients of another one are refused.
@@ -50,7 +59,7 @@ pub struct NodeConfig<P: Process> {
     /// All processes.
     pub group: Group,
     /// What all of them know.
-    pub parameters: P::Parameters,
+    pub parameters: Q,
     /// The known bounds of the synchronous model.
     #[serde(default)]
     pub bounds: Option<Bounds>,
@@ -74,9 +83,12 @@ pub struct NodeConfig<P: Process> {
     /// Stop when the standard input ends: with the parent, even if that is killed.
     #[serde(default)]
     pub stop_with_input: bool,
+    /// Its clock.
+    #[serde(default)]
+    pub clock: ClockSettings,
 }
 
-impl<P: Process> NodeConfig<P> {
+impl<Q: Serialize + DeserializeOwned> Config<Q> {
     /// Reads the configuration from a file.
     pub fn load(path: &Path) -> Result<Self, RunError> {
         let unreadable = |what: String| RunError::Config { path: path.to_owned(), what };
@@ -169,7 +181,7 @@ impl RunError {
 
 /// Runs a node until it is told to stop, or fails.
 pub fn run_node<P: Process>(config: &NodeConfig<P>) -> Result<(), RunError> {
-    run_node_on(&OsDisk, config, None)
+    run_node_on::<P>(&OsDisk, config, None)
 }
 
 /// As [`run_node`], on this disk; over `stack` if its links carry datagrams and it asks for better ones than they are.
@@ -204,6 +216,9 @@ pub fn run_node_on<P: Process>(
         joined: AtomicU64::new(0),
     };
     let links = link::start(&config.links, listener, options, Arc::new(door))?;
+    if host.is_outlived() {
+        links.greet();
+    }
     let mut node = Node {
         inputs: Inputs(inputs),
         me: config.process,
@@ -400,7 +415,8 @@ impl<P: Process> Node<'_, P> {
         if !self.to_itself.is_empty() || self.host.must_flush() {
             return Some(Instant::now());
         }
-        self.host.next_timer()
+        // what is due beyond the end of time is never
+        self.host.next_timer().and_then(|left| Instant::now().checked_add(left))
     }
 
     fn take(&mut self, input: Input<P>) -> Result<bool, RunError> {
@@ -424,6 +440,9 @@ impl<P: Process> Node<'_, P> {
     fn obey(&mut self, client: u64, command: Command<P::Request>) -> Result<bool, RunError> {
         match command {
             Command::Hello { .. } => self.audience.tell(client, &Reply::Refused("we have met".to_owned())),
+            Command::Request(_) if self.host.is_outlived() => {
+                self.audience.tell(client, &Reply::Refused(OUTLIVED.to_owned()));
+            }
             Command::Request(request) => {
                 self.host.handle(Event::Request(request), None)?;
                 let speech = self.host.flush()?;
@@ -438,6 +457,10 @@ impl<P: Process> Node<'_, P> {
                 let reply = self.links.heal(to).map(|held| Reply::Healed { to, held });
                 self.audience.tell(client, &reply.unwrap_or_else(refused));
             }
+            Command::Clock { jump, rate } => {
+                self.host.skew(jump, rate);
+                self.audience.tell(client, &Reply::Clock);
+            }
             Command::Status => self.audience.tell(client, &Reply::Status(self.status())),
             Command::Stop => return Ok(false),
         }
@@ -451,6 +474,7 @@ impl<P: Process> Node<'_, P> {
             handlers,
             stores,
             syncs,
+            outlived: self.host.is_outlived(),
             links: self.links.status(),
             strangers: self.links.strangers(),
             challenged: self.challenged.clone(),

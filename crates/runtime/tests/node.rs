@@ -16,13 +16,14 @@ use std::time::Duration;
 use synod_kernel::signature::signed_by;
 use synod_model::{Group, ProcessId};
 use synod_runtime::client::{Client, Command, Reply};
+use synod_runtime::clock::ClockSettings;
 use synod_runtime::disk::Disk;
 use synod_runtime::execution::Execution;
 use synod_runtime::fault::{FaultKind, FaultyDisk, MemoryDisk};
 use synod_runtime::frame;
 use synod_runtime::keys::{self, VALID, Validity};
 use synod_runtime::link::{LinkError, LinkSettings, tcp};
-use synod_runtime::node::{NodeConfig, RunError, run_node_on};
+use synod_runtime::node::{Config, NodeConfig, RunError, run_node_on};
 use synod_runtime::replay;
 use synod_runtime::wal::{Identity, Wal, WalError, WalOptions, segment_name};
 
@@ -37,7 +38,7 @@ fn free_address() -> SocketAddr {
 }
 
 fn config() -> NodeConfig<Ledger> {
-    NodeConfig {
+    Config {
         algorithm: "ledger".to_owned(),
         cluster: 7,
         process: ProcessId(0),
@@ -52,6 +53,7 @@ fn config() -> NodeConfig<Ledger> {
         log: WalOptions { segment_length: 2048, snapshot_after: 2048 },
         links: LinkSettings::default(),
         stop_with_input: false,
+        clock: ClockSettings::default(),
     }
 }
 
@@ -92,7 +94,7 @@ fn session(
 ) -> (Result<(), RunError>, Vec<u64>, Vec<Told>) {
     let config = config();
     let (address, disk) = (config.listen, disk.clone());
-    let node = thread::spawn(move || run_node_on(&disk, &config, None));
+    let node = thread::spawn(move || run_node_on::<Ledger>(&disk, &config, None));
     let (kept, told) = connect(address, || node.is_finished()).map_or_else(Default::default, |mut client| {
         let said = keep(&mut client, entries);
         let _ = client.send(&Command::<u64>::Stop);
@@ -151,7 +153,7 @@ fn a_snapshot_of_another_algorithm_is_refused() {
     let identity = Identity { cluster: 7, process: ProcessId(0) };
     let (mut wal, _) = Wal::open_with(&disk, &config.directory, identity, config.log).unwrap();
     wal.snapshot(&[0xff; 3]).unwrap();
-    let error = run_node_on(&disk, &config, None).unwrap_err();
+    let error = run_node_on::<Ledger>(&disk, &config, None).unwrap_err();
     assert!(matches!(error, RunError::ForeignSnapshot(_)) && !error.hint().is_empty(), "{error}");
 }
 
@@ -217,7 +219,7 @@ impl Raw {
 fn a_client_speaks_lines_and_what_is_no_command_is_refused_with_the_reason() {
     let config = config();
     let address = config.listen;
-    let node = thread::spawn(move || run_node_on(&MemoryDisk::new(), &config, None));
+    let node = thread::spawn(move || run_node_on::<Ledger>(&MemoryDisk::new(), &config, None));
     for no_hello in ["{}", "{\"request\":1}", "{\"hello\":{\"cluster\":8}}"] {
         let mut stranger = Raw::new(address);
         assert!(stranger.say(no_hello)["refused"].is_string());
@@ -253,7 +255,7 @@ fn a_port_in_use_is_an_error_and_costs_no_incarnation() {
     let config = config();
     let taken = TcpListener::bind(config.listen).unwrap();
     let disk = MemoryDisk::new();
-    let error = run_node_on(&disk, &config, None).unwrap_err();
+    let error = run_node_on::<Ledger>(&disk, &config, None).unwrap_err();
     assert!(matches!(error, RunError::Link(LinkError::PortInUse { .. })), "{error}");
     assert!(error.hint().contains("port"));
     assert_eq!(disk.content(&Path::new("data/p0").join(segment_name(1))), None);
@@ -267,7 +269,7 @@ fn a_configuration_that_is_none_is_an_error() {
     assert!(matches!(NodeConfig::<Ledger>::load(&path), Err(RunError::Config { .. })));
     let config = config();
     config.store(&path).unwrap();
-    assert_eq!(NodeConfig::load(&path).unwrap(), config);
+    assert_eq!(NodeConfig::<Ledger>::load(&path).unwrap(), config);
     let text = std::fs::read_to_string(&path).unwrap();
     for damaged in [
         &text[..text.len() / 2],
@@ -283,7 +285,7 @@ fn a_configuration_that_is_none_is_an_error() {
 /// The configuration of one of two notaries.
 fn notary(p: u32, places: [SocketAddr; 2], keys: Option<&Path>) -> NodeConfig<Notary> {
     let peer = ProcessId(1 - p);
-    NodeConfig {
+    Config {
         algorithm: "notary".to_owned(),
         cluster: 7,
         process: ProcessId(p),
@@ -298,6 +300,7 @@ fn notary(p: u32, places: [SocketAddr; 2], keys: Option<&Path>) -> NodeConfig<No
         log: WalOptions::default(),
         links: LinkSettings { keys: keys.map(|keys| keys.join(format!("p{p}"))), ..LinkSettings::default() },
         stop_with_input: false,
+        clock: ClockSettings::default(),
     }
 }
 

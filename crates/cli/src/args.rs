@@ -86,6 +86,8 @@ pub enum Command {
     Cluster(Cluster),
     /// Makes the keys of a new cluster: certificates, secrets for message authentication codes, keys for signatures.
     Keys(Keys),
+    /// Which faults this machine can make, and why not the others.
+    Doctor(Doctor),
     /// Takes the steps of a trace again, and compares every line.
     Replay {
         /// The trace.
@@ -145,6 +147,14 @@ pub struct Keys {
     /// The directory with a cluster's keys.
     #[arg(long, value_name = "DIRECTORY", requires = "renew")]
     pub from: Option<PathBuf>,
+}
+
+/// `doctor`.
+#[derive(Clone, Debug, Args)]
+pub struct Doctor {
+    /// Whose disk is measured: where clusters are to have their data.
+    #[arg(long = "dir", value_name = "DIRECTORY", default_value = ".")]
+    pub directory: PathBuf,
 }
 
 /// `shrink`.

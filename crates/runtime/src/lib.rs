@@ -16,6 +16,7 @@ pub mod client;
 pub mod clock;
 pub mod cluster;
 pub mod disk;
+pub mod doctor;
 pub mod drive;
 pub mod execution;
 pub mod fault;

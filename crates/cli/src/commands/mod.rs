@@ -4,6 +4,7 @@ mod campaign;
 mod cluster;
 mod conditions;
 mod cost;
+mod doctor;
 mod examine;
 mod failures;
 mod keys;
@@ -76,6 +77,7 @@ fn dispatch(desk: &Desk<'_>, command: Option<&Command>) -> Result<Exit, Error> {
         Some(Command::Replay { file, lenient: true, .. }) => replay::leniently(desk, file),
         Some(Command::Replay { file, .. }) => replay::replay(desk, file),
         Some(Command::Keys(args)) => keys::keys(desk, args),
+        Some(Command::Doctor(args)) => Ok(doctor::doctor(desk, args)),
         Some(Command::Shrink(args)) => shrink::shrink(&listening(), args),
         Some(Command::Trace { what: Trace::Validate { file } }) => trace::validate(desk, file),
         Some(Command::Trace { what: Trace::Stats { file } }) => trace::stats(desk, file),

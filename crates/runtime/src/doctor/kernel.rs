@@ -13,7 +13,7 @@ const MODULE: &str = "a kernel with that module is needed; the link proxy does t
 pub(super) fn namespaces() -> Answer {
     Recipe {
         tools: &[("unshare", "util-linux"), ("ip", "iproute2")],
-        script: "exec unshare --net sh -ec 'ip link set lo up; ip link add a type veth peer name b'",
+        script: "exec unshare --net sh -ec 'ip link set lo up; ip link add synod0 type veth peer name synod1'",
         how: "`ip netns`, veth: by hand, the clusters here use the link proxy",
         remedy: NAMESPACES,
     }

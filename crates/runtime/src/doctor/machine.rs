@@ -75,7 +75,7 @@ fn stop(child: &Child) -> io::Result<bool> {
     let Some(pid) = pid else { return Ok(false) };
     kill_process(pid, Signal::STOP)?;
     let (_, status) = waitpid(Some(pid), WaitOptions::UNTRACED)?.unzip();
-    Ok(status.is_some_and(|status| status.stopped()))
+    Ok(status.is_some_and(rustix::process::WaitStatus::stopped))
 }
 
 const LOOPBACK: &str = "bring the loopback interface up: `ip link set lo up`";

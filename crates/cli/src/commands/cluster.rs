@@ -248,7 +248,9 @@ fn up(desk: &Desk<'_>, args: &args::Up) -> Result<Exit, Error> {
     })?;
     if let Answer::Status(status) = order(&home, &mut control, &Order::Status)? {
         tell::up(desk.printer, &called(&home), &status, &deployment.requests);
-        said.iter().for_each(|said| desk.printer.talk(format!("  {said}")));
+        for said in &said {
+            desk.printer.talk(format!("  {said}"));
+        }
     }
     Ok(Exit::Holds)
 }

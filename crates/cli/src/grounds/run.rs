@@ -12,8 +12,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 use synod_kernel::trace::{self, Broken};
+use synod_model::failure::{FailureKind, FailureModel};
 use synod_model::link::{LinkKind, LinkModel};
-use synod_model::{LinkOf, Process, ProcessId};
+use synod_model::{FailuresOf, LinkOf, Process, ProcessId};
 use synod_properties::{Algorithm, GroundKind};
 use synod_runtime::cluster::{Cluster, ClusterError, ClusterOptions, Fault};
 use synod_runtime::disk::OsDisk;
@@ -62,6 +63,8 @@ pub struct Deployment {
     pub oversight: Box<dyn Oversight>,
     /// The links that its model asks for.
     pub links: LinkKind,
+    /// How processes fail in its model.
+    pub failures: FailureKind,
 }
 
 impl Deployment {
@@ -71,9 +74,17 @@ impl Deployment {
         transport: Option<Transport>,
         security: Option<Security>,
     ) -> Result<(LinkSettings, Option<String>), Error> {
-        let links = stack::links(self.links, transport, security)?;
+        let links = stack::links(self.links, self.failures, transport, security)?;
         let over = if stack::stack(self.links).is_some() { "selective repeat over " } else { "" };
-        let said = (links.transport == Transport::Udp).then(|| format!("the links: {over}UDP datagrams"));
+        let said = match (links.transport, links.security) {
+            (Transport::Udp, Security::None) => Some(format!("the links: {over}UDP datagrams")),
+            (Transport::Udp, _) => Some(format!("the links: {over}UDP datagrams with authentication codes")),
+            (_, Security::None) if self.links.authenticated => Some(
+                "the links: TCP, on trust: whoever reaches a port can speak in a process's name".to_owned(),
+            ),
+            (_, Security::None) => None,
+            _ => Some("the links: TLS 1.3 with mutual certificates".to_owned()),
+        };
         Ok((links, said))
     }
 }
@@ -91,6 +102,7 @@ pub fn deploy<A: Algorithm>(world: &World) -> Result<Deployment, Error> {
         requests: setting.requests.iter().map(values).collect::<Result<_, _>>().map_err(formless)?,
         oversight: oversight::<A::Process>(A::monitor(&world.scale)),
         links: <LinkOf<A::Process> as LinkModel>::KIND,
+        failures: <FailuresOf<A::Process> as FailureModel>::KIND,
     })
 }
 

@@ -1,9 +1,11 @@
 //! The command line's grammar.
 
 mod campaign;
+mod cluster;
 mod measures;
 
 pub use self::campaign::{Campaign, CampaignRun};
+pub use self::cluster::{At, Cluster, Down, Nemesis, Request as ClusterRequest, Skew, Soak, Up, Words};
 pub use self::measures::{Cost, Sizes, Sweep, Under};
 use crate::clients::{Clients, Measured};
 use crate::disk::bytes;
@@ -78,6 +80,9 @@ pub enum Command {
     Check(Check),
     /// A real cluster on this machine: OS processes, sockets, disks.
     Run(Run),
+    /// A cluster on this machine that stays up: asked, killed, paused, cut, and judged by what it recorded.
+    #[command(subcommand)]
+    Cluster(Cluster),
     /// Takes the steps of a trace again, and compares every line.
     Replay {
         /// The trace.
@@ -100,6 +105,12 @@ pub enum Command {
     /// Numbers that the literature states, computed again: both side by side. Without a name, which there are.
     #[cfg(feature = "library")]
     Reproduce(Reproduce),
+    /// What is behind a cluster that is up; started by `cluster up`.
+    #[command(hide = true)]
+    Supervise {
+        /// The cluster's directory.
+        directory: PathBuf,
+    },
     /// A node of a cluster; started by `run`.
     #[command(hide = true)]
     Node {
@@ -277,7 +288,7 @@ fn word(value: impl ValueEnum) -> String {
 }
 
 /// A process by its number, with or without its letter.
-fn process(text: &str) -> Result<u32, String> {
+pub(crate) fn process(text: &str) -> Result<u32, String> {
     let number = text.strip_prefix('p').unwrap_or(text);
     number.parse().map_err(|_| format!("{text:?} is no process: they are called 0, 1, .. or p0, p1, .."))
 }

@@ -6,11 +6,13 @@ use crate::error::Error;
 use crate::nearest::nearest;
 use crate::platform::Source;
 use crate::script::Scripted;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 use synod_kernel::Budget;
+use synod_runtime::cluster::Fault;
 use synod_sim::Platform;
 use synod_sim::Workload;
 
@@ -126,7 +128,7 @@ pub struct Sim {
 }
 
 /// What holds for the cluster alone.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Run {
     /// n, here.
@@ -135,8 +137,35 @@ pub struct Run {
     pub requests: Option<u32>,
     /// Whether nodes are killed and links cut while it runs; so unless told otherwise.
     pub faults: Option<bool>,
+    /// What befalls a cluster that is up, and when: for `cluster nemesis` and `cluster soak`.
+    pub schedule: Vec<Scheduled>,
     /// What changes in the environment.
     pub environment: Overrides,
+}
+
+/// A fault of a cluster, and when it strikes.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scheduled {
+    /// How long after the beginning.
+    pub at: At,
+    /// What, in the words of `cluster`: "kill 1", "partition 0 | 1,2".
+    pub fault: FaultText,
+}
+
+/// An instant, from the beginning on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct At(#[serde(with = "synod_kernel::environment::duration")] pub Duration);
+
+/// A fault in its own words.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FaultText(pub Fault);
+
+impl<'de> Deserialize<'de> for FaultText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map(Self).map_err(serde::de::Error::custom)
+    }
 }
 
 /// A duration.

@@ -2,7 +2,9 @@
 
 use crate::checkable::{Checkable, Section};
 use crate::error::Error;
-use crate::grounds::{Checked, Judged, Ran, Replayed, Simulated, Steps, StepsIn, World, shrink, sim};
+use crate::grounds::{
+    Checked, Deployed, Judged, Recorded, Replayed, Simulated, Steps, StepsIn, World, shrink, sim,
+};
 use crate::nearest::nearest;
 use crate::page::Page;
 use crate::report::Report;
@@ -126,7 +128,8 @@ pub struct Entry {
     pub(crate) renumbered: Option<fn(&mut Scale, &mut Environment)>,
     pub(crate) check: Checked,
     pub(crate) sim: Simulated,
-    pub(crate) run: Ran,
+    pub(crate) deploy: Deployed,
+    pub(crate) judge: Recorded,
     pub(crate) node: fn(&Path) -> Result<(), Error>,
     pub(crate) replay: Replayed,
     pub(crate) replay_checked: Replayed,
@@ -161,7 +164,8 @@ impl Entry {
             renumbered: None,
             check: grounds::check::check::<C>,
             sim: grounds::sim::instance::<A>,
-            run: grounds::run::run::<A>,
+            deploy: grounds::run::deploy::<A>,
+            judge: grounds::run::judge::<A>,
             node: grounds::run::node::<A>,
             replay: grounds::replay::replay::<A>,
             replay_checked: grounds::replay::replay::<C>,
@@ -188,7 +192,8 @@ impl Entry {
             renumbered: None,
             check: |_, _, _| Err(simulated_alone(A::NAME, "check")),
             sim: grounds::sim::instance::<A>,
-            run: |_, _, _| Err(simulated_alone(A::NAME, "run")),
+            deploy: |_| Err(simulated_alone(A::NAME, "run")),
+            judge: |_, _, _| Err(simulated_alone(A::NAME, "run")),
             node: |_| Err(simulated_alone(A::NAME, "run")),
             replay: grounds::replay::replay::<A>,
             replay_checked: grounds::replay::replay::<A>,

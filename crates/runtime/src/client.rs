@@ -3,6 +3,7 @@
 //! The first line is `{"hello":{"cluster":7}}`; `nc` will do. The node answers with a welcome; then it tells each
 //! indication that its incarnation has released and will release, and answers each command.
 
+use crate::clock::Jump;
 use crate::link::LinkStatus;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -15,7 +16,7 @@ use synod_model::ProcessId;
 pub const LINE_LENGTH_MAX: u64 = 16 << 20;
 
 /// What a client says.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Command<Q> {
     /// First of all: whom it wants to talk to.
@@ -29,6 +30,13 @@ pub enum Command<Q> {
     Cut(ProcessId),
     /// Heal the link to a process.
     Heal(ProcessId),
+    /// Set the clock of the node: by a jump, and how fast it goes from then on.
+    Clock {
+        /// Backwards, or forwards.
+        jump: Jump,
+        /// How much of its time passes in one second.
+        rate: f64,
+    },
     /// Tell how the node is.
     Status,
     /// Stop, in order.
@@ -59,6 +67,8 @@ pub enum Reply<I> {
         /// How many messages had waited.
         held: usize,
     },
+    /// The clock is set.
+    Clock,
     /// To a question for the status.
     Status(NodeStatus),
     /// The node ends.
@@ -78,6 +88,9 @@ pub struct NodeStatus {
     pub stores: u64,
     /// How often it waited for the disk: less than `stores` where writes shared a sync.
     pub syncs: u64,
+    /// Whether its process stopped before, and by its model does not come back: it takes part in nothing.
+    #[serde(default)]
+    pub outlived: bool,
     /// The links to the others.
     pub links: BTreeMap<ProcessId, LinkStatus>,
 }

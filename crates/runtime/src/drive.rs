@@ -5,58 +5,35 @@
 //! counts only if the cluster said something after it; a cut, only if a message had to wait for it.
 
 use crate::client::{NodeStatus, Reply};
-use crate::cluster::{Cluster, ClusterError, Told};
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
+use crate::cluster::control::memory_kib;
+use crate::cluster::{Cluster, ClusterError, Fault, Links, Told};
+use crate::oversight::Oversight;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
-use synod_model::{Process, ProcessId};
-use synod_properties::{Monitor, Observation};
+use synod_kernel::Observed;
+use synod_model::ProcessId;
 
 /// How often the driver looks up from waiting.
 const TICK: Duration = Duration::from_millis(20);
-
-/// What the nemesis does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Fault {
-    /// `kill -9`.
-    Kill(ProcessId),
-    /// Starts a killed node again.
-    Restart(ProcessId),
-    /// Cuts a link, one way.
-    Cut(ProcessId, ProcessId),
-    /// Heals it.
-    Heal(ProcessId, ProcessId),
-    /// Cuts all links from a process.
-    Mute(ProcessId),
-    /// Heals them.
-    Unmute(ProcessId),
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Kill(p) => write!(f, "kill -9 {p}"),
-            Self::Restart(p) => write!(f, "restart {p}"),
-            Self::Cut(from, to) => write!(f, "cut {from} -> {to}"),
-            Self::Heal(from, to) => write!(f, "heal {from} -> {to}"),
-            Self::Mute(p) => write!(f, "cut all links from {p}"),
-            Self::Unmute(p) => write!(f, "heal all links from {p}"),
-        }
-    }
-}
+/// How long a node may take to say how it is.
+const STATUS_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What to do with a cluster.
 #[derive(Clone, Debug)]
-pub struct Plan<Q> {
+pub struct Plan {
     /// By round: who is asked what. A process that is down is not asked.
-    pub rounds: Vec<Vec<(ProcessId, Q)>>,
+    pub rounds: Vec<Vec<(ProcessId, Value)>>,
     /// What strikes in which round, in this order.
     pub faults: Vec<(usize, Fault)>,
+    /// What strikes besides, and when: so long after the beginning.
+    pub schedule: Vec<(Duration, Fault)>,
     /// Ask a process again that restarted in the middle of a round.
     pub ask_again: bool,
     /// How long a round may take before the next one begins all the same.
     pub round_max: Duration,
-    /// How long a round takes while a link is cut: what is owed then may have to wait until it heals.
+    /// How long a round takes at least while a fault lasts: what is owed then may have to wait until it is over.
     pub round_max_cut: Duration,
     /// How long the end may take: until nobody who is up owes anything.
     pub settle_max: Duration,
@@ -64,12 +41,13 @@ pub struct Plan<Q> {
     pub run_max: Duration,
 }
 
-impl<Q> Plan<Q> {
+impl Plan {
     /// These rounds and faults, with the usual patience.
-    pub fn new(rounds: Vec<Vec<(ProcessId, Q)>>, faults: Vec<(usize, Fault)>) -> Self {
+    pub fn new(rounds: Vec<Vec<(ProcessId, Value)>>, faults: Vec<(usize, Fault)>) -> Self {
         Self {
             rounds,
             faults,
+            schedule: Vec::new(),
             ask_again: true,
             round_max: Duration::from_secs(5),
             round_max_cut: Duration::from_millis(50),
@@ -80,7 +58,7 @@ impl<Q> Plan<Q> {
 }
 
 /// What happens in the course of a run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Progress {
     /// A round has ended.
     Round {
@@ -96,7 +74,7 @@ pub enum Progress {
 }
 
 /// A fault that struck.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Injected {
     /// What.
     pub fault: Fault,
@@ -107,8 +85,8 @@ pub struct Injected {
 }
 
 /// How a run went. Its judgement is another matter: that is made from the records.
-#[derive(Clone, Debug)]
-pub struct Driven<I> {
+#[derive(Clone, Debug, Default)]
+pub struct Driven {
     /// How many rounds began.
     pub rounds: usize,
     /// How many of them ended with nothing owed.
@@ -116,81 +94,87 @@ pub struct Driven<I> {
     /// How many requests reached a node that then recorded them.
     pub requests: usize,
     /// By process: what it told, in all of its incarnations. A client that is told nothing proves nothing.
-    pub indications: BTreeMap<ProcessId, Vec<I>>,
+    pub indications: BTreeMap<ProcessId, Vec<Value>>,
     /// The faults, in order.
     pub faults: Vec<Injected>,
     /// The nodes at the end.
     pub nodes: BTreeMap<ProcessId, NodeStatus>,
+    /// By process that is up at the end: how many KiB of memory its OS process has.
+    pub memory_kib: BTreeMap<ProcessId, u64>,
+    /// How many connections were broken on the way.
+    pub broken: u64,
     /// How long it took.
     pub elapsed: Duration,
     /// Whether [`Plan::run_max`] was over before the last round.
     pub timed_out: bool,
 }
 
-impl<I> Driven<I> {
+impl Driven {
     /// How many faults of a kind took effect.
     pub fn effective(&self, kind: impl Fn(&Fault) -> bool) -> usize {
         self.faults.iter().filter(|injected| injected.effective && kind(&injected.fault)).count()
     }
 }
 
-/// Runs a cluster by a plan, and stops it: before the end of the plan, as soon as `stop` says so. `monitor` is asked only
+/// Runs a cluster by a plan, and stops it: before the end of the plan, as soon as `stop` says so. `oversight` is asked only
 /// what is owed.
-pub fn drive<P: Process, M: Monitor<P::Request, P::Indication>>(
-    cluster: Cluster<P>,
-    plan: Plan<P::Request>,
-    monitor: M,
+pub fn drive(
+    (cluster, told): (Cluster, Receiver<Told>),
+    plan: &Plan,
+    oversight: Box<dyn Oversight>,
     progress: impl FnMut(Progress),
     stop: impl Fn() -> bool,
-) -> Result<Driven<P::Indication>, ClusterError> {
+) -> Result<Driven, ClusterError> {
     let begun = Instant::now();
-    let mut driver = Driver::<P, M, _, _> {
+    let mut driver = Driver {
         cluster,
-        monitor,
+        told,
+        oversight,
         progress,
         stop,
-        driven: Driven {
-            rounds: 0,
-            rounds_paid: 0,
-            requests: 0,
-            indications: BTreeMap::new(),
-            faults: vec![],
-            nodes: BTreeMap::new(),
-            elapsed: Duration::ZERO,
-            timed_out: false,
-        },
-        told: 0,
+        driven: Driven::default(),
+        indications: 0,
         struck: vec![],
         asked: BTreeMap::new(),
+        schedule: plan.schedule.iter().map(|(at, fault)| (begun + *at, fault.clone())).collect(),
+        number: 0,
     };
     for (number, requests) in plan.rounds.iter().enumerate() {
         driver.driven.timed_out = begun.elapsed() > plan.run_max;
         if driver.driven.timed_out || (driver.stop)() {
             break;
         }
-        let paid = driver.round(number, requests, &plan)?;
+        let paid = driver.round(number, requests, plan)?;
         driver.driven.rounds += 1;
         driver.driven.rounds_paid += usize::from(paid);
         (driver.progress)(Progress::Round { done: driver.driven.rounds, of: plan.rounds.len() });
+    }
+    if let Some((last, _)) = driver.schedule.back().cloned() {
+        driver.wait(last + TICK, |driver| driver.schedule.is_empty())?;
     }
     driver.settle(plan.settle_max)?;
     let driven = driver.finish()?;
     Ok(Driven { elapsed: begun.elapsed(), ..driven })
 }
 
-struct Driver<P: Process, M, F, S> {
-    cluster: Cluster<P>,
-    monitor: M,
+struct Driver<F, S> {
+    cluster: Cluster,
+    told: Receiver<Told>,
+    oversight: Box<dyn Oversight>,
     progress: F,
     /// Whether to end before the plan does.
     stop: S,
     /// What is known so far.
-    driven: Driven<P::Indication>,
+    driven: Driven,
     /// How many indications there were in all.
-    told: usize,
+    indications: usize,
     struck: Vec<Struck>,
     /// In this round: who was asked in which incarnation.
     asked: BTreeMap<ProcessId, u64>,
+    /// What is to strike at its time.
+    schedule: VecDeque<(Instant, Fault)>,
+    /// Which round it is.
+    number: usize,
 }
 
 /// A fault, and what is needed to know later whether it took effect.
@@ -200,15 +184,15 @@ struct Struck {
     took_effect: bool,
     /// How many indications there had been.
     told: usize,
+    /// How often something had met a cut, by way; where it is one.
+    met: BTreeMap<(ProcessId, ProcessId), u64>,
 }
 
 /// A debt, as far as it is told from others.
 type Debts = BTreeSet<(String, String)>;
 
-impl<P, M, F, S> Driver<P, M, F, S>
+impl<F, S> Driver<F, S>
 where
-    P: Process,
-    M: Monitor<P::Request, P::Indication>,
     F: FnMut(Progress),
     S: Fn() -> bool,
 {
@@ -216,21 +200,22 @@ where
     fn round(
         &mut self,
         number: usize,
-        requests: &[(ProcessId, P::Request)],
-        plan: &Plan<P::Request>,
+        requests: &[(ProcessId, Value)],
+        plan: &Plan,
     ) -> Result<bool, ClusterError> {
+        self.number = number;
         let before = self.debts();
         let begun = Instant::now();
         self.asked.clear();
         self.ask(requests);
-        for &(_, fault) in plan.faults.iter().filter(|(round, _)| *round == number) {
+        for (_, fault) in plan.faults.iter().filter(|(round, _)| *round == number) {
             self.strike(fault, number)?;
             if plan.ask_again && matches!(fault, Fault::Restart(_)) {
                 self.ask(requests);
             }
         }
         let paid = |driver: &mut Self| driver.debts().is_subset(&before);
-        if self.cluster.cuts().is_empty() {
+        if !self.is_troubled() {
             return self.wait(begun + plan.round_max, paid);
         }
         // a cut that nothing has met would show nothing: such a round lasts its whole time
@@ -238,55 +223,53 @@ where
         Ok(paid(self))
     }
 
+    /// Whether a fault lasts that will be over.
+    fn is_troubled(&self) -> bool {
+        !self.cluster.rules().is_empty() || self.cluster.processes().any(|p| self.cluster.is_paused(p))
+    }
+
     /// Asks those who are up and have not been asked in their incarnation.
-    fn ask(&mut self, requests: &[(ProcessId, P::Request)]) {
+    fn ask(&mut self, requests: &[(ProcessId, Value)]) {
         let asked = self.asked.clone();
         for (p, request) in requests {
             let incarnation = self.cluster.incarnation(*p);
-            if asked.get(p) != Some(&incarnation) && self.cluster.request(*p, request.clone()) {
+            if asked.get(p) != Some(&incarnation) && self.cluster.request(*p, request) {
                 self.asked.insert(*p, incarnation);
-                self.observe(&Observation::Request { at: *p, request });
+                self.oversight.see(&Observed::Request(*p, request.clone()));
             }
         }
     }
 
-    fn strike(&mut self, fault: Fault, round: usize) -> Result<(), ClusterError> {
-        let took_effect = match fault {
-            Fault::Kill(p) => {
-                let killed = self.cluster.kill(p);
-                self.observe(&Observation::Crash { at: p });
-                killed
+    fn strike(&mut self, fault: &Fault, round: usize) -> Result<(), ClusterError> {
+        let met = self.met(fault);
+        let took_effect = self.cluster.strike(fault)?;
+        match *fault {
+            Fault::Kill(p) => self.oversight.see(&Observed::Crash(p)),
+            Fault::Restart(p) => self.oversight.see(&Observed::Recover(p)),
+            Fault::Replace(p, _) => {
+                self.oversight.see(&Observed::Crash(p));
+                self.oversight.see(&Observed::Recover(p));
             }
-            Fault::Restart(p) => {
-                let restarted = self.cluster.restart(p)?;
-                self.observe(&Observation::Recover { at: p });
-                restarted
-            }
-            // Known when it heals: whether something had to wait.
-            Fault::Cut(from, to) => {
-                self.cluster.cut(from, to);
-                false
-            }
-            Fault::Heal(from, to) => {
-                self.cluster.heal(from, to);
-                true
-            }
-            Fault::Mute(from) => {
-                self.others(from).for_each(|to| self.cluster.cut(from, to));
-                false
-            }
-            Fault::Unmute(from) => {
-                self.others(from).for_each(|to| self.cluster.heal(from, to));
-                true
-            }
-        };
-        self.struck.push(Struck { fault, round, took_effect, told: self.told });
-        (self.progress)(Progress::Fault(fault));
+            _ => {}
+        }
+        let struck = Struck { fault: fault.clone(), round, took_effect, told: self.indications, met };
+        self.struck.push(struck);
+        (self.progress)(Progress::Fault(fault.clone()));
         Ok(())
     }
 
-    fn others(&self, p: ProcessId) -> impl Iterator<Item = ProcessId> + use<P, M, F, S> {
-        self.cluster.processes().filter(move |&q| q != p)
+    /// How often something has met a cut on the ways that a fault cuts.
+    fn met(&self, fault: &Fault) -> BTreeMap<(ProcessId, ProcessId), u64> {
+        let count = self.cluster.processes().count();
+        let ways = match fault {
+            Fault::Cut(from, to) => BTreeSet::from([(*from, *to)]),
+            Fault::Mute(p) => self.cluster.processes().filter(|q| q != p).map(|q| (*p, q)).collect(),
+            Fault::Partition(groups) => Links::Between(groups.clone()).ways(count),
+            Fault::OneWay(from, to) => Links::From(from.clone(), to.clone()).ways(count),
+            _ => return BTreeMap::new(),
+        };
+        let passed = self.cluster.passed();
+        ways.into_iter().map(|way| (way, passed.get(&way).map_or(0, |passed| passed.met_cut))).collect()
     }
 
     /// Listens until `done`, the deadline, or the word to stop. Whether it was done.
@@ -296,8 +279,13 @@ where
         mut done: impl FnMut(&mut Self) -> bool,
     ) -> Result<bool, ClusterError> {
         loop {
-            while let Some(told) = self.cluster.poll(Duration::ZERO) {
+            while let Ok(told) = self.told.try_recv() {
                 self.hear(told);
+            }
+            while self.schedule.front().is_some_and(|(due, _)| *due <= Instant::now())
+                && let Some((_, fault)) = self.schedule.pop_front()
+            {
+                self.strike(&fault, self.number)?;
             }
             if done(self) {
                 return Ok(true);
@@ -306,78 +294,66 @@ where
             if left.is_zero() || (self.stop)() {
                 return Ok(false);
             }
-            match self.cluster.poll(left.min(TICK)) {
-                Some(told) => self.hear(told),
-                None => self.cluster.check_all()?,
+            match self.told.recv_timeout(left.min(TICK)) {
+                Ok(told) => self.hear(told),
+                Err(_) => self.cluster.check_all()?,
             }
         }
     }
 
-    fn hear(&mut self, Told { process, reply, .. }: Told<P::Indication>) {
+    fn hear(&mut self, Told { process, reply, .. }: Told) {
         match reply {
             Reply::Indication(indication) => {
-                self.told += 1;
-                self.observe(&Observation::Indication { at: process, indication: &indication });
+                self.indications += 1;
+                self.oversight.see(&Observed::Indication(process, indication.clone()));
                 self.driven.indications.entry(process).or_default().push(indication);
             }
             Reply::Requested => self.driven.requests += 1,
-            Reply::Healed { to, held } => self.healed(process, to, held),
-            Reply::Welcome { .. } | Reply::Cut(_) | Reply::Status(_) | Reply::Stopped | Reply::Refused(_) => {
-            }
+            Reply::Status(status) => _ = self.driven.nodes.insert(process, status),
+            _ => {}
         }
-    }
-
-    /// A link is healed: its last cut took effect if something had waited.
-    fn healed(&mut self, from: ProcessId, to: ProcessId, held: usize) {
-        let cuts = [Fault::Cut(from, to), Fault::Mute(from)];
-        let cut = self.struck.iter_mut().rev().find(|struck| cuts.contains(&struck.fault));
-        if let Some(cut) = cut {
-            cut.took_effect |= held > 0;
-        }
-    }
-
-    /// The client's view is not the order of the run, so what a violation is, it does not know.
-    fn observe(&mut self, observation: &Observation<'_, P::Request, P::Indication>) {
-        let _ = self.monitor.observe(observation);
     }
 
     /// What is owed by processes that are up.
     fn debts(&self) -> Debts {
-        let mut debts = Debts::new();
-        self.monitor.owed(&mut |debt| {
-            if debt.among.iter().all(|p| self.cluster.is_up(p)) {
-                debts.insert((debt.property, debt.what));
-            }
-        });
-        debts
+        let is_due = |among: &synod_model::ProcessSet| among.iter().all(|p| self.cluster.is_up(p));
+        let owed = self.oversight.owed().into_iter().filter(|debt| is_due(&debt.among));
+        owed.map(|debt| (debt.property, debt.what)).collect()
     }
 
-    /// Heals what is cut, and waits until nothing is owed.
+    /// Heals what is cut, lets go on what is paused, and waits until nothing is owed.
     fn settle(&mut self, settle_max: Duration) -> Result<(), ClusterError> {
         (self.progress)(Progress::Settling);
-        for (from, to) in self.cluster.cuts().clone() {
-            self.cluster.heal(from, to);
+        self.cluster.strike(&Fault::HealAll)?;
+        for p in self.cluster.processes() {
+            self.cluster.strike(&Fault::Resume(p))?;
         }
         self.wait(Instant::now() + settle_max, |driver| driver.debts().is_empty()).map(drop)
     }
 
-    fn finish(mut self) -> Result<Driven<P::Indication>, ClusterError> {
-        let mut late = vec![];
-        self.driven.nodes = self.cluster.statuses(&mut |told| late.push(told));
-        for told in late {
-            self.hear(told);
-        }
+    fn finish(mut self) -> Result<Driven, ClusterError> {
+        let asked: Vec<_> = self.cluster.processes().collect();
+        let asked: Vec<_> = asked.into_iter().filter(|&p| self.cluster.ask_status(p)).collect();
+        let answered = |driver: &mut Self| asked.iter().all(|p| driver.driven.nodes.contains_key(p));
+        self.wait(Instant::now() + STATUS_TIMEOUT, answered)?;
+        let memory = |p| Some((p, memory_kib(self.cluster.pid(p)?)?));
+        self.driven.memory_kib = self.cluster.processes().filter_map(memory).collect();
+        let passed = self.cluster.passed();
+        self.driven.broken = passed.values().map(|passed| passed.broken).sum();
         // What is said while stopping is in the records.
-        self.cluster.stop(&mut drop)?;
-        let told = self.told;
-        self.driven.faults = self.struck.iter().map(|struck| struck.judged(told)).collect();
+        self.cluster.stop()?;
+        let met = |way: &_| passed.get(way).map_or(0, |passed| passed.met_cut);
+        self.driven.faults = self.struck.iter().map(|struck| struck.judged(self.indications, met)).collect();
         Ok(self.driven)
     }
 }
 
 impl Struck {
-    fn judged(&self, told: usize) -> Injected {
-        let &Self { fault, round, took_effect, .. } = self;
-        Injected { fault, round, effective: took_effect && self.told < told }
+    fn judged(&self, told: usize, met: impl Fn(&(ProcessId, ProcessId)) -> u64) -> Injected {
+        let Self { fault, round, .. } = self;
+        // a cut took effect if something met it
+        let took_effect = self.took_effect
+            && (self.met.is_empty() || self.met.iter().any(|(way, &before)| met(way) > before));
+        Injected { fault: fault.clone(), round: *round, effective: took_effect && self.told < told }
     }
 }

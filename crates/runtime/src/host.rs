@@ -4,6 +4,7 @@
 //! durable at once and releases what waited for them. What is released is the kernel's decision
 //! ([`synod_kernel::Seat`]), as on every ground.
 
+use crate::clock::{Clock, Jump};
 use crate::disk::Disk;
 use crate::node::{NodeConfig, RunError};
 use crate::record::{DiskImage, EffectName, Handled, Record, Recorder, Release, Start, VERSION, now};
@@ -11,9 +12,10 @@ use crate::timers::Timers;
 use crate::wal::{Identity, TornTail, Wal};
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};
-use std::time::Instant;
+use std::time::Duration;
 use synod_kernel::{Draws, Durability, Random, Released, Seat, View};
-use synod_model::{Draw, Effect, EffectOf, Event, EventOf, Output, Process, ProcessId, Stable, When};
+use synod_model::failure::{FailureModel, Who};
+use synod_model::{Draw, Effect, EffectOf, Event, EventOf, FailuresOf, Output, Process, ProcessId, Stable, When};
 
 /// What a process says, once it may.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +49,10 @@ pub(crate) struct Host<'a, P: Process> {
     recorder: Recorder,
     draws: RecordedDraws,
     timers: Timers<P::Timer>,
+    clock: Clock,
+    /// The process stopped in an earlier incarnation, and its model has none come back: nothing happens here any more, and
+    /// nothing is recorded. What that incarnation sent is fenced by this one's number.
+    outlived: bool,
     /// An oracle that was consulted: there is none on this ground.
     oracle: Option<Output>,
     handlers: u64,
@@ -104,7 +110,11 @@ impl<'a, P: Process> Host<'a, P> {
             );
         }
         let incarnation = recovered.incarnation;
-        let mut recorder = Recorder::create(disk, &config.records, config.process, incarnation)?;
+        let outlived = incarnation > 1 && <FailuresOf<P> as FailureModel>::KIND.profile().restart == Who::Nobody;
+        let mut recorder = match outlived {
+            true => Recorder::none(),
+            false => Recorder::create(disk, &config.records, config.process, incarnation)?,
+        };
         recorder.line(&Record::Start(Start::<P> {
             version: VERSION,
             algorithm: config.algorithm.clone(),
@@ -128,6 +138,8 @@ impl<'a, P: Process> Host<'a, P> {
             recorder,
             draws: RecordedDraws { random, drawn: vec![] },
             timers: Timers::new(),
+            clock: Clock::new(config.clock),
+            outlived,
             oracle: None,
             handlers: 0,
             stores: 0,
@@ -139,6 +151,11 @@ impl<'a, P: Process> Host<'a, P> {
 
     pub(crate) fn incarnation(&self) -> u64 {
         self.incarnation
+    }
+
+    /// Whether its process stopped before, and does not come back.
+    pub(crate) fn is_outlived(&self) -> bool {
+        self.outlived
     }
 
     /// How many handlers, writes, and syncs there have been.
@@ -153,6 +170,9 @@ impl<'a, P: Process> Host<'a, P> {
 
     /// Runs the handler of `event`. What it says leaves with [`Host::flush`] or [`Host::sync`].
     pub(crate) fn handle(&mut self, event: EventOf<P>, cause: Option<EffectName>) -> Result<(), RunError> {
+        if self.outlived {
+            return Ok(());
+        }
         let view = View {
             me: self.config.process,
             group: self.config.group,
@@ -189,8 +209,8 @@ impl<'a, P: Process> Host<'a, P> {
     }
 
     fn commit(&mut self, mut effects: Vec<EffectOf<P>>) -> Result<(), RunError> {
-        let Self { config, seat, timers, oracle, outbox, .. } = self;
-        let now = Instant::now();
+        let Self { config, seat, timers, clock, oracle, outbox, .. } = self;
+        let now = clock.now();
         seat.commit(&mut effects, None, Durability::Deferred, &mut |out| match out {
             Released::Armed(timer, When::After(after)) => timers.set(timer, now, after),
             Released::Armed(timer, When::Pulse) => timers.set(timer, now, config.pulse),
@@ -255,14 +275,19 @@ impl<'a, P: Process> Host<'a, P> {
         Ok(self.recorder.flush()?)
     }
 
-    /// When the next timer is due.
-    pub(crate) fn next_timer(&self) -> Option<Instant> {
-        self.timers.next()
+    /// How long it takes until the next timer is due.
+    pub(crate) fn next_timer(&self) -> Option<Duration> {
+        self.timers.next().map(|due| self.clock.until(due))
+    }
+
+    /// Sets the clock that timers go by.
+    pub(crate) fn skew(&mut self, jump: Jump, rate: f64) {
+        self.clock.set(jump, rate);
     }
 
     /// Fires the timers that are due.
     pub(crate) fn fire_due(&mut self) -> Result<(), RunError> {
-        let now = Instant::now();
+        let now = self.clock.now();
         for timer in self.timers.due_at(now) {
             if self.timers.fire(&timer, now) {
                 self.handle(Event::Timer(timer), None)?;

@@ -12,6 +12,7 @@
 //! What waits anywhere is bounded: for a peer ([`link::tcp`]), for a client and for the node itself ([`node`]).
 
 pub mod client;
+pub mod clock;
 pub mod cluster;
 pub mod disk;
 pub mod drive;
@@ -24,6 +25,8 @@ pub mod keys;
 pub mod link;
 pub mod nemesis;
 pub mod node;
+pub mod oversight;
+pub mod proxy;
 pub mod record;
 pub mod replay;
 pub mod retrace;

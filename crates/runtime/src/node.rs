@@ -4,12 +4,14 @@
 //! wait; sync the log once for all of it; let leave what waited. Events that arrive during the sync share the next
 //! one: group commit.
 
+use crate::clock::ClockSettings;
 use crate::client::{Command, NodeStatus, Reply, read_line, write_line};
 use crate::disk::{Disk, OsDisk};
 use crate::host::{Host, Speech};
 use crate::link::{self, Inbox, LinkError, LinkOptions, LinkSettings, Links, Rejected};
 use crate::record::{EffectName, RecordError};
 use crate::wal::WalError;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, BufReader, Read};
@@ -19,7 +21,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use synod_model::{Bounds, Event, Group, Output, Process, ProcessId};
 use thiserror::Error;
 
@@ -28,10 +30,16 @@ const BATCH_EVENTS_MAX: usize = 256;
 /// How long a client may take to read what it is told before it is hung up.
 const CLIENT_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// Why a process that does not come back is asked in vain.
+const OUTLIVED: &str = "it has stopped, and by its model does not come back to this instance: it joins the next";
+
 /// All that a node needs to know; as a file, what its OS process is started with.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(bound = "", deny_unknown_fields)]
-pub struct NodeConfig<P: Process> {
+pub type NodeConfig<P> = Config<<P as Process>::Parameters>;
+
+/// The same, whatever the parameters are.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config<Q> {
     /// The algorithm, as `synod list` names it.
     pub algorithm: String,
     /// The cluster: nodes and clients of another one are refused.
@@ -41,7 +49,7 @@ pub struct NodeConfig<P: Process> {
     /// All processes.
     pub group: Group,
     /// What all of them know.
-    pub parameters: P::Parameters,
+    pub parameters: Q,
     /// The known bounds of the synchronous model.
     #[serde(default)]
     pub bounds: Option<Bounds>,
@@ -62,9 +70,12 @@ pub struct NodeConfig<P: Process> {
     /// Stop when the standard input ends: with the parent, even if that is killed.
     #[serde(default)]
     pub stop_with_input: bool,
+    /// Its clock.
+    #[serde(default)]
+    pub clock: ClockSettings,
 }
 
-impl<P: Process> NodeConfig<P> {
+impl<Q: Serialize + DeserializeOwned> Config<Q> {
     /// Reads the configuration from a file.
     pub fn load(path: &Path) -> Result<Self, RunError> {
         let unreadable = |what: String| RunError::Config { path: path.to_owned(), what };
@@ -141,7 +152,7 @@ impl RunError {
 
 /// Runs a node until it is told to stop, or fails.
 pub fn run_node<P: Process>(config: &NodeConfig<P>) -> Result<(), RunError> {
-    run_node_on(&OsDisk, config)
+    run_node_on::<P>(&OsDisk, config)
 }
 
 /// As [`run_node`], on this disk.
@@ -352,7 +363,7 @@ impl<P: Process> Node<'_, P> {
         if !self.to_itself.is_empty() || self.host.must_flush() {
             return Some(Duration::ZERO);
         }
-        self.host.next_timer().map(|due| due.saturating_duration_since(Instant::now()))
+        self.host.next_timer()
     }
 
     fn take(&mut self, input: Input<P>) -> Result<bool, RunError> {
@@ -379,6 +390,9 @@ impl<P: Process> Node<'_, P> {
     fn obey(&mut self, client: u64, command: Command<P::Request>) -> Result<bool, RunError> {
         match command {
             Command::Hello { .. } => self.tell(client, &Reply::Refused("we have met".to_owned())),
+            Command::Request(_) if self.host.is_outlived() => {
+                self.tell(client, &Reply::Refused(OUTLIVED.to_owned()));
+            }
             Command::Request(request) => {
                 self.host.handle(Event::Request(request), None)?;
                 let speech = self.host.flush()?;
@@ -393,6 +407,10 @@ impl<P: Process> Node<'_, P> {
                 let reply = self.links.heal(to).map(|held| Reply::Healed { to, held });
                 self.tell(client, &reply.unwrap_or_else(refused));
             }
+            Command::Clock { jump, rate } => {
+                self.host.skew(jump, rate);
+                self.tell(client, &Reply::Clock);
+            }
             Command::Status => self.tell(client, &Reply::Status(self.status())),
             Command::Stop => return Ok(false),
         }
@@ -406,6 +424,7 @@ impl<P: Process> Node<'_, P> {
             handlers,
             stores,
             syncs,
+            outlived: self.host.is_outlived(),
             links: self.links.status(),
         }
     }

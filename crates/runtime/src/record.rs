@@ -217,11 +217,17 @@ impl RecordError {
 /// The record of one incarnation, being written.
 pub(crate) struct Recorder {
     path: PathBuf,
-    file: Box<dyn DiskFile>,
+    /// None, where nothing is recorded.
+    file: Option<Box<dyn DiskFile>>,
     lines: Vec<u8>,
 }
 
 impl Recorder {
+    /// Records nothing.
+    pub(crate) fn none() -> Self {
+        Self { path: PathBuf::new(), file: None, lines: vec![] }
+    }
+
     /// Begins the record of an incarnation in `directory`.
     pub(crate) fn create(
         disk: &dyn Disk,
@@ -236,7 +242,7 @@ impl Recorder {
         };
         disk.create_directory(directory).map_err(failed("create the directory of"))?;
         let file = disk.open(&path, Open::Fresh).map_err(failed("create"))?;
-        Ok(Self { path, file, lines: vec![] })
+        Ok(Self { path, file: Some(file), lines: vec![] })
     }
 
     /// Takes a line; it is written with the next flush.
@@ -253,7 +259,8 @@ impl Recorder {
 
     /// Writes what was taken: it survives this OS process from here on.
     pub(crate) fn flush(&mut self) -> Result<(), RecordError> {
-        self.file.append_all(&self.lines).map_err(|source| RecordError::Io {
+        let written = self.file.as_mut().map_or(Ok(()), |file| file.append_all(&self.lines));
+        written.map_err(|source| RecordError::Io {
             operation: "write to",
             path: self.path.clone(),
             source,

@@ -12,12 +12,13 @@ use std::time::Duration;
 use synod_kernel::{Observed, trace};
 use synod_model::ProcessId;
 use synod_properties::{Kind, Verdict};
-use synod_runtime::cluster::{Cluster, ClusterError, ClusterOptions};
-use synod_runtime::drive::{Driven, Fault, Plan, Progress, drive};
+use synod_runtime::cluster::{Cluster, ClusterError, ClusterOptions, Fault};
+use synod_runtime::drive::{Driven, Plan, Progress, drive};
 use synod_runtime::execution::Execution;
 use synod_runtime::judge::{Judgement, examine, judge, judge_observations, observations};
 use synod_runtime::link::LinkError;
 use synod_runtime::node::{NodeConfig, run_node};
+use synod_runtime::oversight::{Oversight, oversight};
 use synod_runtime::record::{Incarnation, Record, RecordError};
 use synod_runtime::replay::{self, ReplayError};
 use synod_runtime::retrace::{self, RetraceError};
@@ -30,7 +31,7 @@ const P: [ProcessId; 3] = [ProcessId(0), ProcessId(1), ProcessId(2)];
 fn main() {
     if let Some(config) = std::env::var_os(CONFIG) {
         let config = NodeConfig::<Ledger>::load(Path::new(&config)).unwrap();
-        return run_node(&config).unwrap();
+        return run_node::<Ledger>(&config).unwrap();
     }
     let tests: [(&str, fn()); 5] = [
         ("a_cluster_under_faults_is_a_run_of_the_model", a_cluster_under_faults_is_a_run_of_the_model),
@@ -46,16 +47,21 @@ fn main() {
     }
 }
 
-fn options(directory: PathBuf, twin: Twin) -> ClusterOptions<Ledger> {
+fn options(directory: PathBuf, twin: Twin) -> ClusterOptions {
     ClusterOptions {
         algorithm: "ledger".to_owned(),
         processes: 3,
-        parameters: twin,
+        parameters: serde_json::to_value(twin).unwrap(),
         bounds: None,
         directory,
         first_port: None,
         pulse: Duration::from_millis(5),
+        seed: 1,
     }
+}
+
+fn watch() -> Box<dyn Oversight> {
+    oversight::<Ledger>(LedgerMonitor::default())
 }
 
 fn itself(config: &Path) -> Command {
@@ -65,16 +71,16 @@ fn itself(config: &Path) -> Command {
 }
 
 /// In each round every process is asked to keep an entry of its own.
-fn plan(rounds: u64, faults: &[(usize, Fault)]) -> Plan<u64> {
-    let round = |r: u64| P.map(|p| (p, 1000 * (r + 1) + u64::from(p.0))).to_vec();
+fn plan(rounds: u64, faults: &[(usize, Fault)]) -> Plan {
+    let round = |r: u64| P.map(|p| (p, (1000 * (r + 1) + u64::from(p.0)).into())).to_vec();
     let rounds = (0..rounds).map(round).collect();
     let patience = Duration::from_secs(20);
     Plan { round_max: patience, settle_max: patience, ..Plan::new(rounds, faults.to_vec()) }
 }
 
-fn run(directory: &Path, twin: Twin, plan: Plan<u64>) -> Driven<ledger::Told> {
+fn run(directory: &Path, twin: Twin, plan: Plan) -> Driven {
     let cluster = Cluster::start(options(directory.to_owned(), twin), itself).unwrap();
-    drive(cluster, plan, LedgerMonitor::default(), |_| {}, || false).unwrap()
+    drive(cluster, &plan, watch(), |_| {}, || false).unwrap()
 }
 
 fn a_cluster_under_faults_is_a_run_of_the_model() {
@@ -247,7 +253,7 @@ fn a_run_ends_when_it_is_told_to() {
     let rounds = Cell::new(0);
     let count = |progress| rounds.set(rounds.get() + usize::from(matches!(progress, Progress::Round { .. })));
     let plan = plan(1_000, &[]);
-    let driven = drive(cluster, plan, LedgerMonitor::default(), count, || rounds.get() == 3).unwrap();
+    let driven = drive(cluster, &plan, watch(), count, || rounds.get() == 3).unwrap();
     assert_eq!((driven.rounds, driven.timed_out), (3, false));
     let execution = Execution::<Ledger>::load(&directory.join("records")).unwrap();
     assert!(replay::verify(&execution).unwrap() > 0, "what was done until then is recorded");
@@ -257,8 +263,8 @@ fn a_node_with_a_bug_is_reported_with_its_panic() {
     let temporary = tempfile::tempdir().unwrap();
     let options = options(temporary.path().join("cluster"), Twin::Superstitious);
     let cluster = Cluster::start(options, itself).unwrap();
-    let thirteen = Plan { rounds: vec![vec![(P[1], 13)]], ..plan(0, &[]) };
-    let error = drive(cluster, thirteen, LedgerMonitor::default(), |_| {}, || false).unwrap_err();
+    let thirteen = Plan { rounds: vec![vec![(P[1], 13.into())]], ..plan(0, &[]) };
+    let error = drive(cluster, &thirteen, watch(), |_| {}, || false).unwrap_err();
     assert!(
         matches!(&error, ClusterError::Died { process, said, .. } if *process == P[1] && said.contains("thirteen!")),
         "{error}"

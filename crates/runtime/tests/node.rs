@@ -12,11 +12,12 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::thread;
 use std::time::Duration;
 use synod_model::{Group, ProcessId};
+use synod_runtime::clock::ClockSettings;
 use synod_runtime::client::{Client, Command, Reply};
 use synod_runtime::disk::Disk;
 use synod_runtime::fault::{FaultKind, FaultyDisk, MemoryDisk};
 use synod_runtime::link::{LinkError, LinkSettings};
-use synod_runtime::node::{NodeConfig, RunError, run_node_on};
+use synod_runtime::node::{Config, NodeConfig, RunError, run_node_on};
 use synod_runtime::wal::{LOG_NAME, WalError};
 
 const PATIENCE: Duration = Duration::from_secs(50);
@@ -30,7 +31,7 @@ fn free_address() -> SocketAddr {
 }
 
 fn config() -> NodeConfig<Ledger> {
-    NodeConfig {
+    Config {
         algorithm: "ledger".to_owned(),
         cluster: 7,
         process: ProcessId(0),
@@ -44,6 +45,7 @@ fn config() -> NodeConfig<Ledger> {
         pulse: Duration::from_millis(1),
         links: LinkSettings::default(),
         stop_with_input: false,
+        clock: ClockSettings::default(),
     }
 }
 
@@ -84,7 +86,7 @@ fn session(
 ) -> (Result<(), RunError>, Vec<u64>, Vec<Told>) {
     let config = config();
     let (address, disk) = (config.listen, disk.clone());
-    let node = thread::spawn(move || run_node_on(&disk, &config));
+    let node = thread::spawn(move || run_node_on::<Ledger>(&disk, &config));
     let (kept, told) = connect(address, || node.is_finished()).map_or_else(Default::default, |mut client| {
         let said = keep(&mut client, entries);
         let _ = client.send(&Command::<u64>::Stop);
@@ -172,7 +174,7 @@ impl Raw {
 fn a_client_speaks_lines_and_what_is_no_command_is_refused_with_the_reason() {
     let config = config();
     let address = config.listen;
-    let node = thread::spawn(move || run_node_on(&MemoryDisk::new(), &config));
+    let node = thread::spawn(move || run_node_on::<Ledger>(&MemoryDisk::new(), &config));
     for no_hello in ["{}", "{\"request\":1}", "{\"hello\":{\"cluster\":8}}"] {
         let mut stranger = Raw::new(address);
         assert!(stranger.say(no_hello)["refused"].is_string());
@@ -208,7 +210,7 @@ fn a_port_in_use_is_an_error_and_costs_no_incarnation() {
     let config = config();
     let taken = TcpListener::bind(config.listen).unwrap();
     let disk = MemoryDisk::new();
-    let error = run_node_on(&disk, &config).unwrap_err();
+    let error = run_node_on::<Ledger>(&disk, &config).unwrap_err();
     assert!(matches!(error, RunError::Link(LinkError::PortInUse { .. })), "{error}");
     assert!(error.hint().contains("port"));
     assert_eq!(disk.content(&Path::new("data/p0").join(LOG_NAME)), None);
@@ -222,7 +224,7 @@ fn a_configuration_that_is_none_is_an_error() {
     assert!(matches!(NodeConfig::<Ledger>::load(&path), Err(RunError::Config { .. })));
     let config = config();
     config.store(&path).unwrap();
-    assert_eq!(NodeConfig::load(&path).unwrap(), config);
+    assert_eq!(NodeConfig::<Ledger>::load(&path).unwrap(), config);
     let text = std::fs::read_to_string(&path).unwrap();
     for damaged in [
         &text[..text.len() / 2],

@@ -339,7 +339,7 @@ pub(super) fn run(desk: &Desk<'_>, args: &args::Run) -> Result<Exit, Error> {
     let options = request.run(args, directory.clone());
     let mut report = {
         let watch = desk.watch(entry.name(), GroundKind::Run);
-        (entry.run)(&world, &options, &watch)?
+        grounds::run::run(entry, &world, &options, &watch)?
     };
     if args.directory.is_none() {
         tidy(&mut report, &directory);
@@ -396,7 +396,7 @@ pub(super) fn verify(desk: &Desk<'_>, args: &args::Verify) -> Result<Exit, Error
             GroundKind::Run => {
                 let directory = scratch_directory(entry.name())?;
                 let options = request.run(&args::Run::default(), directory.clone());
-                let mut report = (entry.run)(&worlds[0], &options, &watch)?;
+                let mut report = grounds::run::run(entry, &worlds[0], &options, &watch)?;
                 tidy(&mut report, &directory);
                 report
             }

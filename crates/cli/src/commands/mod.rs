@@ -1,6 +1,7 @@
 //! The commands.
 
 mod campaign;
+mod cluster;
 mod conditions;
 mod cost;
 mod examine;
@@ -36,6 +37,7 @@ pub(crate) fn run(registry: &Registry, arguments: &Arguments) -> Exit {
         Some(Command::Node { algorithm, configuration }) => {
             registry.find(algorithm).and_then(|entry| (entry.node)(configuration)).map(|()| Exit::Holds)
         }
+        Some(Command::Supervise { directory }) => cluster::supervise(directory),
         command => dispatch(&desk, command.as_ref()),
     };
     let exit = result.unwrap_or_else(|error| {
@@ -44,7 +46,7 @@ pub(crate) fn run(registry: &Registry, arguments: &Arguments) -> Exit {
     });
     // a node, and a second process that shows the same run, talk to programs of ours
     let is_inner = match &arguments.command {
-        Some(Command::Node { .. }) => true,
+        Some(Command::Node { .. } | Command::Supervise { .. }) => true,
         Some(Command::Sim(args)) => args.self_check,
         _ => false,
     };
@@ -82,7 +84,8 @@ fn dispatch(desk: &Desk<'_>, command: Option<&Command>) -> Result<Exit, Error> {
         Some(Command::List) => Ok(look::list(desk)),
         Some(Command::Explain { name }) => look::explain(desk, name),
         Some(Command::Models) => Ok(crate::models::show(desk.printer)),
-        Some(Command::Node { .. }) => unreachable!("a node is started before"),
+        Some(Command::Cluster(args)) => cluster::cluster(desk, args),
+        Some(Command::Node { .. } | Command::Supervise { .. }) => unreachable!("those are started before"),
     }
 }
 

@@ -12,6 +12,7 @@ use crate::report::{Failure, Report, Trace};
 use crate::traces::Source;
 use crate::watch::Watch;
 use serde_json::{Map, Value};
+use std::path::Path;
 use synod_kernel::trace::Broken;
 use synod_kernel::{Budget, Diagnostic, Environment, Setting};
 use synod_model::ProcessId;
@@ -23,8 +24,10 @@ use synod_sim::shrink::Taken;
 pub type Checked = fn(&World, &check::Options, &Watch) -> Result<Report, Error>;
 /// An algorithm in a world, to be simulated.
 pub type Simulated = fn(&World) -> Result<Box<dyn Simulation>, Error>;
-/// An algorithm, run.
-pub type Ran = fn(&World, &run::Options, &Watch) -> Result<Report, Error>;
+/// What a cluster of an algorithm is made of.
+pub type Deployed = fn(&World) -> Result<run::Deployment, Error>;
+/// The records of a cluster of an algorithm, judged; with a directory beside which the trace of the run is kept.
+pub type Recorded = fn(&World, &Path, Option<&Path>) -> Result<Report, Error>;
 /// A trace of an algorithm, replayed.
 pub type Replayed =
     fn(&Source<'_>, &mut dyn replay::Audience) -> Result<replay::Replay, synod_kernel::trace::TraceError>;

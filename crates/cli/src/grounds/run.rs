@@ -3,8 +3,10 @@
 use super::{World, confirm, number, report, setting};
 use crate::environment::has_faults;
 use crate::error::Error;
+use crate::registry::Entry;
 use crate::report::{Report, count, grouped};
 use crate::watch::{Interrupt, Watch};
+use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,12 +14,12 @@ use std::time::{Duration, Instant};
 use synod_kernel::trace::{self, Broken};
 use synod_model::{Process, ProcessId};
 use synod_properties::{Algorithm, GroundKind};
-use synod_runtime::cluster::{Cluster, ClusterError, ClusterOptions};
-use synod_runtime::drive::{Driven, Fault, Plan, Progress, drive};
+use synod_runtime::cluster::{Cluster, ClusterError, ClusterOptions, Fault};
+use synod_runtime::drive::{Driven, Plan, Progress, drive};
 use synod_runtime::execution::{Execution, Merged};
-use synod_runtime::judge::{Judgement, judge};
 use synod_runtime::nemesis::{self, ROUNDS_MIN};
 use synod_runtime::node::{NodeConfig, run_node};
+use synod_runtime::oversight::{Oversight, oversight};
 use synod_runtime::replay;
 use synod_runtime::retrace::{self, RetraceError};
 
@@ -30,7 +32,7 @@ const SETTLE_MAX: Duration = Duration::from_secs(20);
 /// How long all rounds together may take.
 const RUN_MAX: Duration = Duration::from_mins(1);
 /// How long after it is set a pulse fires.
-const PULSE: Duration = Duration::from_millis(20);
+pub(crate) const PULSE: Duration = Duration::from_millis(20);
 
 /// What a cluster is asked.
 #[derive(Clone, Debug)]
@@ -43,60 +45,95 @@ pub struct Options {
     pub directory: PathBuf,
 }
 
-/// Runs a cluster of the algorithm `A`.
-pub fn run<A: Algorithm>(world: &World, options: &Options, watch: &Watch) -> Result<Report, Error> {
+/// What a cluster of an algorithm is made of, without its types.
+pub struct Deployment {
+    /// What all processes know.
+    pub parameters: Value,
+    /// By process: what is asked of it, in order.
+    pub requests: Vec<Vec<Value>>,
+    /// Knows what is owed.
+    pub oversight: Box<dyn Oversight>,
+}
+
+/// What a cluster of the algorithm `A` is made of, in a world.
+pub fn deploy<A: Algorithm>(world: &World) -> Result<Deployment, Error> {
     let setting = setting::<A>(world)?;
+    let formless = |e: serde_json::Error| Error::Cluster {
+        what: format!("a value of {} has no form in JSON: {e}", A::NAME),
+        hint: "keys of maps must be strings or numbers: use a list of pairs".to_owned(),
+    };
+    let values = |all: &Vec<_>| all.iter().map(serde_json::to_value).collect::<Result<_, _>>();
+    Ok(Deployment {
+        parameters: serde_json::to_value(&setting.parameters).map_err(formless)?,
+        requests: setting.requests.iter().map(values).collect::<Result<_, _>>().map_err(formless)?,
+        oversight: oversight::<A::Process>(A::monitor(&world.scale)),
+    })
+}
+
+/// Judges the records of a cluster of the algorithm `A`; the trace of the run is kept beside `directory`, if it is.
+pub fn judge<A: Algorithm>(world: &World, records: &Path, keep: Option<&Path>) -> Result<Report, Error> {
+    let unreadable = |what: String, hint: &str| Error::Cluster { what, hint: hint.to_owned() };
+    let execution =
+        Execution::<A::Process>::load(records).map_err(|e| unreadable(e.to_string(), e.hint()))?;
+    let merged = execution.merge();
+    let judgement = synod_runtime::judge::judge(&merged, A::monitor(&world.scale));
+    let mut report = report(A::NAME, GroundKind::Run, world, judgement.verdicts.clone());
+    number(&mut report.numbers, "observations", judgement.observations);
+    hold_to_the_model(&mut report, &execution, &merged);
+    let broken = judgement
+        .violation
+        .as_ref()
+        .map(|(violation, _)| Broken { property: violation.property.clone(), what: violation.what.clone() });
+    retell::<A>(&mut report, &execution, broken, keep);
+    Ok(report)
+}
+
+/// Runs a cluster of an algorithm.
+pub fn run(entry: &Entry, world: &World, options: &Options, watch: &Watch) -> Result<Report, Error> {
+    let deployment = (entry.deploy)(world)?;
     let started = Instant::now();
     watch.tell(|| "starting the nodes".to_owned());
-    let rounds = rounds::<A>(&setting.requests);
-    let asked = setting.requests.iter().map(Vec::len).max().unwrap_or(0);
+    let rounds = rounds(&deployment.requests, ROUNDS_MIN);
+    let asked = deployment.requests.iter().map(Vec::len).max().unwrap_or(0);
     let faults = if options.faults { nemesis::plan(&world.environment, asked) } else { Vec::new() };
     let cluster = Cluster::start(
-        ClusterOptions::<A::Process> {
-            algorithm: A::NAME.to_owned(),
+        ClusterOptions {
+            algorithm: entry.name().to_owned(),
             processes: world.environment.processes,
-            parameters: setting.parameters.clone(),
+            parameters: deployment.parameters,
             bounds: world.environment.timing.bounds,
             directory: options.directory.clone(),
             first_port: options.first_port,
             pulse: PULSE,
+            seed: 0,
         },
-        itself::<A>,
+        itself(entry.name()),
     )
     .map_err(refused)?;
-    let records = cluster.records();
+    let records = cluster.0.records();
     let plan = Plan {
         rounds,
         faults,
+        schedule: Vec::new(),
         ask_again: true,
         round_max: ROUND_MAX,
         round_max_cut: ROUND_MAX_CUT,
         settle_max: SETTLE_MAX,
         run_max: RUN_MAX,
     };
-    let planned = plan.rounds.len();
     let driven = drive(
         cluster,
-        plan,
-        A::monitor(&world.scale),
+        &plan,
+        deployment.oversight,
         |progress| tell(watch, &progress),
         || watch.interrupted(),
     )
     .map_err(refused)?;
     watch.tell(|| "judging the records".to_owned());
-    let unreadable = |what: String, hint: &str| Error::Cluster { what, hint: hint.to_owned() };
-    let execution =
-        Execution::<A::Process>::load(&records).map_err(|e| unreadable(e.to_string(), e.hint()))?;
-    let merged = execution.merge();
-    let judgement = judge(&merged, A::monitor(&world.scale));
-    let mut report = report(A::NAME, GroundKind::Run, world, judgement.verdicts.clone());
-    describe(&mut report, world, options, planned, &driven, &judgement);
-    hold_to_the_model(&mut report, &execution, &merged);
-    let broken = judgement
-        .violation
-        .as_ref()
-        .map(|(violation, _)| Broken { property: violation.property.clone(), what: violation.what.clone() });
-    retell::<A>(&mut report, &execution, broken, &options.directory);
+    let mut report = (entry.judge)(world, &records, Some(&options.directory))?;
+    let judged = std::mem::take(&mut report.notes);
+    describe(&mut report, world, options, plan.rounds.len(), &driven);
+    report.notes.extend(judged);
     report.interrupted = watch.interrupted();
     report.elapsed = started.elapsed();
     Ok(report)
@@ -108,19 +145,26 @@ pub fn node<A: Algorithm>(configuration: &Path) -> Result<(), Error> {
     let failed =
         |e: synod_runtime::node::RunError| Error::Cluster { what: e.to_string(), hint: e.hint().to_owned() };
     let config = NodeConfig::<A::Process>::load(configuration).map_err(failed)?;
-    run_node(&config).map_err(failed)
+    run_node::<A::Process>(&config).map_err(failed)
 }
 
-/// This program, as a node.
-fn itself<A: Algorithm>(configuration: &Path) -> Command {
+/// This program, as a node of an algorithm.
+pub(crate) fn itself(algorithm: &str) -> impl Fn(&Path) -> Command + Send + 'static {
+    let (program, algorithm) = (program(), algorithm.to_owned());
+    move |configuration| {
+        let mut command = Command::new(&program);
+        command.arg("node").arg(&algorithm).arg(configuration);
+        command
+    }
+}
+
+/// This program.
+pub(crate) fn program() -> PathBuf {
     // where a program cannot tell what it is, the name that it was called by finds it again
-    let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from(crate::args::program_name()));
-    let mut command = Command::new(program);
-    command.arg("node").arg(A::NAME).arg(configuration);
-    command
+    std::env::current_exe().unwrap_or_else(|_| PathBuf::from(crate::args::program_name()))
 }
 
-fn refused(error: ClusterError) -> Error {
+pub(crate) fn refused(error: ClusterError) -> Error {
     Error::Cluster { what: error.to_string(), hint: error.hint().to_owned() }
 }
 
@@ -133,11 +177,9 @@ pub fn scratch_directory(algorithm: &str) -> Result<PathBuf, Error> {
     free.ok_or_else(|| unwritable(std::io::ErrorKind::AlreadyExists.into()))
 }
 
-/// Who is asked what, by round: in each, the next request of every process.
-fn rounds<A: Algorithm>(
-    requests: &[Vec<<A::Process as Process>::Request>],
-) -> Vec<Vec<(ProcessId, <A::Process as Process>::Request)>> {
-    let longest = requests.iter().map(Vec::len).max().unwrap_or(0).max(ROUNDS_MIN);
+/// Who is asked what, by round: in each, the next request of every process; so many rounds at least.
+pub(crate) fn rounds(requests: &[Vec<Value>], least: usize) -> Vec<Vec<(ProcessId, Value)>> {
+    let longest = requests.iter().map(Vec::len).max().unwrap_or(0).max(least);
     let round = |number: usize| {
         let all = requests.iter().enumerate();
         all.filter_map(|(p, all)| Some((ProcessId(p as u32), all.get(number)?.clone()))).collect()
@@ -153,14 +195,8 @@ fn tell(watch: &Watch, progress: &Progress) {
     });
 }
 
-fn describe<I>(
-    report: &mut Report,
-    world: &World,
-    options: &Options,
-    planned: usize,
-    driven: &Driven<I>,
-    judgement: &Judgement,
-) {
+fn describe(report: &mut Report, world: &World, options: &Options, planned: usize, driven: &Driven) {
+    let observations = report.numbers.get("observations").and_then(Value::as_u64).unwrap_or(0);
     let kills = driven.effective(|fault| matches!(fault, Fault::Kill(_)));
     let restarts = driven.effective(|fault| matches!(fault, Fault::Restart(_)));
     let cuts = driven.effective(|fault| matches!(fault, Fault::Cut(..)));
@@ -174,7 +210,6 @@ fn describe<I>(
         ("rounds", driven.rounds),
         ("rounds_paid", driven.rounds_paid),
         ("requests", driven.requests),
-        ("observations", judgement.observations),
         ("kills", kills),
         ("restarts", restarts),
         ("cuts", cuts),
@@ -184,7 +219,7 @@ fn describe<I>(
     report.notes.push(format!(
         "{} recorded, {} observed; one schedule of one machine, not all",
         count(driven.requests as u64, "request", "requests"),
-        count(judgement.observations as u64, "event", "events"),
+        count(observations, "event", "events"),
     ));
     let is_fault = |fault: &Fault| matches!(fault, Fault::Kill(_) | Fault::Restart(_) | Fault::Cut(..));
     let faults = driven.faults.iter().filter(|injected| is_fault(&injected.fault));
@@ -227,7 +262,7 @@ fn retell<A: Algorithm>(
     report: &mut Report,
     execution: &Execution<A::Process>,
     broken: Option<Broken>,
-    directory: &Path,
+    keep: Option<&Path>,
 ) {
     let violated = broken.is_some();
     let content = match retrace::trace(A::NAME, execution, broken) {
@@ -241,16 +276,15 @@ fn retell<A: Algorithm>(
         report.nondeterminism = Some(format!("the recorded run does not replay: {error}"));
         return;
     }
-    // by its content, beside the logs and records: no later run takes its place
-    let file = directory.with_file_name(format!("{}-{}.jsonl", A::NAME, trace::name(&content)));
     let steps = grouped(content.lines().count() as u64 - 2);
-    let kept = match fs::write(&file, content) {
-        Ok(()) => format!("kept as {}", file.display()),
-        Err(error) => format!("not kept: {}: {error}", file.display()),
-    };
-    report
-        .notes
-        .push(format!("as one trace: {steps} steps of the kernel's world, which replay exactly; {kept}"));
+    let note = format!("as one trace: {steps} steps of the kernel's world, which replay exactly");
+    // by its content, beside the logs and records: no later run takes its place
+    let file = keep.map(|by| by.with_file_name(format!("{}-{}.jsonl", A::NAME, trace::name(&content))));
+    report.notes.push(match file.map(|file| (fs::write(&file, content), file)) {
+        None => note,
+        Some((Ok(()), file)) => format!("{note}; kept as {}", file.display()),
+        Some((Err(error), file)) => format!("{note}; not kept: {}: {error}", file.display()),
+    });
 }
 
 /// Why the run cannot be told as one of the kernel's world. Where the same choices have other consequences there, that is

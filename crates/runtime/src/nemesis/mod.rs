@@ -1,6 +1,10 @@
 //! When faults strike a run: spread over its work, within the budgets of its environment, each with rounds behind it.
 
-use crate::drive::Fault;
+mod storm;
+
+pub use self::storm::{Kind, storm};
+
+use crate::cluster::Fault;
 use synod_kernel::{Budget, Environment};
 use synod_model::ProcessId;
 

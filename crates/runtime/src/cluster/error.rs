@@ -1,0 +1,109 @@
+//! Why a cluster cannot be run.
+
+use crate::link::LinkError;
+use crate::node::RunError;
+use crate::wal::WalError;
+use std::io;
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::process::ExitStatus;
+use synod_model::ProcessId;
+use thiserror::Error;
+
+/// Why a cluster cannot be run.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ClusterError {
+    /// A port.
+    #[error(transparent)]
+    Link(#[from] LinkError),
+    /// A node's configuration.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// A volume that is made anew.
+    #[error(transparent)]
+    Wal(#[from] WalError),
+    /// No ports are free.
+    #[error("there are no {0} free ports on {ip} in {ports:?}", ip = Ipv4Addr::LOCALHOST, ports = super::ports::RANGE)]
+    NoPorts(usize),
+    /// The links' proxy does not start.
+    #[error("the proxy between the nodes does not start: {0}")]
+    Proxy(#[source] io::Error),
+    /// The directory has something in it.
+    #[error("the directory {} is not empty", .0.display())]
+    NotEmpty(PathBuf),
+    /// A file operation failed.
+    #[error("cannot {operation} {}: {source}", path.display())]
+    Io {
+        /// What was attempted.
+        operation: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// A node's program cannot be started.
+    #[error("cannot start the program of {process}: {source}")]
+    Spawn {
+        /// Which node.
+        process: ProcessId,
+        /// Why not.
+        source: io::Error,
+    },
+    /// A node ended though nobody killed it.
+    #[error("{process} ended by itself ({status}): {said}")]
+    Died {
+        /// Which.
+        process: ProcessId,
+        /// How.
+        status: ExitStatus,
+        /// The end of what it printed.
+        said: String,
+    },
+    /// A node does not answer.
+    #[error("{process} does not answer within {} s", super::START_TIMEOUT.as_secs())]
+    Mute {
+        /// Which.
+        process: ProcessId,
+    },
+    /// A signal could not be sent to a node.
+    #[error("the OS process of {process} cannot be signalled: {source}")]
+    Signal {
+        /// Whose.
+        process: ProcessId,
+        /// Why not.
+        source: io::Error,
+    },
+    /// A fault names a process that the cluster does not have.
+    #[error("there is no {process} among {count} processes")]
+    NoSuchProcess {
+        /// Which.
+        process: ProcessId,
+        /// How many there are, from p0 on.
+        count: usize,
+    },
+    /// A fault would do nothing.
+    #[error("{0}")]
+    Idle(String),
+}
+
+impl ClusterError {
+    /// What to do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Link(e) => e.hint(),
+            Self::Run(e) => e.hint(),
+            Self::Wal(e) => e.hint(),
+            Self::NoPorts(_) => "stop what listens on this machine, or name a first port",
+            Self::Proxy(_) => "the limit on open files or threads may be reached (`ulimit -n`, `ulimit -u`)",
+            Self::NotEmpty(_) => "name a new directory: a cluster's logs and records stand by themselves",
+            Self::Io { source, .. } => crate::disk::hint(source),
+            Self::Spawn { .. } => "the limit on processes or memory may be reached (`ulimit -u`)",
+            Self::Died { .. } => "if it says `panicked`, that is a bug of the algorithm or of this program",
+            Self::Mute { .. } => "the machine may be overloaded: try again with fewer processes",
+            Self::Signal { .. } => "it may have ended this very moment: look at the status",
+            Self::NoSuchProcess { .. } => "processes are called 0, 1, .. or p0, p1, ..",
+            Self::Idle(_) => "the status shows how each process is",
+        }
+    }
+}

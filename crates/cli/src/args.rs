@@ -2,10 +2,12 @@
 
 mod campaign;
 mod cluster;
+mod coverage;
 mod measures;
 
 pub use self::campaign::{Campaign, CampaignRun};
 pub use self::cluster::{At, Cluster, Down, Nemesis, Request as ClusterRequest, Skew, Soak, Up, Words};
+pub use self::coverage::Coverage;
 pub use self::measures::{Cost, Sizes, Sweep, Under};
 use crate::clients::{Clients, Measured};
 use crate::disk::bytes;
@@ -83,9 +85,11 @@ pub enum Command {
     /// A cluster on this machine that stays up: asked, killed, paused, cut, and judged by what it recorded.
     #[command(subcommand)]
     Cluster(Cluster),
-    /// Takes the steps of a trace again, and compares every line.
+    /// What a real run shows of the assumptions of synchrony: delays of messages, times of steps, drift of clocks.
+    Coverage(Coverage),
+    /// Takes the steps of a trace again, and compares every line; or all handlers of a real run, and compares all that they did.
     Replay {
-        /// The trace.
+        /// The trace; or the directory of a run or a cluster.
         file: PathBuf,
         /// Print the code of a test instead: that the violation happens no more.
         #[arg(long)]

@@ -2,6 +2,7 @@
 //!
 //! [`verify`] replays each node by itself; [`crate::retrace`] replays all of them in one world.
 
+use crate::digest::Digest;
 use crate::execution::Execution;
 use crate::record::{Handled, Incarnation, Record, Start};
 use std::collections::VecDeque;
@@ -126,6 +127,7 @@ impl<P: Process> Replayed<P> {
         self.handlers += 1;
         handled.draws = script.drawn();
         handled.effects.clone_from(&effects);
+        handled.state = handled.state.and_then(|_| self.seat.local().map(Digest::of));
         self.unreleased.extend(names(handled.handler, &effects));
         let Self { seat, unreleased, released, .. } = self;
         seat.commit(&mut effects, None, Durability::Deferred, &mut note::<P>(unreleased, released));

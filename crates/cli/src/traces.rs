@@ -113,7 +113,8 @@ mod tests {
         let setting = serde_json::Value::Null;
         let (synod, version) = ("trace".to_owned(), synod_kernel::trace::VERSION);
         let (algorithm, ground) = ("none".to_owned(), "sim".to_owned());
-        Header { synod, version, algorithm, ground, seed: None, terse: true, setting }
+        let tried = synod_kernel::trace::Tried::default();
+        Header { synod, version, algorithm, ground, seed: None, terse: true, tried, setting }
     }
 
     fn write(path: &Path) {

@@ -528,8 +528,8 @@ fn a_trace_is_compressed_where_its_name_says_so_and_full_where_it_is_asked_for()
     let place = Place::new();
     let (full, content) = trace(&place);
     let run = "sim eager-reliable-broadcast --seed 7 --trace";
-    for (name, full) in [("t.jsonl.zst", "--full"), ("s.jsonl", ""), ("s.jsonl.zst", "")] {
-        place.synod(&format!("{run} {name} {full}")).exits(0);
+    for (name, form) in [("t.jsonl.zst", "--full"), ("s.jsonl", ""), ("s.jsonl.zst", "")] {
+        place.synod(&format!("{run} {name} {form}")).exits(0);
         let replayed = place.synod(&format!("replay {name}")).exits(0).out;
         assert_eq!(replayed, place.synod(&format!("replay {}", full.display())).exits(0).out, "{name}");
         place.synod(&format!("trace validate {name}")).exits(0).says("as it was written");

@@ -29,6 +29,8 @@ pub struct Plan {
     pub faults: Vec<(usize, Fault)>,
     /// What strikes besides, and when: so long after the beginning.
     pub schedule: Vec<(Duration, Fault)>,
+    /// Whether a process that was killed comes back to the instance; where not, nobody waits for it once it was.
+    pub comes_back: bool,
     /// Ask a process again that restarted in the middle of a round.
     pub ask_again: bool,
     /// How long a round may take before the next one begins all the same.
@@ -48,6 +50,7 @@ impl Plan {
             rounds,
             faults,
             schedule: Vec::new(),
+            comes_back: true,
             ask_again: true,
             round_max: Duration::from_secs(5),
             round_max_cut: Duration::from_millis(50),
@@ -138,6 +141,8 @@ pub fn drive(
         asked: BTreeMap::new(),
         schedule: plan.schedule.iter().map(|(at, fault)| (begun + *at, fault.clone())).collect(),
         number: 0,
+        comes_back: plan.comes_back,
+        gone: BTreeSet::new(),
     };
     for (number, requests) in plan.rounds.iter().enumerate() {
         driver.driven.timed_out = begun.elapsed() > plan.run_max;
@@ -175,6 +180,9 @@ struct Driver<F, S> {
     schedule: VecDeque<(Instant, Fault)>,
     /// Which round it is.
     number: usize,
+    comes_back: bool,
+    /// Who was killed and does not come back.
+    gone: BTreeSet<ProcessId>,
 }
 
 /// A fault, and what is needed to know later whether it took effect.
@@ -233,7 +241,8 @@ where
         let asked = self.asked.clone();
         for (p, request) in requests {
             let incarnation = self.cluster.incarnation(*p);
-            if asked.get(p) != Some(&incarnation) && self.cluster.request(*p, request) {
+            let is_due = asked.get(p) != Some(&incarnation) && !self.gone.contains(p);
+            if is_due && self.cluster.request(*p, request) {
                 self.asked.insert(*p, incarnation);
                 self.oversight.see(&Observed::Request(*p, request.clone()));
             }
@@ -243,7 +252,12 @@ where
     fn strike(&mut self, fault: &Fault, round: usize) -> Result<(), ClusterError> {
         let met = self.met(fault);
         let took_effect = self.cluster.strike(fault)?;
+        if let (Fault::Kill(p) | Fault::Replace(p, _), false) = (fault, self.comes_back) {
+            self.gone.insert(*p);
+        }
         match *fault {
+            Fault::Restart(p) if self.gone.contains(&p) => {}
+            Fault::Replace(p, _) if self.gone.contains(&p) => self.oversight.see(&Observed::Crash(p)),
             Fault::Kill(p) => self.oversight.see(&Observed::Crash(p)),
             Fault::Restart(p) => self.oversight.see(&Observed::Recover(p)),
             Fault::Replace(p, _) => {
@@ -316,7 +330,8 @@ where
 
     /// What is owed by processes that are up.
     fn debts(&self) -> Debts {
-        let is_due = |among: &synod_model::ProcessSet| among.iter().all(|p| self.cluster.is_up(p));
+        let is_here = |p| self.cluster.is_up(p) && !self.gone.contains(&p);
+        let is_due = |among: &synod_model::ProcessSet| among.iter().all(is_here);
         let owed = self.oversight.owed().into_iter().filter(|debt| is_due(&debt.among));
         owed.map(|debt| (debt.property, debt.what)).collect()
     }

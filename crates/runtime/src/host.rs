@@ -16,7 +16,9 @@ use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, Instant};
 use synod_kernel::{Draws, Durability, Random, Released, Seat, View};
 use synod_model::failure::{FailureModel, Who};
-use synod_model::{Draw, Effect, EffectOf, Event, EventOf, FailuresOf, Output, Process, ProcessId, Stable, When};
+use synod_model::{
+    Draw, Effect, EffectOf, Event, EventOf, FailuresOf, Output, Process, ProcessId, Stable, When,
+};
 
 /// What a process says, once it may.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,10 +114,12 @@ impl<'a, P: Process> Host<'a, P> {
             );
         }
         let incarnation = recovered.incarnation;
-        let outlived = incarnation > 1 && <FailuresOf<P> as FailureModel>::KIND.profile().restart == Who::Nobody;
-        let mut recorder = match outlived {
-            true => Recorder::none(),
-            false => Recorder::create(disk, &config.records, config.process, incarnation)?,
+        let outlived =
+            incarnation > 1 && <FailuresOf<P> as FailureModel>::KIND.profile().restart == Who::Nobody;
+        let mut recorder = if outlived {
+            Recorder::none()
+        } else {
+            Recorder::create(disk, &config.records, config.process, incarnation)?
         };
         recorder.line(&Record::Start(Start::<P> {
             version: VERSION,

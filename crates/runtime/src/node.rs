@@ -4,8 +4,8 @@
 //! wait; sync the log once for all of it; let leave what waited. Events that arrive during the sync share the next
 //! one: group commit.
 
-use crate::clock::ClockSettings;
 use crate::client::{Command, NodeStatus, Reply, read_line, write_line};
+use crate::clock::ClockSettings;
 use crate::disk::{Disk, OsDisk};
 use crate::host::{Host, Speech};
 use crate::link::{self, Inbox, LinkError, LinkOptions, LinkSettings, Links, Rejected};
@@ -31,7 +31,8 @@ const BATCH_EVENTS_MAX: usize = 256;
 const CLIENT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Why a process that does not come back is asked in vain.
-const OUTLIVED: &str = "it has stopped, and by its model does not come back to this instance: it joins the next";
+const OUTLIVED: &str =
+    "it has stopped, and by its model does not come back to this instance: it joins the next";
 
 /// All that a node needs to know; as a file, what its OS process is started with.
 pub type NodeConfig<P> = Config<<P as Process>::Parameters>;
@@ -178,6 +179,9 @@ pub fn run_node_on<P: Process>(disk: &dyn Disk, config: &NodeConfig<P>) -> Resul
         clients: AtomicU64::new(0),
     };
     let links = link::start(&config.links, listener, options, Arc::new(inbox))?;
+    if host.is_outlived() {
+        links.greet();
+    }
     let mut node = Node {
         me: config.process,
         host,

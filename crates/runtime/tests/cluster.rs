@@ -5,14 +5,22 @@
 mod ledger;
 
 use ledger::{Ledger, LedgerMonitor, Twin};
+use serde_json::Value;
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::mpsc::Receiver;
 use std::time::Duration;
 use synod_kernel::{Observed, trace};
-use synod_model::ProcessId;
+use synod_model::failure::FailureKind;
+use synod_model::prelude::*;
+use synod_model::timing::TimingKind;
 use synod_properties::{Kind, Verdict};
-use synod_runtime::cluster::{Cluster, ClusterError, ClusterOptions, Fault};
+use synod_runtime::client::{NodeStatus, Reply};
+use synod_runtime::cluster::control::{Answer, Control, Description, Home, NodeState, Order};
+use synod_runtime::cluster::limits::Limits;
+use synod_runtime::cluster::supervisor::{launch, supervise};
+use synod_runtime::cluster::{Cluster, ClusterError, ClusterOptions, Fault, Told};
 use synod_runtime::drive::{Driven, Plan, Progress, drive};
 use synod_runtime::execution::Execution;
 use synod_runtime::judge::{Judgement, examine, judge, judge_observations, observations};
@@ -26,14 +34,32 @@ use synod_runtime::retrace::{self, RetraceError};
 type Seen = Observed<u64, ledger::Told>;
 
 const CONFIG: &str = "SYNOD_TEST_NODE";
+/// The directory of a cluster that this program is behind.
+const HOME: &str = "SYNOD_TEST_HOME";
 const P: [ProcessId; 3] = [ProcessId(0), ProcessId(1), ProcessId(2)];
 
 fn main() {
     if let Some(config) = std::env::var_os(CONFIG) {
-        let config = NodeConfig::<Ledger>::load(Path::new(&config)).unwrap();
-        return run_node::<Ledger>(&config).unwrap();
+        let path = Path::new(&config);
+        if let Ok(config) = NodeConfig::<Ledger>::load(path) {
+            return run_node::<Ledger>(&config).unwrap();
+        }
+        return run_node::<Herald>(&NodeConfig::<Herald>::load(path).unwrap()).unwrap();
     }
-    let tests: [(&str, fn()); 5] = [
+    if let Some(home) = std::env::var_os(HOME) {
+        if let Err(error) = supervise(&Home(home.into()), itself) {
+            eprintln!("error: {error}");
+            std::process::exit(1);
+        }
+        return;
+    }
+    let tests: [(&str, fn()); 8] = [
+        ("who_stopped_does_not_come_back_to_its_instance", who_stopped_does_not_come_back_to_its_instance),
+        ("pauses_delays_and_clocks_are_delay_alone", pauses_delays_and_clocks_are_delay_alone),
+        (
+            "a_cluster_in_the_background_does_what_it_is_told",
+            a_cluster_in_the_background_does_what_it_is_told,
+        ),
         ("a_cluster_under_faults_is_a_run_of_the_model", a_cluster_under_faults_is_a_run_of_the_model),
         ("a_process_that_does_not_store_is_refuted", a_process_that_does_not_store_is_refuted),
         ("a_run_ends_when_it_is_told_to", a_run_ends_when_it_is_told_to),
@@ -270,6 +296,199 @@ fn a_node_with_a_bug_is_reported_with_its_panic() {
         "{error}"
     );
     assert!(error.hint().contains("bug"));
+}
+
+/// Asked for something, a process sends it to all others, who tell it; by its model nobody comes back.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Herald;
+
+impl Process for Herald {
+    type Model = (CrashStop, Perfect, Asynchronous);
+    type Parameters = ();
+    type Request = u64;
+    type Indication = u64;
+    type Message = u64;
+
+    fn on_init((): &(), _: &mut impl Context<Self>) -> Self {
+        Self
+    }
+
+    fn on_request(&mut self, word: u64, ctx: &mut impl Context<Self>) {
+        for p in ctx.processes().filter(|&p| p != ctx.me()).collect::<Vec<_>>() {
+            ctx.send(p, word);
+        }
+    }
+
+    fn on_message(&mut self, _: ProcessId, word: u64, ctx: &mut impl Context<Self>) {
+        ctx.indicate(word);
+    }
+
+    no_timers!();
+    no_storage!();
+}
+
+/// What is told until `done`.
+fn hear(told: &Receiver<Told>, mut done: impl FnMut(&Told) -> bool) -> Vec<Told> {
+    let mut all = vec![];
+    loop {
+        all.push(told.recv_timeout(Duration::from_secs(30)).unwrap());
+        if done(all.last().unwrap()) {
+            return all;
+        }
+    }
+}
+
+fn who_stopped_does_not_come_back_to_its_instance() {
+    let temporary = tempfile::tempdir().unwrap();
+    let directory = temporary.path().join("cluster");
+    let options = ClusterOptions { parameters: Value::Null, ..options(directory.clone(), Twin::Sound) };
+    let (mut cluster, told) = Cluster::start(options, itself).unwrap();
+    // what p0 says last is held on the way to p2
+    cluster.strike(&Fault::Cut(P[0], P[2])).unwrap();
+    assert!(cluster.request(P[0], &7.into()));
+    hear(&told, |told| told.process == P[1] && told.reply == Reply::Indication(7.into()));
+    assert!(cluster.kill(P[0]));
+    assert!(cluster.restart(P[0]).unwrap());
+    assert_eq!(cluster.incarnation(P[0]), 2);
+    // the new incarnation takes part in nothing
+    assert!(cluster.request(P[0], &8.into()));
+    let refused =
+        |told: &Told| matches!(&told.reply, Reply::Refused(why) if why.contains("does not come back"));
+    hear(&told, |told| told.process == P[0] && refused(told));
+    // it has greeted the others: what the old one said, and still waits, is fenced
+    cluster.strike(&Fault::HealAll).unwrap();
+    let greeted = |status: &NodeStatus| status.links.values().all(|link| link.connections > 0);
+    let mut has_greeted = false;
+    for _ in 0..20_000 {
+        cluster.ask_status(P[0]);
+        let all = hear(&told, |told| matches!(told.reply, Reply::Status(_)));
+        let Reply::Status(status) = &all.last().unwrap().reply else { unreachable!() };
+        assert!(status.outlived && status.handlers == 0);
+        has_greeted = greeted(status);
+        if has_greeted {
+            break;
+        }
+    }
+    assert!(has_greeted, "the others have not heard of it");
+    assert!(cluster.request(P[1], &9.into()));
+    let heard = hear(&told, |told| told.process == P[2] && told.reply == Reply::Indication(9.into()));
+    assert!(!heard.iter().any(|told| told.process == P[2] && told.reply == Reply::Indication(7.into())));
+    cluster.stop().unwrap();
+    // its record ends with its crash; there is none of what is not of this instance
+    let execution = Execution::<Herald>::load(&directory.join("records")).unwrap();
+    assert_eq!(execution.processes[&P[0]].len(), 1);
+    assert!(!execution.processes[&P[0]][0].stopped());
+    assert!(replay::verify(&execution).unwrap() > 3);
+    retrace::trace("herald", &execution, None).unwrap();
+}
+
+fn pauses_delays_and_clocks_are_delay_alone() {
+    let temporary = tempfile::tempdir().unwrap();
+    let directory = temporary.path().join("cluster");
+    let words = [
+        (1, "pause 1"),
+        (2, "resume 1"),
+        (3, "delay 1ms..9ms 0 | 1,2"),
+        (5, "heal"),
+        (6, "skew 0 +10s x2"),
+        (7, "skew 0 -3s x0.5"),
+        (8, "loss 20%"),
+        (11, "heal"),
+        (12, "replace 2"),
+        (13, "partition 0 -> 1,2"),
+        (14, "heal"),
+    ];
+    let faults = words.map(|(round, words)| (round, words.parse().unwrap()));
+    let driven = run(&directory, Twin::Sound, plan(16, &faults));
+    assert_eq!((driven.rounds, driven.nodes.len()), (16, 3));
+    assert!(driven.nodes.values().any(|node| node.incarnation == 2), "one was replaced");
+    let examined =
+        examine::<Ledger, _>(&directory.join("records"), "ledger", LedgerMonitor::default()).unwrap();
+    for (property, verdict) in &examined.judgement.verdicts {
+        assert_eq!(*verdict, Verdict::Holds, "{}", property.id);
+    }
+}
+
+fn a_cluster_in_the_background_does_what_it_is_told() {
+    let temporary = tempfile::tempdir().unwrap();
+    let home = Home(temporary.path().to_owned());
+    let limits =
+        Limits { failures: FailureKind::CrashRecovery, timing: TimingKind::Asynchronous, f: 1, bounds: None };
+    let mut description = Description {
+        algorithm: "ledger".to_owned(),
+        processes: 3,
+        requests: 1,
+        defect: None,
+        parameters: serde_json::to_value(Twin::Sound).unwrap(),
+        model: "crash-recovery".to_owned(),
+        limits,
+        pulse: Duration::from_millis(5),
+        seed: 1,
+        first_port: None,
+        beyond: vec![],
+    };
+    home.write(&description).unwrap();
+    let behind = || {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.env(HOME, temporary.path());
+        command
+    };
+    assert!(!home.is_taken());
+    let mut control = launch(&home, behind()).unwrap();
+    assert!(home.is_taken() && home.take().unwrap().is_none());
+    let second = behind().output().unwrap();
+    assert!(!second.status.success() && String::from_utf8_lossy(&second.stderr).contains("is up already"));
+
+    let mut order = |order: Order| control.order(&order).unwrap();
+    let wait = Duration::from_secs(20);
+    let ask = |process, value: Value| Order::Request { process, value, wait };
+    let Answer::Requested { handled: true, told } = order(ask(P[0], 5.into())) else { panic!("no answer") };
+    assert!(told.iter().any(|said| said.indication == serde_json::json!({ "Kept": 5 })), "{told:?}");
+    let refused = |answer: Answer, why: &str| match answer {
+        Answer::Refused { what, .. } => assert!(what.contains(why), "{what}"),
+        other => panic!("{other:?}"),
+    };
+    refused(order(ask(P[0], "nonsense".into())), "refuses");
+    refused(order(ask(ProcessId(9), 5.into())), "no p9");
+    refused(order(Order::Strike("kill 9".to_owned())), "no p9");
+    refused(order(Order::Strike("slay 1".to_owned())), "is no fault");
+
+    let mut strike = |words: &str| match control.order(&Order::Strike(words.to_owned())).unwrap() {
+        Answer::Struck { changed, beyond, .. } => (changed, beyond.is_some()),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(strike("kill 2"), (true, false));
+    assert_eq!(strike("kill 2"), (false, false));
+    assert_eq!(strike("pause 1"), (true, false));
+    assert_eq!(strike("partition 0 | 1"), (true, false));
+    let states = |control: &mut Control| match control.order(&Order::Status).unwrap() {
+        Answer::Status(status) => {
+            let states: Vec<_> = status.nodes.iter().map(|node| node.state.clone()).collect();
+            (states, status.rules.len())
+        }
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(states(&mut control), (vec![NodeState::Up, NodeState::Paused, NodeState::Down], 2));
+    refused(control.order(&ask(P[1], 6.into())).unwrap(), "paused");
+    refused(control.order(&ask(P[2], 6.into())).unwrap(), "down");
+    let mut strike = |words: &str| match control.order(&Order::Strike(words.to_owned())).unwrap() {
+        Answer::Struck { changed, beyond, .. } => (changed, beyond.is_some()),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(["resume 1", "restart 2", "heal"].map(&mut strike), [(true, false); 3]);
+    assert_eq!(strike("replace 1 without volume"), (true, true), "its model takes disks for stable");
+    description.beyond = home.read().unwrap().beyond;
+    assert!(description.beyond[0].contains("has lost its disk"));
+    assert_eq!(states(&mut control).0, vec![NodeState::Up; 3]);
+    assert!(matches!(control.order(&ask(P[1], 8.into())).unwrap(), Answer::Requested { handled: true, .. }));
+    assert_eq!(control.order(&Order::Down).unwrap(), Answer::Down);
+    while home.is_taken() {
+        std::thread::yield_now();
+    }
+    assert!(Control::connect(&home).is_err());
+    // a cluster that was is not started over: its records stand by themselves
+    let again = launch(&home, behind()).map(drop).unwrap_err();
+    assert!(again.to_string().contains("is not empty"), "{again}");
 }
 
 fn bad_ports_and_directories_are_refused() {

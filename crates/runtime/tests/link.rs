@@ -218,7 +218,9 @@ fn noise_on_the_port_disturbs_nobody_and_clients_get_through() {
     let mut client = TcpStream::connect(to_q).unwrap();
     client.write_all(b"{}\n").unwrap();
     let mut line = [0; 3];
-    q.clients.recv_timeout(PATIENCE).expect("no client").read_exact(&mut line).unwrap();
+    let mut met = q.clients.recv_timeout(PATIENCE).expect("no client");
+    assert_eq!(met.read_timeout().unwrap(), None, "a client may be silent for as long as it likes");
+    met.read_exact(&mut line).unwrap();
     assert_eq!(&line, b"{}\n");
     p.send(Q, 1);
     assert_eq!(q.receive(), (P, 1));

@@ -90,7 +90,10 @@ fn called(home: &Home) -> String {
 fn named(name: &str) -> Result<Home, Error> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     if name.is_empty() || name.starts_with('.') || !name.chars().all(plain) {
-        return Err(wrong(format!("{name:?} is no name of a cluster"), "use letters, digits, `-`, `_` and `.`"));
+        return Err(wrong(
+            format!("{name:?} is no name of a cluster"),
+            "use letters, digits, `-`, `_` and `.`",
+        ));
     }
     Ok(Home(Path::new(CLUSTERS).join(name)))
 }
@@ -143,12 +146,15 @@ fn connect(home: &Home) -> Result<Control, Error> {
     let name = called(home);
     if !home.is_taken() {
         let unclean = home.socket().exists();
-        let what = format!("the cluster in {} is {}", home.0.display(), if unclean {
-            "down: its supervisor ended without a word, and its nodes with it"
-        } else {
-            "down"
-        });
-        return down(what, format!("`cluster judge {name}` judges what it did, `cluster up .. --fresh` starts anew"));
+        let what = format!(
+            "the cluster in {} is {}",
+            home.0.display(),
+            if unclean { "down: its supervisor ended without a word, and its nodes with it" } else { "down" }
+        );
+        return down(
+            what,
+            format!("`cluster judge {name}` judges what it did, `cluster up .. --fresh` starts anew"),
+        );
     }
     Control::connect(home).or_else(|e| {
         down(
@@ -246,7 +252,9 @@ fn prepare(home: &Home, fresh: bool) -> Result<(), Error> {
     let name = called(home);
     let unwritable = |source| Error::Unwritable { path: home.0.clone(), source };
     let Some(_lock) = home.take().map_err(unwritable)? else {
-        let hint = format!("`cluster status {name}` shows it, `cluster down {name}` ends it, --as gives another name");
+        let hint = format!(
+            "`cluster status {name}` shows it, `cluster down {name}` ends it, --as gives another name"
+        );
         return Err(wrong(format!("the cluster in {} is up already", home.0.display()), hint));
     };
     if home.nodes().exists() && fresh {
@@ -254,7 +262,8 @@ fn prepare(home: &Home, fresh: bool) -> Result<(), Error> {
     }
     let is_foreign = |entry: &fs::DirEntry| {
         let known = ["lock", "cluster.json", "supervisor.log", "socket", "nodes"];
-        !known.iter().any(|name| entry.file_name() == *name) && !entry.path().extension().is_some_and(|e| e == "jsonl")
+        !known.iter().any(|name| entry.file_name() == *name)
+            && !entry.path().extension().is_some_and(|e| e == "jsonl")
     };
     let mut entries = fs::read_dir(&home.0).map_err(unwritable)?.flatten();
     if let Some(foreign) = entries.find(is_foreign) {
@@ -264,7 +273,9 @@ fn prepare(home: &Home, fresh: bool) -> Result<(), Error> {
     // made while it is held: whoever comes second finds it
     fs::create_dir(home.nodes()).map_err(|source| match source.kind() {
         std::io::ErrorKind::AlreadyExists => {
-            let hint = format!("`cluster judge {name}` judges what it did; --fresh removes it, --as gives another name");
+            let hint = format!(
+                "`cluster judge {name}` judges what it did; --fresh removes it, --as gives another name"
+            );
             wrong(format!("{} has what a cluster left that was up before", home.0.display()), hint)
         }
         _ => unwritable(source),
@@ -278,7 +289,8 @@ fn list(desk: &Desk<'_>) -> Result<Exit, Error> {
         let home = named(&name)?;
         let state = if home.is_taken() { "up" } else { "down" };
         let algorithm = home.read().map_or_else(|e| format!("? {e}"), |description| description.algorithm);
-        desk.printer.event(&json!({ "event": "cluster", "name": name, "state": state, "algorithm": algorithm }));
+        desk.printer
+            .event(&json!({ "event": "cluster", "name": name, "state": state, "algorithm": algorithm }));
         rows.push(vec![name, state.to_owned(), algorithm]);
     }
     if rows.len() == 1 {
@@ -303,14 +315,20 @@ fn status(desk: &Desk<'_>, at: &args::At) -> Result<Exit, Error> {
 fn request(desk: &Desk<'_>, args: &args::ClusterRequest) -> Result<Exit, Error> {
     let (home, words) = split(&args.words)?;
     let [process, value] = &words[..] else {
-        return Err(wrong("a request names a process and what it is asked", "as in `cluster request NAME 0 '{\"propose\":7}'`"));
+        return Err(wrong(
+            "a request names a process and what it is asked",
+            "as in `cluster request NAME 0 '{\"propose\":7}'`",
+        ));
     };
     let process = args::process(process).map_err(|e| wrong(e, "name one of the cluster's processes"))?;
-    let value: Value = serde_json::from_str(value)
-        .map_err(|e| wrong(format!("{value} is no JSON: {e}"), "put it between single quotes, strings in double ones"))?;
+    let value: Value = serde_json::from_str(value).map_err(|e| {
+        wrong(format!("{value} is no JSON: {e}"), "put it between single quotes, strings in double ones")
+    })?;
     let mut control = connect(&home)?;
     let asked = Order::Request { process: synod_model::ProcessId(process), value, wait: args.wait };
-    let Answer::Requested { handled, told } = order(&home, &mut control, &asked)? else { return Ok(Exit::Holds) };
+    let Answer::Requested { handled, told } = order(&home, &mut control, &asked)? else {
+        return Ok(Exit::Holds);
+    };
     for said in &told {
         desk.printer.say(format!("{} {}", said.process, said.indication));
         desk.printer.event(&json!({
@@ -332,7 +350,9 @@ fn strike(desk: &Desk<'_>, verb: &str, args: &args::Words) -> Result<Exit, Error
     let (home, words) = split(args)?;
     let words = format!("{verb} {}", words.join(" "));
     // what is wrong with it is told before anybody is asked
-    words.parse::<synod_runtime::cluster::Fault>().map_err(|what| wrong(what, "`cluster --help` shows examples"))?;
+    words
+        .parse::<synod_runtime::cluster::Fault>()
+        .map_err(|what| wrong(what, "`cluster --help` shows examples"))?;
     let mut control = connect(&home)?;
     struck(desk, &home, &mut control, words)
 }
@@ -347,7 +367,8 @@ fn struck(desk: &Desk<'_>, home: &Home, control: &mut Control, words: String) ->
     let remark = note.map_or_else(String::new, |note| format!("  ({note})"));
     desk.printer.say(format!("{} {said}{remark}", if changed { "✓" } else { "·" }));
     if let Some(beyond) = beyond {
-        desk.printer.talk(format!("? beyond the model: {beyond}; from now on a broken property refutes nothing"));
+        desk.printer
+            .talk(format!("? beyond the model: {beyond}; from now on a broken property refutes nothing"));
     }
     Ok(Exit::Holds)
 }

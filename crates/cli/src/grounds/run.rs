@@ -115,6 +115,7 @@ pub fn run(entry: &Entry, world: &World, options: &Options, watch: &Watch) -> Re
         rounds,
         faults,
         schedule: Vec::new(),
+        comes_back: true,
         ask_again: true,
         round_max: ROUND_MAX,
         round_max_cut: ROUND_MAX_CUT,
@@ -230,8 +231,21 @@ fn describe(report: &mut Report, world: &World, options: &Options, planned: usiz
     if options.faults && has_faults(&world.environment) && driven.effective(is_fault) == 0 {
         report.inconclusive.push("no fault took effect although there are budgets for some".to_owned());
     }
+    beyond_the_links(report, driven);
     if driven.timed_out {
         report.inconclusive.push(format!("time ran out after {} of {planned} rounds", driven.rounds));
+    }
+}
+
+/// What links gave up that their model has them deliver: their queues are bounded, whatever befalls a peer.
+pub(crate) fn beyond_the_links(report: &mut Report, driven: &Driven) {
+    let links = driven.nodes.values().flat_map(|node| node.links.values());
+    let given_up: u64 = links.map(|link| link.outside_model).sum();
+    if given_up > 0 {
+        let messages = count(given_up, "message", "messages");
+        report
+            .inconclusive
+            .push(format!("outside of the model: links gave up {messages} to peers that were away"));
     }
 }
 

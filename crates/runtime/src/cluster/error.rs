@@ -66,6 +66,12 @@ pub enum ClusterError {
         /// Which.
         process: ProcessId,
     },
+    /// A node does not stop when it is asked to; it was killed.
+    #[error("{process} did not stop within {} s of being asked, and was killed", super::STOP_TIMEOUT.as_secs())]
+    Deaf {
+        /// Which.
+        process: ProcessId,
+    },
     /// A signal could not be sent to a node.
     #[error("the OS process of {process} cannot be signalled: {source}")]
     Signal {
@@ -101,6 +107,9 @@ impl ClusterError {
             Self::Spawn { .. } => "the limit on processes or memory may be reached (`ulimit -u`)",
             Self::Died { .. } => "if it says `panicked`, that is a bug of the algorithm or of this program",
             Self::Mute { .. } => "the machine may be overloaded: try again with fewer processes",
+            Self::Deaf { .. } => {
+                "the machine may be overloaded; if not, that is a bug of this program: please report it"
+            }
             Self::Signal { .. } => "it may have ended this very moment: look at the status",
             Self::NoSuchProcess { .. } => "processes are called 0, 1, .. or p0, p1, ..",
             Self::Idle(_) => "the status shows how each process is",

@@ -247,7 +247,9 @@ impl FromStr for Fault {
                 Self::Delay(links(rest)?, least, most)
             }
             "loss" => Self::Loss(links(&rest[1.min(rest.len())..])?, probability(verb, rest.first())?),
-            "duplicate" => Self::Duplicate(links(&rest[1.min(rest.len())..])?, probability(verb, rest.first())?),
+            "duplicate" => {
+                Self::Duplicate(links(&rest[1.min(rest.len())..])?, probability(verb, rest.first())?)
+            }
             "skew" => skew(rest)?,
             "heal" => match links(rest)? {
                 Links::All => Self::HealAll,
@@ -266,7 +268,8 @@ impl FromStr for Fault {
     }
 }
 
-const PARTITION: &str = "a partition has two sides, as in `partition 0 | 1,2`, or `partition 0 -> 1,2` for one way";
+const PARTITION: &str =
+    "a partition has two sides, as in `partition 0 | 1,2`, or `partition 0 -> 1,2` for one way";
 
 fn process(word: &str) -> Result<ProcessId, String> {
     let number = word.strip_prefix('p').unwrap_or(word);
@@ -285,7 +288,8 @@ fn links(words: &[&str]) -> Result<Links, String> {
         return Ok(Links::All);
     }
     let disjoint = |sides: &[BTreeSet<ProcessId>]| {
-        let (all, each) = (sides.iter().flatten().collect::<BTreeSet<_>>().len(), sides.iter().map(BTreeSet::len));
+        let (all, each) =
+            (sides.iter().flatten().collect::<BTreeSet<_>>().len(), sides.iter().map(BTreeSet::len));
         if all == each.sum::<usize>() { Ok(()) } else { Err("a process is on one side alone".to_owned()) }
     };
     if words.contains(&"to") {
@@ -413,7 +417,9 @@ mod tests {
     #[test]
     fn links_are_ways() {
         let ways = |text: &str| match format!("loss 1% {text}").parse() {
-            Ok(Fault::Loss(links, _)) => links.ways(3).into_iter().map(|(p, q)| (p.0, q.0)).collect::<Vec<_>>(),
+            Ok(Fault::Loss(links, _)) => {
+                links.ways(3).into_iter().map(|(p, q)| (p.0, q.0)).collect::<Vec<_>>()
+            }
             other => panic!("{other:?}"),
         };
         assert_eq!(ways("").len(), 6);

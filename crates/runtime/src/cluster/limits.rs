@@ -32,19 +32,22 @@ impl Limits {
     /// use any more where nobody comes back.
     pub fn beyond(&self, fault: &Fault, stopped: &BTreeSet<ProcessId>) -> Option<String> {
         match fault {
-            Fault::Kill(p) | Fault::Replace(p, Volume::Kept) => self.beyond_kill(*p, stopped),
-            Fault::Replace(p, Volume::Lost) if self.comes_back() => {
-                Some(format!("{p} has lost its disk, which its model ({}) takes for stable", self.failures.name()))
+            Fault::Replace(p, Volume::Lost) if self.comes_back() => Some(format!(
+                "{p} has lost its disk, which its model ({}) takes for stable",
+                self.failures.name()
+            )),
+            Fault::Kill(p) | Fault::Replace(p, _) => self.beyond_kill(*p, stopped),
+            Fault::Restart(_) | Fault::Resume(_) | Fault::Heal(..) | Fault::Unmute(_) | Fault::HealAll => {
+                None
             }
-            Fault::Replace(p, Volume::Lost) => self.beyond_kill(*p, stopped),
-            Fault::Restart(_) | Fault::Resume(_) | Fault::Heal(..) | Fault::Unmute(_) | Fault::HealAll => None,
             Fault::Delay(_, _, most) if self.bounds.is_some_and(|bounds| *most <= bounds.delay) => None,
             Fault::Duplicate(..) => None,
             Fault::Pause(_) => self.beyond_time("processes take longer than its bound"),
             Fault::Skew(..) => self.beyond_time("clocks drift by more than its bound"),
-            Fault::Delay(_, _, most) => {
-                self.beyond_time(&format!("messages take up to {}, longer than its bound", duration::format(*most)))
-            }
+            Fault::Delay(_, _, most) => self.beyond_time(&format!(
+                "messages take up to {}, longer than its bound",
+                duration::format(*most)
+            )),
             Fault::Cut(..) | Fault::Mute(_) | Fault::Partition(_) | Fault::OneWay(..) | Fault::Loss(..) => {
                 self.beyond_time("messages take longer than its bound")
             }
@@ -59,7 +62,10 @@ impl Limits {
         let f = if profile.stop == Who::Nobody { 0 } else { self.f };
         let killed = stopped.len() + usize::from(!stopped.contains(&p));
         (killed > f as usize).then(|| {
-            format!("{killed} of its processes have stopped; its model ({}) has {f} at most here", self.failures.name())
+            format!(
+                "{killed} of its processes have stopped; its model ({}) has {f} at most here",
+                self.failures.name()
+            )
         })
     }
 
@@ -77,7 +83,8 @@ mod tests {
     fn what_a_model_does_not_have_is_told() {
         let limits = |failures, timing, f| Limits { failures, timing, f, bounds: None };
         let (none, one) = (BTreeSet::new(), BTreeSet::from([ProcessId(0)]));
-        let beyond = |limits: Limits, fault: &str, stopped| limits.beyond(&fault.parse().unwrap(), stopped).is_some();
+        let beyond =
+            |limits: Limits, fault: &str, stopped| limits.beyond(&fault.parse().unwrap(), stopped).is_some();
         let stop = limits(FailureKind::CrashStop, TimingKind::Asynchronous, 1);
         assert!(!beyond(stop, "kill 0", &none) && !beyond(stop, "kill 0", &one));
         assert!(beyond(stop, "kill 1", &one) && beyond(stop, "replace 1", &one));

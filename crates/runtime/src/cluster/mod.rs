@@ -260,7 +260,9 @@ impl Cluster {
             Fault::Resume(p) => return self.resume(*p),
             Fault::Replace(p, volume) => return self.replace(*p, *volume).map(|()| true),
             Fault::Skew(p, jump, rate) => return Ok(self.skew(*p, *jump, *rate)),
-            Fault::Cut(from, to) => self.proxy.change(&BTreeSet::from([(*from, *to)]), |rule| rule.held = true),
+            Fault::Cut(from, to) => {
+                self.proxy.change(&BTreeSet::from([(*from, *to)]), |rule| rule.held = true);
+            }
             Fault::Heal(from, to) => {
                 self.proxy.change(&BTreeSet::from([(*from, *to)]), |rule| *rule = Rule::default());
             }
@@ -331,7 +333,8 @@ impl Cluster {
     fn signal(&mut self, p: ProcessId, signal: Signal, paused: bool) -> Result<bool, ClusterError> {
         let node = &mut self.nodes[p.index()];
         // a child that was not waited for keeps its number, so no other process is meant
-        let Some(child) = node.child.as_ref().and_then(|child| Pid::from_raw(child.id().cast_signed())) else {
+        let Some(child) = node.child.as_ref().and_then(|child| Pid::from_raw(child.id().cast_signed()))
+        else {
             return Ok(false);
         };
         if node.paused == paused {
@@ -409,7 +412,10 @@ impl Cluster {
             match child.try_wait() {
                 Ok(Some(status)) if status.success() => self.nodes[p.index()].child = None,
                 Ok(Some(_)) => return self.check(p),
-                _ if Instant::now() > deadline => _ = self.kill(p),
+                _ if Instant::now() > deadline => {
+                    self.kill(p);
+                    return Err(ClusterError::Deaf { process: p });
+                }
                 _ => thread::sleep(ATTEMPT_PAUSE),
             }
         }

@@ -1,7 +1,9 @@
 //! The OS process behind a cluster that runs in the background: it owns the nodes and the proxy between them, and does
 //! what it is told on its socket.
 
-use super::control::{Answer, ClusterStatus, Description, Home, NodeReport, NodeState, Order, Said, memory_kib};
+use super::control::{
+    Answer, ClusterStatus, Description, Home, NodeReport, NodeState, Order, Said, memory_kib,
+};
 use super::{Cluster, ClusterError, ClusterOptions, Fault, Told, Volume};
 use crate::client::{NodeStatus, Reply, read_line, write_line};
 use crate::proxy::Passed;
@@ -65,7 +67,9 @@ impl SupervisorError {
             Self::Cluster(e) => e.hint(),
             Self::Io { source, .. } => crate::disk::hint(source),
             Self::Taken(_) => "ask for its status, or take it down first",
-            Self::PathTooLong(_) => "choose a shorter directory, or go nearer to it first: the path may be relative",
+            Self::PathTooLong(_) => {
+                "choose a shorter directory, or go nearer to it first: the path may be relative"
+            }
         }
     }
 }
@@ -124,7 +128,8 @@ fn listen(home: &Home) -> Result<UnixListener, SupervisorError> {
     if path.as_os_str().len() > SOCKET_PATH_MAX {
         return Err(SupervisorError::PathTooLong(path));
     }
-    fs::set_permissions(&home.0, Permissions::from_mode(0o700)).map_err(failed("close to others", &home.0))?;
+    fs::set_permissions(&home.0, Permissions::from_mode(0o700))
+        .map_err(failed("close to others", &home.0))?;
     // one that was left behind: whoever had it is gone, for the lock was free
     let _ = fs::remove_file(&path);
     let listener = UnixListener::bind(&path).map_err(failed("listen on", &path))?;
@@ -228,6 +233,18 @@ impl State {
         self.forgotten + self.said.len() as u64
     }
 
+    /// What a fault changes in what is known of nodes.
+    fn note(&mut self, fault: &Fault) {
+        match fault {
+            Fault::Kill(p) => _ = self.stopped.insert(*p),
+            Fault::Restart(p) | Fault::Replace(p, _) => {
+                self.book(*p).begin_again();
+                self.stopped.insert(*p);
+            }
+            _ => {}
+        }
+    }
+
     /// Notices a node that has ended by itself.
     fn check(&mut self) {
         let Some(cluster) = &mut self.cluster else { return };
@@ -303,10 +320,9 @@ impl Supervisor {
             let answer = match read_line::<Order>(&mut reader) {
                 Ok(None) => return Ok(()),
                 Ok(Some(order)) => self.obey(order),
-                Err(e) if e.kind() == io::ErrorKind::InvalidData => refused(
-                    format!("that is no order: {e}"),
-                    "use the command line of the same build",
-                ),
+                Err(e) if e.kind() == io::ErrorKind::InvalidData => {
+                    refused(format!("that is no order: {e}"), "use the command line of the same build")
+                }
                 Err(e) => return Err(e),
             };
             write_line(&mut stream, &answer)?;
@@ -389,29 +405,20 @@ impl Supervisor {
         {
             description.beyond.push(what.clone());
             if let Err(e) = self.home.write(description) {
-                return refused(format!("it was done, and cannot be written down: {e}"), "its verdict is void");
+                return refused(
+                    format!("it was done, and cannot be written down: {e}"),
+                    "its verdict is void",
+                );
             }
         }
         if changed {
             state.faults += 1;
-            self.note(&mut state, fault);
+            state.note(fault);
         }
         let note = note(fault, changed, state.description.limits.comes_back());
         drop(state);
         self.changed.notify_all();
         Answer::Struck { changed, beyond, note }
-    }
-
-    /// What a fault changes in what is known of nodes.
-    fn note(&self, state: &mut State, fault: &Fault) {
-        match fault {
-            Fault::Kill(p) => _ = state.stopped.insert(*p),
-            Fault::Restart(p) | Fault::Replace(p, _) => {
-                state.book(*p).begin_again();
-                state.stopped.insert(*p);
-            }
-            _ => {}
-        }
     }
 
     fn status(&self) -> Answer {
@@ -474,7 +481,9 @@ fn report(cluster: &Cluster, p: ProcessId, book: Option<&NodeBook>) -> NodeRepor
 fn note(fault: &Fault, changed: bool, comes_back: bool) -> Option<String> {
     match fault {
         Fault::Restart(p) | Fault::Replace(p, Volume::Kept | Volume::Lost) if changed && !comes_back => {
-            Some(format!("{p} has stopped, and by its model does not come back to this instance: it joins the next"))
+            Some(format!(
+                "{p} has stopped, and by its model does not come back to this instance: it joins the next"
+            ))
         }
         Fault::Kill(p) if !changed => Some(format!("{p} was down")),
         Fault::Restart(p) if !changed => Some(format!("{p} is up")),

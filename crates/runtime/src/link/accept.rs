@@ -189,6 +189,8 @@ impl Receiver {
             );
             return Err(Broken::Closed);
         }
+        // it may be silent for as long as it likes
+        stream.set_read_timeout(None)?;
         stream.set_write_timeout(None)?;
         self.shared.inbox.client(stream);
         Ok(())

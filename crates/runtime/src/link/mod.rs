@@ -35,6 +35,9 @@ pub trait Links: Send {
     /// payloads, to spare system calls.
     fn flush(&self) {}
 
+    /// Lets the peers know of this incarnation, though there be nothing to send: what an earlier one sent is fenced then.
+    fn greet(&self) {}
+
     /// Whether a peer that lives is behind: the node takes no requests of clients until it has caught up.
     fn is_congested(&self) -> bool {
         false

@@ -190,6 +190,10 @@ impl Links for TcpLinks {
         self.peers.values().for_each(|sender| sender.flush());
     }
 
+    fn greet(&self) {
+        self.peers.values().for_each(|sender| sender.update(|state| state.greet = true));
+    }
+
     fn is_congested(&self) -> bool {
         self.peers.values().any(|sender| sender.is_congested())
     }
@@ -278,6 +282,8 @@ struct SenderState {
     broken: bool,
     cut: bool,
     stopped: bool,
+    /// The peer is to hear of this incarnation, though there is nothing to send.
+    greet: bool,
     /// When the peer has last acknowledged something, or welcomed this process.
     progress: Instant,
     /// Whether it has acknowledged something on this connection.
@@ -357,6 +363,7 @@ impl Sender {
             broken: false,
             cut: false,
             stopped: false,
+            greet: false,
             progress: Instant::now(),
             fruitful: false,
             lost: 0,
@@ -424,7 +431,8 @@ impl Sender {
     fn run(self: &Arc<Self>) {
         let mut pause = PAUSE_MIN;
         loop {
-            let idle = |state: &SenderState| state.cut || state.outgoing.unacknowledged() == 0;
+            let has_none = |state: &SenderState| state.outgoing.unacknowledged() == 0 && !state.greet;
+            let idle = |state: &SenderState| state.cut || has_none(state);
             if self.wait_while(|state| !state.stopped && idle(state)).stopped {
                 return;
             }
@@ -502,7 +510,7 @@ impl Sender {
         state.lost += lost.in_flight;
         state.outside_model += lost.outside_model;
         (state.stream, state.writer) = (Some(stream), Some(writer));
-        (state.broken, state.stalled) = (false, false);
+        (state.broken, state.stalled, state.greet) = (false, false, false);
         state.progress = Instant::now();
         state.connections += 1;
         Ok(())
@@ -559,9 +567,9 @@ impl Sender {
         self.update(|state| {
             // Whoever has hung up before has said why.
             if state.must_hang_up() {
-                state.hang_up()
+                state.hang_up();
             } else {
-                state.fail(&ended)
+                state.fail(&ended);
             }
             state.broken = true;
         });

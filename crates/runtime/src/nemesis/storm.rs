@@ -125,7 +125,7 @@ impl Storm<'_> {
         let end = round + 1 + self.random.below(LASTS_MAX) as usize;
         let p = self.process();
         match kind {
-            Kind::Kills => return self.kill(p, round, end),
+            Kind::Kills => self.kill(p, round, end),
             Kind::Pauses => self.faults.extend([(round, Fault::Pause(p)), (end, Fault::Resume(p))]),
             Kind::Partitions => {
                 let (one, other) = self.sides();

@@ -70,7 +70,16 @@ impl Engine {
         random: Random,
     ) -> Self {
         let chance = Chance(random);
-        Self { state, woken, listeners, wire, connections: BTreeMap::new(), opened: 0, breather: None, chance }
+        Self {
+            state,
+            woken,
+            listeners,
+            wire,
+            connections: BTreeMap::new(),
+            opened: 0,
+            breather: None,
+            chance,
+        }
     }
 
     pub(super) fn run(mut self) {
@@ -156,7 +165,9 @@ impl Engine {
             let near = match self.listeners[&way].accept() {
                 Ok((near, _)) => near,
                 Err(e) if e.kind() == ErrorKind::WouldBlock => return,
-                Err(e) if matches!(e.kind(), ErrorKind::Interrupted | ErrorKind::ConnectionAborted) => continue,
+                Err(e) if matches!(e.kind(), ErrorKind::Interrupted | ErrorKind::ConnectionAborted) => {
+                    continue;
+                }
                 Err(_) => {
                     self.breather = Some(now + BREATHER);
                     return;

@@ -12,6 +12,8 @@ mod datagram;
 mod engine;
 mod rule;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 pub use self::rule::{Passed, Rule};
 

@@ -38,7 +38,11 @@ impl fmt::Display for Rule {
         }
         if !self.delay.is_zero() || !self.jitter.is_zero() {
             let (least, most) = (duration::format(self.delay), duration::format(self.delay + self.jitter));
-            words.push(if least == most { format!("delay {least}") } else { format!("delay {least}..{most}") });
+            words.push(if least == most {
+                format!("delay {least}")
+            } else {
+                format!("delay {least}..{most}")
+            });
         }
         if self.loss > 0.0 {
             words.push(format!("loss {}%", self.loss * 100.0));

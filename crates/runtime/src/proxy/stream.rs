@@ -217,7 +217,13 @@ impl Flow {
         Ok(())
     }
 
-    fn pass(&mut self, stream: &mut TcpStream, way: Way, now: Instant, state: &mut State) -> Result<(), Over> {
+    fn pass(
+        &mut self,
+        stream: &mut TcpStream,
+        way: Way,
+        now: Instant,
+        state: &mut State,
+    ) -> Result<(), Over> {
         if state.rule(way).held {
             return Ok(());
         }

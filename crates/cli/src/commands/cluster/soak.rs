@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::exit::Exit;
 use crate::experiment;
 use crate::grounds::World;
-use crate::grounds::run::{Deployment, PULSE, itself, refused, rounds};
+use crate::grounds::run::{Deployment, PULSE, beyond_the_links, itself, refused, rounds};
 use crate::registry::Entry;
 use crate::report::{Report, count, grouped};
 use crate::watch::Watch;
@@ -34,11 +34,13 @@ use synod_runtime::nemesis::{Kind, storm};
 const ROUNDS: usize = 24;
 /// How many it has where each process is asked a few times alone.
 const ROUNDS_FEW: usize = 10;
-const ROUND_MAX: Duration = Duration::from_secs(2);
+const ROUND_MAX: Duration = Duration::from_millis(500);
 /// How long a round lasts while a fault does.
 const ROUND_TROUBLED: Duration = Duration::from_millis(80);
 const SETTLE_MAX: Duration = Duration::from_secs(20);
 const EPISODE_MAX: Duration = Duration::from_mins(1);
+/// How long the last one may take, though the time be over.
+const EPISODE_MIN: Duration = Duration::from_secs(3);
 /// How often it is told how far it is, where nobody sees a moving line.
 const TELL_EVERY: Duration = Duration::from_secs(10);
 /// How many episodes that came to no verdict are kept.
@@ -61,7 +63,10 @@ pub(super) fn soak(desk: &Desk<'_>, args: &args::Soak) -> Result<Exit, Error> {
     prepare(&home, args.up.fresh)?;
     let unwritable = |source| Error::Unwritable { path: home.0.clone(), source };
     let Some(_lock) = home.take().map_err(unwritable)? else {
-        return Err(wrong(format!("{} is in use", home.0.display()), "another soak runs there: wait, or use --as"));
+        return Err(wrong(
+            format!("{} is in use", home.0.display()),
+            "another soak runs there: wait, or use --as",
+        ));
     };
     let mut soak = Soak {
         desk,
@@ -99,7 +104,9 @@ pub(super) fn soak(desk: &Desk<'_>, args: &args::Soak) -> Result<Exit, Error> {
         }
     };
     if kept > 0 {
-        report.notes.push(format!("logs and records are kept; --fresh removes them, as for {}", called(&home)));
+        report
+            .notes
+            .push(format!("logs and records are kept; --fresh removes them, as for {}", called(&home)));
     }
     Ok(desk.tell(&mut report, |_| String::new()))
 }
@@ -151,11 +158,8 @@ impl Storm {
             storm.schedule = schedule.into_iter().map(|one| (one.at.0, one.fault.0)).collect();
             storm.schedule.sort_by_key(|(at, _)| *at);
         }
-        let said: Vec<_> = if storm.schedule.is_empty() {
-            storm.choose(args)?
-        } else {
-            storm.hold_to_the_model()
-        };
+        let said: Vec<_> =
+            if storm.schedule.is_empty() { storm.choose(args)? } else { storm.hold_to_the_model() };
         if !said.is_empty() && !args.beyond_the_model {
             return Err(wrong(
                 format!("beyond the model of `{name}`: {}", said.join("; ")),
@@ -176,7 +180,9 @@ impl Storm {
                 "all" => {
                     for kind in Kind::ALL {
                         match kind.beyond(&self.limits) {
-                            Some(why) if args.beyond_the_model => beyond.push(format!("{}: {why}", kind.name())),
+                            Some(why) if args.beyond_the_model => {
+                                beyond.push(format!("{}: {why}", kind.name()))
+                            }
                             Some(why) => {
                                 self.left_out.push(format!("{}: {why}", kind.name()));
                                 continue;
@@ -187,7 +193,8 @@ impl Storm {
                     }
                 }
                 word => {
-                    let kind: Kind = word.parse().map_err(|what: String| wrong(what, "separate them with commas"))?;
+                    let kind: Kind =
+                        word.parse().map_err(|what: String| wrong(what, "separate them with commas"))?;
                     beyond.extend(kind.beyond(&self.limits).map(|why| format!("{word}: {why}")));
                     self.kinds.push(kind);
                 }
@@ -262,7 +269,8 @@ impl Soak<'_> {
         let mut told = begun;
         let watch = self.desk.watch(self.entry.name(), GroundKind::Run);
         while begun.elapsed() < total && !watch.interrupted() {
-            let report = self.episode(&watch)?;
+            let left = total.saturating_sub(begun.elapsed());
+            let report = self.episode(left, &watch)?;
             self.tally.elapsed = begun.elapsed();
             let exit = report.exit();
             self.take(report);
@@ -283,7 +291,7 @@ impl Soak<'_> {
     }
 
     /// One episode, and what is judged of it.
-    fn episode(&mut self, watch: &Watch) -> Result<Report, Error> {
+    fn episode(&mut self, left: Duration, watch: &Watch) -> Result<Report, Error> {
         let number = self.tally.episodes;
         let directory = self.directory.join(number.to_string());
         let mut random = Random::new(Random::at(self.storm.seed, number));
@@ -293,10 +301,11 @@ impl Soak<'_> {
         let faults = storm(n, &self.storm.limits, &self.storm.kinds, rounds.len(), &mut random);
         let plan = Plan {
             schedule: self.storm.schedule.clone(),
+            comes_back: self.storm.limits.comes_back(),
             round_max: ROUND_MAX,
             round_max_cut: ROUND_TROUBLED,
             settle_max: SETTLE_MAX,
-            run_max: EPISODE_MAX,
+            run_max: EPISODE_MAX.min(left.max(EPISODE_MIN)),
             ..Plan::new(rounds, faults)
         };
         let options = ClusterOptions {
@@ -319,7 +328,8 @@ impl Soak<'_> {
         };
         let driven = drive(cluster, &plan, deployment.oversight, tell, || watch.interrupted());
         let driven = driven.map_err(refused)?;
-        let report = (self.entry.judge)(self.world, &records, None)?;
+        let mut report = (self.entry.judge)(self.world, &records, None)?;
+        beyond_the_links(&mut report, &driven);
         self.count(&driven, &report);
         self.tidy(&directory, report.exit());
         Ok(report)
@@ -396,9 +406,14 @@ impl Soak<'_> {
             ),
             tally.effects(),
             tally.memory_line(),
-            format!("seed {:#x}: each episode's faults are drawn from it; what they meet is up to the machine", storm.seed),
+            format!(
+                "seed {:#x}: each episode's faults are drawn from it; what they meet is up to the machine",
+                storm.seed
+            ),
         ];
-        report.notes.extend(storm.left_out.iter().map(|why| format!("left out, for the model does not have it: {why}")));
+        report.notes.extend(
+            storm.left_out.iter().map(|why| format!("left out, for the model does not have it: {why}")),
+        );
         report.notes.extend(kept.iter().map(|path| format!("logs and records: {}", path.display())));
         report.excused = !storm.beyond.is_empty();
         report.inconclusive.extend(storm.beyond.iter().map(|what| format!("beyond the model: {what}")));
@@ -435,7 +450,8 @@ fn spread(deployment: &Deployment, random: &mut Random) -> Vec<Vec<(ProcessId, V
     let mut all = vec![Vec::new(); ROUNDS_FEW];
     for (p, values) in requests.iter().enumerate() {
         // in order, each somewhere in the first half
-        let mut places: Vec<_> = values.iter().map(|_| 1 + random.below(ROUNDS_FEW as u64 / 2) as usize).collect();
+        let mut places: Vec<_> =
+            values.iter().map(|_| 1 + random.below(ROUNDS_FEW as u64 / 2) as usize).collect();
         places.sort_unstable();
         for (value, place) in values.iter().zip(places) {
             all[place].push((ProcessId(p as u32), value.clone()));
@@ -446,7 +462,8 @@ fn spread(deployment: &Deployment, random: &mut Random) -> Vec<Vec<(ProcessId, V
 
 impl Tally {
     fn faults_line(&self) -> String {
-        let mut words: Vec<_> = self.faults.iter().map(|(kind, (all, _))| format!("{} {}", grouped(*all), kind.name())).collect();
+        let mut words: Vec<_> =
+            self.faults.iter().map(|(kind, (all, _))| format!("{} {}", grouped(*all), kind.name())).collect();
         if self.restarts > 0 {
             words.push(count(self.restarts, "restart", "restarts"));
         }
@@ -466,23 +483,35 @@ impl Tally {
     }
 
     fn scope(&self, n: u32) -> String {
-        format!("n = {n}, {}, {}: {}", clock(self.elapsed), count(self.episodes, "episode", "episodes"), self.faults_line())
+        format!(
+            "n = {n}, {}, {}: {}",
+            clock(self.elapsed),
+            count(self.episodes, "episode", "episodes"),
+            self.faults_line()
+        )
     }
 
     fn effects(&self) -> String {
         let parts: Vec<_> = self
             .faults
             .iter()
-            .map(|(kind, (all, effective))| format!("{} of {} {}", grouped(*effective), grouped(*all), kind.name()))
+            .map(|(kind, (all, effective))| {
+                format!("{} of {} {}", grouped(*effective), grouped(*all), kind.name())
+            })
             .collect();
-        format!("something was told after {}; {} broken", if parts.is_empty() { "no fault".to_owned() } else { parts.join(", ") },
-            count(self.connections_broken, "connection", "connections"))
+        format!(
+            "something was told after {}; {} broken",
+            if parts.is_empty() { "no fault".to_owned() } else { parts.join(", ") },
+            count(self.connections_broken, "connection", "connections")
+        )
     }
 
     /// The mean of the first and the last third, this process's and the largest node's.
     fn trend(&self) -> Option<[(u64, u64); 2]> {
         let third = self.memory.len() / 3;
-        let mean = |part: &[(u64, u64)], of: fn(&(u64, u64)) -> u64| part.iter().map(of).sum::<u64>() / part.len() as u64;
+        let mean = |part: &[(u64, u64)], of: fn(&(u64, u64)) -> u64| {
+            part.iter().map(of).sum::<u64>() / part.len() as u64
+        };
         let (first, last) = (self.memory.get(..third)?, self.memory.get(self.memory.len() - third..)?);
         let pair = |of| (mean(first, of), mean(last, of));
         (third > 0).then(|| [pair(|m| m.0), pair(|m| m.1)])

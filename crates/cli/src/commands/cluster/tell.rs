@@ -16,7 +16,8 @@ pub(super) fn up(printer: Printer, name: &str, status: &ClusterStatus, requests:
     }
     let asked = requests.iter().enumerate().find_map(|(p, all)| Some((p, all.first()?)));
     if let Some((p, value)) = asked {
-        printer.talk(format!("  ask it:   {program} cluster request {name} {p} {}", quote(&value.to_string())));
+        printer
+            .talk(format!("  ask it:   {program} cluster request {name} {p} {}", quote(&value.to_string())));
     }
     printer.talk(format!("  look:     {program} cluster status {name}"));
     printer.talk(format!("  harm it:  {program} cluster kill {name} {}", status.nodes.len() - 1));
@@ -39,7 +40,19 @@ pub(super) fn status(printer: Printer, name: &str, status: &ClusterStatus) {
         status.pid,
         memory(status.memory_kib),
     ));
-    let heads = ["", "state", "incarnation", "address", "pid", "memory", "handlers", "stores", "syncs", "waiting", "clock"];
+    let heads = [
+        "",
+        "state",
+        "incarnation",
+        "address",
+        "pid",
+        "memory",
+        "handlers",
+        "stores",
+        "syncs",
+        "waiting",
+        "clock",
+    ];
     let mut rows = vec![heads.map(str::to_owned).to_vec()];
     rows.extend(status.nodes.iter().map(row));
     columns(&rows).iter().for_each(|line| printer.say(line));

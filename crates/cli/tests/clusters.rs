@@ -1,0 +1,61 @@
+//! Clusters that stay up, through the binary.
+
+mod support;
+
+#[allow(dead_code, reason = "each test program uses a part of it")]
+#[path = "support/place.rs"]
+mod place;
+
+use place::Place;
+
+/// Takes a cluster down, whatever became of its test.
+struct Up<'a>(&'a Place);
+
+impl Drop for Up<'_> {
+    fn drop(&mut self) {
+        let _ = self.0.synod("cluster down paxos --no-judge");
+    }
+}
+
+#[test]
+fn a_cluster_stays_up_and_does_what_it_is_told() {
+    let place = Place::new();
+    place.synod("cluster kill 2").exits(2).complains("there is no cluster");
+    place.synod("cluster up paxos -n 3 --as a/b").exits(2).complains("is no name of a cluster");
+    let up = Up(&place);
+    place.synod("cluster up paxos -n 3 --quiet").exits(0).says("paxos is up: 3 processes");
+    place.synod("cluster up paxos").exits(2).complains("is up already");
+    place.synod("cluster soak paxos --seconds 1").exits(2).complains("is up already");
+    for (line, why) in [
+        ("kill 9", "no p9 among 3"),
+        ("kill", "takes one process"),
+        ("kill paxso 1", "did you mean `paxos`?"),
+        ("partition 0 and 7", "no p7"),
+        ("partition 0", "two sides"),
+        ("skew 1 2s", "is no jump"),
+        ("request 0 nonsense", "is no JSON"),
+        ("request 0 \"nonsense\"", "p0 refuses"),
+        ("grow", "fixed when it starts"),
+    ] {
+        place.synod(&format!("cluster {line}")).exits(2).complains(why);
+    }
+    for line in
+        ["kill 2", "partition 0 and 1", "pause paxos 1", "skew paxos 0 -1s x1.5", "delay 1ms..2ms 0 to 1"]
+    {
+        place.synod(&format!("cluster {line}")).exits(0).says("✓");
+    }
+    let status = place.synod("cluster status").exits(0);
+    for what in ["down", "paused", "x1.5", "p0 -> p1: cut, delay 1ms..2ms", "p1 -> p0: cut"] {
+        assert!(status.out.contains(what), "{what} is not in\n{}", status.out);
+    }
+    for line in ["heal", "resume 1", "restart 2", "replace 1"] {
+        place.synod(&format!("cluster {line}")).exits(0).says("✓");
+    }
+    place.synod("cluster replace 1 without volume").exits(0).complains("beyond the model");
+    let judged = place.synod("cluster down").exits(3).says("has lost its disk");
+    assert!(judged.out.contains("UC4"), "{}", judged.out);
+    place.synod("cluster status").exits(5).complains("is down");
+    place.synod("cluster up paxos").exits(2).complains("--fresh removes it");
+    place.synod("cluster judge").exits(3);
+    drop(up);
+}

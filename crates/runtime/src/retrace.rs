@@ -82,6 +82,10 @@ pub enum RetraceError {
 }
 
 impl RetraceError {
+    /// What to do where a handler does something else than was recorded.
+    pub const NONDETERMINISTIC: &'static str = "the process is not deterministic, or the records were changed: look for clocks, \
+                                                randomness, iteration over hash tables";
+
     /// What to do about it.
     pub fn hint(&self) -> &'static str {
         match self {
@@ -89,10 +93,7 @@ impl RetraceError {
             Self::Refused { .. } | Self::Disk { .. } => {
                 "if no record was lost or changed, that is a bug of the runtime: please report it with the records"
             }
-            Self::Differs { .. } => {
-                "the process is not deterministic, or the records were changed: look for clocks, randomness, iteration \
-                 over hash tables"
-            }
+            Self::Differs { .. } => Self::NONDETERMINISTIC,
         }
     }
 }

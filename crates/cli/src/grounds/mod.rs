@@ -28,6 +28,8 @@ pub type Simulated = fn(&World) -> Result<Box<dyn Simulation>, Error>;
 pub type Deployed = fn(&World) -> Result<run::Deployment, Error>;
 /// The records of a cluster of an algorithm, judged; with a directory beside which the trace of the run is kept.
 pub type Recorded = fn(&World, &Path, Option<&Path>) -> Result<Report, Error>;
+/// The records of a cluster of an algorithm, run again, and as one trace.
+pub type Again = fn(&Path) -> Result<run::Again, Error>;
 /// A trace of an algorithm, replayed.
 pub type Replayed =
     fn(&Source<'_>, &mut dyn replay::Audience) -> Result<replay::Replay, synod_kernel::trace::TraceError>;

@@ -374,6 +374,13 @@ pub struct Sim {
     /// Write the trace of the first run there; compressed (zstd) where the name ends in .zst.
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
+    /// Go on from where a run stood, many times over: a trace, or the directory of a real run or a cluster (docs/run/reality.md).
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["n", "requests", "platform", "search", "then", "out", "good_period",
+        "with_transformers", "experiment"])]
+    pub from: Option<PathBuf>,
+    /// With --from: the last step of the trace that is taken; all of them, where nothing is said.
+    #[arg(long, value_name = "STEP", requires = "from")]
+    pub at: Option<u64>,
     /// Try no seeds that failed before, and keep none.
     #[arg(long)]
     pub no_corpus: bool,
@@ -415,6 +422,12 @@ impl Sim {
         }
         if self.no_swarm {
             line.push_str(" --no-swarm");
+        }
+        if let Some(path) = &self.from {
+            let _ = write!(line, " --from {}", quote(&path.display().to_string()));
+        }
+        if let Some(step) = self.at {
+            let _ = write!(line, " --at {step}");
         }
         for (step, seed) in &self.then {
             let _ = write!(line, " --then {step}:{seed:#x}");

@@ -6,6 +6,7 @@ mod conditions;
 mod cost;
 mod coverage;
 mod examine;
+mod from;
 mod failures;
 mod look;
 mod replay;

@@ -94,11 +94,7 @@ pub(super) fn open<'a>(desk: &Desk<'a>, file: &Path) -> Result<Opened<'a>, Error
 /// `replay` of the records of a real run: every handler once more, each node by itself; and all of them in one world.
 fn again(desk: &Desk<'_>, directory: &Path) -> Result<Exit, Error> {
     let records = super::coverage::records(directory)?;
-    let unreadable = |e: RecordError| Error::Records { what: e.to_string(), hint: e.hint().to_owned() };
-    let algorithm = record::algorithm(&records).map_err(unreadable)?.ok_or_else(|| Error::Records {
-        what: format!("the nodes of {} died before they recorded anything", records.display()),
-        hint: "run it again".to_owned(),
-    })?;
+    let algorithm = named(&records)?;
     let entry = desk.registry.find(&algorithm)?;
     let Again { nodes, trace } = (entry.again)(&records)?;
     desk.printer.say(format!("replay {algorithm}  {}", records.display()));
@@ -143,6 +139,31 @@ fn again(desk: &Desk<'_>, directory: &Path) -> Result<Exit, Error> {
         quote(&directory.display().to_string())
     ));
     Ok(Exit::Holds)
+}
+
+/// The records of a real run of an algorithm as a trace.
+pub(super) fn retraced(desk: &Desk<'_>, entry: &Entry, directory: &Path) -> Result<String, Error> {
+    let records = super::coverage::records(directory)?;
+    let of = named(&records)?;
+    if desk.registry.find(&of)?.name() != entry.name() {
+        return Err(Error::Arguments {
+            what: format!("{} has the records of {of}, not of {}", directory.display(), entry.name()),
+            hint: format!("sim {of} --from {}", directory.display()),
+        });
+    }
+    (entry.again)(&records)?.trace.map_err(|error| match error {
+        RetraceError::Differs { .. } => otherwise(error.to_string(), error.hint()),
+        _ => Error::Records { what: format!("no run of the model: {error}"), hint: error.hint().to_owned() },
+    })
+}
+
+/// What records are of.
+fn named(records: &Path) -> Result<String, Error> {
+    let unreadable = |e: RecordError| Error::Records { what: e.to_string(), hint: e.hint().to_owned() };
+    record::algorithm(records).map_err(unreadable)?.ok_or_else(|| Error::Records {
+        what: format!("the nodes of {} died before they recorded anything", records.display()),
+        hint: "run it again".to_owned(),
+    })
 }
 
 fn otherwise(what: String, hint: &str) -> Error {

@@ -12,7 +12,8 @@ use crate::report::{Failure, Report, Trace};
 use crate::traces::Source;
 use crate::watch::Watch;
 use serde_json::{Map, Value};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use synod_kernel::trace::Broken;
 use synod_kernel::{Budget, Diagnostic, Environment, Setting};
 use synod_model::ProcessId;
@@ -57,6 +58,19 @@ pub struct World {
     pub two_seats: Option<(ProcessId, Budget)>,
     /// What was put under the algorithm, and why, where that was asked for.
     pub transformers: Option<String>,
+    /// From where its runs go on, if not from the start.
+    pub from: Option<Arc<Origin>>,
+}
+
+/// Where the runs of a world go on from.
+#[derive(Debug)]
+pub struct Origin {
+    /// Where that was found.
+    pub path: PathBuf,
+    /// A trace.
+    pub content: String,
+    /// The last of its steps that is taken; all, where there is none.
+    pub at: Option<u64>,
 }
 
 /// The algorithm's setting in a world.

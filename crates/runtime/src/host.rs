@@ -276,7 +276,12 @@ impl<'a, P: Process> Host<'a, P> {
     fn release(&mut self, stores: u32) -> Result<Vec<Speech<P>>, RunError> {
         let effects = std::mem::take(&mut self.outbox.released);
         if stores > 0 || !effects.is_empty() {
-            self.recorder.line(&Record::<P>::Released(Release { at: now(), skew: self.clock.skew(), stores, effects }))?;
+            self.recorder.line(&Record::<P>::Released(Release {
+                at: now(),
+                skew: self.clock.skew(),
+                stores,
+                effects,
+            }))?;
         }
         self.recorder.flush()?;
         Ok(std::mem::take(&mut self.outbox.speech))

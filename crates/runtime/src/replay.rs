@@ -71,9 +71,7 @@ pub fn verify<P: Process>(execution: &Execution<P>) -> Result<usize, ReplayError
 }
 
 /// Replays every node.
-pub fn verify_each<P: Process>(
-    execution: &Execution<P>,
-) -> Result<BTreeMap<ProcessId, Again>, ReplayError> {
+pub fn verify_each<P: Process>(execution: &Execution<P>) -> Result<BTreeMap<ProcessId, Again>, ReplayError> {
     let mut all = BTreeMap::new();
     for (&process, incarnations) in &execution.processes {
         let mut again = Again { incarnations: incarnations.len(), ..Again::default() };

@@ -10,8 +10,8 @@ use synod_kernel::{Budget, Choice, Durability, Environment, Setting};
 use synod_model::prelude::*;
 use synod_properties::{Monitor, Obligation, Observation, Property, Verdict, Violation};
 use synod_sim::{
-    Campaign, Ended, Fault, FaultPlan, Instance, Nondeterminism, Options, Simulation, campaign, check_determinism,
-    compare, run, Prefix, PrefixError,
+    Campaign, Ended, Fault, FaultPlan, Instance, Nondeterminism, Options, Prefix, PrefixError, Simulation,
+    campaign, check_determinism, compare, run,
 };
 
 fn keeper(order: Order, durability: Durability) -> Setting<Keeper> {
@@ -512,13 +512,16 @@ fn a_run_goes_on_from_any_step_and_replays() {
         let lines = replay::<Keeper>(&whole).expect("it replays").lines;
         for at in (0..lines.len()).step_by(3) {
             let simulation = from(&whole, Some(at as u64), &setting);
-            let (outcome, content) = check_determinism(&simulation, 77, &options()).unwrap_or_else(|e| panic!("{e}"));
+            let (outcome, content) =
+                check_determinism(&simulation, 77, &options()).unwrap_or_else(|e| panic!("{e}"));
             assert_eq!(outcome.broken(), None, "seed {seed}, step {at}");
             assert_eq!(outcome.ended, Ended::Quiescent, "what was in flight arrives, who was down is back");
-            let again = replay::<Keeper>(&content).unwrap_or_else(|e| panic!("seed {seed}, step {at}: {e}")).lines;
+            let again =
+                replay::<Keeper>(&content).unwrap_or_else(|e| panic!("seed {seed}, step {at}: {e}")).lines;
             assert_eq!(again[..=at], lines[..=at]);
             assert!(again.is_sorted_by_key(|line| line.at));
-            let count = |wanted: fn(&Choice<_, _>) -> bool| again.iter().filter(|line| wanted(&line.choice)).count();
+            let count =
+                |wanted: fn(&Choice<_, _>) -> bool| again.iter().filter(|line| wanted(&line.choice)).count();
             asked.insert(count(|choice| matches!(choice, Choice::Request { .. })));
             down += usize::from(matches!(lines[at].choice, Choice::Crash { .. }));
             cut += usize::from(matches!(lines[at].choice, Choice::Sever { .. }));
@@ -536,7 +539,8 @@ fn what_goes_on_is_judged_with_what_came_before() {
     benign.environment.partitions = Budget::NONE;
     let (outcome, whole) = checked(&benign, &Kept::default(), 1, &options());
     assert_eq!(outcome.broken(), None);
-    let step = replay::<Keeper>(&whole).unwrap().lines.iter().position(|line| !line.observed.is_empty()).unwrap();
+    let step =
+        replay::<Keeper>(&whole).unwrap().lines.iter().position(|line| !line.observed.is_empty()).unwrap();
     let faulty = several(Order::ReplyThenStore);
     let simulation = from(&whole, Some(step as u64), &faulty);
     let found = campaign(&simulation, 0..3_000, &options(), 2, &|_| {});
@@ -549,7 +553,10 @@ fn what_goes_on_is_judged_with_what_came_before() {
     assert!(matches!(broken(Some(9_999)), Some(PrefixError::NoStep { at: 9_999, .. })));
     let refused = Prefix::of(&content, None, &benign.environment, |_| Kept::default()).err();
     assert!(matches!(refused, Some(PrefixError::Refused { .. })), "a crash beyond the budget");
-    assert!(matches!(Prefix::<Keeper>::of("no trace", None, &faulty.environment, |_| Kept::default()).err(), Some(PrefixError::Trace(_))));
+    assert!(matches!(
+        Prefix::<Keeper>::of("no trace", None, &faulty.environment, |_| Kept::default()).err(),
+        Some(PrefixError::Trace(_))
+    ));
 }
 
 /// A timer that was set is due when it would have been, by the clock of the trace.
@@ -558,8 +565,8 @@ fn a_timer_goes_on_running() {
     let environment = partially_synchronous(world(2, "perfect"), Duration::ZERO);
     let setting = Setting::<Heart>::new(environment, (), vec![]);
     let (_, whole) = checked(&setting, &Spread::default(), 3, &options());
-    let (prefix, setting) =
-        Prefix::of(&whole, Some(20), &setting.environment, |_| Spread::default()).unwrap_or_else(|e| panic!("{e}"));
+    let (prefix, setting) = Prefix::of(&whole, Some(20), &setting.environment, |_| Spread::default())
+        .unwrap_or_else(|e| panic!("{e}"));
     assert_eq!(prefix.steps(), 21);
     let simulation = Instance::new("test", setting, Spread::default()).going_on_from(prefix);
     let (_, content) = simulation.trace(9, &options());

@@ -18,7 +18,8 @@ use synod_runtime::coverage::{Broken, Coverage};
 use synod_runtime::record;
 
 /// The quantiles that are told.
-const QUANTILES: [(&str, f64); 5] = [("50%", 0.5), ("90%", 0.9), ("99%", 0.99), ("99.9%", 0.999), ("most", 1.0)];
+const QUANTILES: [(&str, f64); 5] =
+    [("50%", 0.5), ("90%", 0.9), ("99%", 0.99), ("99.9%", 0.999), ("most", 1.0)];
 /// What is suggested where nobody says what is wanted.
 const WANTED: [f64; 3] = [0.99, 0.999, 0.9999];
 /// In a picture: no more links than these have lines of their own.
@@ -71,7 +72,10 @@ pub(super) fn records(directory: &Path) -> Result<PathBuf, Error> {
             ("is a file, not a directory with the records of a run", "give the directory that the file is in")
         }
         Ok(_) => ("has no records of a run", "give a directory below .synod/runs or .synod/clusters"),
-        Err(_) => ("is no directory, nor a cluster's name", "`cluster list` shows clusters; runs are below .synod/runs"),
+        Err(_) => (
+            "is no directory, nor a cluster's name",
+            "`cluster list` shows clusters; runs are below .synod/runs",
+        ),
     };
     Err(Error::Arguments { what: format!("{} {what}", directory.display()), hint: hint.to_owned() })
 }
@@ -87,7 +91,9 @@ fn time(nanos: u64) -> String {
 /// The bounds that were asked for, and those that were declared and not asked for otherwise.
 fn held(coverage: &Coverage, args: &args::Coverage) -> Vec<Held> {
     let declared = coverage.declared;
-    let choose = |asked: Option<Duration>, told: Option<Duration>| asked.or(told).map(|bound| (bound, asked.is_none()));
+    let choose = |asked: Option<Duration>, told: Option<Duration>| {
+        asked.or(told).map(|bound| (bound, asked.is_none()))
+    };
     let delay = choose(args.delay, declared.map(|bounds| bounds.delay)).map(|(bound, declared)| Held {
         bound: format!("d = {}", rounded(bound)),
         name: "delay",
@@ -150,7 +156,8 @@ fn distributions(coverage: &Coverage) -> Vec<Vec<String>> {
         if samples.is_empty() {
             return;
         }
-        let quantiles = QUANTILES.iter().map(|(_, share)| samples.quantile(*share).map_or(String::new(), time));
+        let quantiles =
+            QUANTILES.iter().map(|(_, share)| samples.quantile(*share).map_or(String::new(), time));
         rows.push([name, grouped(samples.len())].into_iter().chain(quantiles).collect());
     };
     row("message delays".to_owned(), &coverage.delays);
@@ -182,7 +189,9 @@ fn remarks(coverage: &Coverage) -> Vec<String> {
         ));
     }
     if coverage.handlers.len() < coverage.steps.len() {
-        remarks.push("the record does not say how long handlers took: it was written by an older version".to_owned());
+        remarks.push(
+            "the record does not say how long handlers took: it was written by an older version".to_owned(),
+        );
     }
     remarks
 }
@@ -286,13 +295,13 @@ fn timeout(delay: Option<u64>, step: Option<u64>) -> Option<u64> {
 
 fn event(coverage: &Coverage, held: &[Held], wanted: &[f64]) -> Value {
     let samples = |samples: &Samples| {
-        let quantiles: serde_json::Map<_, _> =
-            QUANTILES.iter().map(|(name, share)| ((*name).to_owned(), json!(samples.quantile(*share)))).collect();
+        let quantiles: serde_json::Map<_, _> = QUANTILES
+            .iter()
+            .map(|(name, share)| ((*name).to_owned(), json!(samples.quantile(*share))))
+            .collect();
         json!({ "samples": samples.len(), "quantiles": quantiles })
     };
-    let link = |((from, to), of): (&(ProcessId, ProcessId), &Samples)| {
-        json!({ "from": from, "to": to, "delays": samples(of) })
-    };
+    let link = |((from, to), of): (&(ProcessId, ProcessId), &Samples)| json!({ "from": from, "to": to, "delays": samples(of) });
     // numbers that are none have no form in JSON: null
     let clock = |(&(p, q), drift): (&(ProcessId, ProcessId), &Drift)| {
         json!({
@@ -325,7 +334,11 @@ fn event(coverage: &Coverage, held: &[Held], wanted: &[f64]) -> Value {
 fn chart(coverage: &Coverage, args: &args::Coverage) -> Chart {
     let panel = |y: &str, all: Vec<(String, &Samples)>, bound: Option<(String, u64)>| {
         let nines = all.iter().map(|(_, samples)| nines(samples)).fold(1.0, f64::max);
-        let line = |(label, samples): (String, &Samples)| Series { label, points: quantiles(samples), stated: false };
+        let line = |(label, samples): (String, &Samples)| Series {
+            label,
+            points: quantiles(samples),
+            stated: false,
+        };
         let mut series: Vec<_> = all.into_iter().map(line).collect();
         series.extend(bound.map(|(label, bound)| {
             let point = |x| Point { x, y: bound as f64 / 1e6, band: None };

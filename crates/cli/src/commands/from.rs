@@ -31,7 +31,11 @@ pub(super) fn continued(
         return wrong(what, format!("sim {} --from {}", header.algorithm, path.display()));
     }
     if header.ground == "check" && entry.type_name != entry.type_checked {
-        let what = format!("{} is a run of {} with an oracle in place of its detector", path.display(), entry.name());
+        let what = format!(
+            "{} is a run of {} with an oracle in place of its detector",
+            path.display(),
+            entry.name()
+        );
         return wrong(what, "go on from a simulated or a real run".to_owned());
     }
     let own: Environment = serde_json::from_value(header.setting["environment"].clone())

@@ -6,8 +6,8 @@ mod conditions;
 mod cost;
 mod coverage;
 mod examine;
-mod from;
 mod failures;
+mod from;
 mod look;
 mod replay;
 #[cfg(feature = "library")]

@@ -115,10 +115,12 @@ fn again(desk: &Desk<'_>, directory: &Path) -> Result<Exit, Error> {
     let told = match trace {
         Ok(trace) => {
             let damaged = |source: TraceError| Error::Trace { path: records.clone(), source };
-            let replayed = (entry.replay)(&Source::Content(&trace), &mut Place::default()).map_err(damaged)?;
+            let replayed =
+                (entry.replay)(&Source::Content(&trace), &mut Place::default()).map_err(damaged)?;
             let steps = grouped(replayed.steps);
             if let Some(broken) = replayed.judged {
-                desk.printer.say(format!("✗ {} violated: {}  (in {steps} steps)", broken.property, broken.what));
+                desk.printer
+                    .say(format!("✗ {} violated: {}  (in {steps} steps)", broken.property, broken.what));
                 return Ok(Exit::Violation);
             }
             format!("as one run of a simulated world: {steps} steps, no property is violated")

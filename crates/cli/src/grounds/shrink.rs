@@ -226,7 +226,8 @@ fn smaller_world(
     stop: &dyn Fn() -> bool,
 ) -> Option<(World, (u64, String))> {
     let scripted = options.run.faults != FaultPlan::Random;
-    let placed = world.from.is_some() || world.two_seats.is_some() || world.environment.failures.among.is_some();
+    let placed =
+        world.from.is_some() || world.two_seats.is_some() || world.environment.failures.among.is_some();
     if scripted || placed || size(content).events > STEPS_TO_REPEAT {
         return None;
     }

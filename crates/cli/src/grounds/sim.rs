@@ -12,15 +12,16 @@ use std::ops::{ControlFlow, Range};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use synod_check::Unreached;
-use synod_kernel::{Environment, Setting};
 use synod_kernel::environment::duration;
+use synod_kernel::{Environment, Setting};
 use synod_model::RunsOver;
 use synod_properties::regression::scale_of;
 use synod_properties::{Algorithm, GroundKind, Kind, NO_PANIC, Property, Verdict, operations};
 use synod_sim::results::{Header, Seeds};
 use synod_sim::workload::LINEARIZABLE;
 use synod_sim::{
-    Campaign, Ended, FaultKind, FaultPlan, Instance, Prefix, PrefixError, Record, Simulation, Wanted, effects, records,
+    Campaign, Ended, FaultKind, FaultPlan, Instance, Prefix, PrefixError, Record, Simulation, Wanted,
+    effects, records,
 };
 
 /// In so many runs a fault that there is a budget for takes effect: where it does in none of them, it cannot.
@@ -112,10 +113,9 @@ fn continued<A: Algorithm>(world: &World, from: &Origin) -> Result<Box<dyn Simul
         .map_err(|error| not_continued(from, error))?;
     let scale = scale_of::<A>(&setting);
     if scale.defect != world.scale.defect {
-        let wanted = scale.defect.map_or_else(
-            || "leave --defect out".to_owned(),
-            |defect| format!("say so: --defect {defect}"),
-        );
+        let wanted = scale
+            .defect
+            .map_or_else(|| "leave --defect out".to_owned(), |defect| format!("say so: --defect {defect}"));
         let what = format!("{} is not a run of {}", from.path.display(), title(A::NAME, &world.scale));
         return Err(Error::Arguments { what, hint: wanted });
     }
@@ -128,7 +128,9 @@ fn not_continued(from: &Origin, error: PrefixError) -> Error {
         PrefixError::Trace(source) => return Error::Trace { path: from.path.clone(), source },
         PrefixError::NoStep { .. } => "steps are counted from 0; leave --at out to take all of them",
         PrefixError::Broken { .. } => "go on from a step before it: --at",
-        PrefixError::Refused { .. } => "leave out what changes the world, or go on from a step before it: --at",
+        PrefixError::Refused { .. } => {
+            "leave out what changes the world, or go on from a step before it: --at"
+        }
         _ => "go on from a step before it: --at",
     };
     Error::Arguments { what: format!("{}: {error}", from.path.display()), hint: hint.to_owned() }

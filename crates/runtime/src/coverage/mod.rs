@@ -127,8 +127,8 @@ impl Coverage {
                 }
                 if from != to {
                     let (low, high) = (from.min(to), from.max(to));
-                    let incarnations =
-                        [(from, cause.incarnation), (to, node.start.incarnation)].map(|(p, i)| (p == high, i));
+                    let incarnations = [(from, cause.incarnation), (to, node.start.incarnation)]
+                        .map(|(p, i)| (p == high, i));
                     let both = (low, high, incarnations.into_iter().collect::<BTreeSet<_>>());
                     let by_own = handler.begun_by_own();
                     exchanges.entry(both).or_default().message(from == low, left_by_own, by_own);

@@ -121,7 +121,10 @@ fn a_clock_that_drifts_is_found_out() {
         assert_eq!(coverage.delays.quantile(1.0), Some(MS));
     }
     let even = drifting(0);
-    assert_eq!((even.apart(100.0).times, even.perhaps_apart(100.0), even.clocks[&both].exchanges), (0, 1, 200));
+    assert_eq!(
+        (even.apart(100.0).times, even.perhaps_apart(100.0), even.clocks[&both].exchanges),
+        (0, 1, 200)
+    );
 }
 
 #[test]
@@ -133,7 +136,10 @@ fn a_damaged_record_is_refused_with_its_line() {
     let text: String = recorded.0.iter().map(|line| line.to_string() + "\n").collect();
     let error = of(&text.replace("Request", "Reqest")).unwrap_err();
     assert!(error.to_string().starts_with("p0.1.jsonl, line 2 is damaged"), "{error}");
-    assert!(matches!(of(&text.replace("\"version\":1", "\"version\":9")), Err(RecordError::Version { found: 9, .. })));
+    assert!(matches!(
+        of(&text.replace("\"version\":1", "\"version\":9")),
+        Err(RecordError::Version { found: 9, .. })
+    ));
     assert!(of(&(text.clone() + &text)).unwrap_err().to_string().contains("a second start"));
     assert_eq!(of(&(text + "{\"stopped\":")).unwrap().unwrap().handlers.len(), 1, "a torn line is left out");
 }

@@ -127,8 +127,9 @@ impl<P: Process> Prefix<P> {
             let all = world.seats[seat.index()].timers().iter();
             all.map(move |(timer, when)| (seat, timer.clone(), *when))
         });
-        let timers: Vec<Armed<P>> =
-            timers.map(|(seat, timer, when)| (seat, timer.clone(), when, now - set_at(seat, &timer))).collect();
+        let timers: Vec<Armed<P>> = timers
+            .map(|(seat, timer, when)| (seat, timer.clone(), when, now - set_at(seat, &timer)))
+            .collect();
         let in_flight = recorder.in_flight();
         Ok(Self { taken, now, world, in_flight, timers, observed })
     }

@@ -232,7 +232,7 @@ fn judged(held: &Held) -> String {
     let all = format!("{} {noun}", grouped(*of));
     let perhaps = match held.perhaps {
         0 => String::new(),
-        k => format!("; of {} more messages cannot tell", grouped(k)),
+        k => format!("; of {} of them messages cannot tell", grouped(k)),
     };
     match (*times, *of) {
         (_, 0) => format!("{bound}{told}: there are no {noun} to tell"),

@@ -8,10 +8,12 @@ use serde::de::DeserializeOwned;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::{self, Cursor, Write};
-use std::path::Path;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use synod_algorithms::broadcast::{EagerReliableBroadcast, eager_reliable};
+use synod_algorithms::links::{SelectiveRepeat, SequenceNumber, selective_repeat};
 use synod_check::disk::{Notebook, Outside, Saved, WriteTo};
 use synod_check::system::{Claim, Says, System};
 use synod_check::{Control, Options, check, check_system};
@@ -20,15 +22,19 @@ use synod_cli::{experiment, platform, script};
 use synod_judge::{Budget, History, Register, RegisterOperation, RegisterReturn, linearizable};
 use synod_kernel::trace::{Header, Recorder, Writer, digest, replay};
 use synod_kernel::{Environment, Move, Setting};
-use synod_model::ProcessId;
 use synod_model::interface::Broadcast;
+use synod_model::{Group, ProcessId};
 use synod_properties::GroundKind;
 use synod_properties::broadcast::BroadcastMonitor;
+use synod_runtime::disk::Disk;
 use synod_runtime::fault::MemoryDisk;
 use synod_runtime::frame;
+use synod_runtime::link::udp::datagram::{self, Record};
+use synod_runtime::link::udp::pieces::{Unfinished, pieces};
+use synod_runtime::link::udp::stack::{Below, Gauges, Payload, Stack, Stacked};
 use synod_runtime::node::NodeConfig;
 use synod_runtime::record::Incarnation;
-use synod_runtime::wal::{Identity, LOG_NAME, Wal};
+use synod_runtime::wal::{Identity, Recovered, Wal, WalError, WalOptions};
 
 /// The algorithm whose traces, records and messages are read.
 type Process = EagerReliableBroadcast<u32>;
@@ -45,13 +51,15 @@ pub struct WayIn {
 }
 
 /// All of them.
-pub const ALL: [WayIn; 8] = [
+pub const ALL: [WayIn; 10] = [
     WayIn { name: "trace", take: trace, seeds: traces },
     WayIn { name: "experiment", take: experiment, seeds: Vec::new },
     WayIn { name: "environment", take: environment, seeds: environments },
     WayIn { name: "note", take: note, seeds: notes },
     WayIn { name: "frame", take: frame, seeds: frames },
+    WayIn { name: "datagram", take: datagram, seeds: datagrams },
     WayIn { name: "log", take: log, seeds: logs },
+    WayIn { name: "snapshot", take: snapshot, seeds: snapshots },
     WayIn { name: "record", take: record, seeds: Vec::new },
     WayIn { name: "history", take: history, seeds: histories },
 ];
@@ -63,6 +71,102 @@ fn text(bytes: &[u8]) -> Cow<'_, str> {
 /// Four bytes of a checksum.
 fn checksum(bytes: &[u8]) -> [u8; 4] {
     crc32fast::hash(bytes).to_le_bytes()
+}
+
+/// A datagram from a peer: its format, its pieces, and the messages of the links that run over it.
+pub fn datagram(bytes: &[u8]) -> bool {
+    if let Some((content, _)) = bytes.split_last_chunk::<4>() {
+        let _ = datagram_as_it_is(&[content, &checksum(content)].concat());
+    }
+    datagram_as_it_is(bytes)
+}
+
+fn datagram_as_it_is(bytes: &[u8]) -> bool {
+    type Link = SelectiveRepeat<Payload>;
+    let Ok((_, records)) = datagram::read(bytes, false, |_| None) else { return false };
+    let gauges = Gauges { unacknowledged: Link::unacknowledged, lost: Link::lost };
+    let mut stack = Stacked::<Link>::new(
+        ProcessId(0),
+        Group::first(2),
+        0,
+        &selective_repeat::Parameters::default(),
+        None,
+        gauges,
+    );
+    let (mut unfinished, mut fits) = (Unfinished::default(), true);
+    stack.send(ProcessId(1), b"something", &mut Aside);
+    for record in records {
+        let taken = match record {
+            Ok(Record::Message(message)) => stack.receive(ProcessId(1), message, &mut Aside).is_ok(),
+            Ok(Record::Piece(piece)) => unfinished.take(piece).is_ok(),
+            Err(_) => false,
+        };
+        fits &= taken;
+        stack.pulse(&mut Aside);
+    }
+    fits
+}
+
+/// Where what a stack says is not heard.
+struct Aside;
+
+impl Below for Aside {
+    fn transmit(&mut self, _: ProcessId, _: &[u8]) {}
+    fn deliver(&mut self, _: ProcessId, _: &[u8]) {}
+}
+
+/// Datagrams with messages of a link, and with pieces.
+fn datagrams() -> Vec<Vec<u8>> {
+    /// What a stack says, as records.
+    struct Written(datagram::Writer);
+    impl Below for Written {
+        fn transmit(&mut self, _: ProcessId, message: &[u8]) {
+            self.0.record(Record::Message(message));
+        }
+        fn deliver(&mut self, _: ProcessId, _: &[u8]) {}
+    }
+    type Message = selective_repeat::Message<Payload>;
+    let header = datagram::Header {
+        cluster: 7,
+        from: ProcessId(1),
+        to: ProcessId(0),
+        incarnation: 1,
+        heard: 1,
+        sequence: 5,
+    };
+    let begun = || {
+        let mut writer = datagram::Writer::default();
+        writer.open(header);
+        writer
+    };
+    let (from, to) = (selective_repeat::Incarnation(1), selective_repeat::Incarnation(0));
+    let (sn, next) = (SequenceNumber(3), SequenceNumber(1));
+    let said: [Message; 3] = [
+        Message::Hello { from },
+        Message::Data { from, to, sn, asks: true, message: Payload((*b"data").into()) },
+        Message::Ack { from, to, next, beyond: vec![(SequenceNumber(2), sn)] },
+    ];
+    let (mut messages, mut parts) = (Written(begun()), begun());
+    for message in &said {
+        let bytes = postcard_of(message);
+        messages.transmit(ProcessId(0), &bytes);
+    }
+    for piece in pieces(9, &[1; 1200]).take(1) {
+        parts.record(Record::Piece(&piece));
+    }
+    [messages.0, parts]
+        .map(|mut writer| {
+            writer.seal(None, false);
+            writer.bytes().to_vec()
+        })
+        .into()
+}
+
+/// A value as links write it: the payload of its frame.
+fn postcard_of<T: serde::Serialize>(value: &T) -> Vec<u8> {
+    let mut bytes = vec![];
+    frame::append(&mut bytes, value).expect("a short value");
+    bytes.split_off(8)
 }
 
 /// A trace, as `replay` reads it.
@@ -277,39 +381,112 @@ fn frames() -> Vec<Vec<u8>> {
 }
 
 const IDENTITY: Identity = Identity { cluster: 5, process: ProcessId(1) };
-/// What comes before the first batch of a log.
-const LOG_HEAD: usize = 28;
+/// Small segments: what is read is read quickly.
+const OPTIONS: WalOptions = WalOptions { segment_length: 2048, snapshot_after: 2048 };
+/// Of a segment and of a snapshot: where the checksum of its header is.
+const SEGMENT_SUM: usize = 60;
+const SNAPSHOT_SUM: usize = 72;
+/// Of a snapshot: the chain that the log behind it continues.
+const SNAPSHOT_CHAIN: Range<usize> = 40..44;
+/// Where the first batch of a segment is, and how long its header is.
+const BATCH: usize = 512;
+const BATCH_HEADER: usize = 16;
 
-/// Opens a log of this content, and goes on with it.
-fn opens(content: &[u8]) -> bool {
-    let (disk, directory) = (MemoryDisk::new(), Path::new("log"));
-    drop(Wal::open(&disk, directory, IDENTITY).expect("a disk that does not fail"));
-    disk.replace(&directory.join(LOG_NAME), content);
-    let Ok((mut wal, recovered)) = Wal::open(&disk, directory, IDENTITY) else { return false };
-    wal.append(b"and more").and_then(|()| wal.sync()).is_ok() && recovered.torn.is_none()
+fn log_directory() -> &'static Path {
+    Path::new("log")
 }
 
-/// A write-ahead log, as a node finds it when it starts.
-pub fn log(bytes: &[u8]) -> bool {
-    // the same as the payload of a batch that is whole
-    let head = logs()[0][..LOG_HEAD].to_vec();
-    let length = (bytes.len() as u32).to_le_bytes();
-    let place = checksum(&[&(LOG_HEAD as u64).to_le_bytes()[..], &length].concat());
-    let payload = opens(&[&head[..], &length, &place, &checksum(bytes), bytes].concat());
-    opens(bytes) || payload
-}
-
-fn logs() -> Vec<Vec<u8>> {
-    let (disk, directory) = (MemoryDisk::new(), Path::new("log"));
-    let (mut wal, _) = Wal::open(&disk, directory, IDENTITY).expect("a disk that does not fail");
+/// A log with a snapshot and some records behind it.
+fn log_disk() -> MemoryDisk {
+    let disk = MemoryDisk::new();
+    let (mut wal, _) = open_log(&disk).expect("a disk that does not fail");
     for record in [&b"one"[..], b"", b"another"] {
         wal.append(record).expect("it is short");
     }
-    wal.sync().expect("a disk that does not fail");
-    let whole = disk.content(&directory.join(LOG_NAME)).expect("it is there");
-    // a batch without its head: it is given one
-    let batch = whole[LOG_HEAD + 12..].to_vec();
+    wal.sync().and_then(|()| wal.snapshot(b"all three")).expect("a disk that does not fail");
+    wal.append(b"behind").and_then(|()| wal.sync()).expect("a disk that does not fail");
+    disk
+}
+
+fn open_log(disk: &MemoryDisk) -> Result<(Wal, Recovered), WalError> {
+    Wal::open_with(disk, log_directory(), IDENTITY, OPTIONS)
+}
+
+/// The file of the log whose name begins so.
+fn log_file(disk: &MemoryDisk, prefix: &str) -> PathBuf {
+    let names = disk.list(log_directory()).expect("a disk that does not fail");
+    let name = names.into_iter().find(|name| name.starts_with(prefix)).expect("there is one");
+    log_directory().join(name)
+}
+
+/// Puts content in the place of a file, opens the log, and goes on with it.
+fn opens(disk: &MemoryDisk, file: &str, content: &[u8], is_sound: impl Fn(&Recovered) -> bool) -> bool {
+    disk.replace(&log_file(disk, file), content);
+    let Ok((mut wal, recovered)) = open_log(disk) else { return false };
+    wal.append(b"and more").and_then(|()| wal.sync()).is_ok() && is_sound(&recovered)
+}
+
+/// With another checksum behind the first bytes.
+fn resealed(bytes: &[u8], at: usize) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    if bytes.len() >= at + 4 {
+        let sum = checksum(&bytes[..at]);
+        bytes[at..at + 4].copy_from_slice(&sum);
+    }
+    bytes
+}
+
+/// A segment of a write-ahead log without a snapshot, as a node finds it when it starts.
+pub fn log(bytes: &[u8]) -> bool {
+    let is_sound = |recovered: &Recovered| recovered.torn.is_none() && !recovered.records.is_empty();
+    let disk = || {
+        let disk = log_disk();
+        disk.remove(&log_file(&disk, "snapshot.")).expect("it is there");
+        disk
+    };
+    let header = opens(&disk(), "log.", &resealed(bytes, SEGMENT_SUM), is_sound);
+    // the same as the payload of a batch that is whole
+    let disk = disk();
+    let mut segment = disk.content(&log_file(&disk, "log.")).expect("it is there");
+    segment.truncate(BATCH);
+    let fields = [(bytes.len() as u32).to_le_bytes(), [0; 4], checksum(bytes)].concat();
+    let place = [&segment[12..40], &(BATCH as u64).to_le_bytes(), &fields].concat();
+    segment.extend([&fields[..], &checksum(&place), bytes].concat());
+    segment.resize(segment.len().max(OPTIONS.segment_length as usize), 0);
+    let payload = opens(&disk, "log.", &segment, is_sound);
+    header || payload
+}
+
+fn logs() -> Vec<Vec<u8>> {
+    let disk = log_disk();
+    let whole = disk.content(&log_file(&disk, "log.")).expect("it is there");
+    // a batch without its header: it is given one
+    let second = BATCH * 2;
+    let length = u32::from_le_bytes(whole[second..second + 4].try_into().expect("four bytes")) as usize;
+    let batch = whole[second + BATCH_HEADER..][..length].to_vec();
     vec![whole, batch]
+}
+
+/// A snapshot of a log, as a node finds it when it starts.
+pub fn snapshot(bytes: &[u8]) -> bool {
+    let is_sound = |recovered: &Recovered| recovered.snapshot.is_some();
+    let mut fitting = bytes.to_vec();
+    if let Some(sum) = bytes.get(SNAPSHOT_SUM + 4..).map(checksum) {
+        fitting[SNAPSHOT_SUM - 4..SNAPSHOT_SUM].copy_from_slice(&sum);
+    }
+    let as_it_is = opens(&log_disk(), "snapshot.", &resealed(&fitting, SNAPSHOT_SUM), is_sound);
+    // of this very log: each has another chain, by chance
+    let disk = log_disk();
+    let own = disk.content(&log_file(&disk, "snapshot.")).expect("it is there");
+    if let Some(chain) = fitting.get_mut(SNAPSHOT_CHAIN) {
+        chain.copy_from_slice(&own[SNAPSHOT_CHAIN]);
+    }
+    opens(&disk, "snapshot.", &resealed(&fitting, SNAPSHOT_SUM), is_sound) || as_it_is
+}
+
+fn snapshots() -> Vec<Vec<u8>> {
+    let disk = log_disk();
+    vec![disk.content(&log_file(&disk, "snapshot.")).expect("it is there")]
 }
 
 /// What a node wrote of its run, and what its OS process is started with.

@@ -2,9 +2,10 @@
 
 mod explored;
 
+use synod_algorithms::congestion::WindowConstants;
 use synod_algorithms::links::{
     FifoLink, FifoOverFairLoss, LinkSend, LoggedOverFairLoss, PerfectOverFairLoss, RetransmitForever,
-    eliminate_duplicates, fifo, log_delivered, retransmit_forever,
+    SelectiveRepeat, eliminate_duplicates, fifo, log_delivered, retransmit_forever, selective_repeat,
 };
 use synod_check::{Control, Options, check};
 use synod_kernel::{Budget, Durability, Environment, Links, Partition, Setting};
@@ -109,6 +110,69 @@ fn fifo_links_over_fair_loss_are_three_layers_that_hold() {
     let setting =
         Setting::<FifoOverFairLoss<char>>::new(fair_loss(1, 1), Layers::default(), sends(&['a', 'b']));
     holds(&setting, &FifoLinks::default());
+}
+
+/// Selective repeat where all that is many elsewhere is one or two: so many pulses until a timeout, so many messages an acknowledgement.
+fn selective(
+    timeout: u64,
+    every: u32,
+    defect: Option<selective_repeat::Defect>,
+) -> selective_repeat::Parameters {
+    let mut parameters = selective_repeat::Parameters::default();
+    let pulses = std::time::Duration::from_millis(timeout);
+    (parameters.timeout.initial, parameters.timeout.min, parameters.timeout.max) = (pulses, pulses, pulses);
+    parameters.window = WindowConstants { initial: 1, step: 1, max: 2 };
+    selective_repeat::Parameters {
+        acknowledge_every: every,
+        reordering: 1,
+        jitter: false,
+        defect,
+        ..parameters
+    }
+}
+
+fn repeats(
+    environment: Environment,
+    parameters: selective_repeat::Parameters,
+    messages: &[char],
+) -> Setting<SelectiveRepeat<char>> {
+    Setting::new(environment, parameters, sends(messages))
+}
+
+#[test]
+fn selective_repeat_keeps_pl1_to_pl3_under_loss_duplication_and_reordering() {
+    let monitor = PerfectLinks::default();
+    let states = [(0, 0), (1, 1), (2, 1)].map(|(losses, duplications)| {
+        holds(&repeats(fair_loss(losses, duplications), selective(1, 1, None), &['a', 'b']), &monitor)
+    });
+    assert_eq!(states, [482, 3_374, 5_305]);
+    holds(&repeats(fair_loss(1, 0), selective(2, 2, None), &['a', 'b']), &monitor);
+    holds(&repeats(fair_loss(1, 1), selective(1, 1, None), &['a', 'a']), &monitor);
+}
+
+#[test]
+fn selective_repeat_delivers_once_across_restarts_of_either_end() {
+    let environment = |losses, duplications| restarts(fair_loss(losses, duplications), 1);
+    let states = [(0, 0), (1, 0), (0, 1)].map(|(losses, duplications)| {
+        let environment = environment(losses, duplications);
+        holds(&repeats(environment, selective(1, 1, None), &['a']), &PerfectLinks::default())
+    });
+    assert_eq!(states, [1_085, 2_625, 3_071]);
+    // a second message may be sent before its sender hears of the restart: to deliver it might be to deliver it twice
+    let two = repeats(environment(0, 0), selective(1, 1, None), &['a', 'b']);
+    refuted(&two, &PerfectLinks::default(), "PL1");
+}
+
+#[test]
+fn selective_repeat_fails_without_its_filter_its_ranges_and_its_incarnations() {
+    use selective_repeat::Defect::{HighestForAll, IgnoresIncarnations, NoFilter};
+    let refuted = |environment, defect, messages: &[char], property| {
+        let parameters = selective(1, 1, Some(defect));
+        refuted(&repeats(environment, parameters, messages), &PerfectLinks::default(), property)
+    };
+    refuted(fair_loss(0, 1), NoFilter, &['a'], "PL2");
+    refuted(fair_loss(1, 0), HighestForAll, &['a', 'b', 'c'], "PL1");
+    refuted(restarts(fair_loss(0, 1), 1), IgnoresIncarnations, &['a'], "PL2");
 }
 
 /// Worlds of two processes, on every axis that links meet.

@@ -20,6 +20,7 @@ use std::time::Duration;
 use synod_kernel::Budget;
 use synod_kernel::environment::{duration, parse_link};
 use synod_model::link::{LinkBase, LinkKind};
+use synod_runtime::link::{Security, Transport};
 
 /// Distributed algorithms, written once: simulated, checked and run.
 #[derive(Clone, Debug, Parser)]
@@ -85,6 +86,8 @@ pub enum Command {
     /// A cluster on this machine that stays up: asked, killed, paused, cut, and judged by what it recorded.
     #[command(subcommand)]
     Cluster(Cluster),
+    /// Makes the keys of a new cluster: certificates, secrets for message authentication codes, keys for signatures.
+    Keys(Keys),
     /// What a real run shows of the assumptions of synchrony: delays of messages, times of steps, drift of clocks.
     Coverage(Coverage),
     /// Takes the steps of a trace again, and compares every line; or all handlers of a real run, and compares all that they did.
@@ -123,6 +126,29 @@ pub enum Command {
         /// Its configuration.
         configuration: PathBuf,
     },
+}
+
+/// `keys`.
+#[derive(Clone, Debug, Args)]
+pub struct Keys {
+    /// The cluster's name, as a host is named.
+    #[arg(required_unless_present = "renew")]
+    pub name: Option<String>,
+    /// How many processes it has.
+    #[arg(short = 'n', long, value_name = "NUMBER", default_value_t = 3, conflicts_with = "renew")]
+    pub processes: u32,
+    /// A new directory for them. Files can be read by their owner alone; none is written over.
+    #[arg(long, value_name = "DIRECTORY")]
+    pub out: PathBuf,
+    /// For how many days the certificates are valid.
+    #[arg(long, value_name = "NUMBER", default_value_t = 3650, value_parser = clap::value_parser!(u32).range(1..36_500))]
+    pub days: u32,
+    /// Make a new certificate for this process (`1`) instead, with the authority and all else of the keys in `--from`.
+    #[arg(long, value_name = "PROCESS", requires = "from", conflicts_with = "name")]
+    pub renew: Option<u32>,
+    /// The directory with a cluster's keys.
+    #[arg(long, value_name = "DIRECTORY", requires = "renew")]
+    pub from: Option<PathBuf>,
 }
 
 /// `shrink`.
@@ -586,9 +612,55 @@ pub struct Run {
     /// The port of process 0, the others' following; free ones are looked for if there is none.
     #[arg(long, value_name = "PORT")]
     pub port: Option<u16>,
+    /// What carries the messages. Without it datagrams where the algorithm's model asks for no more than fair-loss links,
+    /// else streams.
+    #[arg(long, value_name = "TRANSPORT")]
+    pub transport: Option<TransportName>,
+    /// What keeps others from speaking in a process's name; the keys are made for the run.
+    #[arg(long, value_name = "SECURITY")]
+    pub security: Option<SecurityName>,
     /// A new directory for logs and records; kept. Without it they are kept only if something is wrong.
     #[arg(long, value_name = "DIRECTORY")]
     pub directory: Option<PathBuf>,
+}
+
+/// What carries the messages of a cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TransportName {
+    /// Streams.
+    Tcp,
+    /// Datagrams; perfect links by selective repeat.
+    Udp,
+}
+
+impl From<TransportName> for Transport {
+    fn from(name: TransportName) -> Self {
+        match name {
+            TransportName::Tcp => Self::Tcp,
+            TransportName::Udp => Self::Udp,
+        }
+    }
+}
+
+/// What keeps others from speaking in a process's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SecurityName {
+    /// Nothing.
+    None,
+    /// Message authentication codes with a replay window, on datagrams.
+    Mac,
+    /// TLS 1.3 with mutual certificates, on streams.
+    Tls,
+}
+
+impl From<SecurityName> for Security {
+    fn from(name: SecurityName) -> Self {
+        match name {
+            SecurityName::None => Self::None,
+            SecurityName::Mac => Self::Mac,
+            SecurityName::Tls => Self::Tls,
+        }
+    }
 }
 
 /// `reproduce`.

@@ -328,6 +328,8 @@ impl Request {
             faults: !args.no_faults && file.faults.unwrap_or(true),
             first_port: args.port,
             directory,
+            transport: args.transport.map(Into::into),
+            security: args.security.map(Into::into),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Clusters that stay up, through the binary.
 
+#[allow(dead_code, reason = "each test program uses a part of it")]
 mod support;
 
 #[allow(dead_code, reason = "each test program uses a part of it")]

@@ -122,8 +122,8 @@ fn whatever_comes_in_is_a_value_or_an_error() {
 fn what_is_out_of_range_is_refused() {
     let identities = b"[failures]\namong = { first = 4294967295, count = 2 }";
     assert!(!entries::environment(identities), "no identity comes after the last");
-    let mut last_start = vec![0xff; 11];
-    (last_start[0], last_start[10]) = (0, 1);
+    let mut last_start = vec![0xff; 9];
+    last_start[0] = 0;
     assert!(!entries::log(&last_start), "no start comes after the last");
 }
 

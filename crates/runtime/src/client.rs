@@ -4,7 +4,7 @@
 //! indication that its incarnation has released and will release, and answers each command.
 
 use crate::clock::Jump;
-use crate::link::LinkStatus;
+use crate::link::{Dropped, LinkStatus};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Write};
@@ -58,6 +58,8 @@ pub enum Reply<I> {
     Requested,
     /// The process tells the layer above.
     Indication(I),
+    /// So many indications, before those that follow, are not remembered any more: they are in the node's record.
+    Forgotten(u64),
     /// The link is cut.
     Cut(ProcessId),
     /// The link is healed.
@@ -93,6 +95,12 @@ pub struct NodeStatus {
     pub outlived: bool,
     /// The links to the others.
     pub links: BTreeMap<ProcessId, LinkStatus>,
+    /// What came from those who are no peers, and was dropped.
+    #[serde(default)]
+    pub strangers: Dropped,
+    /// What a peer says of another node that claims to be this one, and that it has refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub challenged: Option<String>,
 }
 
 /// A client's connection to a node.

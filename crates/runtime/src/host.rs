@@ -10,7 +10,7 @@ use crate::disk::Disk;
 use crate::node::{NodeConfig, RunError};
 use crate::record::{DiskImage, EffectName, Handled, Record, Recorder, Release, Start, VERSION, now};
 use crate::timers::Timers;
-use crate::wal::{Identity, TornTail, Wal};
+use crate::wal::{Identity, Recovered, TornTail, Wal};
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, Instant};
@@ -41,6 +41,20 @@ impl Draws for RecordedDraws {
         self.drawn.push(outcome);
         outcome
     }
+}
+
+/// The disk that a log stands for.
+fn fold<P: Process>(recovered: &Recovered) -> Result<P::Stable, RunError> {
+    let mut stable = match &recovered.snapshot {
+        Some(bytes) => postcard::from_bytes(bytes).map_err(RunError::ForeignSnapshot)?,
+        None => P::Stable::default(),
+    };
+    for (number, bytes) in (recovered.records_before..).zip(&recovered.records) {
+        let write =
+            postcard::from_bytes(bytes).map_err(|source| RunError::ForeignWrite { number, source })?;
+        stable.apply(write);
+    }
+    Ok(stable)
 }
 
 /// A process, its log, its record.
@@ -106,13 +120,8 @@ impl<'a, P: Process> Host<'a, P> {
         config: &'a NodeConfig<P>,
     ) -> Result<(Self, Option<TornTail>), RunError> {
         let identity = Identity { cluster: config.cluster, process: config.process };
-        let (wal, recovered) = Wal::open(disk, &config.directory, identity)?;
-        let mut stable = P::Stable::default();
-        for (number, bytes) in recovered.records.iter().enumerate() {
-            stable.apply(
-                postcard::from_bytes(bytes).map_err(|source| RunError::ForeignWrite { number, source })?,
-            );
-        }
+        let (wal, recovered) = Wal::open_with(disk, &config.directory, identity, config.log)?;
+        let stable = fold::<P>(&recovered)?;
         let incarnation = recovered.incarnation;
         let outlived =
             incarnation > 1 && <FailuresOf<P> as FailureModel>::KIND.profile().restart == Who::Nobody;
@@ -131,12 +140,12 @@ impl<'a, P: Process> Host<'a, P> {
             parameters: config.parameters.clone(),
             bounds: config.bounds,
             disk: DiskImage(stable.clone()),
-            writes: recovered.records.len() as u64,
+            writes: wal.records(),
             at: now(),
         }))?;
         recorder.flush()?;
         let random = Random::new(RandomState::new().hash_one((config.process, incarnation)));
-        let host = Self {
+        let mut host = Self {
             config,
             incarnation,
             seat: Seat::with_disk(stable),
@@ -153,6 +162,8 @@ impl<'a, P: Process> Host<'a, P> {
             syncs: 0,
             outbox: Outbox::new(incarnation),
         };
+        // Starts alone make a log longer too.
+        host.snapshot_if_due()?;
         Ok((host, recovered.torn))
     }
 
@@ -271,6 +282,16 @@ impl<'a, P: Process> Host<'a, P> {
             });
         }
         self.release(stores as u32)
+    }
+
+    /// Puts the durable disk in the place of the writes that made it, once there are many: a log and its recovery do not
+    /// grow with the age of a node. To be called when nothing waits to be said: it takes some time.
+    pub(crate) fn snapshot_if_due(&mut self) -> Result<(), RunError> {
+        if !self.wal.snapshot_due() {
+            return Ok(());
+        }
+        let disk = postcard::to_stdvec(self.seat.stable()).map_err(RunError::Value)?;
+        Ok(self.wal.snapshot(&disk)?)
     }
 
     fn release(&mut self, stores: u32) -> Result<Vec<Speech<P>>, RunError> {

@@ -32,9 +32,9 @@ use synod_model::ProcessId;
 use thiserror::Error;
 
 /// How long certificates are valid if nothing else is asked for.
-pub const VALID: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+pub const VALID: Duration = Duration::from_hours(10 * 365 * 24);
 /// Certificates are valid from a while ago: clocks differ.
-const BACKDATED: Duration = Duration::from_secs(60 * 60);
+const BACKDATED: Duration = Duration::from_hours(1);
 /// The most processes that keys are made for.
 pub const PROCESSES_MAX: u32 = 1000;
 
@@ -267,6 +267,26 @@ pub fn generate(cluster: &str, processes: u32, validity: Validity, out: &Path) -
     Ok(())
 }
 
+/// Makes a new certificate for `process`, as the cluster's in the directory `keys`, and a new key for it; with all else
+/// that the process has, in the new directory `out`. Peers need nothing new.
+pub fn renew(keys: &Path, process: ProcessId, validity: Validity, out: &Path) -> Result<(), KeyError> {
+    let from = keys.join(process.to_string());
+    let card: Card = json(&from.join("cluster.json"))?;
+    let path = keys.join("authority.key");
+    let pem = String::from_utf8(read(&path)?).map_err(|e| damaged(&path, e.utf8_error()))?;
+    // The parser's error might show what it read.
+    let key = KeyPair::from_pem(&pem).map_err(|_| damaged(&path, "it holds no private key"))?;
+    let issuer = Issuer::new(Authority::params(&card.cluster, validity)?, key);
+    let authority = Authority { issuer, pem: String::new() };
+    let (certificate, private) = authority.issue(&card.cluster, process, validity)?;
+    directory(out)?;
+    for name in ["authority.pem", "cluster.json", "sign.key", "mac.json"] {
+        file(&out.join(name), &read(&from.join(name))?)?;
+    }
+    file(&out.join("node.pem"), certificate.as_bytes())?;
+    file(&out.join("node.key"), private.as_bytes())
+}
+
 fn check(cluster: &str, processes: u32) -> Result<(), KeyError> {
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     let first = cluster.chars().next().is_some_and(|c| c.is_ascii_lowercase());
@@ -328,10 +348,15 @@ struct Authority {
 }
 
 impl Authority {
-    fn new(cluster: &str, validity: Validity) -> Result<Self, KeyError> {
+    fn params(cluster: &str, validity: Validity) -> Result<CertificateParams, KeyError> {
         let mut params = params(&format!("authority of {cluster}"), vec![], validity)?;
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        Ok(params)
+    }
+
+    fn new(cluster: &str, validity: Validity) -> Result<Self, KeyError> {
+        let params = Self::params(cluster, validity)?;
         let key = KeyPair::generate().map_err(unmade)?;
         let pem = params.self_signed(&key).map_err(unmade)?.pem();
         Ok(Self { issuer: Issuer::new(params, key), pem })

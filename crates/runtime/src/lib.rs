@@ -11,6 +11,7 @@
 //!
 //! What waits anywhere is bounded: for a peer ([`link::tcp`]), for a client and for the node itself ([`node`]).
 
+mod audience;
 pub mod client;
 pub mod clock;
 pub mod cluster;
@@ -25,6 +26,7 @@ mod host;
 pub mod judge;
 pub mod keys;
 pub mod link;
+mod mailbox;
 pub mod nemesis;
 pub mod node;
 pub mod oversight;
@@ -33,5 +35,7 @@ pub mod record;
 pub mod replay;
 pub mod retrace;
 pub mod session;
+mod signing;
 mod timers;
 pub mod wal;
+mod wire;

@@ -3,14 +3,21 @@
 //! One thread owns the process. Its loop: handle what has arrived and what is due; record it; let leave what need not
 //! wait; sync the log once for all of it; let leave what waited. Events that arrive during the sync share the next
 //! one: group commit.
+//!
+//! What waits for the node is bounded: messages wait with their senders, commands with their clients. While a peer is
+//! behind ([`Links::is_congested`]) no requests are taken. There are at most so many clients.
 
+use crate::audience::{Audience, Listener};
 use crate::client::{Command, NodeStatus, Reply, read_line, write_line};
 use crate::clock::ClockSettings;
 use crate::disk::{Disk, OsDisk};
 use crate::host::{Host, Speech};
+use crate::link::udp::stack::Build;
 use crate::link::{self, Inbox, LinkError, LinkOptions, LinkSettings, Links, Rejected};
+use crate::mailbox::Mailbox;
 use crate::record::{EffectName, RecordError};
-use crate::wal::WalError;
+use crate::wal::{WalError, WalOptions};
+use crate::wire::Wire;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
@@ -18,17 +25,19 @@ use std::io::{self, BufReader, Read};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::thread::{self, JoinHandle};
-use std::time::Duration;
-use synod_model::{Bounds, Event, Group, Output, Process, ProcessId};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+use synod_model::failure::{FailureKind, FailureModel, Who};
+use synod_model::{Bounds, Event, FailuresOf, Group, Output, Process, ProcessId};
 use thiserror::Error;
 
 /// How many events are handled at most before what they say leaves.
 const BATCH_EVENTS_MAX: usize = 256;
 /// How long a client may take to read what it is told before it is hung up.
 const CLIENT_TIMEOUT: Duration = Duration::from_secs(2);
+/// How often a node that takes no requests looks whether it may again.
+const CONGESTION_PAUSE: Duration = Duration::from_millis(2);
 
 /// Why a process that does not come back is asked in vain.
 const OUTLIVED: &str =
@@ -60,6 +69,9 @@ pub struct Config<Q> {
     pub peers: BTreeMap<ProcessId, SocketAddr>,
     /// Where its log is.
     pub directory: PathBuf,
+    /// How the log uses the disk.
+    #[serde(default)]
+    pub log: WalOptions,
     /// Where its record goes.
     pub records: PathBuf,
     /// How long after it is set a pulse fires.
@@ -117,10 +129,13 @@ pub enum RunError {
     #[error("write {number} in the log is none of this algorithm's: {source}")]
     ForeignWrite {
         /// Which, from 0 on.
-        number: usize,
+        number: u64,
         /// Why.
         source: postcard::Error,
     },
+    /// The snapshot holds what this algorithm does not write.
+    #[error("the snapshot of the log is none of this algorithm's: {0}")]
+    ForeignSnapshot(#[source] postcard::Error),
     /// A value of the algorithm has no encoding.
     #[error("a value of this algorithm cannot be encoded: {0}")]
     Value(#[source] postcard::Error),
@@ -133,6 +148,14 @@ pub enum RunError {
     /// A thread could not be started.
     #[error("cannot start a thread: {0}")]
     Thread(#[source] io::Error),
+    /// Another node speaks for this process, and peers listen to that one.
+    #[error("another node runs as {process}: {why}")]
+    Replaced {
+        /// The process.
+        process: ProcessId,
+        /// What a peer says.
+        why: String,
+    },
 }
 
 impl RunError {
@@ -143,55 +166,73 @@ impl RunError {
             Self::Link(e) => e.hint(),
             Self::Record(e) => e.hint(),
             Self::Config { .. } => "check the path, and that the file is a node's configuration",
-            Self::ForeignWrite { .. } => "the algorithm changed: start with an empty data directory",
+            Self::ForeignWrite { .. } | Self::ForeignSnapshot(_) => {
+                "the algorithm changed: start with an empty data directory"
+            }
             Self::Value(_) => "derive `Serialize` plainly, without attributes that skip or flatten fields",
             Self::NoOracle { .. } => "run the algorithm with a detector module in the oracle's place",
             Self::Thread(_) => "the limit on threads or memory is reached (`ulimit -u`)",
+            Self::Replaced { .. } => {
+                "run one node for each process, and never from a copy of a data directory or without the old one"
+            }
         }
     }
 }
 
 /// Runs a node until it is told to stop, or fails.
 pub fn run_node<P: Process>(config: &NodeConfig<P>) -> Result<(), RunError> {
-    run_node_on::<P>(&OsDisk, config)
+    run_node_on::<P>(&OsDisk, config, None)
 }
 
-/// As [`run_node`], on this disk.
-pub fn run_node_on<P: Process>(disk: &dyn Disk, config: &NodeConfig<P>) -> Result<(), RunError> {
+/// As [`run_node`], on this disk; over `stack` if its links carry datagrams and it asks for better ones than they are.
+pub fn run_node_on<P: Process>(
+    disk: &dyn Disk,
+    config: &NodeConfig<P>,
+    stack: Option<Build>,
+) -> Result<(), RunError> {
     let listener = link::listen(config.listen)?;
     let (mut host, _torn) = Host::open(disk, config)?;
     host.start()?;
-    let (mailbox, inputs) = mpsc::channel();
+    let wire = Arc::new(Wire::new(FailuresOf::<P>::KIND, &config.links, config.cluster, config.process)?);
+    let inputs = Arc::new(Mailbox::new(config.links.inbox));
     if config.stop_with_input {
-        stop_with_input::<P>(mailbox.clone())?;
+        stop_with_input::<P>(Arc::clone(&inputs))?;
     }
     let options = LinkOptions {
         cluster: config.cluster,
         me: config.process,
         incarnation: host.incarnation(),
         peers: config.peers.clone(),
+        stack,
     };
-    let inbox = Mailbox::<P> {
-        inputs: mailbox,
+    let door = Door::<P> {
+        inputs: Arc::clone(&inputs),
+        wire: Arc::clone(&wire),
         cluster: config.cluster,
         me: config.process,
         incarnation: host.incarnation(),
-        clients: AtomicU64::new(0),
+        clients_max: config.links.clients,
+        clients: AtomicUsize::new(0),
+        joined: AtomicU64::new(0),
     };
-    let links = link::start(&config.links, listener, options, Arc::new(inbox))?;
+    let links = link::start(&config.links, listener, options, Arc::new(door))?;
     if host.is_outlived() {
         links.greet();
     }
     let mut node = Node {
+        inputs: Inputs(inputs),
         me: config.process,
         host,
+        wire,
         links,
-        clients: BTreeMap::new(),
-        indicated: vec![],
+        audience: Audience::default(),
+        arrived: VecDeque::new(),
         to_itself: VecDeque::new(),
+        payload: vec![],
+        challenged: None,
     };
-    let ended = node.run(&inputs);
-    node.dismiss_clients();
+    let ended = node.run();
+    node.audience.dismiss();
     ended
 }
 
@@ -202,66 +243,68 @@ enum Input<P: Process> {
     Left(u64),
     Command(u64, Command<P::Request>),
     Garbage(u64, String),
+    Impostor(String),
+    Challenged(String),
     ParentGone,
 }
 
-/// A client, as its node sees it.
-struct Listener {
-    lines: Sender<Vec<u8>>,
-    writer: JoinHandle<()>,
-}
-
-impl Listener {
-    fn tell<I: Serialize>(&self, reply: &Reply<I>) {
-        // One that has gone hears nothing.
-        let _ = self.lines.send(line(reply));
-    }
-}
-
-fn line<I: Serialize>(reply: &Reply<I>) -> Vec<u8> {
-    let mut line = vec![];
-    write_line(&mut line, reply).expect("what has no form in JSON was refused by the record before");
-    line
-}
-
 /// Parent gone, node gone.
-fn stop_with_input<P: Process>(mailbox: Sender<Input<P>>) -> Result<(), RunError> {
+fn stop_with_input<P: Process>(inputs: Arc<Mailbox<Input<P>>>) -> Result<(), RunError> {
     let watch = move || {
         let _ = io::copy(&mut io::stdin().lock().by_ref(), &mut io::sink());
-        let _ = mailbox.send(Input::ParentGone);
+        inputs.notice(Input::ParentGone);
     };
     thread::Builder::new().name("stdin".to_owned()).spawn(watch).map(drop).map_err(RunError::Thread)
 }
 
 /// The way from the links' threads to the node's.
-struct Mailbox<P: Process> {
-    inputs: Sender<Input<P>>,
+struct Door<P: Process> {
+    inputs: Arc<Mailbox<Input<P>>>,
+    wire: Arc<Wire>,
     cluster: u64,
     me: ProcessId,
     incarnation: u64,
-    clients: AtomicU64,
+    clients_max: usize,
+    clients: AtomicUsize,
+    joined: AtomicU64,
 }
 
-impl<P: Process> Inbox for Mailbox<P> {
+impl<P: Process> Inbox for Door<P> {
     fn deliver(&self, from: ProcessId, payload: &[u8]) -> Result<(), Rejected> {
-        let (name, message) =
-            postcard::from_bytes(payload).map_err(|e| Rejected::Malformed(e.to_string()))?;
+        let (name, message) = self.wire.decode(payload)?;
         // Nobody takes it once the node has ended: it is lost with the node.
-        let _ = self.inputs.send(Input::Message(from, name, message));
+        self.inputs.message(Input::Message(from, name, message), payload.len());
         Ok(())
     }
 
+    fn impostor(&self, why: &str) {
+        self.inputs.notice(Input::Impostor(why.to_owned()));
+    }
+
+    fn challenged(&self, why: &str) {
+        self.inputs.notice(Input::Challenged(why.to_owned()));
+    }
+
     fn client(&self, stream: TcpStream) {
+        let others = self.clients.fetch_add(1, Ordering::SeqCst);
         // A client that breaks off is no trouble of ours.
-        let _ = self.serve(stream);
+        let _ = if others < self.clients_max { self.serve(stream) } else { self.refuse(stream) };
+        self.clients.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
-impl<P: Process> Mailbox<P> {
+impl<P: Process> Door<P> {
+    fn refuse(&self, mut stream: TcpStream) -> io::Result<()> {
+        let why = format!("too many connections: {} clients are served at once", self.clients_max);
+        stream.set_write_timeout(Some(CLIENT_TIMEOUT))?;
+        write_line(&mut stream, &Reply::<()>::Refused(why))
+    }
+
     /// A client, from its hello to its end.
     fn serve(&self, mut stream: TcpStream) -> io::Result<()> {
         let mut reader = BufReader::new(stream.try_clone()?);
         stream.set_write_timeout(Some(CLIENT_TIMEOUT))?;
+        stream.set_read_timeout(Some(CLIENT_TIMEOUT))?;
         let refusal = match read_line::<Command<P::Request>>(&mut reader) {
             Ok(Some(Command::Hello { cluster })) if cluster == self.cluster => None,
             Ok(Some(Command::Hello { .. })) => Some("this is a node of another cluster".to_owned()),
@@ -271,52 +314,61 @@ impl<P: Process> Mailbox<P> {
         if let Some(why) = refusal {
             return write_line(&mut stream, &Reply::<()>::Refused(why));
         }
-        let client = self.clients.fetch_add(1, Ordering::Relaxed);
-        let (lines, replies) = mpsc::channel();
-        let writer =
-            thread::Builder::new().name("client".to_owned()).spawn(move || write_all(stream, &replies))?;
-        let listener = Listener { lines, writer };
+        stream.set_read_timeout(None)?;
+        let client = self.joined.fetch_add(1, Ordering::Relaxed);
+        let listener = Listener::start(stream)?;
         listener.tell(&Reply::<()>::Welcome { process: self.me, incarnation: self.incarnation });
-        let _ = self.inputs.send(Input::Joined(client, listener));
+        self.inputs.notice(Input::Joined(client, listener));
         loop {
-            let input = match read_line(&mut reader) {
-                Ok(Some(command)) => Input::Command(client, command),
-                Err(e) if e.kind() == io::ErrorKind::InvalidData => Input::Garbage(client, e.to_string()),
+            let (input, is_request) = match read_line(&mut reader) {
+                Ok(Some(command)) => {
+                    let is_request = matches!(command, Command::Request(_));
+                    (Input::Command(client, command), is_request)
+                }
+                Err(e) if e.kind() == io::ErrorKind::InvalidData => {
+                    (Input::Garbage(client, e.to_string()), false)
+                }
                 Ok(None) | Err(_) => break,
             };
-            if self.inputs.send(input).is_err() {
+            if !self.inputs.command(input, is_request) {
                 break;
             }
         }
-        let _ = self.inputs.send(Input::Left(client));
+        self.inputs.notice(Input::Left(client));
         Ok(())
     }
 }
 
-fn write_all(mut stream: TcpStream, replies: &Receiver<Vec<u8>>) {
-    while let Ok(line) = replies.recv() {
-        if io::Write::write_all(&mut stream, &line).is_err() {
-            // It does not read. Its reading thread notices.
-            let _ = stream.shutdown(std::net::Shutdown::Both);
-            return;
-        }
+/// What waits for the node, for as long as there is one.
+struct Inputs<P: Process>(Arc<Mailbox<Input<P>>>);
+
+impl<P: Process> Drop for Inputs<P> {
+    fn drop(&mut self) {
+        self.0.close();
     }
 }
 
 /// The thread that owns the process.
 struct Node<'a, P: Process> {
+    /// Closed before the links end: whoever waits for room is one of theirs.
+    inputs: Inputs<P>,
     me: ProcessId,
     host: Host<'a, P>,
+    wire: Arc<Wire>,
     links: Box<dyn Links>,
-    clients: BTreeMap<u64, Listener>,
-    /// What was indicated in this incarnation, as lines: a client that comes late hears it too.
-    indicated: Vec<Vec<u8>>,
+    audience: Audience,
+    /// Inputs that wait for their turn.
+    arrived: VecDeque<Input<P>>,
     /// A message to oneself goes through the network too: through this much of it.
     to_itself: VecDeque<(EffectName, P::Message)>,
+    /// A buffer for payloads.
+    payload: Vec<u8>,
+    /// What a peer says of another node that claims to be this one.
+    challenged: Option<String>,
 }
 
 impl<P: Process> Node<'_, P> {
-    fn run(&mut self, inputs: &Receiver<Input<P>>) -> Result<(), RunError> {
+    fn run(&mut self) -> Result<(), RunError> {
         let mut going = true;
         while going {
             let speech = self.host.flush()?;
@@ -324,50 +376,47 @@ impl<P: Process> Node<'_, P> {
             if self.host.must_sync() {
                 let speech = self.host.sync()?;
                 self.say(speech)?;
+                self.host.snapshot_if_due()?;
             }
             self.host.fire_due()?;
             for (name, message) in std::mem::take(&mut self.to_itself) {
                 self.host.handle(Event::Message(self.me, message), Some(name))?;
             }
-            going = self.take_inputs(inputs)?;
+            going = self.take_inputs()?;
         }
         let speech = self.host.flush()?;
         self.say(speech)?;
         let speech = self.host.sync()?;
         self.say(speech)?;
         self.host.stop()?;
-        self.tell_all(&line(&Reply::<()>::Stopped));
+        self.audience.stop();
         Ok(())
     }
 
     /// Waits for an input, or until something is due, and handles what there is. Whether the node goes on.
-    fn take_inputs(&mut self, inputs: &Receiver<Input<P>>) -> Result<bool, RunError> {
-        let mut next = match self.patience() {
-            None => inputs.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            Some(patience) => inputs.recv_timeout(patience),
-        };
+    fn take_inputs(&mut self) -> Result<bool, RunError> {
+        let congested = self.links.is_congested();
+        self.inputs.0.hold_requests(congested);
+        if self.arrived.is_empty() {
+            let pause = congested.then(|| Instant::now() + CONGESTION_PAUSE);
+            self.arrived = self.inputs.0.take(self.deadline().into_iter().chain(pause).min());
+        }
         for _ in 0..BATCH_EVENTS_MAX {
-            match next {
-                Ok(input) => {
-                    if !self.take(input)? {
-                        return Ok(false);
-                    }
-                }
-                Err(RecvTimeoutError::Timeout) => break,
-                // The links hold the other end for as long as there is a node.
-                Err(RecvTimeoutError::Disconnected) => return Ok(false),
+            let Some(input) = self.arrived.pop_front() else { break };
+            if !self.take(input)? {
+                return Ok(false);
             }
-            next = inputs.recv_timeout(Duration::ZERO);
         }
         Ok(true)
     }
 
-    /// How long nothing is to do unless something arrives.
-    fn patience(&self) -> Option<Duration> {
+    /// Until when nothing is to do unless something arrives.
+    fn deadline(&self) -> Option<Instant> {
         if !self.to_itself.is_empty() || self.host.must_flush() {
-            return Some(Duration::ZERO);
+            return Some(Instant::now());
         }
-        self.host.next_timer()
+        // what is due beyond the end of time is never
+        self.host.next_timer().and_then(|left| Instant::now().checked_add(left))
     }
 
     fn take(&mut self, input: Input<P>) -> Result<bool, RunError> {
@@ -375,47 +424,44 @@ impl<P: Process> Node<'_, P> {
             Input::Message(from, name, message) => {
                 self.host.handle(Event::Message(from, message), Some(name))?;
             }
-            Input::Joined(client, listener) => self.join(client, listener),
-            Input::Left(client) => _ = self.clients.remove(&client),
+            Input::Joined(client, listener) => self.audience.join(client, listener),
+            Input::Left(client) => self.audience.leave(client),
             Input::Command(client, command) => return self.obey(client, command),
-            Input::Garbage(client, why) => self.tell(client, &Reply::Refused(why)),
+            Input::Garbage(client, why) => self.audience.tell(client, &Reply::Refused(why)),
+            // Where peers may lie, one of them could end this node with a word.
+            Input::Impostor(_) if lies(FailuresOf::<P>::KIND) => {}
+            Input::Impostor(why) => return Err(RunError::Replaced { process: self.me, why }),
+            Input::Challenged(why) => self.challenged = Some(why),
             Input::ParentGone => return Ok(false),
         }
         Ok(true)
     }
 
-    fn join(&mut self, client: u64, listener: Listener) {
-        for line in &self.indicated {
-            let _ = listener.lines.send(line.clone());
-        }
-        self.clients.insert(client, listener);
-    }
-
     fn obey(&mut self, client: u64, command: Command<P::Request>) -> Result<bool, RunError> {
         match command {
-            Command::Hello { .. } => self.tell(client, &Reply::Refused("we have met".to_owned())),
+            Command::Hello { .. } => self.audience.tell(client, &Reply::Refused("we have met".to_owned())),
             Command::Request(_) if self.host.is_outlived() => {
-                self.tell(client, &Reply::Refused(OUTLIVED.to_owned()));
+                self.audience.tell(client, &Reply::Refused(OUTLIVED.to_owned()));
             }
             Command::Request(request) => {
                 self.host.handle(Event::Request(request), None)?;
                 let speech = self.host.flush()?;
-                self.tell(client, &Reply::Requested);
+                self.audience.tell(client, &Reply::Requested);
                 self.say(speech)?;
             }
             Command::Cut(to) => {
                 let reply = self.links.cut(to).map(|()| Reply::Cut(to));
-                self.tell(client, &reply.unwrap_or_else(refused));
+                self.audience.tell(client, &reply.unwrap_or_else(refused));
             }
             Command::Heal(to) => {
                 let reply = self.links.heal(to).map(|held| Reply::Healed { to, held });
-                self.tell(client, &reply.unwrap_or_else(refused));
+                self.audience.tell(client, &reply.unwrap_or_else(refused));
             }
             Command::Clock { jump, rate } => {
                 self.host.skew(jump, rate);
-                self.tell(client, &Reply::Clock);
+                self.audience.tell(client, &Reply::Clock);
             }
-            Command::Status => self.tell(client, &Reply::Status(self.status())),
+            Command::Status => self.audience.tell(client, &Reply::Status(self.status())),
             Command::Stop => return Ok(false),
         }
         Ok(true)
@@ -430,6 +476,8 @@ impl<P: Process> Node<'_, P> {
             syncs,
             outlived: self.host.is_outlived(),
             links: self.links.status(),
+            strangers: self.links.strangers(),
+            challenged: self.challenged.clone(),
         }
     }
 
@@ -441,39 +489,20 @@ impl<P: Process> Node<'_, P> {
                     self.to_itself.push_back((name, message));
                 }
                 Speech::Send { to, name, message } => {
-                    let payload = postcard::to_stdvec(&(name, message)).map_err(RunError::Value)?;
-                    self.links.send(to, &payload)?;
+                    let buffer = std::mem::take(&mut self.payload);
+                    self.payload = self.wire.encode(name, &message, buffer).map_err(RunError::Value)?;
+                    self.links.send(to, &self.payload)?;
                 }
-                Speech::Indicate(indication) => {
-                    let line = line(&Reply::Indication(indication));
-                    self.tell_all(&line);
-                    self.indicated.push(line);
-                }
+                Speech::Indicate(indication) => self.audience.indicate(indication),
             }
         }
         self.links.flush();
         Ok(())
     }
+}
 
-    fn tell(&self, client: u64, reply: &Reply<()>) {
-        if let Some(listener) = self.clients.get(&client) {
-            listener.tell(reply);
-        }
-    }
-
-    fn tell_all(&self, line: &[u8]) {
-        for listener in self.clients.values() {
-            let _ = listener.lines.send(line.to_vec());
-        }
-    }
-
-    /// Lets the clients read their last lines.
-    fn dismiss_clients(&mut self) {
-        for (_, Listener { lines, writer }) in std::mem::take(&mut self.clients) {
-            drop(lines);
-            let _ = writer.join();
-        }
-    }
+fn lies(failures: FailureKind) -> bool {
+    failures.profile().lie != Who::Nobody
 }
 
 fn refused(error: LinkError) -> Reply<()> {

@@ -19,9 +19,9 @@
 //! - The environment is what happened: as many crashes, durability by `Sync`, no message lost or duplicated.
 
 use crate::execution::{Execution, Merged, Step, What};
-use crate::record::{Handled, Incarnation, Record, Release, Start};
+use crate::record::{EffectName, Handled, Incarnation, Record, Release, Start};
 use crate::replay::kept;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use synod_kernel::environment::{Budget, Failures, Links, Timing};
 use synod_kernel::trace::{Broken, Header, Line, Recorder, Writer};
@@ -177,6 +177,8 @@ struct Retold<'a, P: Process> {
     now: u64,
     /// By seat.
     nodes: Vec<Node<'a, P>>,
+    /// How often each message is still to arrive, by receiver and sender, where it arrives more than once.
+    copies: BTreeMap<(ProcessId, ProcessId, EffectName), u32>,
 }
 
 /// What is kept of a process beside its seat.
@@ -252,6 +254,7 @@ impl<'a, P: Process> Retold<'a, P> {
             epoch: started.min().unwrap_or(0),
             now: 0,
             nodes: setting.seating.seats().map(|_| Node::default()).collect(),
+            copies: copies(merged),
         }
     }
 
@@ -369,10 +372,27 @@ impl<'a, P: Process> Retold<'a, P> {
             Event::Init => Choice::Init { seat },
             Event::Recover => Choice::Recover { seat },
             Event::Request(_) => Choice::Request { seat },
-            Event::Message(from, message) => Choice::Deliver { from: SeatId(from.0), to: seat, message },
+            Event::Message(from, message) => {
+                let (from, to) = (SeatId(from.0), seat);
+                if self.is_copied(place, handled) {
+                    Choice::Duplicate { from, to, message }
+                } else {
+                    Choice::Deliver { from, to, message }
+                }
+            }
             Event::Timer(timer) => Choice::Fire { seat, timer },
         };
         self.run(place, handled, choice, cut)
+    }
+
+    /// Whether the message arrives once more later.
+    fn is_copied(&mut self, place: Place<'_, P>, handled: &Handled<P>) -> bool {
+        let (Event::Message(from, _), Some(cause)) = (&handled.event, handled.cause) else { return false };
+        let copies = self.copies.get_mut(&(place.incarnation.start.process, *from, cause));
+        copies.is_some_and(|left| {
+            *left -= 1;
+            *left > 0
+        })
     }
 
     /// The world's handler must do what the node's did.
@@ -499,6 +519,19 @@ impl<'a, P: Process> Retold<'a, P> {
         self.writer.step(&line);
         Ok(line)
     }
+}
+
+/// How often messages arrive that arrive more than once.
+fn copies<P: Process>(merged: &Merged<'_, P>) -> BTreeMap<(ProcessId, ProcessId, EffectName), u32> {
+    let mut copies = BTreeMap::new();
+    for step in &merged.steps {
+        if let What::Handled(Handled { event: Event::Message(from, _), cause: Some(cause), .. }) = &step.what
+        {
+            *copies.entry((step.process, *from, *cause)).or_insert(0) += 1;
+        }
+    }
+    copies.retain(|_, times| *times > 1);
+    copies
 }
 
 /// The first indication of a handler, if no write comes before it.

@@ -25,6 +25,7 @@ use synod_runtime::drive::{Driven, Plan, Progress, drive};
 use synod_runtime::execution::Execution;
 use synod_runtime::judge::{Judgement, examine, judge, judge_observations, observations};
 use synod_runtime::link::LinkError;
+use synod_runtime::link::LinkSettings;
 use synod_runtime::node::{NodeConfig, run_node};
 use synod_runtime::oversight::{Oversight, oversight};
 use synod_runtime::record::{Incarnation, Record, RecordError};
@@ -83,6 +84,7 @@ fn options(directory: PathBuf, twin: Twin) -> ClusterOptions {
         first_port: None,
         pulse: Duration::from_millis(5),
         seed: 1,
+        links: LinkSettings::default(),
     }
 }
 
@@ -425,6 +427,7 @@ fn a_cluster_in_the_background_does_what_it_is_told() {
         pulse: Duration::from_millis(5),
         seed: 1,
         first_port: None,
+        links: LinkSettings::default(),
         beyond: vec![],
     };
     home.write(&description).unwrap();

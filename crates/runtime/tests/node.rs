@@ -1,8 +1,10 @@
 //! One node in this OS process, on disks that fail and among clients that misbehave.
 
 mod ledger;
+mod notary;
 
 use ledger::{Ledger, Told, Twin};
+use notary::{Letter, Notary};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
@@ -11,14 +13,19 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::thread;
 use std::time::Duration;
+use synod_kernel::signature::signed_by;
 use synod_model::{Group, ProcessId};
 use synod_runtime::client::{Client, Command, Reply};
 use synod_runtime::clock::ClockSettings;
 use synod_runtime::disk::Disk;
+use synod_runtime::execution::Execution;
 use synod_runtime::fault::{FaultKind, FaultyDisk, MemoryDisk};
-use synod_runtime::link::{LinkError, LinkSettings};
+use synod_runtime::frame;
+use synod_runtime::keys::{self, VALID, Validity};
+use synod_runtime::link::{LinkError, LinkSettings, tcp};
 use synod_runtime::node::{Config, NodeConfig, RunError, run_node_on};
-use synod_runtime::wal::{LOG_NAME, WalError};
+use synod_runtime::replay;
+use synod_runtime::wal::{Identity, Wal, WalError, WalOptions, segment_name};
 
 const PATIENCE: Duration = Duration::from_secs(50);
 
@@ -43,6 +50,7 @@ fn config() -> NodeConfig<Ledger> {
         directory: PathBuf::from("data/p0"),
         records: PathBuf::from("data/records"),
         pulse: Duration::from_millis(1),
+        log: WalOptions { segment_length: 2048, snapshot_after: 2048 },
         links: LinkSettings::default(),
         stop_with_input: false,
         clock: ClockSettings::default(),
@@ -86,7 +94,7 @@ fn session(
 ) -> (Result<(), RunError>, Vec<u64>, Vec<Told>) {
     let config = config();
     let (address, disk) = (config.listen, disk.clone());
-    let node = thread::spawn(move || run_node_on::<Ledger>(&disk, &config));
+    let node = thread::spawn(move || run_node_on::<Ledger>(&disk, &config, None));
     let (kept, told) = connect(address, || node.is_finished()).map_or_else(Default::default, |mut client| {
         let said = keep(&mut client, entries);
         let _ = client.send(&Command::<u64>::Stop);
@@ -110,6 +118,43 @@ fn a_node_that_starts_again_finds_what_it_kept() {
     let (ended, kept, told) = session(&disk.power_loss(0), 5..7);
     ended.unwrap();
     assert_eq!((kept, found(&told)), (vec![5, 6], vec![0, 1, 2, 3, 4]));
+}
+
+#[test]
+fn a_node_that_puts_snapshots_in_the_place_of_its_writes_finds_them_and_its_records_fit() {
+    let disk = MemoryDisk::new();
+    for start in 0..4_u64 {
+        let before: Vec<_> = (100..100 + 30 * start).collect();
+        let (ended, kept, told) = session(&disk, 100 + 30 * start..130 + 30 * start);
+        ended.unwrap();
+        assert_eq!(kept.len(), 30);
+        if start > 0 {
+            assert_eq!(found(&told), before);
+        }
+    }
+    let names = disk.list(Path::new("data/p0")).unwrap();
+    assert_eq!(names.iter().filter(|name| name.starts_with("snapshot.")).count(), 2, "{names:?}");
+    assert!(names.len() < 20, "a log of 120 batches is bounded: {names:?}");
+    let temporary = tempfile::tempdir().unwrap();
+    let records = Path::new("data/records");
+    for name in disk.list(records).unwrap() {
+        std::fs::write(temporary.path().join(&name), disk.content(&records.join(&name)).unwrap()).unwrap();
+    }
+    let execution = Execution::<Ledger>::load(temporary.path()).unwrap();
+    assert!(replay::verify(&execution).unwrap() > 120);
+    let starts: Vec<_> = execution.processes[&ProcessId(0)].iter().map(|i| i.start.writes).collect();
+    assert_eq!(starts, [0, 30, 60, 90]);
+}
+
+#[test]
+fn a_snapshot_of_another_algorithm_is_refused() {
+    let disk = MemoryDisk::new();
+    let config = config();
+    let identity = Identity { cluster: 7, process: ProcessId(0) };
+    let (mut wal, _) = Wal::open_with(&disk, &config.directory, identity, config.log).unwrap();
+    wal.snapshot(&[0xff; 3]).unwrap();
+    let error = run_node_on::<Ledger>(&disk, &config, None).unwrap_err();
+    assert!(matches!(error, RunError::ForeignSnapshot(_)) && !error.hint().is_empty(), "{error}");
 }
 
 #[test]
@@ -174,7 +219,7 @@ impl Raw {
 fn a_client_speaks_lines_and_what_is_no_command_is_refused_with_the_reason() {
     let config = config();
     let address = config.listen;
-    let node = thread::spawn(move || run_node_on::<Ledger>(&MemoryDisk::new(), &config));
+    let node = thread::spawn(move || run_node_on::<Ledger>(&MemoryDisk::new(), &config, None));
     for no_hello in ["{}", "{\"request\":1}", "{\"hello\":{\"cluster\":8}}"] {
         let mut stranger = Raw::new(address);
         assert!(stranger.say(no_hello)["refused"].is_string());
@@ -210,10 +255,10 @@ fn a_port_in_use_is_an_error_and_costs_no_incarnation() {
     let config = config();
     let taken = TcpListener::bind(config.listen).unwrap();
     let disk = MemoryDisk::new();
-    let error = run_node_on::<Ledger>(&disk, &config).unwrap_err();
+    let error = run_node_on::<Ledger>(&disk, &config, None).unwrap_err();
     assert!(matches!(error, RunError::Link(LinkError::PortInUse { .. })), "{error}");
     assert!(error.hint().contains("port"));
-    assert_eq!(disk.content(&Path::new("data/p0").join(LOG_NAME)), None);
+    assert_eq!(disk.content(&Path::new("data/p0").join(segment_name(1))), None);
     drop(taken);
 }
 
@@ -235,4 +280,98 @@ fn a_configuration_that_is_none_is_an_error() {
         let error = NodeConfig::<Ledger>::load(&path).unwrap_err();
         assert!(matches!(error, RunError::Config { .. }) && !error.hint().is_empty(), "{error}");
     }
+}
+
+/// The configuration of one of two notaries.
+fn notary(p: u32, places: [SocketAddr; 2], keys: Option<&Path>) -> NodeConfig<Notary> {
+    let peer = ProcessId(1 - p);
+    Config {
+        algorithm: "notary".to_owned(),
+        cluster: 7,
+        process: ProcessId(p),
+        group: Group::first(2),
+        parameters: (),
+        bounds: None,
+        listen: places[p as usize],
+        peers: BTreeMap::from([(peer, places[peer.index()])]),
+        directory: PathBuf::from(format!("data/p{p}")),
+        records: PathBuf::from("data/records"),
+        pulse: Duration::from_millis(1),
+        log: WalOptions::default(),
+        links: LinkSettings { keys: keys.map(|keys| keys.join(format!("p{p}"))), ..LinkSettings::default() },
+        stop_with_input: false,
+        clock: ClockSettings::default(),
+    }
+}
+
+fn notary_at(places: [SocketAddr; 2], p: u32, keys: &Path) -> (thread::JoinHandle<()>, Client) {
+    let config = notary(p, places, Some(keys));
+    let node = thread::spawn(move || run_node_on::<Notary>(&MemoryDisk::new(), &config, None).unwrap());
+    let client = connect(places[p as usize], || node.is_finished()).expect("it has ended");
+    (node, client)
+}
+
+/// The next reply that is wanted.
+fn next<T>(client: &mut Client, wanted: impl Fn(Reply<(ProcessId, u8)>) -> Option<T>) -> T {
+    loop {
+        let reply = client.receive().unwrap().expect("it ends");
+        if let Some(wanted) = wanted(reply) {
+            return wanted;
+        }
+    }
+}
+
+fn told(reply: Reply<(ProcessId, u8)>) -> Option<(ProcessId, u8)> {
+    if let Reply::Indication(told) = reply { Some(told) } else { None }
+}
+
+#[test]
+fn signatures_are_real_between_nodes_and_forged_ones_reach_no_process() {
+    let temporary = tempfile::tempdir().unwrap();
+    let keys = temporary.path().join("keys");
+    keys::generate("notaries", 2, Validity::of(VALID), &keys).unwrap();
+    let places = [free_address(), free_address()];
+    let ((first, mut p), (second, mut q)) = (notary_at(places, 0, &keys), notary_at(places, 1, &keys));
+    p.send(&Command::Request((ProcessId(1), 5_u8))).unwrap();
+    assert_eq!(next(&mut q, told), (ProcessId(0), 5), "verified by the other one");
+    // One who has taken the place of p, and has no key of p's: its newer incarnation is listened to.
+    p.send(&Command::<u8>::Stop).unwrap();
+    first.join().unwrap();
+    let mut stream = TcpStream::connect(places[1]).unwrap();
+    let mut bytes = b"SYNODTCP".to_vec();
+    let hello = (tcp::VERSION, 7_u64, ProcessId(0), ProcessId(1), 9_u64, 0_u64, 1_u64);
+    frame::append(&mut bytes, &hello).unwrap();
+    let letter = Letter::Sealed(signed_by(ProcessId(0), 6_u8));
+    let name = (9_u64, 0_u64, 0_u32);
+    let payloads = [
+        postcard::to_stdvec(&(name, &letter, vec![vec![7_u8; 64]])).unwrap(),
+        postcard::to_stdvec(&(name, &letter, Vec::<Vec<u8>>::new())).unwrap(),
+        b"no letter".to_vec(),
+        postcard::to_stdvec(&(name, Letter::Plain(8), Vec::<Vec<u8>>::new())).unwrap(),
+    ];
+    let mut batch = 1_u64.to_le_bytes().to_vec();
+    for payload in payloads {
+        batch.extend((payload.len() as u32).to_le_bytes());
+        batch.extend(payload);
+    }
+    bytes.extend((batch.len() as u32).to_le_bytes());
+    bytes.extend(crc32fast::hash(&batch).to_le_bytes());
+    bytes.extend(batch);
+    stream.write_all(&bytes).unwrap();
+    // the one letter that claims no signature arrives behind all of them
+    assert_eq!(next(&mut q, told), (ProcessId(0), 8));
+    q.send(&Command::<u8>::Status).unwrap();
+    let status = next(&mut q, |reply| if let Reply::Status(status) = reply { Some(status) } else { None });
+    let dropped = status.links[&ProcessId(0)].dropped;
+    assert_eq!((dropped.forged, dropped.malformed), (2, 1), "{dropped:?}");
+    q.send(&Command::<u8>::Stop).unwrap();
+    second.join().unwrap();
+}
+
+#[test]
+fn a_node_that_signs_needs_keys() {
+    let config = notary(0, [free_address(), free_address()], None);
+    let ended = run_node_on::<Notary>(&MemoryDisk::new(), &config, None).unwrap_err();
+    assert!(matches!(ended, RunError::Link(LinkError::NoKeys)), "{ended}");
+    assert!(ended.hint().contains("synod keys"));
 }

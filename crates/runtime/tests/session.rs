@@ -56,7 +56,8 @@ struct World {
     sent: BTreeMap<u32, (u64, Option<u64>)>,
     delivered: Vec<u32>,
     forsaken: BTreeSet<u32>,
-    lost: Lost,
+    /// The latest session that the receiver has heard of.
+    heard: Epoch,
     batch_length: usize,
 }
 
@@ -120,9 +121,8 @@ impl World {
 
     fn connect(&mut self) {
         let received = self.incoming.hello(self.epoch(), instance(self.sender).token).unwrap();
-        let lost = self.outgoing.welcome(instance(self.receiver), received).unwrap();
-        self.lost.in_flight += lost.in_flight;
-        self.lost.outside_model += lost.outside_model;
+        self.heard = self.epoch();
+        self.outgoing.welcome(instance(self.receiver), received).unwrap();
         let wire = Wire { sender: self.epoch(), receiver: self.receiver, flying: VecDeque::new() };
         self.wires.push(wire);
         self.connected = true;
@@ -145,7 +145,7 @@ impl World {
         match self.incoming.arrive(wire.sender, sequence, payloads.len() as u64) {
             Ok(known) => self.delivered.extend(&payloads[known as usize..]),
             Err(SessionError::Fenced { incarnation, latest }) => assert!(incarnation < latest),
-            Err(SessionError::Closed { session, .. }) => assert!(session < self.outgoing.closed()),
+            Err(SessionError::Closed { .. }) => assert!(wire.sender < self.heard, "closed by nobody"),
             Err(other) => panic!("{other}"),
         }
     }

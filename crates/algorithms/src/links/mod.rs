@@ -7,6 +7,7 @@ pub mod fifo;
 pub mod log_delivered;
 pub mod retransmission_timeout;
 pub mod retransmit_forever;
+pub mod selective_repeat;
 pub mod stacks;
 pub mod stop_and_wait;
 
@@ -15,6 +16,7 @@ pub use fifo::FifoLink;
 pub use log_delivered::LogDelivered;
 pub use retransmission_timeout::RetransmissionTimeout;
 pub use retransmit_forever::RetransmitForever;
+pub use selective_repeat::SelectiveRepeat;
 pub use stacks::{FifoOverFairLoss, LoggedOverFairLoss, PerfectOverFairLoss};
 pub use stop_and_wait::StopAndWait;
 pub use synod_model::interface::{ConfirmedLink, LinkDeliver, LinkSend, LogDeliver};

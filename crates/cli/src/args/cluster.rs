@@ -36,7 +36,7 @@ pub enum Cluster {
     Duplicate(Words),
     /// Sets a clock, by a jump, a rate or both: [NAME] PROCESS +2s x1.05.
     Skew(Skew),
-    /// The network and the clocks are as they were; or one way is: [NAME] ['0 -> 1'].
+    /// The network and the clocks are as they were; or one way is: [NAME] '0 -> 1'.
     Heal(Words),
     /// Starts a process elsewhere, with its volume, or `without volume`: [NAME] PROCESS [without volume].
     Replace(Words),
@@ -135,6 +135,12 @@ pub struct Up {
     /// The port of process 0, the others' following; free ones are looked for if there is none.
     #[arg(long, value_name = "PORT")]
     pub port: Option<u16>,
+    /// What carries the messages: datagrams where the model asks for no more than fair-loss links, else streams, unless told otherwise.
+    #[arg(long, value_name = "TRANSPORT")]
+    pub transport: Option<super::TransportName>,
+    /// What keeps others from speaking in a process's name; the keys are made for the cluster.
+    #[arg(long, value_name = "SECURITY")]
+    pub security: Option<super::SecurityName>,
     /// What the network draws by, where it is told to lose or delay.
     #[arg(long, value_name = "SEED", value_parser = super::seed)]
     pub seed: Option<u64>,

@@ -218,6 +218,7 @@ fn up(desk: &Desk<'_>, args: &args::Up) -> Result<Exit, Error> {
     let (entry, world) = wanted(desk, args)?;
     let home = home_of(entry, args)?;
     let deployment = (entry.deploy)(&world)?;
+    let (links, said) = deployment.links(args.transport.map(Into::into), args.security.map(Into::into))?;
     let description = Description {
         algorithm: entry.name().to_owned(),
         processes: world.environment.processes,
@@ -229,6 +230,7 @@ fn up(desk: &Desk<'_>, args: &args::Up) -> Result<Exit, Error> {
         pulse: PULSE,
         seed: args.seed.unwrap_or(0),
         first_port: args.port,
+        links,
         beyond: Vec::new(),
     };
     prepare(&home, args.fresh)?;
@@ -243,6 +245,9 @@ fn up(desk: &Desk<'_>, args: &args::Up) -> Result<Exit, Error> {
     })?;
     if let Answer::Status(status) = order(&home, &mut control, &Order::Status)? {
         tell::up(desk.printer, &called(&home), &status, &deployment.requests);
+        for said in &said {
+            desk.printer.talk(format!("  {said}"));
+        }
     }
     Ok(Exit::Holds)
 }
@@ -263,11 +268,12 @@ fn prepare(home: &Home, fresh: bool) -> Result<(), Error> {
     let is_foreign = |entry: &fs::DirEntry| {
         let known = ["lock", "cluster.json", "supervisor.log", "socket", "nodes"];
         !known.iter().any(|name| entry.file_name() == *name)
-            && !entry.path().extension().is_some_and(|e| e == "jsonl")
+            && entry.path().extension().is_none_or(|e| e != "jsonl")
     };
     let mut entries = fs::read_dir(&home.0).map_err(unwritable)?.flatten();
     if let Some(foreign) = entries.find(is_foreign) {
-        let what = format!("{} is no cluster's: it has {:?} in it", home.0.display(), foreign.file_name());
+        let what =
+            format!("{} is no cluster's: it has {} in it", home.0.display(), foreign.file_name().display());
         return Err(wrong(what, "name a new directory, or an empty one"));
     }
     // made while it is held: whoever comes second finds it
@@ -296,7 +302,9 @@ fn list(desk: &Desk<'_>) -> Result<Exit, Error> {
     if rows.len() == 1 {
         desk.printer.talk("there is none; `cluster up NAME` starts one");
     } else {
-        crate::output::columns(&rows).iter().for_each(|line| desk.printer.say(line));
+        for line in crate::output::columns(&rows) {
+            desk.printer.say(line);
+        }
     }
     Ok(Exit::Holds)
 }

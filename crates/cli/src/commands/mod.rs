@@ -8,6 +8,7 @@ mod coverage;
 mod examine;
 mod failures;
 mod from;
+mod keys;
 mod look;
 mod replay;
 #[cfg(feature = "library")]
@@ -80,6 +81,7 @@ fn dispatch(desk: &Desk<'_>, command: Option<&Command>) -> Result<Exit, Error> {
         Some(Command::Replay { file, emit_test: true, .. }) => shrink::emit_test(desk, file),
         Some(Command::Replay { file, lenient: true, .. }) => replay::leniently(desk, file),
         Some(Command::Replay { file, .. }) => replay::replay(desk, file),
+        Some(Command::Keys(args)) => keys::keys(desk, args),
         Some(Command::Shrink(args)) => shrink::shrink(&listening(), args),
         Some(Command::Trace { what: Trace::Validate { file } }) => trace::validate(desk, file),
         Some(Command::Trace { what: Trace::Stats { file } }) => trace::stats(desk, file),

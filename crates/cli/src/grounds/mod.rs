@@ -6,6 +6,7 @@ pub mod replay;
 pub mod run;
 pub mod shrink;
 pub mod sim;
+mod stack;
 
 use crate::error::Error;
 use crate::report::{Failure, Report, Trace};

@@ -1,6 +1,6 @@
 //! A real cluster: an OS process per process, sockets on loopback, disks; nodes killed and links cut.
 
-use super::{World, confirm, number, report, setting};
+use super::{World, confirm, number, report, setting, stack};
 use crate::environment::has_faults;
 use crate::error::Error;
 use crate::registry::Entry;
@@ -13,13 +13,16 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 use synod_kernel::trace::{self, Broken};
-use synod_model::{Process, ProcessId};
+use synod_model::link::{LinkKind, LinkModel};
+use synod_model::{LinkOf, Process, ProcessId};
 use synod_properties::{Algorithm, GroundKind};
 use synod_runtime::cluster::{Cluster, ClusterError, ClusterOptions, Fault};
+use synod_runtime::disk::OsDisk;
 use synod_runtime::drive::{Driven, Plan, Progress, drive};
 use synod_runtime::execution::{Execution, Merged};
+use synod_runtime::link::{LinkSettings, Security, Transport};
 use synod_runtime::nemesis::{self, ROUNDS_MIN};
-use synod_runtime::node::{NodeConfig, run_node};
+use synod_runtime::node::{NodeConfig, run_node_on};
 use synod_runtime::oversight::{Oversight, oversight};
 use synod_runtime::replay::{self, ReplayError};
 use synod_runtime::retrace::{self, RetraceError};
@@ -44,6 +47,10 @@ pub struct Options {
     pub first_port: Option<u16>,
     /// A new directory for logs and records.
     pub directory: PathBuf,
+    /// What carries the messages, if that is not for the model to say.
+    pub transport: Option<Transport>,
+    /// What keeps others from speaking in a process's name.
+    pub security: Option<Security>,
 }
 
 /// What a cluster of an algorithm is made of, without its types.
@@ -54,6 +61,22 @@ pub struct Deployment {
     pub requests: Vec<Vec<Value>>,
     /// Knows what is owed.
     pub oversight: Box<dyn Oversight>,
+    /// The links that its model asks for.
+    pub links: LinkKind,
+}
+
+impl Deployment {
+    /// The nodes' links, and what is said of them.
+    pub(crate) fn links(
+        &self,
+        transport: Option<Transport>,
+        security: Option<Security>,
+    ) -> Result<(LinkSettings, Option<String>), Error> {
+        let links = stack::links(self.links, transport, security)?;
+        let over = if stack::stack(self.links).is_some() { "selective repeat over " } else { "" };
+        let said = (links.transport == Transport::Udp).then(|| format!("the links: {over}UDP datagrams"));
+        Ok((links, said))
+    }
 }
 
 /// What a cluster of the algorithm `A` is made of, in a world.
@@ -68,6 +91,7 @@ pub fn deploy<A: Algorithm>(world: &World) -> Result<Deployment, Error> {
         parameters: serde_json::to_value(&setting.parameters).map_err(formless)?,
         requests: setting.requests.iter().map(values).collect::<Result<_, _>>().map_err(formless)?,
         oversight: oversight::<A::Process>(A::monitor(&world.scale)),
+        links: <LinkOf<A::Process> as LinkModel>::KIND,
     })
 }
 
@@ -107,6 +131,7 @@ pub fn again<A: Algorithm>(records: &Path) -> Result<Again, Error> {
 /// Runs a cluster of an algorithm.
 pub fn run(entry: &Entry, world: &World, options: &Options, watch: &Watch) -> Result<Report, Error> {
     let deployment = (entry.deploy)(world)?;
+    let (links, said) = deployment.links(options.transport, options.security)?;
     let started = Instant::now();
     watch.tell(|| "starting the nodes".to_owned());
     let rounds = rounds(&deployment.requests, ROUNDS_MIN);
@@ -122,6 +147,7 @@ pub fn run(entry: &Entry, world: &World, options: &Options, watch: &Watch) -> Re
             first_port: options.first_port,
             pulse: PULSE,
             seed: 0,
+            links,
         },
         itself(entry.name()),
     )
@@ -150,6 +176,7 @@ pub fn run(entry: &Entry, world: &World, options: &Options, watch: &Watch) -> Re
     let mut report = (entry.judge)(world, &records, Some(&options.directory))?;
     let judged = std::mem::take(&mut report.notes);
     describe(&mut report, world, options, plan.rounds.len(), &driven);
+    report.notes.extend(said);
     report.notes.extend(judged);
     report.interrupted = watch.interrupted();
     report.elapsed = started.elapsed();
@@ -162,7 +189,8 @@ pub fn node<A: Algorithm>(configuration: &Path) -> Result<(), Error> {
     let failed =
         |e: synod_runtime::node::RunError| Error::Cluster { what: e.to_string(), hint: e.hint().to_owned() };
     let config = NodeConfig::<A::Process>::load(configuration).map_err(failed)?;
-    run_node::<A::Process>(&config).map_err(failed)
+    let stack = stack::stack(<LinkOf<A::Process> as LinkModel>::KIND);
+    run_node_on::<A::Process>(&OsDisk, &config, stack).map_err(failed)
 }
 
 /// This program, as a node of an algorithm.
@@ -255,13 +283,13 @@ fn describe(report: &mut Report, world: &World, options: &Options, planned: usiz
 
 /// What links gave up that their model has them deliver: their queues are bounded, whatever befalls a peer.
 pub(crate) fn beyond_the_links(report: &mut Report, driven: &Driven) {
-    let links = driven.nodes.values().flat_map(|node| node.links.values());
-    let given_up: u64 = links.map(|link| link.outside_model).sum();
-    if given_up > 0 {
-        let messages = count(given_up, "message", "messages");
-        report
-            .inconclusive
-            .push(format!("outside of the model: links gave up {messages} to peers that were away"));
+    for (p, node) in &driven.nodes {
+        for (q, link) in node.links.iter().filter(|(_, link)| link.outside_model > 0) {
+            let lost = count(link.outside_model, "message", "messages");
+            report.inconclusive.push(format!(
+                "outside of the model: {p} dropped {lost} to {q}, which had not crashed: too much waited for it"
+            ));
+        }
     }
 }
 

@@ -1,17 +1,23 @@
 //! The ladder of links, each rung over the ones below it, down to fair-loss links: process p sends to process p + 1.
 
 use super::{at_least, defect};
+use std::time::Duration;
+use synod_algorithms::congestion::WindowConstants;
+use synod_algorithms::links::retransmission_timeout::Constants;
 use synod_algorithms::links::{
-    FifoOverFairLoss, LinkSend, LoggedOverFairLoss, PerfectOverFairLoss, RetransmitForever, StopAndWait,
-    eliminate_duplicates, fifo, log_delivered, retransmit_forever, stop_and_wait,
+    FifoOverFairLoss, LinkSend, LoggedOverFairLoss, PerfectOverFairLoss, RetransmitForever, SelectiveRepeat,
+    StopAndWait, eliminate_duplicates, fifo, log_delivered, retransmit_forever, selective_repeat,
+    stop_and_wait,
 };
 use synod_cli::Entry;
+use synod_kernel::{Budget, Environment};
+use synod_model::failure::FailureKind;
 use synod_model::interface::{ConfirmedLink, LinkDeliver, LogDeliver};
 use synod_model::{Layers, Process, ProcessId};
 use synod_properties::confirmed_links::ConfirmedLinks;
 use synod_properties::links::{FifoLinks, LoggedLinks, PerfectLinks, StubbornLinks};
 use synod_properties::{
-    Algorithm, Ask, Completion, Cost, GroundKind, Metric, OperationKind, Scale, Told, Twin,
+    Algorithm, Ask, Completion, Cost, GroundKind, Metric, OperationKind, Scale, Told, Twin, usual,
 };
 
 pub(super) fn all() -> Vec<Entry> {
@@ -21,6 +27,7 @@ pub(super) fn all() -> Vec<Entry> {
         Entry::new::<Logged>(),
         Entry::new::<Fifo>(),
         Entry::simulated::<Acknowledged>(),
+        Entry::new::<Selective>(),
     ]
 }
 
@@ -63,11 +70,23 @@ macro_rules! links {
             const TWINS: &'static [Twin] = &[$($twin),*];
 
             const OPERATIONS: &'static [OperationKind] = &[OperationKind::with_value("send")];
-            const COSTS: &'static [Cost] = &[
-                Cost::operation(Metric::Messages, $messages),
-                Cost::operation(Metric::Delays, "1"),
-                Cost::operation(Metric::Writes, $writes),
-            ];
+            const COSTS: &'static [Cost] = if $messages.is_empty() {
+                &[]
+            } else {
+                &[
+                    Cost::operation(Metric::Messages, $messages),
+                    Cost::operation(Metric::Delays, "1"),
+                    Cost::operation(Metric::Writes, $writes),
+                ]
+            };
+
+            fn environment(ground: GroundKind, scale: &Scale) -> Environment {
+                let mut environment = usual::<<Self::Process as Process>::Model>(ground, scale.n);
+                if Self::NAME == Selective::NAME {
+                    none_restarts(&mut environment);
+                }
+                environment
+            }
 
             fn operation(_: &Scale, ask: &Ask) -> Option<LinkSend<Payload>> {
                 Some(LinkSend { to: ProcessId(ask.at.0 + 1), message: ask.value as Payload })
@@ -119,6 +138,14 @@ links! {
     Fifo: FifoOverFairLoss, "fifo-link", "fifo.rs", FifoLinks, messages "1 + firings", writes "0", delivers |told| Some(told),
         [Twin::new("no-hold-back", "FPL4", "it delivers in the order of arrival")],
         |scale| Layers { upper: fifo::Parameters { defect: defect(scale)? }, ..Layers::default() };
+    /// Selective repeat, with a congestion window. What it costs depends on what was sent before.
+    Selective: SelectiveRepeat, "selective-repeat", "selective_repeat.rs", PerfectLinks,
+        messages "", writes "0", delivers |told| Some(told),
+        [
+            Twin::new("no-filter", "PL2", "the receiver delivers every copy"),
+            Twin::new("highest-for-all", "PL1", "an acknowledgement beyond a gap is taken for all before it")
+        ],
+        |scale| selective_repeat::Parameters { defect: defect(scale)?, ..selective(scale) };
     /// Stop-and-wait, with a fixed timeout.
     Acknowledged: StopAndWait, "stop-and-wait", "stop_and_wait.rs", ConfirmedLinks,
         messages "2", writes "0", delivers delivered,
@@ -128,6 +155,30 @@ links! {
             Twin::new("counts-no-copies", "PL2", "the receiver delivers every copy")
         ],
         |scale| stop_and_wait::Parameters { defect: defect(scale)?, ..stop_and_wait::Parameters::default() };
+}
+
+/// It stands under processes that restart, and what is under way to them is lost: the promises are those between others.
+fn none_restarts(environment: &mut Environment) {
+    environment.failures.kind = FailureKind::CrashStop;
+    environment.failures.restarts = Budget::NONE;
+    environment.storage.torn_writes = Budget::NONE;
+}
+
+/// Between two processes all that is many elsewhere is one or two, for the checker.
+fn selective(scale: &Scale) -> selective_repeat::Parameters {
+    let usual = selective_repeat::Parameters::default();
+    if scale.n > 2 {
+        return usual;
+    }
+    let pulse = Duration::from_millis(1);
+    selective_repeat::Parameters {
+        window: WindowConstants { initial: 2, step: 1, max: 2 },
+        timeout: Constants { initial: pulse, min: pulse, max: pulse, granularity: pulse },
+        acknowledge_every: 1,
+        reordering: 1,
+        jitter: false,
+        ..usual
+    }
 }
 
 /// What is delivered, of what a link that acknowledges tells.

@@ -2,6 +2,7 @@
 
 use super::limits::Limits;
 use crate::client::{NodeStatus, read_line, write_line};
+use crate::link::LinkSettings;
 use crate::proxy::Passed;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -37,6 +38,9 @@ pub struct Description {
     pub pulse: Duration,
     /// What its network draws by.
     pub seed: u64,
+    /// The nodes' links.
+    #[serde(default)]
+    pub links: LinkSettings,
     /// The port of process 0, if one was given.
     #[serde(default)]
     pub first_port: Option<u16>,

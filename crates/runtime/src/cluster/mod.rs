@@ -16,10 +16,11 @@ pub use self::fault::{Fault, Links, Volume, WORDS};
 use crate::client::{Client, Command, Reply, read_line, write_line};
 use crate::clock::{ClockSettings, Jump};
 use crate::disk::OsDisk;
-use crate::link::LinkSettings;
+use crate::keys::{self, Validity};
+use crate::link::{LinkError, LinkSettings, Security};
 use crate::node::Config;
 use crate::proxy::{Passed, Proxy, Rule, Way};
-use crate::wal::{Identity, Wal};
+use crate::wal::{Identity, Wal, WalOptions};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,6 +39,8 @@ use synod_model::{Bounds, Group, ProcessId};
 const START_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long a node may take to stop when asked.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
+/// Where the keys that are made for a cluster are, in its directory.
+const KEYS: &str = "keys";
 const ATTEMPT_PAUSE: Duration = Duration::from_millis(5);
 
 /// What a cluster is made of.
@@ -59,6 +62,8 @@ pub struct ClusterOptions {
     pub pulse: Duration,
     /// What the proxy draws by.
     pub seed: u64,
+    /// The nodes' links. Where they are to be secure, and there is no directory of keys, keys are made for this cluster.
+    pub links: LinkSettings,
 }
 
 /// Something that a cluster's node says.
@@ -97,6 +102,11 @@ impl Cluster {
         command: impl Fn(&Path) -> std::process::Command + Send + 'static,
     ) -> Result<(Self, Receiver<Told>), ClusterError> {
         empty(&options.directory)?;
+        if options.links.security != Security::None && options.links.keys.is_none() {
+            let made = options.directory.join(KEYS);
+            keys::generate("run", options.processes, Validity::of(keys::VALID), &made)
+                .map_err(LinkError::from)?;
+        }
         let places = ports::places(options.processes, options.first_port)?;
         let mut peers = BTreeMap::<_, BTreeMap<_, _>>::new();
         for (&(p, q), port) in &places.pairs {
@@ -464,6 +474,12 @@ fn forward(process: ProcessId, incarnation: u64, mut reader: BufReader<TcpStream
     }
 }
 
+/// Where the keys of a process are: those that were given, or those made for this cluster.
+fn keys_of(directory: &Path, p: ProcessId, links: &LinkSettings) -> Option<PathBuf> {
+    let made = (links.security != Security::None).then(|| directory.join(KEYS));
+    links.keys.clone().or(made).map(|keys| keys.join(p.to_string()))
+}
+
 fn config(
     options: &ClusterOptions,
     cluster: u64,
@@ -483,7 +499,11 @@ fn config(
         directory: options.directory.join(process.to_string()),
         records: options.directory.join("records"),
         pulse: options.pulse,
-        links: LinkSettings::default(),
+        links: LinkSettings {
+            keys: keys_of(&options.directory, process, &options.links),
+            ..options.links.clone()
+        },
+        log: WalOptions::default(),
         stop_with_input: true,
         clock: ClockSettings::default(),
     }

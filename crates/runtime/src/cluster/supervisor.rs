@@ -119,6 +119,7 @@ fn options(home: &Home, description: &Description) -> ClusterOptions {
         first_port: description.first_port,
         pulse: description.pulse,
         seed: description.seed,
+        links: description.links.clone(),
     }
 }
 

@@ -13,7 +13,7 @@ use super::tcp::{
     Answer, Back, Broken, HANDSHAKE_TIMEOUT, Hello, PAUSE_MAX, PREAMBLE, PREAMBLE_TLS, Shared, VERSION,
     spawn, tune,
 };
-use super::tls::names_of_peer;
+use super::tls::{explain, names_of_peer};
 use crate::frame::{self, Batch, Frames};
 use crate::session::{Incoming, Instance, SessionError};
 use rustls::Connection;
@@ -162,7 +162,7 @@ impl Receiver {
             (PREAMBLE, None) => None,
             (PREAMBLE_TLS, Some(tls)) => {
                 let accepted = tls.accept(&mut stream);
-                Some(accepted.inspect_err(|e| self.complain(Kind::Forged, &format!("no TLS: {e}")))?)
+                Some(accepted.inspect_err(|e| self.complain(Kind::Forged, &explain(e)))?)
             }
             (PREAMBLE | PREAMBLE_TLS, tls) => {
                 let why = if tls.is_some() { "only TLS is spoken here" } else { "no TLS is spoken here" };

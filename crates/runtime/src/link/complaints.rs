@@ -1,6 +1,7 @@
 //! What arrives and is dropped: counted always, logged once for each sender and reason.
 
 use super::stream::locked;
+use super::tls::is_tls;
 use super::{Dropped, Rejected};
 use crate::frame::FrameError;
 use crate::session::SessionError;
@@ -18,8 +19,6 @@ pub(crate) enum Kind {
     Malformed,
     Oversized,
     Forged,
-    // for links that have no sessions to tell by
-    #[allow(dead_code)]
     Replayed,
     Foreign,
     Surplus,
@@ -60,6 +59,7 @@ impl Complaints {
     /// A frame is none. (One that was cut short with its connection is nobody's fault.)
     pub(crate) fn frame(&self, from: Option<ProcessId>, error: &FrameError) {
         let kind = match error {
+            FrameError::Io(e) if is_tls(e) => Kind::Forged,
             FrameError::Truncated | FrameError::Io(_) => return,
             FrameError::TooLong { .. } => Kind::Oversized,
             _ => Kind::Malformed,

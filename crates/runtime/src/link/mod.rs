@@ -1,14 +1,17 @@
 //! Links: how a node's messages travel.
 //!
 //! A node sends through [`Links`] and is delivered to through an [`Inbox`]; both carry bytes and know no process. Which
-//! links they are is the node's [`LinkSettings`]: [`tcp`] gives perfect links.
+//! links they are is the node's [`LinkSettings`]: [`tcp`] gives perfect links, [`udp`]
+//! fair-loss ones or, with a link of the library above, perfect ones.
 
 mod accept;
 mod complaints;
+pub mod logged;
 pub mod settings;
 mod stream;
 pub mod tcp;
 mod tls;
+pub mod udp;
 
 pub use settings::{LinkSettings, Security, Transport};
 
@@ -70,6 +73,9 @@ pub fn start(
         (Transport::Tcp, Security::None | Security::Tls) => {
             Ok(Box::new(tcp::TcpLinks::start(settings, listener, options, inbox)?))
         }
+        (Transport::Udp, Security::None | Security::Mac) => {
+            Ok(Box::new(udp::UdpLinks::start(settings, listener, options, inbox)?))
+        }
         (transport, security) => Err(LinkError::NotBuilt { transport, security }),
     }
 }
@@ -112,6 +118,9 @@ pub enum LinkError {
         /// The security asked for.
         security: Security,
     },
+    /// There is no key for the link to a peer.
+    #[error("there is no key for the link to {0}")]
+    NoKey(ProcessId),
     /// A message is longer than the links carry.
     #[error("a message of {length} bytes is longer than the {PAYLOAD_LENGTH_MAX} that the links carry")]
     TooLong {
@@ -133,6 +142,7 @@ impl LinkError {
             Self::Keys(e) => e.hint(),
             Self::NoKeys => "make them with `synod keys`",
             Self::NotBuilt { .. } => "tcp goes with none or tls, udp with none or mac",
+            Self::NoKey(_) => "make keys for as many processes as there are with `synod keys`",
             Self::TooLong { .. } => "send smaller pieces",
         }
     }
@@ -157,6 +167,8 @@ pub struct LinkOptions {
     pub incarnation: u64,
     /// The other processes.
     pub peers: BTreeMap<ProcessId, SocketAddr>,
+    /// What makes better links of datagrams, where the algorithm asks for better ones.
+    pub stack: Option<udp::stack::Build>,
 }
 
 /// Takes what the links deliver, and the clients that connect. Called from the links' threads.
@@ -165,8 +177,13 @@ pub trait Inbox: Send + Sync + 'static {
     /// the sender.
     fn deliver(&self, from: ProcessId, payload: &[u8]) -> Result<(), Rejected>;
 
-    /// A peer has seen a newer incarnation of this process, or another node with its identity: `why` tells.
+    /// A peer listens to another node that runs as this process, and not to this one: `why` tells.
     fn impostor(&self, why: &str) {
+        let _ = why;
+    }
+
+    /// Another node that runs as this process has been refused by a peer: `why` tells.
+    fn challenged(&self, why: &str) {
         let _ = why;
     }
 

@@ -9,7 +9,7 @@
 //!
 //! # Bounds
 //! What waits for a peer is bounded ([`LinkSettings`]). While a peer that lives - it has acknowledged something within
-//! [`STUCK`] - is behind by more than `queue_soft` bytes, the links are congested, and the node takes no requests of
+//! `patience` - is behind by more than `queue_soft` bytes, the links are congested, and the node takes no requests of
 //! clients. When `queue_hard` bytes wait, the session is closed: all of it is dropped, as if the peer had crashed. If it
 //! had, the model has it so (what was in flight is lost); if it had not, the loss is counted as outside of the model.
 //!
@@ -18,7 +18,7 @@
 use super::accept::{Receiver, accept};
 use super::complaints::Complaints;
 use super::stream::{Reader, Writer, halves, locked};
-use super::tls::Tls;
+use super::tls::{Tls, explain, is_tls};
 use super::{
     Dropped, Inbox, LinkError, LinkOptions, LinkSettings, LinkStatus, Links, PAYLOAD_LENGTH_MAX, Security,
 };
@@ -49,8 +49,9 @@ const DIAL_TIMEOUT: Duration = Duration::from_secs(1);
 pub(super) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(2);
 const PAUSE_MIN: Duration = Duration::from_millis(2);
 pub(super) const PAUSE_MAX: Duration = Duration::from_millis(100);
-/// A peer that has acknowledged nothing for so long is not waited for.
-pub const STUCK: Duration = Duration::from_secs(1);
+/// A connection on which nothing is acknowledged for so many times the settings' patience is given up: a changed length
+/// makes the receiver wait for what never comes.
+const PATIENCES_MAX: u32 = 4;
 /// A connection is given up when the other end's machine says nothing for so long.
 const SILENCE_MAX: Duration = Duration::from_secs(10);
 
@@ -100,7 +101,7 @@ pub(super) enum Broken {
     Frame(#[from] FrameError),
     #[error(transparent)]
     Session(#[from] SessionError),
-    #[error("no TLS with the peer: {0}")]
+    #[error("no TLS with the peer: {}", explain(.0))]
     Tls(io::Error),
     #[error("the peer refuses: {0}")]
     Refused(String),
@@ -108,6 +109,14 @@ pub(super) enum Broken {
     Closed,
     #[error("the connection leads back to its own end")]
     Looped,
+}
+
+/// Why nothing can be read where an answer should be: within TLS an acceptor refuses by an alert.
+fn refused(error: FrameError) -> Broken {
+    match error {
+        FrameError::Io(e) if is_tls(&e) => Broken::Tls(e),
+        other => other.into(),
+    }
 }
 
 /// What all threads of a node's links share.
@@ -286,6 +295,8 @@ struct SenderState {
     greet: bool,
     /// When the peer has last acknowledged something, or welcomed this process.
     progress: Instant,
+    /// Nothing had waited for it before something was sent: it is not behind since `progress`, but since it is asked.
+    fresh: bool,
     /// Whether it has acknowledged something on this connection.
     fruitful: bool,
     lost: u64,
@@ -299,6 +310,14 @@ impl SenderState {
         if let Some(stream) = &self.stream {
             let _ = stream.shutdown(Shutdown::Both);
         }
+    }
+
+    /// Since when the peer has acknowledged nothing of what waits for it.
+    fn behind_since(&mut self) -> Instant {
+        if std::mem::take(&mut self.fresh) {
+            self.progress = Instant::now();
+        }
+        self.progress
     }
 
     fn fail(&mut self, why: &dyn std::fmt::Display) {
@@ -365,6 +384,7 @@ impl Sender {
             stopped: false,
             greet: false,
             progress: Instant::now(),
+            fresh: false,
             fruitful: false,
             lost: 0,
             outside_model: 0,
@@ -378,6 +398,8 @@ impl Sender {
     #[inline]
     fn send(&self, payload: &[u8]) {
         let mut state = locked(&self.state);
+        // The clock is read when somebody asks since when.
+        state.fresh |= state.outgoing.bytes() == 0;
         state.outgoing.send(payload);
         if state.outgoing.bytes() > self.shared.settings.queue_hard {
             self.close(&mut state);
@@ -410,11 +432,11 @@ impl Sender {
     }
 
     fn is_congested(&self) -> bool {
-        let state = locked(&self.state);
+        let mut state = locked(&self.state);
         state.outgoing.bytes() > self.shared.settings.queue_soft
             && state.stream.is_some()
             && !state.must_hang_up()
-            && state.progress.elapsed() < STUCK
+            && state.behind_since().elapsed() < self.shared.settings.patience
     }
 
     fn update<T>(&self, change: impl FnOnce(&mut SenderState) -> T) -> T {
@@ -479,9 +501,10 @@ impl Sender {
         frame::append(&mut bytes, &hello)?;
         writer.offer(&bytes)?;
         writer.finish()?;
-        match frame::value(reader.read()?.ok_or(Broken::Closed)?)? {
+        match frame::value(reader.read().map_err(refused)?.ok_or(Broken::Closed)?)? {
             Answer::Refused(why) => return Err(Broken::Refused(why)),
             Answer::Over(why) => {
+                tracing::error!(to = %self.to, "{why}");
                 self.shared.inbox.impostor(&why);
                 return Err(Broken::Refused(why));
             }
@@ -536,9 +559,18 @@ impl Sender {
     fn write_until_broken(&self) {
         self.update(SenderState::push);
         loop {
-            let mut state = self.wait_while(|state| !state.must_hang_up() && !state.stalled);
+            let patience = self.shared.settings.patience * PATIENCES_MAX;
+            let idle = |state: &mut SenderState| !state.must_hang_up() && !state.stalled;
+            let waited = self.changed.wait_timeout_while(locked(&self.state), patience, idle);
+            let (mut state, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
             if state.must_hang_up() {
                 return;
+            }
+            if timeout.timed_out() {
+                if state.outgoing.unacknowledged() > 0 && state.behind_since().elapsed() > patience {
+                    state.fail(&"the peer acknowledges nothing");
+                }
+                continue;
             }
             let Some(mut writer) = state.writer.take() else { return };
             drop(state);
@@ -566,11 +598,10 @@ impl Sender {
         }
         self.update(|state| {
             // Whoever has hung up before has said why.
-            if state.must_hang_up() {
-                state.hang_up();
-            } else {
+            if !state.must_hang_up() {
                 state.fail(&ended);
             }
+            state.hang_up();
             state.broken = true;
         });
     }
@@ -588,7 +619,7 @@ impl Sender {
             }
             Back::Impostor(why) => {
                 tracing::error!(to = %self.to, "{why}");
-                self.shared.inbox.impostor(&why);
+                self.shared.inbox.challenged(&why);
                 self.update(|state| state.trouble = Some(why));
             }
         }

@@ -87,6 +87,40 @@ impl Tls {
     }
 }
 
+/// Whether it is TLS that has failed, not the connection below.
+pub(super) fn is_tls(error: &io::Error) -> bool {
+    error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()).is_some()
+}
+
+/// What is wrong, in words about certificates and not about their encoding.
+pub(super) fn explain(error: &io::Error) -> String {
+    use rustls::AlertDescription as Alert;
+    const FOREIGN: &str = "is from another authority: it has another cluster's keys";
+    const EXPIRED: &str = "has expired, or is not valid yet";
+    let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
+    match tls {
+        Some(Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature)) => {
+            format!("its certificate {FOREIGN}")
+        }
+        Some(Error::InvalidCertificate(
+            CertificateError::Expired
+            | CertificateError::ExpiredContext { .. }
+            | CertificateError::NotValidYet
+            | CertificateError::NotValidYetContext { .. },
+        )) => format!("its certificate {EXPIRED}"),
+        Some(Error::AlertReceived(Alert::UnknownCA | Alert::DecryptError | Alert::BadCertificate)) => {
+            format!("the peer says that our certificate {FOREIGN}")
+        }
+        Some(Error::AlertReceived(Alert::CertificateExpired)) => {
+            format!("the peer says that our certificate {EXPIRED}")
+        }
+        Some(Error::NoCertificatesPresented) => "it has no certificate".to_owned(),
+        Some(Error::InvalidMessage(_)) => "it does not speak TLS, or not here".to_owned(),
+        Some(other) => other.to_string(),
+        None => error.to_string(),
+    }
+}
+
 /// The names in the other end's certificate.
 pub(super) fn names_of_peer(connection: &Connection) -> Vec<String> {
     let certificates = connection.peer_certificates().unwrap_or_default();

@@ -74,7 +74,7 @@ pub(super) fn soak(desk: &Desk<'_>, args: &args::Soak) -> Result<Exit, Error> {
         world: &world,
         storm,
         directory: home.nodes(),
-        port: args.up.port,
+        up: &args.up,
         keep: args.keep,
         tally: Tally::default(),
         report: None,
@@ -181,7 +181,7 @@ impl Storm {
                     for kind in Kind::ALL {
                         match kind.beyond(&self.limits) {
                             Some(why) if args.beyond_the_model => {
-                                beyond.push(format!("{}: {why}", kind.name()))
+                                beyond.push(format!("{}: {why}", kind.name()));
                             }
                             Some(why) => {
                                 self.left_out.push(format!("{}: {why}", kind.name()));
@@ -256,7 +256,7 @@ struct Soak<'a> {
     world: &'a World,
     storm: Storm,
     directory: PathBuf,
-    port: Option<u16>,
+    up: &'a args::Up,
     keep: bool,
     tally: Tally,
     report: Option<Report>,
@@ -297,6 +297,8 @@ impl Soak<'_> {
         let mut random = Random::new(Random::at(self.storm.seed, number));
         let deployment = (self.entry.deploy)(self.world)?;
         let rounds = spread(&deployment, &mut random);
+        let (links, _) =
+            deployment.links(self.up.transport.map(Into::into), self.up.security.map(Into::into))?;
         let n = self.world.environment.processes;
         let faults = storm(n, &self.storm.limits, &self.storm.kinds, rounds.len(), &mut random);
         let plan = Plan {
@@ -314,9 +316,10 @@ impl Soak<'_> {
             parameters: deployment.parameters,
             bounds: self.world.environment.timing.bounds,
             directory: directory.clone(),
-            first_port: self.port,
+            first_port: self.up.port,
             pulse: PULSE,
             seed: random.bits(),
+            links,
         };
         let cluster = Cluster::start(options, itself(self.entry.name())).map_err(refused)?;
         let records = cluster.0.records();

@@ -55,7 +55,9 @@ pub(super) fn status(printer: Printer, name: &str, status: &ClusterStatus) {
     ];
     let mut rows = vec![heads.map(str::to_owned).to_vec()];
     rows.extend(status.nodes.iter().map(row));
-    columns(&rows).iter().for_each(|line| printer.say(line));
+    for line in columns(&rows) {
+        printer.say(line);
+    }
     for node in &status.nodes {
         if let NodeState::Died(said) = &node.state {
             printer.say(format!("  {} ended by itself: {said}", node.process));

@@ -1,0 +1,120 @@
+//! Snapshots stand for what is before them, and the log does not grow.
+
+use super::scenario::{OPTIONS, directory, open};
+use super::write;
+use std::path::Path;
+use synod_runtime::disk::Disk;
+use synod_runtime::fault::{FaultKind, FaultyDisk, MemoryDisk};
+use synod_runtime::wal::Wal;
+
+fn files(disk: &dyn Disk, prefix: &str) -> usize {
+    disk.list(directory()).unwrap().iter().filter(|name| name.starts_with(prefix)).count()
+}
+
+#[test]
+fn recovery_is_the_snapshot_and_the_records_behind_it() {
+    let disk = MemoryDisk::new();
+    let (mut wal, _) = open(&disk).unwrap();
+    write(&mut wal, &[b"a", b"b"]);
+    wal.append(b"c").unwrap();
+    wal.snapshot(b"ab").unwrap();
+    wal.sync().unwrap();
+    let (mut wal, recovered) = open(&disk.power_loss(0)).unwrap();
+    assert_eq!((recovered.snapshot.as_deref(), recovered.records_before), (Some(&b"ab"[..]), 2));
+    assert_eq!((recovered.records, recovered.incarnation, wal.records()), (vec![b"c".to_vec()], 2, 3));
+    wal.snapshot(b"abc").unwrap();
+    wal.snapshot(b"abc").unwrap();
+    drop(wal);
+    let (_, recovered) = open(&disk.power_loss(0)).unwrap();
+    assert_eq!(recovered.records_before, 2, "another disk");
+}
+
+#[test]
+fn a_snapshot_is_due_when_the_log_has_grown_by_as_much_as_it_is_told() {
+    let disk = MemoryDisk::new();
+    let (mut wal, _) = open(&disk).unwrap();
+    let batches_until_due = |wal: &mut Wal| {
+        let mut batches = 0;
+        while !wal.snapshot_due() {
+            write(wal, &[b"a"]);
+            batches += 1;
+        }
+        batches
+    };
+    // the start is a batch too
+    assert_eq!(batches_until_due(&mut wal), OPTIONS.snapshot_after / 512);
+    wal.snapshot(b"small").unwrap();
+    assert_eq!(batches_until_due(&mut wal), OPTIONS.snapshot_after / 512 + 1);
+    wal.snapshot(&[0; 10 * 512]).unwrap();
+    assert_eq!(batches_until_due(&mut wal), 11, "no more is written for snapshots than for the log");
+    drop(wal);
+    let (mut wal, _) = open(&disk).unwrap();
+    assert!(wal.snapshot_due(), "what was read counts");
+    wal.snapshot(b"").unwrap();
+    assert!(!wal.snapshot_due());
+}
+
+#[test]
+fn a_log_that_is_compacted_uses_its_segments_again_and_does_not_grow() {
+    let disk = MemoryDisk::new();
+    let (mut wal, _) = open(&disk).unwrap();
+    let mut most = 0;
+    let mut highest = 0;
+    for round in 0..50_u8 {
+        for _ in 0..10 {
+            write(&mut wal, &[&[round; 600]]);
+        }
+        wal.snapshot(&[round]).unwrap();
+        let names = disk.list(directory()).unwrap();
+        if round > 3 {
+            most = most.max(names.len());
+        } else {
+            highest = highest.max(names.len());
+        }
+    }
+    assert!(most <= highest + 8, "{most} files, {highest} at first");
+    assert_eq!(files(&disk, "snapshot."), 2);
+    assert!(files(&disk, "spare.") > 0);
+    let (_, recovered) = open(&disk.power_loss(0)).unwrap();
+    assert_eq!(
+        (recovered.snapshot, recovered.records_before, recovered.records.len()),
+        (Some(vec![49]), 500, 0)
+    );
+}
+
+#[test]
+fn a_segment_used_again_is_not_written_full_of_zeros_again() {
+    let disk = MemoryDisk::new();
+    let (mut wal, _) = open(&disk).unwrap();
+    for round in 0..3_u8 {
+        for _ in 0..6 {
+            write(&mut wal, &[&[round; 1200]]);
+        }
+        wal.snapshot(&[round]).unwrap();
+    }
+    drop(wal);
+    let spares = files(&disk, "spare.");
+    // where there is no space for a new one
+    let full = FaultyDisk::new(disk.clone(), 2, FaultKind::Full);
+    assert!(open(&full).is_err(), "renaming is said to need space");
+    let (mut wal, _) = open(&disk).unwrap();
+    write(&mut wal, &[&[9; 300]]);
+    assert!(files(&disk, "spare.") < spares);
+    // what the segment held in its earlier life is behind the batch, and is nobody's
+    let newest = disk.list(directory()).unwrap().into_iter().rfind(|name| name.starts_with("log."));
+    let content = disk.content(&directory().join(newest.unwrap())).unwrap();
+    assert!(content[1536..].iter().any(|&byte| byte != 0));
+    let (_, recovered) = open(&disk.power_loss(0)).unwrap();
+    assert_eq!(recovered.records, [[9; 300]]);
+    assert_eq!(recovered.torn, None);
+}
+
+#[test]
+fn spares_of_another_length_are_given_up() {
+    let disk = MemoryDisk::new();
+    drop(open(&disk).unwrap());
+    let spare = Path::new("data/p2").join("spare.0000000000000009");
+    disk.replace(&spare, &[1; 100]);
+    drop(open(&disk).unwrap());
+    assert_eq!(disk.content(&spare), None);
+}

@@ -177,8 +177,8 @@ impl Error {
             Self::Script { .. } => "S0208",
             Self::Constant { .. } => "S0209",
             Self::Trace { source: TraceError::NotEnabled { .. } | TraceError::Differs { .. }, .. }
-            | Self::TwoRuns { .. } => "S0302",
-            Self::OtherwiseRecorded { .. } => "S0302",
+            | Self::TwoRuns { .. }
+            | Self::OtherwiseRecorded { .. } => "S0302",
             Self::Trace { .. } | Self::Records { .. } => "S0301",
             Self::Results { .. } => "S0303",
             Self::Unreadable { .. } => "S0501",

@@ -93,7 +93,7 @@ impl Clock {
         let machine = START.saturating_add(instant.saturating_duration_since(self.started));
         let nanos = |ahead: Duration| i64::try_from(ahead.as_nanos()).unwrap_or(i64::MAX);
         let shown = self.at(instant);
-        if shown >= machine { nanos(shown - machine) } else { -nanos(machine - shown) }
+        shown.checked_sub(machine).map_or_else(|| -nanos(machine.saturating_sub(shown)), nanos)
     }
 
     /// What it shows.

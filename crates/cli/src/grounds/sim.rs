@@ -127,7 +127,6 @@ fn not_continued(from: &Origin, error: PrefixError) -> Error {
     let hint = match error {
         PrefixError::Trace(source) => return Error::Trace { path: from.path.clone(), source },
         PrefixError::NoStep { .. } => "steps are counted from 0; leave --at out to take all of them",
-        PrefixError::Broken { .. } => "go on from a step before it: --at",
         PrefixError::Refused { .. } => {
             "leave out what changes the world, or go on from a step before it: --at"
         }

@@ -52,9 +52,9 @@ impl Exchanges {
     /// A message, from the first or from the second, by the clocks of its sender and of its receiver.
     pub(super) fn message(&mut self, from_first: bool, left: i64, arrived: i64) {
         if from_first {
-            self.at_most.push((left, arrived - left));
+            self.at_most.push((left, arrived.saturating_sub(left)));
         } else {
-            self.at_least.push((arrived, left - arrived));
+            self.at_least.push((arrived, left.saturating_sub(arrived)));
         }
     }
 
@@ -93,8 +93,8 @@ fn slopes(upper: &[Point], lower: &[Point]) -> Option<(f64, f64)> {
     let (mut low, mut high) = (f64::NEG_INFINITY, f64::INFINITY);
     for &(t, at_most) in upper {
         for &(u, at_least) in lower {
-            let room = (at_most - at_least) as f64;
-            match t - u {
+            let room = at_most.saturating_sub(at_least) as f64;
+            match t.saturating_sub(u) {
                 0 if room < 0.0 => return None,
                 0 => {}
                 later @ 1.. => high = high.min(room / later as f64),

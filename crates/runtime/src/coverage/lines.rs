@@ -79,7 +79,7 @@ impl Handler {
 
     /// The same by the node's own clock.
     pub(super) fn begun_by_own(&self) -> i64 {
-        self.begun() as i64 + self.skew
+        self.begun().cast_signed().saturating_add(self.skew)
     }
 }
 
@@ -175,7 +175,7 @@ impl Node {
     }
 
     fn released(&mut self, release: &Release) {
-        let by_own = release.at as i64 + release.skew;
+        let by_own = release.at.cast_signed().saturating_add(release.skew);
         for &(handler, effect) in &release.effects {
             self.released.insert((handler, effect), (release.at, by_own));
             self.released_last.insert(handler, release.at);

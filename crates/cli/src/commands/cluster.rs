@@ -245,7 +245,7 @@ fn up(desk: &Desk<'_>, args: &args::Up) -> Result<Exit, Error> {
     })?;
     if let Answer::Status(status) = order(&home, &mut control, &Order::Status)? {
         tell::up(desk.printer, &called(&home), &status, &deployment.requests);
-        for said in &said {
+        if let Some(said) = &said {
             desk.printer.talk(format!("  {said}"));
         }
     }

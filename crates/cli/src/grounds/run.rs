@@ -7,6 +7,7 @@ use crate::registry::Entry;
 use crate::report::{Report, count, grouped};
 use crate::watch::{Interrupt, Watch};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -24,7 +25,7 @@ use synod_runtime::link::{LinkSettings, Security, Transport};
 use synod_runtime::nemesis::{self, ROUNDS_MIN};
 use synod_runtime::node::{NodeConfig, run_node_on};
 use synod_runtime::oversight::{Oversight, oversight};
-use synod_runtime::replay;
+use synod_runtime::replay::{self, ReplayError};
 use synod_runtime::retrace::{self, RetraceError};
 
 /// How long a round may take before the next one begins all the same.
@@ -122,6 +123,21 @@ pub fn judge<A: Algorithm>(world: &World, records: &Path, keep: Option<&Path>) -
         .map(|(violation, _)| Broken { property: violation.property.clone(), what: violation.what.clone() });
     retell::<A>(&mut report, &execution, broken, keep);
     Ok(report)
+}
+
+/// What the records of a cluster come to when they are run again.
+pub struct Again {
+    /// By process: what came out the same; or the first difference.
+    pub nodes: Result<BTreeMap<ProcessId, replay::Again>, ReplayError>,
+    /// The run as one trace of the kernel's world.
+    pub trace: Result<String, RetraceError>,
+}
+
+/// Runs the records of a cluster of the algorithm `A` again.
+pub fn again<A: Algorithm>(records: &Path) -> Result<Again, Error> {
+    let execution = Execution::<A::Process>::load(records)
+        .map_err(|e| Error::Records { what: e.to_string(), hint: e.hint().to_owned() })?;
+    Ok(Again { nodes: replay::verify_each(&execution), trace: retrace::trace(A::NAME, &execution, None) })
 }
 
 /// Runs a cluster of an algorithm.

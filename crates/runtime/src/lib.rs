@@ -15,6 +15,8 @@ mod audience;
 pub mod client;
 pub mod clock;
 pub mod cluster;
+pub mod coverage;
+pub mod digest;
 pub mod disk;
 pub mod drive;
 pub mod execution;

@@ -156,6 +156,11 @@ impl Audience {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn unread(audience: &Audience, client: u64) -> usize {
+        let Listener::Remote(remote) = &audience.listeners[&client] else { panic!("it is connected") };
+        remote.unread.load(Ordering::Relaxed)
+    }
     use std::io::Read;
     use std::net::{Ipv4Addr, TcpListener};
 
@@ -199,13 +204,13 @@ mod tests {
         let hears = std::thread::spawn(move || all_lines(far).len());
         let long = "x".repeat(1 << 20);
         // Until the idle one's buffers are full, and more.
-        while audience.listeners[&1].unread.load(Ordering::Relaxed) <= UNREAD_MAX {
+        while unread(&audience, 1) <= UNREAD_MAX {
             audience.indicate(&long);
-            while audience.listeners[&2].unread.load(Ordering::Relaxed) > 4 << 20 {
+            while unread(&audience, 2) > 4 << 20 {
                 std::thread::yield_now();
             }
         }
-        let waiting = audience.listeners[&1].unread.load(Ordering::Relaxed);
+        let waiting = unread(&audience, 1);
         assert!(waiting <= UNREAD_MAX + (1 << 20) + 64, "{waiting} bytes wait");
         audience.dismiss();
         assert!(hears.join().unwrap() > 32);

@@ -351,8 +351,7 @@ impl<'a, P: Process> Node<'a, P> {
     ) -> Result<Self, RunError> {
         let (mut host, _torn) = Host::open(disk, config)?;
         host.start()?;
-        let wire =
-            Arc::new(Wire::new(FailuresOf::<P>::KIND, &config.links, config.cluster, config.process)?);
+        let wire = Arc::new(Wire::new(FailuresOf::<P>::KIND, &config.links, config.cluster, config.process)?);
         let options = LinkOptions {
             cluster: config.cluster,
             me: config.process,

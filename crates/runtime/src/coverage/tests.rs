@@ -98,7 +98,7 @@ fn drifting(ppm: i64) -> Coverage {
     let (mut p0, mut p1) = (Recorded::start(0, 0), Recorded::start(1, 0));
     for round in 0..200 {
         let at = (1 + round) * 50 * MS;
-        let skew = |at: u64| (at as i64 / 1_000_000) * ppm;
+        let skew = |at: u64| (at.cast_signed() / 1_000_000) * ppm;
         p0.sends(2 * round, at, 1, at, 0);
         p1.takes(2 * round, at + MS, 0, 2 * round, skew(at + MS));
         let back = at + 10 * MS;

@@ -119,8 +119,7 @@ impl<P: Process> Inside<P> {
     }
 
     fn up(&mut self, p: ProcessId) -> Result<(), ClusterError> {
-        let incarnation =
-            self.runner.start(p).map_err(|why| ClusterError::Ended { process: p, why })?;
+        let incarnation = self.runner.start(p).map_err(|why| ClusterError::Ended { process: p, why })?;
         let place = &mut self.places[p.index()];
         (place.incarnation, place.is_up) = (incarnation, true);
         Ok(())
@@ -155,8 +154,7 @@ impl<P: Process> Inside<P> {
     /// An empty volume. Its incarnations are counted on.
     fn renew_volume(&self, p: ProcessId) -> Result<(), ClusterError> {
         let Place { directory, incarnation, .. } = &self.places[p.index()];
-        let failed =
-            |source| ClusterError::Io { operation: "remove", path: directory.clone(), source };
+        let failed = |source| ClusterError::Io { operation: "remove", path: directory.clone(), source };
         fs::remove_dir_all(directory).map_err(failed)?;
         for _ in 0..*incarnation {
             Wal::open(&OsDisk, directory, Identity { cluster: self.cluster, process: p })?;
@@ -241,11 +239,7 @@ impl<P: Process> Deployment for Inside<P> {
             Fault::HealAll => self.heal(Ways::All.ways(count)),
             // nobody is paused
             Fault::Resume(_) => Ok(false),
-            Fault::Pause(_)
-            | Fault::Delay(..)
-            | Fault::Loss(..)
-            | Fault::Duplicate(..)
-            | Fault::Skew(..) => {
+            Fault::Pause(_) | Fault::Delay(..) | Fault::Loss(..) | Fault::Duplicate(..) | Fault::Skew(..) => {
                 Err(ClusterError::Idle(format!("within one OS process there is no `{fault}`")))
             }
         }

@@ -43,9 +43,7 @@ pub fn start<P: Process>(
     program: impl Fn(&Path) -> Command + Send + 'static,
 ) -> Result<(Box<dyn Deployment>, Receiver<Told>), ClusterError> {
     match grain {
-        Grain::OsProcess => {
-            Cluster::start(options, program).map(|(cluster, told)| (cluster.into(), told))
-        }
+        Grain::OsProcess => Cluster::start(options, program).map(|(cluster, told)| (cluster.into(), told)),
         Grain::Threads | Grain::Shared => start_around::<P>(grain, &options, None),
     }
 }

@@ -266,3 +266,134 @@ impl Drop for MemoryLinks {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::link::Rejected;
+
+    const P: ProcessId = ProcessId(0);
+    const Q: ProcessId = ProcessId(1);
+
+    /// Takes so many payloads until it is emptied.
+    struct Bounded {
+        room: usize,
+        taken: Mutex<Vec<u8>>,
+    }
+
+    impl Bounded {
+        fn new(room: usize) -> Arc<Self> {
+            Arc::new(Self { room, taken: Mutex::default() })
+        }
+
+        fn empty(&self) -> Vec<u8> {
+            std::mem::take(&mut locked(&self.taken))
+        }
+    }
+
+    impl Inbox for Bounded {
+        fn deliver(&self, _: ProcessId, _: &[u8]) -> Result<(), Rejected> {
+            unreachable!("these links do not wait")
+        }
+
+        fn offer(&self, _: ProcessId, payload: &[u8]) -> Result<bool, Rejected> {
+            if payload.is_empty() {
+                return Err(Rejected::Malformed("empty".to_owned()));
+            }
+            let mut taken = locked(&self.taken);
+            let has_room = taken.len() < self.room;
+            taken.extend(payload.iter().filter(|_| has_room));
+            Ok(has_room)
+        }
+
+        fn client(&self, _: std::net::TcpStream) {}
+    }
+
+    fn network() -> Arc<Network> {
+        Network::new(&LinkSettings { queue_soft: 4, queue_hard: 8, ..LinkSettings::default() }, 2)
+    }
+
+    fn join(
+        network: &Arc<Network>,
+        me: ProcessId,
+        incarnation: u64,
+        inbox: &Arc<Bounded>,
+    ) -> Result<MemoryLinks, LinkError> {
+        let options = LinkOptions { cluster: 7, me, incarnation, peers: BTreeMap::new(), stack: None };
+        network.join(&options, Arc::clone(inbox) as Arc<dyn Inbox>)
+    }
+
+    fn send(links: &MemoryLinks, payloads: impl IntoIterator<Item = u8>) {
+        payloads.into_iter().for_each(|payload| links.send(Q, &[payload]).unwrap());
+    }
+
+    #[test]
+    fn what_finds_no_room_waits_in_order_and_holds_up_requests_alone() {
+        let (network, inbox) = (network(), Bounded::new(2));
+        let (p, q) = (join(&network, P, 1, &inbox).unwrap(), join(&network, Q, 1, &inbox).unwrap());
+        send(&p, 1..=7);
+        assert!(p.is_congested());
+        let mut all = inbox.empty();
+        while p.status()[&Q].unacknowledged > 0 {
+            q.poll();
+            all.extend(inbox.empty());
+        }
+        assert_eq!(all, [1, 2, 3, 4, 5, 6, 7]);
+        assert!(!p.is_congested());
+        assert!(matches!(p.send(ProcessId(9), &[1]), Err(LinkError::NoSuchPeer(ProcessId(9)))));
+    }
+
+    #[test]
+    fn a_queue_beyond_its_bound_is_dropped_and_the_loss_is_told() {
+        let (network, inbox) = (network(), Bounded::new(0));
+        let p = join(&network, P, 1, &inbox).unwrap();
+        send(&p, 1..=9);
+        assert_eq!((p.status()[&Q].lost, p.status()[&Q].outside_model), (9, 0), "nobody is there");
+        let _q = join(&network, Q, 1, &inbox).unwrap();
+        send(&p, 1..=10);
+        assert_eq!((p.status()[&Q].lost, p.status()[&Q].outside_model), (9, 9), "it lives");
+        assert_eq!(p.status()[&Q].queued_bytes, 1);
+    }
+
+    #[test]
+    fn a_cut_holds_what_is_sent_until_it_is_healed_or_the_sender_is_gone() {
+        let (network, inbox) = (network(), Bounded::new(9));
+        let (p, _q) = (join(&network, P, 1, &inbox).unwrap(), join(&network, Q, 1, &inbox).unwrap());
+        p.cut(Q).unwrap();
+        send(&p, [1, 2]);
+        assert_eq!((inbox.empty(), network.passed()[&(P, Q)].met_cut), (vec![], 2));
+        assert_eq!((p.heal(Q).unwrap(), inbox.empty()), (2, vec![1, 2]));
+        p.cut(Q).unwrap();
+        send(&p, [3]);
+        drop(p);
+        assert_eq!(network.heal((P, Q)).unwrap(), 0, "what waits with a sender is lost with it");
+    }
+
+    #[test]
+    fn an_incarnation_that_is_over_is_fenced() {
+        let (network, inbox) = (network(), Bounded::new(9));
+        let old = join(&network, P, 2, &inbox).unwrap();
+        send(&old, [1]);
+        let new = join(&network, P, 3, &inbox).unwrap();
+        send(&old, [2]);
+        send(&new, [3]);
+        drop(old);
+        let _q = join(&network, Q, 1, &inbox).unwrap();
+        assert_eq!(inbox.empty(), [3], "what waited for a receiver that was down, of the latest sender");
+        for incarnation in [2, 3] {
+            let refused = join(&network, P, incarnation, &inbox).map(drop);
+            assert!(matches!(refused, Err(LinkError::Fenced { latest: 3, .. })), "{refused:?}");
+        }
+    }
+
+    #[test]
+    fn nonsense_is_counted_and_dropped() {
+        let (network, inbox) = (network(), Bounded::new(9));
+        let (p, q) = (join(&network, P, 1, &inbox).unwrap(), join(&network, Q, 1, &inbox).unwrap());
+        p.send(Q, &[]).unwrap();
+        send(&p, [1]);
+        assert_eq!((inbox.empty(), q.status()[&P].dropped.malformed), (vec![1], 1));
+        let long = vec![0; PAYLOAD_LENGTH_MAX + 1];
+        assert!(matches!(p.send(Q, &long), Err(LinkError::TooLong { .. })));
+    }
+}

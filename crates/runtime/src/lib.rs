@@ -22,6 +22,7 @@ pub mod drive;
 pub mod execution;
 pub mod fault;
 pub mod frame;
+pub mod grain;
 mod host;
 pub mod judge;
 pub mod keys;

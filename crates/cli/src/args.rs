@@ -2,10 +2,12 @@
 
 mod campaign;
 mod cluster;
+mod coverage;
 mod measures;
 
 pub use self::campaign::{Campaign, CampaignRun};
 pub use self::cluster::{At, Cluster, Down, Nemesis, Request as ClusterRequest, Skew, Soak, Up, Words};
+pub use self::coverage::Coverage;
 pub use self::measures::{Cost, Sizes, Sweep, Under};
 use crate::clients::{Clients, Measured};
 use crate::disk::bytes;
@@ -88,9 +90,11 @@ pub enum Command {
     Keys(Keys),
     /// Which faults this machine can make, and why not the others.
     Doctor(Doctor),
-    /// Takes the steps of a trace again, and compares every line.
+    /// What a real run shows of the assumptions of synchrony: delays of messages, times of steps, drift of clocks.
+    Coverage(Coverage),
+    /// Takes the steps of a trace again, and compares every line; or all handlers of a real run, and compares all that they did.
     Replay {
-        /// The trace.
+        /// The trace; or the directory of a run or a cluster.
         file: PathBuf,
         /// Print the code of a test instead: that the violation happens no more.
         #[arg(long)]
@@ -406,6 +410,13 @@ pub struct Sim {
     /// Write the trace of the first run there; compressed (zstd) where the name ends in .zst.
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
+    /// Go on from where a run stood, many times over: a trace, or the directory of a real run or a cluster (docs/run/reality.md).
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["n", "requests", "platform", "search", "then", "out", "good_period",
+        "with_transformers", "experiment"])]
+    pub from: Option<PathBuf>,
+    /// With --from: the last step of the trace that is taken; all of them, where nothing is said.
+    #[arg(long, value_name = "STEP", requires = "from")]
+    pub at: Option<u64>,
     /// Try no seeds that failed before, and keep none.
     #[arg(long)]
     pub no_corpus: bool,
@@ -447,6 +458,12 @@ impl Sim {
         }
         if self.no_swarm {
             line.push_str(" --no-swarm");
+        }
+        if let Some(path) = &self.from {
+            let _ = write!(line, " --from {}", quote(&path.display().to_string()));
+        }
+        if let Some(step) = self.at {
+            let _ = write!(line, " --at {step}");
         }
         for (step, seed) in &self.then {
             let _ = write!(line, " --then {step}:{seed:#x}");

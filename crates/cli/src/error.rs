@@ -107,6 +107,22 @@ pub enum Error {
         /// What to do.
         hint: String,
     },
+    /// The records of a run cannot be read.
+    #[error("{what}")]
+    Records {
+        /// Which, and why.
+        what: String,
+        /// What to do.
+        hint: String,
+    },
+    /// The records of a run are not what the same inputs make of the same process.
+    #[error("{what}")]
+    OtherwiseRecorded {
+        /// Where, and how.
+        what: String,
+        /// What to do.
+        hint: String,
+    },
     /// One seed had two runs.
     #[error("seed {seed} has two different runs in the same binary: {}", files.join(", "))]
     TwoRuns {
@@ -161,8 +177,9 @@ impl Error {
             Self::Script { .. } => "S0208",
             Self::Constant { .. } => "S0209",
             Self::Trace { source: TraceError::NotEnabled { .. } | TraceError::Differs { .. }, .. }
-            | Self::TwoRuns { .. } => "S0302",
-            Self::Trace { .. } => "S0301",
+            | Self::TwoRuns { .. }
+            | Self::OtherwiseRecorded { .. } => "S0302",
+            Self::Trace { .. } | Self::Records { .. } => "S0301",
             Self::Results { .. } => "S0303",
             Self::Unreadable { .. } => "S0501",
             Self::Unwritable { .. } => "S0502",
@@ -194,6 +211,8 @@ impl Error {
             | Self::Script { hint, .. }
             | Self::Constant { hint, .. }
             | Self::Results { hint, .. }
+            | Self::Records { hint, .. }
+            | Self::OtherwiseRecorded { hint, .. }
             | Self::Cluster { hint, .. } => hint.clone(),
             Self::TwoRuns { .. } => {
                 "one machine computes something else than the other, or a handler depends on more than its \
@@ -218,7 +237,7 @@ impl Error {
             Self::Trace { source: TraceError::NotEnabled { .. } | TraceError::Differs { .. }, .. } => {
                 Exit::Nondeterminism
             }
-            Self::TwoRuns { .. } => Exit::Nondeterminism,
+            Self::TwoRuns { .. } | Self::OtherwiseRecorded { .. } => Exit::Nondeterminism,
             Self::Unreadable { source, .. } if source.kind() == std::io::ErrorKind::NotFound => Exit::Usage,
             Self::Unreadable { .. } | Self::Unwritable { .. } | Self::Cluster { .. } => Exit::Environment,
             _ => Exit::Usage,
@@ -263,7 +282,7 @@ impl Error {
         (
             "S0301",
             "The file is no trace, a trace of another version, or one that was cut or changed. Its name is a digest of its\n\
-             content; nothing is replayed from it.",
+             content; nothing is replayed from it. The same holds of the records of a real run.",
         ),
         (
             "S0302",

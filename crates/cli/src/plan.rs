@@ -101,7 +101,7 @@ impl Request {
         }
         let model = (subject.model)().line();
         let transformers = self.inserted.clone();
-        Ok(World { scale, environment, model, outside, two_seats: None, transformers })
+        Ok(World { scale, environment, model, outside, two_seats: None, transformers, from: None })
     }
 
     /// The algorithm on the environment's links; or, where that was asked for and they are weaker than its model assumes, over
@@ -165,6 +165,7 @@ impl Request {
                 outside,
                 two_seats: None,
                 transformers: None,
+                from: None,
             }
         });
         let also: Vec<_> = also.collect();

@@ -3,7 +3,7 @@
 use crate::checkable::{Checkable, Section};
 use crate::error::Error;
 use crate::grounds::{
-    Checked, Deployed, Judged, Recorded, Replayed, Simulated, Steps, StepsIn, World, shrink, sim,
+    Again, Checked, Deployed, Judged, Recorded, Replayed, Simulated, Steps, StepsIn, World, shrink, sim,
 };
 use crate::nearest::nearest;
 use crate::page::Page;
@@ -130,6 +130,7 @@ pub struct Entry {
     pub(crate) sim: Simulated,
     pub(crate) deploy: Deployed,
     pub(crate) judge: Recorded,
+    pub(crate) again: Again,
     pub(crate) node: fn(&Path) -> Result<(), Error>,
     pub(crate) replay: Replayed,
     pub(crate) replay_checked: Replayed,
@@ -166,6 +167,7 @@ impl Entry {
             sim: grounds::sim::instance::<A>,
             deploy: grounds::run::deploy::<A>,
             judge: grounds::run::judge::<A>,
+            again: grounds::run::again::<A>,
             node: grounds::run::node::<A>,
             replay: grounds::replay::replay::<A>,
             replay_checked: grounds::replay::replay::<C>,
@@ -194,6 +196,7 @@ impl Entry {
             sim: grounds::sim::instance::<A>,
             deploy: |_| Err(simulated_alone(A::NAME, "run")),
             judge: |_, _, _| Err(simulated_alone(A::NAME, "run")),
+            again: |_| Err(simulated_alone(A::NAME, "run")),
             node: |_| Err(simulated_alone(A::NAME, "run")),
             replay: grounds::replay::replay::<A>,
             replay_checked: grounds::replay::replay::<A>,
@@ -223,6 +226,7 @@ impl Entry {
             sim: grounds::sim::stacked::<A, C>,
             deploy: |_| Err(no_cluster(A::NAME)),
             judge: |_, _, _| Err(no_cluster(A::NAME)),
+            again: |_| Err(no_cluster(A::NAME)),
             node: |_| Err(no_cluster(A::NAME)),
             replay_checked: grounds::replay::replay::<Stacked<K, C>>,
             steps_checked: grounds::replay::steps::<Stacked<K, C>>,

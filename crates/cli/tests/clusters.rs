@@ -1,5 +1,6 @@
 //! Clusters that stay up, through the binary.
 
+#[allow(dead_code, reason = "each test program uses a part of it")]
 mod support;
 
 #[allow(dead_code, reason = "each test program uses a part of it")]
@@ -58,4 +59,46 @@ fn a_cluster_stays_up_and_does_what_it_is_told() {
     place.synod("cluster up paxos").exits(2).complains("--fresh removes it");
     place.synod("cluster judge").exits(3);
     drop(up);
+}
+
+#[test]
+fn a_real_run_is_replayed_continued_and_measured() {
+    let place = Place::new();
+    place.synod("run paxos --no-faults --directory real --quiet").exits(0);
+    let again = place.synod("replay real").exits(0).says("each effect the same byte for byte");
+    assert!(again.out.contains("no property is violated") && again.out.contains("p2: "), "{}", again.out);
+    let measured =
+        place.synod("coverage real --delay 1ns --drift 1ppm --wanted 50% --svg plots.svg").exits(0);
+    for what in ["message delays", "p0 -> p1", "✗ d = 1ns: broken by", "clocks p0 and p1", "50 %"] {
+        assert!(measured.out.contains(what), "{what} is not in\n{}", measured.out);
+    }
+    place.synod("coverage real --json --delay 10min").exits(0).says("\"broken\":0,");
+    place.synod("sim paxos --from real --runs 20").exits(0).says("20 runs");
+    place.synod("sim paxos --from real --at 5 --seed 3 --trace on.jsonl --restarts 2").exits(0);
+    place.synod("replay on.jsonl").exits(0).says("each line the same");
+    place.synod("sim paxos --from on.jsonl --at 9 --runs 5").exits(0);
+    for (line, why) in [
+        ("coverage nowhere", "is no directory, nor a cluster's name"),
+        ("coverage .", "has no records of a run"),
+        ("coverage on.jsonl", "is a file"),
+        ("coverage real --wanted 100%", "is no share"),
+        ("replay .", "has no records of a run"),
+        ("sim abd --from real", "has the records of paxos"),
+        ("sim abd --from on.jsonl", "is a run of paxos"),
+        ("sim paxos --from real --at 1000000", "there is no step 1000000"),
+        ("sim paxos --from on.jsonl --restarts 1", "goes on in its own world"),
+        ("sim paxos --from real --n 5", "cannot be used with"),
+        ("sim paxos --at 5", "--from"),
+        ("sim paxos --from real --defect no-nack", "is not a run of paxos/no-nack"),
+    ] {
+        place.synod(line).exits(2).complains(why);
+    }
+    // one changed byte is found, and named
+    let record = place.path().join("real/records/p1.1.jsonl");
+    let mut text = std::fs::read_to_string(&record).expect("a record");
+    let digest = text.find("\"state\":\"").expect("a digest") + 9;
+    let other = if text[digest..].starts_with('0') { "1" } else { "0" };
+    text.replace_range(digest..=digest, other);
+    std::fs::write(&record, text).expect("a record");
+    place.synod("replay real").exits(4).complains("handled.state");
 }

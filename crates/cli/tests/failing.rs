@@ -90,6 +90,7 @@ fn checked<A: Algorithm>() -> Report {
         outside: Vec::new(),
         two_seats: None,
         transformers: None,
+        from: None,
     };
     let watch = Watch::new(String::new(), true, Interrupt::default());
     check::check::<A>(&world, &check::Options::default(), &watch).expect("it can be checked")

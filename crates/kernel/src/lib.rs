@@ -11,6 +11,7 @@ mod budgets;
 pub mod choice;
 pub mod corruption;
 pub mod diagnostic;
+pub mod difference;
 pub mod draws;
 pub mod environment;
 mod faults;

@@ -20,6 +20,7 @@ pub use self::tried::{Tried, with_tried};
 pub use self::writer::{Writer, Written};
 
 use crate::choice::{Choice, Cut, Move};
+use crate::difference::tell;
 use crate::seat::SeatId;
 use crate::setting::Setting;
 use crate::world::Observed;
@@ -279,7 +280,7 @@ pub enum TraceError {
         choice: String,
     },
     /// The same choice has other consequences than recorded.
-    #[error("line {line}: step {step} differs\n  recorded: {recorded}\n  replayed: {replayed}")]
+    #[error("line {line}: step {step} differs\n{}", tell([recorded, replayed], ["recorded", "replayed"]))]
     Differs {
         /// Which line, from 1 on.
         line: usize,

@@ -19,7 +19,14 @@ const UNREAD_MAX: usize = 32 << 20;
 const REMEMBERED_MAX: usize = 8 << 20;
 
 /// A client, as its node sees it.
-pub(crate) struct Listener {
+pub(crate) enum Listener {
+    Remote(Remote),
+    /// One in this OS process takes the lines.
+    Inside(Box<dyn Fn(&[u8]) + Send>),
+}
+
+/// A client at the other end of a connection.
+pub(crate) struct Remote {
     stream: TcpStream,
     lines: Sender<Arc<[u8]>>,
     /// How many bytes wait for it.
@@ -35,13 +42,22 @@ impl Listener {
         let (written, to) = (Arc::clone(&unread), stream.try_clone()?);
         let write = move || write_all(to, &waiting, &written);
         let writer = thread::Builder::new().name("client".to_owned()).spawn(write)?;
-        Ok(Self { stream, lines, unread, writer })
+        Ok(Self::Remote(Remote { stream, lines, unread, writer }))
     }
 
     pub(crate) fn tell<I: Serialize>(&self, reply: &Reply<I>) {
         self.tell_line(&line(reply).into());
     }
 
+    fn tell_line(&self, line: &Arc<[u8]>) {
+        match self {
+            Self::Remote(remote) => remote.tell_line(line),
+            Self::Inside(take) => take(line),
+        }
+    }
+}
+
+impl Remote {
     fn tell_line(&self, line: &Arc<[u8]>) {
         let waiting = self.unread.fetch_add(line.len(), Ordering::Relaxed) + line.len();
         if waiting > UNREAD_MAX {
@@ -128,9 +144,11 @@ impl Audience {
 
     /// Lets the clients read their last lines.
     pub(crate) fn dismiss(&mut self) {
-        for (_, Listener { lines, writer, .. }) in std::mem::take(&mut self.listeners) {
-            drop(lines);
-            let _ = writer.join();
+        for (_, listener) in std::mem::take(&mut self.listeners) {
+            if let Listener::Remote(Remote { lines, writer, .. }) = listener {
+                drop(lines);
+                let _ = writer.join();
+            }
         }
     }
 }
@@ -138,6 +156,11 @@ impl Audience {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn unread(audience: &Audience, client: u64) -> usize {
+        let Listener::Remote(remote) = &audience.listeners[&client] else { panic!("it is connected") };
+        remote.unread.load(Ordering::Relaxed)
+    }
     use std::io::Read;
     use std::net::{Ipv4Addr, TcpListener};
 
@@ -181,13 +204,13 @@ mod tests {
         let hears = std::thread::spawn(move || all_lines(far).len());
         let long = "x".repeat(1 << 20);
         // Until the idle one's buffers are full, and more.
-        while audience.listeners[&1].unread.load(Ordering::Relaxed) <= UNREAD_MAX {
+        while unread(&audience, 1) <= UNREAD_MAX {
             audience.indicate(&long);
-            while audience.listeners[&2].unread.load(Ordering::Relaxed) > 4 << 20 {
+            while unread(&audience, 2) > 4 << 20 {
                 std::thread::yield_now();
             }
         }
-        let waiting = audience.listeners[&1].unread.load(Ordering::Relaxed);
+        let waiting = unread(&audience, 1);
         assert!(waiting <= UNREAD_MAX + (1 << 20) + 64, "{waiting} bytes wait");
         audience.dismiss();
         assert!(hears.join().unwrap() > 32);

@@ -74,11 +74,26 @@ pub(crate) struct Clock {
     set: Instant,
     shown: Duration,
     rate: f64,
+    /// When it started, by the machine's clock.
+    started: Instant,
 }
 
 impl Clock {
     pub(crate) fn new(settings: ClockSettings) -> Self {
-        Self { set: Instant::now(), shown: START, rate: within(settings.rate) }
+        let started = Instant::now();
+        Self { set: started, shown: START, rate: within(settings.rate), started }
+    }
+
+    /// How far it is ahead of the machine's clock, in nanoseconds.
+    pub(crate) fn skew(&self) -> i64 {
+        self.skew_at(Instant::now())
+    }
+
+    fn skew_at(&self, instant: Instant) -> i64 {
+        let machine = START.saturating_add(instant.saturating_duration_since(self.started));
+        let nanos = |ahead: Duration| i64::try_from(ahead.as_nanos()).unwrap_or(i64::MAX);
+        let shown = self.at(instant);
+        shown.checked_sub(machine).map_or_else(|| -nanos(machine.saturating_sub(shown)), nanos)
     }
 
     /// What it shows.
@@ -142,6 +157,17 @@ mod tests {
         // nonsense does not stop it, nor end it
         clock.set(Jump { back: false, by: Duration::MAX }, f64::NAN);
         assert_eq!(clock.until(due), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_clock_knows_how_far_it_is_ahead() {
+        let second = Duration::from_secs(1);
+        let clock = Clock::new(ClockSettings { rate: 1.5 });
+        assert_eq!(clock.skew_at(clock.started + 2 * second), 1_000_000_000);
+        let mut clock = Clock::new(ClockSettings::default());
+        assert_eq!(clock.skew_at(clock.started + second), 0);
+        clock.set("-2s".parse().unwrap(), 1.0);
+        assert_eq!(clock.skew_at(clock.set + second), -2_000_000_000);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::client::{NodeStatus, Reply};
 use crate::cluster::control::memory_kib;
 use crate::cluster::{Cluster, ClusterError, Fault, Links, Told};
 use crate::oversight::Oversight;
+use crate::proxy::{Passed, Way};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::mpsc::Receiver;
@@ -119,10 +120,88 @@ impl Driven {
     }
 }
 
+/// The nodes of an algorithm, in whatever grain, and the hand that troubles them.
+pub trait Deployment: Send {
+    /// n.
+    fn count(&self) -> u32;
+    /// Whether a process's node runs.
+    fn is_up(&self, p: ProcessId) -> bool;
+    /// The incarnation of the node that runs, or ran last.
+    fn incarnation(&self, p: ProcessId) -> u64;
+    /// The OS process of a node, if it has one of its own.
+    fn pid(&self, p: ProcessId) -> Option<u32>;
+    /// Whether a fault lasts that will be over.
+    fn is_troubled(&self) -> bool;
+    /// What passed between them.
+    fn passed(&self) -> BTreeMap<Way, Passed>;
+    /// An error if any node has ended though nobody killed it.
+    fn check_all(&mut self) -> Result<(), ClusterError>;
+    /// Lets a fault strike. Whether anything changed by it.
+    fn strike(&mut self, fault: &Fault) -> Result<bool, ClusterError>;
+    /// Asks a process for something. Whether it could be told.
+    fn request(&mut self, p: ProcessId, request: &Value) -> bool;
+    /// Asks a node how it is. The answer is a reply.
+    fn ask_status(&mut self, p: ProcessId) -> bool;
+    /// Stops all nodes in order.
+    fn stop(self: Box<Self>) -> Result<(), ClusterError>;
+}
+
+impl Deployment for Cluster {
+    fn count(&self) -> u32 {
+        self.processes().count() as u32
+    }
+
+    fn is_up(&self, p: ProcessId) -> bool {
+        self.is_up(p)
+    }
+
+    fn incarnation(&self, p: ProcessId) -> u64 {
+        self.incarnation(p)
+    }
+
+    fn pid(&self, p: ProcessId) -> Option<u32> {
+        self.pid(p)
+    }
+
+    fn is_troubled(&self) -> bool {
+        !self.rules().is_empty() || self.processes().any(|p| self.is_paused(p))
+    }
+
+    fn passed(&self) -> BTreeMap<Way, Passed> {
+        self.passed()
+    }
+
+    fn check_all(&mut self) -> Result<(), ClusterError> {
+        self.check_all()
+    }
+
+    fn strike(&mut self, fault: &Fault) -> Result<bool, ClusterError> {
+        self.strike(fault)
+    }
+
+    fn request(&mut self, p: ProcessId, request: &Value) -> bool {
+        self.request(p, request)
+    }
+
+    fn ask_status(&mut self, p: ProcessId) -> bool {
+        self.ask_status(p)
+    }
+
+    fn stop(self: Box<Self>) -> Result<(), ClusterError> {
+        (*self).stop()
+    }
+}
+
+impl From<Cluster> for Box<dyn Deployment> {
+    fn from(cluster: Cluster) -> Self {
+        Box::new(cluster)
+    }
+}
+
 /// Runs a cluster by a plan, and stops it: before the end of the plan, as soon as `stop` says so. `oversight` is asked only
 /// what is owed.
 pub fn drive(
-    (cluster, told): (Cluster, Receiver<Told>),
+    (cluster, told): (impl Into<Box<dyn Deployment>>, Receiver<Told>),
     plan: &Plan,
     oversight: Box<dyn Oversight>,
     progress: impl FnMut(Progress),
@@ -130,7 +209,7 @@ pub fn drive(
 ) -> Result<Driven, ClusterError> {
     let begun = Instant::now();
     let mut driver = Driver {
-        cluster,
+        cluster: cluster.into(),
         told,
         oversight,
         progress,
@@ -163,7 +242,7 @@ pub fn drive(
 }
 
 struct Driver<F, S> {
-    cluster: Cluster,
+    cluster: Box<dyn Deployment>,
     told: Receiver<Told>,
     oversight: Box<dyn Oversight>,
     progress: F,
@@ -223,7 +302,7 @@ where
             }
         }
         let paid = |driver: &mut Self| driver.debts().is_subset(&before);
-        if !self.is_troubled() {
+        if !self.cluster.is_troubled() {
             return self.wait(begun + plan.round_max, paid);
         }
         // a cut that nothing has met would show nothing: such a round lasts its whole time
@@ -231,9 +310,8 @@ where
         Ok(paid(self))
     }
 
-    /// Whether a fault lasts that will be over.
-    fn is_troubled(&self) -> bool {
-        !self.cluster.rules().is_empty() || self.cluster.processes().any(|p| self.cluster.is_paused(p))
+    fn processes(&self) -> impl Iterator<Item = ProcessId> + use<F, S> {
+        (0..self.cluster.count()).map(ProcessId)
     }
 
     /// Asks those who are up and have not been asked in their incarnation.
@@ -274,10 +352,10 @@ where
 
     /// How often something has met a cut on the ways that a fault cuts.
     fn met(&self, fault: &Fault) -> BTreeMap<(ProcessId, ProcessId), u64> {
-        let count = self.cluster.processes().count();
+        let count = self.cluster.count() as usize;
         let ways = match fault {
             Fault::Cut(from, to) => BTreeSet::from([(*from, *to)]),
-            Fault::Mute(p) => self.cluster.processes().filter(|q| q != p).map(|q| (*p, q)).collect(),
+            Fault::Mute(p) => self.processes().filter(|q| q != p).map(|q| (*p, q)).collect(),
             Fault::Partition(groups) => Links::Between(groups.clone()).ways(count),
             Fault::OneWay(from, to) => Links::From(from.clone(), to.clone()).ways(count),
             _ => return BTreeMap::new(),
@@ -340,19 +418,19 @@ where
     fn settle(&mut self, settle_max: Duration) -> Result<(), ClusterError> {
         (self.progress)(Progress::Settling);
         self.cluster.strike(&Fault::HealAll)?;
-        for p in self.cluster.processes() {
+        for p in self.processes() {
             self.cluster.strike(&Fault::Resume(p))?;
         }
         self.wait(Instant::now() + settle_max, |driver| driver.debts().is_empty()).map(drop)
     }
 
     fn finish(mut self) -> Result<Driven, ClusterError> {
-        let asked: Vec<_> = self.cluster.processes().collect();
+        let asked: Vec<_> = self.processes().collect();
         let asked: Vec<_> = asked.into_iter().filter(|&p| self.cluster.ask_status(p)).collect();
         let answered = |driver: &mut Self| asked.iter().all(|p| driver.driven.nodes.contains_key(p));
         self.wait(Instant::now() + STATUS_TIMEOUT, answered)?;
         let memory = |p| Some((p, memory_kib(self.cluster.pid(p)?)?));
-        self.driven.memory_kib = self.cluster.processes().filter_map(memory).collect();
+        self.driven.memory_kib = self.processes().filter_map(memory).collect();
         let passed = self.cluster.passed();
         self.driven.broken = passed.values().map(|passed| passed.broken).sum();
         // What is said while stopping is in the records.

@@ -5,6 +5,7 @@
 //! ([`synod_kernel::Seat`]), as on every ground.
 
 use crate::clock::{Clock, Jump};
+use crate::digest::Pace;
 use crate::disk::Disk;
 use crate::node::{NodeConfig, RunError};
 use crate::record::{DiskImage, EffectName, Handled, Record, Recorder, Release, Start, VERSION, now};
@@ -12,7 +13,7 @@ use crate::timers::Timers;
 use crate::wal::{Identity, Recovered, TornTail, Wal};
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use synod_kernel::{Draws, Durability, Random, Released, Seat, View};
 use synod_model::failure::{FailureModel, Who};
 use synod_model::{
@@ -66,6 +67,7 @@ pub(crate) struct Host<'a, P: Process> {
     draws: RecordedDraws,
     timers: Timers<P::Timer>,
     clock: Clock,
+    digests: Pace,
     /// The process stopped in an earlier incarnation, and its model has none come back: nothing happens here any more, and
     /// nothing is recorded. What that incarnation sent is fenced by this one's number.
     outlived: bool,
@@ -152,6 +154,7 @@ impl<'a, P: Process> Host<'a, P> {
             draws: RecordedDraws { random, drawn: vec![] },
             timers: Timers::new(),
             clock: Clock::new(config.clock),
+            digests: Pace::new(),
             outlived,
             oracle: None,
             handlers: 0,
@@ -195,11 +198,17 @@ impl<'a, P: Process> Host<'a, P> {
             bounds: self.config.bounds,
         };
         let mut effects = vec![];
-        self.seat.handle(view, event.clone(), &mut self.draws, &mut effects);
+        let again = event.clone();
+        let begun = Instant::now();
+        self.seat.handle(view, again, &mut self.draws, &mut effects);
+        let took = Some(u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX));
+        let (at, skew) = (now(), self.clock.skew());
+        let state = self.seat.local().and_then(|state| self.digests.digest(state));
         let handler = self.handlers;
         self.handlers += 1;
         let draws = std::mem::take(&mut self.draws.drawn);
-        let record = Record::<P>::Handled(Handled { handler, at: now(), event, cause, draws, effects });
+        let record =
+            Record::<P>::Handled(Handled { handler, at, took, skew, event, cause, draws, effects, state });
         self.recorder.line(&record)?;
         let Record::Handled(Handled { effects, .. }) = record else { unreachable!("made three lines above") };
         self.take_note(handler, &effects)?;
@@ -288,7 +297,12 @@ impl<'a, P: Process> Host<'a, P> {
     fn release(&mut self, stores: u32) -> Result<Vec<Speech<P>>, RunError> {
         let effects = std::mem::take(&mut self.outbox.released);
         if stores > 0 || !effects.is_empty() {
-            self.recorder.line(&Record::<P>::Released(Release { at: now(), stores, effects }))?;
+            self.recorder.line(&Record::<P>::Released(Release {
+                at: now(),
+                skew: self.clock.skew(),
+                stores,
+                effects,
+            }))?;
         }
         self.recorder.flush()?;
         Ok(std::mem::take(&mut self.outbox.speech))

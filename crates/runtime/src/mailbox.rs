@@ -72,6 +72,30 @@ impl<T> Mailbox<T> {
         self.put(input, |state| state.bytes >= self.bytes_max, |state| state.bytes += bytes)
     }
 
+    /// A message arrives, of so many bytes, if there is room: otherwise it is given back as false. Where nobody takes
+    /// anything any more it is lost.
+    pub(crate) fn offer(&self, input: T, bytes: usize) -> bool {
+        let mut state = self.locked();
+        if state.closed {
+            return true;
+        }
+        if state.bytes >= self.bytes_max {
+            return false;
+        }
+        state.bytes += bytes;
+        state.inputs.push_back(input);
+        if std::mem::take(&mut state.owner_waits) {
+            drop(state);
+            self.arrived.notify_one();
+        }
+        true
+    }
+
+    /// Whether nothing has arrived.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.locked().inputs.is_empty()
+    }
+
     /// A command arrives. Waits for room; a request waits until requests are taken, too.
     pub(crate) fn command(&self, input: T, is_request: bool) -> bool {
         let full = |state: &State<T>| state.commands >= COMMANDS_MAX || (is_request && state.held);

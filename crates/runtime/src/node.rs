@@ -191,53 +191,19 @@ pub fn run_node_on<P: Process>(
     stack: Option<Build>,
 ) -> Result<(), RunError> {
     let listener = link::listen(config.listen)?;
-    let (mut host, _torn) = Host::open(disk, config)?;
-    host.start()?;
-    let wire = Arc::new(Wire::new(FailuresOf::<P>::KIND, &config.links, config.cluster, config.process)?);
     let inputs = Arc::new(Mailbox::new(config.links.inbox));
-    if config.stop_with_input {
-        stop_with_input::<P>(Arc::clone(&inputs))?;
-    }
-    let options = LinkOptions {
-        cluster: config.cluster,
-        me: config.process,
-        incarnation: host.incarnation(),
-        peers: config.peers.clone(),
-        stack,
-    };
-    let door = Door::<P> {
-        inputs: Arc::clone(&inputs),
-        wire: Arc::clone(&wire),
-        cluster: config.cluster,
-        me: config.process,
-        incarnation: host.incarnation(),
-        clients_max: config.links.clients,
-        clients: AtomicUsize::new(0),
-        joined: AtomicU64::new(0),
-    };
-    let links = link::start(&config.links, listener, options, Arc::new(door))?;
-    if host.is_outlived() {
-        links.greet();
-    }
-    let mut node = Node {
-        inputs: Inputs(inputs),
-        me: config.process,
-        host,
-        wire,
-        links,
-        audience: Audience::default(),
-        arrived: VecDeque::new(),
-        to_itself: VecDeque::new(),
-        payload: vec![],
-        challenged: None,
-    };
-    let ended = node.run();
-    node.audience.dismiss();
-    ended
+    let watched = Arc::clone(&inputs);
+    Node::<P>::open(disk, config, inputs, |options, door| {
+        if config.stop_with_input {
+            stop_with_input::<P>(watched)?;
+        }
+        Ok(link::start(&config.links, listener, LinkOptions { stack, ..options }, door)?)
+    })?
+    .run()
 }
 
 /// What happens to a node, from outside of the thread that owns it.
-enum Input<P: Process> {
+pub(crate) enum Input<P: Process> {
     Message(ProcessId, EffectName, P::Message),
     Joined(u64, Listener),
     Left(u64),
@@ -246,6 +212,8 @@ enum Input<P: Process> {
     Impostor(String),
     Challenged(String),
     ParentGone,
+    /// It ends at once, as if its OS process had been killed.
+    Killed,
 }
 
 /// Parent gone, node gone.
@@ -275,6 +243,11 @@ impl<P: Process> Inbox for Door<P> {
         // Nobody takes it once the node has ended: it is lost with the node.
         self.inputs.message(Input::Message(from, name, message), payload.len());
         Ok(())
+    }
+
+    fn offer(&self, from: ProcessId, payload: &[u8]) -> Result<bool, Rejected> {
+        let (name, message) = self.wire.decode(payload)?;
+        Ok(self.inputs.offer(Input::Message(from, name, message), payload.len()))
     }
 
     fn impostor(&self, why: &str) {
@@ -349,7 +322,7 @@ impl<P: Process> Drop for Inputs<P> {
 }
 
 /// The thread that owns the process.
-struct Node<'a, P: Process> {
+pub(crate) struct Node<'a, P: Process> {
     /// Closed before the links end: whoever waits for room is one of theirs.
     inputs: Inputs<P>,
     me: ProcessId,
@@ -365,24 +338,101 @@ struct Node<'a, P: Process> {
     payload: Vec<u8>,
     /// What a peer says of another node that claims to be this one.
     challenged: Option<String>,
+    killed: bool,
+}
+
+impl<'a, P: Process> Node<'a, P> {
+    /// A node that has started, over the links that `connect` makes.
+    pub(crate) fn open(
+        disk: &dyn Disk,
+        config: &'a NodeConfig<P>,
+        inputs: Arc<Mailbox<Input<P>>>,
+        connect: impl FnOnce(LinkOptions, Arc<dyn Inbox>) -> Result<Box<dyn Links>, RunError>,
+    ) -> Result<Self, RunError> {
+        let (mut host, _torn) = Host::open(disk, config)?;
+        host.start()?;
+        let wire = Arc::new(Wire::new(FailuresOf::<P>::KIND, &config.links, config.cluster, config.process)?);
+        let options = LinkOptions {
+            cluster: config.cluster,
+            me: config.process,
+            incarnation: host.incarnation(),
+            peers: config.peers.clone(),
+            stack: None,
+        };
+        let door = Door::<P> {
+            inputs: Arc::clone(&inputs),
+            wire: Arc::clone(&wire),
+            cluster: config.cluster,
+            me: config.process,
+            incarnation: host.incarnation(),
+            clients_max: config.links.clients,
+            clients: AtomicUsize::new(0),
+            joined: AtomicU64::new(0),
+        };
+        let links = connect(options, Arc::new(door))?;
+        if host.is_outlived() {
+            links.greet();
+        }
+        Ok(Self {
+            inputs: Inputs(inputs),
+            me: config.process,
+            host,
+            wire,
+            links,
+            audience: Audience::default(),
+            arrived: VecDeque::new(),
+            to_itself: VecDeque::new(),
+            payload: vec![],
+            challenged: None,
+            killed: false,
+        })
+    }
+
+    pub(crate) fn incarnation(&self) -> u64 {
+        self.host.incarnation()
+    }
+
+    /// A client in this OS process.
+    pub(crate) fn admit(&mut self, client: u64, listener: Listener) {
+        self.audience.join(client, listener);
+    }
 }
 
 impl<P: Process> Node<'_, P> {
-    fn run(&mut self) -> Result<(), RunError> {
-        let mut going = true;
-        while going {
-            let speech = self.host.flush()?;
+    /// Runs to the end.
+    pub(crate) fn run(mut self) -> Result<(), RunError> {
+        let ended = self.go_on();
+        self.audience.dismiss();
+        ended
+    }
+
+    fn go_on(&mut self) -> Result<(), RunError> {
+        while self.turn(true)? {}
+        self.finish()
+    }
+
+    /// What is recorded and said leaves; what is due and what has arrived is handled; if `wait`, it is waited for. Whether
+    /// the node goes on.
+    pub(crate) fn turn(&mut self, wait: bool) -> Result<bool, RunError> {
+        let speech = self.host.flush()?;
+        self.say(speech)?;
+        if self.host.must_sync() {
+            let speech = self.host.sync()?;
             self.say(speech)?;
-            if self.host.must_sync() {
-                let speech = self.host.sync()?;
-                self.say(speech)?;
-                self.host.snapshot_if_due()?;
-            }
-            self.host.fire_due()?;
-            for (name, message) in std::mem::take(&mut self.to_itself) {
-                self.host.handle(Event::Message(self.me, message), Some(name))?;
-            }
-            going = self.take_inputs()?;
+            self.host.snapshot_if_due()?;
+        }
+        self.host.fire_due()?;
+        for (name, message) in std::mem::take(&mut self.to_itself) {
+            self.host.handle(Event::Message(self.me, message), Some(name))?;
+        }
+        self.links.poll();
+        self.take_inputs(wait)
+    }
+
+    /// The end: in order, unless the node was killed.
+    pub(crate) fn finish(&mut self) -> Result<(), RunError> {
+        if self.killed {
+            return Ok(());
         }
         let speech = self.host.flush()?;
         self.say(speech)?;
@@ -393,13 +443,14 @@ impl<P: Process> Node<'_, P> {
         Ok(())
     }
 
-    /// Waits for an input, or until something is due, and handles what there is. Whether the node goes on.
-    fn take_inputs(&mut self) -> Result<bool, RunError> {
+    /// If `wait`, waits for an input, or until something is due; handles what there is. Whether the node goes on.
+    fn take_inputs(&mut self, wait: bool) -> Result<bool, RunError> {
         let congested = self.links.is_congested();
         self.inputs.0.hold_requests(congested);
         if self.arrived.is_empty() {
             let pause = congested.then(|| Instant::now() + CONGESTION_PAUSE);
-            self.arrived = self.inputs.0.take(self.deadline().into_iter().chain(pause).min());
+            let now = (!wait).then(Instant::now);
+            self.arrived = self.inputs.0.take(self.deadline().into_iter().chain(pause).chain(now).min());
         }
         for _ in 0..BATCH_EVENTS_MAX {
             let Some(input) = self.arrived.pop_front() else { break };
@@ -411,8 +462,9 @@ impl<P: Process> Node<'_, P> {
     }
 
     /// Until when nothing is to do unless something arrives.
-    fn deadline(&self) -> Option<Instant> {
-        if !self.to_itself.is_empty() || self.host.must_flush() {
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        let has_arrived = !self.arrived.is_empty() || !self.inputs.0.is_empty();
+        if has_arrived || !self.to_itself.is_empty() || self.host.must_flush() {
             return Some(Instant::now());
         }
         // what is due beyond the end of time is never
@@ -433,6 +485,10 @@ impl<P: Process> Node<'_, P> {
             Input::Impostor(why) => return Err(RunError::Replaced { process: self.me, why }),
             Input::Challenged(why) => self.challenged = Some(why),
             Input::ParentGone => return Ok(false),
+            Input::Killed => {
+                self.killed = true;
+                return Ok(false);
+            }
         }
         Ok(true)
     }

@@ -6,6 +6,7 @@
 //!
 //! Records are written, not synced: they survive the death of the process, and need not survive that of the machine.
 
+use crate::digest::Digest;
 use crate::disk::{Disk, DiskFile, Open};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::io;
@@ -121,8 +122,14 @@ impl<'de, S: Stable> Deserialize<'de> for DiskImage<S> {
 pub struct Handled<P: Process> {
     /// Its number within the incarnation, counted from 0.
     pub handler: u64,
-    /// When.
+    /// When it was done.
     pub at: u64,
+    /// How long it took, in nanoseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub took: Option<u64>,
+    /// How far the node's own clock was ahead, in nanoseconds.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub skew: i64,
     /// What happened.
     pub event: EventOf<P>,
     /// For a message: which effect of its sender it is.
@@ -134,6 +141,9 @@ pub struct Handled<P: Process> {
     /// All that it did, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub effects: Vec<EffectOf<P>>,
+    /// The [digest](crate::digest) of the process's state after it, where one was taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<Digest>,
 }
 
 /// Names an effect of a process.
@@ -154,10 +164,18 @@ pub struct EffectName {
 pub struct Release {
     /// When.
     pub at: u64,
+    /// How far the node's own clock was ahead, in nanoseconds.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub skew: i64,
     /// How many writes, the oldest pending, have become durable for it.
     pub stores: u32,
     /// Messages and indications: (handler, index of the effect).
     pub effects: Vec<(u64, u32)>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields so")]
+fn is_zero(skew: &i64) -> bool {
+    *skew == 0
 }
 
 /// The wall clock.
@@ -275,6 +293,51 @@ pub fn file_name(process: ProcessId, incarnation: u64) -> String {
     format!("{process}.{incarnation}.jsonl")
 }
 
+/// Whether a file is named as the record of an incarnation.
+pub fn is_record(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let parts = name.strip_prefix('p').and_then(|name| name.strip_suffix(".jsonl")?.split_once('.'));
+    parts.is_some_and(|(process, incarnation)| number(process) && number(incarnation))
+}
+
+/// Where the records are of a run or a cluster whose directory this is, or that has them in it itself.
+pub fn find(directory: &Path) -> Option<PathBuf> {
+    let has = |directory: &PathBuf| {
+        let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+        entries.map(|entry| entry.path()).any(|path| is_record(&path))
+    };
+    ["", "records", "nodes/records"].map(|below| directory.join(below)).into_iter().find(has)
+}
+
+/// What the first line of a record says it is of.
+pub fn algorithm(records: &Path) -> Result<Option<String>, RecordError> {
+    #[derive(Deserialize)]
+    struct First {
+        start: Named,
+    }
+    #[derive(Deserialize)]
+    struct Named {
+        algorithm: String,
+    }
+    let unreadable = |source| RecordError::Io { operation: "read", path: records.to_owned(), source };
+    let mut paths: Vec<_> = Vec::new();
+    for entry in std::fs::read_dir(records).map_err(unreadable)? {
+        paths.push(entry.map_err(unreadable)?.path());
+    }
+    paths.sort();
+    for path in paths.into_iter().filter(|path| is_record(path)) {
+        let bytes = std::fs::read(&path).map_err(unreadable)?;
+        let Some(end) = bytes.iter().position(|&byte| byte == b'\n') else { continue };
+        let damaged = |what: String| RecordError::Damaged { path: path.clone(), line: 1, what };
+        let line = std::str::from_utf8(&bytes[..end]).map_err(|e| damaged(e.to_string()))?;
+        check_version(&path, line)?;
+        let first: First = serde_json::from_str(line).map_err(|e| damaged(e.to_string()))?;
+        return Ok(Some(first.start.algorithm));
+    }
+    Ok(None)
+}
+
 /// The record of one incarnation, read again.
 #[derive(Clone, Debug)]
 pub struct Incarnation<P: Process> {
@@ -369,7 +432,7 @@ impl<P: Process> Incarnation<P> {
 }
 
 /// Refuses a start of another version before its other fields are looked at.
-fn check_version(path: &Path, line: &str) -> Result<(), RecordError> {
+pub(crate) fn check_version(path: &Path, line: &str) -> Result<(), RecordError> {
     #[derive(Deserialize)]
     struct Versioned {
         version: u64,

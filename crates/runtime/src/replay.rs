@@ -1,22 +1,28 @@
-//! A recorded run, run again: the inputs of each node, fed to the same process, give the same effects byte for byte.
+//! A recorded run, run again: the inputs of each node, fed to the same process, give the same effects byte for byte, and leave the
+//! same states.
 //!
 //! [`verify`] replays each node by itself; [`crate::retrace`] replays all of them in one world.
 
+use crate::digest::Digest;
 use crate::execution::Execution;
 use crate::record::{Handled, Incarnation, Record, Start};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
+use synod_kernel::difference::tell;
 use synod_kernel::seat::ReleasedOf;
 use synod_kernel::{Durability, Released, Script, Seat, Status, View};
-use synod_model::{Effect, Event, Process};
+use synod_model::{Effect, Event, Process, ProcessId};
 use thiserror::Error;
+
+/// So many lines are told of a state.
+const STATE_LINES: usize = 40;
 
 /// Where the replay departs from the record.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ReplayError {
-    /// A handler gives other effects.
-    #[error("{}, line {line} differs\n  recorded: {recorded}\n  replayed: {replayed}", path.display())]
+    /// A handler gives other effects, or leaves another state.
+    #[error("{}, line {line} differs\n{}{}", path.display(), told(recorded, replayed), after(state.as_deref()))]
     Differs {
         /// The record.
         path: PathBuf,
@@ -26,6 +32,8 @@ pub enum ReplayError {
         recorded: String,
         /// What the replay says.
         replayed: String,
+        /// The state of the process after it, as it is in the replay, where that is what differs.
+        state: Option<String>,
     },
     /// A start read another disk than its predecessor left.
     #[error("{} starts from a disk that the incarnation before it cannot have left", path.display())]
@@ -38,23 +46,51 @@ pub enum ReplayError {
     Value(String),
 }
 
+fn told(recorded: &str, replayed: &str) -> String {
+    tell([recorded, replayed], ["recorded", "replayed"])
+}
+
+fn after(state: Option<&str>) -> String {
+    state.map_or_else(String::new, |state| format!("\n  the state after it, as replayed:\n{state}"))
+}
+
+/// What ran again of a process, and came out the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Again {
+    /// Its incarnations that left a record.
+    pub incarnations: usize,
+    /// Its handlers: what they did.
+    pub handlers: usize,
+    /// Its states after handlers, as far as their digests were recorded, and what it read from its disk when it started again.
+    pub states: usize,
+}
+
 /// Replays every node. How many handlers ran again.
 pub fn verify<P: Process>(execution: &Execution<P>) -> Result<usize, ReplayError> {
-    let mut handlers = 0;
-    for incarnations in execution.processes.values() {
+    Ok(verify_each(execution)?.values().map(|again| again.handlers).sum())
+}
+
+/// Replays every node.
+pub fn verify_each<P: Process>(execution: &Execution<P>) -> Result<BTreeMap<ProcessId, Again>, ReplayError> {
+    let mut all = BTreeMap::new();
+    for (&process, incarnations) in &execution.processes {
+        let mut again = Again { incarnations: incarnations.len(), ..Again::default() };
         let mut before: Option<Replayed<P>> = None;
         for incarnation in incarnations {
-            if let Some(before) = before
-                && !before.leaves(&incarnation.start)
-            {
-                return Err(ReplayError::Disk { path: incarnation.path.clone() });
+            if let Some(before) = before {
+                if !before.leaves(&incarnation.start) {
+                    return Err(ReplayError::Disk { path: incarnation.path.clone() });
+                }
+                again.states += 1;
             }
             let replayed = Replayed::of(incarnation)?;
-            handlers += replayed.handlers;
+            again.handlers += replayed.handlers;
+            again.states += replayed.states;
             before = Some(replayed);
         }
+        all.insert(process, again);
     }
-    Ok(handlers)
+    Ok(all)
 }
 
 /// A node's incarnation, run again to the end of its record.
@@ -64,6 +100,8 @@ struct Replayed<P: Process> {
     /// Of how many writes the durable disk is the fold.
     durable: u64,
     handlers: usize,
+    /// How many of its states were compared.
+    states: usize,
     /// The names of what is said and not released, in order; and of what is released and not seen in the record yet.
     unreleased: VecDeque<(u64, u32)>,
     released: Vec<(u64, u32)>,
@@ -77,6 +115,7 @@ impl<P: Process> Replayed<P> {
             seat: Seat::with_disk(start.disk.0.clone()),
             durable: start.writes,
             handlers: 0,
+            states: 0,
             unreleased: VecDeque::new(),
             released: vec![],
         };
@@ -88,6 +127,7 @@ impl<P: Process> Replayed<P> {
                     line: number + 2,
                     recorded: line.clone(),
                     replayed: again,
+                    state: replayed.other_state(record),
                 });
             }
         }
@@ -126,9 +166,24 @@ impl<P: Process> Replayed<P> {
         self.handlers += 1;
         handled.draws = script.drawn();
         handled.effects.clone_from(&effects);
+        self.states += usize::from(handled.state.is_some());
+        handled.state = handled.state.and_then(|_| self.digest());
         self.unreleased.extend(names(handled.handler, &effects));
         let Self { seat, unreleased, released, .. } = self;
         seat.commit(&mut effects, None, Durability::Deferred, &mut note::<P>(unreleased, released));
+    }
+
+    fn digest(&self) -> Option<Digest> {
+        self.seat.local().map(Digest::of)
+    }
+
+    /// The state, where it is not the one that was recorded.
+    fn other_state(&self, record: &Record<P>) -> Option<String> {
+        let Record::Handled(Handled { state: Some(recorded), .. }) = record else { return None };
+        let local = self.seat.local().filter(|_| self.digest() != Some(*recorded))?;
+        let text = format!("{local:#?}");
+        let lines = text.lines().take(STATE_LINES).map(|line| format!("    {line}"));
+        Some(lines.collect::<Vec<_>>().join("\n"))
     }
 
     fn sync(&mut self, stores: u32) {

@@ -27,7 +27,7 @@ use synod_kernel::environment::{Budget, Failures, Links, Timing};
 use synod_kernel::trace::{Broken, Header, Line, Recorder, Writer};
 use synod_kernel::{Choice, Cut, Durability, Environment, Move, Observed, SeatId, Setting, Status};
 use synod_model::failure::FailureModel;
-use synod_model::link::LinkModel;
+use synod_model::link::{Guarantee, LinkModel};
 use synod_model::timing::TimingModel;
 use synod_model::{Effect, Event, FailuresOf, Group, LinkOf, Process, ProcessId, TimingOf};
 use thiserror::Error;
@@ -82,6 +82,10 @@ pub enum RetraceError {
 }
 
 impl RetraceError {
+    /// What to do where a handler does something else than was recorded.
+    pub const NONDETERMINISTIC: &'static str = "the process is not deterministic, or the records were changed: look for clocks, \
+                                                randomness, iteration over hash tables";
+
     /// What to do about it.
     pub fn hint(&self) -> &'static str {
         match self {
@@ -89,10 +93,7 @@ impl RetraceError {
             Self::Refused { .. } | Self::Disk { .. } => {
                 "if no record was lost or changed, that is a bug of the runtime: please report it with the records"
             }
-            Self::Differs { .. } => {
-                "the process is not deterministic, or the records were changed: look for clocks, randomness, iteration \
-                 over hash tables"
-            }
+            Self::Differs { .. } => Self::NONDETERMINISTIC,
         }
     }
 }
@@ -523,6 +524,10 @@ impl<'a, P: Process> Retold<'a, P> {
 /// How often messages arrive that arrive more than once.
 fn copies<P: Process>(merged: &Merged<'_, P>) -> BTreeMap<(ProcessId, ProcessId, EffectName), u32> {
     let mut copies = BTreeMap::new();
+    if <LinkOf<P> as LinkModel>::KIND.guarantees().has(Guarantee::NoDuplication) {
+        // whatever arrives twice is no run of the model
+        return copies;
+    }
     for step in &merged.steps {
         if let What::Handled(Handled { event: Event::Message(from, _), cause: Some(cause), .. }) = &step.what
         {

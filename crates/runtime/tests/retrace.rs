@@ -8,8 +8,10 @@ use std::path::PathBuf;
 use synod_kernel::trace::{self, Broken, Line};
 use synod_kernel::{Choice, Cut, Durability, Observed, Script, Seat, SeatId, View};
 use synod_model::{Event, Group, ProcessId};
+use synod_runtime::digest::Digest;
 use synod_runtime::execution::Execution;
-use synod_runtime::record::{Incarnation, file_name};
+use synod_runtime::record::{Incarnation, Record, file_name};
+use synod_runtime::replay::{self, Again, ReplayError};
 use synod_runtime::retrace::{self, RetraceError};
 
 const P0: ProcessId = ProcessId(0);
@@ -23,6 +25,7 @@ struct Node {
     incarnation: u64,
     handlers: u64,
     lines: Vec<Value>,
+    twin: Twin,
 }
 
 impl Node {
@@ -33,18 +36,23 @@ impl Node {
         }});
         let entries: Entries = serde_json::from_value(json!(disk)).unwrap();
         let (seat, group) = (Seat::with_disk(entries), Group::first(n));
-        Self { seat, group, process, incarnation, handlers: 0, lines: vec![start] }
+        Self { seat, group, process, incarnation, handlers: 0, lines: vec![start], twin: Twin::Sound }
+    }
+
+    fn of(mut self, twin: Twin) -> Self {
+        self.lines[0]["start"]["parameters"] = json!(twin);
+        Self { twin, ..self }
     }
 
     /// Handles an event: the line is what a node records of it.
     fn handle(mut self, at: u64, event: Event<Message, Timer, u64>, cause: Value) -> Self {
-        let view = View { me: self.process, group: self.group, parameters: &Twin::Sound, bounds: None };
+        let view = View { me: self.process, group: self.group, parameters: &self.twin, bounds: None };
         let mut effects = vec![];
         let mut draws = Script::new(vec![5, 6]);
         self.seat.handle(view, event.clone(), &mut draws, &mut effects);
         let handled = json!({
             "handler": self.handlers, "at": at, "event": event, "cause": cause, "draws": draws.drawn(),
-            "effects": effects,
+            "effects": effects, "took": 7, "skew": 3, "state": self.seat.local().map(Digest::of),
         });
         self.seat.commit(&mut effects, None, Durability::Deferred, &mut |_| {});
         self.handlers += 1;
@@ -362,4 +370,49 @@ fn records_that_do_not_belong_together_are_refused() {
     with(P1, "parameters", json!("Amnesiac"));
     with(P1, "group", json!(Group::first(3)));
     with(ProcessId(5), "at", json!(100));
+}
+
+// --- each node by itself ---
+
+/// Replays a node, whose lines are written as nodes write them.
+fn again(node: &Node) -> Result<Again, ReplayError> {
+    let written = |line: &Value| {
+        let record: Record<Ledger> = serde_json::from_value(line.clone()).unwrap();
+        serde_json::to_string(&record).unwrap() + "\n"
+    };
+    let text: String = node.lines.iter().map(written).collect();
+    let incarnation = Incarnation::parse(&PathBuf::from("p0.1.jsonl"), text.as_bytes()).unwrap().unwrap();
+    let processes = [(node.process, vec![incarnation])].into();
+    replay::verify_each(&Execution::<Ledger> { processes }).map(|all| all[&node.process])
+}
+
+#[test]
+fn effects_and_states_come_out_the_same() {
+    assert_eq!(again(&unknown_end()), Ok(Again { incarnations: 1, handlers: 4, states: 4 }));
+    let mut without = unknown_end();
+    without.lines[2]["handled"].as_object_mut().unwrap().remove("state");
+    assert_eq!(again(&without), Ok(Again { incarnations: 1, handlers: 4, states: 3 }));
+}
+
+/// What a process reads from a clock it reads otherwise when it runs again: the field is named.
+#[test]
+fn a_process_that_reads_a_clock_differs_by_field() {
+    let node = Node::start(1, P0, 1, 100, &[]).of(Twin::Clockwatcher).init(110);
+    let told = again(&node.request(120, 14)).unwrap_err().to_string();
+    let mut lines = told.lines();
+    assert_eq!(lines.next(), Some("p0.1.jsonl, line 3 differs"));
+    assert_eq!(lines.next(), Some("  handled.effects[0].Send.message.Stored"), "{told}");
+    assert!(lines.next().unwrap().trim_start().starts_with("recorded: 1"), "{told}");
+    assert!(lines.next().unwrap().trim_start().starts_with("replayed: 1"), "{told}");
+    assert_eq!(lines.next(), None, "{told}");
+}
+
+/// One that keeps it to itself has the same effects, and another state: that is shown.
+#[test]
+fn another_state_is_shown() {
+    let node = Node::start(1, P0, 1, 100, &[]).of(Twin::Clockwatcher).init(110).request(120, 7);
+    let told = again(&node.message(130, P0, Message::Stored(8), (1, 0))).unwrap_err().to_string();
+    assert!(told.starts_with("p0.1.jsonl, line 4 differs\n  handled.state\n    recorded: \""), "{told}");
+    assert!(told.contains("  the state after it, as replayed:\n    Ledger {"), "{told}");
+    assert!(told.contains("seen: 1") && told.contains("watches: true"), "{told}");
 }

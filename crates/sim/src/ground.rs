@@ -454,6 +454,15 @@ impl<P: Process, Mon: Monitor<P::Request, P::Indication>> Simulated<P, Mon> {
         slot
     }
 
+    /// A timer was set so long ago: it fires when it would have, if that is not over.
+    pub(crate) fn set_before(&mut self, seat: SeatId, timer: P::Timer, when: When, ago: u64) {
+        let When::After(after) = when else {
+            return Ground::<InPlace<'_, P, Drawn>>::armed(self, seat, timer, when);
+        };
+        let at = self.now.saturating_add(nanos(after).saturating_sub(ago));
+        self.set(seat, timer, at);
+    }
+
     /// The instant after which delays keep to their bound.
     pub(crate) fn gst(&self) -> u64 {
         self.delays.gst

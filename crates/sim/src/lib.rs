@@ -44,6 +44,7 @@ pub use plan::{FaultPlan, Options, Spared};
 pub use platform::Platform;
 pub use record::{Judgement, Record};
 pub use run::observe::{Observations, observe};
+pub use run::prefix::{Prefix, PrefixError};
 pub use run::{run, trace, trace_to};
 pub use search::{Lineage, Searched, search};
 pub use simulation::{Instance, Simulation};

@@ -10,6 +10,7 @@ pub(crate) mod observe;
 mod oracle;
 mod partition;
 mod platform;
+pub(crate) mod prefix;
 mod short;
 mod storage;
 
@@ -17,6 +18,7 @@ use self::adversary::Adversary;
 use self::ambush::Ambush;
 pub(crate) use self::clients::{Clients, Subject};
 use self::partition::Severed;
+pub(crate) use self::prefix::Prefix;
 use crate::agenda::Due;
 use crate::cost::{Meter, Traffic};
 use crate::coverage::Coverage;
@@ -48,7 +50,7 @@ where
     P: Process,
     M: Monitor<P::Request, P::Indication>,
 {
-    run_of(setting, Subject { monitor, operations: None, carried: None }, seed, options)
+    run_of(setting, Subject { monitor, operations: None, carried: None, prefix: None }, seed, options)
 }
 
 pub(crate) fn run_of<P, M>(
@@ -116,7 +118,8 @@ where
     P: Process,
     M: Monitor<P::Request, P::Indication>,
 {
-    trace_to_of(algorithm, setting, Subject { monitor, operations: None, carried: None }, seed, options, to)
+    let subject = Subject { monitor, operations: None, carried: None, prefix: None };
+    trace_to_of(algorithm, setting, subject, seed, options, to)
 }
 
 pub(crate) fn trace_to_of<P, M>(
@@ -148,6 +151,9 @@ where
     let recorder = (!options.terse).then(|| Recorder::new(&setting));
     run.recording =
         Some(Recording { recorder, writer: Writer::to(&header, to), refused: None, taking: None });
+    if let Some(prefix) = subject.prefix {
+        run.write_before(prefix);
+    }
     let ended = run.execute();
     let recording = run.recording.take().expect("it was set above");
     if let Some(refused) = recording.refused {
@@ -231,6 +237,8 @@ struct Run<'a, P: Process, M> {
     faults: Vec<Fault>,
     steps_max: u64,
     steps: u64,
+    /// When it began, by the clock of the trace that it goes on from.
+    epoch: u64,
     /// When chance is drawn from which seed: the next step, and all of them.
     turn_at: u64,
     turns: VecDeque<(u64, u64)>,
@@ -275,6 +283,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
             faults: Vec::with_capacity(plan.faults.len()),
             steps_max: options.steps_max,
             steps: 0,
+            epoch: 0,
             turn_at: options.then.first().map_or(u64::MAX, |(step, _)| *step),
             turns: options.then.iter().copied().collect(),
             delivered: 0,
@@ -294,6 +303,9 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
         run.ground.oracle_pace = run.ground.oracle_pace.min(run.calendar.faults_end / 8);
         run.ground.coverage = options.coverage.then(|| Box::new(Coverage::new(seats)));
         run.equip(options, plan.faults.iter().any(|(_, fault)| fault.is_of_platform()));
+        if let Some(prefix) = subject.prefix {
+            run.stand_at(prefix);
+        }
         run.rep.draws.marks = options.branches.then(Marks::default);
         for (place, (at, fault)) in plan.faults.into_iter().enumerate() {
             if !options.spared.faults.contains(&place) {
@@ -331,7 +343,7 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
     fn plan_requests(&mut self, spared: &Spared) {
         for seat in self.setting.seating.seats() {
             let requests = self.rep.requests(seat);
-            for number in 0..requests {
+            for number in self.world.rest.asked[seat.index()]..requests {
                 let at = between(0, self.calendar.requests_end, &mut self.ground.random);
                 if number < spared.left(seat, requests) {
                     self.ground.agenda.push(at, Entry::Request { seat });
@@ -349,7 +361,9 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
     }
 
     fn go(&mut self) -> Ended {
-        self.corrupt_before_the_start();
+        if self.steps == 0 {
+            self.corrupt_before_the_start();
+        }
         for seat in self.setting.seating.seats() {
             if self.status(seat) == Status::New {
                 self.take(Choice::Init { seat });
@@ -458,13 +472,14 @@ impl<'a, P: Process, M: Monitor<P::Request, P::Indication>> Run<'a, P, M> {
 
     /// Writes the line of the move that was taken, if the run is recorded.
     fn record(&mut self) {
+        let at = self.epoch.saturating_add(self.ground.now);
         let Some(recording) = &mut self.recording else { return };
         let Some(mut chosen) = recording.taking.take() else { return };
         chosen.draws = self.rep.draws.kept.replace(Vec::new()).unwrap_or_default();
         let Some(recorder) = &mut recording.recorder else {
-            return recording.writer.chosen(&Chosen::new(Some(self.ground.now), chosen));
+            return recording.writer.chosen(&Chosen::new(Some(at), chosen));
         };
-        match recorder.take(Some(self.ground.now), chosen) {
+        match recorder.take(Some(at), chosen) {
             Ok(line) => recording.writer.step(&line),
             Err(chosen) => recording.refused = Some(chosen.choice.to_string()),
         }

@@ -4,8 +4,9 @@
 use crate::ground::{Length, length_of};
 use crate::outcome::Outcome;
 use crate::plan::Options;
-use crate::run;
+use crate::run::{self, Prefix};
 use std::io::{self, Write};
+use std::sync::Arc;
 use synod_kernel::trace::{Reader, TraceError, Written, check};
 use synod_kernel::{Environment, Setting};
 use synod_model::{Process, Value};
@@ -49,7 +50,7 @@ pub trait Simulation: Send + Sync {
 }
 
 /// What a [`Simulation`] is made of.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Instance<P: Process, M> {
     /// The algorithm's name.
     pub algorithm: String,
@@ -61,12 +62,14 @@ pub struct Instance<P: Process, M> {
     pub operations: Option<Operations<P::Request, P::Indication>>,
     /// Of a process over links of its own making: how long a message is that they carry.
     carried: Option<Length>,
+    /// Where its runs begin, if not at the start.
+    prefix: Option<Arc<Prefix<P>>>,
 }
 
 impl<P: Process, M> Instance<P, M> {
     /// The algorithm of this name in this setting.
     pub fn new(algorithm: impl Into<String>, setting: Setting<P>, monitor: M) -> Self {
-        Self { algorithm: algorithm.into(), setting, monitor, operations: None, carried: None }
+        Self { algorithm: algorithm.into(), setting, monitor, operations: None, carried: None, prefix: None }
     }
 
     /// The same, of which clients can ask for these operations.
@@ -82,8 +85,19 @@ impl<P: Process, M> Instance<P, M> {
         Self { carried: Some(length_of::<C>), ..self }
     }
 
+    /// The same, whose runs all go on from where another stood.
+    #[must_use]
+    pub fn going_on_from(self, prefix: Prefix<P>) -> Self {
+        Self { prefix: Some(Arc::new(prefix)), ..self }
+    }
+
     fn subject(&self) -> run::Subject<'_, P, M> {
-        run::Subject { monitor: &self.monitor, operations: self.operations.as_ref(), carried: self.carried }
+        run::Subject {
+            monitor: &self.monitor,
+            operations: self.operations.as_ref(),
+            carried: self.carried,
+            prefix: self.prefix.as_deref(),
+        }
     }
 }
 

@@ -10,8 +10,8 @@ use synod_kernel::{Budget, Choice, Durability, Environment, Setting};
 use synod_model::prelude::*;
 use synod_properties::{Monitor, Obligation, Observation, Property, Verdict, Violation};
 use synod_sim::{
-    Campaign, Ended, Fault, FaultPlan, Nondeterminism, Options, Simulation, campaign, check_determinism,
-    compare, run,
+    Campaign, Ended, Fault, FaultPlan, Instance, Nondeterminism, Options, Prefix, PrefixError, Simulation,
+    campaign, check_determinism, compare, run,
 };
 
 fn keeper(order: Order, durability: Durability) -> Setting<Keeper> {
@@ -483,4 +483,104 @@ fn a_terse_trace_is_the_same_run_at_a_fraction_of_its_length() {
         assert!(short.len() < full.len());
         assert_eq!(replay::<Keeper>(&short).unwrap(), replay::<Keeper>(&full).unwrap());
     }
+}
+
+// --- a run that goes on from where another stood ---
+
+/// The runs of a setting that go on from a trace.
+fn from(content: &str, at: Option<u64>, setting: &Setting<Keeper>) -> Instance<Keeper, Kept> {
+    let going_on = Prefix::of(content, at, &setting.environment, |_| Kept::default());
+    let (prefix, setting) = going_on.unwrap_or_else(|e| panic!("{e}"));
+    Instance::new("test", setting, Kept::default()).going_on_from(prefix)
+}
+
+fn several(order: Order) -> Setting<Keeper> {
+    let mut setting = keeper(order, Durability::Deferred);
+    setting.environment.failures.restarts = Budget::AtMost(3);
+    setting.environment.partitions = Budget::AtMost(2);
+    setting.requests[1] = vec![2, 4, 6];
+    setting
+}
+
+/// Wherever it stood: with messages in flight, writes pending, processes down and links cut.
+#[test]
+fn a_run_goes_on_from_any_step_and_replays() {
+    let setting = several(Order::StoreThenReply);
+    let (mut down, mut cut, mut asked) = (0, 0, std::collections::BTreeSet::new());
+    for seed in 0..6 {
+        let (_, whole) = checked(&setting, &Kept::default(), seed, &options());
+        let lines = replay::<Keeper>(&whole).expect("it replays").lines;
+        for at in 0..lines.len() {
+            let simulation = from(&whole, Some(at as u64), &setting);
+            let (outcome, content) =
+                check_determinism(&simulation, 77, &options()).unwrap_or_else(|e| panic!("{e}"));
+            assert_eq!(outcome.broken(), None, "seed {seed}, step {at}");
+            assert_eq!(outcome.ended, Ended::Quiescent, "what was in flight arrives, who was down is back");
+            let again =
+                replay::<Keeper>(&content).unwrap_or_else(|e| panic!("seed {seed}, step {at}: {e}")).lines;
+            assert_eq!(again[..=at], lines[..=at]);
+            assert!(again.is_sorted_by_key(|line| line.at));
+            let count =
+                |wanted: fn(&Choice<_, _>) -> bool| again.iter().filter(|line| wanted(&line.choice)).count();
+            asked.insert(count(|choice| matches!(choice, Choice::Request { .. })));
+            down += usize::from(matches!(lines[at].choice, Choice::Crash { .. }) || lines[at].cut.is_some());
+            cut += usize::from(matches!(lines[at].choice, Choice::Sever { .. }));
+        }
+    }
+    assert!(down > 0 && cut > 0, "{down} {cut}");
+    assert_eq!(asked.into_iter().collect::<Vec<_>>(), [3], "each request is made once");
+}
+
+/// A bug that a run had not come to yet is found from where it stood, with what was observed before.
+#[test]
+fn what_goes_on_is_judged_with_what_came_before() {
+    let mut benign = several(Order::ReplyThenStore);
+    benign.environment.failures.restarts = Budget::NONE;
+    benign.environment.partitions = Budget::NONE;
+    let (outcome, whole) = checked(&benign, &Kept::default(), 1, &options());
+    assert_eq!(outcome.broken(), None);
+    let step =
+        replay::<Keeper>(&whole).unwrap().lines.iter().position(|line| !line.observed.is_empty()).unwrap();
+    let faulty = several(Order::ReplyThenStore);
+    let simulation = from(&whole, Some(step as u64), &faulty);
+    let found = campaign(&simulation, 0..3_000, &options(), 2, &|_| {});
+    let failure = found.failure.as_ref().expect("some seed shows it");
+    let (_, content) = simulation.trace(failure.seed, &options());
+    assert!(replay::<Keeper>(&content).unwrap().end.violation.is_some());
+    // from there nothing can go on
+    let broken = |at| Prefix::<Keeper>::of(&content, at, &faulty.environment, |_| Kept::default()).err();
+    assert!(matches!(broken(None), Some(PrefixError::Broken { .. })));
+    assert!(matches!(broken(Some(9_999)), Some(PrefixError::NoStep { at: 9_999, .. })));
+    // nor in a world without the faults that the run had
+    let sound = several(Order::StoreThenReply);
+    let refused = |seed| {
+        let (_, whole) = checked(&sound, &Kept::default(), seed, &options());
+        Prefix::<Keeper>::of(&whole, None, &benign.environment, |_| Kept::default()).err()
+    };
+    assert!((0..6).any(|seed| matches!(refused(seed), Some(PrefixError::Refused { .. }))));
+    assert!(matches!(
+        Prefix::<Keeper>::of("no trace", None, &faulty.environment, |_| Kept::default()).err(),
+        Some(PrefixError::Trace(_))
+    ));
+}
+
+/// A timer that was set is due when it would have been, by the clock of the trace.
+#[test]
+fn a_timer_goes_on_running() {
+    let environment = partially_synchronous(world(2, "perfect"), Duration::ZERO);
+    let setting = Setting::<Heart>::new(environment, (), vec![]);
+    let (_, whole) = checked(&setting, &Spread::default(), 3, &options());
+    let (prefix, setting) =
+        Prefix::<Heart>::of(&whole, Some(20), &setting.environment, |_| Spread::default())
+            .unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(prefix.steps(), 21);
+    let simulation = Instance::new("test", setting, Spread::default()).going_on_from(prefix);
+    let (_, content) = simulation.trace(9, &options());
+    let lines = replay::<Heart>(&content).expect("it replays").lines;
+    let beats: Vec<_> = lines
+        .iter()
+        .filter(|line| matches!(line.choice, Choice::Fire { timer: Alarm::Beat, .. }))
+        .filter_map(|line| line.at)
+        .collect();
+    assert!(beats.len() > 60 && beats.iter().all(|at| at.is_multiple_of(50_000_000)), "{beats:?}");
 }

@@ -57,7 +57,7 @@ NAME may be left out where there is one cluster. Processes are 0, 1, .. or p0, p
 Words in place of the shell's own signs: `0 and 1,2` for '0 | 1,2', `0 to 1` for '0 -> 1'.
 
   cluster up paxos -n 3                      cluster partition paxos '0 | 1,2'
-  cluster request paxos 0 '{\"propose\":7}'    cluster delay paxos 20ms..50ms '0 -> 1'
+  cluster request paxos 0 '{\"instance\":0,\"value\":7}'  cluster delay paxos 20ms..50ms '0 -> 1'
   cluster kill paxos 2                       cluster skew paxos 1 +2s x1.05
   cluster restart paxos 2                    cluster heal paxos
   cluster status paxos                       cluster down paxos

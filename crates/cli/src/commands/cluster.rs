@@ -3,7 +3,7 @@
 mod soak;
 mod tell;
 
-use super::Desk;
+use super::{CLUSTERS, Desk};
 use crate::args::{self, Cluster, quote};
 use crate::error::Error;
 use crate::exit::Exit;
@@ -25,9 +25,6 @@ use synod_properties::GroundKind;
 use synod_runtime::cluster::control::{Answer, Control, Description, Home, Order};
 use synod_runtime::cluster::limits::Limits;
 use synod_runtime::cluster::supervisor::{self, SupervisorError};
-
-/// Where clusters are, by name.
-const CLUSTERS: &str = ".synod/clusters";
 
 /// Does one of these.
 pub(super) fn cluster(desk: &Desk<'_>, command: &Cluster) -> Result<Exit, Error> {
@@ -248,7 +245,9 @@ fn up(desk: &Desk<'_>, args: &args::Up) -> Result<Exit, Error> {
     })?;
     if let Answer::Status(status) = order(&home, &mut control, &Order::Status)? {
         tell::up(desk.printer, &called(&home), &status, &deployment.requests);
-        said.iter().for_each(|said| desk.printer.talk(format!("  {said}")));
+        if let Some(said) = &said {
+            desk.printer.talk(format!("  {said}"));
+        }
     }
     Ok(Exit::Holds)
 }

@@ -86,6 +86,10 @@ pub(super) fn find(
     let Ok(Arguments { command: Some(Command::Sim(mut args)), .. }) = Arguments::try_parse_from(words) else {
         return Ok(None);
     };
+    if args.from.is_some() {
+        // what a run needs that goes on from another is in that other
+        return Ok(None);
+    }
     let path = args.subject.experiment.take();
     let mut document = match &path {
         Some(path) => experiment::read::<Table>(path, &experiment::content(path)?)?,

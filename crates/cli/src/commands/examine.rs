@@ -2,7 +2,7 @@
 
 use crate::args;
 use crate::checkable::Checkable;
-use crate::commands::{Desk, failures};
+use crate::commands::{Desk, failures, from};
 use crate::corpus::{self, Corpus};
 use crate::error::Error;
 use crate::exit::Exit;
@@ -143,11 +143,17 @@ fn explore(
 pub(super) fn simulate(desk: &Desk<'_>, args: &args::Sim) -> Result<Exit, Error> {
     let (entry, mut request) = Request::new(desk.registry, &args.subject)?;
     let entry = request.place(desk.registry, entry, GroundKind::Sim)?;
-    let world = request.world(&entry.subject, GroundKind::Sim)?;
+    let mut world = request.world(&entry.subject, GroundKind::Sim)?;
+    if let Some(path) = &args.from {
+        world = from::continued(desk, entry, world, (path, args.at), args.subject.flags())?;
+    }
     if let Some(longest) = args.good_period {
         return good_period(desk, args, (entry, &request, &world), longest);
     }
     let mut options = request.sim(args, &world)?;
+    if world.from.is_some() {
+        from::limit(&mut options)?;
+    }
     if args.self_check {
         let (_, content) = entry.simulation(&world)?.trace(options.seeds.start, &options.run);
         desk.printer.raw(&content);
@@ -166,7 +172,7 @@ pub(super) fn simulate(desk: &Desk<'_>, args: &args::Sim) -> Result<Exit, Error>
         args.out.as_deref().map(|path| results_of(entry, &world, args, &options, path)).transpose()?;
     let is_campaign = options.seeds.end - options.seeds.start > 1;
     let settings = corpus::settings(&world, &options.run);
-    let keeps = is_campaign && !args.no_corpus && !options.guided;
+    let keeps = is_campaign && !args.no_corpus && !options.guided && world.from.is_none();
     let mut corpus = keeps.then(|| Corpus::open(entry.name()));
     if let Some(corpus) = corpus.as_ref().filter(|_| args.out.is_none()) {
         options.corpus = corpus.seeds(&settings);

@@ -4,9 +4,11 @@ mod campaign;
 mod cluster;
 mod conditions;
 mod cost;
+mod coverage;
 mod doctor;
 mod examine;
 mod failures;
+mod from;
 mod keys;
 mod look;
 mod replay;
@@ -23,6 +25,9 @@ use crate::exit::Exit;
 use crate::output::Printer;
 use crate::registry::Registry;
 use crate::watch::Interrupt;
+
+/// Where clusters are, by name.
+const CLUSTERS: &str = ".synod/clusters";
 
 /// What every command has at hand.
 pub(crate) struct Desk<'a> {
@@ -68,6 +73,7 @@ fn dispatch(desk: &Desk<'_>, command: Option<&Command>) -> Result<Exit, Error> {
         }
         Some(Command::Verify(args)) => examine::verify(&listening(), args),
         Some(Command::Check(args)) => examine::check(&listening(), args),
+        Some(Command::Coverage(args)) => coverage::coverage(desk, args),
         Some(Command::Cost(args)) => cost::cost(&listening(), args),
         Some(Command::Sweep(args)) => sweep::sweep(&listening(), args),
         Some(Command::Sim(args)) => examine::simulate(&listening(), args),

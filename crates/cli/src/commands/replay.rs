@@ -1,19 +1,23 @@
 //! A trace, taken again.
 
-use crate::commands::Desk;
+use crate::args::quote;
+use crate::commands::{Desk, program};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::grounds::replay::{Audience, Replay};
+use crate::grounds::run::Again;
 use crate::grounds::{Replayed, title};
 use crate::output::Printer;
 use crate::registry::Entry;
-use crate::report::{StoryLine, grouped};
+use crate::report::{StoryLine, count, grouped};
 use crate::traces::{Seekable, Source};
 use serde_json::json;
 use std::io::Read;
 use std::path::Path;
 use synod_kernel::trace::{Broken, Header, Reader, TraceError};
 use synod_properties::Scale;
+use synod_runtime::record::{self, RecordError};
+use synod_runtime::retrace::RetraceError;
 use synod_sim::workload::LINEARIZABLE;
 
 /// Prints a replay as it goes.
@@ -87,8 +91,93 @@ pub(super) fn open<'a>(desk: &Desk<'a>, file: &Path) -> Result<Opened<'a>, Error
     Ok(Opened { content, header, entry, scale, world, replayed })
 }
 
+/// `replay` of the records of a real run: every handler once more, each node by itself; and all of them in one world.
+fn again(desk: &Desk<'_>, directory: &Path) -> Result<Exit, Error> {
+    let records = super::coverage::records(directory)?;
+    let algorithm = named(&records)?;
+    let entry = desk.registry.find(&algorithm)?;
+    let Again { nodes, trace } = (entry.again)(&records)?;
+    desk.printer.say(format!("replay {algorithm}  {}", records.display()));
+    let nodes = nodes.map_err(|e| otherwise(e.to_string(), RetraceError::NONDETERMINISTIC))?;
+    for (process, again) in &nodes {
+        desk.printer.say(format!(
+            "  {process}: {} again, each effect the same byte for byte; {} the same; {}",
+            count(again.handlers as u64, "handler", "handlers"),
+            count(again.states as u64, "state", "states"),
+            count(again.incarnations as u64, "incarnation", "incarnations"),
+        ));
+        desk.printer.event(&json!({
+            "event": "again", "process": process, "handlers": again.handlers, "states": again.states,
+            "incarnations": again.incarnations,
+        }));
+    }
+    let handlers: usize = nodes.values().map(|again| again.handlers).sum();
+    let told = match trace {
+        Ok(trace) => {
+            let damaged = |source: TraceError| Error::Trace { path: records.clone(), source };
+            let replayed =
+                (entry.replay)(&Source::Content(&trace), &mut Place::default()).map_err(damaged)?;
+            let steps = grouped(replayed.steps);
+            if let Some(broken) = replayed.judged {
+                desk.printer
+                    .say(format!("✗ {} violated: {}  (in {steps} steps)", broken.property, broken.what));
+                return Ok(Exit::Violation);
+            }
+            format!("as one run of a simulated world: {steps} steps, no property is violated")
+        }
+        Err(error @ RetraceError::Differs { .. }) => return Err(otherwise(error.to_string(), error.hint())),
+        Err(error) => {
+            desk.printer.say(format!("? all together they are no run of the model: {error}"));
+            return Ok(Exit::Inconclusive);
+        }
+    };
+    desk.printer.say(format!("✓ {} the same; {told}", count(handlers as u64, "handler", "handlers")));
+    if handlers == 0 {
+        return Ok(Exit::Inconclusive);
+    }
+    desk.printer.talk(format!(
+        "go on from where it stood: {} sim {algorithm} --from {}",
+        program(),
+        quote(&directory.display().to_string())
+    ));
+    Ok(Exit::Holds)
+}
+
+/// The records of a real run of an algorithm as a trace.
+pub(super) fn retraced(desk: &Desk<'_>, entry: &Entry, directory: &Path) -> Result<String, Error> {
+    let records = super::coverage::records(directory)?;
+    let of = named(&records)?;
+    if desk.registry.find(&of)?.name() != entry.name() {
+        return Err(Error::Arguments {
+            what: format!("{} has the records of {of}, not of {}", directory.display(), entry.name()),
+            hint: format!("sim {of} --from {}", directory.display()),
+        });
+    }
+    (entry.again)(&records)?.trace.map_err(|error| match error {
+        RetraceError::Differs { .. } => otherwise(error.to_string(), error.hint()),
+        _ => Error::Records { what: format!("no run of the model: {error}"), hint: error.hint().to_owned() },
+    })
+}
+
+/// What records are of.
+fn named(records: &Path) -> Result<String, Error> {
+    let unreadable = |e: RecordError| Error::Records { what: e.to_string(), hint: e.hint().to_owned() };
+    record::algorithm(records).map_err(unreadable)?.ok_or_else(|| Error::Records {
+        what: format!("the nodes of {} died before they recorded anything", records.display()),
+        hint: "run it again".to_owned(),
+    })
+}
+
+fn otherwise(what: String, hint: &str) -> Error {
+    Error::OtherwiseRecorded { what, hint: hint.to_owned() }
+}
+
 /// `replay`.
 pub(super) fn replay(desk: &Desk<'_>, file: &Path) -> Result<Exit, Error> {
+    // what is neither file nor directory may be a cluster's name
+    if !file.is_file() && super::coverage::records(file).is_ok() || file.is_dir() {
+        return again(desk, file);
+    }
     let damaged = |source: TraceError| Error::Trace { path: file.to_owned(), source };
     let Located { seekable, header, take, .. } = locate(desk, file)?;
     let source = seekable.source();

@@ -13,7 +13,8 @@ use crate::report::{Failure, Report, Trace};
 use crate::traces::Source;
 use crate::watch::Watch;
 use serde_json::{Map, Value};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use synod_kernel::trace::Broken;
 use synod_kernel::{Budget, Diagnostic, Environment, Setting};
 use synod_model::ProcessId;
@@ -29,6 +30,8 @@ pub type Simulated = fn(&World) -> Result<Box<dyn Simulation>, Error>;
 pub type Deployed = fn(&World) -> Result<run::Deployment, Error>;
 /// The records of a cluster of an algorithm, judged; with a directory beside which the trace of the run is kept.
 pub type Recorded = fn(&World, &Path, Option<&Path>) -> Result<Report, Error>;
+/// The records of a cluster of an algorithm, run again, and as one trace.
+pub type Again = fn(&Path) -> Result<run::Again, Error>;
 /// A trace of an algorithm, replayed.
 pub type Replayed =
     fn(&Source<'_>, &mut dyn replay::Audience) -> Result<replay::Replay, synod_kernel::trace::TraceError>;
@@ -56,6 +59,19 @@ pub struct World {
     pub two_seats: Option<(ProcessId, Budget)>,
     /// What was put under the algorithm, and why, where that was asked for.
     pub transformers: Option<String>,
+    /// From where its runs go on, if not from the start.
+    pub from: Option<Arc<Origin>>,
+}
+
+/// Where the runs of a world go on from.
+#[derive(Debug)]
+pub struct Origin {
+    /// Where that was found.
+    pub path: PathBuf,
+    /// A trace.
+    pub content: String,
+    /// The last of its steps that is taken; all, where there is none.
+    pub at: Option<u64>,
 }
 
 /// The algorithm's setting in a world.

@@ -7,13 +7,15 @@ use crate::registry::Entry;
 use crate::report::{Report, count, grouped};
 use crate::watch::{Interrupt, Watch};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 use synod_kernel::trace::{self, Broken};
+use synod_model::failure::{FailureKind, FailureModel};
 use synod_model::link::{LinkKind, LinkModel};
-use synod_model::{LinkOf, Process, ProcessId};
+use synod_model::{FailuresOf, LinkOf, Process, ProcessId};
 use synod_properties::{Algorithm, GroundKind};
 use synod_runtime::cluster::{Cluster, ClusterError, ClusterOptions, Fault};
 use synod_runtime::disk::OsDisk;
@@ -23,7 +25,7 @@ use synod_runtime::link::{LinkSettings, Security, Transport};
 use synod_runtime::nemesis::{self, ROUNDS_MIN};
 use synod_runtime::node::{NodeConfig, run_node_on};
 use synod_runtime::oversight::{Oversight, oversight};
-use synod_runtime::replay;
+use synod_runtime::replay::{self, ReplayError};
 use synod_runtime::retrace::{self, RetraceError};
 
 /// How long a round may take before the next one begins all the same.
@@ -62,6 +64,8 @@ pub struct Deployment {
     pub oversight: Box<dyn Oversight>,
     /// The links that its model asks for.
     pub links: LinkKind,
+    /// How processes fail in its model.
+    pub failures: FailureKind,
 }
 
 impl Deployment {
@@ -71,9 +75,17 @@ impl Deployment {
         transport: Option<Transport>,
         security: Option<Security>,
     ) -> Result<(LinkSettings, Option<String>), Error> {
-        let links = stack::links(self.links, transport, security)?;
+        let links = stack::links(self.links, self.failures, transport, security)?;
         let over = if stack::stack(self.links).is_some() { "selective repeat over " } else { "" };
-        let said = (links.transport == Transport::Udp).then(|| format!("the links: {over}UDP datagrams"));
+        let said = match (links.transport, links.security) {
+            (Transport::Udp, Security::None) => Some(format!("the links: {over}UDP datagrams")),
+            (Transport::Udp, _) => Some(format!("the links: {over}UDP datagrams with authentication codes")),
+            (_, Security::None) if self.links.authenticated => Some(
+                "the links: TCP, on trust: whoever reaches a port can speak in a process's name".to_owned(),
+            ),
+            (_, Security::None) => None,
+            _ => Some("the links: TLS 1.3 with mutual certificates".to_owned()),
+        };
         Ok((links, said))
     }
 }
@@ -91,6 +103,7 @@ pub fn deploy<A: Algorithm>(world: &World) -> Result<Deployment, Error> {
         requests: setting.requests.iter().map(values).collect::<Result<_, _>>().map_err(formless)?,
         oversight: oversight::<A::Process>(A::monitor(&world.scale)),
         links: <LinkOf<A::Process> as LinkModel>::KIND,
+        failures: <FailuresOf<A::Process> as FailureModel>::KIND,
     })
 }
 
@@ -110,6 +123,21 @@ pub fn judge<A: Algorithm>(world: &World, records: &Path, keep: Option<&Path>) -
         .map(|(violation, _)| Broken { property: violation.property.clone(), what: violation.what.clone() });
     retell::<A>(&mut report, &execution, broken, keep);
     Ok(report)
+}
+
+/// What the records of a cluster come to when they are run again.
+pub struct Again {
+    /// By process: what came out the same; or the first difference.
+    pub nodes: Result<BTreeMap<ProcessId, replay::Again>, ReplayError>,
+    /// The run as one trace of the kernel's world.
+    pub trace: Result<String, RetraceError>,
+}
+
+/// Runs the records of a cluster of the algorithm `A` again.
+pub fn again<A: Algorithm>(records: &Path) -> Result<Again, Error> {
+    let execution = Execution::<A::Process>::load(records)
+        .map_err(|e| Error::Records { what: e.to_string(), hint: e.hint().to_owned() })?;
+    Ok(Again { nodes: replay::verify_each(&execution), trace: retrace::trace(A::NAME, &execution, None) })
 }
 
 /// Runs a cluster of an algorithm.

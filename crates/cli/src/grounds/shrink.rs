@@ -226,7 +226,8 @@ fn smaller_world(
     stop: &dyn Fn() -> bool,
 ) -> Option<(World, (u64, String))> {
     let scripted = options.run.faults != FaultPlan::Random;
-    let placed = world.two_seats.is_some() || world.environment.failures.among.is_some();
+    let placed =
+        world.from.is_some() || world.two_seats.is_some() || world.environment.failures.among.is_some();
     if scripted || placed || size(content).events > STEPS_TO_REPEAT {
         return None;
     }
@@ -270,6 +271,7 @@ fn with_processes(entry: &Entry, world: &World, n: u32) -> Option<World> {
     let fits = environment.cuts.is_none() && (outside.is_empty() || !world.outside.is_empty());
     let transformers = world.transformers.clone();
     fits.then_some(World {
+        from: None,
         scale,
         environment,
         model: world.model.clone(),

@@ -1,6 +1,6 @@
 //! Many simulated runs, one a seed.
 
-use super::{Replayed, World, confirm, number, report, setting, title};
+use super::{Origin, Replayed, World, confirm, number, report, setting, title};
 use crate::clients;
 use crate::error::Error;
 use crate::report::{Report, count, grouped};
@@ -12,14 +12,16 @@ use std::ops::{ControlFlow, Range};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use synod_check::Unreached;
-use synod_kernel::Environment;
 use synod_kernel::environment::duration;
+use synod_kernel::{Environment, Setting};
 use synod_model::RunsOver;
+use synod_properties::regression::scale_of;
 use synod_properties::{Algorithm, GroundKind, Kind, NO_PANIC, Property, Verdict, operations};
 use synod_sim::results::{Header, Seeds};
 use synod_sim::workload::LINEARIZABLE;
 use synod_sim::{
-    Campaign, Ended, FaultKind, FaultPlan, Instance, Record, Simulation, Wanted, effects, records,
+    Campaign, Ended, FaultKind, FaultPlan, Instance, Prefix, PrefixError, Record, Simulation, Wanted,
+    effects, records,
 };
 
 /// In so many runs a fault that there is a budget for takes effect: where it does in none of them, it cannot.
@@ -97,8 +99,40 @@ pub(crate) fn header(
 
 /// The algorithm `A` in a world.
 pub fn instance<A: Algorithm>(world: &World) -> Result<Box<dyn Simulation>, Error> {
+    if let Some(from) = &world.from {
+        return continued::<A>(world, from);
+    }
     let instance = Instance::new(A::NAME, setting::<A>(world)?, A::monitor(&world.scale));
     Ok(Box::new(instance.with_operations(operations::<A>(&world.scale))))
+}
+
+/// The algorithm `A` in a world that goes on from where a run stood.
+fn continued<A: Algorithm>(world: &World, from: &Origin) -> Result<Box<dyn Simulation>, Error> {
+    let monitor = |setting: &Setting<A::Process>| A::monitor(&scale_of::<A>(setting));
+    let (prefix, setting) = Prefix::of(&from.content, from.at, &world.environment, monitor)
+        .map_err(|error| not_continued(from, error))?;
+    let scale = scale_of::<A>(&setting);
+    if scale.defect != world.scale.defect {
+        let wanted = scale
+            .defect
+            .map_or_else(|| "leave --defect out".to_owned(), |defect| format!("say so: --defect {defect}"));
+        let what = format!("{} is not a run of {}", from.path.display(), title(A::NAME, &world.scale));
+        return Err(Error::Arguments { what, hint: wanted });
+    }
+    let monitor = monitor(&setting);
+    Ok(Box::new(Instance::new(A::NAME, setting, monitor).going_on_from(prefix)))
+}
+
+fn not_continued(from: &Origin, error: PrefixError) -> Error {
+    let hint = match error {
+        PrefixError::Trace(source) => return Error::Trace { path: from.path.clone(), source },
+        PrefixError::NoStep { .. } => "steps are counted from 0; leave --at out to take all of them",
+        PrefixError::Refused { .. } => {
+            "leave out what changes the world, or go on from a step before it: --at"
+        }
+        _ => "go on from a step before it: --at",
+    };
+    Error::Arguments { what: format!("{}: {error}", from.path.display()), hint: hint.to_owned() }
 }
 
 /// The algorithm `A` over the links that the chain `C` makes, in a world: what they cost is counted.

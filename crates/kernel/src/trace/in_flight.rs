@@ -114,6 +114,19 @@ impl<M: Ord + Clone> NamedNetwork<M> {
         self.arrivable -= discarded.iter().map(|link| link.arrivable).sum::<u64>();
     }
 
+    /// All copies, in the order in which they were sent.
+    pub(super) fn by_age(&self) -> Vec<(SeatId, SeatId, M)> {
+        let mut all = Vec::new();
+        for (to, links) in self.links.iter().enumerate() {
+            for link in links {
+                let copies = link.copies.iter();
+                all.extend(copies.map(|(message, cause)| (*cause, link.from, SeatId(to as u32), message)));
+            }
+        }
+        all.sort_by_key(|&(cause, from, to, _)| (cause, to, from));
+        all.into_iter().map(|(_, from, to, message)| (from, to, message.clone())).collect()
+    }
+
     /// How many distinct messages may arrive next.
     pub(super) fn arrivable(&self) -> u64 {
         self.arrivable

@@ -108,6 +108,17 @@ impl<'a, P: Process> Recorder<'a, P> {
         self.kept.step
     }
 
+    /// What is in flight, in the order in which it was sent.
+    pub fn in_flight(&self) -> Vec<(SeatId, SeatId, P::Message)> {
+        self.kept.network.by_age()
+    }
+
+    /// In which step a timer was set, if it is.
+    pub fn armed_in(&self, seat: SeatId, timer: &P::Timer) -> Option<u64> {
+        let armed = &self.kept.armed[seat.index()];
+        armed.binary_search_by(|(other, _)| other.cmp(timer)).ok().map(|at| armed[at].1)
+    }
+
     /// The enabled choices, in their order.
     pub fn enabled(&self) -> Vec<Choice<P::Message, P::Timer>> {
         let mut all = Vec::new();
@@ -213,9 +224,7 @@ impl<'a, P: Process> Recorder<'a, P> {
                 kept.network.next(*from, *to, message)
             }
             Choice::Fire { seat, timer } => {
-                let armed = &kept.armed[seat.index()];
-                let at = armed.binary_search_by(|(other, _)| other.cmp(timer)).ok()?;
-                Some(Cause { step: armed[at].1, send: None })
+                self.armed_in(*seat, timer).map(|step| Cause { step, send: None })
             }
             Choice::Sync { seat }
             | Choice::Disk { seat, fault: DiskFault::Misdirect | DiskFault::Refuse } => {

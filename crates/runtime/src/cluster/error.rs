@@ -60,6 +60,14 @@ pub enum ClusterError {
         /// The end of what it printed.
         said: String,
     },
+    /// A node in this OS process ended though nobody killed it.
+    #[error("{process} ended by itself: {why}")]
+    Ended {
+        /// Which.
+        process: ProcessId,
+        /// Why.
+        why: String,
+    },
     /// A node does not answer.
     #[error("{process} does not answer within {} s", super::START_TIMEOUT.as_secs())]
     Mute {
@@ -105,7 +113,9 @@ impl ClusterError {
             Self::NotEmpty(_) => "name a new directory: a cluster's logs and records stand by themselves",
             Self::Io { source, .. } => crate::disk::hint(source),
             Self::Spawn { .. } => "the limit on processes or memory may be reached (`ulimit -u`)",
-            Self::Died { .. } => "if it says `panicked`, that is a bug of the algorithm or of this program",
+            Self::Died { .. } | Self::Ended { .. } => {
+                "if it says `panicked`, that is a bug of the algorithm or of this program"
+            }
             Self::Mute { .. } => "the machine may be overloaded: try again with fewer processes",
             Self::Deaf { .. } => {
                 "the machine may be overloaded; if not, that is a bug of this program: please report it"

@@ -450,7 +450,7 @@ impl Node {
 }
 
 /// Makes sure of an empty directory.
-fn empty(directory: &Path) -> Result<(), ClusterError> {
+pub(crate) fn empty(directory: &Path) -> Result<(), ClusterError> {
     let failed = |operation, source| ClusterError::Io { operation, path: directory.to_owned(), source };
     fs::create_dir_all(directory).map_err(|e| failed("create", e))?;
     match fs::read_dir(directory).map_err(|e| failed("read", e))?.next() {

@@ -7,6 +7,7 @@
 mod accept;
 mod complaints;
 pub mod logged;
+pub mod memory;
 pub mod settings;
 mod stream;
 pub mod tcp;
@@ -40,6 +41,9 @@ pub trait Links: Send {
 
     /// Lets the peers know of this incarnation, though there be nothing to send: what an earlier one sent is fenced then.
     fn greet(&self) {}
+
+    /// A turn of the node begins: what waited for its room may be delivered now.
+    fn poll(&self) {}
 
     /// Whether a peer that lives is behind: the node takes no requests of clients until it has caught up.
     fn is_congested(&self) -> bool {
@@ -121,6 +125,16 @@ pub enum LinkError {
     /// There is no key for the link to a peer.
     #[error("there is no key for the link to {0}")]
     NoKey(ProcessId),
+    /// An incarnation joins that is no later one.
+    #[error("incarnation {incarnation} of {process} is over: {latest} has been seen")]
+    Fenced {
+        /// The process.
+        process: ProcessId,
+        /// The incarnation.
+        incarnation: u64,
+        /// The latest one that was seen.
+        latest: u64,
+    },
     /// A message is longer than the links carry.
     #[error("a message of {length} bytes is longer than the {PAYLOAD_LENGTH_MAX} that the links carry")]
     TooLong {
@@ -143,6 +157,9 @@ impl LinkError {
             Self::NoKeys => "make them with `synod keys`",
             Self::NotBuilt { .. } => "tcp goes with none or tls, udp with none or mac",
             Self::NoKey(_) => "make keys for as many processes as there are with `synod keys`",
+            Self::Fenced { .. } => {
+                "run one node for each process, and never from a copy of a data directory or without the old one"
+            }
             Self::TooLong { .. } => "send smaller pieces",
         }
     }
@@ -176,6 +193,11 @@ pub trait Inbox: Send + Sync + 'static {
     /// A payload from `from` is delivered. It may wait until the node has room: what arrives for it meanwhile waits with
     /// the sender.
     fn deliver(&self, from: ProcessId, payload: &[u8]) -> Result<(), Rejected>;
+
+    /// As [`Inbox::deliver`], without waiting: whether the payload is taken, or there is no room for it now.
+    fn offer(&self, from: ProcessId, payload: &[u8]) -> Result<bool, Rejected> {
+        self.deliver(from, payload).map(|()| true)
+    }
 
     /// A peer listens to another node that runs as this process, and not to this one: `why` tells.
     fn impostor(&self, why: &str) {

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use synod_model::prelude::*;
 use synod_properties::{Monitor, Obligation, Observation, Property, Violation};
 
@@ -13,6 +14,9 @@ pub(crate) struct Ledger {
     /// By entry to be kept: who has acknowledged it.
     acknowledged: BTreeMap<u64, BTreeSet<ProcessId>>,
     amnesiac: bool,
+    /// What it saw of a clock.
+    seen: u64,
+    watches: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -57,6 +61,14 @@ pub(crate) enum Twin {
     Amnesiac,
     /// Has a bug that ends it at the entry 13.
     Superstitious,
+    /// Looks at a clock when it is told that an entry is stored, and shows it to others when it is asked for 14.
+    Clockwatcher,
+}
+
+/// A clock that no context has.
+fn tick() -> u64 {
+    static CLOCK: AtomicU64 = AtomicU64::new(1000);
+    CLOCK.fetch_add(1, Ordering::Relaxed)
 }
 
 impl Ledger {
@@ -85,6 +97,9 @@ impl Ledger {
     }
 
     fn on_stored(&mut self, from: ProcessId, entry: u64, ctx: &mut impl Context<Self>) {
+        if self.watches {
+            self.seen = tick();
+        }
         let majority = ctx.n() / 2 + 1;
         let Some(acknowledged) = self.acknowledged.get_mut(&entry) else { return };
         if acknowledged.insert(from) && acknowledged.len() == majority {
@@ -104,11 +119,15 @@ impl Process for Ledger {
 
     fn on_init(parameters: &Twin, _: &mut impl Context<Self>) -> Self {
         let amnesiac = *parameters == Twin::Amnesiac;
-        Self { stored: BTreeSet::new(), acknowledged: BTreeMap::new(), amnesiac }
+        let watches = *parameters == Twin::Clockwatcher;
+        Self { stored: BTreeSet::new(), acknowledged: BTreeMap::new(), amnesiac, seen: 0, watches }
     }
 
     fn on_request(&mut self, entry: u64, ctx: &mut impl Context<Self>) {
         assert!(entry != 13, "thirteen!");
+        if self.watches && entry == 14 {
+            ctx.send(ctx.me(), Message::Stored(tick()));
+        }
         self.acknowledged.insert(entry, BTreeSet::new());
         self.resend(ctx);
     }

@@ -1,6 +1,6 @@
 //! The clients of a run: their requests as moves, and what they are told.
 
-use super::Run;
+use super::{Prefix, Run};
 use crate::agenda::Due;
 use crate::cost::{Costs, Stack};
 use crate::ground::{Entry, Length};
@@ -19,6 +19,8 @@ pub(crate) struct Subject<'a, P: Process, M> {
     pub(crate) operations: Option<&'a Operations<P::Request, P::Indication>>,
     /// Of a process over links of its own making: how long a message is that they carry.
     pub(crate) carried: Option<Length>,
+    /// Where it begins, if not at the start.
+    pub(crate) prefix: Option<&'a Prefix<P>>,
 }
 
 impl<P: Process, M> Clone for Subject<'_, P, M> {

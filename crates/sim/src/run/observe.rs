@@ -25,7 +25,7 @@ where
 {
     let setting = as_simulated(setting, options.swarm_of(seed));
     let anyway = anyway(&setting, options);
-    let subject = Subject { monitor, operations: anyway.as_ref(), carried: None };
+    let subject = Subject { monitor, operations: anyway.as_ref(), carried: None, prefix: None };
     let mut run = Run::new(&setting, subject, seed, options);
     run.ground.history = Some(Vec::new());
     let ended = run.execute();

@@ -48,6 +48,12 @@ impl<P: Process, M: Monitor<P::Request, P::Indication>> Run<'_, P, M> {
         self.take(Choice::Sever { links });
     }
 
+    /// Cuts that were there before this run began.
+    pub(super) fn adopt_cuts(&mut self) {
+        let links = self.world.rest.severed.iter().copied().collect();
+        self.severed.push(Severed { links, kind: FaultKind::Partition, effective: false });
+    }
+
     pub(super) fn heal(&mut self) {
         if self.severed.is_empty() {
             return;

@@ -88,9 +88,15 @@ pub enum Command {
     Cluster(Cluster),
     /// Makes the keys of a new cluster: certificates, secrets for message authentication codes, keys for signatures.
     Keys(Keys),
+<<<<<<< HEAD
     /// What a real run shows of the assumptions of synchrony: delays of messages, times of steps, drift of clocks.
     Coverage(Coverage),
     /// Takes the steps of a trace again, and compares every line; or all handlers of a real run, and compares all that they did.
+=======
+    /// Which faults this machine can make, and why not the others.
+    Doctor(Doctor),
+    /// Takes the steps of a trace again, and compares every line.
+>>>>>>> ops
     Replay {
         /// The trace; or the directory of a run or a cluster.
         file: PathBuf,
@@ -149,6 +155,14 @@ pub struct Keys {
     /// The directory with a cluster's keys.
     #[arg(long, value_name = "DIRECTORY", requires = "renew")]
     pub from: Option<PathBuf>,
+}
+
+/// `doctor`.
+#[derive(Clone, Debug, Args)]
+pub struct Doctor {
+    /// Whose disk is measured: where clusters are to have their data.
+    #[arg(long = "dir", value_name = "DIRECTORY", default_value = ".")]
+    pub directory: PathBuf,
 }
 
 /// `shrink`.

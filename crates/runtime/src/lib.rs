@@ -18,6 +18,7 @@ pub mod cluster;
 pub mod coverage;
 pub mod digest;
 pub mod disk;
+pub mod doctor;
 pub mod drive;
 pub mod execution;
 pub mod fault;

@@ -4,7 +4,11 @@ mod campaign;
 mod cluster;
 mod conditions;
 mod cost;
+<<<<<<< HEAD
 mod coverage;
+=======
+mod doctor;
+>>>>>>> ops
 mod examine;
 mod failures;
 mod from;
@@ -82,6 +86,7 @@ fn dispatch(desk: &Desk<'_>, command: Option<&Command>) -> Result<Exit, Error> {
         Some(Command::Replay { file, lenient: true, .. }) => replay::leniently(desk, file),
         Some(Command::Replay { file, .. }) => replay::replay(desk, file),
         Some(Command::Keys(args)) => keys::keys(desk, args),
+        Some(Command::Doctor(args)) => Ok(doctor::doctor(desk, args)),
         Some(Command::Shrink(args)) => shrink::shrink(&listening(), args),
         Some(Command::Trace { what: Trace::Validate { file } }) => trace::validate(desk, file),
         Some(Command::Trace { what: Trace::Stats { file } }) => trace::stats(desk, file),

@@ -10,6 +10,8 @@ pub mod limits;
 mod ports;
 pub mod supervisor;
 
+pub(crate) use self::ports::RANGE as PORTS;
+
 pub use self::error::ClusterError;
 pub use self::fault::{Fault, Links, Volume, WORDS};
 

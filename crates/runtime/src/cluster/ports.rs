@@ -9,7 +9,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use synod_model::{Group, ProcessId};
 
 /// Ports are looked for in here: below the range from which systems give ports to those who dial.
-pub(super) const RANGE: std::ops::Range<u16> = 18_000..31_000;
+pub(crate) const RANGE: std::ops::Range<u16> = 18_000..31_000;
 
 /// Addresses by process, and the proxy's port by pair.
 pub(super) struct Places {

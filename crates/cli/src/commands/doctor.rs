@@ -15,7 +15,9 @@ pub(crate) fn doctor(desk: &Desk<'_>, args: &Doctor) -> Exit {
     let diagnosis = doctor::examine(&args.directory);
     let printer = desk.printer;
     printer.event(&tagged("machine", &diagnosis.machine));
-    machine(&diagnosis.machine).iter().for_each(|line| printer.say(line));
+    for line in &machine(&diagnosis.machine) {
+        printer.say(line);
+    }
     let mut table = table(["fault", "can", "how, or why not"]);
     for finding in &diagnosis.findings {
         printer.event(&tagged("fault", finding));

@@ -4,11 +4,8 @@ mod campaign;
 mod cluster;
 mod conditions;
 mod cost;
-<<<<<<< HEAD
 mod coverage;
-=======
 mod doctor;
->>>>>>> ops
 mod examine;
 mod failures;
 mod from;

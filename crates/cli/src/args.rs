@@ -88,10 +88,10 @@ pub enum Command {
     Cluster(Cluster),
     /// Makes the keys of a new cluster: certificates, secrets for message authentication codes, keys for signatures.
     Keys(Keys),
-    /// Which faults this machine can make, and why not the others.
-    Doctor(Doctor),
     /// What a real run shows of the assumptions of synchrony: delays of messages, times of steps, drift of clocks.
     Coverage(Coverage),
+    /// Which faults this machine can make, and why not the others.
+    Doctor(Doctor),
     /// Takes the steps of a trace again, and compares every line; or all handlers of a real run, and compares all that they did.
     Replay {
         /// The trace; or the directory of a run or a cluster.

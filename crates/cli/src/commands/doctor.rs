@@ -15,7 +15,7 @@ pub(crate) fn doctor(desk: &Desk<'_>, args: &Doctor) -> Exit {
     let diagnosis = doctor::examine(&args.directory);
     let printer = desk.printer;
     printer.event(&tagged("machine", &diagnosis.machine));
-    for line in machine(&diagnosis.machine) {
+    for line in &machine(&diagnosis.machine) {
         printer.say(line);
     }
     let mut table = table(["fault", "can", "how, or why not"]);

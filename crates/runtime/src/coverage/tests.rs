@@ -1,3 +1,5 @@
+//! Runs made by hand, whose delays, steps and clocks are known.
+
 use super::lines::parse;
 use super::*;
 use serde_json::{Value, json};

@@ -16,8 +16,8 @@ use synod_kernel::{
 use synod_model::failure::FailureKind;
 use synod_model::interface::Broadcast;
 use synod_model::{Datum, Process, ProcessId};
-use synod_properties::Monitor;
 use synod_properties::byzantine_broadcast::ByzantineBroadcast;
+use synod_properties::{Monitor, Unjudged};
 use synod_sim::{Fault, FaultKind, Injection, Options, Platform, Strategy as Plan, run};
 
 fn p(i: u32) -> ProcessId {
@@ -273,13 +273,12 @@ fn messages_are_corrupted_at_a_rate_within_budgets_and_nowhere_else() {
     };
     let hit = |kind: &str, per_million, budget| {
         let mut setting = untrusted(kind);
-        setting.requests = vec![(0..100).collect()];
+        setting.requests = vec![(0..100).collect(), vec![], vec![]];
         let links = &mut setting.environment.links;
         (links.injections, links.losses) = (Budget::AtMost(budget), Budget::AtMost(budget));
         (links.injection_probability, links.loss_probability) = (Probability::ZERO, Probability::ZERO);
         let platform = Some(Arc::new(corrupting(per_million)));
-        let (outcome, content) =
-            checked(&setting, &Spread::among(3), 1, &Options { platform, ..script(vec![]) });
+        let (outcome, content) = checked(&setting, &Unjudged, 1, &Options { platform, ..script(vec![]) });
         let lost = replay::<Gossip>(&content).expect("it replays").lines;
         let lost = lost.iter().filter(|line| matches!(line.choice, Choice::Lose { .. })).count() as u64;
         (outcome.faults.get(&FaultKind::Corruption).copied().unwrap_or(0), lost)

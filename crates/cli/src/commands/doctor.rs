@@ -54,7 +54,7 @@ fn machine(machine: &Machine) -> Vec<String> {
         format!("{ports_free} of {ports_tried} ports that were looked at are free"),
     ];
     if let Some(sync) = sync {
-        let time = |ns| duration::format(Duration::from_nanos(ns));
+        let time = |ns| duration::rounded(Duration::from_nanos(ns));
         let (p50, p99) = (time(sync.p50_ns), time(sync.p99_ns));
         lines.push(format!("fdatasync: p50 {p50}, p99 {p99}, of {} writes", sync.count));
     }

@@ -1,5 +1,7 @@
 //! What is done with a cluster that stays up.
 
+#![allow(rustdoc::broken_intra_doc_links, reason = "help texts: what stands in brackets may be left out")]
+
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 use std::time::Duration;

@@ -24,13 +24,13 @@ pub(super) fn links(
     let security =
         security.unwrap_or(if kind.authenticated || has_signatures { secure } else { Security::None });
     if has_signatures && security == Security::None {
-        return Err(Error::Cluster {
+        return Err(Error::Arguments {
             what: "this model has signatures, and without security there are no keys to sign with".to_owned(),
             hint: format!("leave --security out, or ask for {secure:?}").to_lowercase(),
         });
     }
     if security != Security::None && security != secure {
-        return Err(Error::Cluster {
+        return Err(Error::Arguments {
             what: format!("{security:?} does not go with {transport:?}").to_lowercase(),
             hint: "mac goes with udp, tls with tcp".to_owned(),
         });
@@ -38,7 +38,7 @@ pub(super) fn links(
     let has_stack = is_plain || cfg!(feature = "library");
     let asks_too_much = !has_stack || kind.fifo || matches!(kind.base, LinkBase::Logged | LinkBase::Durable);
     if transport == Transport::Udp && asks_too_much {
-        return Err(Error::Cluster {
+        return Err(Error::Arguments {
             what: format!("there are no {kind} links over datagrams"),
             hint: "run it over tcp".to_owned(),
         });

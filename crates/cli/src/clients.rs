@@ -269,7 +269,8 @@ pub(crate) fn of_links(stack: &Stack, summary: &Summary) -> String {
     if !factors.is_empty() {
         let _ = write!(line, " ({})", factors.join(", "));
     }
-    let writes = all.writes - upper.writes;
+    // a crash inside of a handler cuts off what the algorithm had said
+    let writes = all.writes.saturating_sub(upper.writes);
     if writes > 0 {
         let _ = write!(line, "; {} stable writes of their own", grouped(writes));
     }

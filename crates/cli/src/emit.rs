@@ -30,7 +30,8 @@ pub fn regression_test(
         raw(content)
     };
     let what = broken.what.replace('\n', " ");
-    if subject.starts_with(OF_THE_PROGRAM) {
+    // by itself, or on transformers
+    if subject.starts_with(OF_THE_PROGRAM) || subject.contains(&format!("<{OF_THE_PROGRAM}")) {
         return by_the_program(&test, is_twin, (&broken.property, &what), &trace);
     }
     format!(

@@ -4,6 +4,7 @@ use crate::exit::Exit;
 use std::path::PathBuf;
 use synod_kernel::trace::TraceError;
 use synod_kernel::{Code, Diagnostic};
+use synod_runtime::record::RecordError;
 use thiserror::Error;
 
 /// Why a command does not come to a verdict.
@@ -160,6 +161,12 @@ pub enum Error {
 fn messages(diagnostics: &[Diagnostic]) -> String {
     let all: Vec<_> = diagnostics.iter().map(|d| d.message.as_str()).collect();
     all.join("\n       ")
+}
+
+impl From<RecordError> for Error {
+    fn from(error: RecordError) -> Self {
+        Self::Records { what: error.to_string(), hint: error.hint().to_owned() }
+    }
 }
 
 impl Error {

@@ -317,9 +317,10 @@ impl Entry {
 pub(crate) fn no_cluster(name: &str) -> Error {
     Error::Unsupported {
         what: format!(
-            "no cluster puts link transformers under `{name}`: its links are connections that lose nothing"
+            "no cluster puts link transformers under `{name}`: its nodes make perfect links themselves, of TCP, or by \
+             selective repeat over datagrams"
         ),
-        hint: "`sim` and `check` put them there".to_owned(),
+        hint: "`sim` and `check` put them there; `run --transport udp` has selective repeat".to_owned(),
     }
 }
 

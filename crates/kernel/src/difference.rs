@@ -36,7 +36,8 @@ pub fn tell([one, other]: [&str; 2], names: [&str; 2]) -> String {
     }
     let mut text = told.join("\n");
     if fields.len() > FIELDS {
-        let _ = write!(text, "\n  and {} fields more", fields.len() - FIELDS);
+        let more = fields.len() - FIELDS;
+        let _ = write!(text, "\n  and {more} {} more", if more == 1 { "field" } else { "fields" });
     }
     text
 }

@@ -334,6 +334,7 @@ where
             self.gone.insert(*p);
         }
         match *fault {
+            _ if !took_effect => {}
             Fault::Restart(p) if self.gone.contains(&p) => {}
             Fault::Replace(p, _) if self.gone.contains(&p) => self.oversight.see(&Observed::Crash(p)),
             Fault::Kill(p) => self.oversight.see(&Observed::Crash(p)),

@@ -25,7 +25,7 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Display, Write as _};
 use std::fs;
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 use synod_model::ProcessId;
@@ -324,8 +324,10 @@ fn directory(path: &Path) -> Result<(), KeyError> {
     match fs::DirBuilder::new().mode(0o700).create(path) {
         Ok(()) => Ok(()),
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
-            let empty = fs::read_dir(path).map_err(failed)?.next().is_none();
-            if empty { Ok(()) } else { Err(KeyError::Exists(path.to_owned())) }
+            if fs::read_dir(path).map_err(failed)?.next().is_some() {
+                return Err(KeyError::Exists(path.to_owned()));
+            }
+            fs::set_permissions(path, fs::Permissions::from_mode(0o700)).map_err(failed)
         }
         Err(e) => Err(failed(e)),
     }

@@ -59,11 +59,7 @@ impl<T> Mailbox<T> {
             return false;
         }
         count(&mut state);
-        state.inputs.push_back(input);
-        if std::mem::take(&mut state.owner_waits) {
-            drop(state);
-            self.arrived.notify_one();
-        }
+        self.push(state, input);
         true
     }
 
@@ -72,8 +68,8 @@ impl<T> Mailbox<T> {
         self.put(input, |state| state.bytes >= self.bytes_max, |state| state.bytes += bytes)
     }
 
-    /// A message arrives, of so many bytes, if there is room: otherwise it is given back as false. Where nobody takes
-    /// anything any more it is lost.
+    /// A message arrives, of so many bytes, if there is room. Whether it was taken; where nobody takes anything any more
+    /// it is lost.
     pub(crate) fn offer(&self, input: T, bytes: usize) -> bool {
         let mut state = self.locked();
         if state.closed {
@@ -83,12 +79,16 @@ impl<T> Mailbox<T> {
             return false;
         }
         state.bytes += bytes;
+        self.push(state, input);
+        true
+    }
+
+    fn push(&self, mut state: MutexGuard<'_, State<T>>, input: T) {
         state.inputs.push_back(input);
         if std::mem::take(&mut state.owner_waits) {
             drop(state);
             self.arrived.notify_one();
         }
-        true
     }
 
     /// Whether nothing has arrived.

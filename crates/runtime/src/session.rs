@@ -22,6 +22,8 @@ use thiserror::Error;
 pub const BATCH_LENGTH: usize = 64 << 10;
 /// How many used buffers are kept for batches to come.
 const SPARES_MAX: usize = 8;
+/// How many bytes a batch takes at most to say how long a payload is.
+const LENGTH_OF_LENGTH: usize = 16;
 
 /// A peer does not keep to the session's rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -160,8 +162,12 @@ impl Outgoing {
 
     /// Takes a payload to be delivered.
     pub fn send(&mut self, payload: &[u8]) {
-        let open = self.batches.len() > self.written
-            && self.batches.back().is_some_and(|batch| batch.frame.len() < self.batch_length);
+        let has_room = |batch: &Batch| {
+            let length = batch.frame.len();
+            length < self.batch_length
+                && length + payload.len() + LENGTH_OF_LENGTH <= frame::PAYLOAD_LENGTH_MAX
+        };
+        let open = self.batches.len() > self.written && self.batches.back().is_some_and(has_room);
         if !open {
             let mut frame = self.spares.pop().unwrap_or_default();
             frame::begin_batch(&mut frame);

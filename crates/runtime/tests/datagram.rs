@@ -313,9 +313,14 @@ fn what_was_meant_for_an_incarnation_that_is_over_is_not_delivered_to_the_next()
             thief.send_to(datagram, to_q).unwrap();
         }
         p.until(Q, |status| status.connections == 2);
-        p.send(Q, b"second");
-        assert_eq!(q.receive(), b"second");
-        assert!(q.deliveries.try_recv().is_err());
+        // what is sent before p's stack has heard of the new incarnation is lost with the old one
+        let delivered = loop {
+            p.send(Q, b"second");
+            if let Ok(delivery) = q.deliveries.recv_timeout(Duration::from_millis(20)) {
+                break delivery;
+            }
+        };
+        assert!([delivered].into_iter().chain(q.deliveries.try_iter()).all(|(_, said)| said == b"second"));
     }
 }
 

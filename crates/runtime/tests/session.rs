@@ -211,6 +211,23 @@ fn what_was_written_to_an_old_incarnation_is_lost_and_what_was_not_goes_to_the_n
     assert_eq!(payload_of(outgoing.write()), Some((1, vec![3])));
 }
 
+/// A batch that no frame carries would be refused by the receiver, for ever.
+#[test]
+fn a_batch_never_grows_beyond_a_frame() {
+    let (longest, some) = (vec![7; synod_runtime::link::PAYLOAD_LENGTH_MAX], [1; 4096]);
+    let mut outgoing = Outgoing::new(64 << 10);
+    outgoing.welcome(instance(1), 0).unwrap();
+    for payload in [some.as_slice(), &longest, &some] {
+        outgoing.send(payload);
+    }
+    let mut written = vec![];
+    while let Some((sequence, frame)) = outgoing.write() {
+        assert!(frame.len() <= synod_runtime::frame::PAYLOAD_LENGTH_MAX + 64, "{}", frame.len());
+        written.push(sequence);
+    }
+    assert_eq!(written, [1, 2, 3]);
+}
+
 #[test]
 fn what_is_forsaken_is_outside_of_the_model_unless_the_receiver_had_crashed() {
     for (returns_as, lost) in

@@ -13,6 +13,7 @@ use crate::grounds::run::{PULSE, itself, program};
 use crate::nearest::nearest;
 use crate::plan::Request;
 use crate::registry::Entry;
+use crate::report::Report;
 use crate::watch::Interrupt;
 use serde_json::{Value, json};
 use std::fs;
@@ -438,16 +439,25 @@ fn judge(desk: &Desk<'_>, home: &Home) -> Result<Exit, Error> {
     };
     report.elapsed = begun.elapsed();
     report.scope = tell::scope(&description, &report);
-    report.excused = !description.beyond.is_empty();
-    report.inconclusive.extend(description.beyond.iter().map(|what| format!("beyond the model: {what}")));
-    if report.excused {
-        // a disk that is gone makes a process do what nobody could foresee
-        report.inconclusive.extend(report.nondeterminism.take());
-    }
+    excuse(&mut report, &description.beyond);
     if home.is_taken() {
         report.notes.push("the cluster is up: judged as if all of its processes had crashed now".to_owned());
     }
     Ok(desk.tell(&mut report, |_| String::new()))
+}
+
+/// What struck was more than the model has: whatever came of it is no verdict about the algorithm.
+fn excuse(report: &mut Report, beyond: &[String]) {
+    report.excused = !beyond.is_empty();
+    report.inconclusive.extend(beyond.iter().map(|what| format!("beyond the model: {what}")));
+    if report.excused {
+        unforeseen(report);
+    }
+}
+
+/// A disk that is gone makes a process do what nobody could foresee: that is no nondeterminism of its own.
+fn unforeseen(report: &mut Report) {
+    report.inconclusive.extend(report.nondeterminism.take());
 }
 
 /// `cluster down`.
@@ -458,6 +468,12 @@ fn down(desk: &Desk<'_>, args: &args::Down) -> Result<Exit, Error> {
     let begun = Instant::now();
     while home.is_taken() && begun.elapsed() < Duration::from_secs(5) {
         thread::sleep(Duration::from_millis(5));
+    }
+    if home.is_taken() {
+        return Err(Error::Cluster {
+            what: format!("the supervisor of {} does not end", called(&home)),
+            hint: format!("see what it says in {}", home.log().display()),
+        });
     }
     desk.printer.talk(format!("{} is down", called(&home)));
     if args.no_judge { Ok(Exit::Holds) } else { judge(desk, &home) }

@@ -2,6 +2,7 @@
 
 use crate::args::{Arguments, Command, Sim, program_name, quote};
 use crate::commands::{Desk, failures, program};
+use crate::environment::Flags;
 use crate::error::Error;
 use crate::experiment;
 use crate::grounds::{World, sim};
@@ -171,6 +172,8 @@ impl<'a> Trials<'a> {
             }
         }
         needs.reverse();
+        // what flags say of the environment stands in no file: it was not taken away
+        complete &= self.args.subject.flags() == Flags::default() && self.args.subject.env.is_none();
         let mut args = self.args.clone();
         (args.seed, args.runs) = (Some(seed), None);
         let subject = args.subject.line();
@@ -270,7 +273,7 @@ impl Conditions {
         let to = quote(&to.display().to_string());
         let command = format!("{} sim --experiment {to}{} --seed {seed:#x}", program(), self.command);
         let (any, more) = if *complete {
-            (format!("  (without any one of them, none of {RUNS} runs fails)"), "")
+            (format!("  (without any one of them, none of {RUNS} runs fails so)"), "")
         } else {
             (String::new(), "  (not tried to the end)")
         };

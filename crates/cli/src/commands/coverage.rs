@@ -43,11 +43,7 @@ struct Held {
 /// `coverage`.
 pub(super) fn coverage(desk: &Desk<'_>, args: &args::Coverage) -> Result<Exit, Error> {
     let records = records(&args.directory)?;
-    let failed = |e: record::RecordError| Error::Records { what: e.to_string(), hint: e.hint().to_owned() };
-    let coverage = Coverage::load(&records).map_err(failed)?.ok_or_else(|| Error::Records {
-        what: format!("the nodes of {} died before they recorded anything", records.display()),
-        hint: "run it again".to_owned(),
-    })?;
+    let coverage = Coverage::load(&records)?.ok_or_else(|| nothing_recorded(&records))?;
     let held = held(&coverage, args);
     let wanted = if args.wanted.is_empty() { WANTED.to_vec() } else { args.wanted.clone() };
     desk.printer.event(&event(&coverage, &held, &wanted));
@@ -59,6 +55,13 @@ pub(super) fn coverage(desk: &Desk<'_>, args: &args::Coverage) -> Result<Exit, E
     let outside = held.iter().any(|held| held.declared && held.broken.times > 0);
     let nothing = coverage.delays.is_empty() && coverage.missing.is_empty();
     Ok(if outside || nothing { Exit::Inconclusive } else { Exit::Holds })
+}
+
+pub(super) fn nothing_recorded(records: &Path) -> Error {
+    Error::Records {
+        what: format!("the nodes of {} died before they recorded anything", records.display()),
+        hint: "run it again".to_owned(),
+    }
 }
 
 /// Where the records are of what a user names.
@@ -91,25 +94,17 @@ fn time(nanos: u64) -> String {
 /// The bounds that were asked for, and those that were declared and not asked for otherwise.
 fn held(coverage: &Coverage, args: &args::Coverage) -> Vec<Held> {
     let declared = coverage.declared;
-    let choose = |asked: Option<Duration>, told: Option<Duration>| {
-        asked.or(told).map(|bound| (bound, asked.is_none()))
+    let timed = |[name, noun, letter]: [&'static str; 3],
+                 asked: Option<Duration>,
+                 told: Option<Duration>,
+                 broken: &dyn Fn(u64) -> Broken| {
+        let bound = asked.or(told)?;
+        let (text, broken) = (format!("{letter} = {}", rounded(bound)), broken(nanos(bound)));
+        Some(Held { bound: text, name, noun, broken, perhaps: 0, declared: asked.is_none() })
     };
-    let delay = choose(args.delay, declared.map(|bounds| bounds.delay)).map(|(bound, declared)| Held {
-        bound: format!("d = {}", rounded(bound)),
-        name: "delay",
-        noun: "messages",
-        broken: coverage.late(nanos(bound)),
-        perhaps: 0,
-        declared,
-    });
-    let step = choose(args.step, declared.map(|bounds| bounds.step)).map(|(bound, declared)| Held {
-        bound: format!("p = {}", rounded(bound)),
-        name: "step",
-        noun: "steps",
-        broken: coverage.slow(nanos(bound)),
-        perhaps: 0,
-        declared,
-    });
+    let (told_delay, told_step) = (declared.map(|bounds| bounds.delay), declared.map(|bounds| bounds.step));
+    let delay = timed(["delay", "messages", "d"], args.delay, told_delay, &|bound| coverage.late(bound));
+    let step = timed(["step", "steps", "p"], args.step, told_step, &|bound| coverage.slow(bound));
     let rate = args.drift.map(|rate| (rate, false)).or(declared.map(|bounds| (bounds.drift_ppm, true)));
     let drift = rate.map(|(rate, declared)| Held {
         bound: format!("rho = {rate} ppm"),

@@ -16,7 +16,7 @@ use std::io::Read;
 use std::path::Path;
 use synod_kernel::trace::{Broken, Header, Reader, TraceError};
 use synod_properties::Scale;
-use synod_runtime::record::{self, RecordError};
+use synod_runtime::record;
 use synod_runtime::retrace::RetraceError;
 use synod_sim::workload::LINEARIZABLE;
 
@@ -161,11 +161,7 @@ pub(super) fn retraced(desk: &Desk<'_>, entry: &Entry, directory: &Path) -> Resu
 
 /// What records are of.
 fn named(records: &Path) -> Result<String, Error> {
-    let unreadable = |e: RecordError| Error::Records { what: e.to_string(), hint: e.hint().to_owned() };
-    record::algorithm(records).map_err(unreadable)?.ok_or_else(|| Error::Records {
-        what: format!("the nodes of {} died before they recorded anything", records.display()),
-        hint: "run it again".to_owned(),
-    })
+    record::algorithm(records)?.ok_or_else(|| super::coverage::nothing_recorded(records))
 }
 
 fn otherwise(what: String, hint: &str) -> Error {

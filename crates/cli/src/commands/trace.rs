@@ -103,6 +103,12 @@ impl Audience for Copyist<'_> {
 /// `trace expand` and `trace condense`.
 pub(super) fn rewrite(desk: &Desk<'_>, file: &Path, to: &Path, terse: bool) -> Result<Exit, Error> {
     let Located { seekable, header, take, .. } = locate(desk, file)?;
+    let same =
+        |a: &Path, b: &Path| fs::canonicalize(a).is_ok_and(|a| fs::canonicalize(b).is_ok_and(|b| a == b));
+    if same(file, to) {
+        let what = format!("{} is the trace itself", to.display());
+        return Err(Error::Arguments { what, hint: "name another file".to_owned() });
+    }
     let header = Header { terse, ..header };
     let mut refused = None;
     let written = traces::save(to, |to| {

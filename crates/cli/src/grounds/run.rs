@@ -135,8 +135,7 @@ pub struct Again {
 
 /// Runs the records of a cluster of the algorithm `A` again.
 pub fn again<A: Algorithm>(records: &Path) -> Result<Again, Error> {
-    let execution = Execution::<A::Process>::load(records)
-        .map_err(|e| Error::Records { what: e.to_string(), hint: e.hint().to_owned() })?;
+    let execution = Execution::<A::Process>::load(records)?;
     Ok(Again { nodes: replay::verify_each(&execution), trace: retrace::trace(A::NAME, &execution, None) })
 }
 

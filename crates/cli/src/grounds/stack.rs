@@ -82,6 +82,7 @@ fn repeat(
 mod tests {
     use super::*;
 
+    #[cfg(feature = "library")]
     #[test]
     fn datagrams_carry_what_asks_for_no_more_and_a_stack_makes_perfect_links_of_them() {
         let plain = LinkKind::plain;

@@ -198,7 +198,7 @@ impl fmt::Display for Fault {
 }
 
 /// The words that a fault begins with.
-pub const WORDS: [&str; 13] = [
+pub const WORDS: [&str; 14] = [
     "kill",
     "restart",
     "pause",
@@ -212,6 +212,7 @@ pub const WORDS: [&str; 13] = [
     "duplicate",
     "skew",
     "heal",
+    "replace",
 ];
 
 impl FromStr for Fault {
@@ -263,7 +264,7 @@ impl FromStr for Fault {
                 [p, "without", "volume"] => Self::Replace(process(p)?, Volume::Lost),
                 _ => return Err("replace takes a process, as in `replace 2 without volume`".to_owned()),
             },
-            _ => return Err(format!("{verb:?} is no fault: {}, replace are", WORDS.join(", "))),
+            _ => return Err(format!("{verb:?} is no fault: {} are", WORDS.join(", "))),
         })
     }
 }

@@ -28,6 +28,8 @@ const TICK: Duration = Duration::from_millis(100);
 const STATUS_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long nobody must have said anything for a request to count as answered.
 const QUIET: Duration = Duration::from_millis(100);
+/// The longest that a client waits for what it asked, in place of for ever: later there is no clock.
+const WAIT_MAX: Duration = Duration::from_hours(24 * 365);
 /// How many indications are kept, for those who ask right after them.
 const SAID_MAX: usize = 10_000;
 /// How many have a connection at once at most.
@@ -343,8 +345,9 @@ impl Supervisor {
     }
 
     fn down(&self) -> Answer {
-        let cluster = self.lock().cluster.take();
-        let stopped = cluster.map_or(Ok(()), Cluster::stop);
+        // who stops it already tells when it is down
+        let Some(cluster) = self.lock().cluster.take() else { return gone() };
+        let stopped = cluster.stop();
         self.lock().over = true;
         self.changed.notify_all();
         match stopped {
@@ -354,7 +357,7 @@ impl Supervisor {
     }
 
     fn request(&self, p: ProcessId, value: &Value, wait: Duration) -> Answer {
-        let deadline = Instant::now() + wait;
+        let deadline = Instant::now() + wait.min(WAIT_MAX);
         let mut state = self.lock();
         let before = state.said_in_all();
         let Some(cluster) = &mut state.cluster else { return gone() };

@@ -191,9 +191,13 @@ impl Ledger {
     }
 
     fn settle(&mut self, from: ProcessId, outbox: u64, number: u64) -> Option<Entry> {
-        let settled = outbox == self.outbox && self.to.get_mut(&from)?.settle(number);
-        let is_logged = self.survives == Survives::Outbox;
-        (settled && is_logged).then_some(Entry::Settled { to: from, number })
+        if outbox != self.outbox {
+            return None;
+        }
+        let outbox = self.to.get_mut(&from)?;
+        let is_logged = outbox.settle(number) && self.survives == Survives::Outbox;
+        // what it was sent, whatever number it says
+        is_logged.then_some(Entry::Settled { to: from, number: outbox.settled })
     }
 
     /// All that was appended is durable: what may leave now.
@@ -441,5 +445,12 @@ mod tests {
         ledger.receive(ENDS[1], &taken).unwrap();
         assert_eq!(ledger.waiting_bytes(ENDS[1]), 0);
         assert_eq!(ledger.to[&ENDS[1]].settled, 1);
+        // nor is it written down
+        let mut ledger = Ledger::restore(Survives::Outbox, 1, []);
+        ledger.send(ENDS[1], vec![1]);
+        ledger.synced();
+        let taken = encode(&Packet::Taken { outbox: 0, number: u64::MAX });
+        let (_, entry) = ledger.receive(ENDS[1], &taken).unwrap();
+        assert!(matches!(entry, Some(Entry::Settled { number: 1, .. })), "{entry:?}");
     }
 }

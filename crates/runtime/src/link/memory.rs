@@ -61,8 +61,16 @@ struct Receiver {
 }
 
 impl Receiver {
-    /// Whether it has room.
+    /// Whether it has room. If it has not, it asks by itself once it has.
     fn offer(&self, from: ProcessId, payload: &[u8]) -> bool {
+        // tried twice: it may have made room, and looked, before it was told
+        self.put(from, payload) || {
+            self.behind.store(true, Ordering::SeqCst);
+            self.put(from, payload)
+        }
+    }
+
+    fn put(&self, from: ProcessId, payload: &[u8]) -> bool {
         self.inbox.offer(from, payload).unwrap_or_else(|rejected| {
             self.complaints.rejected(from, &rejected);
             true
@@ -74,11 +82,9 @@ impl State {
     fn send(&mut self, from: ProcessId, payload: &[u8], queue_hard: usize) {
         self.met_cut += u64::from(self.cut);
         let is_free = !self.cut && self.waiting.is_empty();
-        if let Some(receiver) = self.receiver.as_ref().filter(|_| is_free) {
-            if receiver.offer(from, payload) {
-                return;
-            }
-            receiver.behind.store(true, Ordering::SeqCst);
+        let mut receiver = self.receiver.iter().filter(|_| is_free);
+        if receiver.any(|receiver| receiver.offer(from, payload)) {
+            return;
         }
         self.waiting.push_back(payload.to_vec());
         self.bytes += payload.len();
@@ -103,7 +109,6 @@ impl State {
         let Some(receiver) = self.receiver.as_ref().filter(|_| !self.cut) else { return };
         while let Some(payload) = self.waiting.front() {
             if !receiver.offer(from, payload) {
-                receiver.behind.store(true, Ordering::SeqCst);
                 return;
             }
             self.bytes -= payload.len();

@@ -559,7 +559,7 @@ impl Sender {
     fn write_until_broken(&self) {
         self.update(SenderState::push);
         loop {
-            let patience = self.shared.settings.patience * PATIENCES_MAX;
+            let patience = self.shared.settings.patience.saturating_mul(PATIENCES_MAX);
             let idle = |state: &mut SenderState| !state.must_hang_up() && !state.stalled;
             let waited = self.changed.wait_timeout_while(locked(&self.state), patience, idle);
             let (mut state, timeout) = waited.unwrap_or_else(PoisonError::into_inner);

@@ -97,7 +97,8 @@ pub fn storm(
     rounds: usize,
     random: &mut Random,
 ) -> Vec<(usize, Fault)> {
-    let mut storm = Storm { processes, limits, random, faults: Vec::new(), down: BTreeSet::new() };
+    let last = rounds.saturating_sub(1);
+    let mut storm = Storm { processes, limits, random, last, faults: Vec::new(), down: BTreeSet::new() };
     // the last quarter is for those who are left
     let busy = (rounds * 3 / 4).max(1);
     for round in 0..busy {
@@ -115,6 +116,8 @@ struct Storm<'a> {
     processes: u32,
     limits: &'a Limits,
     random: &'a mut Random,
+    /// The last round: what strikes is over by then.
+    last: usize,
     faults: Vec<(usize, Fault)>,
     /// Those who do not come back.
     down: BTreeSet<ProcessId>,
@@ -122,7 +125,7 @@ struct Storm<'a> {
 
 impl Storm<'_> {
     fn strike(&mut self, kind: Kind, round: usize) {
-        let end = round + 1 + self.random.below(LASTS_MAX) as usize;
+        let end = (round + 1 + self.random.below(LASTS_MAX) as usize).min(self.last).max(round);
         let p = self.process();
         match kind {
             Kind::Kills => self.kill(p, round, end),
@@ -212,6 +215,15 @@ mod tests {
 
     fn limits(failures: FailureKind, f: u32) -> Limits {
         Limits { failures, timing: TimingKind::Asynchronous, f, bounds: None }
+    }
+
+    #[test]
+    fn what_strikes_ends_within_the_rounds() {
+        let limits = limits(FailureKind::CrashRecovery, 1);
+        for (rounds, seed) in (1..9).flat_map(|rounds| (0..20).map(move |seed| (rounds, seed))) {
+            let faults = storm(3, &limits, &Kind::ALL, rounds, &mut Random::new(seed));
+            assert!(faults.iter().all(|(round, _)| *round < rounds), "{rounds} {seed}: {faults:?}");
+        }
     }
 
     #[test]

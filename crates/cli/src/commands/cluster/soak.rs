@@ -90,7 +90,7 @@ pub(super) fn soak(desk: &Desk<'_>, args: &args::Soak) -> Result<Exit, Error> {
     let outcome = soak.run(total);
     let kept = soak.kept.len();
     let report = soak.finish();
-    if kept == 0 && !args.keep {
+    if kept == 0 && !args.keep && outcome.is_ok() {
         // nothing of it is of use to anybody
         let _ = fs::remove_dir_all(home.nodes());
     }
@@ -333,6 +333,9 @@ impl Soak<'_> {
         let driven = driven.map_err(refused)?;
         let mut report = (self.entry.judge)(self.world, &records, None)?;
         beyond_the_links(&mut report, &driven);
+        if !self.storm.beyond.is_empty() {
+            super::unforeseen(&mut report);
+        }
         self.count(&driven, &report);
         self.tidy(&directory, report.exit());
         Ok(report)
@@ -418,8 +421,7 @@ impl Soak<'_> {
             storm.left_out.iter().map(|why| format!("left out, for the model does not have it: {why}")),
         );
         report.notes.extend(kept.iter().map(|path| format!("logs and records: {}", path.display())));
-        report.excused = !storm.beyond.is_empty();
-        report.inconclusive.extend(storm.beyond.iter().map(|what| format!("beyond the model: {what}")));
+        super::excuse(&mut report, &storm.beyond);
         report.inconclusive.extend(tally.growth());
         if tally.inconclusive > 0 {
             report.notes.push(format!("{} of them came to no verdict", tally.inconclusive));

@@ -141,14 +141,12 @@ impl UdpLinks {
         let mut links = Self { shared: Arc::clone(&shared), threads: vec![], tcp };
         locked(&shared.core).greet(&shared.socket);
         let receiver = Arc::clone(&shared);
-        links.threads.push(spawn("datagrams", move || receiver.run(buffers))?);
-        links.threads.push(spawn("clients", move || meet_clients(&shared, &listener))?);
+        links.threads.push(super::tcp::spawn("datagrams".to_owned(), move || receiver.run(buffers))?);
+        links
+            .threads
+            .push(super::tcp::spawn("clients".to_owned(), move || meet_clients(&shared, &listener))?);
         Ok(links)
     }
-}
-
-fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, LinkError> {
-    thread::Builder::new().name(name.to_owned()).spawn(run).map_err(LinkError::Thread)
 }
 
 impl Links for UdpLinks {
@@ -221,12 +219,27 @@ fn meet_clients(shared: &Arc<Shared>, listener: &TcpListener) {
             thread::sleep(PULSE); // out of file descriptors, most likely
             continue;
         };
+        let far = !stream.peer_addr().is_ok_and(|address| address.ip().to_canonical().is_loopback());
+        if shared.refuses_clients(far) {
+            continue;
+        }
         let inbox = Arc::clone(&shared.inbox);
         let _ = thread::Builder::new().name("client".to_owned()).spawn(move || inbox.client(stream));
     }
 }
 
 impl Shared {
+    /// Whether a client is not heard: where nodes authenticate each other, nothing tells who one from elsewhere is.
+    fn refuses_clients(&self, far: bool) -> bool {
+        let core = locked(&self.core);
+        let refused = core.keyed && far;
+        if refused {
+            let why = "a client from another machine, where only nodes with keys speak";
+            core.complaints.count(None, Kind::Forged, &why);
+        }
+        refused
+    }
+
     /// Receives until the links are stopped.
     fn run(&self, mut buffers: Buffers) {
         let mut due: Option<Instant> = None;

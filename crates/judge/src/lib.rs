@@ -26,6 +26,8 @@ mod json_lines;
 mod linearizability;
 mod online;
 mod register;
+mod search;
+mod slots;
 mod specification;
 
 pub use history::{Client, Event, History, HistoryError, Operation, Outcome};

@@ -21,18 +21,24 @@
 //! # Ok::<(), synod_judge::HistoryError>(())
 //! ```
 
+pub mod format;
 mod history;
 mod json_lines;
+pub mod judgement;
 mod linearizability;
+pub mod log;
+pub mod model;
 mod online;
-mod register;
+pub mod reading;
 mod search;
 mod slots;
 mod specification;
+mod value;
 
 pub use history::{Client, Event, History, HistoryError, Operation, Outcome};
 pub use json_lines::JsonLinesError;
 pub use linearizability::{Budget, Verdict, linearizable};
+pub use model::{Register, RegisterOperation, RegisterReturn};
 pub use online::{NotLinearizable, Online};
-pub use register::{Register, RegisterOperation, RegisterReturn};
 pub use specification::SequentialSpecification;
+pub use value::Value;

@@ -38,7 +38,7 @@ const LOOK_EVERY: u64 = 1 << 12;
 struct States<'a, S: SequentialSpecification> {
     specification: &'a S,
     history: &'a History<S::Operation, S::Return>,
-    states: Vec<S::State>,
+    values: Vec<S::State>,
     known: HashTable<u32>,
     /// Of each operation, the number of its kind: what it asks and what it returned.
     kinds: Vec<u32>,
@@ -50,14 +50,14 @@ struct States<'a, S: SequentialSpecification> {
 impl<S: SequentialSpecification> States<'_, S> {
     fn number(&mut self, state: S::State) -> u32 {
         let hash = |state: &S::State| FxBuildHasher.hash_one(state);
-        let Self { states, known, .. } = self;
-        let is_it = |&number: &u32| states[number as usize] == state;
+        let Self { values, known, .. } = self;
+        let is_it = |&number: &u32| values[number as usize] == state;
         if let Some(&number) = known.find(hash(&state), is_it) {
             return number;
         }
-        let number = states.len() as u32;
-        known.insert_unique(hash(&state), number, |&number| hash(&states[number as usize]));
-        states.push(state);
+        let number = values.len() as u32;
+        known.insert_unique(hash(&state), number, |&number| hash(&values[number as usize]));
+        values.push(state);
         number
     }
 
@@ -74,7 +74,7 @@ impl<S: SequentialSpecification> States<'_, S> {
 
     fn applied(&mut self, number: u32, operation: usize) -> Option<u32> {
         let operation = &self.history.operations()[operation];
-        let state = &self.states[number as usize];
+        let state = &self.values[number as usize];
         let (after, value) = self.specification.apply(state, &operation.operation);
         match &operation.outcome {
             Outcome::Ok(returned) if value != *returned => None,
@@ -113,7 +113,7 @@ impl<'a, S: SequentialSpecification> Search<'a, S> {
         let states = States {
             specification,
             history,
-            states: vec![],
+            values: vec![],
             known: HashTable::new(),
             kinds: operations.iter().enumerate().map(kind).collect(),
             effects: FxHashMap::default(),

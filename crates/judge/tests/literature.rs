@@ -93,7 +93,10 @@ fn the_empty_history_is_linearizable() {
 #[test]
 fn a_budget_that_runs_out_is_no_verdict() {
     let text = "1 w1, 1 ., 2 r, 2 .2";
-    assert_eq!(linearizable(&Register::default(), &history(text), Budget::steps(1)), Verdict::Unknown { prefix: 3 });
+    assert_eq!(
+        linearizable(&Register::default(), &history(text), Budget::steps(1)),
+        Verdict::Unknown { prefix: 3 }
+    );
     assert!(linearizable(&Register::default(), &history(text), Budget::steps(100)).is_violation());
 }
 

@@ -1,0 +1,189 @@
+//! A log judged against a model by its name.
+
+use crate::format::Format;
+use crate::linearizability::{Budget, Verdict, linearizable};
+use crate::log::Log;
+use crate::model::{CasRegister, Counter, EtcdMap, List, Lock, Queue, Register, Set, Stack, TextMap};
+use crate::reading::{Conventions, Meaningless, Part, Readable, parts};
+use crate::specification::SequentialSpecification;
+use crate::value::Value;
+use std::fmt;
+use std::str::FromStr;
+
+/// The models that have names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Model {
+    /// [`Register`].
+    Register,
+    /// [`CasRegister`].
+    CasRegister,
+    /// [`Counter`].
+    Counter,
+    /// [`Set`].
+    Set,
+    /// [`Queue`].
+    Queue,
+    /// [`Stack`].
+    Stack,
+    /// [`Lock`], which anybody may release.
+    Lock,
+    /// [`Lock`], which only its holder may release.
+    OwnedLock,
+    /// [`List`].
+    List,
+    /// [`TextMap`].
+    KeyValue,
+    /// [`EtcdMap`].
+    Etcd,
+}
+
+impl Model {
+    /// All of them.
+    pub const ALL: [Self; 11] = [
+        Self::Register,
+        Self::CasRegister,
+        Self::Counter,
+        Self::Set,
+        Self::Queue,
+        Self::Stack,
+        Self::Lock,
+        Self::OwnedLock,
+        Self::List,
+        Self::KeyValue,
+        Self::Etcd,
+    ];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Register => "register",
+            Self::CasRegister => "cas-register",
+            Self::Counter => "counter",
+            Self::Set => "set",
+            Self::Queue => "queue",
+            Self::Stack => "stack",
+            Self::Lock => "lock",
+            Self::OwnedLock => "owned-lock",
+            Self::List => "list",
+            Self::KeyValue => "kv",
+            Self::Etcd => "etcd",
+        }
+    }
+
+    /// What its operations are called.
+    pub fn functions(self) -> &'static str {
+        match self {
+            Self::Register => "read, write V",
+            Self::CasRegister => "read, write V, cas [OLD NEW]",
+            Self::Counter => "read, add N, decrement N, add-and-get N",
+            Self::Set => "add V, remove V, contains V, read",
+            Self::Queue => "enqueue V, dequeue",
+            Self::Stack => "push V, pop",
+            Self::Lock | Self::OwnedLock => "acquire, release",
+            Self::List => "append V, read",
+            Self::KeyValue => "get, put V, append V, each of a key",
+            Self::Etcd => "get K, put [K V], delete K, put-if [K [REVISION V]]",
+        }
+    }
+}
+
+impl fmt::Display for Model {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Model {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        Self::ALL.into_iter().find(|model| model.name() == name).ok_or_else(|| {
+            let names: Vec<_> = Self::ALL.iter().map(|model| model.name()).collect();
+            format!("no model is called `{name}`: {}", names.join(", "))
+        })
+    }
+}
+
+/// What was found of one object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartVerdict {
+    /// Which object.
+    pub key: Option<Value>,
+    /// How many operations it had.
+    pub operations: usize,
+    /// The verdict, in which operations are those of the log.
+    pub verdict: Verdict,
+}
+
+/// What was found of a log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judgement {
+    /// How it was judged.
+    pub algorithm: &'static str,
+    /// Of each object.
+    pub parts: Vec<PartVerdict>,
+}
+
+impl Judgement {
+    /// Whether all of it is linearizable; nothing if that is not known.
+    pub fn holds(&self) -> Option<bool> {
+        if self.parts.iter().any(|part| part.verdict.is_violation()) {
+            return Some(false);
+        }
+        self.parts.iter().all(|part| part.verdict.is_linearizable()).then_some(true)
+    }
+}
+
+/// The conventions of logs in a format.
+pub fn conventions(format: Format) -> Conventions {
+    Conventions {
+        failed_cas_compared: format == Format::JepsenLog,
+        nil_read_says_nothing: format == Format::Edn,
+    }
+}
+
+/// Whether a log is linearizable.
+pub fn judge(
+    log: &Log,
+    model: Model,
+    conventions: Conventions,
+    budget: Budget<'_>,
+) -> Result<Judgement, Meaningless> {
+    let owned = model == Model::OwnedLock;
+    match model {
+        Model::Register => judge_with(&Register::<Value>::default(), log, conventions, budget),
+        Model::CasRegister => judge_with(&CasRegister::<Value>::default(), log, conventions, budget),
+        Model::Counter => judge_with(&Counter, log, conventions, budget),
+        Model::Set => judge_with(&Set::<Value>::default(), log, conventions, budget),
+        Model::Queue => judge_with(&Queue::<Value>::default(), log, conventions, budget),
+        Model::Stack => judge_with(&Stack::<Value>::default(), log, conventions, budget),
+        Model::Lock | Model::OwnedLock => judge_with(&Lock { owned }, log, conventions, budget),
+        Model::List => judge_with(&List::<Value>::default(), log, conventions, budget),
+        Model::KeyValue => judge_with(&TextMap, log, conventions, budget),
+        Model::Etcd => judge_with(&EtcdMap::<Value, Value>::default(), log, conventions, budget),
+    }
+}
+
+/// Whether a log is linearizable with respect to a model of one's own.
+pub fn judge_with<S: Readable>(
+    model: &S,
+    log: &Log,
+    conventions: Conventions,
+    budget: Budget<'_>,
+) -> Result<Judgement, Meaningless> {
+    let parts = parts(model, log, conventions)?;
+    let parts = parts.into_iter().map(|part| judge_part(model, part, budget)).collect();
+    Ok(Judgement { algorithm: "just-in-time linearization with memory", parts })
+}
+
+fn judge_part<S: SequentialSpecification>(model: &S, part: Part<S>, budget: Budget<'_>) -> PartVerdict {
+    let named = |order: Vec<usize>| order.into_iter().map(|index| part.operations[index]).collect();
+    let verdict = match linearizable(model, &part.history, budget) {
+        Verdict::Linearizable { order } => Verdict::Linearizable { order: named(order) },
+        Verdict::Violation { prefix, order, operation } => {
+            Verdict::Violation { prefix, order: named(order), operation: part.operations[operation] }
+        }
+        unknown @ Verdict::Unknown { .. } => unknown,
+    };
+    PartVerdict { key: part.key.clone(), operations: part.operations.len(), verdict }
+}

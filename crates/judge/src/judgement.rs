@@ -1,10 +1,12 @@
 //! A log judged against a model by its name.
 
 use crate::format::Format;
+use crate::history::History;
 use crate::linearizability::{Budget, Verdict, linearizable};
 use crate::log::Log;
 use crate::model::{CasRegister, Counter, EtcdMap, List, Lock, Queue, Register, Set, Stack, TextMap};
 use crate::reading::{Conventions, Meaningless, Part, Readable, parts};
+use crate::special::{self, Way};
 use crate::specification::SequentialSpecification;
 use crate::value::Value;
 use std::fmt;
@@ -113,13 +115,13 @@ pub struct PartVerdict {
     pub operations: usize,
     /// The verdict, in which operations are those of the log.
     pub verdict: Verdict,
+    /// How it was judged.
+    pub way: Way,
 }
 
 /// What was found of a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Judgement {
-    /// How it was judged.
-    pub algorithm: &'static str,
     /// Of each object.
     pub parts: Vec<PartVerdict>,
 }
@@ -151,15 +153,20 @@ pub fn judge(
 ) -> Result<Judgement, Meaningless> {
     let owned = model == Model::OwnedLock;
     match model {
-        Model::Register => judge_with(&Register::<Value>::default(), log, conventions, budget),
+        Model::Register => {
+            judge_by(&Register::<Value>::default(), log, conventions, |h| special::register(h, budget))
+        }
+        Model::List => {
+            let list = List::<Value>::default();
+            judge_by(&list, log, conventions, |history| special::versioned(&list, history, budget))
+        }
+        Model::KeyValue => judge_by(&TextMap, log, conventions, |h| special::versioned(&TextMap, h, budget)),
         Model::CasRegister => judge_with(&CasRegister::<Value>::default(), log, conventions, budget),
         Model::Counter => judge_with(&Counter, log, conventions, budget),
         Model::Set => judge_with(&Set::<Value>::default(), log, conventions, budget),
         Model::Queue => judge_with(&Queue::<Value>::default(), log, conventions, budget),
         Model::Stack => judge_with(&Stack::<Value>::default(), log, conventions, budget),
         Model::Lock | Model::OwnedLock => judge_with(&Lock { owned }, log, conventions, budget),
-        Model::List => judge_with(&List::<Value>::default(), log, conventions, budget),
-        Model::KeyValue => judge_with(&TextMap, log, conventions, budget),
         Model::Etcd => judge_with(&EtcdMap::<Value, Value>::default(), log, conventions, budget),
     }
 }
@@ -171,19 +178,32 @@ pub fn judge_with<S: Readable>(
     conventions: Conventions,
     budget: Budget<'_>,
 ) -> Result<Judgement, Meaningless> {
-    let parts = parts(model, log, conventions)?;
-    let parts = parts.into_iter().map(|part| judge_part(model, part, budget)).collect();
-    Ok(Judgement { algorithm: "just-in-time linearization with memory", parts })
+    judge_by(model, log, conventions, |history| (linearizable(model, history, budget), Way::Search))
 }
 
-fn judge_part<S: SequentialSpecification>(model: &S, part: Part<S>, budget: Budget<'_>) -> PartVerdict {
+fn judge_by<S: Readable>(
+    model: &S,
+    log: &Log,
+    conventions: Conventions,
+    judge: impl Fn(&History<S::Operation, S::Return>) -> (Verdict, Way),
+) -> Result<Judgement, Meaningless> {
+    let parts = parts(model, log, conventions)?;
+    let judged = parts.into_iter().map(|part| {
+        let (verdict, way) = judge(&part.history);
+        let (key, operations) = (part.key.clone(), part.operations.len());
+        PartVerdict { key, operations, verdict: of_the_log(&part, verdict), way }
+    });
+    Ok(Judgement { parts: judged.collect() })
+}
+
+/// A verdict whose operations are those of the log.
+fn of_the_log<S: SequentialSpecification>(part: &Part<S>, verdict: Verdict) -> Verdict {
     let named = |order: Vec<usize>| order.into_iter().map(|index| part.operations[index]).collect();
-    let verdict = match linearizable(model, &part.history, budget) {
+    match verdict {
         Verdict::Linearizable { order } => Verdict::Linearizable { order: named(order) },
         Verdict::Violation { prefix, order, operation } => {
             Verdict::Violation { prefix, order: named(order), operation: part.operations[operation] }
         }
         unknown @ Verdict::Unknown { .. } => unknown,
-    };
-    PartVerdict { key: part.key.clone(), operations: part.operations.len(), verdict }
+    }
 }

@@ -22,6 +22,7 @@
 //! ```
 
 pub mod format;
+pub mod generate;
 mod history;
 mod json_lines;
 pub mod judgement;
@@ -32,8 +33,11 @@ mod online;
 pub mod reading;
 mod search;
 mod slots;
+pub mod special;
 mod specification;
 mod value;
+mod versions;
+mod zones;
 
 pub use history::{Client, Event, History, HistoryError, Operation, Outcome};
 pub use json_lines::JsonLinesError;

@@ -8,7 +8,7 @@
 //! saw is so. Of running operations that ask the same and return the same the one that returns first goes first. An operation
 //! of unknown outcome takes effect where that changes something.
 
-use crate::history::{History, Operation, Outcome};
+use crate::history::History;
 use crate::search::{Found, Search};
 use crate::specification::SequentialSpecification;
 use std::sync::atomic::AtomicBool;
@@ -80,29 +80,43 @@ pub fn linearizable<S: SequentialSpecification>(
     history: &History<S::Operation, S::Return>,
     budget: Budget<'_>,
 ) -> Verdict {
-    let mut search = Search::new(specification, history, budget);
-    // of what failed is known that it never took effect, and so it is in no one's way
-    match search.run(false) {
+    by_prefixes(history, |history| Search::new(specification, history, budget).run())
+}
+
+/// The verdict of a decision, which is taken again for prefixes until the longest that is linearizable is known: all of what is linearizable has
+/// linearizable prefixes.
+///
+/// A search that finds no order knows all outcomes. In a prefix some of them are still open, so one that is longer than the search came may
+/// be linearizable; mostly none is.
+pub(crate) fn by_prefixes<O: Clone, R: Clone>(
+    history: &History<O, R>,
+    decide: impl Fn(&History<O, R>) -> Found,
+) -> Verdict {
+    let mut explained = match decide(history) {
         Found::Order(order) => return Verdict::Linearizable { order },
         Found::OutOfBudget { prefix } => return Verdict::Unknown { prefix },
-        Found::None { prefix, order } if !history.operations().iter().any(has_failed) => {
-            return violation(history, prefix, order);
+        Found::None { prefix, order } => (prefix, order),
+    };
+    let mut unexplained = history.events().len();
+    let mut stride = 1;
+    while explained.0 + 1 < unexplained {
+        let far = explained.0 + stride;
+        let middle = if far < unexplained { far } else { usize::midpoint(explained.0, unexplained) };
+        match decide(&history.prefix(middle)) {
+            Found::Order(order) => {
+                explained = (middle, order);
+                stride *= 2;
+            }
+            Found::None { .. } => {
+                unexplained = middle;
+                stride = (stride / 2).max(1);
+            }
+            Found::OutOfBudget { .. } => return Verdict::Unknown { prefix: explained.0 },
         }
-        Found::None { .. } => {}
     }
-    // but it may explain a prefix in which it is yet to fail
-    match search.run(true) {
-        Found::None { prefix, order } => violation(history, prefix, order),
-        Found::OutOfBudget { prefix } => Verdict::Unknown { prefix },
-        Found::Order(_) => unreachable!("what may be chosen less is chosen less"),
-    }
-}
-
-fn has_failed<O, R>(operation: &Operation<O, R>) -> bool {
-    matches!(operation.outcome, Outcome::Failed)
-}
-
-fn violation<O, R>(history: &History<O, R>, prefix: usize, order: Vec<usize>) -> Verdict {
+    let (prefix, order) = explained;
     let operation = history.operations().iter().position(|o| o.returned == Some(prefix));
-    Verdict::Violation { prefix, order, operation: operation.expect("only a return can be unexplained") }
+    let operation =
+        operation.expect("only a return can be unexplained: what is invoked may be yet to take effect");
+    Verdict::Violation { prefix, order, operation }
 }

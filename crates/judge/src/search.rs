@@ -26,7 +26,6 @@ pub(crate) enum Found {
 enum Step {
     Invoke { operation: usize, slot: usize },
     Return { operation: usize, slot: usize },
-    Fail { slot: usize },
 }
 
 /// Nobody's slot; no state.
@@ -79,7 +78,7 @@ impl<S: SequentialSpecification> States<'_, S> {
         match &operation.outcome {
             Outcome::Ok(returned) if value != *returned => None,
             // nobody saw its value: without effect it may as well never have happened
-            Outcome::Unknown | Outcome::Failed if after == *state => None,
+            Outcome::Unknown if after == *state => None,
             _ => Some(self.number(after)),
         }
     }
@@ -101,11 +100,9 @@ impl<'a, S: SequentialSpecification> Search<'a, S> {
     ) -> Self {
         let mut numbers = FxHashMap::default();
         let operations = history.operations();
-        let kind = |(index, o): (usize, &'a Operation<S::Operation, S::Return>)| {
-            // one that fails is like no other: which of them takes effect before matters
-            let which = matches!(o.outcome, Outcome::Failed).then_some(index);
+        let kind = |o: &'a Operation<S::Operation, S::Return>| {
             let next = numbers.len() as u32;
-            *numbers.entry((&o.operation, returned(&o.outcome), which)).or_insert(next)
+            *numbers.entry((&o.operation, returned(&o.outcome))).or_insert(next)
         };
         let observes = |o: &Operation<S::Operation, S::Return>| {
             specification.observes(&o.operation, returned(&o.outcome))
@@ -115,16 +112,16 @@ impl<'a, S: SequentialSpecification> Search<'a, S> {
             history,
             values: vec![],
             known: HashTable::new(),
-            kinds: operations.iter().enumerate().map(kind).collect(),
+            kinds: operations.iter().map(kind).collect(),
             effects: FxHashMap::default(),
             steps_left: budget.steps_max,
         };
         Self { states, observes: operations.iter().map(observes).collect(), budget }
     }
 
-    /// Looks for an order; `may_fail`: an operation that fails may take effect in a prefix that ends before.
-    pub(crate) fn run(&mut self, may_fail: bool) -> Found {
-        let plan = Plan::new(self.states.history, &self.observes, may_fail);
+    /// Looks for an order.
+    pub(crate) fn run(&mut self) -> Found {
+        let plan = Plan::new(self.states.history, &self.observes);
         match plan.width {
             0..=64 => Walk::<S, u64>::new(self, &plan).run(),
             65..=128 => Walk::<S, u128>::new(self, &plan).run(),
@@ -152,16 +149,16 @@ struct Plan {
 }
 
 impl Plan {
-    fn new<O, R>(history: &History<O, R>, observes: &[bool], may_fail: bool) -> Self {
+    fn new<O, R>(history: &History<O, R>, observes: &[bool]) -> Self {
         let operations = history.operations();
         let mut timed = vec![];
         for (index, o) in operations.iter().enumerate() {
             let end = match (&o.outcome, o.returned) {
-                (Outcome::Failed, _) if !may_fail => continue,
+                (Outcome::Failed, _) => continue, // it never took effect
                 // nobody knows what it saw
-                (Outcome::Unknown | Outcome::Failed, _) if observes[index] => continue,
+                (Outcome::Unknown, _) if observes[index] => continue,
                 (Outcome::Unknown, _) | (_, None) => None,
-                (Outcome::Failed | Outcome::Ok(_), returned) => returned,
+                (Outcome::Ok(_), returned) => returned,
             };
             timed.push((o.invoked, index));
             timed.extend(end.map(|end| (end, index)));
@@ -182,8 +179,7 @@ impl Plan {
             let slot = slots[operation];
             free.push(slot);
             plan.ends[operation] = plan.steps.len();
-            let has_failed = matches!(operations[operation].outcome, Outcome::Failed);
-            plan.steps.push(if has_failed { Step::Fail { slot } } else { Step::Return { operation, slot } });
+            plan.steps.push(Step::Return { operation, slot });
         }
         plan
     }
@@ -295,14 +291,8 @@ impl<'s, 'a, S: SequentialSpecification, M: Slots> Walk<'s, 'a, S, M> {
                     taken.give_back(slot);
                     self.open[slot] = NONE;
                 }
-                Step::Fail { slot } if !taken.has(slot) => self.open[slot] = NONE,
                 Step::Return { .. } => {
                     self.stay(taken, state);
-                    return false;
-                }
-                // it did not take effect after all
-                Step::Fail { .. } => {
-                    self.note_progress();
                     return false;
                 }
             }
@@ -362,7 +352,7 @@ impl<'s, 'a, S: SequentialSpecification, M: Slots> Walk<'s, 'a, S, M> {
                 likely += 1;
             }
         }
-        if self.search.states.after(state, asked).is_some() {
+        if self.may_be_next(state, asked) {
             self.choices.push(its);
         }
         self.places.push(Place { at: self.at, taken, state, ordered: self.order.len(), choices });
@@ -385,10 +375,16 @@ impl<'s, 'a, S: SequentialSpecification, M: Slots> Walk<'s, 'a, S, M> {
                 || kinds[open] != kind
                 || rank < (self.plan.ends[open], open)
         };
-        if !self.open.iter().enumerate().all(is_first) {
-            return false;
-        }
-        self.search.states.after(state, operation).is_some()
+        self.open.iter().enumerate().all(is_first) && self.may_be_next(state, operation)
+    }
+
+    /// Whether an operation may take effect in a state, as far as the object can tell.
+    fn may_be_next(&mut self, state: u32, operation: usize) -> bool {
+        let event = self.plan.events[self.at];
+        let states = &mut self.search.states;
+        let Some(after) = states.after(state, operation) else { return false };
+        let (now, next) = (&states.values[state as usize], &states.values[after as usize]);
+        after == state || states.specification.may_follow(now, next, event)
     }
 
     /// Takes back the steps from `at` on.
@@ -398,14 +394,6 @@ impl<'s, 'a, S: SequentialSpecification, M: Slots> Walk<'s, 'a, S, M> {
             match self.plan.steps[self.at] {
                 Step::Invoke { slot, .. } => self.open[slot] = NONE,
                 Step::Return { operation, slot } => self.open[slot] = operation as u32,
-                Step::Fail { slot } => {
-                    let same =
-                        |step: &&Step| matches!(step, Step::Invoke { slot: other, .. } if *other == slot);
-                    let invoked = self.plan.steps[..self.at].iter().rfind(same);
-                    if let Some(Step::Invoke { operation, .. }) = invoked {
-                        self.open[slot] = *operation as u32;
-                    }
-                }
             }
         }
     }

@@ -1,4 +1,6 @@
 //! Judges files: `cargo run --release -p synod-judge --example judge -- MODEL FILE..`
+#![expect(clippy::print_stdout, reason = "it is what an example is for")]
+
 use std::time::Instant;
 use synod_judge::judgement::{conventions, judge};
 use synod_judge::{Budget, log::Log};

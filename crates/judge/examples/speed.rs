@@ -1,4 +1,6 @@
 //! How long generated histories take: `cargo run --release -p synod-judge --example speed`
+#![expect(clippy::print_stdout, reason = "it is what an example is for")]
+
 use std::time::Instant;
 use synod_judge::generate::{Shape, linearizable as generate};
 use synod_judge::model::{TextMap, TextOperation};

@@ -1,5 +1,6 @@
 //! A log judged against a model by its name.
 
+use crate::explanation::{Explanation, explain};
 use crate::format::Format;
 use crate::history::History;
 use crate::linearizability::{Budget, Verdict, linearizable};
@@ -117,6 +118,8 @@ pub struct PartVerdict {
     pub verdict: Verdict,
     /// How it was judged.
     pub way: Way,
+    /// Why, of a violation; operations are those of the log.
+    pub explanation: Option<Explanation>,
 }
 
 /// What was found of a log.
@@ -153,14 +156,16 @@ pub fn judge(
 ) -> Result<Judgement, Meaningless> {
     let owned = model == Model::OwnedLock;
     match model {
-        Model::Register => {
-            judge_by(&Register::<Value>::default(), log, conventions, |h| special::register(h, budget))
-        }
+        Model::Register => judge_by(&Register::<Value>::default(), log, conventions, budget, |h| {
+            special::register(h, budget)
+        }),
         Model::List => {
             let list = List::<Value>::default();
-            judge_by(&list, log, conventions, |history| special::versioned(&list, history, budget))
+            judge_by(&list, log, conventions, budget, |history| special::versioned(&list, history, budget))
         }
-        Model::KeyValue => judge_by(&TextMap, log, conventions, |h| special::versioned(&TextMap, h, budget)),
+        Model::KeyValue => {
+            judge_by(&TextMap, log, conventions, budget, |h| special::versioned(&TextMap, h, budget))
+        }
         Model::CasRegister => judge_with(&CasRegister::<Value>::default(), log, conventions, budget),
         Model::Counter => judge_with(&Counter, log, conventions, budget),
         Model::Set => judge_with(&Set::<Value>::default(), log, conventions, budget),
@@ -178,20 +183,27 @@ pub fn judge_with<S: Readable>(
     conventions: Conventions,
     budget: Budget<'_>,
 ) -> Result<Judgement, Meaningless> {
-    judge_by(model, log, conventions, |history| (linearizable(model, history, budget), Way::Search))
+    judge_by(model, log, conventions, budget, |history| (linearizable(model, history, budget), Way::Search))
 }
 
 fn judge_by<S: Readable>(
     model: &S,
     log: &Log,
     conventions: Conventions,
+    budget: Budget<'_>,
     judge: impl Fn(&History<S::Operation, S::Return>) -> (Verdict, Way),
 ) -> Result<Judgement, Meaningless> {
     let parts = parts(model, log, conventions)?;
     let judged = parts.into_iter().map(|part| {
         let (verdict, way) = judge(&part.history);
+        let explanation = explain(model, &part.history, &verdict, budget).map(|explanation| Explanation {
+            operation: part.operations[explanation.operation],
+            concurrent: explanation.concurrent.iter().map(|&index| part.operations[index]).collect(),
+            before: explanation.before.iter().map(|&index| part.operations[index]).collect(),
+            ..explanation
+        });
         let (key, operations) = (part.key.clone(), part.operations.len());
-        PartVerdict { key, operations, verdict: of_the_log(&part, verdict), way }
+        PartVerdict { key, operations, verdict: of_the_log(&part, verdict), way, explanation }
     });
     Ok(Judgement { parts: judged.collect() })
 }

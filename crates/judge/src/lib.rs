@@ -21,6 +21,7 @@
 //! # Ok::<(), synod_judge::HistoryError>(())
 //! ```
 
+pub mod explanation;
 pub mod format;
 pub mod generate;
 mod history;
@@ -35,6 +36,7 @@ mod search;
 mod slots;
 pub mod special;
 mod specification;
+pub mod timeline;
 mod value;
 mod versions;
 mod zones;

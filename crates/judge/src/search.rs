@@ -90,6 +90,9 @@ pub(crate) struct Search<'a, S: SequentialSpecification> {
     /// Whether an operation only observes.
     observes: Vec<bool>,
     budget: Budget<'a>,
+    /// Where it stays, in which state, and whose return is asked for there.
+    stuck: Vec<(usize, u32, usize)>,
+    remembers_stuck: bool,
 }
 
 impl<'a, S: SequentialSpecification> Search<'a, S> {
@@ -116,7 +119,34 @@ impl<'a, S: SequentialSpecification> Search<'a, S> {
             effects: FxHashMap::default(),
             steps_left: budget.steps_max,
         };
-        Self { states, observes: operations.iter().map(observes).collect(), budget }
+        Self {
+            states,
+            observes: operations.iter().map(observes).collect(),
+            budget,
+            stuck: vec![],
+            remembers_stuck: false,
+        }
+    }
+
+    /// The states in which the last return of a history that has no order may be asked for, and what would be returned there.
+    pub(crate) fn stuck(&mut self) -> Vec<(S::State, S::Return)> {
+        self.remembers_stuck = true;
+        self.run();
+        let last = self.stuck.iter().map(|&(at, ..)| at).max();
+        let mut stuck: Vec<(u32, usize)> = self
+            .stuck
+            .iter()
+            .filter(|&&(at, ..)| Some(at) == last)
+            .map(|&(_, state, asked)| (state, asked))
+            .collect();
+        stuck.sort_unstable();
+        stuck.dedup();
+        let States { specification, history, values, .. } = &self.states;
+        let returned = |(state, asked): (u32, usize)| {
+            let state = &values[state as usize];
+            (state.clone(), specification.apply(state, &history.operations()[asked].operation).1)
+        };
+        stuck.into_iter().map(returned).collect()
     }
 
     /// Looks for an order.
@@ -334,6 +364,9 @@ impl<'s, 'a, S: SequentialSpecification, M: Slots> Walk<'s, 'a, S, M> {
         let Step::Return { operation: asked, slot: its } = self.plan.steps[self.at] else {
             unreachable!("one stays at a return")
         };
+        if self.search.remembers_stuck {
+            self.search.stuck.push((self.at, state, asked));
+        }
         let choices = self.choices.len();
         for slot in 0..self.plan.width {
             if slot != its && self.may_go_first(&taken, state, slot) {

@@ -5,7 +5,7 @@ use crate::linearizability::{Budget, Verdict, by_prefixes, linearizable};
 use crate::model::{Register, RegisterOperation, RegisterReturn};
 use crate::search::{Found, Search};
 use crate::versions::{Versioned, versions};
-use crate::zones;
+use crate::zones::{self, Zones};
 use std::fmt::Debug;
 use std::hash::Hash;
 
@@ -37,11 +37,11 @@ pub fn register<V: Clone + Eq + Hash + Debug>(
     budget: Budget<'_>,
 ) -> (Verdict, Way) {
     let decide = |history: &_| match zones::order(history) {
-        Some(Some(order)) => Found::Order(order),
-        Some(None) => Found::None { prefix: 0, order: vec![] },
-        None => Found::OutOfBudget { prefix: 0 },
+        Zones::Order(order) => Found::Order(order),
+        Zones::None => Found::None { prefix: 0, order: vec![] },
+        Zones::Ambiguous => Found::OutOfBudget { prefix: 0 },
     };
-    if zones::order(history).is_none() {
+    if matches!(zones::order(history), Zones::Ambiguous) {
         return (linearizable(&Register::default(), history, budget), Way::Search);
     }
     (by_prefixes(history, decide), Way::Zones)

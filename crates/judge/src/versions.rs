@@ -182,9 +182,10 @@ pub(crate) fn versions<S: Versioned>(
         outcomes.push(match &operation.outcome {
             Outcome::Failed => Outcome::Failed,
             Outcome::Unknown => Outcome::Unknown,
-            Outcome::Ok(returned) if changed.is_some() => Outcome::Ok(match S::acknowledges(returned) {
-                true => Answer::Done,
-                false => Answer::Version(IMPOSSIBLE),
+            Outcome::Ok(returned) if changed.is_some() => Outcome::Ok(if S::acknowledges(returned) {
+                Answer::Done
+            } else {
+                Answer::Version(IMPOSSIBLE)
             }),
             Outcome::Ok(returned) => {
                 let node = S::pieces(returned, &sorted)

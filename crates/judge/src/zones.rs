@@ -19,10 +19,20 @@ struct Zone {
     is_read: bool,
 }
 
-/// An order that explains the history, if there is one; nothing at all if something is written twice.
+/// What zones say.
+pub(crate) enum Zones {
+    /// An order that explains the history.
+    Order(Vec<usize>),
+    /// There is none.
+    None,
+    /// Something is written twice: they say nothing.
+    Ambiguous,
+}
+
+/// An order that explains the history, if there is one.
 pub(crate) fn order<V: Clone + Eq + Hash>(
     history: &History<RegisterOperation<V>, RegisterReturn<V>>,
-) -> Option<Option<Vec<usize>>> {
+) -> Zones {
     let mut zones: Vec<Zone> = vec![];
     let mut numbers: FxHashMap<&V, usize> = FxHashMap::default();
     let operations = history.operations();
@@ -37,7 +47,7 @@ pub(crate) fn order<V: Clone + Eq + Hash>(
             (&o.operation, &o.outcome)
         {
             if numbers.insert(value, zones.len()).is_some() {
-                return None;
+                return Zones::Ambiguous;
             }
             let is_over = matches!(o.outcome, Outcome::Ok(_));
             zones.push(Zone {
@@ -49,7 +59,7 @@ pub(crate) fn order<V: Clone + Eq + Hash>(
         }
     }
     if !all_are_answers {
-        return Some(None);
+        return Zones::None;
     }
     // the empty register was written before all
     let mut empty = (0, vec![]);
@@ -62,9 +72,9 @@ pub(crate) fn order<V: Clone + Eq + Hash>(
             empty.1.push(index);
             continue;
         };
-        let Some(zone) = numbers.get(value).map(|&number| &mut zones[number]) else { return Some(None) };
+        let Some(zone) = numbers.get(value).map(|&number| &mut zones[number]) else { return Zones::None };
         if returned < operations[zone.operations[0]].invoked {
-            return Some(None); // it was read before it was written
+            return Zones::None; // it was read before it was written
         }
         zone.first_return = zone.first_return.min(returned);
         zone.last_invocation = zone.last_invocation.max(o.invoked);
@@ -72,7 +82,7 @@ pub(crate) fn order<V: Clone + Eq + Hash>(
         zone.is_read = true;
     }
     zones.retain(|zone| zone.is_read);
-    Some(arrange(&zones, &empty))
+    arrange(&zones, &empty).map_or(Zones::None, Zones::Order)
 }
 
 /// The zones one after the other.

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 /// What an operation was given or returned.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Value {
     /// Nothing: `nil`, `null`, an empty field.
     #[default]
@@ -69,6 +69,16 @@ impl Value {
 impl From<i64> for Value {
     fn from(number: i64) -> Self {
         Self::Integer(number)
+    }
+}
+
+/// As [`fmt::Display`] has it, but for text, which stands in quotes.
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => write!(f, "{text:?}"),
+            other => write!(f, "{other}"),
+        }
     }
 }
 

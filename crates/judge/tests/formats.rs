@@ -68,11 +68,8 @@ fn one_history_is_the_same_in_every_format() {
         assert_eq!(found, format);
         let told = log.operations().iter().map(|o| (o.client, &*o.function, o.argument.clone()));
         let five_six = Value::Sequence(vec![5.into(), 6.into()]);
-        let expected = [
-            (Client(1), "write", 5.into()),
-            (Client(2), "read", Value::Nil),
-            (Client(1), "cas", five_six),
-        ];
+        let expected =
+            [(Client(1), "write", 5.into()), (Client(2), "read", Value::Nil), (Client(1), "cas", five_six)];
         assert_eq!(told.collect::<Vec<_>>(), expected, "{format}");
         assert_eq!(log.operations()[1].end, End::Ok(5.into()), "{format}");
         assert_eq!(log.operations()[2].end, End::Unknown, "{format}");
@@ -100,12 +97,18 @@ fn what_is_no_history_is_refused_where_it_goes_wrong() {
         ("{:process 1 :process 2}", "line 1, column 13: the key `process` stands twice"),
         ("{:process 1 :type \"inv", "line 1, column 19: a string does not end"),
         ("[17]", "line 1, column 2: an event is a map, not `17`"),
-        ("{:process 1 :type :ok :f :read :value 3}", "line 1: client 1 ends an operation that it did not invoke"),
+        (
+            "{:process 1 :type :ok :f :read :value 3}",
+            "line 1: client 1 ends an operation that it did not invoke",
+        ),
         ("[{\"process\":1,\"type\":\"invoke\"", "line 1, column 29: EOF"),
         ("{\"invoke\":{\"client\":1}}", "line 1, column 22: not an event of a history"),
         ("client,kind,function,key,value,at\n1,invoke,read,,", "line 2, column 1: a row has 6 fields"),
         ("client,kind,function,key,value,at\nx,invoke,read,,,", "line 2, column 1: `x` is no client"),
-        ("client,kind,function,key,value,at\n1,invoke,write,,\"5,", "line 2, column 17: a double quote does not end"),
+        (
+            "client,kind,function,key,value,at\n1,invoke,write,,\"5,",
+            "line 2, column 17: a double quote does not end",
+        ),
         ("INFO  jepsen.util - 1\t:went\t:read\tnil", "line 1, column 23: `:went` is no type"),
         ("INFO  jepsen.util - 1\t:invoke\t:cas\t[1 2", "line 1, column 40: the text ends before `]`"),
     ];

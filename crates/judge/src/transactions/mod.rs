@@ -26,6 +26,16 @@ pub enum Workload {
     RwRegister,
 }
 
+impl Workload {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ListAppend => "list-append",
+            Self::RwRegister => "rw-register",
+        }
+    }
+}
+
 /// A level of isolation; later ones imply earlier ones of their branch ([`Level::implies`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Level {

@@ -475,6 +475,7 @@ fn report(cluster: &Cluster, p: ProcessId, book: Option<&NodeBook>) -> NodeRepor
         pid,
         memory_kib: pid.and_then(memory_kib),
         address: cluster.address(p),
+        operators: cluster.operators(p),
         incarnation: cluster.incarnation(p),
         clock_rate: cluster.clock_rate(p),
         status,

@@ -116,7 +116,7 @@ impl Known {
             return why;
         };
         if figures.status.outlived {
-            why.push(format!("{} {}", about.process, crate::node::OUTLIVED));
+            why.push(crate::node::OUTLIVED.to_owned());
         }
         let links = &figures.status.links;
         let away: Vec<_> = links.iter().filter(|(_, link)| !reached(link, about.transport)).collect();
@@ -195,7 +195,7 @@ pub(super) mod tests {
         assert_eq!(known([false, false]).unready(&datagrams, now), Vec::<String>::new());
         let mut outlived = known([true, true]);
         change(&mut outlived, |figures| figures.status.outlived = true);
-        assert!(unready(&outlived).starts_with("p0 has stopped"), "{}", unready(&outlived));
+        assert!(unready(&outlived).starts_with("it has stopped"), "{}", unready(&outlived));
         assert_eq!(unready(&Known { phase: Phase::Stops, ..known([true, true]) }), "it stops");
         assert_eq!(unready(&Known::default()), "it reads its log");
         assert!(!unready(&Known { figures: None, ..known([true, true]) }).is_empty());

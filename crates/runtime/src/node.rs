@@ -606,9 +606,10 @@ impl<P: Process> Node<'_, P> {
         let congested = self.links.is_congested();
         self.inputs.0.hold_requests(congested);
         if std::mem::replace(&mut self.congested, congested) != congested {
-            match congested {
-                true => tracing::warn!("congested: a peer is behind, requests wait"),
-                false => tracing::info!("no more congested"),
+            if congested {
+                tracing::warn!("congested: a peer is behind, requests wait");
+            } else {
+                tracing::info!("no more congested");
             }
         }
         if self.arrived.is_empty() {

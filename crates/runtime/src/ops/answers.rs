@@ -63,9 +63,10 @@ impl Desk {
         let unready = self.watch.ask(ANSWER_WITHIN).unready(&self.about, Instant::now());
         let now = 1 + u8::from(unready.is_empty());
         if self.told.swap(now, Ordering::Relaxed) != now {
-            match unready.is_empty() {
-                true => tracing::info!("ready"),
-                false => tracing::info!("not ready: {}", unready.join("; ")),
+            if unready.is_empty() {
+                tracing::info!("ready");
+            } else {
+                tracing::info!("not ready: {}", unready.join("; "));
             }
         }
         told(unready, "ready")

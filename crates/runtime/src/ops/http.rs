@@ -166,9 +166,9 @@ impl Shared {
     fn serve(&self, stream: TcpStream) -> io::Result<()> {
         let mut timed = Timed { stream, deadline: Instant::now() + REQUEST_TIMEOUT };
         let (response, with_body) = match read_head(&mut timed) {
-            Ok(Head::Nothing) => return Ok(()),
-            Ok(Head::Get(path)) => ((self.respond)(&path), true),
-            Ok(Head::Head(path)) => ((self.respond)(&path), false),
+            Ok(Head::None) => return Ok(()),
+            Ok(Head::Page(path)) => ((self.respond)(&path), true),
+            Ok(Head::Title(path)) => ((self.respond)(&path), false),
             Ok(Head::Refused(status, why)) => (Response::text(status, why), true),
             Err(e) if e.kind() == io::ErrorKind::TimedOut => {
                 timed.deadline = Instant::now() + PAUSE;
@@ -195,11 +195,11 @@ impl Shared {
 
 /// What someone asks for.
 enum Head {
-    Get(String),
-    Head(String),
+    Page(String),
+    Title(String),
     Refused(u16, &'static str),
     /// The connection ended before.
-    Nothing,
+    None,
 }
 
 /// Reads the head of a request.
@@ -209,7 +209,7 @@ fn read_head(stream: &mut Timed) -> io::Result<Head> {
     loop {
         let count = stream.read(&mut more)?;
         if count == 0 {
-            return Ok(Head::Nothing);
+            return Ok(Head::None);
         }
         bytes.extend(&more[..count]);
         let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
@@ -229,8 +229,8 @@ fn head(request: &httparse::Request<'_, '_>) -> Head {
     let target = request.path.unwrap_or_default();
     let path = target.split_once('?').map_or(target, |(path, _)| path).to_owned();
     match request.method {
-        Some("GET") => Head::Get(path),
-        Some("HEAD") => Head::Head(path),
+        Some("GET") => Head::Page(path),
+        Some("HEAD") => Head::Title(path),
         _ => Head::Refused(405, "nothing can be changed here\n"),
     }
 }
@@ -327,7 +327,7 @@ mod tests {
     fn who_is_slow_holds_nobody_up() {
         let server = server();
         // they say nothing, or never all of it, or do not read
-        let mut slow: Vec<_> = (0..10 * THREADS_MAX)
+        let mut slow: Vec<_> = (0..THREADS_MAX + 2 * REQUESTS_MAX)
             .map(|number| say(&server, [&b""[..], b"GET /he", b"GET /here HTTP/1.1\r\n\r\n"][number % 3]))
             .collect();
         // one whose turn comes when all threads are taken is hung up, and asks again

@@ -3,12 +3,16 @@
 mod campaign;
 mod cluster;
 mod coverage;
+pub mod judge;
 mod measures;
+mod node;
 
 pub use self::campaign::{Campaign, CampaignRun};
 pub use self::cluster::{At, Cluster, Down, Nemesis, Request as ClusterRequest, Skew, Soak, Up, Words};
 pub use self::coverage::Coverage;
+pub use self::judge::Judge;
 pub use self::measures::{Cost, Sizes, Sweep, Under};
+pub use self::node::Node;
 use crate::clients::{Clients, Measured};
 use crate::disk::bytes;
 use crate::environment::Flags;
@@ -90,6 +94,8 @@ pub enum Command {
     Keys(Keys),
     /// What a real run shows of the assumptions of synchrony: delays of messages, times of steps, drift of clocks.
     Coverage(Coverage),
+    /// Recorded histories of clients' operations: linearizable, or not and why.
+    Judge(Judge),
     /// Which faults this machine can make, and why not the others.
     Doctor(Doctor),
     /// Takes the steps of a trace again, and compares every line; or all handlers of a real run, and compares all that they did.
@@ -122,18 +128,7 @@ pub enum Command {
     },
     /// Runs one process of an algorithm until it is told to stop (docs/run/operations.md); `run` and `cluster up` start them, too.
     #[command(hide = true)]
-    Node {
-        /// The algorithm.
-        algorithm: String,
-        /// Its configuration.
-        configuration: PathBuf,
-        /// How much it says of itself on standard error.
-        #[arg(long, value_name = "LEVEL", value_enum, default_value_t)]
-        log: crate::logs::Level,
-        /// Whether that is for people, or lines of JSON.
-        #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
-        log_format: crate::logs::Format,
-    },
+    Node(Node),
 }
 
 /// `keys`.

@@ -9,6 +9,7 @@ mod doctor;
 mod examine;
 mod failures;
 mod from;
+mod judge;
 mod keys;
 mod look;
 mod replay;
@@ -19,7 +20,7 @@ mod sweep;
 mod trace;
 
 pub(crate) use self::failures::save;
-use crate::args::{Arguments, Command, Trace, Verify};
+use crate::args::{self, Arguments, Command, Trace, Verify};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::logs::{self, Format, Level};
@@ -42,7 +43,7 @@ pub(crate) fn run(registry: &Registry, arguments: &Arguments) -> Exit {
     let printer = Printer { json: arguments.output.json, quiet: arguments.output.quiet };
     let desk = Desk { registry, printer, interrupt: Interrupt::default() };
     let result = match &arguments.command {
-        Some(Command::Node { algorithm, configuration, log, log_format }) => {
+        Some(Command::Node(args::Node { algorithm, configuration, log, log_format })) => {
             logs::listen(*log, *log_format);
             let ended = registry.find(algorithm).and_then(|entry| (entry.node)(configuration));
             match ended {
@@ -66,7 +67,7 @@ pub(crate) fn run(registry: &Registry, arguments: &Arguments) -> Exit {
     });
     // a node, and a second process that shows the same run, talk to programs of ours
     let is_inner = match &arguments.command {
-        Some(Command::Node { .. } | Command::Supervise { .. }) => true,
+        Some(Command::Node(_) | Command::Supervise { .. }) => true,
         Some(Command::Sim(args)) => args.self_check,
         _ => false,
     };
@@ -95,6 +96,7 @@ fn dispatch(desk: &Desk<'_>, command: Option<&Command>) -> Result<Exit, Error> {
         Some(Command::Replay { file, emit_test: true, .. }) => shrink::emit_test(desk, file),
         Some(Command::Replay { file, lenient: true, .. }) => replay::leniently(desk, file),
         Some(Command::Replay { file, .. }) => replay::replay(desk, file),
+        Some(Command::Judge(args)) => judge::judge(&listening(), args),
         Some(Command::Keys(args)) => keys::keys(desk, args),
         Some(Command::Doctor(args)) => Ok(doctor::doctor(desk, args)),
         Some(Command::Shrink(args)) => shrink::shrink(&listening(), args),
@@ -108,7 +110,7 @@ fn dispatch(desk: &Desk<'_>, command: Option<&Command>) -> Result<Exit, Error> {
         Some(Command::Explain { name }) => look::explain(desk, name),
         Some(Command::Models) => Ok(crate::models::show(desk.printer)),
         Some(Command::Cluster(args)) => cluster::cluster(desk, args),
-        Some(Command::Node { .. } | Command::Supervise { .. }) => unreachable!("those are started before"),
+        Some(Command::Node(_) | Command::Supervise { .. }) => unreachable!("those are started before"),
     }
 }
 

@@ -58,7 +58,8 @@ impl Wire {
     }
 }
 
-fn decode<T: DeserializeOwned>(payload: &[u8]) -> Result<T, Rejected> {
+/// A value, and nothing behind it.
+pub(crate) fn decode<T: DeserializeOwned>(payload: &[u8]) -> Result<T, Rejected> {
     match postcard::take_from_bytes(payload) {
         Ok((value, [])) => Ok(value),
         Ok((_, rest)) => Err(Rejected::Malformed(format!("{} bytes too many", rest.len()))),

@@ -120,13 +120,19 @@ pub enum Command {
         /// The cluster's directory.
         directory: PathBuf,
     },
-    /// A node of a cluster; started by `run`.
+    /// Runs one process of an algorithm until it is told to stop (docs/run/operations.md); `run` and `cluster up` start them, too.
     #[command(hide = true)]
     Node {
         /// The algorithm.
         algorithm: String,
         /// Its configuration.
         configuration: PathBuf,
+        /// How much it says of itself on standard error.
+        #[arg(long, value_name = "LEVEL", value_enum, default_value_t)]
+        log: crate::logs::Level,
+        /// Whether that is for people, or lines of JSON.
+        #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+        log_format: crate::logs::Format,
     },
 }
 

@@ -8,6 +8,7 @@ use crate::clock::{Clock, Jump};
 use crate::digest::Pace;
 use crate::disk::Disk;
 use crate::node::{NodeConfig, RunError};
+use crate::ops::Latencies;
 use crate::record::{DiskImage, EffectName, Handled, Record, Recorder, Release, Start, VERSION, now};
 use crate::timers::Timers;
 use crate::wal::{Identity, Recovered, TornTail, Wal};
@@ -76,6 +77,8 @@ pub(crate) struct Host<'a, P: Process> {
     handlers: u64,
     stores: u64,
     syncs: u64,
+    latencies: Latencies,
+    snapshots: u64,
     outbox: Outbox<P>,
 }
 
@@ -160,6 +163,8 @@ impl<'a, P: Process> Host<'a, P> {
             handlers: 0,
             stores: 0,
             syncs: 0,
+            latencies: Latencies::default(),
+            snapshots: 0,
             outbox: Outbox::new(incarnation),
         };
         // Starts alone make a log longer too.
@@ -179,6 +184,11 @@ impl<'a, P: Process> Host<'a, P> {
     /// How many handlers, writes, and syncs there have been.
     pub(crate) fn counts(&self) -> (u64, u64, u64) {
         (self.handlers, self.stores, self.syncs)
+    }
+
+    /// How many writes are durable, how many snapshots were made, and how long each sync took.
+    pub(crate) fn durable(&self) -> (u64, u64, Latencies) {
+        (self.wal.records(), self.snapshots, self.latencies.clone())
     }
 
     /// The process starts, or starts again.
@@ -269,7 +279,9 @@ impl<'a, P: Process> Host<'a, P> {
     pub(crate) fn sync(&mut self) -> Result<Vec<Speech<P>>, RunError> {
         assert!(self.outbox.released.is_empty(), "what need not wait for the disk is flushed before");
         let stores = self.seat.stores_pending();
+        let begun = Instant::now();
         self.wal.sync()?;
+        self.latencies.add(begun.elapsed());
         self.syncs += 1;
         let Self { seat, outbox, .. } = self;
         for _ in 0..stores {
@@ -291,7 +303,10 @@ impl<'a, P: Process> Host<'a, P> {
             return Ok(());
         }
         let disk = postcard::to_stdvec(self.seat.stable()).map_err(RunError::Value)?;
-        Ok(self.wal.snapshot(&disk)?)
+        self.wal.snapshot(&disk)?;
+        self.snapshots += 1;
+        tracing::info!(bytes = disk.len(), writes = self.wal.records(), "snapshot made, log compacted");
+        Ok(())
     }
 
     fn release(&mut self, stores: u32) -> Result<Vec<Speech<P>>, RunError> {

@@ -31,6 +31,7 @@ pub mod link;
 mod mailbox;
 pub mod nemesis;
 pub mod node;
+mod ops;
 pub mod oversight;
 pub mod proxy;
 pub mod record;

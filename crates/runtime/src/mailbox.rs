@@ -96,6 +96,12 @@ impl<T> Mailbox<T> {
         self.locked().inputs.is_empty()
     }
 
+    /// How many inputs wait, and how many bytes the messages among them have.
+    pub(crate) fn waiting(&self) -> (usize, usize) {
+        let state = self.locked();
+        (state.inputs.len(), state.bytes)
+    }
+
     /// A command arrives. Waits for room; a request waits until requests are taken, too.
     pub(crate) fn command(&self, input: T, is_request: bool) -> bool {
         let full = |state: &State<T>| state.commands >= COMMANDS_MAX || (is_request && state.held);

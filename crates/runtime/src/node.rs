@@ -13,8 +13,9 @@ use crate::clock::ClockSettings;
 use crate::disk::{Disk, OsDisk};
 use crate::host::{Host, Speech};
 use crate::link::udp::stack::Build;
-use crate::link::{self, Inbox, LinkError, LinkOptions, LinkSettings, Links, Rejected};
+use crate::link::{self, Inbox, LinkError, LinkOptions, LinkSettings, LinkStatus, Links, Rejected};
 use crate::mailbox::Mailbox;
+use crate::ops::{self, About, Desk, Figures, Phase, Server, Tally, Watch};
 use crate::record::{EffectName, RecordError};
 use crate::wal::{WalError, WalOptions};
 use crate::wire::Wire;
@@ -39,9 +40,14 @@ const CLIENT_TIMEOUT: Duration = Duration::from_secs(2);
 /// How often a node that takes no requests looks whether it may again.
 const CONGESTION_PAUSE: Duration = Duration::from_millis(2);
 
+/// How long it is waited between two looks whether all that left is acknowledged.
+const DRAIN_PAUSE: Duration = Duration::from_millis(2);
+
 /// Why a process that does not come back is asked in vain.
-const OUTLIVED: &str =
+pub(crate) const OUTLIVED: &str =
     "it has stopped, and by its model does not come back to this instance: it joins the next";
+/// Why a node that ends refuses what it has not begun.
+const STOPPING: &str = "the node stops: it takes no more requests";
 
 /// All that a node needs to know; as a file, what its OS process is started with.
 pub type NodeConfig<P> = Config<<P as Process>::Parameters>;
@@ -86,6 +92,17 @@ pub struct Config<Q> {
     /// Its clock.
     #[serde(default)]
     pub clock: ClockSettings,
+    /// Where it tells operators how it is, over HTTP: an address, or a port of loopback.
+    #[serde(default, deserialize_with = "ops::address")]
+    pub operators: Option<SocketAddr>,
+    /// How long it may take to stop: until all that it said has arrived, and its clients have read all.
+    #[serde(default = "stop_within", with = "synod_kernel::environment::duration")]
+    pub stop_within: Duration,
+}
+
+/// [`Config::stop_within`], where it is not given.
+pub fn stop_within() -> Duration {
+    Duration::from_secs(5)
 }
 
 impl<Q: Serialize + DeserializeOwned> Config<Q> {
@@ -190,16 +207,65 @@ pub fn run_node_on<P: Process>(
     config: &NodeConfig<P>,
     stack: Option<Build>,
 ) -> Result<(), RunError> {
+    run_node_within::<P>(disk, config, stack, false)
+}
+
+/// As [`run_node_on`], where the OS process is the node's alone: SIGTERM stops it in order, and SIGINT too unless it stops
+/// with its parent. A second signal ends it at once; so does time, 5 s after [`Config::stop_within`].
+pub fn run_node_alone<P: Process>(
+    disk: &dyn Disk,
+    config: &NodeConfig<P>,
+    stack: Option<Build>,
+) -> Result<(), RunError> {
+    run_node_within::<P>(disk, config, stack, true)
+}
+
+fn run_node_within<P: Process>(
+    disk: &dyn Disk,
+    config: &NodeConfig<P>,
+    stack: Option<Build>,
+    with_signals: bool,
+) -> Result<(), RunError> {
     let listener = link::listen(config.listen)?;
     let inputs = Arc::new(Mailbox::new(config.links.inbox));
+    if with_signals {
+        let told = Arc::clone(&inputs);
+        let stop = move || _ = told.notice(Input::Stop);
+        ops::signals::heed(!config.stop_with_input, config.stop_within, stop).map_err(RunError::Thread)?;
+    }
     let watched = Arc::clone(&inputs);
-    Node::<P>::open(disk, config, inputs, |options, door| {
+    let (watch, _server) = operators(config, &inputs)?;
+    Node::<P>::open(disk, config, inputs, watch, |options, door| {
         if config.stop_with_input {
             stop_with_input::<P>(watched)?;
         }
         Ok(link::start(&config.links, listener, LinkOptions { stack, ..options }, door)?)
     })?
     .run()
+}
+
+/// What tells operators how the node is, from before it reads its log until it has ended; if anybody asks.
+fn operators<P: Process>(
+    config: &NodeConfig<P>,
+    inputs: &Arc<Mailbox<Input<P>>>,
+) -> Result<(Option<Arc<Watch>>, Option<Server>), RunError> {
+    let Some(address) = config.operators else { return Ok((None, None)) };
+    let listener = link::listen(address)?;
+    let woken = Arc::clone(inputs);
+    let watch = Arc::new(Watch::new(move || _ = woken.notice(Input::Asked)));
+    let about = About {
+        algorithm: config.algorithm.clone(),
+        cluster: config.cluster,
+        process: config.process,
+        processes: config.group.members().count(),
+        transport: config.links.transport,
+        directory: config.directory.clone(),
+        records: config.records.clone(),
+        begun: Instant::now(),
+    };
+    let desk = Desk::new(about, Arc::clone(&watch));
+    let server = Server::start(listener, move |path| desk.respond(path))?;
+    Ok((Some(watch), Some(server)))
 }
 
 /// What happens to a node, from outside of the thread that owns it.
@@ -211,7 +277,10 @@ pub(crate) enum Input<P: Process> {
     Garbage(u64, String),
     Impostor(String),
     Challenged(String),
-    ParentGone,
+    /// It ends in order: it is told to, or its parent is gone.
+    Stop,
+    /// Operators want to know how it is: it turns.
+    Asked,
     /// It ends at once, as if its OS process had been killed.
     Killed,
 }
@@ -220,7 +289,7 @@ pub(crate) enum Input<P: Process> {
 fn stop_with_input<P: Process>(inputs: Arc<Mailbox<Input<P>>>) -> Result<(), RunError> {
     let watch = move || {
         let _ = io::copy(&mut io::stdin().lock().by_ref(), &mut io::sink());
-        inputs.notice(Input::ParentGone);
+        inputs.notice(Input::Stop);
     };
     thread::Builder::new().name("stdin".to_owned()).spawn(watch).map(drop).map_err(RunError::Thread)
 }
@@ -339,6 +408,12 @@ pub(crate) struct Node<'a, P: Process> {
     /// What a peer says of another node that claims to be this one.
     challenged: Option<String>,
     killed: bool,
+    watch: Option<Arc<Watch>>,
+    tally: Tally,
+    congested: bool,
+    /// How long it may take to stop, and a peer to acknowledge something.
+    stop_within: Duration,
+    patience: Duration,
 }
 
 impl<'a, P: Process> Node<'a, P> {
@@ -347,9 +422,16 @@ impl<'a, P: Process> Node<'a, P> {
         disk: &dyn Disk,
         config: &'a NodeConfig<P>,
         inputs: Arc<Mailbox<Input<P>>>,
+        watch: Option<Arc<Watch>>,
         connect: impl FnOnce(LinkOptions, Arc<dyn Inbox>) -> Result<Box<dyn Links>, RunError>,
     ) -> Result<Self, RunError> {
-        let (mut host, _torn) = Host::open(disk, config)?;
+        let (mut host, torn) = Host::open(disk, config)?;
+        if let Some(torn) = torn {
+            let (path, at) = (torn.path.display(), torn.offset);
+            tracing::warn!(
+                "the log ends in {path} with a batch that was never completed, at byte {at}: left out"
+            );
+        }
         host.start()?;
         let wire = Arc::new(Wire::new(FailuresOf::<P>::KIND, &config.links, config.cluster, config.process)?);
         let options = LinkOptions {
@@ -370,8 +452,16 @@ impl<'a, P: Process> Node<'a, P> {
             joined: AtomicU64::new(0),
         };
         let links = connect(options, Arc::new(door))?;
-        if host.is_outlived() {
+        // whoever asks whether peers are connected wants them to be, though there be nothing to say
+        if host.is_outlived() || watch.is_some() {
             links.greet();
+        }
+        tracing::info!(
+            algorithm = %config.algorithm, process = %config.process, incarnation = host.incarnation(),
+            outlived = host.is_outlived(), listen = %config.listen, operators = ?config.operators, "started"
+        );
+        if let Some(watch) = &watch {
+            watch.enter(Phase::Runs);
         }
         Ok(Self {
             inputs: Inputs(inputs),
@@ -385,6 +475,11 @@ impl<'a, P: Process> Node<'a, P> {
             payload: vec![],
             challenged: None,
             killed: false,
+            watch,
+            tally: Tally::new(config.group),
+            congested: false,
+            stop_within: config.stop_within,
+            patience: config.links.patience,
         })
     }
 
@@ -402,18 +497,44 @@ impl<P: Process> Node<'_, P> {
     /// Runs to the end.
     pub(crate) fn run(mut self) -> Result<(), RunError> {
         let ended = self.go_on();
-        self.audience.dismiss();
+        let until = Instant::now().checked_add(self.stop_within);
+        if ended.is_ok() && !self.killed {
+            self.drain(until);
+        }
+        self.audience.dismiss(until);
         ended
     }
 
     fn go_on(&mut self) -> Result<(), RunError> {
         while self.turn(true)? {}
+        if let Some(watch) = &self.watch {
+            watch.enter(Phase::Stops);
+        }
         self.finish()
+    }
+
+    /// Waits until peers have acknowledged what was sent, as long as they do.
+    fn drain(&self, until: Option<Instant>) {
+        let (mut left, mut progress) = (usize::MAX, Instant::now());
+        loop {
+            let owed = |link: &LinkStatus| if link.connected && !link.cut { link.unacknowledged } else { 0 };
+            let now_left = self.links.status().values().map(owed).sum();
+            if now_left < left {
+                (left, progress) = (now_left, Instant::now());
+            }
+            let is_late = until.is_some_and(|until| Instant::now() >= until);
+            if left == 0 || is_late || progress.elapsed() >= self.patience {
+                tracing::info!(unacknowledged = left, "stopped in order");
+                return;
+            }
+            thread::sleep(DRAIN_PAUSE);
+        }
     }
 
     /// What is recorded and said leaves; what is due and what has arrived is handled; if `wait`, it is waited for. Whether
     /// the node goes on.
     pub(crate) fn turn(&mut self, wait: bool) -> Result<bool, RunError> {
+        self.answer_operators();
         let speech = self.host.flush()?;
         self.say(speech)?;
         if self.host.must_sync() {
@@ -434,6 +555,7 @@ impl<P: Process> Node<'_, P> {
         if self.killed {
             return Ok(());
         }
+        self.refuse_the_rest();
         let speech = self.host.flush()?;
         self.say(speech)?;
         let speech = self.host.sync()?;
@@ -443,10 +565,53 @@ impl<P: Process> Node<'_, P> {
         Ok(())
     }
 
+    /// What has arrived and was not begun is not taken any more, and whoever asked for it is told.
+    fn refuse_the_rest(&mut self) {
+        self.inputs.0.close();
+        let mut rest = std::mem::take(&mut self.arrived);
+        rest.append(&mut self.inputs.0.take(Some(Instant::now())));
+        for input in rest {
+            match input {
+                Input::Joined(client, listener) => self.audience.join(client, listener),
+                Input::Command(client, Command::Request(_)) => self.refuse(client, STOPPING),
+                _ => {}
+            }
+        }
+    }
+
+    /// Copies the figures out for those who ask.
+    fn answer_operators(&mut self) {
+        let Some(watch) = self.watch.as_ref().filter(|watch| watch.is_asked()) else { return };
+        let status = self.status();
+        if status.links.values().any(|link| !link.connected) {
+            self.links.greet();
+        }
+        let (inputs, waiting_bytes) = self.inputs.0.waiting();
+        let (writes, snapshots, syncs) = self.host.durable();
+        watch.answer(Figures {
+            status,
+            tally: self.tally.clone(),
+            syncs,
+            writes,
+            snapshots,
+            clients: self.audience.count(),
+            waiting: self.arrived.len() + inputs,
+            waiting_bytes,
+            congested: self.congested,
+        });
+    }
+
     /// If `wait`, waits for an input, or until something is due; handles what there is. Whether the node goes on.
     fn take_inputs(&mut self, wait: bool) -> Result<bool, RunError> {
         let congested = self.links.is_congested();
         self.inputs.0.hold_requests(congested);
+        if std::mem::replace(&mut self.congested, congested) != congested {
+            if congested {
+                tracing::warn!("congested: a peer is behind, requests wait");
+            } else {
+                tracing::info!("no more congested");
+            }
+        }
         if self.arrived.is_empty() {
             let pause = congested.then(|| Instant::now() + CONGESTION_PAUSE);
             let now = (!wait).then(Instant::now);
@@ -474,6 +639,7 @@ impl<P: Process> Node<'_, P> {
     fn take(&mut self, input: Input<P>) -> Result<bool, RunError> {
         match input {
             Input::Message(from, name, message) => {
+                self.tally.received(from);
                 self.host.handle(Event::Message(from, message), Some(name))?;
             }
             Input::Joined(client, listener) => self.audience.join(client, listener),
@@ -484,7 +650,9 @@ impl<P: Process> Node<'_, P> {
             Input::Impostor(_) if lies(FailuresOf::<P>::KIND) => {}
             Input::Impostor(why) => return Err(RunError::Replaced { process: self.me, why }),
             Input::Challenged(why) => self.challenged = Some(why),
-            Input::ParentGone => return Ok(false),
+            Input::Stop => return Ok(false),
+            // the turn that this makes is the answer
+            Input::Asked => {}
             Input::Killed => {
                 self.killed = true;
                 return Ok(false);
@@ -496,10 +664,9 @@ impl<P: Process> Node<'_, P> {
     fn obey(&mut self, client: u64, command: Command<P::Request>) -> Result<bool, RunError> {
         match command {
             Command::Hello { .. } => self.audience.tell(client, &Reply::Refused("we have met".to_owned())),
-            Command::Request(_) if self.host.is_outlived() => {
-                self.audience.tell(client, &Reply::Refused(OUTLIVED.to_owned()));
-            }
+            Command::Request(_) if self.host.is_outlived() => self.refuse(client, OUTLIVED),
             Command::Request(request) => {
+                self.tally.requests_taken += 1;
                 self.host.handle(Event::Request(request), None)?;
                 let speech = self.host.flush()?;
                 self.audience.tell(client, &Reply::Requested);
@@ -521,6 +688,11 @@ impl<P: Process> Node<'_, P> {
             Command::Stop => return Ok(false),
         }
         Ok(true)
+    }
+
+    fn refuse(&mut self, client: u64, why: &str) {
+        self.tally.requests_refused += 1;
+        self.audience.tell(client, &Reply::Refused(why.to_owned()));
     }
 
     fn status(&self) -> NodeStatus {
@@ -548,6 +720,7 @@ impl<P: Process> Node<'_, P> {
                     let buffer = std::mem::take(&mut self.payload);
                     self.payload = self.wire.encode(name, &message, buffer).map_err(RunError::Value)?;
                     self.links.send(to, &self.payload)?;
+                    self.tally.sent(to);
                 }
                 Speech::Indicate(indication) => self.audience.indicate(indication),
             }

@@ -3,8 +3,10 @@
 #![allow(clippy::print_stderr, reason = "a test program without a harness reports by itself")]
 
 mod ledger;
+mod operators;
 
 use ledger::{Ledger, LedgerMonitor, Twin};
+use operators::{a_signal_stops_a_node_in_order_and_a_second_one_at_once, operators_are_told_how_a_node_is};
 use serde_json::Value;
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
@@ -21,12 +23,13 @@ use synod_runtime::cluster::control::{Answer, Control, Description, Home, NodeSt
 use synod_runtime::cluster::limits::Limits;
 use synod_runtime::cluster::supervisor::{launch, supervise};
 use synod_runtime::cluster::{Cluster, ClusterError, ClusterOptions, Fault, Told};
+use synod_runtime::disk::OsDisk;
 use synod_runtime::drive::{Driven, Plan, Progress, drive};
 use synod_runtime::execution::Execution;
 use synod_runtime::judge::{Judgement, examine, judge, judge_observations, observations};
 use synod_runtime::link::LinkError;
 use synod_runtime::link::LinkSettings;
-use synod_runtime::node::{NodeConfig, run_node};
+use synod_runtime::node::{NodeConfig, run_node, run_node_alone};
 use synod_runtime::oversight::{Oversight, oversight};
 use synod_runtime::record::{Incarnation, Record, RecordError};
 use synod_runtime::replay::{self, ReplayError};
@@ -43,7 +46,7 @@ fn main() {
     if let Some(config) = std::env::var_os(CONFIG) {
         let path = Path::new(&config);
         if let Ok(config) = NodeConfig::<Ledger>::load(path) {
-            return run_node::<Ledger>(&config).unwrap();
+            return run_node_alone::<Ledger>(&OsDisk, &config, None).unwrap();
         }
         return run_node::<Herald>(&NodeConfig::<Herald>::load(path).unwrap()).unwrap();
     }
@@ -54,7 +57,12 @@ fn main() {
         }
         return;
     }
-    let tests: [(&str, fn()); 8] = [
+    let tests: [(&str, fn()); 10] = [
+        ("operators_are_told_how_a_node_is", operators_are_told_how_a_node_is),
+        (
+            "a_signal_stops_a_node_in_order_and_a_second_one_at_once",
+            a_signal_stops_a_node_in_order_and_a_second_one_at_once,
+        ),
         ("who_stopped_does_not_come_back_to_its_instance", who_stopped_does_not_come_back_to_its_instance),
         ("pauses_delays_and_clocks_are_delay_alone", pauses_delays_and_clocks_are_delay_alone),
         (

@@ -23,7 +23,7 @@ use synod_runtime::fault::{FaultKind, FaultyDisk, MemoryDisk};
 use synod_runtime::frame;
 use synod_runtime::keys::{self, VALID, Validity};
 use synod_runtime::link::{LinkError, LinkSettings, tcp};
-use synod_runtime::node::{Config, NodeConfig, RunError, run_node_on};
+use synod_runtime::node::{Config, NodeConfig, RunError, run_node_on, stop_within};
 use synod_runtime::replay;
 use synod_runtime::wal::{Identity, Wal, WalError, WalOptions, segment_name};
 
@@ -54,6 +54,8 @@ fn config() -> NodeConfig<Ledger> {
         links: LinkSettings::default(),
         stop_with_input: false,
         clock: ClockSettings::default(),
+        operators: None,
+        stop_within: stop_within(),
     }
 }
 
@@ -301,6 +303,8 @@ fn notary(p: u32, places: [SocketAddr; 2], keys: Option<&Path>) -> NodeConfig<No
         links: LinkSettings { keys: keys.map(|keys| keys.join(format!("p{p}"))), ..LinkSettings::default() },
         stop_with_input: false,
         clock: ClockSettings::default(),
+        operators: None,
+        stop_within: stop_within(),
     }
 }
 

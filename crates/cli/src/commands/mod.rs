@@ -22,6 +22,7 @@ pub(crate) use self::failures::save;
 use crate::args::{Arguments, Command, Trace, Verify};
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::logs::{self, Format, Level};
 use crate::output::Printer;
 use crate::registry::Registry;
 use crate::watch::Interrupt;
@@ -41,10 +42,22 @@ pub(crate) fn run(registry: &Registry, arguments: &Arguments) -> Exit {
     let printer = Printer { json: arguments.output.json, quiet: arguments.output.quiet };
     let desk = Desk { registry, printer, interrupt: Interrupt::default() };
     let result = match &arguments.command {
-        Some(Command::Node { algorithm, configuration }) => {
-            registry.find(algorithm).and_then(|entry| (entry.node)(configuration)).map(|()| Exit::Holds)
+        Some(Command::Node { algorithm, configuration, log, log_format }) => {
+            logs::listen(*log, *log_format);
+            let ended = registry.find(algorithm).and_then(|entry| (entry.node)(configuration));
+            match ended {
+                // whoever reads lines of JSON reads nothing else
+                Err(error) if *log_format == Format::Json => {
+                    tracing::error!(hint = error.hint(), "{error}");
+                    return error.exit();
+                }
+                ended => ended.map(|()| Exit::Holds),
+            }
         }
-        Some(Command::Supervise { directory }) => cluster::supervise(directory),
+        Some(Command::Supervise { directory }) => {
+            logs::listen(Level::Info, Format::Text);
+            cluster::supervise(directory)
+        }
         command => dispatch(&desk, command.as_ref()),
     };
     let exit = result.unwrap_or_else(|error| {

@@ -23,7 +23,7 @@ use synod_runtime::drive::{Driven, Plan, Progress, drive};
 use synod_runtime::execution::{Execution, Merged};
 use synod_runtime::link::{LinkSettings, Security, Transport};
 use synod_runtime::nemesis::{self, ROUNDS_MIN};
-use synod_runtime::node::{NodeConfig, run_node_on};
+use synod_runtime::node::{NodeConfig, run_node_alone};
 use synod_runtime::oversight::{Oversight, oversight};
 use synod_runtime::replay::{self, ReplayError};
 use synod_runtime::retrace::{self, RetraceError};
@@ -201,7 +201,7 @@ pub fn node<A: Algorithm>(configuration: &Path) -> Result<(), Error> {
         |e: synod_runtime::node::RunError| Error::Cluster { what: e.to_string(), hint: e.hint().to_owned() };
     let config = NodeConfig::<A::Process>::load(configuration).map_err(failed)?;
     let stack = stack::stack(<LinkOf<A::Process> as LinkModel>::KIND);
-    run_node_on::<A::Process>(&OsDisk, &config, stack).map_err(failed)
+    run_node_alone::<A::Process>(&OsDisk, &config, stack).map_err(failed)
 }
 
 /// This program, as a node of an algorithm.

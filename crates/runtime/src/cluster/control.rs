@@ -214,6 +214,9 @@ pub struct NodeReport {
     pub memory_kib: Option<u64>,
     /// Where clients find it.
     pub address: SocketAddr,
+    /// Where it tells operators how it is, over HTTP.
+    #[serde(default)]
+    pub operators: Option<SocketAddr>,
     /// Its incarnation.
     pub incarnation: u64,
     /// How much of the time of its clock passes in one second.

@@ -20,7 +20,7 @@ use crate::clock::{ClockSettings, Jump};
 use crate::disk::OsDisk;
 use crate::keys::{self, Validity};
 use crate::link::{LinkError, LinkSettings, Security};
-use crate::node::Config;
+use crate::node::{Config, stop_within};
 use crate::proxy::{Passed, Proxy, Rule, Way};
 use crate::wal::{Identity, Wal, WalOptions};
 use rustix::process::{Pid, Signal, kill_process};
@@ -117,7 +117,8 @@ impl Cluster {
         let cluster = RandomState::new().hash_one(std::process::id());
         let node = |(&p, &listen)| {
             let peers = peers.remove(&p).unwrap_or_default();
-            Node::new(config(&options, cluster, p, listen, peers))
+            let operators = places.operators.get(&p).copied();
+            Node::new(Config { operators, ..config(&options, cluster, p, listen, peers) })
         };
         let nodes = places.nodes.iter().map(node).collect();
         let proxy = Proxy::start(places.pairs, places.nodes, options.seed).map_err(ClusterError::Proxy)?;
@@ -166,6 +167,11 @@ impl Cluster {
     /// Where clients find a process.
     pub fn address(&self, p: ProcessId) -> SocketAddr {
         self.nodes[p.index()].config.listen
+    }
+
+    /// Where it tells operators how it is, over HTTP.
+    pub fn operators(&self, p: ProcessId) -> Option<SocketAddr> {
+        self.nodes[p.index()].config.operators
     }
 
     /// What tells its nodes from those of other clusters.
@@ -508,5 +514,7 @@ fn config(
         log: WalOptions::default(),
         stop_with_input: true,
         clock: ClockSettings::default(),
+        operators: None,
+        stop_within: stop_within(),
     }
 }

@@ -460,7 +460,7 @@ impl Sender {
             }
             match self.dial() {
                 Ok(reader) => self.serve(reader),
-                Err(broken) => self.update(|state| state.trouble = Some(broken.to_string())),
+                Err(broken) => self.not_reached(&broken),
             }
             if std::mem::take(&mut locked(&self.state).fruitful) {
                 pause = PAUSE_MIN;
@@ -468,6 +468,16 @@ impl Sender {
             let stopped = |state: &mut SenderState| !state.stopped;
             drop(self.changed.wait_timeout_while(locked(&self.state), pause, stopped));
             pause = (pause * 2).min(PAUSE_MAX);
+        }
+    }
+
+    /// It is dialled again and again: what changes is told.
+    fn not_reached(&self, broken: &Broken) {
+        let why = Some(broken.to_string());
+        let mut state = locked(&self.state);
+        if state.trouble != why {
+            tracing::info!(peer = %self.to, "not reached: {broken}");
+            state.trouble = why;
         }
     }
 
@@ -536,6 +546,7 @@ impl Sender {
         (state.broken, state.stalled, state.greet) = (false, false, false);
         state.progress = Instant::now();
         state.connections += 1;
+        tracing::info!(peer = %self.to, incarnation = peer.incarnation, "connected");
         Ok(())
     }
 
@@ -554,6 +565,10 @@ impl Sender {
         }
         let mut state = locked(&self.state);
         (state.stream, state.writer) = (None, None);
+        if !state.stopped {
+            let why = state.trouble.as_deref().unwrap_or("hung up");
+            tracing::warn!(peer = %self.to, "connection ended: {why}");
+        }
     }
 
     fn write_until_broken(&self) {

@@ -399,6 +399,7 @@ impl Core {
         }
         if !std::mem::replace(&mut peer.is_met, true) {
             peer.status.connections += 1;
+            tracing::info!(peer = %header.from, incarnation = header.incarnation, "heard of");
             if self.keyed {
                 peer.greet(); // now it can hear that it is heard
                 self.start_stack(header.from, socket);

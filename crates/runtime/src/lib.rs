@@ -34,6 +34,7 @@ pub mod node;
 mod ops;
 pub mod oversight;
 pub mod proxy;
+mod post;
 pub mod record;
 pub mod replay;
 pub mod retrace;

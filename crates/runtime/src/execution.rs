@@ -111,7 +111,7 @@ impl<P: Process> Execution<P> {
             for (incarnation, durable) in incarnations.iter_mut().zip(starts) {
                 let number = incarnation.start.incarnation;
                 let last = durable.filter(|last| last.incarnation == number).map(|last| last.handler);
-                incarnation.settle(last, links.has(Guarantee::DurableSending))?;
+                incarnation.settle(last)?;
             }
         }
         Ok(())

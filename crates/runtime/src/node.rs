@@ -8,7 +8,7 @@
 //! behind ([`Links::is_congested`]) no requests are taken. There are at most so many clients.
 
 use crate::audience::{Audience, Listener};
-use crate::client::{Command, NodeStatus, Reply, read_line, write_line};
+use crate::client::{Command, NodeStatus, Reply, Timely, read_line, write_line};
 use crate::clock::ClockSettings;
 use crate::disk::{Disk, OsDisk};
 use crate::host::{Host, Speech};
@@ -319,6 +319,8 @@ struct Door<P: Process> {
     cluster: u64,
     me: ProcessId,
     incarnation: u64,
+    /// How long a client may take to say its first line.
+    hello_within: Duration,
     clients_max: usize,
     clients: AtomicUsize,
     joined: AtomicU64,
@@ -369,9 +371,8 @@ impl<P: Process> Door<P> {
 
     /// A client, from its hello to its end.
     fn serve(&self, mut stream: TcpStream) -> io::Result<()> {
-        let mut reader = BufReader::new(stream.try_clone()?);
+        let mut reader = BufReader::new(Timely::new(stream.try_clone()?, self.hello_within));
         stream.set_write_timeout(Some(CLIENT_TIMEOUT))?;
-        stream.set_read_timeout(Some(CLIENT_TIMEOUT))?;
         let refusal = match read_line::<Command<P::Request>>(&mut reader) {
             Ok(Some(Command::Hello { cluster })) if cluster == self.cluster => None,
             Ok(Some(Command::Hello { .. })) => Some("this is a node of another cluster".to_owned()),
@@ -381,7 +382,7 @@ impl<P: Process> Door<P> {
         if let Some(why) = refusal {
             return write_line(&mut stream, &Reply::<()>::Refused(why));
         }
-        stream.set_read_timeout(None)?;
+        reader.get_mut().take_your_time()?;
         let client = self.joined.fetch_add(1, Ordering::Relaxed);
         let listener = Listener::start(stream)?;
         listener.tell(&Reply::<()>::Welcome { process: self.me, incarnation: self.incarnation });
@@ -471,6 +472,7 @@ impl<'a, P: Process> Node<'a, P> {
             cluster: config.cluster,
             me: config.process,
             incarnation: host.incarnation(),
+            hello_within: config.links.handshake,
             clients_max: config.links.clients,
             clients: AtomicUsize::new(0),
             joined: AtomicU64::new(0),

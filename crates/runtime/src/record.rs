@@ -73,7 +73,7 @@ pub struct Start<P: Process> {
     /// Of how many writes that is the fold.
     pub writes: u64,
     /// Where links are logged: the last handler before it that left something in the log. Those behind it that handled
-    /// messages never happened; what was sent up to it with durable links was sent.
+    /// messages never happened; what was said up to it counts as released.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub durable: Option<HandlerName>,
     /// When.
@@ -414,9 +414,10 @@ impl<P: Process> Incarnation<P> {
     }
 
     /// Where links are logged, what the next start of the process says of the end of this record: up to which of its handlers
-    /// the log was durable. Behind that, from the first message on, nothing happened. Where the `sent` was durable too, it is
-    /// released: the incarnations to come send it.
-    pub(crate) fn settle(&mut self, durable: Option<u64>, sent: bool) -> Result<(), RecordError> {
+    /// the log was durable. What these said counts as released, though their node did not live to write that down: durable
+    /// links send it in the incarnations to come, and what others lost was in flight. Behind that, from the first message
+    /// on, nothing happened.
+    pub(crate) fn settle(&mut self, durable: Option<u64>) -> Result<(), RecordError> {
         let is_durable = |handler: u64| durable.is_some_and(|last| handler <= last);
         let undone = |record: &Record<P>| matches!(record, Record::Handled(Handled { handler, event: Event::Message(..), .. }) if !is_durable(*handler));
         if let Some(end) = self.records.iter().position(undone) {
@@ -424,7 +425,7 @@ impl<P: Process> Incarnation<P> {
             self.lines.truncate(end);
             self.handlers.retain(|&place| place < end);
         }
-        let Some(last) = durable.filter(|&last| sent && last < self.handlers.len() as u64) else { return Ok(()) };
+        let Some(last) = durable.filter(|&last| last < self.handlers.len() as u64) else { return Ok(()) };
         let place = self.handlers[last as usize] + 1;
         let Some(release) = self.unreleased(place) else { return Ok(()) };
         let record = Record::<P>::Released(release);

@@ -249,7 +249,8 @@ fn whatever_a_disk_refuses_what_was_sent_over_durable_links_arrives_once() {
         let (ended, taken, _) = parcels(&FaultyDisk::new(memory.clone(), at, FaultKind::Error), 0..6, &[]);
         let is_whole = ended.is_ok();
         assert!(is_whole || matches!(ended, Err(RunError::Wal(WalError::Io { .. }) | RunError::Record(_))));
-        let disk = memory.power_loss(usize::MAX);
+        // its OS process is gone, and its machine lives on: records are written, not synced
+        let disk = memory;
         let (ended, _, arrived) = parcels(&disk, 6..8, &taken);
         ended.unwrap();
         assert!(taken.iter().all(|parcel| arrived[parcel] == 1), "operation {at}: {taken:?}, {arrived:?}");

@@ -6,7 +6,9 @@ mod coverage;
 mod measures;
 
 pub use self::campaign::{Campaign, CampaignRun};
-pub use self::cluster::{At, Cluster, Down, Nemesis, Request as ClusterRequest, Skew, Soak, Up, Words};
+pub use self::cluster::{
+    At, Cluster, Down, Nemesis, Request as ClusterRequest, Skew, Soak, Switch, Up, Words,
+};
 pub use self::coverage::Coverage;
 pub use self::measures::{Cost, Sizes, Sweep, Under};
 use crate::clients::{Clients, Measured};

@@ -47,11 +47,7 @@ impl Draws for RecordedDraws {
 }
 
 /// The disk that a log stands for.
-fn fold<P: Process>(
-    snapshot: Option<&[u8]>,
-    before: u64,
-    writes: &[Vec<u8>],
-) -> Result<P::Stable, RunError> {
+fn fold<P: Process>(snapshot: Option<&[u8]>, before: u64, writes: &[Vec<u8>]) -> Result<P::Stable, RunError> {
     let mut stable = match snapshot {
         Some(bytes) => whole(bytes).map_err(RunError::ForeignSnapshot)?,
         None => P::Stable::default(),
@@ -86,7 +82,9 @@ fn tell(recovered: &Recovered) {
     }
     if let Some(path) = &recovered.damaged_snapshot {
         let path = path.display();
-        tracing::warn!("a snapshot of the log is damaged, and kept as {path}: older files have stood in for it");
+        tracing::warn!(
+            "a snapshot of the log is damaged, and kept as {path}: older files have stood in for it"
+        );
     }
 }
 
@@ -152,10 +150,7 @@ impl<P: Process> Outbox<P> {
 
 impl<'a, P: Process> Host<'a, P> {
     /// Recovers what is durable, counts the incarnation, begins its record.
-    pub(crate) fn open(
-        disk: &dyn Disk,
-        config: &'a NodeConfig<P>,
-    ) -> Result<Self, RunError> {
+    pub(crate) fn open(disk: &dyn Disk, config: &'a NodeConfig<P>) -> Result<Self, RunError> {
         let identity = Identity { cluster: config.cluster, process: config.process };
         let (wal, recovered) = Wal::open_with(disk, &config.directory, identity, config.log)?;
         tell(&recovered);
@@ -163,7 +158,7 @@ impl<'a, P: Process> Host<'a, P> {
         let incarnation = recovered.incarnation;
         let outlived =
             incarnation > 1 && <FailuresOf<P> as FailureModel>::KIND.profile().restart == Who::Nobody;
-        let mut recorder = if outlived {
+        let mut recorder = if outlived || config.records.as_os_str().is_empty() {
             Recorder::none()
         } else {
             Recorder::create(disk, &config.records, config.process, incarnation)?
@@ -351,7 +346,10 @@ impl<'a, P: Process> Host<'a, P> {
     /// Makes all writes durable, and lets leave what waited for them.
     pub(crate) fn sync(&mut self) -> Result<Vec<Speech<P>>, RunError> {
         let holds = self.holds();
-        assert!(holds || self.outbox.released.is_empty(), "what need not wait for the disk is flushed before");
+        assert!(
+            holds || self.outbox.released.is_empty(),
+            "what need not wait for the disk is flushed before"
+        );
         let stores = self.seat.stores_pending();
         let begun = Instant::now();
         self.wal.sync()?;

@@ -79,7 +79,9 @@ pub struct Config<Q> {
     /// How the log uses the disk.
     #[serde(default)]
     pub log: WalOptions,
-    /// Where its record goes.
+    /// Where its record goes. Nothing is recorded, judged and replayed if that is empty: a record grows for as long as its
+    /// node runs.
+    #[serde(default)]
     pub records: PathBuf,
     /// How long after it is set a pulse fires.
     #[serde(with = "synod_kernel::environment::duration")]
@@ -273,9 +275,19 @@ fn operators<P: Process>(
 pub(crate) enum Input<P: Process> {
     Message(ProcessId, EffectName, P::Message),
     /// A message over logged links.
-    Numbered { from: ProcessId, outbox: u64, number: u64, name: EffectName, message: P::Message },
+    Numbered {
+        from: ProcessId,
+        outbox: u64,
+        number: u64,
+        name: EffectName,
+        message: P::Message,
+    },
     /// An acknowledgement over logged links.
-    Taken { from: ProcessId, outbox: u64, number: u64 },
+    Taken {
+        from: ProcessId,
+        outbox: u64,
+        number: u64,
+    },
     Joined(u64, Listener),
     Left(u64),
     Command(u64, Command<P::Request>),

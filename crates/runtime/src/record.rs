@@ -439,12 +439,9 @@ impl<P: Process> Incarnation<P> {
     fn unreleased(&self, place: usize) -> Option<Release> {
         let (mut effects, mut stores, mut released) = (vec![], 0, 0);
         for record in &self.records {
-            match record {
-                Record::Released(release) => {
-                    released += release.effects.len();
-                    stores -= i64::from(release.stores);
-                }
-                _ => {}
+            if let Record::Released(release) = record {
+                released += release.effects.len();
+                stores -= i64::from(release.stores);
             }
         }
         for record in &self.records[..place] {

@@ -72,7 +72,10 @@ fn main() {
             "what_is_sent_over_logged_links_arrives_once_whoever_is_killed",
             what_is_sent_over_logged_links_arrives_once_whoever_is_killed,
         ),
-        ("links_without_a_log_lose_what_a_killed_node_had_sent", links_without_a_log_lose_what_a_killed_node_had_sent),
+        (
+            "links_without_a_log_lose_what_a_killed_node_had_sent",
+            links_without_a_log_lose_what_a_killed_node_had_sent,
+        ),
         ("operators_are_told_how_a_node_is", operators_are_told_how_a_node_is),
         (
             "a_signal_stops_a_node_in_order_and_a_second_one_at_once",
@@ -108,6 +111,7 @@ fn options(directory: PathBuf, twin: Twin) -> ClusterOptions {
         pulse: Duration::from_millis(5),
         seed: 1,
         links: LinkSettings::default(),
+        record: true,
     }
 }
 
@@ -421,7 +425,11 @@ impl Couriers {
 
 fn what_is_sent_over_logged_links_arrives_once_whoever_is_killed() {
     // what crashes, by round; what a sender that crashes has sent, only durable links keep
-    couriers_deliver_once::<OverDurable>("courier-durable", &[&[1], &[0], &[0, 1], &[1, 0], &[0], &[1]], &[0, 1]);
+    couriers_deliver_once::<OverDurable>(
+        "courier-durable",
+        &[&[1], &[0], &[0, 1], &[1, 0], &[0], &[1]],
+        &[0, 1],
+    );
     couriers_deliver_once::<OverLogged>("courier-logged", &[&[1], &[1], &[1], &[1]], &[0]);
 }
 
@@ -571,6 +579,7 @@ fn a_cluster_in_the_background_does_what_it_is_told() {
         seed: 1,
         first_port: None,
         links: LinkSettings::default(),
+        record: true,
         beyond: vec![],
     };
     home.write(&description).unwrap();

@@ -486,7 +486,8 @@ mod tests {
 
     #[test]
     fn no_more_is_on_its_way_than_a_window() {
-        let (mut p, mut q) = (Ledger::restore(Survives::Inbox, 1, []), Ledger::restore(Survives::Inbox, 1, []));
+        let (mut p, mut q) =
+            (Ledger::restore(Survives::Inbox, 1, []), Ledger::restore(Survives::Inbox, 1, []));
         for number in 0..10_u8 {
             p.send(ENDS[1], vec![number; WINDOW / 2]);
         }
@@ -495,7 +496,9 @@ mod tests {
             let packets = p.synced();
             assert_eq!((packets.len(), p.repeat(ENDS[1]).len()), (2, 2));
             for (_, packet) in packets {
-                let Packet::Message { outbox, number, .. } = Packet::parse(&packet).unwrap() else { panic!() };
+                let Packet::Message { outbox, number, .. } = Packet::parse(&packet).unwrap() else {
+                    panic!()
+                };
                 taken += u8::from(q.take(ENDS[0], outbox, number).is_some());
             }
             for (_, packet) in q.synced() {

@@ -38,6 +38,7 @@ pub mod proxy;
 pub mod record;
 pub mod replay;
 pub mod retrace;
+mod run_error;
 pub mod session;
 mod signing;
 mod timers;

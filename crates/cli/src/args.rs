@@ -8,7 +8,9 @@ mod measures;
 mod node;
 
 pub use self::campaign::{Campaign, CampaignRun};
-pub use self::cluster::{At, Cluster, Down, Nemesis, Request as ClusterRequest, Skew, Soak, Up, Words};
+pub use self::cluster::{
+    At, Cluster, Down, Nemesis, Request as ClusterRequest, Skew, Soak, Switch, Up, Words,
+};
 pub use self::coverage::Coverage;
 pub use self::judge::Judge;
 pub use self::measures::{Cost, Sizes, Sweep, Under};

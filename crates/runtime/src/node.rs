@@ -8,16 +8,18 @@
 //! behind ([`Links::is_congested`]) no requests are taken. There are at most so many clients.
 
 use crate::audience::{Audience, Listener};
-use crate::client::{Command, NodeStatus, Reply, read_line, write_line};
+use crate::client::{Command, NodeStatus, Reply, Timely, read_line, write_line};
 use crate::clock::ClockSettings;
 use crate::disk::{Disk, OsDisk};
 use crate::host::{Host, Speech};
+use crate::link::logged::Packet;
 use crate::link::udp::stack::Build;
 use crate::link::{self, Inbox, LinkError, LinkOptions, LinkSettings, LinkStatus, Links, Rejected};
 use crate::mailbox::Mailbox;
 use crate::ops::{self, About, Desk, Figures, Phase, Server, Tally, Watch};
-use crate::record::{EffectName, RecordError};
-use crate::wal::{WalError, WalOptions};
+use crate::record::EffectName;
+pub use crate::run_error::RunError;
+use crate::wal::WalOptions;
 use crate::wire::Wire;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -30,8 +32,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 use synod_model::failure::{FailureKind, FailureModel, Who};
-use synod_model::{Bounds, Event, FailuresOf, Group, Output, Process, ProcessId};
-use thiserror::Error;
+use synod_model::{Bounds, Event, FailuresOf, Group, Process, ProcessId};
 
 /// How many events are handled at most before what they say leaves.
 const BATCH_EVENTS_MAX: usize = 256;
@@ -78,7 +79,9 @@ pub struct Config<Q> {
     /// How the log uses the disk.
     #[serde(default)]
     pub log: WalOptions,
-    /// Where its record goes.
+    /// Where its record goes. Nothing is recorded, judged and replayed if that is empty: a record grows for as long as its
+    /// node runs.
+    #[serde(default)]
     pub records: PathBuf,
     /// How long after it is set a pulse fires.
     #[serde(with = "synod_kernel::environment::duration")]
@@ -118,81 +121,6 @@ impl<Q: Serialize + DeserializeOwned> Config<Q> {
         let unwritable = |what: String| RunError::Config { path: path.to_owned(), what };
         let text = serde_json::to_string_pretty(self).map_err(|e| unwritable(e.to_string()))?;
         std::fs::write(path, text).map_err(|e| unwritable(e.to_string()))
-    }
-}
-
-/// Why a node ends.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum RunError {
-    /// Its log.
-    #[error(transparent)]
-    Wal(#[from] WalError),
-    /// Its links.
-    #[error(transparent)]
-    Link(#[from] LinkError),
-    /// Its record.
-    #[error(transparent)]
-    Record(#[from] RecordError),
-    /// Its configuration.
-    #[error("the node's configuration {}: {what}", path.display())]
-    Config {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        what: String,
-    },
-    /// The log holds what this algorithm does not write.
-    #[error("write {number} in the log is none of this algorithm's: {source}")]
-    ForeignWrite {
-        /// Which, from 0 on.
-        number: u64,
-        /// Why.
-        source: postcard::Error,
-    },
-    /// The snapshot holds what this algorithm does not write.
-    #[error("the snapshot of the log is none of this algorithm's: {0}")]
-    ForeignSnapshot(#[source] postcard::Error),
-    /// A value of the algorithm has no encoding.
-    #[error("a value of this algorithm cannot be encoded: {0}")]
-    Value(#[source] postcard::Error),
-    /// The process asks an oracle.
-    #[error("the process asks an oracle ({output}); nothing on a real machine answers as one")]
-    NoOracle {
-        /// What it wants to hear.
-        output: Output,
-    },
-    /// A thread could not be started.
-    #[error("cannot start a thread: {0}")]
-    Thread(#[source] io::Error),
-    /// Another node speaks for this process, and peers listen to that one.
-    #[error("another node runs as {process}: {why}")]
-    Replaced {
-        /// The process.
-        process: ProcessId,
-        /// What a peer says.
-        why: String,
-    },
-}
-
-impl RunError {
-    /// What to do about it.
-    pub fn hint(&self) -> &'static str {
-        match self {
-            Self::Wal(e) => e.hint(),
-            Self::Link(e) => e.hint(),
-            Self::Record(e) => e.hint(),
-            Self::Config { .. } => "check the path, and that the file is a node's configuration",
-            Self::ForeignWrite { .. } | Self::ForeignSnapshot(_) => {
-                "the algorithm changed: start with an empty data directory"
-            }
-            Self::Value(_) => "derive `Serialize` plainly, without attributes that skip or flatten fields",
-            Self::NoOracle { .. } => "run the algorithm with a detector module in the oracle's place",
-            Self::Thread(_) => "the limit on threads or memory is reached (`ulimit -u`)",
-            Self::Replaced { .. } => {
-                "run one node for each process, and never from a copy of a data directory or without the old one"
-            }
-        }
     }
 }
 
@@ -270,6 +198,20 @@ fn operators<P: Process>(
 /// What happens to a node, from outside of the thread that owns it.
 pub(crate) enum Input<P: Process> {
     Message(ProcessId, EffectName, P::Message),
+    /// A message over logged links.
+    Numbered {
+        from: ProcessId,
+        outbox: u64,
+        number: u64,
+        name: EffectName,
+        message: P::Message,
+    },
+    /// An acknowledgement over logged links.
+    Taken {
+        from: ProcessId,
+        outbox: u64,
+        number: u64,
+    },
     Joined(u64, Listener),
     Left(u64),
     Command(u64, Command<P::Request>),
@@ -282,6 +224,17 @@ pub(crate) enum Input<P: Process> {
     Asked,
     /// It ends at once, as if its OS process had been killed.
     Killed,
+}
+
+/// What a packet of logged links brings.
+fn packet<P: Process>(wire: &Wire, from: ProcessId, packet: &[u8]) -> Result<Input<P>, Rejected> {
+    Ok(match Packet::parse(packet)? {
+        Packet::Taken { outbox, number } => Input::Taken { from, outbox, number },
+        Packet::Message { outbox, number, payload } => {
+            let (name, message) = wire.decode(&payload)?;
+            Input::Numbered { from, outbox, number, name, message }
+        }
+    })
 }
 
 /// Parent gone, node gone.
@@ -297,9 +250,13 @@ fn stop_with_input<P: Process>(inputs: Arc<Mailbox<Input<P>>>) -> Result<(), Run
 struct Door<P: Process> {
     inputs: Arc<Mailbox<Input<P>>>,
     wire: Arc<Wire>,
+    /// What arrives are packets of logged links.
+    is_logged: bool,
     cluster: u64,
     me: ProcessId,
     incarnation: u64,
+    /// How long a client may take to say its first line.
+    hello_within: Duration,
     clients_max: usize,
     clients: AtomicUsize,
     joined: AtomicU64,
@@ -307,15 +264,14 @@ struct Door<P: Process> {
 
 impl<P: Process> Inbox for Door<P> {
     fn deliver(&self, from: ProcessId, payload: &[u8]) -> Result<(), Rejected> {
-        let (name, message) = self.wire.decode(payload)?;
+        let input = self.read(from, payload)?;
         // Nobody takes it once the node has ended: it is lost with the node.
-        self.inputs.message(Input::Message(from, name, message), payload.len());
+        self.inputs.message(input, payload.len());
         Ok(())
     }
 
     fn offer(&self, from: ProcessId, payload: &[u8]) -> Result<bool, Rejected> {
-        let (name, message) = self.wire.decode(payload)?;
-        Ok(self.inputs.offer(Input::Message(from, name, message), payload.len()))
+        Ok(self.inputs.offer(self.read(from, payload)?, payload.len()))
     }
 
     fn impostor(&self, why: &str) {
@@ -335,6 +291,14 @@ impl<P: Process> Inbox for Door<P> {
 }
 
 impl<P: Process> Door<P> {
+    fn read(&self, from: ProcessId, payload: &[u8]) -> Result<Input<P>, Rejected> {
+        if self.is_logged {
+            return packet(&self.wire, from, payload);
+        }
+        let (name, message) = self.wire.decode(payload)?;
+        Ok(Input::Message(from, name, message))
+    }
+
     fn refuse(&self, mut stream: TcpStream) -> io::Result<()> {
         let why = format!("too many connections: {} clients are served at once", self.clients_max);
         stream.set_write_timeout(Some(CLIENT_TIMEOUT))?;
@@ -343,9 +307,8 @@ impl<P: Process> Door<P> {
 
     /// A client, from its hello to its end.
     fn serve(&self, mut stream: TcpStream) -> io::Result<()> {
-        let mut reader = BufReader::new(stream.try_clone()?);
+        let mut reader = BufReader::new(Timely::new(stream.try_clone()?, self.hello_within));
         stream.set_write_timeout(Some(CLIENT_TIMEOUT))?;
-        stream.set_read_timeout(Some(CLIENT_TIMEOUT))?;
         let refusal = match read_line::<Command<P::Request>>(&mut reader) {
             Ok(Some(Command::Hello { cluster })) if cluster == self.cluster => None,
             Ok(Some(Command::Hello { .. })) => Some("this is a node of another cluster".to_owned()),
@@ -355,7 +318,7 @@ impl<P: Process> Door<P> {
         if let Some(why) = refusal {
             return write_line(&mut stream, &Reply::<()>::Refused(why));
         }
-        stream.set_read_timeout(None)?;
+        reader.get_mut().take_your_time()?;
         let client = self.joined.fetch_add(1, Ordering::Relaxed);
         let listener = Listener::start(stream)?;
         listener.tell(&Reply::<()>::Welcome { process: self.me, incarnation: self.incarnation });
@@ -404,6 +367,8 @@ pub(crate) struct Node<'a, P: Process> {
     to_itself: VecDeque<(EffectName, P::Message)>,
     /// A buffer for payloads.
     payload: Vec<u8>,
+    /// Clients whose requests are not durable yet, where links are logged.
+    requested: Vec<u64>,
     /// What a peer says of another node that claims to be this one.
     challenged: Option<String>,
     killed: bool,
@@ -413,6 +378,8 @@ pub(crate) struct Node<'a, P: Process> {
     /// How long it may take to stop, and a peer to acknowledge something.
     stop_within: Duration,
     patience: Duration,
+    /// How many bytes may wait in an outbox of the log before no requests are taken.
+    outbox_max: usize,
 }
 
 impl<'a, P: Process> Node<'a, P> {
@@ -424,13 +391,7 @@ impl<'a, P: Process> Node<'a, P> {
         watch: Option<Arc<Watch>>,
         connect: impl FnOnce(LinkOptions, Arc<dyn Inbox>) -> Result<Box<dyn Links>, RunError>,
     ) -> Result<Self, RunError> {
-        let (mut host, torn) = Host::open(disk, config)?;
-        if let Some(torn) = torn {
-            let (path, at) = (torn.path.display(), torn.offset);
-            tracing::warn!(
-                "the log ends in {path} with a batch that was never completed, at byte {at}: left out"
-            );
-        }
+        let mut host = Host::open(disk, config)?;
         host.start()?;
         let wire = Arc::new(Wire::new(FailuresOf::<P>::KIND, &config.links, config.cluster, config.process)?);
         let options = LinkOptions {
@@ -443,9 +404,11 @@ impl<'a, P: Process> Node<'a, P> {
         let door = Door::<P> {
             inputs: Arc::clone(&inputs),
             wire: Arc::clone(&wire),
+            is_logged: host.post().is_some(),
             cluster: config.cluster,
             me: config.process,
             incarnation: host.incarnation(),
+            hello_within: config.links.handshake,
             clients_max: config.links.clients,
             clients: AtomicUsize::new(0),
             joined: AtomicU64::new(0),
@@ -473,6 +436,8 @@ impl<'a, P: Process> Node<'a, P> {
             arrived: VecDeque::new(),
             to_itself: VecDeque::new(),
             payload: vec![],
+            requested: vec![],
+            outbox_max: config.links.queue_hard,
             challenged: None,
             killed: false,
             watch,
@@ -538,10 +503,10 @@ impl<P: Process> Node<'_, P> {
         let speech = self.host.flush()?;
         self.say(speech)?;
         if self.host.must_sync() {
-            let speech = self.host.sync()?;
-            self.say(speech)?;
+            self.sync()?;
             self.host.snapshot_if_due()?;
         }
+        self.forward()?;
         self.host.fire_due()?;
         for (name, message) in std::mem::take(&mut self.to_itself) {
             self.host.handle(Event::Message(self.me, message), Some(name))?;
@@ -558,10 +523,34 @@ impl<P: Process> Node<'_, P> {
         self.refuse_the_rest();
         let speech = self.host.flush()?;
         self.say(speech)?;
-        let speech = self.host.sync()?;
-        self.say(speech)?;
+        self.sync()?;
+        self.forward()?;
         self.host.stop()?;
         self.audience.stop();
+        Ok(())
+    }
+
+    /// All writes become durable, and what waited for them leaves.
+    fn sync(&mut self) -> Result<(), RunError> {
+        let speech = self.host.sync()?;
+        for client in std::mem::take(&mut self.requested) {
+            self.audience.tell(client, &Reply::Requested);
+        }
+        self.say(speech)
+    }
+
+    /// What is in the outboxes of logged links leaves, now that the log is durable.
+    fn forward(&mut self) -> Result<(), RunError> {
+        let Some(post) = self.host.post() else { return Ok(()) };
+        for (to, bytes) in post.packets(&*self.links) {
+            if to == self.me {
+                let own = packet(&self.wire, to, &bytes).expect("a packet of its own");
+                self.arrived.push_back(own);
+            } else {
+                self.links.send(to, &bytes)?;
+            }
+        }
+        self.links.flush();
         Ok(())
     }
 
@@ -603,7 +592,7 @@ impl<P: Process> Node<'_, P> {
 
     /// If `wait`, waits for an input, or until something is due; handles what there is. Whether the node goes on.
     fn take_inputs(&mut self, wait: bool) -> Result<bool, RunError> {
-        let congested = self.links.is_congested();
+        let congested = self.links.is_congested() || self.host.posted_bytes_most() > self.outbox_max;
         self.inputs.0.hold_requests(congested);
         if std::mem::replace(&mut self.congested, congested) != congested {
             if congested {
@@ -642,6 +631,15 @@ impl<P: Process> Node<'_, P> {
                 self.tally.received(from);
                 self.host.handle(Event::Message(from, message), Some(name))?;
             }
+            Input::Numbered { from, outbox, number, name, message } => {
+                self.tally.received(from);
+                if self.host.post().is_some_and(|post| post.take(from, outbox, number)) {
+                    self.host.handle(Event::Message(from, message), Some(name))?;
+                }
+            }
+            Input::Taken { from, outbox, number } => {
+                self.host.post().into_iter().for_each(|post| post.settle(from, outbox, number));
+            }
             Input::Joined(client, listener) => self.audience.join(client, listener),
             Input::Left(client) => self.audience.leave(client),
             Input::Command(client, command) => return self.obey(client, command),
@@ -669,7 +667,11 @@ impl<P: Process> Node<'_, P> {
                 self.tally.requests_taken += 1;
                 self.host.handle(Event::Request(request), None)?;
                 let speech = self.host.flush()?;
-                self.audience.tell(client, &Reply::Requested);
+                if self.host.holds() {
+                    self.requested.push(client);
+                } else {
+                    self.audience.tell(client, &Reply::Requested);
+                }
                 self.say(speech)?;
             }
             Command::Cut(to) => {
@@ -703,16 +705,28 @@ impl<P: Process> Node<'_, P> {
             stores,
             syncs,
             outlived: self.host.is_outlived(),
-            links: self.links.status(),
+            links: self.links_status(),
             strangers: self.links.strangers(),
             challenged: self.challenged.clone(),
         }
+    }
+
+    fn links_status(&self) -> BTreeMap<ProcessId, LinkStatus> {
+        let mut links = self.links.status();
+        for (&to, link) in &mut links {
+            link.unacknowledged = link.unacknowledged.max(self.host.posted(to));
+        }
+        links
     }
 
     /// What is released leaves.
     fn say(&mut self, speech: Vec<Speech<P>>) -> Result<(), RunError> {
         for said in speech {
             match said {
+                Speech::Send { to, name, message } if self.host.post().is_some() => {
+                    self.tally.sent(to);
+                    self.hand_in(to, name, &message)?;
+                }
                 Speech::Send { to, name, message } if to == self.me => {
                     self.to_itself.push_back((name, message));
                 }
@@ -727,6 +741,15 @@ impl<P: Process> Node<'_, P> {
         }
         self.links.flush();
         Ok(())
+    }
+}
+
+impl<P: Process> Node<'_, P> {
+    /// A message goes into the outbox of logged links, unless its handler's record has brought it there.
+    fn hand_in(&mut self, to: ProcessId, name: EffectName, message: &P::Message) -> Result<(), RunError> {
+        let Some(post) = self.host.post().filter(|post| !post.keeps_the_sent()) else { return Ok(()) };
+        let payload = self.wire.encode(name, message, vec![]).map_err(RunError::Value)?;
+        Ok(post.send(to, payload)?)
     }
 }
 

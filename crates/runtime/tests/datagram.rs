@@ -47,6 +47,11 @@ impl Inbox for Mailbox {
         Ok(())
     }
 
+    fn offer(&self, from: ProcessId, payload: &[u8]) -> Result<bool, Rejected> {
+        // it has room for everything
+        self.deliver(from, payload).map(|()| true)
+    }
+
     fn client(&self, _: TcpStream) {}
 }
 

@@ -66,6 +66,8 @@ pub struct ClusterOptions {
     pub seed: u64,
     /// The nodes' links. Where they are to be secure, and there is no directory of keys, keys are made for this cluster.
     pub links: LinkSettings,
+    /// Whether the nodes record what they do.
+    pub record: bool,
 }
 
 /// Something that a cluster's node says.
@@ -505,7 +507,7 @@ fn config(
         listen,
         peers,
         directory: options.directory.join(process.to_string()),
-        records: options.directory.join("records"),
+        records: if options.record { options.directory.join("records") } else { PathBuf::new() },
         pulse: options.pulse,
         links: LinkSettings {
             keys: keys_of(&options.directory, process, &options.links),

@@ -124,6 +124,7 @@ fn options(home: &Home, description: &Description) -> ClusterOptions {
         pulse: description.pulse,
         seed: description.seed,
         links: description.links.clone(),
+        record: description.record,
     }
 }
 

@@ -171,6 +171,8 @@ impl TcpLinks {
         let receiver = Arc::clone(&links.receiver);
         links.threads.push(spawn("acks".to_owned(), move || receiver.acknowledge())?);
         let receiver = Arc::clone(&links.receiver);
+        links.threads.push(spawn("handshakes".to_owned(), move || receiver.limit_handshakes())?);
+        let receiver = Arc::clone(&links.receiver);
         links.threads.push(spawn("accept".to_owned(), move || accept(&receiver, &listener))?);
         Ok(links)
     }

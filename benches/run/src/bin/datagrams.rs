@@ -17,7 +17,7 @@ use synod_model::{Group, ProcessId};
 use synod_runtime::keys::{VALID, Validity, generate};
 use synod_runtime::link::udp::datagram::DATAGRAM_LENGTH;
 use synod_runtime::link::udp::socket::Batched;
-use synod_runtime::link::udp::stack::{Build, Gauges, Payload, Stack, Stacked};
+use synod_runtime::link::udp::stack::{Build, Bundle, Stack, Stacked};
 use synod_runtime::link::{self, Inbox, LinkOptions, LinkSettings, Links, Rejected, Security, Transport};
 
 const LENGTH: usize = 64;
@@ -151,10 +151,9 @@ fn unpacked(mut datagram: &[u8]) -> u64 {
 
 /// Selective repeat, as the command line puts it between nodes and datagrams.
 fn repeat(me: ProcessId, group: Group, _: u64) -> Box<dyn Stack> {
-    type Link = SelectiveRepeat<Payload>;
-    let gauges = Gauges { unacknowledged: Link::unacknowledged, lost: Link::lost };
+    type Link = SelectiveRepeat<Bundle>;
     let parameters = selective_repeat::Parameters::default();
-    Box::new(Stacked::<Link>::new(me, group, 1, &parameters, None, gauges))
+    Box::new(Stacked::<Link>::new(me, group, 1, &parameters, None, Link::lost))
 }
 
 struct Counter(Arc<AtomicU64>);

@@ -40,7 +40,7 @@ use synod_model::ProcessId;
 pub const PULSE: Duration = Duration::from_millis(5);
 /// A peer that was heard within this time lives.
 const ALIVE: Duration = Duration::from_secs(2);
-/// What a payload that waits takes besides its bytes, about.
+/// What a message may take besides its payload.
 const OVERHEAD: usize = 64;
 /// How often at most a peer whose idea of us is wrong is told.
 const GREETING_PAUSE: Duration = Duration::from_millis(1);
@@ -107,8 +107,6 @@ struct Peer {
     is_met: bool,
     heard_at: Option<Instant>,
     greeted_at: Option<Instant>,
-    /// The mean length of a payload, for an idea of what waits.
-    mean_length: usize,
     status: LinkStatus,
 }
 
@@ -154,17 +152,11 @@ impl Links for UdpLinks {
         if payload.len() > MESSAGE_LENGTH_MAX - OVERHEAD {
             return Err(LinkError::TooLong { length: payload.len() });
         }
-        let mut core = locked(&self.shared.core);
-        let was_pulsing = core.is_pulsing();
-        core.send(to, payload, &self.shared.socket)?;
-        if core.is_pulsing() && !was_pulsing {
-            self.shared.socket.wake();
-        }
-        Ok(())
+        self.shared.change(|core, socket| core.send(to, payload, socket))
     }
 
     fn flush(&self) {
-        locked(&self.shared.core).wires.flush(&self.shared.socket);
+        self.shared.change(|core, socket| core.flush(socket));
     }
 
     fn is_congested(&self) -> bool {
@@ -238,6 +230,17 @@ impl Shared {
             core.complaints.count(None, Kind::Forged, &why);
         }
         refused
+    }
+
+    /// Does something that may begin a pulse: of that the thread that gives them must know.
+    fn change<T>(&self, change: impl FnOnce(&mut Core, &Batched) -> T) -> T {
+        let mut core = locked(&self.core);
+        let was_pulsing = core.is_pulsing();
+        let changed = change(&mut core, &self.socket);
+        if core.is_pulsing() && !was_pulsing {
+            self.socket.wake();
+        }
+        changed
     }
 
     /// Receives until the links are stopped.
@@ -329,8 +332,7 @@ impl Core {
 
     /// About how many bytes wait for a peer.
     fn queued_bytes(&self, to: ProcessId) -> usize {
-        let mean = self.wires.peers.get(&to).map_or(0, |peer| peer.mean_length);
-        self.unacknowledged(to) * (mean + OVERHEAD)
+        self.stack.as_ref().map_or(0, |stack| stack.queued_bytes(to))
     }
 
     fn status(&self, p: ProcessId) -> LinkStatus {
@@ -346,20 +348,26 @@ impl Core {
     }
 
     fn send(&mut self, to: ProcessId, payload: &[u8], socket: &Batched) -> Result<(), LinkError> {
-        let is_full = self.stack.is_some() && self.queued_bytes(to) > self.queue_hard;
         let Self { stack, wires, .. } = self;
         let peer = wires.peers.get_mut(&to).ok_or(LinkError::NoSuchPeer(to))?;
         let Some(stack) = stack else {
             wires.transmit(to, payload, socket);
             return Ok(());
         };
-        if is_full {
+        if stack.queued_bytes(to) > self.queue_hard {
             peer.status.outside_model += 1;
             return Ok(());
         }
-        peer.mean_length = (7 * peer.mean_length + payload.len()).div_ceil(8);
         stack.send(to, payload, &mut Carried { wires, socket });
         Ok(())
+    }
+
+    /// What was sent leaves.
+    fn flush(&mut self, socket: &Batched) {
+        if let Some(stack) = &mut self.stack {
+            stack.flush(&mut Carried { wires: &mut self.wires, socket });
+        }
+        self.wires.flush(socket);
     }
 
     /// Tells the peers that this incarnation has started.
@@ -476,7 +484,6 @@ impl Peer {
             is_met: false,
             heard_at: None,
             greeted_at: None,
-            mean_length: 0,
             status: LinkStatus::default(),
         }
     }

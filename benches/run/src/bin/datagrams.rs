@@ -76,11 +76,19 @@ fn rate(
     let (stopped, count) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
     let sender = thread::spawn({
         let stopped = Arc::clone(&stopped);
-        move || while !stopped.load(Ordering::Relaxed) { send() }
+        move || {
+            while !stopped.load(Ordering::Relaxed) {
+                send()
+            }
+        }
     });
     let receiver = thread::spawn({
         let (stopped, count) = (Arc::clone(&stopped), Arc::clone(&count));
-        move || while !stopped.load(Ordering::Relaxed) { count.fetch_add(receive(), Ordering::Relaxed); }
+        move || {
+            while !stopped.load(Ordering::Relaxed) {
+                count.fetch_add(receive(), Ordering::Relaxed);
+            }
+        }
     });
     thread::sleep(time / 10);
     let (before, began) = (count.load(Ordering::Relaxed), Instant::now());
@@ -125,7 +133,8 @@ fn batched(time: Duration, datagram: usize, packed: bool) -> f64 {
     };
     let receive = move || {
         let mut messages = 0;
-        let count = |datagram: &[u8]| messages += if packed { unpacked(datagram) } else { is_message(datagram) };
+        let count =
+            |datagram: &[u8]| messages += if packed { unpacked(datagram) } else { is_message(datagram) };
         at.receive(&mut buffers, Some(Duration::from_millis(50)), count).expect("a socket");
         messages
     };

@@ -19,7 +19,9 @@ use super::median;
 use serde::{Deserialize, Serialize};
 use stateright::actor::{Actor, Id, Out, spawn};
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::io::{BufRead, Write};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::Command as Child;
@@ -271,20 +273,31 @@ fn of_synod(stores: bool, directory: &Path, outstanding: usize, time: Duration) 
         thread::spawn(move || run_node::<Node>(&config).expect("a node"));
     }
     let began = Instant::now();
-    let mut client = loop {
+    let client = loop {
         match Client::connect(addresses[&ProcessId(0)], CLUSTER, PATIENCE) {
             Ok(client) => break client,
             Err(e) => assert!(began.elapsed() < PATIENCE, "no node: {e}"),
         }
         thread::sleep(Duration::from_millis(5));
     };
-    let client = std::cell::RefCell::new(&mut client);
-    let ask = |value| client.borrow_mut().send(&Command::Request(value)).expect("the node lives");
+    // what replies came together allow leaves together
+    let (mut stream, mut reader) = client.split();
+    let (requests, mut line) = (RefCell::new(vec![]), String::new());
+    let ask = |value| {
+        let mut requests = requests.borrow_mut();
+        serde_json::to_writer(&mut *requests, &Command::Request(value)).expect("it has an encoding");
+        requests.push(b'\n');
+    };
     let reply = || {
         loop {
-            match client.borrow_mut().receive().expect("the node lives") {
-                Some(Reply::Indication(value)) => break value,
-                Some(Reply::Requested) => {}
+            if reader.buffer().is_empty() {
+                stream.write_all(&std::mem::take(&mut *requests.borrow_mut())).expect("the node lives");
+            }
+            line.clear();
+            reader.read_line(&mut line).expect("the node lives");
+            match serde_json::from_str(&line) {
+                Ok(Reply::Indication(value)) => break value,
+                Ok(Reply::Requested) => {}
                 other => panic!("no reply: {other:?}"),
             }
         }

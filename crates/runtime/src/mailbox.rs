@@ -63,9 +63,29 @@ impl<T> Mailbox<T> {
         true
     }
 
-    /// A message arrives, of so many bytes. Waits for room.
-    pub(crate) fn message(&self, input: T, bytes: usize) -> bool {
-        self.put(input, |state| state.bytes >= self.bytes_max, |state| state.bytes += bytes)
+    /// Messages arrive together, each of so many bytes. Waits for room. The owner is woken once they are all there.
+    pub(crate) fn messages(&self, inputs: impl IntoIterator<Item = (T, usize)>) -> bool {
+        let mut state = self.locked();
+        for (input, bytes) in inputs {
+            while state.bytes >= self.bytes_max && !state.closed {
+                state.others_wait = true;
+                self.wake(&mut state);
+                state = self.room.wait(state).unwrap_or_else(PoisonError::into_inner);
+            }
+            if state.closed {
+                return false;
+            }
+            state.bytes += bytes;
+            state.inputs.push_back(input);
+        }
+        self.wake(&mut state);
+        true
+    }
+
+    fn wake(&self, state: &mut State<T>) {
+        if !state.inputs.is_empty() && std::mem::take(&mut state.owner_waits) {
+            self.arrived.notify_one();
+        }
     }
 
     /// A message arrives, of so many bytes, if there is room. Whether it was taken; where nobody takes anything any more
@@ -159,7 +179,10 @@ mod tests {
         let mailbox = Arc::new(Mailbox::new(10));
         let bring = {
             let mailbox = Arc::clone(&mailbox);
-            move || (0..100).all(|number| mailbox.message(number, 4))
+            move || {
+                mailbox.messages((0..50).map(|number| (number, 4)))
+                    && mailbox.messages((50..100).map(|number| (number, 4)))
+            }
         };
         let bringing = thread::spawn(bring);
         let mut taken = vec![];
@@ -192,7 +215,7 @@ mod tests {
         let mailbox = Arc::new(Mailbox::new(0));
         let bringing = thread::spawn({
             let mailbox = Arc::clone(&mailbox);
-            move || mailbox.message("never", 1)
+            move || mailbox.messages([("never", 1)])
         });
         mailbox.close();
         assert!(!bringing.join().unwrap());

@@ -241,8 +241,22 @@ impl<P: Process> Inbox for Door<P> {
     fn deliver(&self, from: ProcessId, payload: &[u8]) -> Result<(), Rejected> {
         let (name, message) = self.wire.decode(payload)?;
         // Nobody takes it once the node has ended: it is lost with the node.
-        self.inputs.message(Input::Message(from, name, message), payload.len());
+        self.inputs.messages([(Input::Message(from, name, message), payload.len())]);
         Ok(())
+    }
+
+    fn deliver_all(
+        &self,
+        from: ProcessId,
+        payloads: &mut dyn Iterator<Item = &[u8]>,
+        rejected: &mut dyn FnMut(&Rejected),
+    ) {
+        let decode = |payload: &[u8]| {
+            let (name, message) = self.wire.decode(payload).inspect_err(&mut *rejected).ok()?;
+            Some((Input::Message(from, name, message), payload.len()))
+        };
+        let inputs: Vec<_> = payloads.filter_map(decode).collect();
+        self.inputs.messages(inputs);
     }
 
     fn offer(&self, from: ProcessId, payload: &[u8]) -> Result<bool, Rejected> {

@@ -273,11 +273,15 @@ impl Shared {
 
     fn deliver(&self, deliveries: &mut Deliveries) {
         let mut begin = 0;
-        for &(from, end) in &deliveries.ends {
-            if let Err(rejected) = self.inbox.deliver(from, &deliveries.bytes[begin..end]) {
-                locked(&self.core).rejected(from, &rejected);
-            }
-            begin = end;
+        for together in deliveries.ends.chunk_by(|(p, _), (q, _)| p == q) {
+            let from = together[0].0;
+            let mut payloads = together.iter().map(|&(_, end)| {
+                let payload = &deliveries.bytes[begin..end];
+                begin = end;
+                payload
+            });
+            let mut rejected = |why: &Rejected| locked(&self.core).rejected(from, why);
+            self.inbox.deliver_all(from, &mut payloads, &mut rejected);
         }
         deliveries.bytes.clear();
         deliveries.ends.clear();

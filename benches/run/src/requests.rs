@@ -37,6 +37,8 @@ use synod_runtime::wal::WalOptions;
 const OUTSTANDING: [usize; 3] = [1, 8, 64];
 const SIDES: [&str; 3] = ["stateright", "synod", "synod-log"];
 const PATIENCE: Duration = Duration::from_secs(10);
+/// What has not arrived for so long is lost.
+const LOST: Duration = Duration::from_millis(50);
 const CLUSTER: u64 = 7;
 
 /// What the nodes, and a client of the peer's, tell each other.
@@ -193,21 +195,21 @@ impl Actor for Peer {
     }
 }
 
-/// Keeps so many requests outstanding for so long, after a tenth of it. Replies a second.
+/// Keeps so many requests outstanding for so long, after a tenth of it. Replies a second. (`reply` tells whether it was one:
+/// in place of what is lost another is asked.)
 fn closed_loop(
     outstanding: usize,
     time: Duration,
     mut ask: impl FnMut(u64),
-    mut reply: impl FnMut() -> u64,
+    mut reply: impl FnMut() -> bool,
 ) -> f64 {
     let mut asked = 0..;
     asked.by_ref().take(outstanding).for_each(&mut ask);
     let mut serve = |time| {
         let (began, mut served) = (Instant::now(), 0_u32);
         while began.elapsed() < time {
-            reply();
+            served += u32::from(reply());
             ask(asked.next().expect("numbers do not end"));
-            served += 1;
         }
         f64::from(served) / began.elapsed().as_secs_f64()
     };
@@ -232,20 +234,23 @@ fn of_stateright(outstanding: usize, time: Duration) -> f64 {
     });
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
     socket.connect(SocketAddrV4::from(a)).expect("an address");
-    socket.set_read_timeout(Some(PATIENCE)).expect("a timeout");
-    thread::sleep(Duration::from_millis(200)); // what comes before its sockets are open is lost
+    socket.set_read_timeout(Some(LOST)).expect("a timeout");
     let ask = |value| {
         let bytes = serde_json::to_vec(&Message::Request(value)).expect("it has an encoding");
-        socket.send(&bytes).expect("its first actor listens");
+        // nobody may listen there yet
+        let _ = socket.send(&bytes);
     };
-    let mut bytes = [0; 1 << 12];
     let reply = || {
-        let length = socket.recv(&mut bytes).expect("a datagram was lost");
-        match serde_json::from_slice(&bytes[..length]) {
-            Ok(Message::Reply(value)) => value,
-            other => panic!("no reply: {other:?}"),
-        }
+        let mut bytes = [0; 1 << 12];
+        let message = socket.recv(&mut bytes).map(|length| serde_json::from_slice(&bytes[..length]));
+        matches!(message, Ok(Ok(Message::Reply(_))))
     };
+    let began = Instant::now();
+    ask(0);
+    while !reply() {
+        assert!(began.elapsed() < PATIENCE, "no actor answers");
+        ask(0);
+    }
     closed_loop(outstanding, time, ask, reply)
 }
 
@@ -296,7 +301,7 @@ fn of_synod(stores: bool, directory: &Path, outstanding: usize, time: Duration) 
             line.clear();
             reader.read_line(&mut line).expect("the node lives");
             match serde_json::from_str(&line) {
-                Ok(Reply::Indication(value)) => break value,
+                Ok(Reply::<u64>::Indication(_)) => break true,
                 Ok(Reply::Requested) => {}
                 other => panic!("no reply: {other:?}"),
             }

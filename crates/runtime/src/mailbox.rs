@@ -2,10 +2,13 @@
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// How many commands of clients wait at most; who says more waits.
 const COMMANDS_MAX: usize = 256;
+/// How often the owner looks again before it sleeps: for less time than it takes to be woken.
+const LOOKS: usize = 40;
 
 /// Inputs in the order of their arrival.
 pub(crate) struct Mailbox<T> {
@@ -137,8 +140,21 @@ impl<T> Mailbox<T> {
         }
     }
 
+    /// Lets others run for a moment: where much is asked, something arrives before there is need to sleep.
+    fn look_out(&self) {
+        for _ in 0..LOOKS {
+            if !self.is_empty() {
+                return;
+            }
+            thread::yield_now();
+        }
+    }
+
     /// All that has arrived; waits for something until the deadline, if there is one.
     pub(crate) fn take(&self, deadline: Option<Instant>) -> VecDeque<T> {
+        if deadline.is_none_or(|deadline| deadline > Instant::now()) {
+            self.look_out();
+        }
         let mut state = self.locked();
         while state.inputs.is_empty() {
             state.owner_waits = true;
@@ -172,7 +188,6 @@ impl<T> Mailbox<T> {
 mod tests {
     use super::*;
     use std::sync::Arc;
-    use std::thread;
 
     #[test]
     fn who_brings_more_than_there_is_room_for_waits_until_there_is() {

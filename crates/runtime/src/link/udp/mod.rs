@@ -156,7 +156,7 @@ impl Links for UdpLinks {
     }
 
     fn flush(&self) {
-        self.shared.change(|core, socket| core.flush(socket));
+        self.shared.change(Core::flush);
     }
 
     fn is_congested(&self) -> bool {

@@ -115,7 +115,8 @@ impl<'a> Batch<'a> {
 }
 
 /// Payloads behind their lengths. Where the lengths do not add up, something is left.
-pub(crate) struct Payloads<'a>(pub(crate) &'a [u8]);
+#[derive(Clone, Debug)]
+pub struct Payloads<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Iterator for Payloads<'a> {
     type Item = &'a [u8];

@@ -21,6 +21,7 @@ pub mod stack;
 use super::complaints::{Complaints, Kind};
 use super::stream::locked;
 use super::{Dropped, Inbox, LinkError, LinkOptions, LinkSettings, LinkStatus, Links, Rejected, Security};
+use crate::frame::Payloads;
 use crate::keys::Keys;
 use datagram::{DATAGRAM_LENGTH, Header, Nonsense, RECORD_LENGTH_MAX, Record, Records, Writer};
 use pieces::{MESSAGE_LENGTH_MAX, NoPiece, Unfinished, pieces};
@@ -89,7 +90,7 @@ struct Deliveries {
 
 impl Deliveries {
     fn push(&mut self, from: ProcessId, payload: &[u8]) {
-        self.bytes.extend(payload);
+        self.bytes.extend_from_slice(payload);
         self.ends.push((from, self.bytes.len()));
     }
 }
@@ -353,16 +354,17 @@ impl Core {
 
     fn send(&mut self, to: ProcessId, payload: &[u8], socket: &Batched) -> Result<(), LinkError> {
         let Self { stack, wires, .. } = self;
-        let peer = wires.peers.get_mut(&to).ok_or(LinkError::NoSuchPeer(to))?;
+        if !wires.peers.contains_key(&to) {
+            return Err(LinkError::NoSuchPeer(to));
+        }
         let Some(stack) = stack else {
             wires.transmit(to, payload, socket);
             return Ok(());
         };
-        if stack.queued_bytes(to) > self.queue_hard {
+        let taken = stack.send(to, payload, self.queue_hard, &mut Carried { wires, socket });
+        if let (false, Some(peer)) = (taken, wires.peers.get_mut(&to)) {
             peer.status.outside_model += 1;
-            return Ok(());
         }
-        stack.send(to, payload, &mut Carried { wires, socket });
         Ok(())
     }
 
@@ -589,7 +591,7 @@ impl Below for Carried<'_> {
         self.wires.transmit(to, message, self.socket);
     }
 
-    fn deliver(&mut self, from: ProcessId, payload: &[u8]) {
-        self.wires.deliveries.push(from, payload);
+    fn deliver(&mut self, from: ProcessId, payloads: Payloads<'_>) {
+        payloads.for_each(|payload| self.wires.deliveries.push(from, payload));
     }
 }

@@ -39,8 +39,8 @@ pub struct Bundle(Arc<Contents>);
 struct Contents {
     bytes: Box<[u8]>,
     count: usize,
-    /// What it counts in for as long as anybody holds it.
-    held: Arc<Held>,
+    /// What it counts in for as long as anybody holds it; nothing, if it has arrived.
+    held: Option<Arc<Held>>,
 }
 
 /// What a link's process holds for another.
@@ -51,21 +51,19 @@ struct Held {
 }
 
 impl Bundle {
-    fn new(bytes: Box<[u8]>, count: usize, held: Arc<Held>) -> Self {
+    fn to_send(bytes: &[u8], count: usize, held: &Arc<Held>) -> Self {
         held.payloads.fetch_add(count, Ordering::Relaxed);
         held.bytes.fetch_add(bytes.len() + OVERHEAD, Ordering::Relaxed);
-        Self(Arc::new(Contents { bytes, count, held }))
-    }
-
-    fn payloads(&self) -> Payloads<'_> {
-        Payloads(&self.0.bytes)
+        Self(Arc::new(Contents { bytes: bytes.into(), count, held: Some(Arc::clone(held)) }))
     }
 }
 
 impl Drop for Contents {
     fn drop(&mut self) {
-        self.held.payloads.fetch_sub(self.count, Ordering::Relaxed);
-        self.held.bytes.fetch_sub(self.bytes.len() + OVERHEAD, Ordering::Relaxed);
+        if let Some(held) = &self.held {
+            held.payloads.fetch_sub(self.count, Ordering::Relaxed);
+            held.bytes.fetch_sub(self.bytes.len() + OVERHEAD, Ordering::Relaxed);
+        }
     }
 }
 
@@ -115,7 +113,7 @@ impl<'de> Deserialize<'de> for Bundle {
                 if !payloads.0.is_empty() {
                     return Err(E::custom("the lengths in it do not add up"));
                 }
-                Ok(Bundle::new(bytes.into(), count, Arc::default()))
+                Ok(Bundle(Arc::new(Contents { bytes: bytes.into(), count, held: None })))
             }
         }
         deserializer.deserialize_bytes(Bytes)
@@ -153,7 +151,7 @@ impl Outbox {
     /// What was gathered.
     fn take(&mut self) -> Option<Bundle> {
         let count = std::mem::take(&mut self.count);
-        let bundle = (count > 0).then(|| Bundle::new(self.bytes[..].into(), count, Arc::clone(&self.held)));
+        let bundle = (count > 0).then(|| Bundle::to_send(&self.bytes, count, &self.held));
         self.bytes.clear();
         bundle
     }
@@ -163,16 +161,16 @@ impl Outbox {
 pub trait Below {
     /// A message for the stack at `to`.
     fn transmit(&mut self, to: ProcessId, message: &[u8]);
-    /// A payload for the process above.
-    fn deliver(&mut self, from: ProcessId, payload: &[u8]);
+    /// Payloads for the process above.
+    fn deliver(&mut self, from: ProcessId, payloads: Payloads<'_>);
 }
 
 /// A link's process, without its type.
 pub trait Stack: Send {
     /// Says to a process what it said to it when it started.
     fn start(&mut self, to: ProcessId, below: &mut dyn Below);
-    /// Sends a payload, with others or by the next flush.
-    fn send(&mut self, to: ProcessId, payload: &[u8], below: &mut dyn Below);
+    /// Sends a payload, with others or by the next flush; unless more than so many bytes wait. Whether it does.
+    fn send(&mut self, to: ProcessId, payload: &[u8], waiting_max: usize, below: &mut dyn Below) -> bool;
     /// Lets leave what was gathered.
     fn flush(&mut self, below: &mut dyn Below);
     /// Takes a message of the stack at `from`; an error if it is none.
@@ -252,14 +250,18 @@ where
         }
     }
 
-    fn send(&mut self, to: ProcessId, payload: &[u8], below: &mut dyn Below) {
+    fn send(&mut self, to: ProcessId, payload: &[u8], waiting_max: usize, below: &mut dyn Below) -> bool {
         let outbox = self.outboxes.entry(to).or_default();
+        if outbox.bytes() > waiting_max {
+            return false;
+        }
         if !outbox.has_room(payload)
             && let Some(message) = outbox.take()
         {
             self.link.on_request(LinkSend { to, message }, &mut Context { host: &mut self.host, below });
         }
         outbox.add(payload);
+        true
     }
 
     fn flush(&mut self, below: &mut dyn Below) {
@@ -322,7 +324,7 @@ impl Below for Early {
         self.0.push((to, message.to_vec()));
     }
 
-    fn deliver(&mut self, _: ProcessId, _: &[u8]) {
+    fn deliver(&mut self, _: ProcessId, _: Payloads<'_>) {
         unreachable!("nothing has arrived yet")
     }
 }
@@ -351,7 +353,7 @@ impl<L: LinkTransformer<Payload = Bundle>> Sink<L> for Context<'_, L> {
                 self.below.transmit(to, &self.host.scratch);
             }
             Effect::Indicate { indication: LinkDeliver { from, message }, .. } => {
-                message.payloads().for_each(|payload| self.below.deliver(from, payload));
+                self.below.deliver(from, Payloads(&message.0.bytes));
             }
             Effect::SetTimer { timer, when: When::Pulse, .. } if !self.host.timers.contains(&timer) => {
                 self.host.timers.push(timer);

@@ -161,7 +161,7 @@ fn start(
     peer: (ProcessId, SocketAddr),
     inbox: Arc<dyn Inbox>,
 ) -> Box<dyn Links> {
-    let options = LinkOptions { cluster: 7, me, incarnation: 1, peers: BTreeMap::from([peer]) };
+    let options = LinkOptions { cluster: 7, me, incarnation: 1, peers: BTreeMap::from([peer]), stack: None };
     link::start(settings, listener, options, inbox).unwrap()
 }
 

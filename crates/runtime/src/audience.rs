@@ -16,6 +16,8 @@ use std::time::{Duration, Instant};
 
 /// How many bytes may wait for a client. Beyond, it is hung up.
 const UNREAD_MAX: usize = 32 << 20;
+/// About how many bytes of lines are written together.
+const WRITE_LENGTH: usize = 64 << 10;
 /// How many bytes of indications are remembered for clients that come late.
 const REMEMBERED_MAX: usize = 8 << 20;
 /// How long it is waited between two looks whether a client has read all.
@@ -74,12 +76,20 @@ impl Remote {
 }
 
 fn write_all(mut stream: TcpStream, lines: &Receiver<Arc<[u8]>>, unread: &AtomicUsize) {
+    let mut together = vec![];
     while let Ok(line) = lines.recv() {
-        if stream.write_all(&line).is_err() {
+        together.extend_from_slice(&line);
+        while together.len() < WRITE_LENGTH
+            && let Ok(line) = lines.try_recv()
+        {
+            together.extend_from_slice(&line);
+        }
+        if stream.write_all(&together).is_err() {
             let _ = stream.shutdown(Shutdown::Both);
             return;
         }
-        unread.fetch_sub(line.len(), Ordering::Relaxed);
+        unread.fetch_sub(together.len(), Ordering::Relaxed);
+        together.clear();
     }
 }
 

@@ -266,8 +266,22 @@ impl<P: Process> Inbox for Door<P> {
     fn deliver(&self, from: ProcessId, payload: &[u8]) -> Result<(), Rejected> {
         let input = self.read(from, payload)?;
         // Nobody takes it once the node has ended: it is lost with the node.
-        self.inputs.message(input, payload.len());
+        self.inputs.messages([(input, payload.len())]);
         Ok(())
+    }
+
+    fn deliver_all(
+        &self,
+        from: ProcessId,
+        payloads: &mut dyn Iterator<Item = &[u8]>,
+        rejected: &mut dyn FnMut(&Rejected),
+    ) {
+        let read = |payload: &[u8]| {
+            let input = self.read(from, payload).inspect_err(&mut *rejected).ok()?;
+            Some((input, payload.len()))
+        };
+        let inputs: Vec<_> = payloads.filter_map(read).collect();
+        self.inputs.messages(inputs);
     }
 
     fn offer(&self, from: ProcessId, payload: &[u8]) -> Result<bool, Rejected> {

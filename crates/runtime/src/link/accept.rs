@@ -6,7 +6,6 @@
 //! Whatever is wrong with a connection ends that connection alone: it is counted, and logged once for each reason. The
 //! sender dials again, and the session goes on where it was.
 
-use super::LinkOptions;
 use super::complaints::Kind;
 use super::stream::{Reader, Writer, halves, locked};
 use super::tcp::{
@@ -14,6 +13,7 @@ use super::tcp::{
     spawn, tune,
 };
 use super::tls::{explain, names_of_peer};
+use super::{LinkOptions, Rejected};
 use crate::frame::{self, Batch, Frames};
 use crate::session::{Incoming, Instance, SessionError};
 use rustls::Connection;
@@ -353,11 +353,8 @@ impl Receiver {
     fn deliver(&self, hello: &Hello, batch: &Batch<'_>) -> Result<u64, SessionError> {
         let mut peer = locked(&self.peers[&hello.from]);
         let known = peer.incoming.arrive(hello.epoch(), batch.sequence, batch.count)?;
-        for payload in batch.payloads().skip(known as usize) {
-            if let Err(rejected) = self.shared.inbox.deliver(hello.from, payload) {
-                self.shared.complaints.rejected(hello.from, &rejected);
-            }
-        }
+        let mut rejected = |why: &Rejected| self.shared.complaints.rejected(hello.from, why);
+        self.shared.inbox.deliver_all(hello.from, &mut batch.payloads().skip(known as usize), &mut rejected);
         Ok(peer.incoming.received())
     }
 }

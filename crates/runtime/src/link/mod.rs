@@ -194,6 +194,18 @@ pub trait Inbox: Send + Sync + 'static {
     /// the sender.
     fn deliver(&self, from: ProcessId, payload: &[u8]) -> Result<(), Rejected>;
 
+    /// Payloads that came together are delivered. What is not taken goes to `rejected`.
+    fn deliver_all(
+        &self,
+        from: ProcessId,
+        payloads: &mut dyn Iterator<Item = &[u8]>,
+        rejected: &mut dyn FnMut(&Rejected),
+    ) {
+        for payload in payloads {
+            let _ = self.deliver(from, payload).inspect_err(&mut *rejected);
+        }
+    }
+
     /// As [`Inbox::deliver`], and never waits: a thread that serves many links calls it. Whether the payload is taken, or there is no room for it now.
     fn offer(&self, from: ProcessId, payload: &[u8]) -> Result<bool, Rejected>;
 

@@ -4,7 +4,9 @@
 //! Bytes that carry their own checksum are read twice: as they are, and with the checksum made to fit, since nothing
 //! that is changed at random would get past it.
 
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::de::value::BytesDeserializer;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::{self, Cursor, Write};
@@ -31,7 +33,7 @@ use synod_runtime::fault::MemoryDisk;
 use synod_runtime::frame;
 use synod_runtime::link::udp::datagram::{self, Record};
 use synod_runtime::link::udp::pieces::{Unfinished, pieces};
-use synod_runtime::link::udp::stack::{Below, Gauges, Payload, Stack, Stacked};
+use synod_runtime::link::udp::stack::{Below, Bundle, Stack, Stacked};
 use synod_runtime::node::NodeConfig;
 use synod_runtime::record::Incarnation;
 use synod_runtime::wal::{Identity, Recovered, Wal, WalError, WalOptions};
@@ -82,19 +84,19 @@ pub fn datagram(bytes: &[u8]) -> bool {
 }
 
 fn datagram_as_it_is(bytes: &[u8]) -> bool {
-    type Link = SelectiveRepeat<Payload>;
+    type Link = SelectiveRepeat<Bundle>;
     let Ok((_, records)) = datagram::read(bytes, false, |_| None) else { return false };
-    let gauges = Gauges { unacknowledged: Link::unacknowledged, lost: Link::lost };
     let mut stack = Stacked::<Link>::new(
         ProcessId(0),
         Group::first(2),
         0,
         &selective_repeat::Parameters::default(),
         None,
-        gauges,
+        Link::lost,
     );
     let (mut unfinished, mut fits) = (Unfinished::default(), true);
-    stack.send(ProcessId(1), b"something", &mut Aside);
+    stack.send(ProcessId(1), b"something", usize::MAX, &mut Aside);
+    stack.flush(&mut Aside);
     for record in records {
         let taken = match record {
             Ok(Record::Message(message)) => stack.receive(ProcessId(1), message, &mut Aside).is_ok(),
@@ -112,7 +114,7 @@ struct Aside;
 
 impl Below for Aside {
     fn transmit(&mut self, _: ProcessId, _: &[u8]) {}
-    fn deliver(&mut self, _: ProcessId, _: &[u8]) {}
+    fn deliver(&mut self, _: ProcessId, _: frame::Payloads<'_>) {}
 }
 
 /// Datagrams with messages of a link, and with pieces.
@@ -123,9 +125,9 @@ fn datagrams() -> Vec<Vec<u8>> {
         fn transmit(&mut self, _: ProcessId, message: &[u8]) {
             self.0.record(Record::Message(message));
         }
-        fn deliver(&mut self, _: ProcessId, _: &[u8]) {}
+        fn deliver(&mut self, _: ProcessId, _: frame::Payloads<'_>) {}
     }
-    type Message = selective_repeat::Message<Payload>;
+    type Message = selective_repeat::Message<Bundle>;
     let header = datagram::Header {
         cluster: 7,
         from: ProcessId(1),
@@ -143,7 +145,7 @@ fn datagrams() -> Vec<Vec<u8>> {
     let (sn, next) = (SequenceNumber(3), SequenceNumber(1));
     let said: [Message; 3] = [
         Message::Hello { from },
-        Message::Data { from, to, sn, asks: true, message: Payload((*b"data").into()) },
+        Message::Data { from, to, sn, asks: true, message: bundle(b"\x04\0\0\0data") },
         Message::Ack { from, to, next, beyond: vec![(SequenceNumber(2), sn)] },
     ];
     let (mut messages, mut parts) = (Written(begun()), begun());
@@ -160,6 +162,12 @@ fn datagrams() -> Vec<Vec<u8>> {
             writer.bytes().to_vec()
         })
         .into()
+}
+
+/// Payloads behind their lengths, as they travel together.
+fn bundle(bytes: &[u8]) -> Bundle {
+    let bytes = BytesDeserializer::<serde::de::value::Error>::new(bytes);
+    Bundle::deserialize(bytes).expect("the lengths add up")
 }
 
 /// A value as links write it: the payload of its frame.

@@ -1,5 +1,6 @@
 //! Transactions: each anomaly's canonical history, and all that is said of isolation against its definition.
 
+use std::fmt::Write;
 use synod_judge::generate::Random;
 use synod_judge::log::Log;
 use synod_judge::transactions::{Level, Outer, Phenomenon, Report, Workload, judge};
@@ -16,7 +17,7 @@ fn log(text: &str) -> Log {
             "!" => "fail",
             _ => "info",
         };
-        edn += &format!("{{:process {client} :type :{kind} :f :txn :value {value}}}\n");
+        let _ = writeln!(edn, "{{:process {client} :type :{kind} :f :txn :value {value}}}");
     }
     Log::from_text(&edn).expect("a history").0
 }

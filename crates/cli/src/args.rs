@@ -3,6 +3,7 @@
 mod campaign;
 mod cluster;
 mod coverage;
+pub mod judge;
 mod measures;
 
 pub use self::campaign::{Campaign, CampaignRun};
@@ -10,6 +11,7 @@ pub use self::cluster::{
     At, Cluster, Down, Nemesis, Request as ClusterRequest, Skew, Soak, Switch, Up, Words,
 };
 pub use self::coverage::Coverage;
+pub use self::judge::Judge;
 pub use self::measures::{Cost, Sizes, Sweep, Under};
 use crate::clients::{Clients, Measured};
 use crate::disk::bytes;
@@ -92,6 +94,8 @@ pub enum Command {
     Keys(Keys),
     /// What a real run shows of the assumptions of synchrony: delays of messages, times of steps, drift of clocks.
     Coverage(Coverage),
+    /// Recorded histories of clients' operations: linearizable, or not and why.
+    Judge(Judge),
     /// Which faults this machine can make, and why not the others.
     Doctor(Doctor),
     /// Takes the steps of a trace again, and compares every line; or all handlers of a real run, and compares all that they did.

@@ -21,16 +21,30 @@
 //! # Ok::<(), synod_judge::HistoryError>(())
 //! ```
 
+pub mod explanation;
+pub mod format;
+pub mod generate;
 mod history;
 mod json_lines;
+pub mod judgement;
 mod linearizability;
+pub mod log;
+pub mod model;
 mod online;
-mod register;
+pub mod reading;
+mod search;
+mod slots;
+pub mod special;
 mod specification;
+pub mod timeline;
+mod value;
+mod versions;
+mod zones;
 
 pub use history::{Client, Event, History, HistoryError, Operation, Outcome};
 pub use json_lines::JsonLinesError;
 pub use linearizability::{Budget, Verdict, linearizable};
+pub use model::{Register, RegisterOperation, RegisterReturn};
 pub use online::{NotLinearizable, Online};
-pub use register::{Register, RegisterOperation, RegisterReturn};
 pub use specification::SequentialSpecification;
+pub use value::Value;

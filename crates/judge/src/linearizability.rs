@@ -1,26 +1,40 @@
-//! Linearizability: the search of Wing and Gong (1993) with the memoisation of Lowe (2017).
+//! Linearizability: just-in-time linearization, with memory.
 //!
-//! The entries of the history - invocations, and returns with a known value - stand in a doubly linked list. An
-//! operation may take effect next if its invocation comes before the first return that is left. The search takes one,
-//! removes its two entries and goes on; where a return comes first, no choice explains it, and the last one is taken
-//! back. A set of (operations that took effect, state) already met is not entered again.
+//! An operation takes effect only when a return asks for it: at the first return that is not explained, its own operation takes
+//! effect, or one that is running does before it (Lowe 2017, after Wing, Gong 1993). So what the past leaves open is the state and
+//! which of the running operations took effect; where that was met before at the same return, nothing new follows.
+//!
+//! Three arguments spare choices, none of them an answer. An operation that only observes takes effect as soon as what it
+//! saw is so. Of running operations that ask the same and return the same the one that returns first goes first. An operation
+//! of unknown outcome takes effect where that changes something.
 
-use crate::history::{History, Outcome};
+use crate::history::History;
+use crate::search::{Found, Search};
 use crate::specification::SequentialSpecification;
-use std::collections::HashSet;
-use std::hash::{BuildHasherDefault, DefaultHasher};
+use std::sync::atomic::AtomicBool;
 
-/// How much work a judgement may cost: the number of applications of operations to states, which also bounds its memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Budget {
-    /// The most applications.
+/// How much a judgement may cost.
+#[derive(Clone, Copy, Debug)]
+pub struct Budget<'a> {
+    /// The most choices of the operation that takes effect next.
     pub steps_max: u64,
+    /// The most bytes of what it remembers, about.
+    pub memory_max: usize,
+    /// It gives up soon after this is set.
+    pub interrupted: Option<&'a AtomicBool>,
 }
 
-impl Default for Budget {
-    /// Ten million: seconds, and at most some gigabytes of memory for a history of thousands of operations.
+impl Budget<'_> {
+    /// So many choices.
+    pub const fn steps(steps_max: u64) -> Self {
+        Self { steps_max, memory_max: 4 << 30, interrupted: None }
+    }
+}
+
+impl Default for Budget<'_> {
+    /// A hundred million choices, about a minute; 4 GiB.
     fn default() -> Self {
-        Self { steps_max: 10_000_000 }
+        Self::steps(100_000_000)
     }
 }
 
@@ -42,7 +56,10 @@ pub enum Verdict {
         operation: usize,
     },
     /// The budget ran out.
-    Unknown,
+    Unknown {
+        /// The length, in events, of the longest prefix that was found to be linearizable.
+        prefix: usize,
+    },
 }
 
 impl Verdict {
@@ -61,30 +78,40 @@ impl Verdict {
 pub fn linearizable<S: SequentialSpecification>(
     specification: &S,
     history: &History<S::Operation, S::Return>,
-    budget: Budget,
+    budget: Budget<'_>,
 ) -> Verdict {
-    let mut steps = budget.steps_max;
-    match search(specification, history, &mut steps) {
-        Found::Order(order) => Verdict::Linearizable { order },
-        Found::OutOfBudget => Verdict::Unknown,
-        Found::None => shortest_violation(specification, history, &mut steps),
-    }
+    by_prefixes(history, |history| Search::new(specification, history, budget).run())
 }
 
-/// Linearizability is closed under prefixes: bisection finds the longest that has it.
-fn shortest_violation<S: SequentialSpecification>(
-    specification: &S,
-    history: &History<S::Operation, S::Return>,
-    steps: &mut u64,
+/// The verdict of a decision, which is taken again for prefixes until the longest that is linearizable is known: all of what is linearizable has
+/// linearizable prefixes.
+///
+/// A search that finds no order knows all outcomes. In a prefix some of them are still open, so one that is longer than the search came may
+/// be linearizable; mostly none is.
+pub(crate) fn by_prefixes<O: Clone, R: Clone>(
+    history: &History<O, R>,
+    decide: impl Fn(&History<O, R>) -> Found,
 ) -> Verdict {
-    let mut explained = (0, vec![]);
+    let mut explained = match decide(history) {
+        Found::Order(order) => return Verdict::Linearizable { order },
+        Found::OutOfBudget { prefix } => return Verdict::Unknown { prefix },
+        Found::None { prefix, order } => (prefix, order),
+    };
     let mut unexplained = history.events().len();
+    let mut stride = 1;
     while explained.0 + 1 < unexplained {
-        let middle = usize::midpoint(explained.0, unexplained);
-        match search(specification, &history.prefix(middle), steps) {
-            Found::Order(order) => explained = (middle, order),
-            Found::None => unexplained = middle,
-            Found::OutOfBudget => return Verdict::Unknown,
+        let far = explained.0 + stride;
+        let middle = if far < unexplained { far } else { usize::midpoint(explained.0, unexplained) };
+        match decide(&history.prefix(middle)) {
+            Found::Order(order) => {
+                explained = (middle, order);
+                stride *= 2;
+            }
+            Found::None { .. } => {
+                unexplained = middle;
+                stride = (stride / 2).max(1);
+            }
+            Found::OutOfBudget { .. } => return Verdict::Unknown { prefix: explained.0 },
         }
     }
     let (prefix, order) = explained;
@@ -92,147 +119,4 @@ fn shortest_violation<S: SequentialSpecification>(
     let operation =
         operation.expect("only a return can be unexplained: what is invoked may be yet to take effect");
     Verdict::Violation { prefix, order, operation }
-}
-
-enum Found {
-    Order(Vec<usize>),
-    None,
-    OutOfBudget,
-}
-
-#[derive(Clone, Copy)]
-enum Entry {
-    Invoke(usize),
-    Return,
-}
-
-/// The entries that are left, in real-time order. Position 0 is the head; each operation knows its positions.
-struct Timeline {
-    entries: Vec<Entry>,
-    next: Vec<usize>,
-    previous: Vec<usize>,
-    /// Of each operation: where its invocation and, if its value is known, its return stand.
-    positions: Vec<(usize, Option<usize>)>,
-    returns_left: usize,
-}
-
-impl Timeline {
-    fn new<O, R>(history: &History<O, R>) -> Self {
-        let mut timed = vec![];
-        for (index, o) in history.operations().iter().enumerate() {
-            match (&o.outcome, o.returned) {
-                (Outcome::Failed, _) => {}
-                (Outcome::Ok(_), Some(returned)) => {
-                    timed.push((o.invoked, index, Entry::Invoke(index)));
-                    timed.push((returned, index, Entry::Return));
-                }
-                (Outcome::Ok(_) | Outcome::Unknown, _) => {
-                    timed.push((o.invoked, index, Entry::Invoke(index)));
-                }
-            }
-        }
-        timed.sort_unstable_by_key(|&(time, ..)| time);
-
-        let mut positions = vec![(0, None); history.operations().len()];
-        let mut entries = vec![Entry::Return]; // the head, never looked at
-        for (_, index, entry) in timed {
-            match entry {
-                Entry::Invoke(_) => positions[index].0 = entries.len(),
-                Entry::Return => positions[index].1 = Some(entries.len()),
-            }
-            entries.push(entry);
-        }
-        let len = entries.len();
-        Self {
-            entries,
-            next: (1..=len).map(|i| i % len).collect(),
-            previous: (0..len).map(|i| (i + len - 1) % len).collect(),
-            returns_left: positions.iter().filter(|(_, returned)| returned.is_some()).count(),
-            positions,
-        }
-    }
-
-    fn unlink(&mut self, at: usize) {
-        self.next[self.previous[at]] = self.next[at];
-        self.previous[self.next[at]] = self.previous[at];
-    }
-
-    fn relink(&mut self, at: usize) {
-        self.next[self.previous[at]] = at;
-        self.previous[self.next[at]] = at;
-    }
-
-    fn take(&mut self, operation: usize) {
-        let (invoked, returned) = self.positions[operation];
-        self.unlink(invoked);
-        if let Some(returned) = returned {
-            self.unlink(returned);
-            self.returns_left -= 1;
-        }
-    }
-
-    /// Undoes the last `take` that is not undone.
-    fn put_back(&mut self, operation: usize) {
-        let (invoked, returned) = self.positions[operation];
-        if let Some(returned) = returned {
-            self.relink(returned);
-            self.returns_left += 1;
-        }
-        self.relink(invoked);
-    }
-}
-
-fn search<S: SequentialSpecification>(
-    specification: &S,
-    history: &History<S::Operation, S::Return>,
-    steps: &mut u64,
-) -> Found {
-    let mut timeline = Timeline::new(history);
-    let mut met = HashSet::<(Box<[u64]>, S::State), BuildHasherDefault<DefaultHasher>>::default();
-    let mut taken = vec![0u64; history.operations().len().div_ceil(64)].into_boxed_slice();
-    let mut chosen: Vec<(usize, S::State)> = vec![]; // with the state before each
-    let mut state = specification.initial();
-    let mut at = timeline.next[0];
-    while timeline.returns_left > 0 {
-        if let Entry::Invoke(index) = timeline.entries[at] {
-            if *steps == 0 {
-                return Found::OutOfBudget;
-            }
-            *steps -= 1;
-            at = timeline.next[at];
-            let Some(after) = effect(specification, history, &state, index) else { continue };
-            taken[index / 64] |= 1 << (index % 64);
-            if met.insert((taken.clone(), after.clone())) {
-                timeline.take(index);
-                chosen.push((index, std::mem::replace(&mut state, after)));
-                at = timeline.next[0];
-            } else {
-                taken[index / 64] &= !(1 << (index % 64));
-            }
-        } else {
-            let Some((index, before)) = chosen.pop() else { return Found::None };
-            timeline.put_back(index);
-            taken[index / 64] &= !(1 << (index % 64));
-            state = before;
-            at = timeline.next[timeline.positions[index].0];
-        }
-    }
-    Found::Order(chosen.into_iter().map(|(index, _)| index).collect())
-}
-
-/// The state after operation `index` takes effect in `state`; nothing if that cannot be, or need not be tried.
-fn effect<S: SequentialSpecification>(
-    specification: &S,
-    history: &History<S::Operation, S::Return>,
-    state: &S::State,
-    index: usize,
-) -> Option<S::State> {
-    let operation = &history.operations()[index];
-    let (after, value) = specification.apply(state, &operation.operation);
-    match &operation.outcome {
-        Outcome::Ok(returned) => (value == *returned).then_some(after),
-        // nobody saw its value: without effect it may as well never have happened
-        Outcome::Unknown => (after != *state).then_some(after),
-        Outcome::Failed => None,
-    }
 }

@@ -27,13 +27,26 @@ pub trait SequentialSpecification {
     /// The state of the object.
     type State: Clone + Eq + Hash + Debug;
     /// What clients ask of it.
-    type Operation: Clone + Debug;
+    type Operation: Clone + Eq + Hash + Debug;
     /// What they get.
-    type Return: Clone + Eq + Debug;
+    type Return: Clone + Eq + Hash + Debug;
 
     /// The state before the first operation.
     fn initial(&self) -> Self::State;
 
     /// What `operation` makes of `state`, and what it returns.
     fn apply(&self, state: &Self::State, operation: &Self::Operation) -> (Self::State, Self::Return);
+
+    /// Whether `operation`, when it returns this (nothing: whatever it returns), never changes any state. Only speed depends on it; an answer of
+    /// "yes" that is not true makes verdicts wrong.
+    fn observes(&self, _operation: &Self::Operation, _returned: Option<&Self::Return>) -> bool {
+        false
+    }
+
+    /// Whether what is yet to be observed can still be if at this event of the history `next` comes after `state`. Only speed depends on it; an
+    /// answer of "no" that is not true makes verdicts wrong.
+    #[doc(hidden)]
+    fn may_follow(&self, _state: &Self::State, _next: &Self::State, _event: usize) -> bool {
+        true
+    }
 }

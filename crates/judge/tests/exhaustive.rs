@@ -139,7 +139,7 @@ fn cross_check(clients: usize, operations: usize) -> (usize, usize) {
                 assert_eq!(history.operations()[operation].returned, Some(prefix));
                 assert_eq!(online(events), Some(prefix), "{events:?}");
             }
-            Verdict::Unknown => panic!("out of budget: {events:?}"),
+            Verdict::Unknown { .. } => panic!("out of budget: {events:?}"),
         }
     });
     (yes, no)

@@ -9,6 +9,7 @@ mod doctor;
 mod examine;
 mod failures;
 mod from;
+mod judge;
 mod keys;
 mod look;
 mod replay;
@@ -95,6 +96,7 @@ fn dispatch(desk: &Desk<'_>, command: Option<&Command>) -> Result<Exit, Error> {
         Some(Command::Replay { file, emit_test: true, .. }) => shrink::emit_test(desk, file),
         Some(Command::Replay { file, lenient: true, .. }) => replay::leniently(desk, file),
         Some(Command::Replay { file, .. }) => replay::replay(desk, file),
+        Some(Command::Judge(args)) => judge::judge(&listening(), args),
         Some(Command::Keys(args)) => keys::keys(desk, args),
         Some(Command::Doctor(args)) => Ok(doctor::doctor(desk, args)),
         Some(Command::Shrink(args)) => shrink::shrink(&listening(), args),

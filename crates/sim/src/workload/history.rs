@@ -18,7 +18,7 @@ pub const LINEARIZABLE: Property =
     Property::safety("HISTORY", "the history that clients saw is linearizable");
 
 /// How much work the judgement of a history may cost. One that costs more is not judged.
-const BUDGET: Budget = Budget { steps_max: 2_000_000 };
+const BUDGET: Budget<'_> = Budget::steps(2_000_000);
 
 /// What is wrong with a history of this object.
 pub(super) fn judge(history: &History, object: Object) -> Option<Violation> {

@@ -51,4 +51,8 @@ impl<V: Clone + Eq + Hash + Debug> SequentialSpecification for Register<V> {
             RegisterOperation::Write(v) => (Some(v.clone()), RegisterReturn::Written),
         }
     }
+
+    fn observes(&self, operation: &RegisterOperation<V>, _: Option<&RegisterReturn<V>>) -> bool {
+        matches!(operation, RegisterOperation::Read)
+    }
 }

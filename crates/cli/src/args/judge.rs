@@ -1,0 +1,71 @@
+//! The grammar of `judge`.
+
+use clap::{Args, ValueEnum};
+use std::path::PathBuf;
+use std::time::Duration;
+use synod_judge::judgement::Model;
+use synod_kernel::environment::duration;
+
+/// `judge`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct Judge {
+    /// The files, in any of the formats; `-` is standard input.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// The object that the operations are of.
+    #[arg(long, value_name = "MODEL", value_parser = model)]
+    pub model: Model,
+    /// A compare-and-set that failed: has it compared, or never been? As the format has it, unless given.
+    #[arg(long, value_name = "HOW")]
+    pub failed_cas: Option<FailedCas>,
+    /// A read that returned nothing: was nothing written, or is it not known what it read? As the format has it, unless given.
+    #[arg(long, value_name = "HOW")]
+    pub nil_read: Option<NilRead>,
+    /// Give up after this time for all files.
+    #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
+    pub time_max: Option<Duration>,
+    /// Give up on an object after so many choices of what takes effect next.
+    #[arg(long, value_name = "N", default_value_t = 100_000_000)]
+    pub steps_max: u64,
+    /// Give up on an object when it takes about so many MiB to remember what was tried.
+    #[arg(long, value_name = "MIB", default_value_t = 2048)]
+    pub memory_max: usize,
+    /// Draw the first violation (the whole history, where there is none) there: a picture.
+    #[arg(long, value_name = "FILE")]
+    pub svg: Option<PathBuf>,
+    /// The same as a page of its own, in which one can zoom.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+}
+
+/// What a compare-and-set that failed did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FailedCas {
+    /// It compared, and saw another value.
+    Compared,
+    /// It never took effect.
+    Never,
+}
+
+/// What a read that returned nothing says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum NilRead {
+    /// Nothing was written yet.
+    Empty,
+    /// Nobody knows what it read.
+    Unseen,
+}
+
+const AFTER_HELP: &str = "\
+Models: register (read, write), cas-register (also cas), counter (read, add, ..), set (add, remove, contains, read),
+queue (enqueue, dequeue), stack (push, pop), lock and owned-lock (acquire, release), list (append, read),
+kv (get, put, append, by key), etcd (get, put, delete, put-if, with revisions).
+Formats are found out: JSON Lines, EDN and JSON of Jepsen, Knossos and Elle, logs of Jepsen, CSV (docs/judge.md).
+
+  judge history.edn --model cas-register
+  judge runs/*.jsonl --model kv --html violation.html";
+
+fn model(name: &str) -> Result<Model, String> {
+    name.parse()
+}

@@ -1,0 +1,341 @@
+//! `judge`: recorded histories and whether they are linearizable.
+
+use super::{Desk, failures};
+use crate::args;
+use crate::args::judge::{FailedCas, NilRead};
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::report::{self, grouped};
+use crate::watch::Watch;
+use serde_json::{Value, json};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+use synod_judge::format::{Format, ReadError};
+use synod_judge::judgement::{self, Judgement, PartVerdict};
+use synod_judge::log::{End, Log};
+use synod_judge::timeline::{Timeline, words};
+use synod_judge::{Budget, Verdict};
+
+/// How often it is looked whether the time is over.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// In a picture: no more operations than these around a violation.
+const DRAWN_MAX: usize = 200;
+
+/// A file and what was found of it.
+struct Judged {
+    path: PathBuf,
+    log: Log,
+    format: Format,
+    judgement: Judgement,
+}
+
+/// `judge`.
+pub(super) fn judge(desk: &Desk<'_>, args: &args::Judge) -> Result<Exit, Error> {
+    let results = all(desk, args);
+    let mut exit = Exit::Holds;
+    let mut drawn = false;
+    let mut tally = [0; 4];
+    for result in results {
+        let judged = match result {
+            Ok(judged) => judged,
+            Err(error) if args.files.len() > 1 => {
+                // the others count nonetheless
+                desk.printer.error(&error);
+                exit = exit.and(error.exit());
+                tally[3] += 1;
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        let found = of(&judged.judgement);
+        tally[match found {
+            Exit::Holds => 0,
+            Exit::Violation => 1,
+            _ => 2,
+        }] += 1;
+        exit = exit.and(found);
+        desk.printer.event(&event(args, &judged));
+        tell(desk, args, &judged);
+        if !drawn && (found == Exit::Violation || args.files.len() == 1) {
+            drawn = true;
+            draw(desk, args, &judged)?;
+        }
+    }
+    if args.files.len() > 1 {
+        let [yes, no, open, unread] = tally;
+        let unread = if unread > 0 { format!(", {unread} could not be read") } else { String::new() };
+        desk.printer.say(format!(
+            "{}: {yes} linearizable, {no} not, {open} not known{unread}",
+            count(args.files.len(), "file")
+        ));
+    }
+    let stopped = desk.interrupt.is_set() && exit != Exit::Violation;
+    Ok(if stopped { Exit::Interrupted } else { exit })
+}
+
+/// Judges the files side by side; the results in their order.
+fn all(desk: &Desk<'_>, args: &args::Judge) -> Vec<Result<Judged, Error>> {
+    let watch = Watch::new("judge".to_owned(), desk.printer.quiet, desk.interrupt.clone());
+    let (over, next, left) =
+        (AtomicBool::new(false), AtomicUsize::new(0), AtomicUsize::new(args.files.len()));
+    let results: Vec<Mutex<Option<Result<Judged, Error>>>> =
+        args.files.iter().map(|_| Mutex::default()).collect();
+    let workers = thread::available_parallelism().map_or(1, usize::from).min(args.files.len());
+    thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                let take = || next.fetch_add(1, Ordering::Relaxed);
+                while let Some((path, result)) =
+                    Some(take()).and_then(|index| args.files.get(index).zip(results.get(index)))
+                {
+                    let judged = one(args, path, &over);
+                    *result.lock().unwrap_or_else(PoisonError::into_inner) = Some(judged);
+                    left.fetch_sub(1, Ordering::Release);
+                }
+            });
+        }
+        let begin = Instant::now();
+        while left.load(Ordering::Acquire) > 0 {
+            let is_late = args.time_max.is_some_and(|max| begin.elapsed() > max);
+            if is_late || watch.interrupted() {
+                over.store(true, Ordering::Relaxed);
+            }
+            let done = args.files.len() - left.load(Ordering::Relaxed);
+            watch.tell(|| format!("{done} of {}", count(args.files.len(), "file")));
+            thread::park_timeout(LOOK_EVERY);
+        }
+    });
+    let result = |cell: Mutex<_>| cell.into_inner().unwrap_or_else(PoisonError::into_inner);
+    results.into_iter().filter_map(result).collect()
+}
+
+fn one(args: &args::Judge, path: &Path, over: &AtomicBool) -> Result<Judged, Error> {
+    let text = read(path)?;
+    let refused =
+        |what: String, hint: &str| Error::File { path: path.to_owned(), what, hint: hint.to_owned() };
+    let (log, format) = Log::from_text(&text).map_err(|error| {
+        let hint = match &error {
+            ReadError::Malformed(_) => "mend the text there; `synod judge --help` names the formats",
+            ReadError::Log(_) => {
+                "a client runs one operation at a time: give each thread a number of its own"
+            }
+            _ => "`synod judge --help` names the formats",
+        };
+        refused(error.to_string(), hint)
+    })?;
+    drop(text);
+    let budget = Budget {
+        steps_max: args.steps_max,
+        memory_max: args.memory_max.saturating_mul(1 << 20),
+        interrupted: Some(over),
+    };
+    let mut conventions = judgement::conventions(format);
+    if let Some(how) = args.failed_cas {
+        conventions.failed_cas_compared = how == FailedCas::Compared;
+    }
+    if let Some(how) = args.nil_read {
+        conventions.nil_read_says_nothing = how == NilRead::Unseen;
+    }
+    let judgement = judgement::judge(&log, args.model, conventions, budget).map_err(|error| {
+        refused(error.to_string(), &format!("a {} is asked for: {}", args.model, args.model.functions()))
+    })?;
+    Ok(Judged { path: path.to_owned(), log, format, judgement })
+}
+
+fn read(path: &Path) -> Result<String, Error> {
+    let unreadable = |source| Error::Unreadable { path: path.to_owned(), source };
+    if path == Path::new("-") {
+        let mut text = String::new();
+        std::io::stdin().lock().read_to_string(&mut text).map_err(unreadable)?;
+        return Ok(text);
+    }
+    std::fs::read_to_string(path).map_err(unreadable)
+}
+
+fn of(judgement: &Judgement) -> Exit {
+    match judgement.holds() {
+        Some(true) => Exit::Holds,
+        Some(false) => Exit::Violation,
+        None => Exit::Inconclusive,
+    }
+}
+
+fn count(number: usize, one: &str) -> String {
+    report::count(number as u64, one, &format!("{one}s"))
+}
+
+/// An operation where it stands.
+fn operation(log: &Log, index: usize) -> String {
+    let operation = &log.operations()[index];
+    let end = operation.end_line.map_or("no end".to_owned(), |end| format!("line {end}"));
+    format!("{} (line {} to {end}): {}", operation.client, operation.line, words(operation))
+}
+
+fn tell(desk: &Desk<'_>, args: &args::Judge, judged: &Judged) {
+    let Judged { path, log, format, judgement } = judged;
+    let (mark, verdict) = match of(judgement) {
+        Exit::Holds => ("✓", "linearizable"),
+        Exit::Violation => ("✗", "not linearizable"),
+        _ => ("?", "not known"),
+    };
+    let clients: std::collections::BTreeSet<_> = log.operations().iter().map(|o| o.client).collect();
+    let objects = match judgement.parts.len() {
+        1 => String::new(),
+        n => format!(" on {}", count(n, "object")),
+    };
+    desk.printer.say(format!(
+        "{mark} {}  {verdict}  {} · {}{objects} · {} · {format}",
+        path.display(),
+        args.model,
+        count(log.operations().len(), "operation"),
+        count(clients.len(), "client"),
+    ));
+    if desk.printer.quiet {
+        return;
+    }
+    for part in &judgement.parts {
+        for line in part_lines(log, part) {
+            desk.printer.say(format!("  {line}"));
+        }
+    }
+    if log.clock_went_back() > 0 {
+        let times = count(log.clock_went_back(), "time");
+        desk.printer.say(format!("  the log's clock went back {times}: its order is what counts"));
+    }
+    let mut ways: Vec<_> = judgement.parts.iter().map(|part| part.way.name()).collect();
+    ways.sort_unstable();
+    ways.dedup();
+    desk.printer.say(format!("  by {}", ways.join("; ")));
+}
+
+/// Of an object that is not fine, why.
+fn part_lines(log: &Log, part: &PartVerdict) -> Vec<String> {
+    let of_key = part.key.as_ref().map_or(String::new(), |key| format!("key {key}: "));
+    match &part.verdict {
+        Verdict::Linearizable { .. } => vec![],
+        Verdict::Unknown { prefix } => {
+            vec![format!("{of_key}the budget ran out; the first {} have an order", count(*prefix, "event"))]
+        }
+        Verdict::Violation { prefix, operation: index, .. } => {
+            let mut lines = vec![
+                format!(
+                    "{of_key}the first {} have an order, with the next there is none:",
+                    count(*prefix, "event")
+                ),
+                format!("  {}", operation(log, *index)),
+            ];
+            if let Some(why) = &part.explanation {
+                lines.push(
+                    "whatever took effect before, in whichever order, it would have returned".to_owned(),
+                );
+                for (state, returned) in &why.states {
+                    lines.push(format!("  {returned}, the state being {state}"));
+                }
+                if why.more > 0 {
+                    lines.push(format!("  .. and {} more", grouped(why.more as u64)));
+                }
+                lines.push(format!("but not {}", why.returned));
+                named(&mut lines, log, "ran at the same time:", &why.concurrent);
+                named(&mut lines, log, "took effect last before:", &why.before);
+            }
+            lines
+        }
+    }
+}
+
+fn named(lines: &mut Vec<String>, log: &Log, heading: &str, operations: &[usize]) {
+    const MAX: usize = 12;
+    if !operations.is_empty() {
+        lines.push(heading.to_owned());
+        lines.extend(operations.iter().take(MAX).map(|&index| format!("  {}", operation(log, index))));
+    }
+    if operations.len() > MAX {
+        lines.push(format!("  .. and {} more", operations.len() - MAX));
+    }
+}
+
+fn event(args: &args::Judge, judged: &Judged) -> Value {
+    let Judged { path, log, format, judgement } = judged;
+    let line = |index: usize| log.operations()[index].line;
+    let lines = |indices: &[usize]| indices.iter().map(|&index| line(index)).collect::<Vec<_>>();
+    let parts = judgement.parts.iter().map(|part| {
+        let mut object = json!({
+            "key": part.key.as_ref().map(ToString::to_string), "operations": part.operations, "way": part.way.name(),
+        });
+        let more = match &part.verdict {
+            Verdict::Linearizable { order } => json!({ "verdict": "linearizable", "order": lines(order) }),
+            Verdict::Unknown { prefix } => json!({ "verdict": "unknown", "explained_events": prefix }),
+            Verdict::Violation { prefix, order, operation } => json!({
+                "verdict": "violation", "explained_events": prefix, "order": lines(order), "line": line(*operation),
+                "returned": part.explanation.as_ref().map(|why| &why.returned),
+                "possible": part.explanation.as_ref().map(|why| &why.states),
+                "concurrent": part.explanation.as_ref().map(|why| lines(&why.concurrent)),
+            }),
+        };
+        if let (Value::Object(object), Value::Object(more)) = (&mut object, more) {
+            object.extend(more);
+        }
+        object
+    });
+    json!({
+        "event": "judgement", "file": path.display().to_string(), "format": format.to_string(), "model": args.model.name(),
+        "level": "linearizable", "operations": log.operations().len(), "holds": judgement.holds(),
+        "parts": parts.collect::<Vec<_>>(),
+    })
+}
+
+/// Draws the first object that is not fine, or all.
+fn draw(desk: &Desk<'_>, args: &args::Judge, judged: &Judged) -> Result<(), Error> {
+    if args.svg.is_none() && args.html.is_none() {
+        return Ok(());
+    }
+    let Judged { path, log, judgement, .. } = judged;
+    let wrong = judgement.parts.iter().find(|part| part.verdict.is_violation());
+    let (order, wrong_operation) = match wrong.map(|part| &part.verdict) {
+        Some(Verdict::Violation { order, operation, .. }) => (order.clone(), Some(*operation)),
+        _ => (judgement.parts.iter().flat_map(|part| order(&part.verdict)).copied().collect(), None),
+    };
+    let operations = log.operations();
+    let key = wrong.map(|part| part.key.clone());
+    let is_shown = |&index: &usize| {
+        key.as_ref().is_none_or(|key| key.is_none() || *key == operations[index].key)
+            && wrong_operation
+                .is_none_or(|wrong| Some(operations[index].invoked) < operations[wrong].returned)
+    };
+    let mut shown: Vec<usize> = (0..operations.len()).filter(is_shown).collect();
+    let cut = shown.len().saturating_sub(DRAWN_MAX);
+    if wrong_operation.is_some() {
+        // what stands right before it tells most
+        shown.retain(|&index| !matches!(operations[index].end, End::Failed(_)));
+        shown.drain(..shown.len().saturating_sub(DRAWN_MAX));
+    } else {
+        shown.truncate(DRAWN_MAX);
+    }
+    let title = format!("{}: {}", path.display(), args.model);
+    let timeline = Timeline { log, title, shown, order, wrong: wrong_operation.into_iter().collect() };
+    if let Some(file) = &args.svg {
+        failures::save(file, &timeline.svg())?;
+        desk.printer.talk(format!("picture: {}", file.display()));
+    }
+    if let Some(file) = &args.html {
+        let why: Vec<_> = judgement.parts.iter().flat_map(|part| part_lines(log, part)).collect();
+        let why = if why.is_empty() { "linearizable".to_owned() } else { why.join("\n") };
+        failures::save(file, &timeline.html(&why))?;
+        desk.printer.talk(format!("page: {}", file.display()));
+    }
+    if cut > 0 {
+        desk.printer.talk(format!("drawn are {DRAWN_MAX} operations, not {} more", grouped(cut as u64)));
+    }
+    Ok(())
+}
+
+fn order(verdict: &Verdict) -> &[usize] {
+    match verdict {
+        Verdict::Linearizable { order } | Verdict::Violation { order, .. } => order,
+        Verdict::Unknown { .. } => &[],
+    }
+}

@@ -1,0 +1,88 @@
+//! `judge` from outside: verdicts, why, pictures, and files that are no history.
+
+mod support;
+
+#[expect(dead_code, reason = "shared with tests that use all of it")]
+#[path = "support/place.rs"]
+mod place;
+
+use place::Place;
+
+const GOOD: &str = "\
+{:process 1, :type :invoke, :f :write, :value 1}
+{:process 1, :type :ok, :f :write, :value 1}
+{:process 2, :type :invoke, :f :cas, :value [1 2]}
+{:process 2, :type :info, :f :cas, :value [1 2]}
+{:process 3, :type :invoke, :f :read}
+{:process 3, :type :ok, :f :read, :value 2}
+";
+/// The compare-and-set took effect, and then not.
+const BAD: &str = "\
+{:process 3, :type :invoke, :f :read}
+{:process 3, :type :ok, :f :read, :value 1}
+";
+
+fn place() -> Place {
+    let place = Place::new();
+    place.write("good.edn", GOOD);
+    place.write("bad.edn", &format!("{GOOD}{BAD}"));
+    place.write("torn.edn", &GOOD[..60]);
+    place
+}
+
+#[test]
+fn a_history_is_linearizable_or_it_is_said_why_not() {
+    let place = place();
+    place
+        .synod("judge good.edn --model cas-register")
+        .exits(0)
+        .says("✓ good.edn  linearizable")
+        .says("by just-in-time");
+    place
+        .synod("judge bad.edn --model cas-register")
+        .exits(1)
+        .says("✗ bad.edn  not linearizable")
+        .says("the first 7 events have an order, with the next there is none")
+        .says("client 3 (line 7 to line 8): read = 1")
+        .says("Value(Some(2)), the state being Some(2)");
+    let judged = place.synod("judge bad.edn --model cas-register --json").exits(1).events();
+    let part = &judged[0]["parts"][0];
+    assert_eq!(
+        (&part["verdict"], &part["line"], &part["explained_events"]),
+        (&"violation".into(), &7.into(), &7.into())
+    );
+    // what never took effect cannot be read; of an operation that nobody heard of, it can
+    let failed = GOOD.replace(":type :info", ":type :fail");
+    place.write("failed.edn", &failed);
+    place.synod("judge failed.edn --model cas-register").exits(1);
+}
+
+#[test]
+fn many_files_are_judged_whatever_becomes_of_one() {
+    let place = place();
+    let all = place.synod("judge good.edn torn.edn bad.edn missing.edn --model cas-register");
+    all.exits(2)
+        .says("4 files: 1 linearizable, 1 not, 0 not known, 2 could not be read")
+        .complains("torn.edn: line 2");
+    place.synod("judge torn.edn --model cas-register").exits(2).complains("the text ends before `}`");
+    place
+        .synod("judge good.edn --model queue")
+        .exits(2)
+        .complains("line 2: `write` is nothing that is asked of a queue");
+    place.synod("judge good.edn --model heap").exits(2).complains("no model is called `heap`");
+    place.synod("judge good.edn").exits(2).complains("--model");
+    place.synod("judge bad.edn --model cas-register --steps-max 0").exits(3).says("not known");
+}
+
+#[test]
+fn a_violation_is_drawn() {
+    let place = place();
+    place.synod("judge bad.edn --model cas-register --svg v.svg --html v.html").exits(1);
+    let read = |name: &str| std::fs::read_to_string(place.path().join(name)).expect("a picture");
+    let (svg, html) = (read("v.svg"), read("v.html"));
+    assert!(svg.starts_with("<svg") && svg.contains("line 7: read = 1") && svg.contains("#cf222e"));
+    assert!(
+        html.contains(&svg) && html.contains("no order") && !html.contains("http://")
+            || html.contains("www.w3.org")
+    );
+}

@@ -1,0 +1,140 @@
+//! What histories are written as: ours, and those of other tools.
+//!
+//! | format | one event is |
+//! |---|---|
+//! | JSON Lines | `{"invoke":{"client":1,"operation":{"write":5}}}`, `{"return":{"client":1,"outcome":{"ok":"written"}}}` |
+//! | EDN, JSON (Jepsen, Knossos, Elle) | `{:process 1, :type :invoke, :f :write, :value 5}` |
+//! | Jepsen's log | `INFO  jepsen.util - 1 :invoke :write 5` |
+//! | CSV | a row of `client,kind,function,key,value,at` |
+
+mod csv;
+mod edn;
+mod jepsen;
+mod json;
+mod operation_map;
+
+use crate::log::{Log, LogError};
+use std::fmt;
+use thiserror::Error;
+
+/// A place in a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// From 1 on.
+    pub line: usize,
+    /// In bytes, from 1 on.
+    pub column: usize,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}, column {}", self.line, self.column)
+    }
+}
+
+/// A text is not of its format.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{place}: {what}")]
+pub struct Malformed {
+    /// Where.
+    pub place: Place,
+    /// What is wrong.
+    pub what: String,
+}
+
+impl Malformed {
+    pub(crate) fn at(line: usize, column: usize, what: impl Into<String>) -> Self {
+        Self { place: Place { line, column }, what: what.into() }
+    }
+}
+
+/// Why a text is no history.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// It is not of its format.
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
+    /// Its events are no history.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// Of none of the formats.
+    #[error("this is no history in a format that is known: JSON Lines, EDN, JSON, a log of Jepsen's, CSV")]
+    UnknownFormat,
+    /// There is nothing in it.
+    #[error("there are no events in it")]
+    Empty,
+}
+
+/// A format of histories.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Format {
+    /// Ours: one event a line.
+    JsonLines,
+    /// Jepsen's, Knossos', Elle's: maps one after the other, or in a vector.
+    Edn,
+    /// The same maps in JSON, in an array or one a line.
+    Json,
+    /// Lines that Jepsen logged.
+    JepsenLog,
+    /// A table.
+    Csv,
+}
+
+impl Format {
+    /// What a text is, by its beginning.
+    pub fn of(text: &str) -> Option<Self> {
+        let line = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with(';'))?;
+        let body = line.trim_start_matches(['[', '(', '{', ' ']);
+        if line.contains("jepsen.util") || line.starts_with("INFO") {
+            Some(Self::JepsenLog)
+        } else if csv::is_header(line) {
+            Some(Self::Csv)
+        } else if line.starts_with('{') && (body.starts_with("\"invoke\"") || body.starts_with("\"return\""))
+        {
+            Some(Self::JsonLines)
+        } else if body.starts_with('"') {
+            Some(Self::Json)
+        } else if line.starts_with(['[', '(', '{', '#']) {
+            // a vector that begins with a line of its own may be of either
+            let inside = text.trim_start_matches(|c: char| c.is_whitespace() || "[({".contains(c));
+            Some(if inside.starts_with('"') { Self::Json } else { Self::Edn })
+        } else {
+            None
+        }
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::JsonLines => "JSON Lines",
+            Self::Edn => "EDN",
+            Self::Json => "JSON",
+            Self::JepsenLog => "a log of Jepsen's",
+            Self::Csv => "CSV",
+        })
+    }
+}
+
+impl Log {
+    /// Reads a history in this format.
+    pub fn read(text: &str, format: Format) -> Result<Self, ReadError> {
+        let mut log = Self::default();
+        let push = |event| Ok(log.push(event)?);
+        match format {
+            Format::JsonLines => json::lines(text, push)?,
+            Format::Edn => operation_map::edn(text, push)?,
+            Format::Json => operation_map::json(text, push)?,
+            Format::JepsenLog => jepsen::log(text, push)?,
+            Format::Csv => csv::table(text, push)?,
+        }
+        if log.operations().is_empty() { Err(ReadError::Empty) } else { Ok(log) }
+    }
+
+    /// Reads a history in whatever format it is.
+    pub fn from_text(text: &str) -> Result<(Self, Format), ReadError> {
+        let format = Format::of(text).ok_or(ReadError::UnknownFormat)?;
+        Ok((Self::read(text, format)?, format))
+    }
+}

@@ -1,0 +1,221 @@
+//! A log judged against a model by its name.
+
+use crate::explanation::{Explanation, explain};
+use crate::format::Format;
+use crate::history::History;
+use crate::linearizability::{Budget, Verdict, linearizable};
+use crate::log::Log;
+use crate::model::{CasRegister, Counter, EtcdMap, List, Lock, Queue, Register, Set, Stack, TextMap};
+use crate::reading::{Conventions, Meaningless, Part, Readable, parts};
+use crate::special::{self, Way};
+use crate::specification::SequentialSpecification;
+use crate::value::Value;
+use std::fmt;
+use std::str::FromStr;
+
+/// The models that have names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Model {
+    /// [`Register`].
+    Register,
+    /// [`CasRegister`].
+    CasRegister,
+    /// [`Counter`].
+    Counter,
+    /// [`Set`].
+    Set,
+    /// [`Queue`].
+    Queue,
+    /// [`Stack`].
+    Stack,
+    /// [`Lock`], which anybody may release.
+    Lock,
+    /// [`Lock`], which only its holder may release.
+    OwnedLock,
+    /// [`List`].
+    List,
+    /// [`TextMap`].
+    KeyValue,
+    /// [`EtcdMap`].
+    Etcd,
+}
+
+impl Model {
+    /// All of them.
+    pub const ALL: [Self; 11] = [
+        Self::Register,
+        Self::CasRegister,
+        Self::Counter,
+        Self::Set,
+        Self::Queue,
+        Self::Stack,
+        Self::Lock,
+        Self::OwnedLock,
+        Self::List,
+        Self::KeyValue,
+        Self::Etcd,
+    ];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Register => "register",
+            Self::CasRegister => "cas-register",
+            Self::Counter => "counter",
+            Self::Set => "set",
+            Self::Queue => "queue",
+            Self::Stack => "stack",
+            Self::Lock => "lock",
+            Self::OwnedLock => "owned-lock",
+            Self::List => "list",
+            Self::KeyValue => "kv",
+            Self::Etcd => "etcd",
+        }
+    }
+
+    /// What its operations are called.
+    pub fn functions(self) -> &'static str {
+        match self {
+            Self::Register => "read, write V",
+            Self::CasRegister => "read, write V, cas [OLD NEW]",
+            Self::Counter => "read, add N, decrement N, add-and-get N",
+            Self::Set => "add V, remove V, contains V, read",
+            Self::Queue => "enqueue V, dequeue",
+            Self::Stack => "push V, pop",
+            Self::Lock | Self::OwnedLock => "acquire, release",
+            Self::List => "append V, read",
+            Self::KeyValue => "get, put V, append V, each of a key",
+            Self::Etcd => "get K, put [K V], delete K, put-if [K [REVISION V]]",
+        }
+    }
+}
+
+impl fmt::Display for Model {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Model {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        Self::ALL.into_iter().find(|model| model.name() == name).ok_or_else(|| {
+            let names: Vec<_> = Self::ALL.iter().map(|model| model.name()).collect();
+            format!("no model is called `{name}`: {}", names.join(", "))
+        })
+    }
+}
+
+/// What was found of one object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartVerdict {
+    /// Which object.
+    pub key: Option<Value>,
+    /// How many operations it had.
+    pub operations: usize,
+    /// The verdict, in which operations are those of the log.
+    pub verdict: Verdict,
+    /// How it was judged.
+    pub way: Way,
+    /// Why, of a violation; operations are those of the log.
+    pub explanation: Option<Explanation>,
+}
+
+/// What was found of a log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judgement {
+    /// Of each object.
+    pub parts: Vec<PartVerdict>,
+}
+
+impl Judgement {
+    /// Whether all of it is linearizable; nothing if that is not known.
+    pub fn holds(&self) -> Option<bool> {
+        if self.parts.iter().any(|part| part.verdict.is_violation()) {
+            return Some(false);
+        }
+        self.parts.iter().all(|part| part.verdict.is_linearizable()).then_some(true)
+    }
+}
+
+/// The conventions of logs in a format.
+pub fn conventions(format: Format) -> Conventions {
+    Conventions {
+        failed_cas_compared: format == Format::JepsenLog,
+        nil_read_says_nothing: format == Format::Edn,
+    }
+}
+
+/// Whether a log is linearizable.
+pub fn judge(
+    log: &Log,
+    model: Model,
+    conventions: Conventions,
+    budget: Budget<'_>,
+) -> Result<Judgement, Meaningless> {
+    let owned = model == Model::OwnedLock;
+    match model {
+        Model::Register => judge_by(&Register::<Value>::default(), log, conventions, budget, |h| {
+            special::register(h, budget)
+        }),
+        Model::List => {
+            let list = List::<Value>::default();
+            judge_by(&list, log, conventions, budget, |history| special::versioned(&list, history, budget))
+        }
+        Model::KeyValue => {
+            judge_by(&TextMap, log, conventions, budget, |h| special::versioned(&TextMap, h, budget))
+        }
+        Model::CasRegister => judge_with(&CasRegister::<Value>::default(), log, conventions, budget),
+        Model::Counter => judge_with(&Counter, log, conventions, budget),
+        Model::Set => judge_with(&Set::<Value>::default(), log, conventions, budget),
+        Model::Queue => judge_with(&Queue::<Value>::default(), log, conventions, budget),
+        Model::Stack => judge_with(&Stack::<Value>::default(), log, conventions, budget),
+        Model::Lock | Model::OwnedLock => judge_with(&Lock { owned }, log, conventions, budget),
+        Model::Etcd => judge_with(&EtcdMap::<Value, Value>::default(), log, conventions, budget),
+    }
+}
+
+/// Whether a log is linearizable with respect to a model of one's own.
+pub fn judge_with<S: Readable>(
+    model: &S,
+    log: &Log,
+    conventions: Conventions,
+    budget: Budget<'_>,
+) -> Result<Judgement, Meaningless> {
+    judge_by(model, log, conventions, budget, |history| (linearizable(model, history, budget), Way::Search))
+}
+
+fn judge_by<S: Readable>(
+    model: &S,
+    log: &Log,
+    conventions: Conventions,
+    budget: Budget<'_>,
+    judge: impl Fn(&History<S::Operation, S::Return>) -> (Verdict, Way),
+) -> Result<Judgement, Meaningless> {
+    let parts = parts(model, log, conventions)?;
+    let judged = parts.into_iter().map(|part| {
+        let (verdict, way) = judge(&part.history);
+        let explanation = explain(model, &part.history, &verdict, budget).map(|explanation| Explanation {
+            operation: part.operations[explanation.operation],
+            concurrent: explanation.concurrent.iter().map(|&index| part.operations[index]).collect(),
+            before: explanation.before.iter().map(|&index| part.operations[index]).collect(),
+            ..explanation
+        });
+        let (key, operations) = (part.key.clone(), part.operations.len());
+        PartVerdict { key, operations, verdict: of_the_log(&part, verdict), way, explanation }
+    });
+    Ok(Judgement { parts: judged.collect() })
+}
+
+/// A verdict whose operations are those of the log.
+fn of_the_log<S: SequentialSpecification>(part: &Part<S>, verdict: Verdict) -> Verdict {
+    let named = |order: Vec<usize>| order.into_iter().map(|index| part.operations[index]).collect();
+    match verdict {
+        Verdict::Linearizable { order } => Verdict::Linearizable { order: named(order) },
+        Verdict::Violation { prefix, order, operation } => {
+            Verdict::Violation { prefix, order: named(order), operation: part.operations[operation] }
+        }
+        unknown @ Verdict::Unknown { .. } => unknown,
+    }
+}

@@ -5,6 +5,7 @@ mod cluster;
 mod coverage;
 pub mod judge;
 mod measures;
+mod node;
 
 pub use self::campaign::{Campaign, CampaignRun};
 pub use self::cluster::{
@@ -13,6 +14,7 @@ pub use self::cluster::{
 pub use self::coverage::Coverage;
 pub use self::judge::Judge;
 pub use self::measures::{Cost, Sizes, Sweep, Under};
+pub use self::node::Node;
 use crate::clients::{Clients, Measured};
 use crate::disk::bytes;
 use crate::environment::Flags;
@@ -128,18 +130,7 @@ pub enum Command {
     },
     /// Runs one process of an algorithm until it is told to stop (docs/run/operations.md); `run` and `cluster up` start them, too.
     #[command(hide = true)]
-    Node {
-        /// The algorithm.
-        algorithm: String,
-        /// Its configuration.
-        configuration: PathBuf,
-        /// How much it says of itself on standard error.
-        #[arg(long, value_name = "LEVEL", value_enum, default_value_t)]
-        log: crate::logs::Level,
-        /// Whether that is for people, or lines of JSON.
-        #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
-        log_format: crate::logs::Format,
-    },
+    Node(Node),
 }
 
 /// `keys`.

@@ -183,7 +183,6 @@ fn operators<P: Process>(
     let watch = Arc::new(Watch::new(move || _ = woken.notice(Input::Asked)));
     let about = About {
         algorithm: config.algorithm.clone(),
-        cluster: config.cluster,
         process: config.process,
         processes: config.group.members().count(),
         transport: config.links.transport,
@@ -421,7 +420,8 @@ impl<'a, P: Process> Node<'a, P> {
         }
         tracing::info!(
             algorithm = %config.algorithm, process = %config.process, incarnation = host.incarnation(),
-            outlived = host.is_outlived(), listen = %config.listen, operators = ?config.operators, "started"
+            outlived = host.is_outlived(), listen = %config.listen, operators = config.operators.map(tracing::field::display),
+            "started"
         );
         if let Some(watch) = &watch {
             watch.enter(Phase::Runs);

@@ -20,7 +20,6 @@ const TURN_MAX: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug)]
 pub(crate) struct About {
     pub(crate) algorithm: String,
-    pub(crate) cluster: u64,
     pub(crate) process: ProcessId,
     pub(crate) processes: usize,
     pub(crate) transport: Transport,
@@ -154,7 +153,6 @@ pub(super) mod tests {
     pub(in crate::ops) fn about() -> About {
         About {
             algorithm: "ledger".to_owned(),
-            cluster: 7,
             process: ProcessId(0),
             processes: 3,
             transport: Transport::Tcp,

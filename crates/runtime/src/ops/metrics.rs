@@ -143,9 +143,9 @@ impl Collector for Page {
 
 impl Page {
     fn about(&self, sheet: &mut Sheet<'_>) -> Result<(), Error> {
+        // not the number of the cluster: whoever knows that may command the node
         let labels: Labels = vec![
             ("algorithm", self.about.algorithm.clone()),
-            ("cluster", format!("{:016x}", self.about.cluster)),
             ("process", self.about.process.to_string()),
             ("version", env!("CARGO_PKG_VERSION").to_owned()),
         ];
@@ -290,7 +290,7 @@ mod tests {
         for line in [
             "# TYPE synod_handlers counter",
             "synod_handlers_total 0",
-            "synod_node_info{algorithm=\"ledger\",cluster=\"0000000000000007\",process=\"p0\",",
+            "synod_node_info{algorithm=\"ledger\",process=\"p0\",",
             "synod_ready 1",
             "synod_messages_sent_total{peer=\"p1\"} 5",
             "synod_messages_received_total{peer=\"p1\"} 0",

@@ -274,6 +274,8 @@ fn of_synod(stores: bool, directory: &Path, outstanding: usize, time: Duration) 
             links: LinkSettings::default(),
             stop_with_input: false,
             clock: ClockSettings::default(),
+            operators: None,
+            stop_within: PATIENCE,
         };
         thread::spawn(move || run_node::<Node>(&config).expect("a node"));
     }

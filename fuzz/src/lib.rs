@@ -21,6 +21,9 @@ use synod_check::system::{Claim, Says, System};
 use synod_check::{Control, Options, check, check_system};
 use synod_cli::environment::{Overrides, describe, validate};
 use synod_cli::{experiment, platform, script};
+use synod_judge::judgement::{self, Model};
+use synod_judge::log::Log;
+use synod_judge::transactions::{self, Workload};
 use synod_judge::{Budget, History, Register, RegisterOperation, RegisterReturn, linearizable};
 use synod_kernel::trace::{Header, Recorder, Writer, digest, replay};
 use synod_kernel::{Environment, Move, Setting};
@@ -53,7 +56,7 @@ pub struct WayIn {
 }
 
 /// All of them.
-pub const ALL: [WayIn; 10] = [
+pub const ALL: [WayIn; 11] = [
     WayIn { name: "trace", take: trace, seeds: traces },
     WayIn { name: "experiment", take: experiment, seeds: Vec::new },
     WayIn { name: "environment", take: environment, seeds: environments },
@@ -64,6 +67,7 @@ pub const ALL: [WayIn; 10] = [
     WayIn { name: "snapshot", take: snapshot, seeds: snapshots },
     WayIn { name: "record", take: record, seeds: Vec::new },
     WayIn { name: "history", take: history, seeds: histories },
+    WayIn { name: "recorded", take: recorded, seeds: recordings },
 ];
 
 fn text(bytes: &[u8]) -> Cow<'_, str> {
@@ -528,4 +532,29 @@ fn histories() -> Vec<Vec<u8>> {
         "",
     ];
     vec![lines.join("\n").into_bytes()]
+}
+
+/// A recorded history in any format, judged as each kind of object and as transactions.
+pub fn recorded(bytes: &[u8]) -> bool {
+    let Ok((log, format)) = Log::from_text(&text(bytes)) else { return false };
+    for model in Model::ALL {
+        let _ = judgement::judge(&log, model, judgement::conventions(format), Budget::steps(1_000));
+    }
+    for workload in [Workload::ListAppend, Workload::RwRegister] {
+        let _ = transactions::judge(&log, workload);
+    }
+    true
+}
+
+fn recordings() -> Vec<Vec<u8>> {
+    let edn = "[{:process 1, :type :invoke, :f :write, :value 5, :key \"k\", :time 3}\n\
+               {:process 1, :type :ok, :f :write, :value 5, :key \"k\"}\n\
+               {:process 2, :type :invoke, :f :cas, :value [5 6]}]\n";
+    let transactions = "{:process 1, :type :invoke, :f :txn, :value [[:append x 1] [:r y nil]]}\n\
+                        {:process 1, :type :ok, :f :txn, :value [[:append x 1] [:r y [2 3]]]}\n";
+    let json = r#"[{"process":1,"type":"invoke","f":"add","value":7},{"process":1,"type":"fail","f":"add"}]"#;
+    let log = "INFO  jepsen.util - 1\t:invoke\t:read\tnil\nINFO  jepsen.util - 1\t:ok\t:read\t5\n";
+    let table =
+        "client,kind,function,key,value,at\n1,invoke,enqueue,,\"[1,\"\"a\"\"]\",\n1,info,enqueue,,,9\n";
+    [edn, transactions, json, log, table].map(|text| text.as_bytes().to_vec()).into()
 }

@@ -149,7 +149,7 @@ fn start(
     peer: (ProcessId, SocketAddr),
     inbox: Arc<dyn Inbox>,
 ) -> Box<dyn Links> {
-    let options = LinkOptions { cluster: 7, me, incarnation: 1, peers: BTreeMap::from([peer]) };
+    let options = LinkOptions { cluster: 7, me, incarnation: 1, peers: BTreeMap::from([(peer.0, peer.1.into())]) };
     link::start(settings, listener, options, inbox).unwrap()
 }
 

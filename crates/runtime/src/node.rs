@@ -13,7 +13,7 @@ use crate::clock::ClockSettings;
 use crate::disk::{Disk, OsDisk};
 use crate::host::{Host, Speech};
 use crate::link::udp::stack::Build;
-use crate::link::{self, Inbox, LinkError, LinkOptions, LinkSettings, Links, Rejected};
+use crate::link::{self, Inbox, LinkError, LinkOptions, LinkSettings, Links, Place, Rejected};
 use crate::mailbox::Mailbox;
 use crate::record::{EffectName, RecordError};
 use crate::wal::{WalError, WalOptions};
@@ -65,8 +65,8 @@ pub struct Config<Q> {
     pub bounds: Option<Bounds>,
     /// Where it listens, for nodes and clients.
     pub listen: SocketAddr,
-    /// Where the others listen.
-    pub peers: BTreeMap<ProcessId, SocketAddr>,
+    /// Where the others listen: addresses, or names.
+    pub peers: BTreeMap<ProcessId, Place>,
     /// Where its log is.
     pub directory: PathBuf,
     /// How the log uses the disk.

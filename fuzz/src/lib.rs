@@ -505,7 +505,7 @@ pub fn record(bytes: &[u8]) -> bool {
 pub fn history(bytes: &[u8]) -> bool {
     let history = History::<RegisterOperation<u8>, RegisterReturn<u8>>::from_json_lines(&text(bytes));
     let Ok(history) = history else { return false };
-    let _ = linearizable(&Register::default(), &history, Budget { steps_max: 10_000 });
+    let _ = linearizable(&Register::default(), &history, Budget::steps(10_000));
     true
 }
 

@@ -40,6 +40,10 @@ impl Inbox for Mailbox {
         let _ = self.deliveries.send((from, payload.to_vec()));
         Ok(())
     }
+    fn offer(&self, from: ProcessId, payload: &[u8]) -> Result<bool, Rejected> {
+        // it has room for everything
+        self.deliver(from, payload).map(|()| true)
+    }
     fn impostor(&self, why: &str) {
         let _ = self.impostors.send(format!("impostor: {why}"));
     }
@@ -464,6 +468,56 @@ fn too_many_connections_are_turned_away_and_peers_are_served() {
 }
 
 /// Keys for two processes of a cluster.
+/// Writes these bytes, then more of the last one, one at a time, until it is hung up.
+fn drips_until_hung_up(address: SocketAddr, bytes: &[u8]) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_nodelay(true).unwrap();
+    // more of them than it could read until the pauses of reads alone ended this
+    for byte in bytes.iter().chain(std::iter::repeat_n(bytes.last().unwrap(), 30_000)) {
+        if stream.write_all(&[*byte]).is_err() {
+            return;
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+    panic!("it still listens");
+}
+
+#[test]
+fn who_drips_keeps_no_place() {
+    let ((at_p, to_p), (at_q, to_q)) = (port(), port());
+    let settings = LinkSettings { handshake: Duration::from_millis(30), ..LinkSettings::default() };
+    let q = start_with(&settings, at_q, (Q, 1), &[(P, to_p)]);
+    // the length of a hello that never ends
+    let hello = [&b"SYNODTCP"[..], &[0xff, 0xff, 0, 0, 1, 2, 3, 4]].concat();
+    drips_until_hung_up(to_q, &hello);
+    // whoever is known may be silent, and slow
+    let p = start(at_p, P, 1, &[(Q, to_q)]);
+    p.send(Q, 1);
+    assert_eq!(q.receive(), (P, 1));
+    let (stream, client) = (0..1000)
+        .find_map(|_| {
+            let stream = TcpStream::connect(to_q).unwrap();
+            // on a busy machine even this may take too long
+            (&stream).write_all(b"{").ok()?;
+            Some((stream, q.clients.recv_timeout(Duration::from_millis(200)).ok()?))
+        })
+        .expect("a client is met");
+    thread::sleep(2 * settings.handshake);
+    (&client).write_all(b"}").unwrap();
+    (&stream).read_exact(&mut [0]).unwrap();
+    p.send(Q, 2);
+    assert_eq!(q.receive(), (P, 2));
+
+    // within TLS too
+    let temporary = tempfile::tempdir().unwrap();
+    let keys = keys(temporary.path(), "drip", Validity::of(VALID));
+    let (at, to) = port();
+    let settings = LinkSettings { handshake: Duration::from_millis(30), ..keys(Q) };
+    let _q = start_with(&settings, at, (Q, 1), &[(P, to_p)]);
+    // a record of TLS that never ends
+    drips_until_hung_up(to, &[&b"SYNODTLS"[..], &[22, 3, 1, 0x3f, 0xff, 1, 0, 0x3f, 0xfb]].concat());
+}
+
 fn keys(directory: &Path, cluster: &str, validity: Validity) -> impl Fn(ProcessId) -> LinkSettings {
     let keys = directory.join(format!("{cluster}-{:?}", validity.until));
     keys::generate(cluster, 2, validity, &keys).unwrap();

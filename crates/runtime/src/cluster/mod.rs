@@ -20,7 +20,7 @@ use crate::clock::{ClockSettings, Jump};
 use crate::disk::OsDisk;
 use crate::keys::{self, Validity};
 use crate::link::{LinkError, LinkSettings, Place, Security};
-use crate::node::Config;
+use crate::node::{Config, stop_within};
 use crate::proxy::{Passed, Proxy, Rule, Way};
 use crate::wal::{Identity, Wal, WalOptions};
 use rustix::process::{Pid, Signal, kill_process};
@@ -66,6 +66,8 @@ pub struct ClusterOptions {
     pub seed: u64,
     /// The nodes' links. Where they are to be secure, and there is no directory of keys, keys are made for this cluster.
     pub links: LinkSettings,
+    /// Whether the nodes record what they do.
+    pub record: bool,
 }
 
 /// Something that a cluster's node says.
@@ -117,7 +119,8 @@ impl Cluster {
         let cluster = RandomState::new().hash_one(std::process::id());
         let node = |(&p, &listen)| {
             let peers = peers.remove(&p).unwrap_or_default();
-            Node::new(config(&options, cluster, p, listen, peers))
+            let operators = places.operators.get(&p).copied();
+            Node::new(Config { operators, ..config(&options, cluster, p, listen, peers) })
         };
         let nodes = places.nodes.iter().map(node).collect();
         let proxy = Proxy::start(places.pairs, places.nodes, options.seed).map_err(ClusterError::Proxy)?;
@@ -166,6 +169,11 @@ impl Cluster {
     /// Where clients find a process.
     pub fn address(&self, p: ProcessId) -> SocketAddr {
         self.nodes[p.index()].config.listen
+    }
+
+    /// Where it tells operators how it is, over HTTP.
+    pub fn operators(&self, p: ProcessId) -> Option<SocketAddr> {
+        self.nodes[p.index()].config.operators
     }
 
     /// What tells its nodes from those of other clusters.
@@ -499,7 +507,7 @@ fn config(
         listen,
         peers,
         directory: options.directory.join(process.to_string()),
-        records: options.directory.join("records"),
+        records: if options.record { options.directory.join("records") } else { PathBuf::new() },
         pulse: options.pulse,
         links: LinkSettings {
             keys: keys_of(&options.directory, process, &options.links),
@@ -508,5 +516,7 @@ fn config(
         log: WalOptions::default(),
         stop_with_input: true,
         clock: ClockSettings::default(),
+        operators: None,
+        stop_within: stop_within(),
     }
 }

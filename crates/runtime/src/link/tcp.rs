@@ -174,6 +174,8 @@ impl TcpLinks {
         let receiver = Arc::clone(&links.receiver);
         links.threads.push(spawn("acks".to_owned(), move || receiver.acknowledge())?);
         let receiver = Arc::clone(&links.receiver);
+        links.threads.push(spawn("handshakes".to_owned(), move || receiver.limit_handshakes())?);
+        let receiver = Arc::clone(&links.receiver);
         links.threads.push(spawn("accept".to_owned(), move || accept(&receiver, &listener))?);
         Ok(links)
     }
@@ -465,7 +467,7 @@ impl Sender {
             }
             match self.dial() {
                 Ok(reader) => self.serve(reader),
-                Err(broken) => self.update(|state| state.trouble = Some(broken.to_string())),
+                Err(broken) => self.not_reached(&broken),
             }
             if std::mem::take(&mut locked(&self.state).fruitful) {
                 pause = PAUSE_MIN;
@@ -486,6 +488,16 @@ impl Sender {
             }
         }
         Err(failed)
+    }
+
+    /// It is dialled again and again: what changes is told.
+    fn not_reached(&self, broken: &Broken) {
+        let why = Some(broken.to_string());
+        let mut state = locked(&self.state);
+        if state.trouble != why {
+            tracing::info!(peer = %self.to, "not reached: {broken}");
+            state.trouble = why;
+        }
     }
 
     /// A connection to the peer, after the handshake: it can be written to.
@@ -553,6 +565,7 @@ impl Sender {
         (state.broken, state.stalled, state.greet) = (false, false, false);
         state.progress = Instant::now();
         state.connections += 1;
+        tracing::info!(peer = %self.to, incarnation = peer.incarnation, "connected");
         Ok(())
     }
 
@@ -571,6 +584,10 @@ impl Sender {
         }
         let mut state = locked(&self.state);
         (state.stream, state.writer) = (None, None);
+        if !state.stopped {
+            let why = state.trouble.as_deref().unwrap_or("hung up");
+            tracing::warn!(peer = %self.to, "connection ended: {why}");
+        }
     }
 
     fn write_until_broken(&self) {

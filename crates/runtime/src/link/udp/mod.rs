@@ -23,6 +23,7 @@ use super::complaints::{Complaints, Kind};
 use super::place::{Finder, Place};
 use super::stream::locked;
 use super::{Dropped, Inbox, LinkError, LinkOptions, LinkSettings, LinkStatus, Links, Rejected, Security};
+use crate::frame::Payloads;
 use crate::keys::Keys;
 use datagram::{DATAGRAM_LENGTH, Header, Nonsense, RECORD_LENGTH_MAX, Record, Records, Writer};
 use pieces::{MESSAGE_LENGTH_MAX, NoPiece, Unfinished, pieces};
@@ -42,7 +43,7 @@ use synod_model::ProcessId;
 pub const PULSE: Duration = Duration::from_millis(5);
 /// A peer that was heard within this time lives.
 const ALIVE: Duration = Duration::from_secs(2);
-/// What a payload that waits takes besides its bytes, about.
+/// What a message may take besides its payload.
 const OVERHEAD: usize = 64;
 /// How often at most a peer whose idea of us is wrong is told.
 const GREETING_PAUSE: Duration = Duration::from_millis(1);
@@ -91,7 +92,7 @@ struct Deliveries {
 
 impl Deliveries {
     fn push(&mut self, from: ProcessId, payload: &[u8]) {
-        self.bytes.extend(payload);
+        self.bytes.extend_from_slice(payload);
         self.ends.push((from, self.bytes.len()));
     }
 }
@@ -111,8 +112,6 @@ struct Peer {
     is_met: bool,
     heard_at: Option<Instant>,
     greeted_at: Option<Instant>,
-    /// The mean length of a payload, for an idea of what waits.
-    mean_length: usize,
     status: LinkStatus,
 }
 
@@ -164,17 +163,11 @@ impl Links for UdpLinks {
         if payload.len() > MESSAGE_LENGTH_MAX - OVERHEAD {
             return Err(LinkError::TooLong { length: payload.len() });
         }
-        let mut core = locked(&self.shared.core);
-        let was_pulsing = core.is_pulsing();
-        core.send(to, payload, &self.shared.socket)?;
-        if core.is_pulsing() && !was_pulsing {
-            self.shared.socket.wake();
-        }
-        Ok(())
+        self.shared.change(|core, socket| core.send(to, payload, socket))
     }
 
     fn flush(&self) {
-        locked(&self.shared.core).wires.flush(&self.shared.socket);
+        self.shared.change(Core::flush);
     }
 
     fn is_congested(&self) -> bool {
@@ -251,6 +244,17 @@ impl Shared {
         refused
     }
 
+    /// Does something that may begin a pulse: of that the thread that gives them must know.
+    fn change<T>(&self, change: impl FnOnce(&mut Core, &Batched) -> T) -> T {
+        let mut core = locked(&self.core);
+        let was_pulsing = core.is_pulsing();
+        let changed = change(&mut core, &self.socket);
+        if core.is_pulsing() && !was_pulsing {
+            self.socket.wake();
+        }
+        changed
+    }
+
     /// Receives until the links are stopped.
     fn run(&self, mut buffers: Buffers) {
         let mut due: Option<Instant> = None;
@@ -281,11 +285,15 @@ impl Shared {
 
     fn deliver(&self, deliveries: &mut Deliveries) {
         let mut begin = 0;
-        for &(from, end) in &deliveries.ends {
-            if let Err(rejected) = self.inbox.deliver(from, &deliveries.bytes[begin..end]) {
-                locked(&self.core).rejected(from, &rejected);
-            }
-            begin = end;
+        for together in deliveries.ends.chunk_by(|(p, _), (q, _)| p == q) {
+            let from = together[0].0;
+            let mut payloads = together.iter().map(|&(_, end)| {
+                let payload = &deliveries.bytes[begin..end];
+                begin = end;
+                payload
+            });
+            let mut rejected = |why: &Rejected| locked(&self.core).rejected(from, why);
+            self.inbox.deliver_all(from, &mut payloads, &mut rejected);
         }
         deliveries.bytes.clear();
         deliveries.ends.clear();
@@ -340,8 +348,7 @@ impl Core {
 
     /// About how many bytes wait for a peer.
     fn queued_bytes(&self, to: ProcessId) -> usize {
-        let mean = self.wires.peers.get(&to).map_or(0, |peer| peer.mean_length);
-        self.unacknowledged(to) * (mean + OVERHEAD)
+        self.stack.as_ref().map_or(0, |stack| stack.queued_bytes(to))
     }
 
     fn status(&self, p: ProcessId) -> LinkStatus {
@@ -357,20 +364,27 @@ impl Core {
     }
 
     fn send(&mut self, to: ProcessId, payload: &[u8], socket: &Batched) -> Result<(), LinkError> {
-        let is_full = self.stack.is_some() && self.queued_bytes(to) > self.queue_hard;
         let Self { stack, wires, .. } = self;
-        let peer = wires.peers.get_mut(&to).ok_or(LinkError::NoSuchPeer(to))?;
+        if !wires.peers.contains_key(&to) {
+            return Err(LinkError::NoSuchPeer(to));
+        }
         let Some(stack) = stack else {
             wires.transmit(to, payload, socket);
             return Ok(());
         };
-        if is_full {
+        let taken = stack.send(to, payload, self.queue_hard, &mut Carried { wires, socket });
+        if let (false, Some(peer)) = (taken, wires.peers.get_mut(&to)) {
             peer.status.outside_model += 1;
-            return Ok(());
         }
-        peer.mean_length = (7 * peer.mean_length + payload.len()).div_ceil(8);
-        stack.send(to, payload, &mut Carried { wires, socket });
         Ok(())
+    }
+
+    /// What was sent leaves.
+    fn flush(&mut self, socket: &Batched) {
+        if let Some(stack) = &mut self.stack {
+            stack.flush(&mut Carried { wires: &mut self.wires, socket });
+        }
+        self.wires.flush(socket);
     }
 
     fn start_stack(&mut self, to: ProcessId, socket: &Batched) {
@@ -397,6 +411,7 @@ impl Core {
         }
         if !std::mem::replace(&mut peer.is_met, true) {
             peer.status.connections += 1;
+            tracing::info!(peer = %header.from, incarnation = header.incarnation, "heard of");
             if self.keyed {
                 peer.greet(); // now it can hear that it is heard
                 self.start_stack(header.from, socket);
@@ -475,7 +490,6 @@ impl Peer {
             is_met: false,
             heard_at: None,
             greeted_at: None,
-            mean_length: 0,
             status: LinkStatus::default(),
         }
     }
@@ -577,7 +591,7 @@ impl Below for Carried<'_> {
         self.wires.transmit(to, message, self.socket);
     }
 
-    fn deliver(&mut self, from: ProcessId, payload: &[u8]) {
-        self.wires.deliveries.push(from, payload);
+    fn deliver(&mut self, from: ProcessId, payloads: Payloads<'_>) {
+        payloads.for_each(|payload| self.wires.deliveries.push(from, payload));
     }
 }

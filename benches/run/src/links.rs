@@ -161,7 +161,8 @@ fn start(
     peer: (ProcessId, SocketAddr),
     inbox: Arc<dyn Inbox>,
 ) -> Box<dyn Links> {
-    let options = LinkOptions { cluster: 7, me, incarnation: 1, peers: BTreeMap::from([peer]), stack: None };
+    let peers = BTreeMap::from([(peer.0, peer.1.into())]);
+    let options = LinkOptions { cluster: 7, me, incarnation: 1, peers, stack: None };
     link::start(settings, listener, options, inbox).unwrap()
 }
 

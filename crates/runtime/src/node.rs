@@ -14,7 +14,7 @@ use crate::disk::{Disk, OsDisk};
 use crate::host::{Host, Speech};
 use crate::link::logged::Packet;
 use crate::link::udp::stack::Build;
-use crate::link::{self, Inbox, LinkError, LinkOptions, LinkSettings, LinkStatus, Links, Rejected};
+use crate::link::{self, Inbox, LinkError, LinkOptions, LinkSettings, LinkStatus, Links, Place, Rejected};
 use crate::mailbox::Mailbox;
 use crate::ops::{self, About, Desk, Figures, Phase, Server, Tally, Watch};
 use crate::record::EffectName;
@@ -72,8 +72,8 @@ pub struct Config<Q> {
     pub bounds: Option<Bounds>,
     /// Where it listens, for nodes and clients.
     pub listen: SocketAddr,
-    /// Where the others listen.
-    pub peers: BTreeMap<ProcessId, SocketAddr>,
+    /// Where the others listen: addresses, or names.
+    pub peers: BTreeMap<ProcessId, Place>,
     /// Where its log is.
     pub directory: PathBuf,
     /// How the log uses the disk.

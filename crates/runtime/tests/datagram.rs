@@ -19,7 +19,8 @@ use synod_runtime::link::udp::pieces::{MESSAGE_LENGTH_MAX, Unfinished, pieces};
 use synod_runtime::link::udp::replay::{ReplayWindow, WINDOW};
 use synod_runtime::link::udp::stack::{Bundle, Stack, Stacked};
 use synod_runtime::link::{
-    self, Inbox, LinkError, LinkOptions, LinkSettings, LinkStatus, Links, Rejected, Security, Transport,
+    self, Inbox, LinkError, LinkOptions, LinkSettings, LinkStatus, Links, Place, Rejected, Security,
+    Transport,
 };
 
 /// Only a link that is broken for good takes this long.
@@ -129,10 +130,10 @@ fn start_with(
     listener: TcpListener,
     me: ProcessId,
     incarnation: u64,
-    peer: SocketAddr,
+    peer: impl Into<Place>,
 ) -> End {
     let (deliveries, delivered) = mpsc::channel();
-    let peers = BTreeMap::from([(if me == P { Q } else { P }, peer)]);
+    let peers = BTreeMap::from([(if me == P { Q } else { P }, peer.into())]);
     let stack: Option<link::udp::stack::Build> = if kind.stacked { Some(repeat) } else { None };
     let options = LinkOptions { cluster: 7, me, incarnation, peers, stack };
     let links = link::start(settings, listener, options, Arc::new(Mailbox(deliveries))).unwrap();
@@ -361,12 +362,33 @@ fn who_does_not_know_the_key_is_not_heard() {
 }
 
 #[test]
+fn a_peer_with_a_name_is_looked_up() {
+    for kind in [PERFECT, AUTHENTIC] {
+        let ((at_p, to_p), (at_q, to_q)) = (port(), port());
+        let name = |at: SocketAddr| format!("localhost:{}", at.port()).parse::<Place>().unwrap();
+        let p = start_with(&settings(kind, P), kind, at_p, P, 1, name(to_q));
+        let q = start_with(&settings(kind, Q), kind, at_q, Q, 1, name(to_p));
+        p.send(Q, b"1");
+        assert_eq!(q.receive(), b"1");
+    }
+    let p = start_with(
+        &settings(PERFECT, P),
+        PERFECT,
+        port().0,
+        P,
+        1,
+        "nobody.invalid:1".parse::<Place>().unwrap(),
+    );
+    p.until(Q, |status| status.trouble.as_ref().is_some_and(|why| why.contains("nobody.invalid:1")));
+}
+
+#[test]
 fn a_process_without_a_key_for_a_peer_does_not_start() {
     let options = |of: u32| LinkOptions {
         cluster: 7,
         me: P,
         incarnation: 1,
-        peers: BTreeMap::from([(ProcessId(of), port().1)]),
+        peers: BTreeMap::from([(ProcessId(of), port().1.into())]),
         stack: None,
     };
     let inbox = || Arc::new(Mailbox(mpsc::channel().0));

@@ -12,8 +12,8 @@ use synod_model::ProcessId;
 use synod_runtime::frame;
 use synod_runtime::keys::{self, KeyError, VALID, Validity};
 use synod_runtime::link::{
-    self, Inbox, LinkError, LinkOptions, LinkSettings, LinkStatus, Links, PAYLOAD_LENGTH_MAX, Rejected,
-    Security,
+    self, Inbox, LinkError, LinkOptions, LinkSettings, LinkStatus, Links, PAYLOAD_LENGTH_MAX, Place,
+    Rejected, Security,
 };
 
 /// Only a link that is broken for good takes this long.
@@ -98,12 +98,15 @@ fn start_with(
     (me, incarnation): (ProcessId, u64),
     peers: &[(ProcessId, SocketAddr)],
 ) -> End {
+    let peers = peers.iter().map(|&(p, address)| (p, address.into())).collect();
+    start_on(settings, listener, LinkOptions { cluster: 7, me, incarnation, peers, stack: None })
+}
+
+fn start_on(settings: &LinkSettings, listener: TcpListener, options: LinkOptions) -> End {
     let (deliveries, delivered) = mpsc::channel();
     let (clients, connected) = mpsc::channel();
     let (told, impostors) = mpsc::channel();
     let gate = Arc::<Mutex<()>>::default();
-    let options =
-        LinkOptions { cluster: 7, me, incarnation, peers: peers.iter().copied().collect(), stack: None };
     let inbox = Arc::new(Mailbox { deliveries, clients, impostors: told, gate: Arc::clone(&gate) });
     let links = link::start(settings, listener, options, inbox).unwrap();
     End { links, deliveries: delivered, clients: connected, impostors, gate }
@@ -222,13 +225,36 @@ fn a_cut_link_holds_its_traffic_until_it_is_healed() {
 }
 
 #[test]
+fn peers_may_have_names_and_an_unknown_one_is_trouble_of_its_link_alone() {
+    let ((at_p, to_p), (at_q, to_q)) = (port(), port());
+    let stranger = ProcessId(2);
+    let place = |text: &str| text.parse::<Place>().unwrap();
+    let peers = [(Q, place(&format!("localhost:{}", to_q.port()))), (stranger, place("nobody.invalid:7000"))];
+    let options =
+        LinkOptions { cluster: 7, me: P, incarnation: 1, peers: BTreeMap::from(peers), stack: None };
+    let p = start_on(&LinkSettings::default(), at_p, options);
+    let q = start(at_q, Q, 1, &[(P, to_p)]);
+    p.send(stranger, 1);
+    p.send(Q, 2);
+    assert_eq!(q.receive(), (P, 2));
+    p.until(stranger, |status| {
+        status.trouble.as_ref().is_some_and(|why| why.contains("nobody.invalid:7000"))
+    });
+}
+
+#[test]
 fn a_node_of_another_cluster_is_refused() {
     let ((at_p, to_p), (at_q, to_q)) = (port(), port());
     let p = start(at_p, P, 1, &[(Q, to_q)]);
     let (deliveries, delivered) = mpsc::channel();
     let (clients, _connected) = mpsc::channel();
-    let options =
-        LinkOptions { cluster: 8, me: Q, incarnation: 1, peers: BTreeMap::from([(P, to_p)]), stack: None };
+    let options = LinkOptions {
+        cluster: 8,
+        me: Q,
+        incarnation: 1,
+        peers: BTreeMap::from([(P, to_p.into())]),
+        stack: None,
+    };
     let inbox = Arc::new(Mailbox { deliveries, clients, impostors: mpsc::channel().0, gate: Arc::default() });
     let q = link::start(&LinkSettings::default(), at_q, options, inbox).unwrap();
     p.send(Q, 1);

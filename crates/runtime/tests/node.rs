@@ -378,6 +378,7 @@ fn a_configuration_that_is_none_is_an_error() {
         &text[..text.len() / 2],
         &text.replace("\"pulse\": \"1ms\"", "\"pulse\": -1"),
         &text.replace("\"peers\"", "\"pears\""),
+        &text.replace("\"peers\": {}", "\"peers\": { \"1\": \"10.0.0.256:7000\" }"),
     ] {
         std::fs::write(&path, damaged).unwrap();
         let error = NodeConfig::<Ledger>::load(&path).unwrap_err();
@@ -396,7 +397,7 @@ fn notary(p: u32, places: [SocketAddr; 2], keys: Option<&Path>) -> NodeConfig<No
         parameters: (),
         bounds: None,
         listen: places[p as usize],
-        peers: BTreeMap::from([(peer, places[peer.index()])]),
+        peers: BTreeMap::from([(peer, places[peer.index()].into())]),
         directory: PathBuf::from(format!("data/p{p}")),
         records: PathBuf::from("data/records"),
         pulse: Duration::from_millis(1),

@@ -198,7 +198,7 @@ fn links(time: Duration, stack: Option<Build>, authenticated: bool) -> f64 {
             keys: authenticated.then(|| keys.join(me.to_string())),
             ..LinkSettings::default()
         };
-        let peers = BTreeMap::from([(ProcessId(1 - p as u32), addresses[1 - p])]);
+        let peers = BTreeMap::from([(ProcessId(1 - p as u32), addresses[1 - p].into())]);
         let options = LinkOptions { cluster: 1, me, incarnation: 1, peers, stack };
         let inbox = Arc::new(Counter(Arc::clone(&counts[p])));
         ends.push(link::start(&settings, listener, options, inbox).expect("links"));

@@ -19,7 +19,7 @@ use crate::client::{Client, Command, Reply, read_line, write_line};
 use crate::clock::{ClockSettings, Jump};
 use crate::disk::OsDisk;
 use crate::keys::{self, Validity};
-use crate::link::{LinkError, LinkSettings, Security};
+use crate::link::{LinkError, LinkSettings, Place, Security};
 use crate::node::{Config, stop_within};
 use crate::proxy::{Passed, Proxy, Rule, Way};
 use crate::wal::{Identity, Wal, WalOptions};
@@ -114,7 +114,7 @@ impl Cluster {
         let places = ports::places(options.processes, options.first_port)?;
         let mut peers = BTreeMap::<_, BTreeMap<_, _>>::new();
         for (&(p, q), port) in &places.pairs {
-            peers.entry(p).or_default().insert(q, port.address().map_err(ClusterError::Proxy)?);
+            peers.entry(p).or_default().insert(q, port.address().map_err(ClusterError::Proxy)?.into());
         }
         let cluster = RandomState::new().hash_one(std::process::id());
         let node = |(&p, &listen)| {
@@ -495,7 +495,7 @@ fn config(
     cluster: u64,
     process: ProcessId,
     listen: SocketAddr,
-    peers: BTreeMap<ProcessId, SocketAddr>,
+    peers: BTreeMap<ProcessId, Place>,
 ) -> Config<Value> {
     Config {
         algorithm: options.algorithm.clone(),

@@ -293,7 +293,7 @@ fn config<P: Process>(
         parameters,
         bounds: options.bounds,
         listen: nowhere,
-        peers: others.map(|p| (p, nowhere)).collect(),
+        peers: others.map(|p| (p, nowhere.into())).collect(),
         directory: options.directory.join(process.to_string()),
         log: LOG,
         records: options.directory.join("records"),

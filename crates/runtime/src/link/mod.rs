@@ -8,12 +8,14 @@ mod accept;
 mod complaints;
 pub mod logged;
 pub mod memory;
+mod place;
 pub mod settings;
 mod stream;
 pub mod tcp;
 mod tls;
 pub mod udp;
 
+pub use place::{NoPlace, Place};
 pub use settings::{LinkSettings, Security, Transport};
 
 use crate::frame;
@@ -183,7 +185,7 @@ pub struct LinkOptions {
     /// Its durable incarnation number.
     pub incarnation: u64,
     /// The other processes.
-    pub peers: BTreeMap<ProcessId, SocketAddr>,
+    pub peers: BTreeMap<ProcessId, Place>,
     /// What makes better links of datagrams, where the algorithm asks for better ones.
     pub stack: Option<udp::stack::Build>,
 }

@@ -167,7 +167,7 @@ fn pair(directory: &Path) -> [Node; 2] {
             parameters: Twin::Sound,
             bounds: None,
             listen,
-            peers: BTreeMap::from([(other, there)]),
+            peers: BTreeMap::from([(other, there.into())]),
             directory: directory.join(me.to_string()),
             records: directory.join("records"),
             pulse: Duration::from_millis(5),

@@ -13,12 +13,14 @@
 
 pub mod datagram;
 pub mod mac;
+mod names;
 pub mod pieces;
 pub mod replay;
 pub mod socket;
 pub mod stack;
 
 use super::complaints::{Complaints, Kind};
+use super::place::{Finder, Place};
 use super::stream::locked;
 use super::{Dropped, Inbox, LinkError, LinkOptions, LinkSettings, LinkStatus, Links, Rejected, Security};
 use crate::frame::Payloads;
@@ -96,7 +98,9 @@ impl Deliveries {
 }
 
 struct Peer {
-    address: SocketAddr,
+    /// Where it is, once that is known.
+    address: Option<SocketAddr>,
+    finder: Finder,
     /// What the header of the next datagram says.
     header: Header,
     key: Option<mac::MacKey>,
@@ -134,11 +138,17 @@ impl UdpLinks {
             }
             _ => None,
         };
+        let has_names = options.peers.values().any(|place| matches!(place, Place::Name { .. }));
         let core = Core::new(settings, &options, keys.as_ref(), socket.batch_length(DATAGRAM_LENGTH))?;
         let shared =
             Arc::new(Shared { core: Mutex::new(core), socket, inbox, stopped: AtomicBool::new(false) });
         let mut links = Self { shared: Arc::clone(&shared), threads: vec![], tcp };
-        locked(&shared.core).greet(&shared.socket);
+        // whoever is found is greeted
+        locked(&shared.core).look_up(&shared.socket);
+        if has_names {
+            let shared = Arc::clone(&shared);
+            links.threads.push(super::tcp::spawn("names".to_owned(), move || names::watch(&shared))?);
+        }
         let receiver = Arc::clone(&shared);
         links.threads.push(super::tcp::spawn("datagrams".to_owned(), move || receiver.run(buffers))?);
         links
@@ -196,6 +206,7 @@ impl Drop for UdpLinks {
         self.shared.socket.wake();
         // the thread that meets clients waits for one
         let _ = self.tcp.map(|address| std::net::TcpStream::connect_timeout(&address, ALIVE));
+        self.threads.iter().for_each(|thread| thread.thread().unpark());
         for thread in self.threads.drain(..) {
             let _ = thread.join();
         }
@@ -298,13 +309,13 @@ impl Core {
     ) -> Result<Self, LinkError> {
         let LinkOptions { cluster, me, incarnation, .. } = *options;
         let mut peers = BTreeMap::new();
-        for (&to, &address) in &options.peers {
+        for (&to, place) in &options.peers {
             let key = match keys {
                 Some(keys) => Some(mac::MacKey::new(keys.secret(to).ok_or(LinkError::NoKey(to))?)),
                 None => None,
             };
             let header = Header { cluster, from: me, to, incarnation, heard: 0, sequence: 0 };
-            peers.insert(to, Peer::new(address, header, key));
+            peers.insert(to, Peer::new(Finder::new(place.clone()), header, key));
         }
         let group = synod_model::Group::first(options.peers.len() as u32 + 1);
         Ok(Self {
@@ -372,19 +383,6 @@ impl Core {
     fn flush(&mut self, socket: &Batched) {
         if let Some(stack) = &mut self.stack {
             stack.flush(&mut Carried { wires: &mut self.wires, socket });
-        }
-        self.wires.flush(socket);
-    }
-
-    /// Tells the peers that this incarnation has started.
-    fn greet(&mut self, socket: &Batched) {
-        if self.keyed {
-            self.wires.peers.values_mut().for_each(Peer::greet);
-        } else {
-            let peers: Vec<_> = self.wires.peers.keys().copied().collect();
-            for p in peers {
-                self.start_stack(p, socket);
-            }
         }
         self.wires.flush(socket);
     }
@@ -479,9 +477,10 @@ impl Nonsense {
 }
 
 impl Peer {
-    fn new(address: SocketAddr, header: Header, key: Option<mac::MacKey>) -> Self {
+    fn new(finder: Finder, header: Header, key: Option<mac::MacKey>) -> Self {
         Self {
-            address,
+            address: None,
+            finder,
             header,
             key,
             writer: Writer::default(),
@@ -552,9 +551,9 @@ impl Peer {
 
     fn leave(&mut self, socket: &Batched) {
         self.writer.seal(self.key.as_ref(), false);
-        if !self.writer.is_empty() && !self.status.cut {
+        if let Some(address) = self.address.filter(|_| !self.writer.is_empty() && !self.status.cut) {
             // what the system does not take is lost, as datagrams are
-            if let Err(e) = socket.send(self.address, self.writer.bytes(), DATAGRAM_LENGTH) {
+            if let Err(e) = socket.send(address, self.writer.bytes(), DATAGRAM_LENGTH) {
                 self.status.trouble = Some(e.to_string());
             }
         }

@@ -41,9 +41,11 @@ pub(super) fn causal(explained: &Explained<'_>, form: Form, meter: &mut Meter<'_
         Form::Convergent => convergent(explained, graph, &pasts, meter),
         Form::Memory => {
             for client in &explained.clients {
-                let found = saturate(explained, client, graph.clone(), meter)?;
-                if found.is_some() {
-                    return Ok(found);
+                for own in observers(explained, client) {
+                    let found = saturate(explained, &own, graph.clone(), meter)?;
+                    if found.is_some() {
+                        return Ok(found);
+                    }
                 }
             }
             Ok(None)
@@ -60,13 +62,29 @@ pub(super) fn pram(explained: &Explained<'_>, meter: &mut Meter<'_>) -> Result<F
             let matters = |index: usize| is_own || explained.accesses[index].writes();
             explained.client_order(other, matters, |a, b| graph.add(a, b, Reason::Client));
         }
-        add_reads(explained, client, &mut graph);
-        let found = saturate(explained, client, graph, meter)?;
+        let own: Vec<usize> =
+            client.iter().copied().filter(|&index| explained.accesses[index].is_known()).collect();
+        add_reads(explained, &own, &mut graph);
+        let found = saturate(explained, &own, graph, meter)?;
         if found.is_some() {
             return Ok(found);
         }
     }
     Ok(None)
+}
+
+/// A client's operations whose returns one order must explain: all that returned; and apart, since nothing comes after it, each of unknown outcome that
+/// took effect upon what it read, with those before it.
+fn observers(explained: &Explained<'_>, client: &[usize]) -> Vec<Vec<usize>> {
+    let is_known = |index: &usize| explained.accesses[*index].is_known();
+    let known = |ops: &[usize]| ops.iter().copied().filter(is_known).collect::<Vec<_>>();
+    let reads_unknown = client
+        .iter()
+        .enumerate()
+        .filter(|&(_, index)| !is_known(index) && explained.sources[*index].is_some());
+    let apart =
+        reads_unknown.map(|(place, &index)| known(&client[..place]).into_iter().chain([index]).collect());
+    [known(client)].into_iter().chain(apart).collect()
 }
 
 fn add_reads(explained: &Explained<'_>, client: &[usize], graph: &mut Graph) {

@@ -9,7 +9,7 @@
 
 use super::Broken;
 use super::causal::Found;
-use super::explained::Explained;
+use super::explained::{Explained, Source};
 use super::graph::{Graph, Reason};
 
 /// Checks that clients see what they wrote.
@@ -19,7 +19,7 @@ pub(super) fn read_your_writes(explained: &Explained<'_>) -> Found {
         let mut own: Vec<usize> = vec![];
         for &index in client {
             let access = &explained.accesses[index];
-            if let Some(source) = explained.sources[index] {
+            if let Some(source) = explained.sources[index].filter(|_| access.is_known()) {
                 for &by in
                     own.iter().filter(|&&by| explained.accesses[by].key == access.key && Some(by) != source)
                 {
@@ -129,15 +129,13 @@ fn forward(
 ) -> Found {
     let accesses = explained.accesses;
     let nodes = accesses.len();
-    let mut seen: Vec<bool> = vec![];
+    let mut seen = vec![false; with.len()];
     // of each key, those seen since it was last read, and what was read then
     let mut fresh: Vec<Vec<usize>> = vec![vec![]; explained.writes.len()];
     let mut is_any_seen = vec![None; explained.writes.len()];
-    for (read, source) in explained.reads(client) {
+    let returned = |&(read, _): &(usize, Source)| accesses[read].is_known();
+    for (read, source) in explained.reads(client).filter(returned) {
         let access = &accesses[read];
-        // what a read of unknown outcome has seen, none after it need have
-        let before = (!access.is_known()).then(|| (seen.clone(), fresh.clone(), is_any_seen.clone()));
-        seen.resize(seen.len().max(with.len()), false);
         let mut pending: Vec<usize> = source.into_iter().collect();
         while let Some(node) = pending.pop() {
             if std::mem::replace(&mut seen[node], true) {
@@ -163,9 +161,6 @@ fn forward(
                 fresh[access.key].push(source);
             }
             (None, None) => {}
-        }
-        if let Some(before) = before {
-            (seen, fresh, is_any_seen) = before;
         }
     }
     let cycle = order.order().err()?;

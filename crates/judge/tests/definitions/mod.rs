@@ -149,7 +149,9 @@ pub(crate) fn holds(ops: &[Op], level: Level) -> bool {
         Level::Pram => some_effective(ops, |effective| {
             clients(ops, effective).all(|own| {
                 let view = effective & (writes(ops) | own);
-                some_order(view, &session(ops), &mut |order| replays(ops, order, own))
+                some_order(view, &session(ops), &mut |order| {
+                    replays(ops, order, own & set(ops, |op| op.known))
+                })
             })
         }),
         Level::WeakCausal | Level::CausalConvergence | Level::Causal => {
@@ -227,7 +229,7 @@ fn guarantee(case: &Case<'_>, level: Level) -> bool {
     let written = effective & writes(ops);
     let in_order: Before = so.iter().map(|before| before & written).collect();
     let free: Before = vec![0; ops.len()];
-    let reads = |own: u32| bits(own).filter(|&i| ops[i].seen.is_some()).collect::<Vec<_>>();
+    let reads = |own: u32| bits(own).filter(|&i| ops[i].known && ops[i].seen.is_some()).collect::<Vec<_>>();
     // a read sees these writes, and returns the last of them in the arbitration
     let returns = |read: usize, visible: u32, arbitration: &[usize]| {
         let last =
@@ -248,7 +250,7 @@ fn guarantee(case: &Case<'_>, level: Level) -> bool {
         (0..=all).filter(|visible| visible & !all == 0 && seen & !visible == 0).any(|visible| {
             bits(visible).all(|w| with[w] & !visible == 0)
                 && returns(read, visible)
-                && grows(rest, if case.ops[read].known { visible } else { seen }, all, case, with, returns)
+                && grows(rest, visible, all, case, with, returns)
         })
     }
     let forward = |own: u32, with: &Before, order: &Before| {

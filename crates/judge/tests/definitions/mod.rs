@@ -146,12 +146,12 @@ pub(crate) fn holds(ops: &[Op], level: Level) -> bool {
         Level::Sequential => some_effective(ops, |effective| {
             some_order(effective, &session(ops), &mut |order| replays(ops, order, effective))
         }),
-        Level::Pram => some_effective(ops, |effective| {
-            clients(ops, effective).all(|own| {
-                let view = effective & (writes(ops) | own);
-                some_order(view, &session(ops), &mut |order| {
-                    replays(ops, order, own & set(ops, |op| op.known))
-                })
+        // a compare-and-set that took effect has compared with what somebody wrote
+        Level::Pram => some_case(ops, &|case| {
+            clients(ops, case.effective).all(|own| {
+                let view = case.effective & (writes(ops) | own);
+                let returned = own & set(ops, |op| op.known);
+                some_order(view, &session(ops), &mut |order| replays(ops, order, returned))
             })
         }),
         Level::WeakCausal | Level::CausalConvergence | Level::Causal => {
@@ -304,14 +304,18 @@ fn keyed(ops: &[Op], shift: usize, versions: usize) -> bool {
 /// Shao et al. 2011, MWR1: each read by itself has an order with all writes in real time; if safe, only where none runs at the same time.
 fn regular(ops: &[Op], is_safe: bool) -> bool {
     let before = real_time(ops, 0);
+    let comparing: Vec<Op> = ops.iter().map(|op| Op { seen: op.seen.filter(|_| !op.known), ..*op }).collect();
     (0..ops.len()).filter(|&read| ops[read].known && ops[read].seen.is_some()).all(|read| {
         let others = writes(ops) & set(ops, |op| op.key == ops[read].key) & !(1 << read);
         let runs = |&w: &usize| before[read] & (1 << w) == 0 && before[w] & (1 << read) == 0;
         if is_safe && bits(others).any(|w| runs(&w)) {
             return true;
         }
-        some_effective(ops, |effective| {
-            some_order(effective & (others | 1 << read), &before, &mut |order| replays(ops, order, 1 << read))
+        // a compare-and-set of unknown outcome that took effect has compared with what somebody wrote
+        some_case(&comparing, &|case| {
+            some_order(case.effective & (others | 1 << read), &before, &mut |order| {
+                replays(ops, order, 1 << read)
+            })
         })
     })
 }

@@ -21,6 +21,7 @@
 //! # Ok::<(), synod_judge::HistoryError>(())
 //! ```
 
+pub mod consistency;
 pub mod explanation;
 pub mod format;
 pub mod generate;

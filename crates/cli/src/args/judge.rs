@@ -3,6 +3,7 @@
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
+use synod_judge::consistency;
 use synod_judge::judgement::Model;
 use synod_judge::transactions::{self, Workload};
 use synod_kernel::environment::duration;
@@ -17,10 +18,11 @@ pub struct Judge {
     /// The object that the operations are of; or list-append, rw-register: what transactions do.
     #[arg(long, value_name = "MODEL", value_parser = model)]
     pub model: Subject,
-    /// What transactions shall keep: read-committed, snapshot-isolation, serializable, .. (strict-serializable, unless given).
+    /// What is asked: of objects linearizable (unless given), sequential, causal, pram, regular, versions:K, ..; of transactions
+    /// read-committed, snapshot-isolation, serializable, .. (strict-serializable, unless given).
     #[arg(long, value_name = "LEVEL", value_parser = level)]
     pub level: Option<Level>,
-    /// Which is the strongest level that nothing refutes? An answer, and no failure.
+    /// Which are the strongest levels that hold (of transactions: that nothing refutes)? An answer, and no failure.
     #[arg(long, conflicts_with = "level")]
     pub strongest: bool,
     /// A compare-and-set that failed: has it compared, or never been? As the format has it, unless given.
@@ -59,7 +61,7 @@ pub enum Subject {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
     /// Of objects.
-    Linearizable,
+    Consistency(consistency::Level),
     /// Of transactions.
     Isolation(transactions::Level),
 }
@@ -86,6 +88,8 @@ const AFTER_HELP: &str = "\
 Models: register (read, write), cas-register (also cas), counter (read, add, ..), set (add, remove, contains, read),
 queue (enqueue, dequeue), stack (push, pop), lock and owned-lock (acquire, release), list (append, read),
 kv (get, put, append, by key), etcd (get, put, delete, put-if, with revisions): linearizable or not.
+Levels of registers: sequential, causal+, causal, weak-causal, pram, read-your-writes, monotonic-reads, monotonic-writes,
+writes-follow-reads, eventual, regular, safe, versions:K, time:NANOSECONDS; sequential of every object.
 Transactions: list-append ([:append k v], [:r k [..]]), rw-register ([:w k v], [:r k v]): anomalies, levels of isolation.
 Formats are found out: JSON Lines, EDN and JSON of Jepsen, Knossos and Elle, logs of Jepsen, CSV (docs/judge.md).
 
@@ -104,12 +108,11 @@ fn model(name: &str) -> Result<Subject, String> {
 }
 
 fn level(name: &str) -> Result<Level, String> {
-    if name == "linearizable" {
-        return Ok(Level::Linearizable);
+    if let Some(level) = transactions::Level::ALL.into_iter().find(|level| level.name() == name) {
+        return Ok(Level::Isolation(level));
     }
-    let known = transactions::Level::ALL.into_iter().find(|level| level.name() == name);
-    known.map(Level::Isolation).ok_or_else(|| {
+    name.parse().map(Level::Consistency).map_err(|what: String| {
         let names: Vec<_> = transactions::Level::ALL.iter().map(|level| level.name()).collect();
-        format!("no level is called `{name}`: linearizable; of transactions: {}", names.join(", "))
+        format!("{what}; of transactions: {}", names.join(", "))
     })
 }

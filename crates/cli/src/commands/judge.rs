@@ -14,9 +14,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
+use synod_judge::consistency::{self, LevelVerdict, Strongest};
 use synod_judge::format::{Format, ReadError};
 use synod_judge::judgement::{self, Judgement, Model, PartVerdict};
 use synod_judge::log::{End, Log};
+use synod_judge::reading::{Conventions, Meaningless};
 use synod_judge::timeline::{Timeline, words};
 use synod_judge::transactions::{self, Outer, Report, Workload};
 use synod_judge::{Budget, Verdict};
@@ -38,6 +40,10 @@ struct Judged {
 enum Finding {
     /// Of objects.
     Objects(Model, Judgement),
+    /// Of objects, whether they satisfy a condition that is no linearizability.
+    Level(Model, consistency::Level, LevelVerdict),
+    /// Of objects, what they satisfy.
+    Strongest(Model, Strongest),
     /// Of transactions.
     Transactions(Workload, Report),
 }
@@ -152,11 +158,9 @@ fn one(args: &args::Judge, path: &Path, over: &AtomicBool) -> Result<Judged, Err
         conventions.nil_read_says_nothing = how == NilRead::Unseen;
     }
     let finding = match args.model {
-        Subject::Objects(model) => {
-            let judgement = judgement::judge(&log, model, conventions, budget);
-            let hint = || format!("a {model} is asked for: {}", model.functions());
-            Finding::Objects(model, judgement.map_err(|error| refused(error.to_string(), &hint()))?)
-        }
+        Subject::Objects(model) => objects(args, &log, model, conventions, budget).map_err(|error| {
+            refused(error.to_string(), &format!("a {model} is asked for: {}", model.functions()))
+        })?,
         Subject::Transactions(workload) => {
             let hint =
                 "each transaction is a list of reads and writes of which no two are the same: docs/judge.md";
@@ -165,6 +169,28 @@ fn one(args: &args::Judge, path: &Path, over: &AtomicBool) -> Result<Judged, Err
         }
     };
     Ok(Judged { path: path.to_owned(), log, format, finding })
+}
+
+/// What is asked of objects.
+fn objects(
+    args: &args::Judge,
+    log: &Log,
+    model: Model,
+    conventions: Conventions,
+    budget: Budget<'_>,
+) -> Result<Finding, Meaningless> {
+    if args.strongest {
+        return Ok(Finding::Strongest(model, consistency::strongest(log, model, conventions, budget)?));
+    }
+    match args.level {
+        None | Some(Level::Isolation(_) | Level::Consistency(consistency::Level::Linearizable)) => {
+            Ok(Finding::Objects(model, judgement::judge(log, model, conventions, budget)?))
+        }
+        Some(Level::Consistency(level)) => {
+            let verdict = consistency::judge(log, model, level, conventions, budget)?;
+            Ok(Finding::Level(model, level, verdict))
+        }
+    }
 }
 
 fn read(path: &Path) -> Result<String, Error> {
@@ -182,10 +208,10 @@ fn asked(args: &args::Judge) -> Result<(), Error> {
     let (what, hint) = match (args.model, args.level) {
         (Subject::Objects(model), Some(Level::Isolation(level))) => (
             format!("{level} is kept by transactions, not by a {model}"),
-            "of objects it is asked whether they are linearizable; of transactions: --model list-append",
+            "of objects it is asked whether they are linearizable, sequential, ..; of transactions: --model list-append",
         ),
-        (Subject::Transactions(_), Some(Level::Linearizable)) => (
-            "objects are linearizable, transactions are not".to_owned(),
+        (Subject::Transactions(_), Some(Level::Consistency(level))) => (
+            format!("objects are {level}, transactions are not"),
             "of transactions the strongest level is strict-serializable",
         ),
         _ => return Ok(()),
@@ -204,7 +230,10 @@ fn isolation(args: &args::Judge) -> transactions::Level {
 /// What is asked for, in a word.
 fn level(args: &args::Judge) -> String {
     match args.model {
-        Subject::Objects(_) => "linearizable".to_owned(),
+        Subject::Objects(_) => match args.level {
+            Some(Level::Consistency(level)) => level.to_string(),
+            _ => "linearizable".to_owned(),
+        },
         Subject::Transactions(_) => isolation(args).to_string(),
     }
 }
@@ -212,6 +241,9 @@ fn level(args: &args::Judge) -> String {
 fn of(args: &args::Judge, finding: &Finding) -> Exit {
     let holds = match finding {
         Finding::Objects(_, judgement) => judgement.holds(),
+        Finding::Level(_, _, verdict) => verdict.holds(),
+        // an answer, whatever it is
+        Finding::Strongest(..) => Some(true),
         Finding::Transactions(_, report) => Some(report.holds(isolation(args))),
     };
     match holds {
@@ -241,6 +273,7 @@ fn tell(desk: &Desk<'_>, args: &args::Judge, judged: &Judged) {
         Finding::Objects(model, Judgement { parts }) => {
             (model.name(), format!(" on {}", count(parts.len(), "object")))
         }
+        Finding::Level(model, ..) | Finding::Strongest(model, _) => (model.name(), String::new()),
         Finding::Transactions(workload, _) => (workload.name(), String::new()),
     };
     desk.printer.say(format!(
@@ -266,16 +299,33 @@ fn verdict(args: &args::Judge, path: &Path, finding: &Finding) -> String {
     let path = path.display();
     match (finding, of(args, finding)) {
         (Finding::Transactions(_, report), Exit::Holds) if args.strongest => {
-            let levels: Vec<_> = report.strongest().iter().map(|level| level.name()).collect();
-            let levels = if levels.is_empty() { "no level at all".to_owned() } else { levels.join(" and ") };
-            format!("✓ {path}  nothing refutes {levels}")
+            let levels: Vec<_> = report.strongest().iter().map(ToString::to_string).collect();
+            format!("✓ {path}  nothing refutes {}", named_levels(&levels))
         }
-        (Finding::Objects(_, judgement), _) if judgement.holds() == Some(false) => {
-            format!("{} {path}  not linearizable", if args.strongest { "✓" } else { "✗" })
+        (Finding::Strongest(_, strongest), _) => {
+            let levels: Vec<_> = strongest.levels.iter().map(ToString::to_string).collect();
+            format!("✓ {path}  {}", named_levels(&levels))
         }
         (_, Exit::Holds) => format!("✓ {path}  {}", level(args)),
         (_, Exit::Violation) => format!("✗ {path}  not {}", level(args)),
         _ => format!("? {path}  not known"),
+    }
+}
+
+fn named_levels(levels: &[String]) -> String {
+    if levels.is_empty() { "no level at all".to_owned() } else { levels.join(" and ") }
+}
+
+/// Why a level does not hold, or is not known to.
+fn level_lines(log: &Log, verdict: &LevelVerdict) -> Vec<String> {
+    match verdict {
+        LevelVerdict::Holds => vec![],
+        LevelVerdict::Violated { operations, why } => {
+            let mut lines = vec![why.clone()];
+            lines.extend(operations.iter().map(|&index| format!("  {}", operation(log, index))));
+            lines
+        }
+        LevelVerdict::Unknown { how_far, why } => vec![format!("{why}: {how_far}")],
     }
 }
 
@@ -288,6 +338,24 @@ fn lines(log: &Log, finding: &Finding) -> Vec<String> {
             ways.sort_unstable();
             ways.dedup();
             lines.push(format!("by {}", ways.join("; ")));
+            lines
+        }
+        Finding::Level(_, level, verdict) => {
+            let mut lines = level_lines(log, verdict);
+            lines.push(format!("{level}: {}", level.definition()));
+            lines
+        }
+        Finding::Strongest(_, strongest) => {
+            let mut lines = vec![];
+            for (level, verdict) in &strongest.verdicts {
+                let word = match verdict.holds() {
+                    Some(true) => "holds",
+                    Some(false) => "does not hold",
+                    None => "is not known",
+                };
+                lines.push(format!("{level} {word}"));
+                lines.extend(level_lines(log, verdict).into_iter().map(|line| format!("  {line}")));
+            }
             lines
         }
         Finding::Transactions(_, report) => {
@@ -399,6 +467,15 @@ fn event(args: &args::Judge, judged: &Judged) -> Value {
         Finding::Objects(model, judgement) => json!({
             "model": model.name(), "holds": judgement.holds(), "parts": judgement.parts.iter().map(part).collect::<Vec<_>>(),
         }),
+        Finding::Level(model, _, verdict) => {
+            json!({ "model": model.name(), "holds": verdict.holds(), "why": level_lines(log, verdict) })
+        }
+        Finding::Strongest(model, strongest) => json!({
+            "model": model.name(), "strongest": strongest.levels.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "levels": strongest.verdicts.iter().map(|(level, verdict)| json!({
+                "level": level.to_string(), "holds": verdict.holds(), "why": level_lines(log, verdict),
+            })).collect::<Vec<_>>(),
+        }),
         Finding::Transactions(workload, report) => json!({
             "model": workload.name(), "holds": report.holds(isolation(args)), "notes": report.notes,
             "strongest": report.strongest().iter().map(|level| level.name()).collect::<Vec<_>>(),
@@ -420,6 +497,10 @@ fn draw(desk: &Desk<'_>, args: &args::Judge, judged: &Judged) -> Result<(), Erro
     let nothing = vec![];
     let parts = if let Finding::Objects(_, judgement) = finding { &judgement.parts } else { &nothing };
     let wrong = parts.iter().find(|part| part.verdict.is_violation());
+    let broken: &[usize] = match finding {
+        Finding::Level(_, _, LevelVerdict::Violated { operations, .. }) => operations,
+        _ => &[],
+    };
     let (order, wrong_operation) = match wrong.map(|part| &part.verdict) {
         Some(Verdict::Violation { order, operation, .. }) => (order.clone(), Some(*operation)),
         _ => (parts.iter().flat_map(|part| order(&part.verdict)).copied().collect(), None),
@@ -446,7 +527,13 @@ fn draw(desk: &Desk<'_>, args: &args::Judge, judged: &Judged) -> Result<(), Erro
         shown.truncate(DRAWN_MAX);
     }
     let title = verdict(args, path, finding);
-    let timeline = Timeline { log, title, shown, order, wrong: wrong_operation.into_iter().collect() };
+    let timeline = Timeline {
+        log,
+        title,
+        shown,
+        order,
+        wrong: wrong_operation.into_iter().chain(broken.iter().copied()).collect(),
+    };
     if let Some(file) = &args.svg {
         failures::save(file, &timeline.svg())?;
         desk.printer.talk(format!("picture: {}", file.display()));

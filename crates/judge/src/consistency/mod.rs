@@ -269,7 +269,7 @@ fn by_sources(
     meter: &mut Meter<'_>,
     check: Check<'_>,
 ) -> LevelVerdict {
-    if let Some(read) = candidates.from_thin_air() {
+    if let Some(read) = candidates.out_of_thin_air() {
         return words::broken(log, accesses, Broken::ThinAir { read });
     }
     let (mut first, mut tried) = (None, 0_u64);
@@ -295,7 +295,9 @@ fn by_sources(
         if let LevelVerdict::Violated { why, .. } = &mut verdict
             && tried > 1
         {
-            *why += &format!("; so with each of the {tried} ways to tell which write was read, for values are written more than once");
+            *why = format!(
+                "{why}; so with each of the {tried} ways to tell which write was read, for values are written more than once"
+            );
         }
         verdict
     })

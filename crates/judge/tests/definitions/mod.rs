@@ -1,5 +1,7 @@
 //! The conditions read aloud: all choices of what took effect, of what was read from where, of visibility and of arbitration.
 
+pub(crate) mod systems;
+
 use synod_judge::consistency::Level;
 
 /// An operation of small registers.
@@ -280,8 +282,29 @@ fn guarantee(case: &Case<'_>, level: Level) -> bool {
             let Some(follow) = closed(follow) else { return false };
             clients(ops, effective).all(|own| !forward(own, &free, &free) || forward(own, &follow, &follow))
         }
+        Level::Eventual => (0..4).all(|key| {
+            let of_key: Vec<usize> = bits(written).filter(|&w| ops[w].key == key).collect();
+            let quiet = of_key.iter().map(|&w| over(case, w, ops.len())).max().unwrap_or(0);
+            let last = |own: u32| {
+                let is_late = |&r: &usize| ops[r].key == key && ops[r].invoked > quiet;
+                reads(own).into_iter().filter(is_late).last().map(|read| case.from[read])
+            };
+            let last: Vec<Option<usize>> = clients(ops, effective).filter_map(last).collect();
+            // what nobody read has not taken effect
+            let is_read = quiet < usize::MAX;
+            of_key.is_empty() || is_read && last.iter().all(|&read| read.is_some() && read == last[0])
+        }),
         other => panic!("{other} is defined elsewhere"),
     }
+}
+
+/// When an operation had taken effect at the latest: when it returned, or one did that read it, or one that read that.
+fn over(case: &Case<'_>, op: usize, depth: usize) -> usize {
+    if case.ops[op].known || depth == 0 {
+        return if case.ops[op].known { case.ops[op].returned } else { usize::MAX };
+    }
+    let readers = bits(case.effective).filter(|&reader| case.from[reader] == Some(op));
+    readers.map(|reader| over(case, reader, depth - 1)).min().unwrap_or(usize::MAX)
 }
 
 /// Each key has an order in real time, reads `shift` earlier, in which each read returns one of the last `versions` writes.

@@ -87,7 +87,7 @@ impl<'a> Candidates<'a> {
     }
 
     /// An operation that read what nobody wrote.
-    pub(super) fn from_thin_air(&self) -> Option<usize> {
+    pub(super) fn thin_air_read(&self) -> Option<usize> {
         (0..self.of.len()).find(|&index| {
             let access = &self.accesses[index];
             access.reads() && access.is_known() && self.of[index].is_empty()

@@ -221,11 +221,13 @@ fn sequential(
         return Ok(LevelVerdict::Holds);
     }
     if let Ok(accesses) = accesses(log, model, conventions) {
-        for weaker in [Level::CausalConvergence, Level::Causal] {
-            let verdict = registers(log, &accesses, weaker, part);
-            if verdict.holds() == Some(false) {
-                return Ok(verdict);
-            }
+        let candidates = Candidates::new(&accesses);
+        let meter = &mut Meter::new(part);
+        let verdict = by_sources(log, &accesses, &candidates, meter, &|e, meter| {
+            causal::causal(e, causal::Form::Total, meter)
+        });
+        if verdict.holds() == Some(false) {
+            return Ok(verdict);
         }
     }
     search(log, model, conventions, budget)
@@ -305,7 +307,7 @@ fn by_sources(
     meter: &mut Meter<'_>,
     check: Check<'_>,
 ) -> LevelVerdict {
-    if let Some(read) = candidates.from_thin_air() {
+    if let Some(read) = candidates.thin_air_read() {
         return words::broken(log, accesses, Broken::ThinAir { read });
     }
     let (mut first, mut tried) = (None, 0_u64);
@@ -331,7 +333,8 @@ fn by_sources(
         if let LevelVerdict::Violated { why, .. } = &mut verdict
             && tried > 1
         {
-            *why += &format!("; so with each of the {tried} ways to tell which write was read, for values are written more than once");
+            let all = format!("; so with each of the {tried} ways to tell which write was read");
+            why.push_str(&all);
         }
         verdict
     })

@@ -1,5 +1,7 @@
 //! The weaker conditions against their definitions on small histories, against each other on random ones, and on the literature's examples.
 
+#![expect(clippy::cast_possible_wrap, reason = "operations are few")]
+
 mod definitions;
 
 use definitions::{Op, holds, systems};

@@ -244,7 +244,6 @@ fn guarantee(case: &Case<'_>, level: Level) -> bool {
         reads: &[usize],
         seen: u32,
         all: u32,
-        case: &Case<'_>,
         with: &Before,
         returns: &dyn Fn(usize, u32) -> bool,
     ) -> bool {
@@ -252,12 +251,12 @@ fn guarantee(case: &Case<'_>, level: Level) -> bool {
         (0..=all).filter(|visible| visible & !all == 0 && seen & !visible == 0).any(|visible| {
             bits(visible).all(|w| with[w] & !visible == 0)
                 && returns(read, visible)
-                && grows(rest, visible, all, case, with, returns)
+                && grows(rest, visible, all, with, returns)
         })
     }
     let forward = |own: u32, with: &Before, order: &Before| {
         some_order(written, order, &mut |arbitration| {
-            grows(&reads(own), 0, written, case, with, &|read, visible| returns(read, visible, arbitration))
+            grows(&reads(own), 0, written, with, &|read, visible| returns(read, visible, arbitration))
         })
     };
     match level {
@@ -287,7 +286,7 @@ fn guarantee(case: &Case<'_>, level: Level) -> bool {
             let quiet = of_key.iter().map(|&w| over(case, w, ops.len())).max().unwrap_or(0);
             let last = |own: u32| {
                 let is_late = |&r: &usize| ops[r].key == key && ops[r].invoked > quiet;
-                reads(own).into_iter().filter(is_late).last().map(|read| case.from[read])
+                reads(own).into_iter().rfind(is_late).map(|read| case.from[read])
             };
             let last: Vec<Option<usize>> = clients(ops, effective).filter_map(last).collect();
             // what nobody read has not taken effect

@@ -1,5 +1,7 @@
 //! Small systems that satisfy a condition by how they work, and what breaks each.
 
+#![expect(clippy::cast_possible_wrap, reason = "operations are few")]
+
 use super::Op;
 use synod_judge::consistency::Level;
 use synod_judge::generate::Random;

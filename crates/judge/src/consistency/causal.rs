@@ -14,6 +14,8 @@ pub(super) enum Form {
     Weak,
     Convergent,
     Memory,
+    /// What one order of all asks for: necessary for sequential consistency.
+    Total,
 }
 
 /// What comes of an attempt: nothing where all is well.
@@ -39,6 +41,7 @@ pub(super) fn causal(explained: &Explained<'_>, form: Form, meter: &mut Meter<'_
     match form {
         Form::Weak => Ok(None),
         Form::Convergent => convergent(explained, graph, &pasts, meter),
+        Form::Total => total(explained, graph, meter),
         Form::Memory => {
             for client in &explained.clients {
                 for own in observers(explained, client) {
@@ -172,6 +175,42 @@ fn saturate(
                 };
                 if !pasts.precedes(write, source) {
                     graph.add(write, source, Reason::Overwritten { by: read });
+                    is_new = true;
+                }
+            }
+        }
+        if !is_new {
+            return Ok(None);
+        }
+    }
+}
+
+/// Orders what one order of all asks for, until nothing new follows: what a read has seen comes before what it read, and what overwrites that comes
+/// after the read (the rules of Gibbons, Korach 1997, section 4.3, for known sources).
+fn total(explained: &Explained<'_>, mut graph: Graph, meter: &mut Meter<'_>) -> Result<Found, String> {
+    loop {
+        let order = match graph.order() {
+            Ok(order) => order,
+            Err(cycle) => return Ok(Some(Broken::Cycle { client: None, cycle })),
+        };
+        let pasts = pasts(&graph, &order, meter)?;
+        let mut is_new = false;
+        for (read, source) in explained.clients.iter().flat_map(|client| explained.reads(client)) {
+            let writes = &explained.writes[explained.accesses[read].key];
+            meter.steps(writes.len() as u64)?;
+            for &write in writes.iter().filter(|&&write| Some(write) != source && write != read) {
+                if pasts.precedes(write, read) {
+                    let Some(source) = source else {
+                        return Ok(Some(Broken::Overwritten { client: None, read, source, by: write }));
+                    };
+                    if !pasts.precedes(write, source) {
+                        graph.add(write, source, Reason::Overwritten { by: read });
+                        is_new = true;
+                    }
+                } else if source.is_none_or(|source| pasts.precedes(source, write))
+                    && !pasts.precedes(read, write)
+                {
+                    graph.add(read, write, Reason::Overwrites);
                     is_new = true;
                 }
             }

@@ -52,6 +52,13 @@ impl<'a> Candidates<'a> {
                 }
             }
             sources.retain(|&source| source != Some(index));
+            // what is likeliest is tried first: the write that was last invoked by then
+            let end = access.returned.unwrap_or(usize::MAX);
+            sources.sort_by_key(|source| match source.map(|write| accesses[write].invoked) {
+                Some(invoked) if invoked < end => (0, usize::MAX - invoked),
+                None => (1, 0),
+                Some(invoked) => (2, invoked),
+            });
             of.push(sources);
         }
         let mut candidates = Self { accesses, of };
@@ -80,11 +87,16 @@ impl<'a> Candidates<'a> {
     }
 
     /// An operation that read what nobody wrote.
-    pub(super) fn out_of_thin_air(&self) -> Option<usize> {
+    pub(super) fn thin_air_read(&self) -> Option<usize> {
         (0..self.of.len()).find(|&index| {
             let access = &self.accesses[index];
             access.reads() && access.is_known() && self.of[index].is_empty()
         })
+    }
+
+    /// Whether there is but one way.
+    pub(super) fn is_one(&self) -> bool {
+        self.of.iter().all(|sources| sources.len() <= 1)
     }
 
     /// Where an operation may have read what it read.

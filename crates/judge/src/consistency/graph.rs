@@ -11,6 +11,8 @@ pub(super) enum Reason {
     Read,
     /// This one has seen the first, and yet read the second.
     Overwritten { by: usize },
+    /// The second overwrites what the first read.
+    Overwrites,
 }
 
 /// How many nodes the shortest cycle is looked for from.

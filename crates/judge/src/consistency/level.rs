@@ -121,7 +121,7 @@ impl Level {
                 "each client's reads, if they can have gone forward at all, can have done so seeing with each write those that its client had read before, which count before it"
             }
             Self::Eventual => {
-                "of each key, the last reads of clients that read when all writes were over have returned the same write"
+                "of each key, the last reads of clients that read when all writes were over (of unknown outcome: when somebody had read them; if nobody did they do not count) have returned the same write"
             }
             Self::Regular => {
                 "each read returns a write that does not begin after it and is not overwritten between that write's end and the read's invocation"

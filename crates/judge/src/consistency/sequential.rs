@@ -43,6 +43,8 @@ type Position = Rc<[u32]>;
 struct Search<'a, S: Readable> {
     model: &'a S,
     clients: Vec<Vec<Operation<S>>>,
+    /// Of each client, how many operations before each place must be explained.
+    known: Vec<Vec<usize>>,
     /// The operations of unknown outcome, by client and place.
     unknown: Vec<(usize, usize)>,
     states: Vec<S::State>,
@@ -85,14 +87,24 @@ pub(super) fn sequential<S: Readable>(
         (0..client.len()).filter(is_unknown).map(|place| (c, place)).collect::<Vec<_>>()
     };
     let unknown = clients.iter().enumerate().flat_map(places).collect();
+    let known = clients.iter().map(|client| known(client)).collect();
     let states = vec![model.initial()];
     let numbers = FxHashMap::from_iter([(model.initial(), 0)]);
-    Ok(Search { model, clients, unknown, states, numbers }.run(keys.len(), meter))
+    Ok(Search { model, clients, known, unknown, states, numbers }.run(keys.len(), meter))
+}
+
+fn known<S: Readable>(client: &[Operation<S>]) -> Vec<usize> {
+    let mut count = 0;
+    let counted = client.iter().map(|operation| {
+        count += usize::from(operation.returned.is_some());
+        count
+    });
+    [0].into_iter().chain(counted).collect()
 }
 
 impl<S: Readable> Search<'_, S> {
     fn run(mut self, keys: usize, meter: &mut Meter<'_>) -> Found {
-        let of = self.clients.iter().flatten().filter(|operation| operation.returned.is_some()).count();
+        let of = self.known.iter().filter_map(|known| known.last()).sum();
         let length = self.clients.len() + self.unknown.len().div_ceil(32) + keys;
         let start = self.settled(vec![0; length]);
         let mut most = (self.explained(&start), Rc::clone(&start));
@@ -130,10 +142,7 @@ impl<S: Readable> Search<'_, S> {
 
     /// How many operations that must be explained are.
     fn explained(&self, position: &[u32]) -> usize {
-        let known = |(client, &place): (&Vec<Operation<S>>, &u32)| {
-            client[..place as usize].iter().filter(|operation| operation.returned.is_some()).count()
-        };
-        self.clients.iter().zip(position).map(known).sum()
+        self.known.iter().zip(position).map(|(known, &place)| known[place as usize]).sum()
     }
 
     fn state_at(&self, key: usize, length: usize) -> usize {

@@ -85,6 +85,7 @@ fn told_cycle(
         let because = match reason {
             Reason::Client => "in the order of their client".to_owned(),
             Reason::Read => "which read it".to_owned(),
+            Reason::Overwrites => "which overwrites what it read".to_owned(),
             Reason::Overwritten { by } => {
                 involved.push(by);
                 format!("for {} has seen both and read the latter", told(by))

@@ -1,5 +1,7 @@
 //! The conditions read aloud: all choices of what took effect, of what was read from where, of visibility and of arbitration.
 
+pub(crate) mod systems;
+
 use synod_judge::consistency::Level;
 
 /// An operation of small registers.
@@ -242,7 +244,6 @@ fn guarantee(case: &Case<'_>, level: Level) -> bool {
         reads: &[usize],
         seen: u32,
         all: u32,
-        case: &Case<'_>,
         with: &Before,
         returns: &dyn Fn(usize, u32) -> bool,
     ) -> bool {
@@ -250,12 +251,12 @@ fn guarantee(case: &Case<'_>, level: Level) -> bool {
         (0..=all).filter(|visible| visible & !all == 0 && seen & !visible == 0).any(|visible| {
             bits(visible).all(|w| with[w] & !visible == 0)
                 && returns(read, visible)
-                && grows(rest, visible, all, case, with, returns)
+                && grows(rest, visible, all, with, returns)
         })
     }
     let forward = |own: u32, with: &Before, order: &Before| {
         some_order(written, order, &mut |arbitration| {
-            grows(&reads(own), 0, written, case, with, &|read, visible| returns(read, visible, arbitration))
+            grows(&reads(own), 0, written, with, &|read, visible| returns(read, visible, arbitration))
         })
     };
     match level {
@@ -280,8 +281,29 @@ fn guarantee(case: &Case<'_>, level: Level) -> bool {
             let Some(follow) = closed(follow) else { return false };
             clients(ops, effective).all(|own| !forward(own, &free, &free) || forward(own, &follow, &follow))
         }
+        Level::Eventual => (0..4).all(|key| {
+            let of_key: Vec<usize> = bits(written).filter(|&w| ops[w].key == key).collect();
+            let quiet = of_key.iter().map(|&w| over(case, w, ops.len())).max().unwrap_or(0);
+            let last = |own: u32| {
+                let is_late = |&r: &usize| ops[r].key == key && ops[r].invoked > quiet;
+                reads(own).into_iter().rfind(is_late).map(|read| case.from[read])
+            };
+            let last: Vec<Option<usize>> = clients(ops, effective).filter_map(last).collect();
+            // what nobody read has not taken effect
+            let is_read = quiet < usize::MAX;
+            of_key.is_empty() || is_read && last.iter().all(|&read| read.is_some() && read == last[0])
+        }),
         other => panic!("{other} is defined elsewhere"),
     }
+}
+
+/// When an operation had taken effect at the latest: when it returned, or one did that read it, or one that read that.
+fn over(case: &Case<'_>, op: usize, depth: usize) -> usize {
+    if case.ops[op].known || depth == 0 {
+        return if case.ops[op].known { case.ops[op].returned } else { usize::MAX };
+    }
+    let readers = bits(case.effective).filter(|&reader| case.from[reader] == Some(op));
+    readers.map(|reader| over(case, reader, depth - 1)).min().unwrap_or(usize::MAX)
 }
 
 /// Each key has an order in real time, reads `shift` earlier, in which each read returns one of the last `versions` writes.

@@ -38,6 +38,7 @@ mod slots;
 pub mod special;
 mod specification;
 pub mod timeline;
+pub mod transactions;
 mod value;
 mod versions;
 mod zones;

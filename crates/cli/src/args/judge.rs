@@ -4,6 +4,7 @@ use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
 use synod_judge::judgement::Model;
+use synod_judge::transactions::{self, Workload};
 use synod_kernel::environment::duration;
 
 /// `judge`.
@@ -13,9 +14,15 @@ pub struct Judge {
     /// The files, in any of the formats; `-` is standard input.
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// The object that the operations are of.
+    /// The object that the operations are of; or list-append, rw-register: what transactions do.
     #[arg(long, value_name = "MODEL", value_parser = model)]
-    pub model: Model,
+    pub model: Subject,
+    /// What transactions shall keep: read-committed, snapshot-isolation, serializable, .. (strict-serializable, unless given).
+    #[arg(long, value_name = "LEVEL", value_parser = level)]
+    pub level: Option<Level>,
+    /// Which is the strongest level that nothing refutes? An answer, and no failure.
+    #[arg(long, conflicts_with = "level")]
+    pub strongest: bool,
     /// A compare-and-set that failed: has it compared, or never been? As the format has it, unless given.
     #[arg(long, value_name = "HOW")]
     pub failed_cas: Option<FailedCas>,
@@ -39,6 +46,24 @@ pub struct Judge {
     pub html: Option<PathBuf>,
 }
 
+/// What a history is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// Objects.
+    Objects(Model),
+    /// Transactions.
+    Transactions(Workload),
+}
+
+/// What a history shall keep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// Of objects.
+    Linearizable,
+    /// Of transactions.
+    Isolation(transactions::Level),
+}
+
 /// What a compare-and-set that failed did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum FailedCas {
@@ -60,12 +85,31 @@ pub enum NilRead {
 const AFTER_HELP: &str = "\
 Models: register (read, write), cas-register (also cas), counter (read, add, ..), set (add, remove, contains, read),
 queue (enqueue, dequeue), stack (push, pop), lock and owned-lock (acquire, release), list (append, read),
-kv (get, put, append, by key), etcd (get, put, delete, put-if, with revisions).
+kv (get, put, append, by key), etcd (get, put, delete, put-if, with revisions): linearizable or not.
+Transactions: list-append ([:append k v], [:r k [..]]), rw-register ([:w k v], [:r k v]): anomalies, levels of isolation.
 Formats are found out: JSON Lines, EDN and JSON of Jepsen, Knossos and Elle, logs of Jepsen, CSV (docs/judge.md).
 
   judge history.edn --model cas-register
-  judge runs/*.jsonl --model kv --html violation.html";
+  judge runs/*.jsonl --model kv --html violation.html
+  judge transactions.edn --model list-append --level snapshot-isolation";
 
-fn model(name: &str) -> Result<Model, String> {
-    name.parse()
+const WORKLOADS: [Workload; 2] = [Workload::ListAppend, Workload::RwRegister];
+
+fn model(name: &str) -> Result<Subject, String> {
+    if let Some(&workload) = WORKLOADS.iter().find(|workload| workload.name() == name) {
+        return Ok(Subject::Transactions(workload));
+    }
+    let unknown = |what| format!("{what}; of transactions: list-append, rw-register");
+    name.parse().map(Subject::Objects).map_err(unknown)
+}
+
+fn level(name: &str) -> Result<Level, String> {
+    if name == "linearizable" {
+        return Ok(Level::Linearizable);
+    }
+    let known = transactions::Level::ALL.into_iter().find(|level| level.name() == name);
+    known.map(Level::Isolation).ok_or_else(|| {
+        let names: Vec<_> = transactions::Level::ALL.iter().map(|level| level.name()).collect();
+        format!("no level is called `{name}`: linearizable; of transactions: {}", names.join(", "))
+    })
 }

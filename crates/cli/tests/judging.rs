@@ -51,6 +51,14 @@ fn a_history_is_linearizable_or_it_is_said_why_not() {
         (&part["verdict"], &part["line"], &part["explained_events"]),
         (&"violation".into(), &7.into(), &7.into())
     );
+    // what a convention decides is told
+    let unseen = "{:process 4, :type :invoke, :f :read}\n{:process 4, :type :ok, :f :read, :value nil}\n";
+    place.write("unseen.edn", &format!("{GOOD}{unseen}"));
+    place
+        .synod("judge unseen.edn --model cas-register")
+        .exits(0)
+        .says("1 read of nothing: what was read counts as not known");
+    place.synod("judge unseen.edn --model cas-register --nil-read empty").exits(1);
     // what never took effect cannot be read; of an operation that nobody heard of, it can
     let failed = GOOD.replace(":type :info", ":type :fail");
     place.write("failed.edn", &failed);
@@ -107,7 +115,7 @@ fn transactions_keep_a_level_or_an_anomaly_is_told() {
     place
         .synod("judge stale.edn --model list-append --level serializable")
         .exits(0)
-        .says("✓ stale.edn  serializable");
+        .says("✓ stale.edn  nothing refutes serializable");
     place
         .synod("judge stale.edn --model list-append --strongest")
         .exits(0)

@@ -4,6 +4,7 @@
 
 use crate::history::Client;
 use crate::log::{End, Log, LogOperation};
+use crate::value::Value;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -27,6 +28,10 @@ const BAR: usize = 22;
 const LEFT: usize = 90;
 const TOP: usize = 44;
 const STEP: usize = 26;
+/// How wide a letter is, about.
+const LETTER: usize = 7;
+/// No bar is wider for its words alone.
+const WIDTH_MAX: usize = 260;
 
 /// Text as it stands in markup.
 fn escaped(text: &str) -> String {
@@ -46,11 +51,15 @@ fn escaped(text: &str) -> String {
 
 /// An operation in a few words.
 pub fn words(operation: &LogOperation) -> String {
+    if let ("txn", End::Ok(Value::Sequence(parts))) = (&*operation.function, &operation.end) {
+        // what it did says what it was to do
+        return parts.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+    }
     let mut words = operation.function.to_string();
     if let Some(key) = &operation.key {
         let _ = write!(words, " {key}:");
     }
-    if operation.argument != crate::Value::Nil {
+    if operation.argument != Value::Nil {
         let _ = write!(words, " {}", operation.argument);
     }
     match &operation.end {
@@ -73,24 +82,35 @@ fn short(text: &str, length: usize) -> String {
 }
 
 impl Timeline<'_> {
-    /// Where the events that are shown stand, from left to right.
+    /// Where the events that are shown stand, from left to right: so far apart that there is room for words.
     fn columns(&self) -> BTreeMap<usize, usize> {
         let operations = self.log.operations();
-        let events = self.shown.iter().flat_map(|&index| {
-            let operation = &operations[index];
-            [Some(operation.invoked), operation.returned].into_iter().flatten()
-        });
-        let mut sorted: Vec<usize> = events.collect();
-        sorted.sort_unstable();
-        sorted.into_iter().enumerate().map(|(column, event)| (event, column)).collect()
+        let mut ends: BTreeMap<usize, Option<usize>> = BTreeMap::new();
+        for &index in &self.shown {
+            ends.insert(operations[index].invoked, None);
+            ends.extend(operations[index].returned.map(|end| (end, Some(index))));
+        }
+        let mut columns = BTreeMap::new();
+        let mut at = LEFT;
+        for (event, ended) in ends {
+            let begun = ended.and_then(|index| {
+                let begin = *columns.get(&operations[index].invoked)?;
+                Some(begin + (words(&operations[index]).chars().count() * LETTER + 10).min(WIDTH_MAX))
+            });
+            at = begun.unwrap_or(at).max(at);
+            columns.insert(event, at);
+            at += STEP;
+        }
+        columns
     }
 
     /// As SVG.
     pub fn svg(&self) -> String {
         let operations = self.log.operations();
         let columns = self.columns();
-        let at = |event: usize| LEFT + STEP * columns.get(&event).copied().unwrap_or_default();
-        let end = LEFT + STEP * (columns.len() + 1);
+        let at = |event: usize| columns.get(&event).copied().unwrap_or(LEFT);
+        let last = columns.values().max().copied().unwrap_or(LEFT);
+        let end = (last + STEP).max(self.title.chars().count() * 9);
         let mut lanes: BTreeMap<Client, usize> = BTreeMap::new();
         for &index in &self.shown {
             lanes.insert(operations[index].client, 0);
@@ -144,7 +164,7 @@ impl Timeline<'_> {
             escaped(&words),
             x + 5,
             y + 15,
-            escaped(&short(&words, (width / 7).max(3))),
+            escaped(&short(&words, (width.saturating_sub(6) / LETTER).max(3))),
         );
     }
 

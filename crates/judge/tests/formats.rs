@@ -86,7 +86,7 @@ fn refused(text: &str) -> String {
 #[test]
 fn what_is_no_history_is_refused_where_it_goes_wrong() {
     let cases = [
-        ("", "this is no history in a format that is known"),
+        ("", "there are no events in it"),
         ("hello", "this is no history in a format that is known"),
         ("[]", "there are no events in it"),
         ("[{:process 1 :type :invoke :f :read}", "line 1, column 37: the text ends before `]`"),

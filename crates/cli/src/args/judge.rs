@@ -25,13 +25,13 @@ pub struct Judge {
     /// Which are the strongest levels that hold (of transactions: that nothing refutes)? An answer, and no failure.
     #[arg(long, conflicts_with = "level")]
     pub strongest: bool,
-    /// A compare-and-set that failed: has it compared, or never been? As the format has it, unless given.
+    /// Of a cas-register: a compare-and-set that failed, has it compared, or never been? As the format has it, unless given.
     #[arg(long, value_name = "HOW")]
     pub failed_cas: Option<FailedCas>,
-    /// A read that returned nothing: was nothing written, or is it not known what it read? As the format has it, unless given.
+    /// Of a cas-register: a read that returned nothing, was nothing written, or is it not known what it read? As the format has it, unless given.
     #[arg(long, value_name = "HOW")]
     pub nil_read: Option<NilRead>,
-    /// Give up after this time for all files.
+    /// Give up on objects after this time for all files.
     #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
     pub time_max: Option<Duration>,
     /// Give up on an object after so many choices of what takes effect next.

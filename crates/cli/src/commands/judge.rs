@@ -33,6 +33,7 @@ struct Judged {
     path: PathBuf,
     log: Log,
     format: Format,
+    conventions: Conventions,
     finding: Finding,
 }
 
@@ -168,7 +169,7 @@ fn one(args: &args::Judge, path: &Path, over: &AtomicBool) -> Result<Judged, Err
             Finding::Transactions(workload, report.map_err(|error| refused(error.to_string(), hint))?)
         }
     };
-    Ok(Judged { path: path.to_owned(), log, format, finding })
+    Ok(Judged { path: path.to_owned(), log, format, conventions, finding })
 }
 
 /// What is asked of objects.
@@ -200,7 +201,12 @@ fn read(path: &Path) -> Result<String, Error> {
         std::io::stdin().lock().read_to_string(&mut text).map_err(unreadable)?;
         return Ok(text);
     }
-    std::fs::read_to_string(path).map_err(unreadable)
+    let bytes = std::fs::read(path).map_err(unreadable)?;
+    String::from_utf8(bytes).map_err(|error| Error::File {
+        path: path.to_owned(),
+        what: format!("no text: byte {} is not UTF-8", error.utf8_error().valid_up_to()),
+        hint: "`synod judge --help` names the formats".to_owned(),
+    })
 }
 
 /// Whether the level is one of what is judged.
@@ -266,7 +272,7 @@ fn operation(log: &Log, index: usize) -> String {
 }
 
 fn tell(desk: &Desk<'_>, args: &args::Judge, judged: &Judged) {
-    let Judged { path, log, format, finding } = judged;
+    let Judged { path, log, format, conventions, finding } = judged;
     let clients: std::collections::BTreeSet<_> = log.operations().iter().map(|o| o.client).collect();
     let (model, objects) = match finding {
         Finding::Objects(model, Judgement { parts }) if parts.len() == 1 => (model.name(), String::new()),
@@ -288,10 +294,35 @@ fn tell(desk: &Desk<'_>, args: &args::Judge, judged: &Judged) {
     for line in lines(log, finding) {
         desk.printer.say(format!("  {line}"));
     }
+    if model == Model::CasRegister.name() {
+        for line in taken_for(log, *conventions) {
+            desk.printer.say(format!("  {line}"));
+        }
+    }
     if log.clock_went_back() > 0 {
         let times = count(log.clock_went_back(), "time");
         desk.printer.say(format!("  the log's clock went back {times}: its order is what counts"));
     }
+}
+
+/// What a convention decided, which another tool's would have decided otherwise.
+fn taken_for(log: &Log, conventions: Conventions) -> Vec<String> {
+    let how_many = |function: &str, end: &dyn Fn(&End) -> bool| {
+        log.operations().iter().filter(|o| &*o.function == function && end(&o.end)).count()
+    };
+    let unseen = how_many("read", &|end| *end == End::Ok(synod_judge::Value::Nil));
+    let failed = how_many("cas", &|end| matches!(end, End::Failed(_)));
+    let mut lines = vec![];
+    if conventions.nil_read_says_nothing && unseen > 0 {
+        lines.push(format!(
+            "{} of nothing: what was read counts as not known (--nil-read empty: nothing was written)",
+            count(unseen, "read")
+        ));
+    }
+    if conventions.failed_cas_compared && failed > 0 {
+        lines.push(format!("{failed} compare-and-sets failed: they count as having seen another value (--failed-cas never: as never done)"));
+    }
+    lines
 }
 
 /// The verdict on a file, in words.
@@ -302,6 +333,8 @@ fn verdict(args: &args::Judge, path: &Path, finding: &Finding) -> String {
             let levels: Vec<_> = report.strongest().iter().map(ToString::to_string).collect();
             format!("✓ {path}  nothing refutes {}", named_levels(&levels))
         }
+        // no cycle was found: where not all was read, that is not yet a proof
+        (Finding::Transactions(..), Exit::Holds) => format!("✓ {path}  nothing refutes {}", level(args)),
         (Finding::Strongest(_, strongest), _) => {
             let levels: Vec<_> = strongest.levels.iter().map(ToString::to_string).collect();
             format!("✓ {path}  {}", named_levels(&levels))
@@ -431,7 +464,7 @@ fn named(lines: &mut Vec<String>, log: &Log, heading: &str, operations: &[usize]
 }
 
 fn event(args: &args::Judge, judged: &Judged) -> Value {
-    let Judged { path, log, format, finding } = judged;
+    let Judged { path, log, format, finding, .. } = judged;
     let line = |index: usize| log.operations()[index].line;
     let lines = |indices: &[usize]| indices.iter().map(|&index| line(index)).collect::<Vec<_>>();
     let part = |part: &PartVerdict| {

@@ -134,6 +134,9 @@ impl Log {
 
     /// Reads a history in whatever format it is.
     pub fn from_text(text: &str) -> Result<(Self, Format), ReadError> {
+        if text.trim().is_empty() {
+            return Err(ReadError::Empty);
+        }
         let format = Format::of(text).ok_or(ReadError::UnknownFormat)?;
         Ok((Self::read(text, format)?, format))
     }

@@ -63,7 +63,7 @@ pub fn words(operation: &LogOperation) -> String {
         let _ = write!(words, " {}", operation.argument);
     }
     match &operation.end {
-        End::Ok(value) if *value != operation.argument => {
+        End::Ok(value) if *value != operation.argument || looks(&operation.function) => {
             let _ = write!(words, " = {value}");
         }
         End::Ok(_) => {}
@@ -71,6 +71,11 @@ pub fn words(operation: &LogOperation) -> String {
         End::Unknown => words.push_str(" ?"),
     }
     words
+}
+
+/// Whether nothing is an answer too.
+fn looks(function: &str) -> bool {
+    matches!(function, "read" | "get" | "dequeue" | "pop")
 }
 
 /// The beginning of a text.

@@ -31,7 +31,9 @@ expect 0 cas-register $(etcd 002 005 007 018 025 031) $(knossos memstress3-0 cas
 expect 1 cas-register $(etcd 000 001 003 010 020 040) $(knossos cas-failure rethink-fail-minimal bad-analysis)
 expect 0 kv "$histories"/kv/c01-ok.txt "$histories"/kv/c10-ok.txt
 expect 1 kv "$histories"/kv/c01-bad.txt
+expect 1 list-append "$histories"/elle/paper-example.edn "$histories"/elle/paper-example.json
+expect 0 rw-register "$histories"/elle/rw-register.edn
 expect 0 set "$histories"/elle/set.edn
 
-[ "$failures" = 0 ] && echo "21 recorded histories are judged as they are known to be"
+[ "$failures" = 0 ] && echo "24 recorded histories are judged as they are known to be"
 exit "$((failures > 0))"

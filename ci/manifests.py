@@ -1,7 +1,8 @@
 """Starts the nodes of a manifest as it would: MANIFEST BINARY DIRECTORY.
 
 Each gets the configuration that the first container of its Pod makes, with addresses of 127.0.0.0/8 for those of the
-Services. All must run, and know each other when one of them comes back on its volume.
+Services. All must run and pass their probes, know each other when one of them comes back on its volume, and end in order
+when they are told to.
 """
 
 import json
@@ -10,6 +11,8 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 
 import yaml
 
@@ -22,9 +25,9 @@ def pods(documents):
     for document in documents:
         if document["kind"] == "StatefulSet":
             for process in range(document["spec"]["replicas"]):
-                yield f"{document['metadata']['name']}-{process}", document["spec"]["template"]["spec"]
+                yield f"{document['metadata']['name']}-{process}", document["spec"]["template"]
         elif document["kind"] == "Deployment":
-            yield f"{document['metadata']['name']}-5d4f-x", document["spec"]["template"]["spec"]
+            yield f"{document['metadata']['name']}-5d4f-x", document["spec"]["template"]
 
 
 def command(documents, place, process, host, pod):
@@ -46,11 +49,50 @@ def command(documents, place, process, host, pod):
     assert node["process"] == process and len(node["peers"]) == 2, node
     # on one machine they cannot all listen everywhere
     node["listen"] = f"{address(process)}:{PORT}"
+    _, port = node["operators"].split(":")
+    assert int(port) == port_of(pod, "operators")
+    node["operators"] = f"{address(process)}:{port}"
     for key in ("directory", "records"):
         node[key] = node[key].replace("/data", f"{place}/data")
     path.write_text(json.dumps(node))
     _, algorithm, _ = pod["containers"][0]["args"]
     return node["cluster"], [sys.argv[2], "node", algorithm, str(path)]
+
+
+def port_of(pod, name):
+    return next(port["containerPort"] for port in pod["containers"][0]["ports"] if port["name"] == name)
+
+
+def probe(process, pod, name):
+    """What a probe sees: the status, and the text."""
+    get = pod["containers"][0][name]["httpGet"]
+    try:
+        with urllib.request.urlopen(f"http://{address(process)}:{port_of(pod, get['port'])}{get['path']}", timeout=5) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as e:
+        return e.code, e.read().decode()
+    except OSError as e:
+        return 0, str(e)
+
+
+def probed(process, pod, name, status, words=""):
+    """Waits for what a probe is to see."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        seen, text = probe(process, pod, name)
+        if seen == status and words in text:
+            return
+        assert time.monotonic() < end, (process, name, seen, text)
+        time.sleep(0.05)
+
+
+def scraped(process, template):
+    """The page that a scraper is sent to."""
+    notes = template["metadata"]["annotations"]
+    assert notes["prometheus.io/scrape"] == "true"
+    url = f"http://{address(process)}:{notes['prometheus.io/port']}{notes['prometheus.io/path']}"
+    with urllib.request.urlopen(url, timeout=5) as answer:
+        return answer.read().decode()
 
 
 def address(process):
@@ -88,9 +130,10 @@ def links_up(process, cluster):
 def main():
     documents = list(yaml.safe_load_all(pathlib.Path(sys.argv[1]).read_text()))
     place = pathlib.Path(sys.argv[3])
+    all_pods = list(pods(documents))
     commands = [
-        command(documents, place / str(process), process, host, pod)
-        for process, (host, pod) in enumerate(pods(documents))
+        command(documents, place / str(process), process, host, template["spec"])
+        for process, (host, template) in enumerate(all_pods)
     ]
     assert len(commands) == 3, commands
     cluster = commands[0][0]
@@ -98,6 +141,10 @@ def main():
     try:
         for process in range(3):
             assert status(process, cluster)["incarnation"] == 1
+        for process, (_, template) in enumerate(all_pods):
+            for name in ("startupProbe", "livenessProbe", "readinessProbe"):
+                probed(process, template["spec"], name, 200)
+            assert "synod_incarnation 1\n" in scraped(process, template)
         nodes[2].kill()
         nodes[2].wait()
         nodes[2] = subprocess.Popen(commands[2][1])
@@ -105,7 +152,15 @@ def main():
         assert again["incarnation"] == 2, again
         stops = any(d["kind"] == "Deployment" for d in documents)
         assert again["outlived"] == stops, again
+        last = all_pods[2][1]
+        probed(2, last["spec"], "livenessProbe", 200)
+        ready = (503, "does not come back") if stops else (200, "ready")
+        probed(2, last["spec"], "readinessProbe", *ready)
         assert all(node.poll() is None for node in nodes)
+        grace = last["spec"]["terminationGracePeriodSeconds"]
+        for node in nodes:
+            node.terminate()
+        assert [node.wait(grace) for node in nodes] == [0, 0, 0]
     finally:
         for node in nodes:
             node.kill()

@@ -4,7 +4,9 @@
 //! Bytes that carry their own checksum are read twice: as they are, and with the checksum made to fit, since nothing
 //! that is changed at random would get past it.
 
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::de::value::BytesDeserializer;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::{self, Cursor, Write};
@@ -19,6 +21,9 @@ use synod_check::system::{Claim, Says, System};
 use synod_check::{Control, Options, check, check_system};
 use synod_cli::environment::{Overrides, describe, validate};
 use synod_cli::{experiment, platform, script};
+use synod_judge::judgement::{self, Model};
+use synod_judge::log::Log;
+use synod_judge::transactions::{self, Workload};
 use synod_judge::{Budget, History, Register, RegisterOperation, RegisterReturn, linearizable};
 use synod_kernel::trace::{Header, Recorder, Writer, digest, replay};
 use synod_kernel::{Environment, Move, Setting};
@@ -31,7 +36,7 @@ use synod_runtime::fault::MemoryDisk;
 use synod_runtime::frame;
 use synod_runtime::link::udp::datagram::{self, Record};
 use synod_runtime::link::udp::pieces::{Unfinished, pieces};
-use synod_runtime::link::udp::stack::{Below, Gauges, Payload, Stack, Stacked};
+use synod_runtime::link::udp::stack::{Below, Bundle, Stack, Stacked};
 use synod_runtime::node::NodeConfig;
 use synod_runtime::record::Incarnation;
 use synod_runtime::wal::{Identity, Recovered, Wal, WalError, WalOptions};
@@ -51,7 +56,7 @@ pub struct WayIn {
 }
 
 /// All of them.
-pub const ALL: [WayIn; 10] = [
+pub const ALL: [WayIn; 11] = [
     WayIn { name: "trace", take: trace, seeds: traces },
     WayIn { name: "experiment", take: experiment, seeds: Vec::new },
     WayIn { name: "environment", take: environment, seeds: environments },
@@ -62,6 +67,7 @@ pub const ALL: [WayIn; 10] = [
     WayIn { name: "snapshot", take: snapshot, seeds: snapshots },
     WayIn { name: "record", take: record, seeds: Vec::new },
     WayIn { name: "history", take: history, seeds: histories },
+    WayIn { name: "recorded", take: recorded, seeds: recordings },
 ];
 
 fn text(bytes: &[u8]) -> Cow<'_, str> {
@@ -82,19 +88,19 @@ pub fn datagram(bytes: &[u8]) -> bool {
 }
 
 fn datagram_as_it_is(bytes: &[u8]) -> bool {
-    type Link = SelectiveRepeat<Payload>;
+    type Link = SelectiveRepeat<Bundle>;
     let Ok((_, records)) = datagram::read(bytes, false, |_| None) else { return false };
-    let gauges = Gauges { unacknowledged: Link::unacknowledged, lost: Link::lost };
     let mut stack = Stacked::<Link>::new(
         ProcessId(0),
         Group::first(2),
         0,
         &selective_repeat::Parameters::default(),
         None,
-        gauges,
+        Link::lost,
     );
     let (mut unfinished, mut fits) = (Unfinished::default(), true);
-    stack.send(ProcessId(1), b"something", &mut Aside);
+    stack.send(ProcessId(1), b"something", usize::MAX, &mut Aside);
+    stack.flush(&mut Aside);
     for record in records {
         let taken = match record {
             Ok(Record::Message(message)) => stack.receive(ProcessId(1), message, &mut Aside).is_ok(),
@@ -112,7 +118,7 @@ struct Aside;
 
 impl Below for Aside {
     fn transmit(&mut self, _: ProcessId, _: &[u8]) {}
-    fn deliver(&mut self, _: ProcessId, _: &[u8]) {}
+    fn deliver(&mut self, _: ProcessId, _: frame::Payloads<'_>) {}
 }
 
 /// Datagrams with messages of a link, and with pieces.
@@ -123,9 +129,9 @@ fn datagrams() -> Vec<Vec<u8>> {
         fn transmit(&mut self, _: ProcessId, message: &[u8]) {
             self.0.record(Record::Message(message));
         }
-        fn deliver(&mut self, _: ProcessId, _: &[u8]) {}
+        fn deliver(&mut self, _: ProcessId, _: frame::Payloads<'_>) {}
     }
-    type Message = selective_repeat::Message<Payload>;
+    type Message = selective_repeat::Message<Bundle>;
     let header = datagram::Header {
         cluster: 7,
         from: ProcessId(1),
@@ -143,7 +149,7 @@ fn datagrams() -> Vec<Vec<u8>> {
     let (sn, next) = (SequenceNumber(3), SequenceNumber(1));
     let said: [Message; 3] = [
         Message::Hello { from },
-        Message::Data { from, to, sn, asks: true, message: Payload((*b"data").into()) },
+        Message::Data { from, to, sn, asks: true, message: bundle(b"\x04\0\0\0data") },
         Message::Ack { from, to, next, beyond: vec![(SequenceNumber(2), sn)] },
     ];
     let (mut messages, mut parts) = (Written(begun()), begun());
@@ -160,6 +166,12 @@ fn datagrams() -> Vec<Vec<u8>> {
             writer.bytes().to_vec()
         })
         .into()
+}
+
+/// Payloads behind their lengths, as they travel together.
+fn bundle(bytes: &[u8]) -> Bundle {
+    let bytes = BytesDeserializer::<serde::de::value::Error>::new(bytes);
+    Bundle::deserialize(bytes).expect("the lengths add up")
 }
 
 /// A value as links write it: the payload of its frame.
@@ -505,7 +517,7 @@ pub fn record(bytes: &[u8]) -> bool {
 pub fn history(bytes: &[u8]) -> bool {
     let history = History::<RegisterOperation<u8>, RegisterReturn<u8>>::from_json_lines(&text(bytes));
     let Ok(history) = history else { return false };
-    let _ = linearizable(&Register::default(), &history, Budget { steps_max: 10_000 });
+    let _ = linearizable(&Register::default(), &history, Budget::steps(10_000));
     true
 }
 
@@ -520,4 +532,29 @@ fn histories() -> Vec<Vec<u8>> {
         "",
     ];
     vec![lines.join("\n").into_bytes()]
+}
+
+/// A recorded history in any format, judged as each kind of object and as transactions.
+pub fn recorded(bytes: &[u8]) -> bool {
+    let Ok((log, format)) = Log::from_text(&text(bytes)) else { return false };
+    for model in Model::ALL {
+        let _ = judgement::judge(&log, model, judgement::conventions(format), Budget::steps(1_000));
+    }
+    for workload in [Workload::ListAppend, Workload::RwRegister] {
+        let _ = transactions::judge(&log, workload);
+    }
+    true
+}
+
+fn recordings() -> Vec<Vec<u8>> {
+    let edn = "[{:process 1, :type :invoke, :f :write, :value 5, :key \"k\", :time 3}\n\
+               {:process 1, :type :ok, :f :write, :value 5, :key \"k\"}\n\
+               {:process 2, :type :invoke, :f :cas, :value [5 6]}]\n";
+    let transactions = "{:process 1, :type :invoke, :f :txn, :value [[:append x 1] [:r y nil]]}\n\
+                        {:process 1, :type :ok, :f :txn, :value [[:append x 1] [:r y [2 3]]]}\n";
+    let json = r#"[{"process":1,"type":"invoke","f":"add","value":7},{"process":1,"type":"fail","f":"add"}]"#;
+    let log = "INFO  jepsen.util - 1\t:invoke\t:read\tnil\nINFO  jepsen.util - 1\t:ok\t:read\t5\n";
+    let table =
+        "client,kind,function,key,value,at\n1,invoke,enqueue,,\"[1,\"\"a\"\"]\",\n1,info,enqueue,,,9\n";
+    [edn, transactions, json, log, table].map(|text| text.as_bytes().to_vec()).into()
 }

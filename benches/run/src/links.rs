@@ -96,6 +96,10 @@ impl Inbox for Count {
         self.sum.store(self.sum.load(Ordering::Relaxed).wrapping_add(look(payload)), Ordering::Relaxed);
         Ok(())
     }
+    fn offer(&self, from: ProcessId, payload: &[u8]) -> Result<bool, Rejected> {
+        // it has room for everything
+        self.deliver(from, payload).map(|()| true)
+    }
     fn client(&self, _: TcpStream) {}
 }
 
@@ -111,6 +115,10 @@ impl Inbox for Echo {
         links.send(from, payload).unwrap();
         links.flush();
         Ok(())
+    }
+    fn offer(&self, from: ProcessId, payload: &[u8]) -> Result<bool, Rejected> {
+        // it has room for everything
+        self.deliver(from, payload).map(|()| true)
     }
     fn client(&self, _: TcpStream) {}
 }
@@ -139,6 +147,10 @@ impl Inbox for Ask {
         links.flush();
         Ok(())
     }
+    fn offer(&self, from: ProcessId, payload: &[u8]) -> Result<bool, Rejected> {
+        // it has room for everything
+        self.deliver(from, payload).map(|()| true)
+    }
     fn client(&self, _: TcpStream) {}
 }
 
@@ -149,7 +161,8 @@ fn start(
     peer: (ProcessId, SocketAddr),
     inbox: Arc<dyn Inbox>,
 ) -> Box<dyn Links> {
-    let options = LinkOptions { cluster: 7, me, incarnation: 1, peers: BTreeMap::from([peer]) };
+    let peers = BTreeMap::from([(peer.0, peer.1.into())]);
+    let options = LinkOptions { cluster: 7, me, incarnation: 1, peers, stack: None };
     link::start(settings, listener, options, inbox).unwrap()
 }
 

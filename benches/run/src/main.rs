@@ -2,10 +2,12 @@
 //!
 //! ```console
 //! $ cargo run --release --manifest-path benches/Cargo.toml -p bench-run -- links
+//! $ cargo run --release --manifest-path benches/Cargo.toml -p bench-run -- requests
 //! $ cargo run --release --manifest-path benches/Cargo.toml -p bench-run -- wal
 //! ```
 
 mod links;
+mod requests;
 mod wal;
 
 use std::process::ExitCode;
@@ -14,8 +16,9 @@ fn main() -> ExitCode {
     let given: Vec<String> = std::env::args().skip(1).collect();
     let met = match given.split_first() {
         Some((bench, _)) if bench == "links" => Ok(links::run()),
+        Some((bench, rest)) if bench == "requests" => requests::run(rest),
         Some((bench, rest)) if bench == "wal" => wal::run(rest),
-        _ => Err("which one? links, wal".to_owned()),
+        _ => Err("which one? links, requests, wal".to_owned()),
     };
     match met {
         Ok(true) => ExitCode::SUCCESS,

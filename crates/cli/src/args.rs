@@ -5,12 +5,16 @@ mod cluster;
 mod coverage;
 pub mod judge;
 mod measures;
+mod node;
 
 pub use self::campaign::{Campaign, CampaignRun};
-pub use self::cluster::{At, Cluster, Down, Nemesis, Request as ClusterRequest, Skew, Soak, Up, Words};
+pub use self::cluster::{
+    At, Cluster, Down, Nemesis, Request as ClusterRequest, Skew, Soak, Switch, Up, Words,
+};
 pub use self::coverage::Coverage;
 pub use self::judge::Judge;
 pub use self::measures::{Cost, Sizes, Sweep, Under};
+pub use self::node::Node;
 use crate::clients::{Clients, Measured};
 use crate::disk::bytes;
 use crate::environment::Flags;
@@ -124,14 +128,9 @@ pub enum Command {
         /// The cluster's directory.
         directory: PathBuf,
     },
-    /// A node of a cluster; started by `run`.
+    /// Runs one process of an algorithm until it is told to stop (docs/run/operations.md); `run` and `cluster up` start them, too.
     #[command(hide = true)]
-    Node {
-        /// The algorithm.
-        algorithm: String,
-        /// Its configuration.
-        configuration: PathBuf,
-    },
+    Node(Node),
 }
 
 /// `keys`.

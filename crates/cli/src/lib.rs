@@ -19,6 +19,7 @@ pub mod exit;
 pub mod experiment;
 pub mod grounds;
 mod internal;
+pub mod logs;
 mod models;
 pub mod nearest;
 pub mod output;

@@ -46,9 +46,15 @@ fn a_cluster_stays_up_and_does_what_it_is_told() {
         place.synod(&format!("cluster {line}")).exits(0).says("✓");
     }
     let status = place.synod("cluster status").exits(0);
-    for what in ["down", "paused", "x1.5", "p0 -> p1: cut, delay 1ms..2ms", "p1 -> p0: cut"] {
+    for what in ["operators", "down", "paused", "x1.5", "p0 -> p1: cut, delay 1ms..2ms", "p1 -> p0: cut"] {
         assert!(status.out.contains(what), "{what} is not in\n{}", status.out);
     }
+    let said = |file: &str| {
+        let path = place.path().join(".synod/clusters/paxos").join(file);
+        std::fs::read_to_string(path).expect("what was said")
+    };
+    assert!(said("nodes/p0.stderr").contains("started algorithm=paxos process=p0 incarnation=1"));
+    assert!(said("supervisor.log").contains("kill 2"), "{}", said("supervisor.log"));
     for line in ["heal", "resume 1", "restart 2", "replace 1"] {
         place.synod(&format!("cluster {line}")).exits(0).says("✓");
     }
@@ -59,6 +65,18 @@ fn a_cluster_stays_up_and_does_what_it_is_told() {
     place.synod("cluster up paxos").exits(2).complains("--fresh removes it");
     place.synod("cluster judge").exits(3);
     drop(up);
+}
+
+#[test]
+fn a_node_says_what_ends_it_as_it_is_asked_to() {
+    let place = Place::new();
+    let text = place.synod("node paxos nowhere.json").exits(5).complains("error[");
+    assert!(!text.err.contains("{\""), "{}", text.err);
+    let json = place.synod("node paxos nowhere.json --log-format json").exits(5);
+    let line: serde_json::Value = serde_json::from_str(json.err.trim()).expect("one line of JSON");
+    assert_eq!((line["level"].as_str(), json.out.as_str()), (Some("ERROR"), ""));
+    assert!(line["message"].as_str().is_some_and(|message| message.contains("nowhere.json")), "{line}");
+    place.synod("node paxos nowhere.json --log loud").exits(2).complains("possible values");
 }
 
 #[test]

@@ -86,3 +86,41 @@ fn a_violation_is_drawn() {
             || html.contains("www.w3.org")
     );
 }
+
+#[test]
+fn transactions_keep_a_level_or_an_anomaly_is_told() {
+    let place = place();
+    let begin_end = |client: u8, value: &str| {
+        format!(
+            "{{:process {client} :type :invoke :f :txn :value {value}}}\n{{:process {client} :type :ok :f :txn :value {value}}}\n"
+        )
+    };
+    let stale = [begin_end(1, "[[:append x 1]]"), begin_end(2, "[[:r x nil] [:append y 1]]")].concat();
+    place.write("stale.edn", &stale);
+    place
+        .synod("judge stale.edn --model list-append")
+        .exits(1)
+        .says("✗ stale.edn  not strict-serializable")
+        .says("G-single (read skew), with the order of real time")
+        .says("T1 read x before anything was written to it, and T0 wrote 1")
+        .says("T0 was over before T1 began");
+    place
+        .synod("judge stale.edn --model list-append --level serializable")
+        .exits(0)
+        .says("✓ stale.edn  serializable");
+    place
+        .synod("judge stale.edn --model list-append --strongest")
+        .exits(0)
+        .says("nothing refutes session-serializable");
+    let judged = place.synod("judge stale.edn --model list-append --json").exits(1).events();
+    assert_eq!(judged[0]["strongest"], serde_json::json!(["session-serializable"]));
+    place
+        .synod("judge stale.edn --model list-append --level linearizable")
+        .exits(2)
+        .complains("objects are linearizable");
+    place
+        .synod("judge good.edn --model cas-register --level serializable")
+        .exits(2)
+        .complains("kept by transactions");
+    place.synod("judge stale.edn --model rw-register").exits(2).complains("line 2: `append` is nothing");
+}

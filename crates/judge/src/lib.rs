@@ -21,6 +21,7 @@
 //! # Ok::<(), synod_judge::HistoryError>(())
 //! ```
 
+pub mod consistency;
 pub mod explanation;
 pub mod format;
 pub mod generate;
@@ -37,6 +38,7 @@ mod slots;
 pub mod special;
 mod specification;
 pub mod timeline;
+pub mod transactions;
 mod value;
 mod versions;
 mod zones;

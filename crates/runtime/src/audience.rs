@@ -12,11 +12,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 /// How many bytes may wait for a client. Beyond, it is hung up.
 const UNREAD_MAX: usize = 32 << 20;
+/// About how many bytes of lines are written together.
+const WRITE_LENGTH: usize = 64 << 10;
 /// How many bytes of indications are remembered for clients that come late.
 const REMEMBERED_MAX: usize = 8 << 20;
+/// How long it is waited between two looks whether a client has read all.
+const DISMISS_PAUSE: Duration = Duration::from_millis(1);
 
 /// A client, as its node sees it.
 pub(crate) enum Listener {
@@ -71,12 +76,20 @@ impl Remote {
 }
 
 fn write_all(mut stream: TcpStream, lines: &Receiver<Arc<[u8]>>, unread: &AtomicUsize) {
+    let mut together = vec![];
     while let Ok(line) = lines.recv() {
-        if stream.write_all(&line).is_err() {
+        together.extend_from_slice(&line);
+        while together.len() < WRITE_LENGTH
+            && let Ok(line) = lines.try_recv()
+        {
+            together.extend_from_slice(&line);
+        }
+        if stream.write_all(&together).is_err() {
             let _ = stream.shutdown(Shutdown::Both);
             return;
         }
-        unread.fetch_sub(line.len(), Ordering::Relaxed);
+        unread.fetch_sub(together.len(), Ordering::Relaxed);
+        together.clear();
     }
 }
 
@@ -142,13 +155,26 @@ impl Audience {
         self.tell_all(&line(&Reply::<()>::Stopped).into());
     }
 
-    /// Lets the clients read their last lines.
-    pub(crate) fn dismiss(&mut self) {
+    /// How many clients there are.
+    pub(crate) fn count(&self) -> usize {
+        self.listeners.len()
+    }
+
+    /// Lets the clients read their last lines, until then at most.
+    pub(crate) fn dismiss(&mut self, until: Option<Instant>) {
+        let mut left = vec![];
         for (_, listener) in std::mem::take(&mut self.listeners) {
-            if let Listener::Remote(Remote { lines, writer, .. }) = listener {
-                drop(lines);
-                let _ = writer.join();
+            if let Listener::Remote(Remote { stream, writer, .. }) = listener {
+                left.push((stream, writer));
             }
+        }
+        for (stream, writer) in left {
+            while !writer.is_finished() && until.is_none_or(|until| Instant::now() < until) {
+                thread::sleep(DISMISS_PAUSE);
+            }
+            // one that has read all notices that it ends; one that has not is hung up
+            let _ = stream.shutdown(Shutdown::Both);
+            let _ = writer.join();
         }
     }
 }
@@ -187,7 +213,7 @@ mod tests {
         audience.join(1, listener);
         let hears = std::thread::spawn(move || all_lines(far));
         audience.indicate((9, ""));
-        audience.dismiss();
+        audience.dismiss(None);
         let heard = hears.join().unwrap();
         assert_eq!(heard[0], r#"{"forgotten":2}"#);
         assert_eq!(heard.len(), 1 + 3 + 1);
@@ -212,7 +238,7 @@ mod tests {
         }
         let waiting = unread(&audience, 1);
         assert!(waiting <= UNREAD_MAX + (1 << 20) + 64, "{waiting} bytes wait");
-        audience.dismiss();
+        audience.dismiss(None);
         assert!(hears.join().unwrap() > 32);
         drop(idle_far);
     }

@@ -7,9 +7,9 @@ use crate::clock::Jump;
 use crate::link::{Dropped, LinkStatus};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use synod_model::ProcessId;
 
 /// The longest line that a node reads, in bytes.
@@ -147,6 +147,37 @@ impl Client {
     /// The two directions apart: to read in one thread and to write in another.
     pub fn split(self) -> (TcpStream, BufReader<TcpStream>) {
         (self.stream, self.reader)
+    }
+}
+
+/// What a client says, until an instant for as long as there is one: however it drips, no read goes on behind it.
+pub(crate) struct Timely {
+    stream: TcpStream,
+    until: Option<Instant>,
+}
+
+impl Timely {
+    pub(crate) fn new(stream: TcpStream, within: Duration) -> Self {
+        Self { stream, until: Instant::now().checked_add(within) }
+    }
+
+    /// From now on it may take as long as it likes.
+    pub(crate) fn take_your_time(&mut self) -> io::Result<()> {
+        self.until = None;
+        self.stream.set_read_timeout(None)
+    }
+}
+
+impl Read for Timely {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if let Some(until) = self.until {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            self.stream.set_read_timeout(Some(left))?;
+        }
+        self.stream.read(buffer)
     }
 }
 

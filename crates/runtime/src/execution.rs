@@ -95,7 +95,26 @@ impl<P: Process> Execution<P> {
             }
         }
         let processes = processes.into_iter().map(|(p, all)| (p, all.into_values().collect())).collect();
-        Ok(Self { processes })
+        let mut execution = Self { processes };
+        execution.settle()?;
+        Ok(execution)
+    }
+
+    /// Where links are logged, what was durable when a process crashed is known from its next start.
+    fn settle(&mut self) -> Result<(), RecordError> {
+        let links = <LinkOf<P> as LinkModel>::KIND.guarantees();
+        if !links.has(Guarantee::LoggedDelivery) {
+            return Ok(());
+        }
+        for incarnations in self.processes.values_mut() {
+            let starts: Vec<_> = incarnations.iter().skip(1).map(|next| next.start.durable).collect();
+            for (incarnation, durable) in incarnations.iter_mut().zip(starts) {
+                let number = incarnation.start.incarnation;
+                let last = durable.filter(|last| last.incarnation == number).map(|last| last.handler);
+                incarnation.settle(last)?;
+            }
+        }
+        Ok(())
     }
 
     /// All steps in one order.

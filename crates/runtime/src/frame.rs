@@ -114,7 +114,9 @@ impl<'a> Batch<'a> {
     }
 }
 
-struct Payloads<'a>(&'a [u8]);
+/// Payloads behind their lengths. Where the lengths do not add up, something is left.
+#[derive(Clone, Debug)]
+pub struct Payloads<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Iterator for Payloads<'a> {
     type Item = &'a [u8];

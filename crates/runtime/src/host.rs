@@ -8,9 +8,12 @@ use crate::clock::{Clock, Jump};
 use crate::digest::Pace;
 use crate::disk::Disk;
 use crate::node::{NodeConfig, RunError};
+use crate::ops::Latencies;
+use crate::post::{self, Post};
 use crate::record::{DiskImage, EffectName, Handled, Record, Recorder, Release, Start, VERSION, now};
 use crate::timers::Timers;
 use crate::wal::{Identity, Recovered, TornTail, Wal};
+use crate::wire::{plain, whole};
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, Instant};
@@ -44,17 +47,45 @@ impl Draws for RecordedDraws {
 }
 
 /// The disk that a log stands for.
-fn fold<P: Process>(recovered: &Recovered) -> Result<P::Stable, RunError> {
-    let mut stable = match &recovered.snapshot {
-        Some(bytes) => postcard::from_bytes(bytes).map_err(RunError::ForeignSnapshot)?,
+fn fold<P: Process>(snapshot: Option<&[u8]>, before: u64, writes: &[Vec<u8>]) -> Result<P::Stable, RunError> {
+    let mut stable = match snapshot {
+        Some(bytes) => whole(bytes).map_err(RunError::ForeignSnapshot)?,
         None => P::Stable::default(),
     };
-    for (number, bytes) in (recovered.records_before..).zip(&recovered.records) {
-        let write =
-            postcard::from_bytes(bytes).map_err(|source| RunError::ForeignWrite { number, source })?;
-        stable.apply(write);
+    for (number, bytes) in (before..).zip(writes) {
+        stable.apply(whole(bytes).map_err(|why| RunError::ForeignWrite { number, why })?);
     }
     Ok(stable)
+}
+
+/// The disk that a log stands for, and the inbox and outbox in it where the model has links that are logged.
+fn read<P: Process>(
+    config: &NodeConfig<P>,
+    recovered: &Recovered,
+) -> Result<(P::Stable, Option<Post>), RunError> {
+    let Some(survives) = post::survives::<P>() else {
+        let Recovered { snapshot, records_before, records, .. } = recovered;
+        return Ok((fold::<P>(snapshot.as_deref(), *records_before, records)?, None));
+    };
+    let known = config.peers.keys().copied().chain([config.process]).collect();
+    let (post, part) = Post::restore(survives, known, recovered)?;
+    Ok((fold::<P>(part.stable.as_deref(), part.before, &part.writes)?, Some(post)))
+}
+
+/// What the log's recovery left out or passed over is no error; operators want to know of it.
+fn tell(recovered: &Recovered) {
+    if let Some(TornTail { path, offset, length }) = &recovered.torn {
+        let path = path.display();
+        tracing::warn!(
+            "the log ends in {path} with a batch of {length} bytes that was never completed, at byte {offset}: left out"
+        );
+    }
+    if let Some(path) = &recovered.damaged_snapshot {
+        let path = path.display();
+        tracing::warn!(
+            "a snapshot of the log is damaged, and kept as {path}: older files have stood in for it"
+        );
+    }
 }
 
 /// A process, its log, its record.
@@ -63,6 +94,8 @@ pub(crate) struct Host<'a, P: Process> {
     incarnation: u64,
     seat: Seat<P>,
     wal: Wal,
+    /// Where links are logged.
+    post: Option<Post>,
     recorder: Recorder,
     draws: RecordedDraws,
     timers: Timers<P::Timer>,
@@ -76,6 +109,8 @@ pub(crate) struct Host<'a, P: Process> {
     handlers: u64,
     stores: u64,
     syncs: u64,
+    latencies: Latencies,
+    snapshots: u64,
     outbox: Outbox<P>,
 }
 
@@ -115,17 +150,15 @@ impl<P: Process> Outbox<P> {
 
 impl<'a, P: Process> Host<'a, P> {
     /// Recovers what is durable, counts the incarnation, begins its record.
-    pub(crate) fn open(
-        disk: &dyn Disk,
-        config: &'a NodeConfig<P>,
-    ) -> Result<(Self, Option<TornTail>), RunError> {
+    pub(crate) fn open(disk: &dyn Disk, config: &'a NodeConfig<P>) -> Result<Self, RunError> {
         let identity = Identity { cluster: config.cluster, process: config.process };
         let (wal, recovered) = Wal::open_with(disk, &config.directory, identity, config.log)?;
-        let stable = fold::<P>(&recovered)?;
+        tell(&recovered);
+        let (stable, post) = read::<P>(config, &recovered)?;
         let incarnation = recovered.incarnation;
         let outlived =
             incarnation > 1 && <FailuresOf<P> as FailureModel>::KIND.profile().restart == Who::Nobody;
-        let mut recorder = if outlived {
+        let mut recorder = if outlived || config.records.as_os_str().is_empty() {
             Recorder::none()
         } else {
             Recorder::create(disk, &config.records, config.process, incarnation)?
@@ -140,7 +173,8 @@ impl<'a, P: Process> Host<'a, P> {
             parameters: config.parameters.clone(),
             bounds: config.bounds,
             disk: DiskImage(stable.clone()),
-            writes: wal.records(),
+            writes: post.as_ref().map_or(wal.records(), Post::writes),
+            durable: post.as_ref().and_then(Post::last),
             at: now(),
         }))?;
         recorder.flush()?;
@@ -150,6 +184,7 @@ impl<'a, P: Process> Host<'a, P> {
             incarnation,
             seat: Seat::with_disk(stable),
             wal,
+            post,
             recorder,
             draws: RecordedDraws { random, drawn: vec![] },
             timers: Timers::new(),
@@ -160,11 +195,13 @@ impl<'a, P: Process> Host<'a, P> {
             handlers: 0,
             stores: 0,
             syncs: 0,
+            latencies: Latencies::default(),
+            snapshots: 0,
             outbox: Outbox::new(incarnation),
         };
         // Starts alone make a log longer too.
         host.snapshot_if_due()?;
-        Ok((host, recovered.torn))
+        Ok(host)
     }
 
     pub(crate) fn incarnation(&self) -> u64 {
@@ -179,6 +216,11 @@ impl<'a, P: Process> Host<'a, P> {
     /// How many handlers, writes, and syncs there have been.
     pub(crate) fn counts(&self) -> (u64, u64, u64) {
         (self.handlers, self.stores, self.syncs)
+    }
+
+    /// How many writes are durable, how many snapshots were made, and how long each sync took.
+    pub(crate) fn durable(&self) -> (u64, u64, Latencies) {
+        (self.wal.records(), self.snapshots, self.latencies.clone())
     }
 
     /// The process starts, or starts again.
@@ -217,17 +259,29 @@ impl<'a, P: Process> Host<'a, P> {
 
     /// Hands the writes to the log, and remembers the names of what is said.
     fn take_note(&mut self, handler: u64, effects: &[EffectOf<P>]) -> Result<(), RunError> {
-        for (index, effect) in effects.iter().enumerate() {
-            match effect {
+        let mut writes = vec![];
+        for (effect, said) in (0..).zip(effects) {
+            match said {
                 Effect::Store { write, .. } => {
                     self.stores += 1;
-                    self.wal.append(&postcard::to_stdvec(write).map_err(RunError::Value)?)?;
+                    let write = postcard::to_stdvec(write).map_err(RunError::Value)?;
+                    if self.post.is_some() { writes.push(write) } else { self.wal.append(&write)? }
                 }
-                Effect::Send { .. } | Effect::Indicate { .. } => {
-                    self.outbox.unreleased.push_back((handler, index as u32));
+                Effect::Send { to, message, .. } => {
+                    self.outbox.unreleased.push_back((handler, effect));
+                    if let Some(post) = self.post.as_mut().filter(|post| post.keeps_the_sent()) {
+                        let name = EffectName { incarnation: self.incarnation, handler, effect };
+                        post.send(*to, plain(name, message, vec![]).map_err(RunError::Value)?)?;
+                    }
                 }
+                Effect::Indicate { .. } => self.outbox.unreleased.push_back((handler, effect)),
                 Effect::SetTimer { .. } | Effect::Cancel { .. } => {}
             }
+        }
+        if let Some(post) = &mut self.post
+            && let Some(record) = post.record(handler, writes)?
+        {
+            self.wal.append(&record)?;
         }
         Ok(())
     }
@@ -252,7 +306,31 @@ impl<'a, P: Process> Host<'a, P> {
 
     /// Writes the record of what was handled and of what leaves, and lets it leave.
     pub(crate) fn flush(&mut self) -> Result<Vec<Speech<P>>, RunError> {
+        if self.holds() {
+            self.recorder.flush()?;
+            return Ok(vec![]);
+        }
         self.release(0)
+    }
+
+    /// Whether all that was said waits for the disk: where links are logged, it may say of a message that was taken.
+    pub(crate) fn holds(&self) -> bool {
+        self.post.is_some() && self.must_sync()
+    }
+
+    /// The inbox and the outbox in the log, where links are logged.
+    pub(crate) fn post(&mut self) -> Option<&mut Post> {
+        self.post.as_mut()
+    }
+
+    /// How much waits in it for a peer: messages, and for the one for whom the most do, bytes.
+    pub(crate) fn posted(&self, to: ProcessId) -> usize {
+        self.post.as_ref().map_or(0, |post| post.waiting(to))
+    }
+
+    /// How many bytes wait in it for the peer for whom the most do.
+    pub(crate) fn posted_bytes_most(&self) -> usize {
+        self.post.as_ref().map_or(0, Post::waiting_bytes_most)
     }
 
     /// Whether something is recorded or said that has not left.
@@ -267,9 +345,15 @@ impl<'a, P: Process> Host<'a, P> {
 
     /// Makes all writes durable, and lets leave what waited for them.
     pub(crate) fn sync(&mut self) -> Result<Vec<Speech<P>>, RunError> {
-        assert!(self.outbox.released.is_empty(), "what need not wait for the disk is flushed before");
+        let holds = self.holds();
+        assert!(
+            holds || self.outbox.released.is_empty(),
+            "what need not wait for the disk is flushed before"
+        );
         let stores = self.seat.stores_pending();
+        let begun = Instant::now();
         self.wal.sync()?;
+        self.latencies.add(begun.elapsed());
         self.syncs += 1;
         let Self { seat, outbox, .. } = self;
         for _ in 0..stores {
@@ -291,7 +375,11 @@ impl<'a, P: Process> Host<'a, P> {
             return Ok(());
         }
         let disk = postcard::to_stdvec(self.seat.stable()).map_err(RunError::Value)?;
-        Ok(self.wal.snapshot(&disk)?)
+        let disk = if let Some(post) = &self.post { post.image(disk)? } else { disk };
+        self.wal.snapshot(&disk)?;
+        self.snapshots += 1;
+        tracing::info!(bytes = disk.len(), writes = self.wal.records(), "snapshot made, log compacted");
+        Ok(())
     }
 
     fn release(&mut self, stores: u32) -> Result<Vec<Speech<P>>, RunError> {
@@ -314,9 +402,10 @@ impl<'a, P: Process> Host<'a, P> {
         Ok(self.recorder.flush()?)
     }
 
-    /// How long it takes until the next timer is due.
+    /// How long it takes until the next timer is due, or a message is to be repeated.
     pub(crate) fn next_timer(&self) -> Option<Duration> {
-        self.timers.next().map(|due| self.clock.until(due))
+        let timer = self.timers.next().map(|due| self.clock.until(due));
+        timer.into_iter().chain(self.post.as_ref().and_then(Post::next_repeat)).min()
     }
 
     /// Sets the clock that timers go by.

@@ -2,10 +2,13 @@
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// How many commands of clients wait at most; who says more waits.
 const COMMANDS_MAX: usize = 256;
+/// How often the owner looks again before it sleeps: for less time than it takes to be woken.
+const LOOKS: usize = 40;
 
 /// Inputs in the order of their arrival.
 pub(crate) struct Mailbox<T> {
@@ -63,9 +66,29 @@ impl<T> Mailbox<T> {
         true
     }
 
-    /// A message arrives, of so many bytes. Waits for room.
-    pub(crate) fn message(&self, input: T, bytes: usize) -> bool {
-        self.put(input, |state| state.bytes >= self.bytes_max, |state| state.bytes += bytes)
+    /// Messages arrive together, each of so many bytes. Waits for room. The owner is woken once they are all there.
+    pub(crate) fn messages(&self, inputs: impl IntoIterator<Item = (T, usize)>) -> bool {
+        let mut state = self.locked();
+        for (input, bytes) in inputs {
+            while state.bytes >= self.bytes_max && !state.closed {
+                state.others_wait = true;
+                self.wake(&mut state);
+                state = self.room.wait(state).unwrap_or_else(PoisonError::into_inner);
+            }
+            if state.closed {
+                return false;
+            }
+            state.bytes += bytes;
+            state.inputs.push_back(input);
+        }
+        self.wake(&mut state);
+        true
+    }
+
+    fn wake(&self, state: &mut State<T>) {
+        if !state.inputs.is_empty() && std::mem::take(&mut state.owner_waits) {
+            self.arrived.notify_one();
+        }
     }
 
     /// A message arrives, of so many bytes, if there is room. Whether it was taken; where nobody takes anything any more
@@ -96,6 +119,12 @@ impl<T> Mailbox<T> {
         self.locked().inputs.is_empty()
     }
 
+    /// How many inputs wait, and how many bytes the messages among them have.
+    pub(crate) fn waiting(&self) -> (usize, usize) {
+        let state = self.locked();
+        (state.inputs.len(), state.bytes)
+    }
+
     /// A command arrives. Waits for room; a request waits until requests are taken, too.
     pub(crate) fn command(&self, input: T, is_request: bool) -> bool {
         let full = |state: &State<T>| state.commands >= COMMANDS_MAX || (is_request && state.held);
@@ -117,8 +146,21 @@ impl<T> Mailbox<T> {
         }
     }
 
+    /// Lets others run for a moment: where much is asked, something arrives before there is need to sleep.
+    fn look_out(&self) {
+        for _ in 0..LOOKS {
+            if !self.is_empty() {
+                return;
+            }
+            thread::yield_now();
+        }
+    }
+
     /// All that has arrived; waits for something until the deadline, if there is one.
     pub(crate) fn take(&self, deadline: Option<Instant>) -> VecDeque<T> {
+        if deadline.is_none_or(|deadline| deadline > Instant::now()) {
+            self.look_out();
+        }
         let mut state = self.locked();
         while state.inputs.is_empty() {
             state.owner_waits = true;
@@ -152,14 +194,16 @@ impl<T> Mailbox<T> {
 mod tests {
     use super::*;
     use std::sync::Arc;
-    use std::thread;
 
     #[test]
     fn who_brings_more_than_there_is_room_for_waits_until_there_is() {
         let mailbox = Arc::new(Mailbox::new(10));
         let bring = {
             let mailbox = Arc::clone(&mailbox);
-            move || (0..100).all(|number| mailbox.message(number, 4))
+            move || {
+                mailbox.messages((0..50).map(|number| (number, 4)))
+                    && mailbox.messages((50..100).map(|number| (number, 4)))
+            }
         };
         let bringing = thread::spawn(bring);
         let mut taken = vec![];
@@ -192,7 +236,7 @@ mod tests {
         let mailbox = Arc::new(Mailbox::new(0));
         let bringing = thread::spawn({
             let mailbox = Arc::clone(&mailbox);
-            move || mailbox.message("never", 1)
+            move || mailbox.messages([("never", 1)])
         });
         mailbox.close();
         assert!(!bringing.join().unwrap());

@@ -8,15 +8,18 @@
 //! behind ([`Links::is_congested`]) no requests are taken. There are at most so many clients.
 
 use crate::audience::{Audience, Listener};
-use crate::client::{Command, NodeStatus, Reply, read_line, write_line};
+use crate::client::{Command, NodeStatus, Reply, Timely, read_line, write_line};
 use crate::clock::ClockSettings;
 use crate::disk::{Disk, OsDisk};
 use crate::host::{Host, Speech};
+use crate::link::logged::Packet;
 use crate::link::udp::stack::Build;
-use crate::link::{self, Inbox, LinkError, LinkOptions, LinkSettings, Links, Rejected};
+use crate::link::{self, Inbox, LinkError, LinkOptions, LinkSettings, LinkStatus, Links, Place, Rejected};
 use crate::mailbox::Mailbox;
-use crate::record::{EffectName, RecordError};
-use crate::wal::{WalError, WalOptions};
+use crate::ops::{self, About, Desk, Figures, Phase, Server, Tally, Watch};
+use crate::record::EffectName;
+pub use crate::run_error::RunError;
+use crate::wal::WalOptions;
 use crate::wire::Wire;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -29,8 +32,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 use synod_model::failure::{FailureKind, FailureModel, Who};
-use synod_model::{Bounds, Event, FailuresOf, Group, Output, Process, ProcessId};
-use thiserror::Error;
+use synod_model::{Bounds, Event, FailuresOf, Group, Process, ProcessId};
 
 /// How many events are handled at most before what they say leaves.
 const BATCH_EVENTS_MAX: usize = 256;
@@ -39,9 +41,14 @@ const CLIENT_TIMEOUT: Duration = Duration::from_secs(2);
 /// How often a node that takes no requests looks whether it may again.
 const CONGESTION_PAUSE: Duration = Duration::from_millis(2);
 
+/// How long it is waited between two looks whether all that left is acknowledged.
+const DRAIN_PAUSE: Duration = Duration::from_millis(2);
+
 /// Why a process that does not come back is asked in vain.
-const OUTLIVED: &str =
+pub(crate) const OUTLIVED: &str =
     "it has stopped, and by its model does not come back to this instance: it joins the next";
+/// Why a node that ends refuses what it has not begun.
+const STOPPING: &str = "the node stops: it takes no more requests";
 
 /// All that a node needs to know; as a file, what its OS process is started with.
 pub type NodeConfig<P> = Config<<P as Process>::Parameters>;
@@ -65,14 +72,16 @@ pub struct Config<Q> {
     pub bounds: Option<Bounds>,
     /// Where it listens, for nodes and clients.
     pub listen: SocketAddr,
-    /// Where the others listen.
-    pub peers: BTreeMap<ProcessId, SocketAddr>,
+    /// Where the others listen: addresses, or names.
+    pub peers: BTreeMap<ProcessId, Place>,
     /// Where its log is.
     pub directory: PathBuf,
     /// How the log uses the disk.
     #[serde(default)]
     pub log: WalOptions,
-    /// Where its record goes.
+    /// Where its record goes. Nothing is recorded, judged and replayed if that is empty: a record grows for as long as its
+    /// node runs.
+    #[serde(default)]
     pub records: PathBuf,
     /// How long after it is set a pulse fires.
     #[serde(with = "synod_kernel::environment::duration")]
@@ -86,6 +95,17 @@ pub struct Config<Q> {
     /// Its clock.
     #[serde(default)]
     pub clock: ClockSettings,
+    /// Where it tells operators how it is, over HTTP: an address, or a port of loopback.
+    #[serde(default, deserialize_with = "ops::address")]
+    pub operators: Option<SocketAddr>,
+    /// How long it may take to stop: until all that it said has arrived, and its clients have read all.
+    #[serde(default = "stop_within", with = "synod_kernel::environment::duration")]
+    pub stop_within: Duration,
+}
+
+/// [`Config::stop_within`], where it is not given.
+pub fn stop_within() -> Duration {
+    Duration::from_secs(5)
 }
 
 impl<Q: Serialize + DeserializeOwned> Config<Q> {
@@ -104,81 +124,6 @@ impl<Q: Serialize + DeserializeOwned> Config<Q> {
     }
 }
 
-/// Why a node ends.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum RunError {
-    /// Its log.
-    #[error(transparent)]
-    Wal(#[from] WalError),
-    /// Its links.
-    #[error(transparent)]
-    Link(#[from] LinkError),
-    /// Its record.
-    #[error(transparent)]
-    Record(#[from] RecordError),
-    /// Its configuration.
-    #[error("the node's configuration {}: {what}", path.display())]
-    Config {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        what: String,
-    },
-    /// The log holds what this algorithm does not write.
-    #[error("write {number} in the log is none of this algorithm's: {source}")]
-    ForeignWrite {
-        /// Which, from 0 on.
-        number: u64,
-        /// Why.
-        source: postcard::Error,
-    },
-    /// The snapshot holds what this algorithm does not write.
-    #[error("the snapshot of the log is none of this algorithm's: {0}")]
-    ForeignSnapshot(#[source] postcard::Error),
-    /// A value of the algorithm has no encoding.
-    #[error("a value of this algorithm cannot be encoded: {0}")]
-    Value(#[source] postcard::Error),
-    /// The process asks an oracle.
-    #[error("the process asks an oracle ({output}); nothing on a real machine answers as one")]
-    NoOracle {
-        /// What it wants to hear.
-        output: Output,
-    },
-    /// A thread could not be started.
-    #[error("cannot start a thread: {0}")]
-    Thread(#[source] io::Error),
-    /// Another node speaks for this process, and peers listen to that one.
-    #[error("another node runs as {process}: {why}")]
-    Replaced {
-        /// The process.
-        process: ProcessId,
-        /// What a peer says.
-        why: String,
-    },
-}
-
-impl RunError {
-    /// What to do about it.
-    pub fn hint(&self) -> &'static str {
-        match self {
-            Self::Wal(e) => e.hint(),
-            Self::Link(e) => e.hint(),
-            Self::Record(e) => e.hint(),
-            Self::Config { .. } => "check the path, and that the file is a node's configuration",
-            Self::ForeignWrite { .. } | Self::ForeignSnapshot(_) => {
-                "the algorithm changed: start with an empty data directory"
-            }
-            Self::Value(_) => "derive `Serialize` plainly, without attributes that skip or flatten fields",
-            Self::NoOracle { .. } => "run the algorithm with a detector module in the oracle's place",
-            Self::Thread(_) => "the limit on threads or memory is reached (`ulimit -u`)",
-            Self::Replaced { .. } => {
-                "run one node for each process, and never from a copy of a data directory or without the old one"
-            }
-        }
-    }
-}
-
 /// Runs a node until it is told to stop, or fails.
 pub fn run_node<P: Process>(config: &NodeConfig<P>) -> Result<(), RunError> {
     run_node_on::<P>(&OsDisk, config, None)
@@ -190,10 +135,35 @@ pub fn run_node_on<P: Process>(
     config: &NodeConfig<P>,
     stack: Option<Build>,
 ) -> Result<(), RunError> {
+    run_node_within::<P>(disk, config, stack, false)
+}
+
+/// As [`run_node_on`], where the OS process is the node's alone: SIGTERM stops it in order, and SIGINT too unless it stops
+/// with its parent. A second signal ends it at once; so does time, 5 s after [`Config::stop_within`].
+pub fn run_node_alone<P: Process>(
+    disk: &dyn Disk,
+    config: &NodeConfig<P>,
+    stack: Option<Build>,
+) -> Result<(), RunError> {
+    run_node_within::<P>(disk, config, stack, true)
+}
+
+fn run_node_within<P: Process>(
+    disk: &dyn Disk,
+    config: &NodeConfig<P>,
+    stack: Option<Build>,
+    with_signals: bool,
+) -> Result<(), RunError> {
     let listener = link::listen(config.listen)?;
     let inputs = Arc::new(Mailbox::new(config.links.inbox));
+    if with_signals {
+        let told = Arc::clone(&inputs);
+        let stop = move || _ = told.notice(Input::Stop);
+        ops::signals::heed(!config.stop_with_input, config.stop_within, stop).map_err(RunError::Thread)?;
+    }
     let watched = Arc::clone(&inputs);
-    Node::<P>::open(disk, config, inputs, |options, door| {
+    let (watch, _server) = operators(config, &inputs)?;
+    Node::<P>::open(disk, config, inputs, watch, |options, door| {
         if config.stop_with_input {
             stop_with_input::<P>(watched)?;
         }
@@ -202,25 +172,76 @@ pub fn run_node_on<P: Process>(
     .run()
 }
 
+/// What tells operators how the node is, from before it reads its log until it has ended; if anybody asks.
+fn operators<P: Process>(
+    config: &NodeConfig<P>,
+    inputs: &Arc<Mailbox<Input<P>>>,
+) -> Result<(Option<Arc<Watch>>, Option<Server>), RunError> {
+    let Some(address) = config.operators else { return Ok((None, None)) };
+    let listener = link::listen(address)?;
+    let woken = Arc::clone(inputs);
+    let watch = Arc::new(Watch::new(move || _ = woken.notice(Input::Asked)));
+    let about = About {
+        algorithm: config.algorithm.clone(),
+        process: config.process,
+        processes: config.group.members().count(),
+        transport: config.links.transport,
+        directory: config.directory.clone(),
+        records: config.records.clone(),
+        begun: Instant::now(),
+    };
+    let desk = Desk::new(about, Arc::clone(&watch));
+    let server = Server::start(listener, move |path| desk.respond(path))?;
+    Ok((Some(watch), Some(server)))
+}
+
 /// What happens to a node, from outside of the thread that owns it.
 pub(crate) enum Input<P: Process> {
     Message(ProcessId, EffectName, P::Message),
+    /// A message over logged links.
+    Numbered {
+        from: ProcessId,
+        outbox: u64,
+        number: u64,
+        name: EffectName,
+        message: P::Message,
+    },
+    /// An acknowledgement over logged links.
+    Taken {
+        from: ProcessId,
+        outbox: u64,
+        number: u64,
+    },
     Joined(u64, Listener),
     Left(u64),
     Command(u64, Command<P::Request>),
     Garbage(u64, String),
     Impostor(String),
     Challenged(String),
-    ParentGone,
+    /// It ends in order: it is told to, or its parent is gone.
+    Stop,
+    /// Operators want to know how it is: it turns.
+    Asked,
     /// It ends at once, as if its OS process had been killed.
     Killed,
+}
+
+/// What a packet of logged links brings.
+fn packet<P: Process>(wire: &Wire, from: ProcessId, packet: &[u8]) -> Result<Input<P>, Rejected> {
+    Ok(match Packet::parse(packet)? {
+        Packet::Taken { outbox, number } => Input::Taken { from, outbox, number },
+        Packet::Message { outbox, number, payload } => {
+            let (name, message) = wire.decode(&payload)?;
+            Input::Numbered { from, outbox, number, name, message }
+        }
+    })
 }
 
 /// Parent gone, node gone.
 fn stop_with_input<P: Process>(inputs: Arc<Mailbox<Input<P>>>) -> Result<(), RunError> {
     let watch = move || {
         let _ = io::copy(&mut io::stdin().lock().by_ref(), &mut io::sink());
-        inputs.notice(Input::ParentGone);
+        inputs.notice(Input::Stop);
     };
     thread::Builder::new().name("stdin".to_owned()).spawn(watch).map(drop).map_err(RunError::Thread)
 }
@@ -229,9 +250,13 @@ fn stop_with_input<P: Process>(inputs: Arc<Mailbox<Input<P>>>) -> Result<(), Run
 struct Door<P: Process> {
     inputs: Arc<Mailbox<Input<P>>>,
     wire: Arc<Wire>,
+    /// What arrives are packets of logged links.
+    is_logged: bool,
     cluster: u64,
     me: ProcessId,
     incarnation: u64,
+    /// How long a client may take to say its first line.
+    hello_within: Duration,
     clients_max: usize,
     clients: AtomicUsize,
     joined: AtomicU64,
@@ -239,15 +264,28 @@ struct Door<P: Process> {
 
 impl<P: Process> Inbox for Door<P> {
     fn deliver(&self, from: ProcessId, payload: &[u8]) -> Result<(), Rejected> {
-        let (name, message) = self.wire.decode(payload)?;
+        let input = self.read(from, payload)?;
         // Nobody takes it once the node has ended: it is lost with the node.
-        self.inputs.message(Input::Message(from, name, message), payload.len());
+        self.inputs.messages([(input, payload.len())]);
         Ok(())
     }
 
+    fn deliver_all(
+        &self,
+        from: ProcessId,
+        payloads: &mut dyn Iterator<Item = &[u8]>,
+        rejected: &mut dyn FnMut(&Rejected),
+    ) {
+        let read = |payload: &[u8]| {
+            let input = self.read(from, payload).inspect_err(&mut *rejected).ok()?;
+            Some((input, payload.len()))
+        };
+        let inputs: Vec<_> = payloads.filter_map(read).collect();
+        self.inputs.messages(inputs);
+    }
+
     fn offer(&self, from: ProcessId, payload: &[u8]) -> Result<bool, Rejected> {
-        let (name, message) = self.wire.decode(payload)?;
-        Ok(self.inputs.offer(Input::Message(from, name, message), payload.len()))
+        Ok(self.inputs.offer(self.read(from, payload)?, payload.len()))
     }
 
     fn impostor(&self, why: &str) {
@@ -267,6 +305,14 @@ impl<P: Process> Inbox for Door<P> {
 }
 
 impl<P: Process> Door<P> {
+    fn read(&self, from: ProcessId, payload: &[u8]) -> Result<Input<P>, Rejected> {
+        if self.is_logged {
+            return packet(&self.wire, from, payload);
+        }
+        let (name, message) = self.wire.decode(payload)?;
+        Ok(Input::Message(from, name, message))
+    }
+
     fn refuse(&self, mut stream: TcpStream) -> io::Result<()> {
         let why = format!("too many connections: {} clients are served at once", self.clients_max);
         stream.set_write_timeout(Some(CLIENT_TIMEOUT))?;
@@ -275,9 +321,8 @@ impl<P: Process> Door<P> {
 
     /// A client, from its hello to its end.
     fn serve(&self, mut stream: TcpStream) -> io::Result<()> {
-        let mut reader = BufReader::new(stream.try_clone()?);
+        let mut reader = BufReader::new(Timely::new(stream.try_clone()?, self.hello_within));
         stream.set_write_timeout(Some(CLIENT_TIMEOUT))?;
-        stream.set_read_timeout(Some(CLIENT_TIMEOUT))?;
         let refusal = match read_line::<Command<P::Request>>(&mut reader) {
             Ok(Some(Command::Hello { cluster })) if cluster == self.cluster => None,
             Ok(Some(Command::Hello { .. })) => Some("this is a node of another cluster".to_owned()),
@@ -287,7 +332,7 @@ impl<P: Process> Door<P> {
         if let Some(why) = refusal {
             return write_line(&mut stream, &Reply::<()>::Refused(why));
         }
-        stream.set_read_timeout(None)?;
+        reader.get_mut().take_your_time()?;
         let client = self.joined.fetch_add(1, Ordering::Relaxed);
         let listener = Listener::start(stream)?;
         listener.tell(&Reply::<()>::Welcome { process: self.me, incarnation: self.incarnation });
@@ -336,9 +381,19 @@ pub(crate) struct Node<'a, P: Process> {
     to_itself: VecDeque<(EffectName, P::Message)>,
     /// A buffer for payloads.
     payload: Vec<u8>,
+    /// Clients whose requests are not durable yet, where links are logged.
+    requested: Vec<u64>,
     /// What a peer says of another node that claims to be this one.
     challenged: Option<String>,
     killed: bool,
+    watch: Option<Arc<Watch>>,
+    tally: Tally,
+    congested: bool,
+    /// How long it may take to stop, and a peer to acknowledge something.
+    stop_within: Duration,
+    patience: Duration,
+    /// How many bytes may wait in an outbox of the log before no requests are taken.
+    outbox_max: usize,
 }
 
 impl<'a, P: Process> Node<'a, P> {
@@ -347,9 +402,10 @@ impl<'a, P: Process> Node<'a, P> {
         disk: &dyn Disk,
         config: &'a NodeConfig<P>,
         inputs: Arc<Mailbox<Input<P>>>,
+        watch: Option<Arc<Watch>>,
         connect: impl FnOnce(LinkOptions, Arc<dyn Inbox>) -> Result<Box<dyn Links>, RunError>,
     ) -> Result<Self, RunError> {
-        let (mut host, _torn) = Host::open(disk, config)?;
+        let mut host = Host::open(disk, config)?;
         host.start()?;
         let wire = Arc::new(Wire::new(FailuresOf::<P>::KIND, &config.links, config.cluster, config.process)?);
         let options = LinkOptions {
@@ -362,16 +418,27 @@ impl<'a, P: Process> Node<'a, P> {
         let door = Door::<P> {
             inputs: Arc::clone(&inputs),
             wire: Arc::clone(&wire),
+            is_logged: host.post().is_some(),
             cluster: config.cluster,
             me: config.process,
             incarnation: host.incarnation(),
+            hello_within: config.links.handshake,
             clients_max: config.links.clients,
             clients: AtomicUsize::new(0),
             joined: AtomicU64::new(0),
         };
         let links = connect(options, Arc::new(door))?;
-        if host.is_outlived() {
+        // whoever asks whether peers are connected wants them to be, though there be nothing to say
+        if host.is_outlived() || watch.is_some() {
             links.greet();
+        }
+        tracing::info!(
+            algorithm = %config.algorithm, process = %config.process, incarnation = host.incarnation(),
+            outlived = host.is_outlived(), listen = %config.listen, operators = config.operators.map(tracing::field::display),
+            "started"
+        );
+        if let Some(watch) = &watch {
+            watch.enter(Phase::Runs);
         }
         Ok(Self {
             inputs: Inputs(inputs),
@@ -383,8 +450,15 @@ impl<'a, P: Process> Node<'a, P> {
             arrived: VecDeque::new(),
             to_itself: VecDeque::new(),
             payload: vec![],
+            requested: vec![],
+            outbox_max: config.links.queue_hard,
             challenged: None,
             killed: false,
+            watch,
+            tally: Tally::new(config.group),
+            congested: false,
+            stop_within: config.stop_within,
+            patience: config.links.patience,
         })
     }
 
@@ -402,25 +476,51 @@ impl<P: Process> Node<'_, P> {
     /// Runs to the end.
     pub(crate) fn run(mut self) -> Result<(), RunError> {
         let ended = self.go_on();
-        self.audience.dismiss();
+        let until = Instant::now().checked_add(self.stop_within);
+        if ended.is_ok() && !self.killed {
+            self.drain(until);
+        }
+        self.audience.dismiss(until);
         ended
     }
 
     fn go_on(&mut self) -> Result<(), RunError> {
         while self.turn(true)? {}
+        if let Some(watch) = &self.watch {
+            watch.enter(Phase::Stops);
+        }
         self.finish()
+    }
+
+    /// Waits until peers have acknowledged what was sent, as long as they do.
+    fn drain(&self, until: Option<Instant>) {
+        let (mut left, mut progress) = (usize::MAX, Instant::now());
+        loop {
+            let owed = |link: &LinkStatus| if link.connected && !link.cut { link.unacknowledged } else { 0 };
+            let now_left = self.links.status().values().map(owed).sum();
+            if now_left < left {
+                (left, progress) = (now_left, Instant::now());
+            }
+            let is_late = until.is_some_and(|until| Instant::now() >= until);
+            if left == 0 || is_late || progress.elapsed() >= self.patience {
+                tracing::info!(unacknowledged = left, "stopped in order");
+                return;
+            }
+            thread::sleep(DRAIN_PAUSE);
+        }
     }
 
     /// What is recorded and said leaves; what is due and what has arrived is handled; if `wait`, it is waited for. Whether
     /// the node goes on.
     pub(crate) fn turn(&mut self, wait: bool) -> Result<bool, RunError> {
+        self.answer_operators();
         let speech = self.host.flush()?;
         self.say(speech)?;
         if self.host.must_sync() {
-            let speech = self.host.sync()?;
-            self.say(speech)?;
+            self.sync()?;
             self.host.snapshot_if_due()?;
         }
+        self.forward()?;
         self.host.fire_due()?;
         for (name, message) in std::mem::take(&mut self.to_itself) {
             self.host.handle(Event::Message(self.me, message), Some(name))?;
@@ -434,19 +534,87 @@ impl<P: Process> Node<'_, P> {
         if self.killed {
             return Ok(());
         }
+        self.refuse_the_rest();
         let speech = self.host.flush()?;
         self.say(speech)?;
-        let speech = self.host.sync()?;
-        self.say(speech)?;
+        self.sync()?;
+        self.forward()?;
         self.host.stop()?;
         self.audience.stop();
         Ok(())
     }
 
+    /// All writes become durable, and what waited for them leaves.
+    fn sync(&mut self) -> Result<(), RunError> {
+        let speech = self.host.sync()?;
+        for client in std::mem::take(&mut self.requested) {
+            self.audience.tell(client, &Reply::Requested);
+        }
+        self.say(speech)
+    }
+
+    /// What is in the outboxes of logged links leaves, now that the log is durable.
+    fn forward(&mut self) -> Result<(), RunError> {
+        let Some(post) = self.host.post() else { return Ok(()) };
+        for (to, bytes) in post.packets(&*self.links) {
+            if to == self.me {
+                let own = packet(&self.wire, to, &bytes).expect("a packet of its own");
+                self.arrived.push_back(own);
+            } else {
+                self.links.send(to, &bytes)?;
+            }
+        }
+        self.links.flush();
+        Ok(())
+    }
+
+    /// What has arrived and was not begun is not taken any more, and whoever asked for it is told.
+    fn refuse_the_rest(&mut self) {
+        self.inputs.0.close();
+        let mut rest = std::mem::take(&mut self.arrived);
+        rest.append(&mut self.inputs.0.take(Some(Instant::now())));
+        for input in rest {
+            match input {
+                Input::Joined(client, listener) => self.audience.join(client, listener),
+                Input::Command(client, Command::Request(_)) => self.refuse(client, STOPPING),
+                _ => {}
+            }
+        }
+    }
+
+    /// Copies the figures out for those who ask.
+    fn answer_operators(&mut self) {
+        let Some(watch) = self.watch.as_ref().filter(|watch| watch.is_asked()) else { return };
+        let status = self.status();
+        if status.links.values().any(|link| !link.connected) {
+            self.links.greet();
+        }
+        let (inputs, waiting_bytes) = self.inputs.0.waiting();
+        let (writes, snapshots, syncs) = self.host.durable();
+        watch.answer(Figures {
+            status,
+            tally: self.tally.clone(),
+            syncs,
+            writes,
+            snapshots,
+            clients: self.audience.count(),
+            waiting: self.arrived.len() + inputs,
+            waiting_bytes,
+            congested: self.congested,
+        });
+    }
+
     /// If `wait`, waits for an input, or until something is due; handles what there is. Whether the node goes on.
     fn take_inputs(&mut self, wait: bool) -> Result<bool, RunError> {
-        let congested = self.links.is_congested();
+        let congested = self.links.is_congested() || self.host.posted_bytes_most() > self.outbox_max;
         self.inputs.0.hold_requests(congested);
+        if std::mem::replace(&mut self.congested, congested) != congested {
+            if congested {
+                tracing::warn!("congested: a peer is behind, requests wait");
+            } else {
+                tracing::info!("no more congested");
+            }
+        }
         if self.arrived.is_empty() {
             let pause = congested.then(|| Instant::now() + CONGESTION_PAUSE);
             let now = (!wait).then(Instant::now);
@@ -474,7 +642,17 @@ impl<P: Process> Node<'_, P> {
     fn take(&mut self, input: Input<P>) -> Result<bool, RunError> {
         match input {
             Input::Message(from, name, message) => {
+                self.tally.received(from);
                 self.host.handle(Event::Message(from, message), Some(name))?;
+            }
+            Input::Numbered { from, outbox, number, name, message } => {
+                self.tally.received(from);
+                if self.host.post().is_some_and(|post| post.take(from, outbox, number)) {
+                    self.host.handle(Event::Message(from, message), Some(name))?;
+                }
+            }
+            Input::Taken { from, outbox, number } => {
+                self.host.post().into_iter().for_each(|post| post.settle(from, outbox, number));
             }
             Input::Joined(client, listener) => self.audience.join(client, listener),
             Input::Left(client) => self.audience.leave(client),
@@ -484,7 +662,9 @@ impl<P: Process> Node<'_, P> {
             Input::Impostor(_) if lies(FailuresOf::<P>::KIND) => {}
             Input::Impostor(why) => return Err(RunError::Replaced { process: self.me, why }),
             Input::Challenged(why) => self.challenged = Some(why),
-            Input::ParentGone => return Ok(false),
+            Input::Stop => return Ok(false),
+            // the turn that this makes is the answer
+            Input::Asked => {}
             Input::Killed => {
                 self.killed = true;
                 return Ok(false);
@@ -496,13 +676,16 @@ impl<P: Process> Node<'_, P> {
     fn obey(&mut self, client: u64, command: Command<P::Request>) -> Result<bool, RunError> {
         match command {
             Command::Hello { .. } => self.audience.tell(client, &Reply::Refused("we have met".to_owned())),
-            Command::Request(_) if self.host.is_outlived() => {
-                self.audience.tell(client, &Reply::Refused(OUTLIVED.to_owned()));
-            }
+            Command::Request(_) if self.host.is_outlived() => self.refuse(client, OUTLIVED),
             Command::Request(request) => {
+                self.tally.requests_taken += 1;
                 self.host.handle(Event::Request(request), None)?;
                 let speech = self.host.flush()?;
-                self.audience.tell(client, &Reply::Requested);
+                if self.host.holds() {
+                    self.requested.push(client);
+                } else {
+                    self.audience.tell(client, &Reply::Requested);
+                }
                 self.say(speech)?;
             }
             Command::Cut(to) => {
@@ -523,6 +706,11 @@ impl<P: Process> Node<'_, P> {
         Ok(true)
     }
 
+    fn refuse(&mut self, client: u64, why: &str) {
+        self.tally.requests_refused += 1;
+        self.audience.tell(client, &Reply::Refused(why.to_owned()));
+    }
+
     fn status(&self) -> NodeStatus {
         let (handlers, stores, syncs) = self.host.counts();
         NodeStatus {
@@ -531,16 +719,28 @@ impl<P: Process> Node<'_, P> {
             stores,
             syncs,
             outlived: self.host.is_outlived(),
-            links: self.links.status(),
+            links: self.links_status(),
             strangers: self.links.strangers(),
             challenged: self.challenged.clone(),
         }
+    }
+
+    fn links_status(&self) -> BTreeMap<ProcessId, LinkStatus> {
+        let mut links = self.links.status();
+        for (&to, link) in &mut links {
+            link.unacknowledged = link.unacknowledged.max(self.host.posted(to));
+        }
+        links
     }
 
     /// What is released leaves.
     fn say(&mut self, speech: Vec<Speech<P>>) -> Result<(), RunError> {
         for said in speech {
             match said {
+                Speech::Send { to, name, message } if self.host.post().is_some() => {
+                    self.tally.sent(to);
+                    self.hand_in(to, name, &message)?;
+                }
                 Speech::Send { to, name, message } if to == self.me => {
                     self.to_itself.push_back((name, message));
                 }
@@ -548,12 +748,22 @@ impl<P: Process> Node<'_, P> {
                     let buffer = std::mem::take(&mut self.payload);
                     self.payload = self.wire.encode(name, &message, buffer).map_err(RunError::Value)?;
                     self.links.send(to, &self.payload)?;
+                    self.tally.sent(to);
                 }
                 Speech::Indicate(indication) => self.audience.indicate(indication),
             }
         }
         self.links.flush();
         Ok(())
+    }
+}
+
+impl<P: Process> Node<'_, P> {
+    /// A message goes into the outbox of logged links, unless its handler's record has brought it there.
+    fn hand_in(&mut self, to: ProcessId, name: EffectName, message: &P::Message) -> Result<(), RunError> {
+        let Some(post) = self.host.post().filter(|post| !post.keeps_the_sent()) else { return Ok(()) };
+        let payload = self.wire.encode(name, message, vec![]).map_err(RunError::Value)?;
+        Ok(post.send(to, payload)?)
     }
 }
 

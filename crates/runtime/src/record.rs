@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
-use synod_model::{Bounds, EffectOf, EventOf, Group, Process, ProcessId, Stable};
+use synod_model::{Bounds, Effect, EffectOf, Event, EventOf, Group, Process, ProcessId, Stable};
 use thiserror::Error;
 
 /// Of the format; a record of another version is refused.
@@ -72,8 +72,22 @@ pub struct Start<P: Process> {
     pub disk: DiskImage<P::Stable>,
     /// Of how many writes that is the fold.
     pub writes: u64,
+    /// Where links are logged: the last handler before it that left something in the log. Those behind it that handled
+    /// messages never happened; what was said up to it counts as released.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub durable: Option<HandlerName>,
     /// When.
     pub at: u64,
+}
+
+/// Names a handler of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HandlerName {
+    /// The incarnation.
+    pub incarnation: u64,
+    /// The handler.
+    pub handler: u64,
 }
 
 /// A disk, as JSON where it has that form: a map with keys of several parts has not.
@@ -110,7 +124,7 @@ impl<'de, S: Stable> Deserialize<'de> for DiskImage<S> {
                 let byte = |at| hexadecimal.get(at..at + 2).and_then(|two| u8::from_str_radix(two, 16).ok());
                 let bytes: Option<Vec<u8>> = (0..hexadecimal.len()).step_by(2).map(byte).collect();
                 let bytes = bytes.ok_or_else(|| D::Error::custom("not hexadecimal"))?;
-                postcard::from_bytes(&bytes).map(Self).map_err(D::Error::custom)
+                crate::wire::whole(&bytes).map(Self).map_err(D::Error::custom)
             }
         }
     }
@@ -397,6 +411,53 @@ impl<P: Process> Incarnation<P> {
             records.push(record);
         }
         Ok(Some(Self { path: path.to_owned(), start, records, lines, torn, handlers }))
+    }
+
+    /// Where links are logged, what the next start of the process says of the end of this record: up to which of its handlers
+    /// the log was durable. What these said counts as released, though their node did not live to write that down: durable
+    /// links send it in the incarnations to come, and what others lost was in flight. Behind that, from the first message
+    /// on, nothing happened.
+    pub(crate) fn settle(&mut self, durable: Option<u64>) -> Result<(), RecordError> {
+        let is_durable = |handler: u64| durable.is_some_and(|last| handler <= last);
+        let undone = |record: &Record<P>| matches!(record, Record::Handled(Handled { handler, event: Event::Message(..), .. }) if !is_durable(*handler));
+        if let Some(end) = self.records.iter().position(undone) {
+            self.records.truncate(end);
+            self.lines.truncate(end);
+            self.handlers.retain(|&place| place < end);
+        }
+        let Some(last) = durable.filter(|&last| last < self.handlers.len() as u64) else { return Ok(()) };
+        let place = self.handlers[last as usize] + 1;
+        let Some(release) = self.unreleased(place) else { return Ok(()) };
+        let record = Record::<P>::Released(release);
+        self.lines.insert(place, serde_json::to_string(&record).map_err(RecordError::Value)?);
+        self.records.insert(place, record);
+        self.handlers.iter_mut().filter(|at| **at >= place).for_each(|at| *at += 1);
+        Ok(())
+    }
+
+    /// What the handlers before a place did and the record does not release.
+    fn unreleased(&self, place: usize) -> Option<Release> {
+        let (mut effects, mut stores, mut released) = (vec![], 0, 0);
+        for record in &self.records {
+            if let Record::Released(release) = record {
+                released += release.effects.len();
+                stores -= i64::from(release.stores);
+            }
+        }
+        for record in &self.records[..place] {
+            let Record::Handled(handled) = record else { continue };
+            for (index, effect) in (0_u32..).zip(&handled.effects) {
+                match effect {
+                    Effect::Store { .. } => stores += 1,
+                    Effect::Send { .. } | Effect::Indicate { .. } => effects.push((handled.handler, index)),
+                    Effect::SetTimer { .. } | Effect::Cancel { .. } => {}
+                }
+            }
+        }
+        let effects = effects.split_off(released.min(effects.len()));
+        let stores = u32::try_from(stores).unwrap_or(0);
+        let at = self.records[place - 1].at();
+        (stores > 0 || !effects.is_empty()).then_some(Release { at, skew: 0, stores, effects })
     }
 
     /// Whether the node was asked to stop, and did not crash.

@@ -41,7 +41,7 @@ impl Wire {
     ) -> Result<Vec<u8>, postcard::Error> {
         payload.clear();
         match &self.signer {
-            None => postcard::to_extend(&(name, message), payload),
+            None => plain(name, message, payload),
             Some(signer) => postcard::to_extend(&(name, message, signer.prove(message)), payload),
         }
     }
@@ -58,10 +58,24 @@ impl Wire {
     }
 }
 
-fn decode<T: DeserializeOwned>(payload: &[u8]) -> Result<T, Rejected> {
-    match postcard::take_from_bytes(payload) {
+/// The payload of a message, where the model has no signatures.
+pub(crate) fn plain<M: Serialize>(
+    name: EffectName,
+    message: &M,
+    payload: Vec<u8>,
+) -> Result<Vec<u8>, postcard::Error> {
+    postcard::to_extend(&(name, message), payload)
+}
+
+pub(crate) fn decode<T: DeserializeOwned>(payload: &[u8]) -> Result<T, Rejected> {
+    whole(payload).map_err(Rejected::Malformed)
+}
+
+/// A value, and nothing behind it; or why there is none.
+pub(crate) fn whole<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
+    match postcard::take_from_bytes(bytes) {
         Ok((value, [])) => Ok(value),
-        Ok((_, rest)) => Err(Rejected::Malformed(format!("{} bytes too many", rest.len()))),
-        Err(e) => Err(Rejected::Malformed(e.to_string())),
+        Ok((_, rest)) => Err(format!("{} bytes too many", rest.len())),
+        Err(e) => Err(e.to_string()),
     }
 }

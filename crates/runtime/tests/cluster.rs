@@ -2,11 +2,16 @@
 
 #![allow(clippy::print_stderr, reason = "a test program without a harness reports by itself")]
 
+mod courier;
 mod ledger;
+mod operators;
 
+use courier::{OverDurable, OverLogged, OverPerfect};
 use ledger::{Ledger, LedgerMonitor, Twin};
+use operators::{a_signal_stops_a_node_in_order_and_a_second_one_at_once, operators_are_told_how_a_node_is};
 use serde_json::Value;
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::mpsc::Receiver;
@@ -21,16 +26,18 @@ use synod_runtime::cluster::control::{Answer, Control, Description, Home, NodeSt
 use synod_runtime::cluster::limits::Limits;
 use synod_runtime::cluster::supervisor::{launch, supervise};
 use synod_runtime::cluster::{Cluster, ClusterError, ClusterOptions, Fault, Told};
+use synod_runtime::disk::OsDisk;
 use synod_runtime::drive::{Driven, Plan, Progress, drive};
 use synod_runtime::execution::Execution;
 use synod_runtime::judge::{Judgement, examine, judge, judge_observations, observations};
 use synod_runtime::link::LinkError;
 use synod_runtime::link::LinkSettings;
-use synod_runtime::node::{NodeConfig, run_node};
+use synod_runtime::node::{Config, NodeConfig, run_node, run_node_alone};
 use synod_runtime::oversight::{Oversight, oversight};
 use synod_runtime::record::{Incarnation, Record, RecordError};
 use synod_runtime::replay::{self, ReplayError};
 use synod_runtime::retrace::{self, RetraceError};
+use synod_runtime::wal::WalOptions;
 
 type Seen = Observed<u64, ledger::Told>;
 
@@ -42,8 +49,14 @@ const P: [ProcessId; 3] = [ProcessId(0), ProcessId(1), ProcessId(2)];
 fn main() {
     if let Some(config) = std::env::var_os(CONFIG) {
         let path = Path::new(&config);
+        match &*Config::<Value>::load(path).unwrap().algorithm {
+            "courier-durable" => return carry::<OverDurable>(path),
+            "courier-logged" => return carry::<OverLogged>(path),
+            "courier-perfect" => return carry::<OverPerfect>(path),
+            _ => {}
+        }
         if let Ok(config) = NodeConfig::<Ledger>::load(path) {
-            return run_node::<Ledger>(&config).unwrap();
+            return run_node_alone::<Ledger>(&OsDisk, &config, None).unwrap();
         }
         return run_node::<Herald>(&NodeConfig::<Herald>::load(path).unwrap()).unwrap();
     }
@@ -54,7 +67,20 @@ fn main() {
         }
         return;
     }
-    let tests: [(&str, fn()); 8] = [
+    let tests: [(&str, fn()); 12] = [
+        (
+            "what_is_sent_over_logged_links_arrives_once_whoever_is_killed",
+            what_is_sent_over_logged_links_arrives_once_whoever_is_killed,
+        ),
+        (
+            "links_without_a_log_lose_what_a_killed_node_had_sent",
+            links_without_a_log_lose_what_a_killed_node_had_sent,
+        ),
+        ("operators_are_told_how_a_node_is", operators_are_told_how_a_node_is),
+        (
+            "a_signal_stops_a_node_in_order_and_a_second_one_at_once",
+            a_signal_stops_a_node_in_order_and_a_second_one_at_once,
+        ),
         ("who_stopped_does_not_come_back_to_its_instance", who_stopped_does_not_come_back_to_its_instance),
         ("pauses_delays_and_clocks_are_delay_alone", pauses_delays_and_clocks_are_delay_alone),
         (
@@ -85,6 +111,7 @@ fn options(directory: PathBuf, twin: Twin) -> ClusterOptions {
         pulse: Duration::from_millis(5),
         seed: 1,
         links: LinkSettings::default(),
+        record: true,
     }
 }
 
@@ -329,6 +356,130 @@ impl Process for Herald {
     no_storage!();
 }
 
+/// A courier's node, with a log that is put into snapshots often.
+fn carry<P: Process>(path: &Path) {
+    let config = NodeConfig::<P>::load(path).unwrap();
+    let log = WalOptions { segment_length: 2048, snapshot_after: 4096 };
+    run_node::<P>(&NodeConfig::<P> { log, ..config }).unwrap();
+}
+
+/// Two couriers, and what is known to have arrived with each, and how often.
+struct Couriers {
+    cluster: Cluster,
+    told: Receiver<Told>,
+    arrived: [BTreeMap<u64, u64>; 2],
+}
+
+impl Couriers {
+    fn start(directory: PathBuf, algorithm: &str) -> Self {
+        let algorithm = algorithm.to_owned();
+        let options = ClusterOptions {
+            algorithm,
+            processes: 2,
+            parameters: Value::Null,
+            ..options(directory, Twin::Sound)
+        };
+        let (cluster, told) = Cluster::start(options, itself).unwrap();
+        Self { cluster, told, arrived: Default::default() }
+    }
+
+    fn hear(&mut self) -> Told {
+        let told = self.told.recv_timeout(Duration::from_mins(2)).unwrap();
+        if let Reply::Indication(indication) = &told.reply {
+            let indication: courier::Told = serde_json::from_value(indication.clone()).unwrap();
+            self.arrived[told.process.index()].extend(indication.parcels());
+        }
+        told
+    }
+
+    /// Brings parcels from one to the other, and returns when it has taken all of them on.
+    fn send(&mut self, from: usize, parcels: std::ops::Range<u64>) {
+        for parcel in parcels.clone() {
+            assert!(self.cluster.request(P[from], &serde_json::to_value((P[1 - from], parcel)).unwrap()));
+        }
+        let mut left = parcels.count();
+        while left > 0 {
+            let told = self.hear();
+            left -= usize::from(told.process == P[from] && told.reply == Reply::Requested);
+        }
+    }
+
+    fn kill(&mut self, who: &[usize]) {
+        for &p in who {
+            assert!(self.cluster.kill(P[p]));
+        }
+    }
+
+    fn restart(&mut self, who: &[usize]) {
+        for &p in who {
+            assert!(self.cluster.restart(P[p]).unwrap());
+        }
+    }
+
+    fn wait_for(&mut self, at: usize, parcels: std::ops::Range<u64>) {
+        while !parcels.clone().all(|parcel| self.arrived[at].contains_key(&parcel)) {
+            self.hear();
+        }
+    }
+}
+
+fn what_is_sent_over_logged_links_arrives_once_whoever_is_killed() {
+    // what crashes, by round; what a sender that crashes has sent, only durable links keep
+    couriers_deliver_once::<OverDurable>(
+        "courier-durable",
+        &[&[1], &[0], &[0, 1], &[1, 0], &[0], &[1]],
+        &[0, 1],
+    );
+    couriers_deliver_once::<OverLogged>("courier-logged", &[&[1], &[1], &[1], &[1]], &[0]);
+}
+
+fn couriers_deliver_once<P: Process>(algorithm: &str, kills: &[&[usize]], senders: &[usize]) {
+    let temporary = tempfile::tempdir().unwrap();
+    let directory = temporary.path().join("cluster");
+    let mut couriers = Couriers::start(directory.clone(), algorithm);
+    let mut next = 0;
+    for &who in kills {
+        for &from in senders {
+            couriers.send(from, 1000 * from as u64 + next..1000 * from as u64 + next + 12);
+        }
+        next += 12;
+        couriers.kill(who);
+        couriers.restart(who);
+    }
+    for &from in senders {
+        couriers.wait_for(1 - from, 1000 * from as u64..1000 * from as u64 + next);
+    }
+    for arrived in &couriers.arrived {
+        assert!(arrived.values().all(|&times| times == 1), "{algorithm}: {arrived:?}");
+    }
+    couriers.cluster.stop().unwrap();
+    let execution = Execution::<P>::load(&directory.join("records")).unwrap();
+    assert_eq!(execution.merge().unplaced, 0);
+    let deliveries = execution.check_links().unwrap() as u64;
+    assert!(deliveries >= next * senders.len() as u64, "{deliveries}");
+    assert!(replay::verify(&execution).unwrap() as u64 > deliveries);
+    retrace::trace(algorithm, &execution, None).unwrap();
+}
+
+/// Both are killed, the receiver before the parcel is sent and its sender after. Whether it arrives before the next one.
+fn arrives_after_all(algorithm: &str) -> bool {
+    let temporary = tempfile::tempdir().unwrap();
+    let mut couriers = Couriers::start(temporary.path().join("cluster"), algorithm);
+    couriers.kill(&[1]);
+    couriers.send(0, 1..2);
+    couriers.kill(&[0]);
+    couriers.restart(&[0, 1]);
+    couriers.send(0, 2..3);
+    couriers.wait_for(1, 2..3);
+    couriers.arrived[1].contains_key(&1)
+}
+
+fn links_without_a_log_lose_what_a_killed_node_had_sent() {
+    assert!(arrives_after_all("courier-durable"));
+    assert!(!arrives_after_all("courier-perfect"), "then the test above could not fail");
+    assert!(!arrives_after_all("courier-logged"), "its outbox is volatile");
+}
+
 /// What is told until `done`.
 fn hear(told: &Receiver<Told>, mut done: impl FnMut(&Told) -> bool) -> Vec<Told> {
     let mut all = vec![];
@@ -428,6 +579,7 @@ fn a_cluster_in_the_background_does_what_it_is_told() {
         seed: 1,
         first_port: None,
         links: LinkSettings::default(),
+        record: true,
         beyond: vec![],
     };
     home.write(&description).unwrap();

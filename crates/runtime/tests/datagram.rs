@@ -17,9 +17,10 @@ use synod_runtime::link::udp::datagram::{self, DATAGRAM_LENGTH, Header, Nonsense
 use synod_runtime::link::udp::mac::MacKey;
 use synod_runtime::link::udp::pieces::{MESSAGE_LENGTH_MAX, Unfinished, pieces};
 use synod_runtime::link::udp::replay::{ReplayWindow, WINDOW};
-use synod_runtime::link::udp::stack::{Gauges, Payload, Stack, Stacked};
+use synod_runtime::link::udp::stack::{Bundle, Stack, Stacked};
 use synod_runtime::link::{
-    self, Inbox, LinkError, LinkOptions, LinkSettings, LinkStatus, Links, Rejected, Security, Transport,
+    self, Inbox, LinkError, LinkOptions, LinkSettings, LinkStatus, Links, Place, Rejected, Security,
+    Transport,
 };
 
 /// Only a link that is broken for good takes this long.
@@ -29,11 +30,10 @@ const Q: ProcessId = ProcessId(1);
 
 /// Selective repeat, as it is checked, on bytes.
 fn repeat(me: ProcessId, group: Group, incarnation: u64) -> Box<dyn Stack> {
-    type Link = SelectiveRepeat<Payload>;
+    type Link = SelectiveRepeat<Bundle>;
     let before = (incarnation > 1).then(|| Whole(Some(selective_repeat::Incarnation(incarnation - 2))));
-    let gauges = Gauges { unacknowledged: Link::unacknowledged, lost: Link::lost };
     let parameters = selective_repeat::Parameters::default();
-    Box::new(Stacked::<Link>::new(me, group, incarnation, &parameters, before.as_ref(), gauges))
+    Box::new(Stacked::<Link>::new(me, group, incarnation, &parameters, before.as_ref(), Link::lost))
 }
 
 struct Mailbox(Sender<(ProcessId, Vec<u8>)>);
@@ -45,6 +45,11 @@ impl Inbox for Mailbox {
         }
         let _ = self.0.send((from, payload.to_vec()));
         Ok(())
+    }
+
+    fn offer(&self, from: ProcessId, payload: &[u8]) -> Result<bool, Rejected> {
+        // it has room for everything
+        self.deliver(from, payload).map(|()| true)
     }
 
     fn client(&self, _: TcpStream) {}
@@ -76,7 +81,7 @@ impl End {
             if wanted(&status) {
                 return status;
             }
-            thread::yield_now();
+            thread::sleep(Duration::from_millis(1));
         }
     }
 
@@ -125,10 +130,10 @@ fn start_with(
     listener: TcpListener,
     me: ProcessId,
     incarnation: u64,
-    peer: SocketAddr,
+    peer: impl Into<Place>,
 ) -> End {
     let (deliveries, delivered) = mpsc::channel();
-    let peers = BTreeMap::from([(if me == P { Q } else { P }, peer)]);
+    let peers = BTreeMap::from([(if me == P { Q } else { P }, peer.into())]);
     let stack: Option<link::udp::stack::Build> = if kind.stacked { Some(repeat) } else { None };
     let options = LinkOptions { cluster: 7, me, incarnation, peers, stack };
     let links = link::start(settings, listener, options, Arc::new(Mailbox(deliveries))).unwrap();
@@ -350,10 +355,31 @@ fn who_does_not_know_the_key_is_not_heard() {
     p.send(Q, b"forged");
     while q.links.strangers().forged < 3 || p.links.strangers().forged < 1 {
         q.send(P, b"unheard");
-        thread::yield_now();
+        thread::sleep(Duration::from_millis(1));
     }
     assert!(q.deliveries.try_recv().is_err() && p.deliveries.try_recv().is_err());
     assert!(!q.status(P).connected);
+}
+
+#[test]
+fn a_peer_with_a_name_is_looked_up() {
+    for kind in [PERFECT, AUTHENTIC] {
+        let ((at_p, to_p), (at_q, to_q)) = (port(), port());
+        let name = |at: SocketAddr| format!("localhost:{}", at.port()).parse::<Place>().unwrap();
+        let p = start_with(&settings(kind, P), kind, at_p, P, 1, name(to_q));
+        let q = start_with(&settings(kind, Q), kind, at_q, Q, 1, name(to_p));
+        p.send(Q, b"1");
+        assert_eq!(q.receive(), b"1");
+    }
+    let p = start_with(
+        &settings(PERFECT, P),
+        PERFECT,
+        port().0,
+        P,
+        1,
+        "nobody.invalid:1".parse::<Place>().unwrap(),
+    );
+    p.until(Q, |status| status.trouble.as_ref().is_some_and(|why| why.contains("nobody.invalid:1")));
 }
 
 #[test]
@@ -362,7 +388,7 @@ fn a_process_without_a_key_for_a_peer_does_not_start() {
         cluster: 7,
         me: P,
         incarnation: 1,
-        peers: BTreeMap::from([(ProcessId(of), port().1)]),
+        peers: BTreeMap::from([(ProcessId(of), port().1.into())]),
         stack: None,
     };
     let inbox = || Arc::new(Mailbox(mpsc::channel().0));

@@ -63,6 +63,7 @@ fn options(directory: &Path, twin: Twin) -> ClusterOptions {
         pulse: Duration::from_millis(5),
         seed: 1,
         links: LinkSettings::default(),
+        record: true,
     }
 }
 

@@ -12,8 +12,8 @@ use synod_model::ProcessId;
 use synod_runtime::frame;
 use synod_runtime::keys::{self, KeyError, VALID, Validity};
 use synod_runtime::link::{
-    self, Inbox, LinkError, LinkOptions, LinkSettings, LinkStatus, Links, PAYLOAD_LENGTH_MAX, Rejected,
-    Security,
+    self, Inbox, LinkError, LinkOptions, LinkSettings, LinkStatus, Links, PAYLOAD_LENGTH_MAX, Place,
+    Rejected, Security,
 };
 
 /// Only a link that is broken for good takes this long.
@@ -39,6 +39,10 @@ impl Inbox for Mailbox {
         }
         let _ = self.deliveries.send((from, payload.to_vec()));
         Ok(())
+    }
+    fn offer(&self, from: ProcessId, payload: &[u8]) -> Result<bool, Rejected> {
+        // it has room for everything
+        self.deliver(from, payload).map(|()| true)
     }
     fn impostor(&self, why: &str) {
         let _ = self.impostors.send(format!("impostor: {why}"));
@@ -94,12 +98,15 @@ fn start_with(
     (me, incarnation): (ProcessId, u64),
     peers: &[(ProcessId, SocketAddr)],
 ) -> End {
+    let peers = peers.iter().map(|&(p, address)| (p, address.into())).collect();
+    start_on(settings, listener, LinkOptions { cluster: 7, me, incarnation, peers, stack: None })
+}
+
+fn start_on(settings: &LinkSettings, listener: TcpListener, options: LinkOptions) -> End {
     let (deliveries, delivered) = mpsc::channel();
     let (clients, connected) = mpsc::channel();
     let (told, impostors) = mpsc::channel();
     let gate = Arc::<Mutex<()>>::default();
-    let options =
-        LinkOptions { cluster: 7, me, incarnation, peers: peers.iter().copied().collect(), stack: None };
     let inbox = Arc::new(Mailbox { deliveries, clients, impostors: told, gate: Arc::clone(&gate) });
     let links = link::start(settings, listener, options, inbox).unwrap();
     End { links, deliveries: delivered, clients: connected, impostors, gate }
@@ -218,13 +225,36 @@ fn a_cut_link_holds_its_traffic_until_it_is_healed() {
 }
 
 #[test]
+fn peers_may_have_names_and_an_unknown_one_is_trouble_of_its_link_alone() {
+    let ((at_p, to_p), (at_q, to_q)) = (port(), port());
+    let stranger = ProcessId(2);
+    let place = |text: &str| text.parse::<Place>().unwrap();
+    let peers = [(Q, place(&format!("localhost:{}", to_q.port()))), (stranger, place("nobody.invalid:7000"))];
+    let options =
+        LinkOptions { cluster: 7, me: P, incarnation: 1, peers: BTreeMap::from(peers), stack: None };
+    let p = start_on(&LinkSettings::default(), at_p, options);
+    let q = start(at_q, Q, 1, &[(P, to_p)]);
+    p.send(stranger, 1);
+    p.send(Q, 2);
+    assert_eq!(q.receive(), (P, 2));
+    p.until(stranger, |status| {
+        status.trouble.as_ref().is_some_and(|why| why.contains("nobody.invalid:7000"))
+    });
+}
+
+#[test]
 fn a_node_of_another_cluster_is_refused() {
     let ((at_p, to_p), (at_q, to_q)) = (port(), port());
     let p = start(at_p, P, 1, &[(Q, to_q)]);
     let (deliveries, delivered) = mpsc::channel();
     let (clients, _connected) = mpsc::channel();
-    let options =
-        LinkOptions { cluster: 8, me: Q, incarnation: 1, peers: BTreeMap::from([(P, to_p)]), stack: None };
+    let options = LinkOptions {
+        cluster: 8,
+        me: Q,
+        incarnation: 1,
+        peers: BTreeMap::from([(P, to_p.into())]),
+        stack: None,
+    };
     let inbox = Arc::new(Mailbox { deliveries, clients, impostors: mpsc::channel().0, gate: Arc::default() });
     let q = link::start(&LinkSettings::default(), at_q, options, inbox).unwrap();
     p.send(Q, 1);
@@ -438,6 +468,56 @@ fn too_many_connections_are_turned_away_and_peers_are_served() {
 }
 
 /// Keys for two processes of a cluster.
+/// Writes these bytes, then more of the last one, one at a time, until it is hung up.
+fn drips_until_hung_up(address: SocketAddr, bytes: &[u8]) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_nodelay(true).unwrap();
+    // more of them than it could read until the pauses of reads alone ended this
+    for byte in bytes.iter().chain(std::iter::repeat_n(bytes.last().unwrap(), 30_000)) {
+        if stream.write_all(&[*byte]).is_err() {
+            return;
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+    panic!("it still listens");
+}
+
+#[test]
+fn who_drips_keeps_no_place() {
+    let ((at_p, to_p), (at_q, to_q)) = (port(), port());
+    let settings = LinkSettings { handshake: Duration::from_millis(30), ..LinkSettings::default() };
+    let q = start_with(&settings, at_q, (Q, 1), &[(P, to_p)]);
+    // the length of a hello that never ends
+    let hello = [&b"SYNODTCP"[..], &[0xff, 0xff, 0, 0, 1, 2, 3, 4]].concat();
+    drips_until_hung_up(to_q, &hello);
+    // whoever is known may be silent, and slow
+    let p = start(at_p, P, 1, &[(Q, to_q)]);
+    p.send(Q, 1);
+    assert_eq!(q.receive(), (P, 1));
+    let (stream, client) = (0..1000)
+        .find_map(|_| {
+            let stream = TcpStream::connect(to_q).unwrap();
+            // on a busy machine even this may take too long
+            (&stream).write_all(b"{").ok()?;
+            Some((stream, q.clients.recv_timeout(Duration::from_millis(200)).ok()?))
+        })
+        .expect("a client is met");
+    thread::sleep(2 * settings.handshake);
+    (&client).write_all(b"}").unwrap();
+    (&stream).read_exact(&mut [0]).unwrap();
+    p.send(Q, 2);
+    assert_eq!(q.receive(), (P, 2));
+
+    // within TLS too
+    let temporary = tempfile::tempdir().unwrap();
+    let keys = keys(temporary.path(), "drip", Validity::of(VALID));
+    let (at, to) = port();
+    let settings = LinkSettings { handshake: Duration::from_millis(30), ..keys(Q) };
+    let _q = start_with(&settings, at, (Q, 1), &[(P, to_p)]);
+    // a record of TLS that never ends
+    drips_until_hung_up(to, &[&b"SYNODTLS"[..], &[22, 3, 1, 0x3f, 0xff, 1, 0, 0x3f, 0xfb]].concat());
+}
+
 fn keys(directory: &Path, cluster: &str, validity: Validity) -> impl Fn(ProcessId) -> LinkSettings {
     let keys = directory.join(format!("{cluster}-{:?}", validity.until));
     keys::generate(cluster, 2, validity, &keys).unwrap();

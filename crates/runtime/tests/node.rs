@@ -1,8 +1,10 @@
 //! One node in this OS process, on disks that fail and among clients that misbehave.
 
+mod courier;
 mod ledger;
 mod notary;
 
+use courier::OverDurable;
 use ledger::{Ledger, Told, Twin};
 use notary::{Letter, Notary};
 use serde_json::{Value, json};
@@ -14,7 +16,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::thread;
 use std::time::Duration;
 use synod_kernel::signature::signed_by;
-use synod_model::{Group, ProcessId};
+use synod_model::{Group, Process, ProcessId};
 use synod_runtime::client::{Client, Command, Reply};
 use synod_runtime::clock::ClockSettings;
 use synod_runtime::disk::Disk;
@@ -23,8 +25,9 @@ use synod_runtime::fault::{FaultKind, FaultyDisk, MemoryDisk};
 use synod_runtime::frame;
 use synod_runtime::keys::{self, VALID, Validity};
 use synod_runtime::link::{LinkError, LinkSettings, tcp};
-use synod_runtime::node::{Config, NodeConfig, RunError, run_node_on};
+use synod_runtime::node::{Config, NodeConfig, RunError, run_node_on, stop_within};
 use synod_runtime::replay;
+use synod_runtime::retrace;
 use synod_runtime::wal::{Identity, Wal, WalError, WalOptions, segment_name};
 
 const PATIENCE: Duration = Duration::from_secs(50);
@@ -54,6 +57,8 @@ fn config() -> NodeConfig<Ledger> {
         links: LinkSettings::default(),
         stop_with_input: false,
         clock: ClockSettings::default(),
+        operators: None,
+        stop_within: stop_within(),
     }
 }
 
@@ -135,15 +140,26 @@ fn a_node_that_puts_snapshots_in_the_place_of_its_writes_finds_them_and_its_reco
     let names = disk.list(Path::new("data/p0")).unwrap();
     assert_eq!(names.iter().filter(|name| name.starts_with("snapshot.")).count(), 2, "{names:?}");
     assert!(names.len() < 20, "a log of 120 batches is bounded: {names:?}");
-    let temporary = tempfile::tempdir().unwrap();
-    let records = Path::new("data/records");
-    for name in disk.list(records).unwrap() {
-        std::fs::write(temporary.path().join(&name), disk.content(&records.join(&name)).unwrap()).unwrap();
-    }
-    let execution = Execution::<Ledger>::load(temporary.path()).unwrap();
+    let execution = recorded::<Ledger>(&disk);
     assert!(replay::verify(&execution).unwrap() > 120);
     let starts: Vec<_> = execution.processes[&ProcessId(0)].iter().map(|i| i.start.writes).collect();
     assert_eq!(starts, [0, 30, 60, 90]);
+}
+
+#[test]
+fn a_node_that_records_nothing_writes_its_log_alone() {
+    let disk = MemoryDisk::new();
+    let config = NodeConfig::<Ledger> { records: PathBuf::new(), ..config() };
+    let (address, log) = (config.listen, disk.clone());
+    let node = thread::spawn(move || run_node_on::<Ledger>(&log, &config, None));
+    let mut client = connect(address, || node.is_finished()).unwrap();
+    assert_eq!(keep(&mut client, 0..3).0, [0, 1, 2]);
+    client.send(&Command::<u64>::Stop).unwrap();
+    node.join().unwrap().unwrap();
+    assert!(!disk.list(Path::new("data/p0")).unwrap().is_empty());
+    for elsewhere in ["data/records", ""] {
+        assert_eq!(disk.list(Path::new(elsewhere)).unwrap(), Vec::<String>::new());
+    }
 }
 
 #[test]
@@ -190,6 +206,93 @@ fn whatever_a_disk_refuses_a_node_ends_with_an_error_and_nothing_that_it_said_is
         }
         assert!(struck > 20, "{kind:?} struck {struck} times only");
     }
+}
+
+/// A courier on `disk` that is asked to send parcels to itself, then to stop when all have arrived. Which it has taken on, and how
+/// often each is known to have arrived.
+fn parcels(
+    disk: &(impl Disk + Clone + 'static),
+    parcels: std::ops::Range<u64>,
+    wanted: &[u64],
+) -> (Result<(), RunError>, Vec<u64>, BTreeMap<u64, u64>) {
+    let Config { listen, directory, records, pulse, links, clock, operators, stop_within, .. } = config();
+    let config = NodeConfig::<OverDurable> {
+        algorithm: "courier".to_owned(),
+        cluster: 7,
+        process: ProcessId(0),
+        group: Group::first(1),
+        parameters: (),
+        bounds: None,
+        listen,
+        peers: BTreeMap::new(),
+        directory,
+        records,
+        pulse,
+        log: WalOptions { segment_length: 2048, snapshot_after: 1024 },
+        links,
+        stop_with_input: false,
+        clock,
+        operators,
+        stop_within,
+    };
+    let disk = disk.clone();
+    let node = thread::spawn(move || run_node_on::<OverDurable>(&disk, &config, None));
+    let (mut taken, mut arrived) = (vec![], BTreeMap::new());
+    if let Some(mut client) = connect(listen, || node.is_finished()) {
+        let all: Vec<_> = parcels.collect();
+        for &parcel in &all {
+            let _ = client.send(&Command::Request((ProcessId(0), parcel)));
+        }
+        let is_there =
+            |arrived: &BTreeMap<u64, u64>| all.iter().chain(wanted).all(|p| arrived.contains_key(p));
+        while taken.len() < all.len() || !is_there(&arrived) {
+            match client.receive::<courier::Told>() {
+                Ok(Some(Reply::Requested)) => taken.push(all[taken.len()]),
+                Ok(Some(Reply::Indication(told))) => arrived.extend(told.parcels()),
+                Ok(Some(_)) => {}
+                Ok(None) | Err(_) => break,
+            }
+        }
+        let _ = client.send(&Command::<u64>::Stop);
+    }
+    (node.join().unwrap(), taken, arrived)
+}
+
+#[test]
+fn whatever_a_disk_refuses_what_was_sent_over_durable_links_arrives_once() {
+    let (mut struck, mut again) = (0, 0);
+    for at in 0.. {
+        let memory = MemoryDisk::new();
+        let (ended, taken, _) = parcels(&FaultyDisk::new(memory.clone(), at, FaultKind::Error), 0..6, &[]);
+        let is_whole = ended.is_ok();
+        assert!(is_whole || matches!(ended, Err(RunError::Wal(WalError::Io { .. }) | RunError::Record(_))));
+        // its OS process is gone, and its machine lives on: records are written, not synced
+        let disk = memory;
+        let (ended, _, arrived) = parcels(&disk, 6..8, &taken);
+        ended.unwrap();
+        assert!(taken.iter().all(|parcel| arrived[parcel] == 1), "operation {at}: {taken:?}, {arrived:?}");
+        assert!(arrived.values().all(|&times| times == 1), "operation {at}: {arrived:?}");
+        let execution = recorded::<OverDurable>(&disk);
+        assert_eq!(execution.merge().unplaced, 0, "operation {at}");
+        execution.check_links().unwrap();
+        again += replay::verify(&execution).unwrap();
+        retrace::trace("courier", &execution, None).unwrap();
+        if is_whole {
+            break;
+        }
+        struck += 1;
+    }
+    assert!(struck > 10 && again > 3 * struck, "{struck} times, {again} handlers");
+}
+
+/// The records on a disk.
+fn recorded<P: Process>(disk: &MemoryDisk) -> Execution<P> {
+    let temporary = tempfile::tempdir().unwrap();
+    let records = Path::new("data/records");
+    for name in disk.list(records).unwrap() {
+        std::fs::write(temporary.path().join(&name), disk.content(&records.join(&name)).unwrap()).unwrap();
+    }
+    Execution::load(temporary.path()).unwrap()
 }
 
 /// A client that speaks plain lines.
@@ -275,6 +378,7 @@ fn a_configuration_that_is_none_is_an_error() {
         &text[..text.len() / 2],
         &text.replace("\"pulse\": \"1ms\"", "\"pulse\": -1"),
         &text.replace("\"peers\"", "\"pears\""),
+        &text.replace("\"peers\": {}", "\"peers\": { \"1\": \"10.0.0.256:7000\" }"),
     ] {
         std::fs::write(&path, damaged).unwrap();
         let error = NodeConfig::<Ledger>::load(&path).unwrap_err();
@@ -293,7 +397,7 @@ fn notary(p: u32, places: [SocketAddr; 2], keys: Option<&Path>) -> NodeConfig<No
         parameters: (),
         bounds: None,
         listen: places[p as usize],
-        peers: BTreeMap::from([(peer, places[peer.index()])]),
+        peers: BTreeMap::from([(peer, places[peer.index()].into())]),
         directory: PathBuf::from(format!("data/p{p}")),
         records: PathBuf::from("data/records"),
         pulse: Duration::from_millis(1),
@@ -301,6 +405,8 @@ fn notary(p: u32, places: [SocketAddr; 2], keys: Option<&Path>) -> NodeConfig<No
         links: LinkSettings { keys: keys.map(|keys| keys.join(format!("p{p}"))), ..LinkSettings::default() },
         stop_with_input: false,
         clock: ClockSettings::default(),
+        operators: None,
+        stop_within: stop_within(),
     }
 }
 

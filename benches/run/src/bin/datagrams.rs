@@ -17,7 +17,7 @@ use synod_model::{Group, ProcessId};
 use synod_runtime::keys::{VALID, Validity, generate};
 use synod_runtime::link::udp::datagram::DATAGRAM_LENGTH;
 use synod_runtime::link::udp::socket::Batched;
-use synod_runtime::link::udp::stack::{Build, Gauges, Payload, Stack, Stacked};
+use synod_runtime::link::udp::stack::{Build, Bundle, Stack, Stacked};
 use synod_runtime::link::{self, Inbox, LinkOptions, LinkSettings, Links, Rejected, Security, Transport};
 
 const LENGTH: usize = 64;
@@ -76,11 +76,19 @@ fn rate(
     let (stopped, count) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
     let sender = thread::spawn({
         let stopped = Arc::clone(&stopped);
-        move || while !stopped.load(Ordering::Relaxed) { send() }
+        move || {
+            while !stopped.load(Ordering::Relaxed) {
+                send()
+            }
+        }
     });
     let receiver = thread::spawn({
         let (stopped, count) = (Arc::clone(&stopped), Arc::clone(&count));
-        move || while !stopped.load(Ordering::Relaxed) { count.fetch_add(receive(), Ordering::Relaxed); }
+        move || {
+            while !stopped.load(Ordering::Relaxed) {
+                count.fetch_add(receive(), Ordering::Relaxed);
+            }
+        }
     });
     thread::sleep(time / 10);
     let (before, began) = (count.load(Ordering::Relaxed), Instant::now());
@@ -125,7 +133,8 @@ fn batched(time: Duration, datagram: usize, packed: bool) -> f64 {
     };
     let receive = move || {
         let mut messages = 0;
-        let count = |datagram: &[u8]| messages += if packed { unpacked(datagram) } else { is_message(datagram) };
+        let count =
+            |datagram: &[u8]| messages += if packed { unpacked(datagram) } else { is_message(datagram) };
         at.receive(&mut buffers, Some(Duration::from_millis(50)), count).expect("a socket");
         messages
     };
@@ -151,10 +160,9 @@ fn unpacked(mut datagram: &[u8]) -> u64 {
 
 /// Selective repeat, as the command line puts it between nodes and datagrams.
 fn repeat(me: ProcessId, group: Group, _: u64) -> Box<dyn Stack> {
-    type Link = SelectiveRepeat<Payload>;
-    let gauges = Gauges { unacknowledged: Link::unacknowledged, lost: Link::lost };
+    type Link = SelectiveRepeat<Bundle>;
     let parameters = selective_repeat::Parameters::default();
-    Box::new(Stacked::<Link>::new(me, group, 1, &parameters, None, gauges))
+    Box::new(Stacked::<Link>::new(me, group, 1, &parameters, None, Link::lost))
 }
 
 struct Counter(Arc<AtomicU64>);
@@ -164,6 +172,11 @@ impl Inbox for Counter {
         let counted = u64::from(std::hint::black_box(payload).len() == LENGTH);
         self.0.fetch_add(counted, Ordering::Relaxed);
         Ok(())
+    }
+
+    fn offer(&self, from: ProcessId, payload: &[u8]) -> Result<bool, Rejected> {
+        // it has room for everything
+        self.deliver(from, payload).map(|()| true)
     }
 
     fn client(&self, _: TcpStream) {}
@@ -185,7 +198,7 @@ fn links(time: Duration, stack: Option<Build>, authenticated: bool) -> f64 {
             keys: authenticated.then(|| keys.join(me.to_string())),
             ..LinkSettings::default()
         };
-        let peers = BTreeMap::from([(ProcessId(1 - p as u32), addresses[1 - p])]);
+        let peers = BTreeMap::from([(ProcessId(1 - p as u32), addresses[1 - p].into())]);
         let options = LinkOptions { cluster: 1, me, incarnation: 1, peers, stack };
         let inbox = Arc::new(Counter(Arc::clone(&counts[p])));
         ends.push(link::start(&settings, listener, options, inbox).expect("links"));

@@ -62,19 +62,19 @@ pub struct Parameters {
 }
 
 impl Default for Parameters {
-    /// For messages of which some twenty share a datagram, and pulses of some milliseconds.
+    /// For messages of which each fills a datagram, and pulses of some milliseconds.
     fn default() -> Self {
         let pulses = Duration::from_millis;
         Self {
-            window: WindowConstants { initial: 256, step: 32, max: 8192 },
+            window: WindowConstants { initial: 10, step: 1, max: 512 },
             timeout: Constants {
                 initial: pulses(20),
                 min: pulses(4),
                 max: pulses(400),
                 granularity: pulses(1),
             },
-            acknowledge_every: 64,
-            reordering: 64,
+            acknowledge_every: 8,
+            reordering: 3,
             jitter: true,
             defect: None,
         }

@@ -146,9 +146,23 @@ pub struct Up {
     /// What the network draws by, where it is told to lose or delay.
     #[arg(long, value_name = "SEED", value_parser = super::seed)]
     pub seed: Option<u64>,
+    /// Whether the nodes record what they do: their records grow as long as they run, and without them nothing is judged,
+    /// replayed or measured.
+    #[arg(long, value_name = "SWITCH", value_enum, default_value_t)]
+    pub record: Switch,
     /// Remove what a cluster of this name left.
     #[arg(long)]
     pub fresh: bool,
+}
+
+/// On or off.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Switch {
+    /// It is done.
+    #[default]
+    On,
+    /// It is not.
+    Off,
 }
 
 /// `cluster nemesis`.

@@ -3,7 +3,9 @@
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
+use synod_judge::consistency;
 use synod_judge::judgement::Model;
+use synod_judge::transactions::{self, Workload};
 use synod_kernel::environment::duration;
 
 /// `judge`.
@@ -13,9 +15,16 @@ pub struct Judge {
     /// The files, in any of the formats; `-` is standard input.
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// The object that the operations are of.
+    /// The object that the operations are of; or list-append, rw-register: what transactions do.
     #[arg(long, value_name = "MODEL", value_parser = model)]
-    pub model: Model,
+    pub model: Subject,
+    /// What is asked: of objects linearizable (unless given), sequential, causal, pram, regular, versions:K, ..; of transactions
+    /// read-committed, snapshot-isolation, serializable, .. (strict-serializable, unless given).
+    #[arg(long, value_name = "LEVEL", value_parser = level)]
+    pub level: Option<Level>,
+    /// Which are the strongest levels that hold (of transactions: that nothing refutes)? An answer, and no failure.
+    #[arg(long, conflicts_with = "level")]
+    pub strongest: bool,
     /// A compare-and-set that failed: has it compared, or never been? As the format has it, unless given.
     #[arg(long, value_name = "HOW")]
     pub failed_cas: Option<FailedCas>,
@@ -39,6 +48,24 @@ pub struct Judge {
     pub html: Option<PathBuf>,
 }
 
+/// What a history is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// Objects.
+    Objects(Model),
+    /// Transactions.
+    Transactions(Workload),
+}
+
+/// What a history shall keep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// Of objects.
+    Consistency(consistency::Level),
+    /// Of transactions.
+    Isolation(transactions::Level),
+}
+
 /// What a compare-and-set that failed did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum FailedCas {
@@ -60,12 +87,32 @@ pub enum NilRead {
 const AFTER_HELP: &str = "\
 Models: register (read, write), cas-register (also cas), counter (read, add, ..), set (add, remove, contains, read),
 queue (enqueue, dequeue), stack (push, pop), lock and owned-lock (acquire, release), list (append, read),
-kv (get, put, append, by key), etcd (get, put, delete, put-if, with revisions).
+kv (get, put, append, by key), etcd (get, put, delete, put-if, with revisions): linearizable or not.
+Levels of registers: sequential, causal+, causal, weak-causal, pram, read-your-writes, monotonic-reads, monotonic-writes,
+writes-follow-reads, eventual, regular, safe, versions:K, time:NANOSECONDS; sequential of every object.
+Transactions: list-append ([:append k v], [:r k [..]]), rw-register ([:w k v], [:r k v]): anomalies, levels of isolation.
 Formats are found out: JSON Lines, EDN and JSON of Jepsen, Knossos and Elle, logs of Jepsen, CSV (docs/judge.md).
 
   judge history.edn --model cas-register
-  judge runs/*.jsonl --model kv --html violation.html";
+  judge runs/*.jsonl --model kv --html violation.html
+  judge transactions.edn --model list-append --level snapshot-isolation";
 
-fn model(name: &str) -> Result<Model, String> {
-    name.parse()
+const WORKLOADS: [Workload; 2] = [Workload::ListAppend, Workload::RwRegister];
+
+fn model(name: &str) -> Result<Subject, String> {
+    if let Some(&workload) = WORKLOADS.iter().find(|workload| workload.name() == name) {
+        return Ok(Subject::Transactions(workload));
+    }
+    let unknown = |what| format!("{what}; of transactions: list-append, rw-register");
+    name.parse().map(Subject::Objects).map_err(unknown)
+}
+
+fn level(name: &str) -> Result<Level, String> {
+    if let Some(level) = transactions::Level::ALL.into_iter().find(|level| level.name() == name) {
+        return Ok(Level::Isolation(level));
+    }
+    name.parse().map(Level::Consistency).map_err(|what: String| {
+        let names: Vec<_> = transactions::Level::ALL.iter().map(|level| level.name()).collect();
+        format!("{what}; of transactions: {}", names.join(", "))
+    })
 }

@@ -232,6 +232,7 @@ fn up(desk: &Desk<'_>, args: &args::Up) -> Result<Exit, Error> {
         seed: args.seed.unwrap_or(0),
         first_port: args.port,
         links,
+        record: args.record == args::Switch::On,
         beyond: Vec::new(),
     };
     prepare(&home, args.fresh)?;
@@ -248,6 +249,9 @@ fn up(desk: &Desk<'_>, args: &args::Up) -> Result<Exit, Error> {
         tell::up(desk.printer, &called(&home), &status, &deployment.requests);
         if let Some(said) = &said {
             desk.printer.talk(format!("  {said}"));
+        }
+        if !description.record {
+            desk.printer.talk("  nothing is recorded: what it does can neither be judged nor replayed");
         }
     }
     Ok(Exit::Holds)
@@ -420,6 +424,12 @@ fn nemesis(desk: &Desk<'_>, args: &args::Nemesis) -> Result<Exit, Error> {
 /// `cluster judge`.
 fn judge(desk: &Desk<'_>, home: &Home) -> Result<Exit, Error> {
     let description = home.read().map_err(|source| Error::Unreadable { path: home.description(), source })?;
+    if !description.record {
+        return Err(wrong(
+            format!("{} records nothing: there is no verdict about what it does", called(home)),
+            "start it without `--record off`, and it is judged from its first step on",
+        ));
+    }
     let subject = args::Subject {
         algorithm: Some(description.algorithm.clone()),
         n: Some(description.processes),

@@ -1,8 +1,8 @@
-//! `judge`: recorded histories and whether they are linearizable.
+//! `judge`: recorded histories, and what they keep.
 
 use super::{Desk, failures};
 use crate::args;
-use crate::args::judge::{FailedCas, NilRead};
+use crate::args::judge::{FailedCas, Level, NilRead, Subject};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::report::{self, grouped};
@@ -14,10 +14,13 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
+use synod_judge::consistency::{self, LevelVerdict, Strongest};
 use synod_judge::format::{Format, ReadError};
-use synod_judge::judgement::{self, Judgement, PartVerdict};
+use synod_judge::judgement::{self, Judgement, Model, PartVerdict};
 use synod_judge::log::{End, Log};
+use synod_judge::reading::{Conventions, Meaningless};
 use synod_judge::timeline::{Timeline, words};
+use synod_judge::transactions::{self, Outer, Report, Workload};
 use synod_judge::{Budget, Verdict};
 
 /// How often it is looked whether the time is over.
@@ -30,11 +33,24 @@ struct Judged {
     path: PathBuf,
     log: Log,
     format: Format,
-    judgement: Judgement,
+    finding: Finding,
+}
+
+/// What was found of a file.
+enum Finding {
+    /// Of objects.
+    Objects(Model, Judgement),
+    /// Of objects, whether they satisfy a condition that is no linearizability.
+    Level(Model, consistency::Level, LevelVerdict),
+    /// Of objects, what they satisfy.
+    Strongest(Model, Strongest),
+    /// Of transactions.
+    Transactions(Workload, Report),
 }
 
 /// `judge`.
 pub(super) fn judge(desk: &Desk<'_>, args: &args::Judge) -> Result<Exit, Error> {
+    asked(args)?;
     let results = all(desk, args);
     let mut exit = Exit::Holds;
     let mut drawn = false;
@@ -51,7 +67,7 @@ pub(super) fn judge(desk: &Desk<'_>, args: &args::Judge) -> Result<Exit, Error> 
             }
             Err(error) => return Err(error),
         };
-        let found = of(&judged.judgement);
+        let found = of(args, &judged.finding);
         tally[match found {
             Exit::Holds => 0,
             Exit::Violation => 1,
@@ -69,8 +85,9 @@ pub(super) fn judge(desk: &Desk<'_>, args: &args::Judge) -> Result<Exit, Error> 
         let [yes, no, open, unread] = tally;
         let unread = if unread > 0 { format!(", {unread} could not be read") } else { String::new() };
         desk.printer.say(format!(
-            "{}: {yes} linearizable, {no} not, {open} not known{unread}",
-            count(args.files.len(), "file")
+            "{}: {yes} {}, {no} not, {open} not known{unread}",
+            count(args.files.len(), "file"),
+            if args.strongest { "judged".to_owned() } else { level(args) },
         ));
     }
     let stopped = desk.interrupt.is_set() && exit != Exit::Violation;
@@ -140,10 +157,40 @@ fn one(args: &args::Judge, path: &Path, over: &AtomicBool) -> Result<Judged, Err
     if let Some(how) = args.nil_read {
         conventions.nil_read_says_nothing = how == NilRead::Unseen;
     }
-    let judgement = judgement::judge(&log, args.model, conventions, budget).map_err(|error| {
-        refused(error.to_string(), &format!("a {} is asked for: {}", args.model, args.model.functions()))
-    })?;
-    Ok(Judged { path: path.to_owned(), log, format, judgement })
+    let finding = match args.model {
+        Subject::Objects(model) => objects(args, &log, model, conventions, budget).map_err(|error| {
+            refused(error.to_string(), &format!("a {model} is asked for: {}", model.functions()))
+        })?,
+        Subject::Transactions(workload) => {
+            let hint =
+                "each transaction is a list of reads and writes of which no two are the same: docs/judge.md";
+            let report = transactions::judge(&log, workload);
+            Finding::Transactions(workload, report.map_err(|error| refused(error.to_string(), hint))?)
+        }
+    };
+    Ok(Judged { path: path.to_owned(), log, format, finding })
+}
+
+/// What is asked of objects.
+fn objects(
+    args: &args::Judge,
+    log: &Log,
+    model: Model,
+    conventions: Conventions,
+    budget: Budget<'_>,
+) -> Result<Finding, Meaningless> {
+    if args.strongest {
+        return Ok(Finding::Strongest(model, consistency::strongest(log, model, conventions, budget)?));
+    }
+    match args.level {
+        None | Some(Level::Isolation(_) | Level::Consistency(consistency::Level::Linearizable)) => {
+            Ok(Finding::Objects(model, judgement::judge(log, model, conventions, budget)?))
+        }
+        Some(Level::Consistency(level)) => {
+            let verdict = consistency::judge(log, model, level, conventions, budget)?;
+            Ok(Finding::Level(model, level, verdict))
+        }
+    }
 }
 
 fn read(path: &Path) -> Result<String, Error> {
@@ -156,8 +203,51 @@ fn read(path: &Path) -> Result<String, Error> {
     std::fs::read_to_string(path).map_err(unreadable)
 }
 
-fn of(judgement: &Judgement) -> Exit {
-    match judgement.holds() {
+/// Whether the level is one of what is judged.
+fn asked(args: &args::Judge) -> Result<(), Error> {
+    let (what, hint) = match (args.model, args.level) {
+        (Subject::Objects(model), Some(Level::Isolation(level))) => (
+            format!("{level} is kept by transactions, not by a {model}"),
+            "of objects it is asked whether they are linearizable, sequential, ..; of transactions: --model list-append",
+        ),
+        (Subject::Transactions(_), Some(Level::Consistency(level))) => (
+            format!("objects are {level}, transactions are not"),
+            "of transactions the strongest level is strict-serializable",
+        ),
+        _ => return Ok(()),
+    };
+    Err(Error::Arguments { what, hint: hint.to_owned() })
+}
+
+/// What is asked of transactions.
+fn isolation(args: &args::Judge) -> transactions::Level {
+    match args.level {
+        Some(Level::Isolation(level)) => level,
+        _ => transactions::Level::StrictSerializable,
+    }
+}
+
+/// What is asked for, in a word.
+fn level(args: &args::Judge) -> String {
+    match args.model {
+        Subject::Objects(_) => match args.level {
+            Some(Level::Consistency(level)) => level.to_string(),
+            _ => "linearizable".to_owned(),
+        },
+        Subject::Transactions(_) => isolation(args).to_string(),
+    }
+}
+
+fn of(args: &args::Judge, finding: &Finding) -> Exit {
+    let holds = match finding {
+        Finding::Objects(_, judgement) => judgement.holds(),
+        Finding::Level(_, _, verdict) => verdict.holds(),
+        // an answer, whatever it is
+        Finding::Strongest(..) => Some(true),
+        Finding::Transactions(_, report) => Some(report.holds(isolation(args))),
+    };
+    match holds {
+        _ if args.strongest && holds.is_some() => Exit::Holds,
         Some(true) => Exit::Holds,
         Some(false) => Exit::Violation,
         None => Exit::Inconclusive,
@@ -176,40 +266,122 @@ fn operation(log: &Log, index: usize) -> String {
 }
 
 fn tell(desk: &Desk<'_>, args: &args::Judge, judged: &Judged) {
-    let Judged { path, log, format, judgement } = judged;
-    let (mark, verdict) = match of(judgement) {
-        Exit::Holds => ("✓", "linearizable"),
-        Exit::Violation => ("✗", "not linearizable"),
-        _ => ("?", "not known"),
-    };
+    let Judged { path, log, format, finding } = judged;
     let clients: std::collections::BTreeSet<_> = log.operations().iter().map(|o| o.client).collect();
-    let objects = match judgement.parts.len() {
-        1 => String::new(),
-        n => format!(" on {}", count(n, "object")),
+    let (model, objects) = match finding {
+        Finding::Objects(model, Judgement { parts }) if parts.len() == 1 => (model.name(), String::new()),
+        Finding::Objects(model, Judgement { parts }) => {
+            (model.name(), format!(" on {}", count(parts.len(), "object")))
+        }
+        Finding::Level(model, ..) | Finding::Strongest(model, _) => (model.name(), String::new()),
+        Finding::Transactions(workload, _) => (workload.name(), String::new()),
     };
     desk.printer.say(format!(
-        "{mark} {}  {verdict}  {} · {}{objects} · {} · {format}",
-        path.display(),
-        args.model,
+        "{}  {model} · {}{objects} · {} · {format}",
+        verdict(args, path, finding),
         count(log.operations().len(), "operation"),
         count(clients.len(), "client"),
     ));
     if desk.printer.quiet {
         return;
     }
-    for part in &judgement.parts {
-        for line in part_lines(log, part) {
-            desk.printer.say(format!("  {line}"));
-        }
+    for line in lines(log, finding) {
+        desk.printer.say(format!("  {line}"));
     }
     if log.clock_went_back() > 0 {
         let times = count(log.clock_went_back(), "time");
         desk.printer.say(format!("  the log's clock went back {times}: its order is what counts"));
     }
-    let mut ways: Vec<_> = judgement.parts.iter().map(|part| part.way.name()).collect();
-    ways.sort_unstable();
-    ways.dedup();
-    desk.printer.say(format!("  by {}", ways.join("; ")));
+}
+
+/// The verdict on a file, in words.
+fn verdict(args: &args::Judge, path: &Path, finding: &Finding) -> String {
+    let path = path.display();
+    match (finding, of(args, finding)) {
+        (Finding::Transactions(_, report), Exit::Holds) if args.strongest => {
+            let levels: Vec<_> = report.strongest().iter().map(ToString::to_string).collect();
+            format!("✓ {path}  nothing refutes {}", named_levels(&levels))
+        }
+        (Finding::Strongest(_, strongest), _) => {
+            let levels: Vec<_> = strongest.levels.iter().map(ToString::to_string).collect();
+            format!("✓ {path}  {}", named_levels(&levels))
+        }
+        (_, Exit::Holds) => format!("✓ {path}  {}", level(args)),
+        (_, Exit::Violation) => format!("✗ {path}  not {}", level(args)),
+        _ => format!("? {path}  not known"),
+    }
+}
+
+fn named_levels(levels: &[String]) -> String {
+    if levels.is_empty() { "no level at all".to_owned() } else { levels.join(" and ") }
+}
+
+/// Why a level does not hold, or is not known to.
+fn level_lines(log: &Log, verdict: &LevelVerdict) -> Vec<String> {
+    match verdict {
+        LevelVerdict::Holds => vec![],
+        LevelVerdict::Violated { operations, why } => {
+            let mut lines = vec![why.clone()];
+            lines.extend(operations.iter().map(|&index| format!("  {}", operation(log, index))));
+            lines
+        }
+        LevelVerdict::Unknown { how_far, why } => vec![format!("{why}: {how_far}")],
+    }
+}
+
+/// Why, and how it was judged.
+fn lines(log: &Log, finding: &Finding) -> Vec<String> {
+    match finding {
+        Finding::Objects(_, judgement) => {
+            let mut lines: Vec<_> = judgement.parts.iter().flat_map(|part| part_lines(log, part)).collect();
+            let mut ways: Vec<_> = judgement.parts.iter().map(|part| part.way.name()).collect();
+            ways.sort_unstable();
+            ways.dedup();
+            lines.push(format!("by {}", ways.join("; ")));
+            lines
+        }
+        Finding::Level(_, level, verdict) => {
+            let mut lines = level_lines(log, verdict);
+            lines.push(format!("{level}: {}", level.definition()));
+            lines
+        }
+        Finding::Strongest(_, strongest) => {
+            let mut lines = vec![];
+            for (level, verdict) in &strongest.verdicts {
+                let word = match verdict.holds() {
+                    Some(true) => "holds",
+                    Some(false) => "does not hold",
+                    None => "is not known",
+                };
+                lines.push(format!("{level} {word}"));
+                lines.extend(level_lines(log, verdict).into_iter().map(|line| format!("  {line}")));
+            }
+            lines
+        }
+        Finding::Transactions(_, report) => {
+            let mut lines = vec![];
+            for anomaly in &report.anomalies {
+                lines.push(format!("{}{}", anomaly.phenomenon.name(), needs(anomaly.outer)));
+                lines.extend(anomaly.why.iter().map(|why| format!("  {why}")));
+                let mut taking_part = anomaly.operations.clone();
+                taking_part.sort_unstable();
+                taking_part.dedup();
+                lines.extend(
+                    taking_part.iter().map(|&index| format!("    T{index}: {}", operation(log, index))),
+                );
+            }
+            lines.extend(report.notes.iter().cloned());
+            lines
+        }
+    }
+}
+
+fn needs(outer: Outer) -> &'static str {
+    match outer {
+        Outer::None => "",
+        Outer::Session => ", with the order of a client's own transactions",
+        Outer::RealTime => ", with the order of real time",
+    }
 }
 
 /// Of an object that is not fine, why.
@@ -259,10 +431,10 @@ fn named(lines: &mut Vec<String>, log: &Log, heading: &str, operations: &[usize]
 }
 
 fn event(args: &args::Judge, judged: &Judged) -> Value {
-    let Judged { path, log, format, judgement } = judged;
+    let Judged { path, log, format, finding } = judged;
     let line = |index: usize| log.operations()[index].line;
     let lines = |indices: &[usize]| indices.iter().map(|&index| line(index)).collect::<Vec<_>>();
-    let parts = judgement.parts.iter().map(|part| {
+    let part = |part: &PartVerdict| {
         let mut object = json!({
             "key": part.key.as_ref().map(ToString::to_string), "operations": part.operations, "way": part.way.name(),
         });
@@ -280,12 +452,40 @@ fn event(args: &args::Judge, judged: &Judged) -> Value {
             object.extend(more);
         }
         object
+    };
+    let anomaly = |anomaly: &transactions::Anomaly| {
+        json!({
+            "phenomenon": anomaly.phenomenon.name(), "needs": format!("{:?}", anomaly.outer).to_lowercase(),
+            "lines": lines(&anomaly.operations), "why": anomaly.why,
+        })
+    };
+    let mut event = json!({
+        "event": "judgement", "file": path.display().to_string(), "format": format.to_string(), "level": level(args),
+        "operations": log.operations().len(),
     });
-    json!({
-        "event": "judgement", "file": path.display().to_string(), "format": format.to_string(), "model": args.model.name(),
-        "level": "linearizable", "operations": log.operations().len(), "holds": judgement.holds(),
-        "parts": parts.collect::<Vec<_>>(),
-    })
+    let more = match finding {
+        Finding::Objects(model, judgement) => json!({
+            "model": model.name(), "holds": judgement.holds(), "parts": judgement.parts.iter().map(part).collect::<Vec<_>>(),
+        }),
+        Finding::Level(model, _, verdict) => {
+            json!({ "model": model.name(), "holds": verdict.holds(), "why": level_lines(log, verdict) })
+        }
+        Finding::Strongest(model, strongest) => json!({
+            "model": model.name(), "strongest": strongest.levels.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "levels": strongest.verdicts.iter().map(|(level, verdict)| json!({
+                "level": level.to_string(), "holds": verdict.holds(), "why": level_lines(log, verdict),
+            })).collect::<Vec<_>>(),
+        }),
+        Finding::Transactions(workload, report) => json!({
+            "model": workload.name(), "holds": report.holds(isolation(args)), "notes": report.notes,
+            "strongest": report.strongest().iter().map(|level| level.name()).collect::<Vec<_>>(),
+            "anomalies": report.anomalies.iter().map(anomaly).collect::<Vec<_>>(),
+        }),
+    };
+    if let (Value::Object(event), Value::Object(more)) = (&mut event, more) {
+        event.extend(more);
+    }
+    event
 }
 
 /// Draws the first object that is not fine, or all.
@@ -293,15 +493,26 @@ fn draw(desk: &Desk<'_>, args: &args::Judge, judged: &Judged) -> Result<(), Erro
     if args.svg.is_none() && args.html.is_none() {
         return Ok(());
     }
-    let Judged { path, log, judgement, .. } = judged;
-    let wrong = judgement.parts.iter().find(|part| part.verdict.is_violation());
+    let Judged { path, log, finding, .. } = judged;
+    let nothing = vec![];
+    let parts = if let Finding::Objects(_, judgement) = finding { &judgement.parts } else { &nothing };
+    let wrong = parts.iter().find(|part| part.verdict.is_violation());
+    let broken: &[usize] = match finding {
+        Finding::Level(_, _, LevelVerdict::Violated { operations, .. }) => operations,
+        _ => &[],
+    };
     let (order, wrong_operation) = match wrong.map(|part| &part.verdict) {
         Some(Verdict::Violation { order, operation, .. }) => (order.clone(), Some(*operation)),
-        _ => (judgement.parts.iter().flat_map(|part| order(&part.verdict)).copied().collect(), None),
+        _ => (parts.iter().flat_map(|part| order(&part.verdict)).copied().collect(), None),
     };
     let operations = log.operations();
     let key = wrong.map(|part| part.key.clone());
     let is_shown = |&index: &usize| {
+        if let Finding::Transactions(_, report) = finding
+            && !report.anomalies.is_empty()
+        {
+            return report.anomalies.iter().any(|anomaly| anomaly.operations.contains(&index));
+        }
         key.as_ref().is_none_or(|key| key.is_none() || *key == operations[index].key)
             && wrong_operation
                 .is_none_or(|wrong| Some(operations[index].invoked) < operations[wrong].returned)
@@ -315,15 +526,20 @@ fn draw(desk: &Desk<'_>, args: &args::Judge, judged: &Judged) -> Result<(), Erro
     } else {
         shown.truncate(DRAWN_MAX);
     }
-    let title = format!("{}: {}", path.display(), args.model);
-    let timeline = Timeline { log, title, shown, order, wrong: wrong_operation.into_iter().collect() };
+    let title = verdict(args, path, finding);
+    let timeline = Timeline {
+        log,
+        title,
+        shown,
+        order,
+        wrong: wrong_operation.into_iter().chain(broken.iter().copied()).collect(),
+    };
     if let Some(file) = &args.svg {
         failures::save(file, &timeline.svg())?;
         desk.printer.talk(format!("picture: {}", file.display()));
     }
     if let Some(file) = &args.html {
-        let why: Vec<_> = judgement.parts.iter().flat_map(|part| part_lines(log, part)).collect();
-        let why = if why.is_empty() { "linearizable".to_owned() } else { why.join("\n") };
+        let why = lines(log, finding).join("\n");
         failures::save(file, &timeline.html(&why))?;
         desk.printer.talk(format!("page: {}", file.display()));
     }

@@ -20,9 +20,10 @@ mod sweep;
 mod trace;
 
 pub(crate) use self::failures::save;
-use crate::args::{Arguments, Command, Trace, Verify};
+use crate::args::{self, Arguments, Command, Trace, Verify};
 use crate::error::Error;
 use crate::exit::Exit;
+use crate::logs::{self, Format, Level};
 use crate::output::Printer;
 use crate::registry::Registry;
 use crate::watch::Interrupt;
@@ -42,10 +43,22 @@ pub(crate) fn run(registry: &Registry, arguments: &Arguments) -> Exit {
     let printer = Printer { json: arguments.output.json, quiet: arguments.output.quiet };
     let desk = Desk { registry, printer, interrupt: Interrupt::default() };
     let result = match &arguments.command {
-        Some(Command::Node { algorithm, configuration }) => {
-            registry.find(algorithm).and_then(|entry| (entry.node)(configuration)).map(|()| Exit::Holds)
+        Some(Command::Node(args::Node { algorithm, configuration, log, log_format })) => {
+            logs::listen(*log, *log_format);
+            let ended = registry.find(algorithm).and_then(|entry| (entry.node)(configuration));
+            match ended {
+                // whoever reads lines of JSON reads nothing else
+                Err(error) if *log_format == Format::Json => {
+                    tracing::error!(hint = error.hint(), "{error}");
+                    return error.exit();
+                }
+                ended => ended.map(|()| Exit::Holds),
+            }
         }
-        Some(Command::Supervise { directory }) => cluster::supervise(directory),
+        Some(Command::Supervise { directory }) => {
+            logs::listen(Level::Info, Format::Text);
+            cluster::supervise(directory)
+        }
         command => dispatch(&desk, command.as_ref()),
     };
     let exit = result.unwrap_or_else(|error| {
@@ -54,7 +67,7 @@ pub(crate) fn run(registry: &Registry, arguments: &Arguments) -> Exit {
     });
     // a node, and a second process that shows the same run, talk to programs of ours
     let is_inner = match &arguments.command {
-        Some(Command::Node { .. } | Command::Supervise { .. }) => true,
+        Some(Command::Node(_) | Command::Supervise { .. }) => true,
         Some(Command::Sim(args)) => args.self_check,
         _ => false,
     };
@@ -97,7 +110,7 @@ fn dispatch(desk: &Desk<'_>, command: Option<&Command>) -> Result<Exit, Error> {
         Some(Command::Explain { name }) => look::explain(desk, name),
         Some(Command::Models) => Ok(crate::models::show(desk.printer)),
         Some(Command::Cluster(args)) => cluster::cluster(desk, args),
-        Some(Command::Node { .. } | Command::Supervise { .. }) => unreachable!("those are started before"),
+        Some(Command::Node(_) | Command::Supervise { .. }) => unreachable!("those are started before"),
     }
 }
 

@@ -14,7 +14,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 use synod_kernel::trace::{self, Broken};
 use synod_model::failure::{FailureKind, FailureModel};
-use synod_model::link::{LinkKind, LinkModel};
+use synod_model::link::{Guarantee, LinkKind, LinkModel};
 use synod_model::{FailuresOf, LinkOf, Process, ProcessId};
 use synod_properties::{Algorithm, GroundKind};
 use synod_runtime::cluster::{Cluster, ClusterError, ClusterOptions, Fault};
@@ -23,7 +23,7 @@ use synod_runtime::drive::{Driven, Plan, Progress, drive};
 use synod_runtime::execution::{Execution, Merged};
 use synod_runtime::link::{LinkSettings, Security, Transport};
 use synod_runtime::nemesis::{self, ROUNDS_MIN};
-use synod_runtime::node::{NodeConfig, run_node_on};
+use synod_runtime::node::{NodeConfig, run_node_alone};
 use synod_runtime::oversight::{Oversight, oversight};
 use synod_runtime::replay::{self, ReplayError};
 use synod_runtime::retrace::{self, RetraceError};
@@ -86,6 +86,15 @@ impl Deployment {
             (_, Security::None) => None,
             _ => Some("the links: TLS 1.3 with mutual certificates".to_owned()),
         };
+        let promises = self.links.guarantees();
+        let kept = if promises.has(Guarantee::DurableSending) {
+            Some("the links: inbox and outbox are in each node's log")
+        } else if promises.has(Guarantee::LoggedDelivery) {
+            Some("the links: the inbox is in each node's log")
+        } else {
+            None
+        };
+        let said = said.into_iter().chain(kept.map(str::to_owned)).reduce(|a, b| format!("{a}; {b}"));
         Ok((links, said))
     }
 }
@@ -159,6 +168,7 @@ pub fn run(entry: &Entry, world: &World, options: &Options, watch: &Watch) -> Re
             pulse: PULSE,
             seed: 0,
             links,
+            record: true,
         },
         itself(entry.name()),
     )
@@ -201,7 +211,7 @@ pub fn node<A: Algorithm>(configuration: &Path) -> Result<(), Error> {
         |e: synod_runtime::node::RunError| Error::Cluster { what: e.to_string(), hint: e.hint().to_owned() };
     let config = NodeConfig::<A::Process>::load(configuration).map_err(failed)?;
     let stack = stack::stack(<LinkOf<A::Process> as LinkModel>::KIND);
-    run_node_on::<A::Process>(&OsDisk, &config, stack).map_err(failed)
+    run_node_alone::<A::Process>(&OsDisk, &config, stack).map_err(failed)
 }
 
 /// This program, as a node of an algorithm.

@@ -67,15 +67,14 @@ fn repeat(
 ) -> Box<dyn synod_runtime::link::udp::stack::Stack> {
     use std::hash::{BuildHasher, RandomState};
     use synod_algorithms::links::{SelectiveRepeat, selective_repeat};
-    use synod_runtime::link::udp::stack::{Gauges, Payload, Stacked};
-    type Link = SelectiveRepeat<Payload>;
+    use synod_runtime::link::udp::stack::{Bundle, Stacked};
+    type Link = SelectiveRepeat<Bundle>;
     // a node's first incarnation is 1; the link counts its starts from 0, and the disk has the one before
     let before =
         incarnation.checked_sub(2).map(|last| synod_model::Whole(Some(selective_repeat::Incarnation(last))));
-    let gauges = Gauges { unacknowledged: Link::unacknowledged, lost: Link::lost };
     let seed = RandomState::new().hash_one((me, incarnation));
     let parameters = selective_repeat::Parameters::default();
-    Box::new(Stacked::<Link>::new(me, group, seed, &parameters, before.as_ref(), gauges))
+    Box::new(Stacked::<Link>::new(me, group, seed, &parameters, before.as_ref(), Link::lost))
 }
 
 #[cfg(test)]

@@ -2,75 +2,24 @@
 
 use super::graph::Dependency;
 use super::level::Level;
-use std::fmt;
+use std::collections::BTreeMap;
 
-/// Kinds of cycles, by how many anti-dependencies they have (Adya 1999, sections 3.2 and 4.3; Kingsbury, Alvaro 2020, section 4.1).
+/// What histories show that not every level allows.
 ///
-/// G2 is what G2-item is, for reads of predicates, which these workloads do not have.
+/// Cycles are told apart by their anti-dependencies (Adya 1999, sections 3.2 and 4.3; Kingsbury, Alvaro 2020, section 4.1). G2 is what G2-item
+/// is for reads of predicates, which these transactions do not have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Cycle {
-    /// Writes alone.
-    G0,
-    /// Writes and reads of what was written.
-    G1c,
-    /// And one anti-dependency.
-    GSingle,
-    /// Several anti-dependencies, no two next to each other.
-    GNonadjacent,
-    /// Two anti-dependencies next to each other.
-    G2Item,
-}
-
-impl Cycle {
-    pub(super) const ALL: [Self; 5] =
-        [Self::G0, Self::G1c, Self::GSingle, Self::GNonadjacent, Self::G2Item];
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::G0 => "G0",
-            Self::G1c => "G1c",
-            Self::GSingle => "G-single",
-            Self::GNonadjacent => "G-nonadjacent",
-            Self::G2Item => "G2-item",
-        }
-    }
-}
-
-/// What a cycle needs beside what was read and written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Order {
-    /// Nothing.
-    Any,
-    /// The order of a client's transactions.
-    Session,
-    /// The order of real time.
-    RealTime,
-}
-
-impl Order {
-    pub(super) const ALL: [Self; 3] = [Self::Any, Self::Session, Self::RealTime];
-
-    pub(super) fn bits(self) -> u8 {
-        match self {
-            Self::Any => 0,
-            Self::Session => Dependency::Session.bit(),
-            Self::RealTime => Dependency::RealTime.bit(),
-        }
-    }
-}
-
-/// Kinds of anomalies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
+pub enum Phenomenon {
     /// An element that was appended once stands in a list twice.
-    DuplicateElement,
-    /// Two reads of a list of which none is the beginning of the other: one of them saw what was never committed.
-    IncompatibleOrder,
+    Duplicate,
     /// A read of what was never written.
-    GarbageRead,
-    /// Aborted read: of what was written by a transaction that failed.
+    Garbage,
+    /// Two reads of a list of which none is the beginning of the other: one of them saw what was never committed (Kingsbury, Alvaro 2020,
+    /// section 4.2).
+    IncompatibleOrder,
+    /// Of what was written by a transaction that failed.
     G1a,
-    /// Intermediate read: of what its transaction has overwritten.
+    /// Of what its transaction has overwritten.
     G1b,
     /// A committed transaction built upon what an aborted one wrote.
     DirtyUpdate,
@@ -79,64 +28,105 @@ pub enum Kind {
     /// A transaction that sees what it writes later.
     FutureRead,
     /// A transaction that sees one write of another, and not the other (the same, EXT; Bailis et al. 2014).
-    FracturedRead,
-    /// A transaction that sees another, and not what that had seen or followed.
-    CausalityViolation(Order),
+    Fractured,
+    /// A transaction that sees another, and not what that had seen or followed (the same, TRANSVIS).
+    Causality,
     /// Two transactions that read the same version and both overwrite it (Berenson et al. 1995, P4).
     LostUpdate,
-    /// A cycle of dependencies.
-    Cycle(Cycle, Order),
+    /// A cycle of writes alone.
+    G0,
+    /// Of writes and reads of what was written.
+    G1c,
+    /// With one anti-dependency.
+    GSingle,
+    /// With several, of which no two are next to each other.
+    GNonadjacent,
+    /// With two next to each other.
+    G2Item,
 }
 
-impl Kind {
-    /// The weakest levels that it contradicts: all that imply one of them fail.
-    pub fn refutes(self) -> Level {
+impl Phenomenon {
+    /// Those that are cycles of the graph.
+    pub(super) const CYCLES: [Self; 5] =
+        [Self::G0, Self::G1c, Self::GSingle, Self::GNonadjacent, Self::G2Item];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
         match self {
-            Self::DuplicateElement | Self::Cycle(Cycle::G0, Order::Any) => Level::ReadUncommitted,
-            Self::IncompatibleOrder
-            | Self::GarbageRead
-            | Self::G1a
-            | Self::G1b
-            | Self::DirtyUpdate
-            | Self::Cycle(Cycle::G1c, Order::Any) => Level::ReadCommitted,
-            Self::Internal | Self::FutureRead | Self::FracturedRead => Level::ReadAtomic,
-            Self::CausalityViolation(Order::Any) => Level::Causal,
-            Self::CausalityViolation(_) | Self::Cycle(Cycle::G0 | Cycle::G1c, Order::Session) => {
-                Level::SessionCausal
-            }
-            Self::LostUpdate | Self::Cycle(Cycle::GSingle | Cycle::GNonadjacent, Order::Any) => {
-                Level::SnapshotIsolation
-            }
-            Self::Cycle(Cycle::G2Item, Order::Any) => Level::Serialisable,
-            Self::Cycle(Cycle::G2Item, Order::Session) => Level::SessionSerialisable,
-            Self::Cycle(Cycle::G2Item, Order::RealTime) => Level::StrictSerialisable,
-            Self::Cycle(_, Order::Session) => Level::SessionSnapshotIsolation,
-            Self::Cycle(_, Order::RealTime) => Level::StrongSnapshotIsolation,
+            Self::Duplicate => "duplicate-elements",
+            Self::Garbage => "garbage-read",
+            Self::IncompatibleOrder => "incompatible-order",
+            Self::G1a => "G1a (aborted read)",
+            Self::G1b => "G1b (intermediate read)",
+            Self::DirtyUpdate => "dirty update",
+            Self::Internal => "internal",
+            Self::FutureRead => "future read",
+            Self::Fractured => "fractured read",
+            Self::Causality => "causality violation",
+            Self::LostUpdate => "lost update",
+            Self::G0 => "G0 (dirty write)",
+            Self::G1c => "G1c (circular information flow)",
+            Self::GSingle => "G-single (read skew)",
+            Self::GNonadjacent => "G-nonadjacent",
+            Self::G2Item => "G2-item",
         }
     }
 }
 
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let order = |order: &Order| match order {
-            Order::Any => "",
-            Order::Session => "-session",
-            Order::RealTime => "-realtime",
-        };
-        f.write_str(match self {
-            Self::DuplicateElement => "duplicate-elements",
-            Self::IncompatibleOrder => "incompatible-order",
-            Self::GarbageRead => "garbage-read",
-            Self::G1a => "G1a",
-            Self::G1b => "G1b",
-            Self::DirtyUpdate => "dirty-update",
-            Self::Internal => "internal",
-            Self::FutureRead => "future-read",
-            Self::FracturedRead => "fractured-read",
-            Self::CausalityViolation(of) => return write!(f, "causality-violation{}", order(of)),
-            Self::LostUpdate => "lost-update",
-            Self::Cycle(cycle, of) => return write!(f, "{}{}", cycle.name(), order(of)),
-        })
+/// What orders transactions besides what they read and wrote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Outer {
+    /// Nothing.
+    None,
+    /// A client's transactions follow each other.
+    Session,
+    /// What is over comes before what begins.
+    RealTime,
+}
+
+impl Outer {
+    pub(super) const ALL: [Self; 3] = [Self::None, Self::Session, Self::RealTime];
+
+    /// Its edges.
+    pub(super) fn bits(self) -> u8 {
+        match self {
+            Self::None => 0,
+            Self::Session => Dependency::Session.bit(),
+            Self::RealTime => Dependency::RealTime.bit(),
+        }
+    }
+
+    /// In words, after what needs it.
+    pub fn needs(self) -> &'static str {
+        match self {
+            Self::None => "",
+            Self::Session => ", with the order of a client's own transactions",
+            Self::RealTime => ", with the order of real time",
+        }
+    }
+}
+
+/// A phenomenon and what it needs.
+pub(super) type Kind = (Phenomenon, Outer);
+
+/// The weakest level that a phenomenon refutes: all that imply it fail.
+pub(super) fn refutes((phenomenon, outer): Kind) -> Level {
+    use Phenomenon::{
+        Causality, DirtyUpdate, Duplicate, Fractured, FutureRead, G0, G1a, G1b, G1c, G2Item, GNonadjacent,
+        GSingle, Garbage, IncompatibleOrder, Internal, LostUpdate,
+    };
+    match (phenomenon, outer) {
+        (Duplicate | Garbage | G0, Outer::None) => Level::ReadUncommitted,
+        (IncompatibleOrder | G1a | G1b | DirtyUpdate | G1c, Outer::None) => Level::ReadCommitted,
+        (Internal | FutureRead | Fractured, _) => Level::ReadAtomic,
+        (Causality, Outer::None) => Level::Causal,
+        (Causality | G0 | G1c, Outer::Session) => Level::SessionCausal,
+        (LostUpdate | GSingle | GNonadjacent, Outer::None) => Level::SnapshotIsolation,
+        (G2Item, Outer::None) => Level::Serializable,
+        (G2Item, Outer::Session) => Level::SessionSerializable,
+        (G2Item, Outer::RealTime) => Level::StrictSerializable,
+        (_, Outer::Session) => Level::SessionSnapshotIsolation,
+        (_, Outer::RealTime) => Level::StrongSnapshotIsolation,
     }
 }
 
@@ -149,12 +139,13 @@ pub enum Pattern {
     LongFork,
 }
 
-impl fmt::Display for Pattern {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Pattern {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
             Self::WriteSkew => "write skew",
             Self::LongFork => "long fork",
-        })
+        }
     }
 }
 
@@ -174,11 +165,11 @@ pub(super) struct Found {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Anomalies {
     pub(super) found: Vec<Found>,
-    pub(super) counts: std::collections::BTreeMap<Kind, usize>,
+    pub(super) counts: BTreeMap<Kind, usize>,
 }
 
 /// Of one kind so many are kept.
-const KEPT_MAX: usize = 8;
+const KEPT_MAX: usize = 3;
 
 impl Anomalies {
     pub(super) fn push(&mut self, found: Found) {
@@ -189,9 +180,9 @@ impl Anomalies {
         }
     }
 
-    fn of(&mut self, kind: Kind, key: u32, value: Option<i64>, transactions: &[u32]) {
+    fn of(&mut self, phenomenon: Phenomenon, key: u32, value: Option<i64>, transactions: &[u32]) {
         self.push(Found {
-            kind,
+            kind: (phenomenon, Outer::None),
             key: Some(key),
             value,
             version: None,
@@ -200,16 +191,16 @@ impl Anomalies {
         });
     }
 
-    pub(super) fn of_reads(&mut self, kind: Kind, key: u32, transactions: &[u32]) {
-        self.of(kind, key, None, transactions);
+    pub(super) fn of_reads(&mut self, phenomenon: Phenomenon, key: u32, transactions: &[u32]) {
+        self.of(phenomenon, key, None, transactions);
     }
 
-    pub(super) fn of_value(&mut self, kind: Kind, key: u32, value: i64, transactions: &[u32]) {
-        self.of(kind, key, Some(value), transactions);
+    pub(super) fn of_value(&mut self, phenomenon: Phenomenon, key: u32, value: i64, transactions: &[u32]) {
+        self.of(phenomenon, key, Some(value), transactions);
     }
 
-    pub(super) fn of_version(&mut self, kind: Kind, version: u32, transactions: Vec<u32>) {
-        let (key, value) = (None, None);
+    pub(super) fn of_version(&mut self, phenomenon: Phenomenon, version: u32, transactions: Vec<u32>) {
+        let (kind, key, value) = ((phenomenon, Outer::None), None, None);
         self.push(Found { kind, key, value, version: Some(version), transactions, dependencies: vec![] });
     }
 
@@ -218,7 +209,7 @@ impl Anomalies {
         self.push(Found { kind, key: None, value: None, version: None, transactions, dependencies });
     }
 
-    pub(super) fn has(&self, kind: Kind) -> bool {
-        self.counts.contains_key(&kind)
+    pub(super) fn has(&self, phenomenon: Phenomenon, outer: Outer) -> bool {
+        self.counts.contains_key(&(phenomenon, outer))
     }
 }

@@ -1,8 +1,8 @@
 //! Transactions as they are kept: what a log says, without its values.
 
+use super::Workload;
 use super::graph::NONE;
 use super::names::Names;
-use super::Workload;
 use crate::log::{End, Kind, Log, LogEvent};
 use crate::reading::Meaningless;
 use crate::value::Value;
@@ -312,11 +312,12 @@ impl Transactions {
                 Raw::Write(value) if after.iter().any(again) => (What::WriteIntermediate, value),
                 Raw::Write(value) => (What::Write, value),
                 Raw::Asked => continue,
-                Raw::Nothing | Raw::Value(_) => match self.keep_value(transaction, key, operation, before, after)
-                {
-                    Some(kept) => kept,
-                    None => continue,
-                },
+                Raw::Nothing | Raw::Value(_) => {
+                    match self.keep_value(transaction, key, operation, before, after) {
+                        Some(kept) => kept,
+                        None => continue,
+                    }
+                }
                 Raw::List(from, to) => match self.keep_list(transaction, key, (from, to), before, after) {
                     Some(kept) => kept,
                     None => continue,
@@ -394,7 +395,9 @@ impl Transactions {
         let known = read_before.map(|(from, to, own_then)| (&scratch[from..to], &own[own_then..]));
         let agrees = match known {
             Some((seen, new)) => {
-                elements.len() == seen.len() + new.len() && elements.starts_with(seen) && elements.ends_with(new)
+                elements.len() == seen.len() + new.len()
+                    && elements.starts_with(seen)
+                    && elements.ends_with(new)
             }
             None => elements.ends_with(&own),
         };

@@ -1,6 +1,6 @@
 //! The transactions that lie on cycles, and the shortest cycle of each kind among them.
 
-use super::anomaly::{Anomalies, Cycle, Kind, Order};
+use super::anomaly::{Anomalies, Outer, Phenomenon};
 use super::graph::{Dependency, Edge, Graph, NONE, cyclic_components};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::VecDeque;
@@ -68,21 +68,21 @@ impl Core {
     }
 
     /// Whether there is a cycle of writes, of information, of all, with an order.
-    pub(super) fn cyclic(&self, cycle: Cycle, order: Order) -> bool {
-        let mask = order.bits()
+    pub(super) fn cyclic(&self, cycle: Phenomenon, outer: Outer) -> bool {
+        let mask = outer.bits()
             | match cycle {
-                Cycle::G0 => WRITES,
-                Cycle::G1c => INFORMATION,
-                Cycle::GSingle | Cycle::GNonadjacent => return self.snapshot_cyclic(order),
-                Cycle::G2Item => ALL,
+                Phenomenon::G0 => WRITES,
+                Phenomenon::G1c => INFORMATION,
+                Phenomenon::G2Item => ALL,
+                _ => return self.snapshot_cyclic(outer),
             };
         self.components(mask).1 > 0
     }
 
     /// Whether there is a cycle without two anti-dependencies next to each other: one in the graph of transactions that have and have not
     /// been entered by an anti-dependency.
-    fn snapshot_cyclic(&self, order: Order) -> bool {
-        let mask = ALL | order.bits() | Dependency::Through.bit();
+    fn snapshot_cyclic(&self, outer: Outer) -> bool {
+        let mask = ALL | outer.bits() | Dependency::Through.bit();
         let (_, count) = cyclic_components(2 * self.nodes.len(), |doubled, next| {
             let (node, entered) = (doubled / 2, doubled % 2);
             let &(to, dependency) = self.graph.out(node).get(next as usize)?;
@@ -99,27 +99,29 @@ impl Core {
 
     /// The shortest cycles. One with an order is searched where there is none as bad without it.
     pub(super) fn cycles(&self, anomalies: &mut Anomalies) {
-        let mut known: FxHashSet<(u32, Cycle, Order)> = FxHashSet::default();
-        for order in Order::ALL {
-            for cycle in Cycle::ALL {
-                let mask = order.bits()
+        let mut known: FxHashSet<(u32, Phenomenon, Outer)> = FxHashSet::default();
+        for outer in Outer::ALL {
+            for cycle in Phenomenon::CYCLES {
+                let mask = outer.bits()
                     | match cycle {
-                        Cycle::G0 => WRITES,
-                        Cycle::G1c => INFORMATION,
+                        Phenomenon::G0 => WRITES,
+                        Phenomenon::G1c => INFORMATION,
                         _ => ALL,
                     };
                 for nodes in self.smallest_components(mask) {
                     let whole = self.component[nodes[0] as usize];
-                    let as_bad = Cycle::ALL.iter().any(|&other| {
-                        let weaker = Order::ALL.iter().filter(|&&weaker| weaker < order);
-                        other <= cycle && weaker.clone().any(|&weaker| known.contains(&(whole, other, weaker)))
+                    let as_bad = Phenomenon::CYCLES.iter().any(|&other| {
+                        let weaker = Outer::ALL.iter().filter(|&&weaker| weaker < outer);
+                        other <= cycle
+                            && weaker.clone().any(|&weaker| known.contains(&(whole, other, weaker)))
                     });
                     if as_bad {
                         continue;
                     }
-                    if let Some(path) = (Search { core: self, cycle, order, mask, nodes: &nodes }).shortest() {
-                        known.insert((whole, cycle, order));
-                        anomalies.of_path(Kind::Cycle(cycle, order), path);
+                    if let Some(path) = (Search { core: self, cycle, outer, mask, nodes: &nodes }).shortest()
+                    {
+                        known.insert((whole, cycle, outer));
+                        anomalies.of_path((cycle, outer), path);
                     }
                 }
             }
@@ -150,8 +152,8 @@ const OWES: State = 8;
 
 struct Search<'a> {
     core: &'a Core,
-    cycle: Cycle,
-    order: Order,
+    cycle: Phenomenon,
+    outer: Outer,
     mask: u8,
     nodes: &'a [u32],
 }
@@ -160,11 +162,11 @@ impl Search<'_> {
     /// The edge that such a cycle is begun with.
     fn first(&self) -> (Dependency, State) {
         match self.cycle {
-            Cycle::G0 => (Dependency::WriteWrite, 0),
-            Cycle::G1c => (Dependency::WriteRead, 0),
-            Cycle::GSingle => (Dependency::ReadWrite, ENTERED),
-            Cycle::GNonadjacent => (Dependency::ReadWrite, ENTERED),
-            Cycle::G2Item => (Dependency::ReadWrite, OWES),
+            Phenomenon::G0 => (Dependency::WriteWrite, 0),
+            Phenomenon::G1c => (Dependency::WriteRead, 0),
+            Phenomenon::GSingle => (Dependency::ReadWrite, ENTERED),
+            Phenomenon::GNonadjacent => (Dependency::ReadWrite, ENTERED),
+            _ => (Dependency::ReadWrite, OWES),
         }
     }
 
@@ -176,22 +178,22 @@ impl Search<'_> {
             return None;
         }
         if dependency != Dependency::ReadWrite {
-            let ordered = if dependency.bit() & self.order.bits() == 0 { 0 } else { ORDERED };
+            let ordered = if dependency.bit() & self.outer.bits() == 0 { 0 } else { ORDERED };
             return (state & OWES == 0).then_some(state & !ENTERED | ordered);
         }
         match self.cycle {
-            Cycle::G0 | Cycle::G1c | Cycle::GSingle => None,
-            Cycle::GNonadjacent if state & ENTERED == 0 => Some(state | ENTERED | SECOND),
-            Cycle::GNonadjacent => None,
-            Cycle::G2Item => Some(state & !OWES),
+            Phenomenon::G0 | Phenomenon::G1c | Phenomenon::GSingle => None,
+            Phenomenon::GNonadjacent if state & ENTERED == 0 => Some(state | ENTERED | SECOND),
+            Phenomenon::GNonadjacent => None,
+            _ => Some(state & !OWES),
         }
     }
 
     fn accepts(&self, state: State) -> bool {
-        let ordered = self.order == Order::Any || state & ORDERED != 0;
+        let ordered = self.outer == Outer::None || state & ORDERED != 0;
         ordered
             && match self.cycle {
-                Cycle::GNonadjacent => state & SECOND != 0 && state & ENTERED == 0,
+                Phenomenon::GNonadjacent => state & SECOND != 0 && state & ENTERED == 0,
                 _ => state & OWES == 0,
             }
     }

@@ -1,6 +1,6 @@
 //! What the transactions say of each other, whatever they work on.
 
-use super::anomaly::{Anomalies, Kind};
+use super::anomaly::{Anomalies, Phenomenon};
 use super::collect::{Status, Transactions};
 use super::graph::{Dependency, Edge, NONE};
 
@@ -67,7 +67,7 @@ pub(super) struct Dependencies {
     /// Whether it was committed: it says so, or another read what it wrote.
     pub(super) present: Vec<bool>,
     pub(super) anomalies: Anomalies,
-    pub(super) remarks: Vec<String>,
+    pub(super) notes: Vec<String>,
 }
 
 impl Dependencies {
@@ -139,7 +139,7 @@ impl Dependencies {
         let lost = updates.chunk_by(|one, other| one.0 == other.0).filter(|group| group.len() > 1);
         for group in lost {
             let who: Vec<u32> = group.iter().map(|&(_, transaction)| transaction).collect();
-            self.anomalies.of_version(Kind::LostUpdate, group[0].0, who);
+            self.anomalies.of_version(Phenomenon::LostUpdate, group[0].0, who);
         }
     }
 
@@ -150,7 +150,9 @@ impl Dependencies {
         match (place(first), place(second)) {
             (Place::Rank(first), Place::Rank(second)) => first < second,
             (Place::Rank(_), Place::Unread) => true,
-            (Place::Rank(_), Place::Written | Place::After(_)) => self.versions[first as usize].writer == NONE,
+            (Place::Rank(_), Place::Written | Place::After(_)) => {
+                self.versions[first as usize].writer == NONE
+            }
             (_, Place::After(_)) => {
                 let mut version = second;
                 for _ in 0..STEPS_MAX {

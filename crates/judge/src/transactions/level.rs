@@ -24,11 +24,11 @@ pub enum Level {
     /// And the snapshot has all that was committed before the transaction began (the same, strong snapshot isolation).
     StrongSnapshotIsolation,
     /// PL-3: as if one after the other (Adya 1999, section 3.2.4; without predicates): no cycle.
-    Serialisable,
+    Serializable,
     /// And in the order of each client (Daudjee, Salem 2004).
-    SessionSerialisable,
+    SessionSerializable,
     /// And in the order of real time (Papadimitriou 1979; Herlihy, Wing 1990).
-    StrictSerialisable,
+    StrictSerializable,
 }
 
 impl Level {
@@ -42,9 +42,9 @@ impl Level {
         Self::SnapshotIsolation,
         Self::SessionSnapshotIsolation,
         Self::StrongSnapshotIsolation,
-        Self::Serialisable,
-        Self::SessionSerialisable,
-        Self::StrictSerialisable,
+        Self::Serializable,
+        Self::SessionSerializable,
+        Self::StrictSerializable,
     ];
 
     /// Its name.
@@ -58,9 +58,9 @@ impl Level {
             Self::SnapshotIsolation => "snapshot-isolation",
             Self::SessionSnapshotIsolation => "session-snapshot-isolation",
             Self::StrongSnapshotIsolation => "strong-snapshot-isolation",
-            Self::Serialisable => "serialisable",
-            Self::SessionSerialisable => "session-serialisable",
-            Self::StrictSerialisable => "strict-serialisable",
+            Self::Serializable => "serializable",
+            Self::SessionSerializable => "session-serializable",
+            Self::StrictSerializable => "strict-serializable",
         }
     }
 
@@ -74,9 +74,9 @@ impl Level {
             Self::SessionCausal | Self::SnapshotIsolation => &[Self::Causal],
             Self::SessionSnapshotIsolation => &[Self::SessionCausal, Self::SnapshotIsolation],
             Self::StrongSnapshotIsolation => &[Self::SessionSnapshotIsolation],
-            Self::Serialisable => &[Self::SnapshotIsolation],
-            Self::SessionSerialisable => &[Self::SessionSnapshotIsolation, Self::Serialisable],
-            Self::StrictSerialisable => &[Self::StrongSnapshotIsolation, Self::SessionSerialisable],
+            Self::Serializable => &[Self::SnapshotIsolation],
+            Self::SessionSerializable => &[Self::SessionSnapshotIsolation, Self::Serializable],
+            Self::StrictSerializable => &[Self::StrongSnapshotIsolation, Self::SessionSerializable],
         }
     }
 
@@ -96,7 +96,7 @@ impl FromStr for Level {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
-        let name = name.replace("serializ", "serialis").replace("strong-session-", "session-");
+        let name = name.replace("serialis", "serializ").replace("strong-session-", "session-");
         Self::ALL.into_iter().find(|level| level.name() == name).ok_or_else(|| {
             let known = Self::ALL.map(Self::name).join(", ");
             format!("`{name}` is no level of transactions: {known}")

@@ -1,6 +1,6 @@
 //! Lists: a read says in what order all was appended that it sees (Kingsbury, Alvaro 2020, section 4.2).
 
-use super::anomaly::Kind;
+use super::anomaly::Phenomenon;
 use super::collect::{Status, Transactions, What};
 use super::dependencies::{Dependencies, Place, Version};
 use super::graph::{Dependency, NONE};
@@ -23,8 +23,9 @@ pub(super) fn dependencies(transactions: &Transactions) -> Result<Dependencies, 
     let mut appends = appends(transactions)?;
     inconsistent_reads(transactions, &appends, &mut found);
     observed(transactions, &appends, &mut found);
-    let keys: Vec<Key> =
-        (0..transactions.names.keys()).map(|key| Key::new(key, transactions, &mut appends, &mut found)).collect();
+    let keys: Vec<Key> = (0..transactions.names.keys())
+        .map(|key| Key::new(key, transactions, &mut appends, &mut found))
+        .collect();
     let last_readers = reads_and_writes(transactions, &appends, &keys, &mut found);
     for (key, (readers, appenders)) in keys.iter().zip(last_readers) {
         found.overwrite(&readers, &appenders);
@@ -35,15 +36,18 @@ pub(super) fn dependencies(transactions: &Transactions) -> Result<Dependencies, 
         }
     }
     found.lost_updates();
-    found.remarks.push(
-        "the order of the appends is read from the lists; what nobody read comes after what somebody did".to_owned(),
+    found.notes.push(
+        "the order of the appends is read from the lists; what nobody read comes after what somebody did"
+            .to_owned(),
     );
     Ok(found)
 }
 
 fn appends(transactions: &Transactions) -> Result<Appends, Meaningless> {
-    let mut appends =
-        Appends::with_capacity_and_hasher(transactions.micro_operations_count() / 2, rustc_hash::FxBuildHasher);
+    let mut appends = Appends::with_capacity_and_hasher(
+        transactions.micro_operations_count() / 2,
+        rustc_hash::FxBuildHasher,
+    );
     for by in 0..transactions.all.len() as u32 {
         let transaction = transactions.all[by as usize];
         for operation in transactions.of(by) {
@@ -74,17 +78,17 @@ fn appends(transactions: &Transactions) -> Result<Appends, Meaningless> {
 fn inconsistent_reads(transactions: &Transactions, appends: &Appends, found: &mut Dependencies) {
     for odd in &transactions.odd {
         let longest = &transactions.traces[odd.key as usize];
-        found.anomalies.of_reads(Kind::IncompatibleOrder, odd.key, &[odd.reader, longest.reader]);
+        found.anomalies.of_reads(Phenomenon::IncompatibleOrder, odd.key, &[odd.reader, longest.reader]);
         let mut elements = odd.elements.clone();
         elements.sort_unstable();
         if let Some(twice) = elements.windows(2).find(|pair| pair[0] == pair[1]) {
-            found.anomalies.of_value(Kind::DuplicateElement, odd.key, twice[0], &[odd.reader]);
+            found.anomalies.of_value(Phenomenon::Duplicate, odd.key, twice[0], &[odd.reader]);
         }
         for &element in &odd.elements[odd.common..] {
             match appends.get(&(odd.key, element)) {
-                None => found.anomalies.of_value(Kind::GarbageRead, odd.key, element, &[odd.reader]),
+                None => found.anomalies.of_value(Phenomenon::Garbage, odd.key, element, &[odd.reader]),
                 Some(appended) if transactions.all[appended.by as usize].status == Status::Aborted => {
-                    found.anomalies.of_value(Kind::G1a, odd.key, element, &[appended.by, odd.reader]);
+                    found.anomalies.of_value(Phenomenon::G1a, odd.key, element, &[appended.by, odd.reader]);
                 }
                 Some(_) => {}
             }
@@ -135,7 +139,7 @@ impl Key {
             let mut writer = NONE;
             match appended {
                 Some(appended) if appended.version != NONE => {
-                    found.anomalies.of_value(Kind::DuplicateElement, key as u32, element, &[trace.reader]);
+                    found.anomalies.of_value(Phenomenon::Duplicate, key as u32, element, &[trace.reader]);
                     agreed = agreed.min(rank);
                 }
                 Some(appended) => {
@@ -143,7 +147,7 @@ impl Key {
                         writer = appended.by;
                         if aborted != NONE {
                             found.anomalies.of_value(
-                                Kind::DirtyUpdate,
+                                Phenomenon::DirtyUpdate,
                                 key as u32,
                                 trace.elements[aborted as usize],
                                 &[writer],
@@ -158,7 +162,7 @@ impl Key {
                 }
                 None => {
                     if garbage != NONE && trace.elements[..rank as usize].contains(&element) {
-                        found.anomalies.of_value(Kind::DuplicateElement, key as u32, element, &[trace.reader]);
+                        found.anomalies.of_value(Phenomenon::Duplicate, key as u32, element, &[trace.reader]);
                         agreed = agreed.min(rank);
                     }
                     garbage = garbage.min(rank);
@@ -260,10 +264,10 @@ fn read_prefix(
     if key.aborted < read {
         let element = elements[key.aborted as usize];
         let by = appends[&(name, element)].by;
-        found.anomalies.of_value(Kind::G1a, name, element, &[by, reader]);
+        found.anomalies.of_value(Phenomenon::G1a, name, element, &[by, reader]);
     }
     if key.garbage < read {
-        found.anomalies.of_value(Kind::GarbageRead, name, elements[key.garbage as usize], &[reader]);
+        found.anomalies.of_value(Phenomenon::Garbage, name, elements[key.garbage as usize], &[reader]);
     }
     if read > 0
         && let element = elements[read as usize - 1]
@@ -271,7 +275,7 @@ fn read_prefix(
         && appended.intermediate
         && appended.by != reader
     {
-        found.anomalies.of_value(Kind::G1b, name, element, &[appended.by, reader]);
+        found.anomalies.of_value(Phenomenon::G1b, name, element, &[appended.by, reader]);
     }
     let (writer, next) = key.around[read.min(key.agreed) as usize];
     if writer != NONE {

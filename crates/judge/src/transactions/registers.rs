@@ -4,7 +4,7 @@
 //! * in a transaction that reads and then writes a key the written version comes after the read one, or else G1c: it follows from
 //!   read committed on (Kingsbury, Alvaro 2020, section 5.3: writes follow reads).
 
-use super::anomaly::Kind;
+use super::anomaly::Phenomenon;
 use super::collect::{Status, Transactions, What};
 use super::dependencies::{Dependencies, Place, Version};
 use super::graph::{Dependency, NONE};
@@ -50,8 +50,8 @@ pub(super) fn dependencies(transactions: &Transactions) -> Dependencies {
                     }
                     let by = written.by;
                     let kind = match transactions.all[by as usize].status {
-                        Status::Aborted => Some(Kind::G1a),
-                        _ if written.intermediate && by != one => Some(Kind::G1b),
+                        Status::Aborted => Some(Phenomenon::G1a),
+                        _ if written.intermediate && by != one => Some(Phenomenon::G1b),
                         _ => None,
                     };
                     if let Some(kind) = kind {
@@ -65,7 +65,9 @@ pub(super) fn dependencies(transactions: &Transactions) -> Dependencies {
                     uses.push((version, one, Use::Reads));
                 }
                 What::Write if found.present[one as usize] => {
-                    let Some(written) = writes.get_mut(&name).filter(|written| written.by == one) else { continue };
+                    let Some(written) = writes.get_mut(&name).filter(|written| written.by == one) else {
+                        continue;
+                    };
                     let version = version(written, name, &mut found);
                     found.writes.push(version);
                     uses.push((operation.key, one, Use::Overwrites));
@@ -79,7 +81,7 @@ pub(super) fn dependencies(transactions: &Transactions) -> Dependencies {
     }
     overwrites(uses, &mut found);
     found.lost_updates();
-    remarks(garbage, ambiguous, &mut found);
+    notes(garbage, ambiguous, &mut found);
     found
 }
 
@@ -159,17 +161,19 @@ fn overwrites(mut uses: Vec<(u32, u32, Use)>, found: &mut Dependencies) {
     }
 }
 
-fn remarks(garbage: usize, ambiguous: usize, found: &mut Dependencies) {
-    found.remarks.push(
+fn notes(garbage: usize, ambiguous: usize, found: &mut Dependencies) {
+    found.notes.push(
         "versions are ordered as far as it follows: the initial one first, and writes after what their transaction read"
             .to_owned(),
     );
     if garbage > 0 {
-        found.remarks.push(format!(
+        found.notes.push(format!(
             "{garbage} reads see values that nobody in this log wrote: they are taken to have come from elsewhere"
         ));
     }
     if ambiguous > 0 {
-        found.remarks.push(format!("{ambiguous} reads see values that several wrote: nothing is inferred from them"));
+        found
+            .notes
+            .push(format!("{ambiguous} reads see values that several wrote: nothing is inferred from them"));
     }
 }

@@ -1,7 +1,7 @@
 //! The verdict on a history of transactions.
 
 use super::Workload;
-use super::anomaly::{Kind, Pattern};
+use super::anomaly::{Outer, Pattern, Phenomenon, refutes};
 use super::level::Level;
 use crate::history::Client;
 use std::collections::BTreeMap;
@@ -10,10 +10,8 @@ use std::fmt;
 /// A transaction that has to do with an anomaly.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Involved {
-    /// What it is called in the explanation.
-    pub name: String,
-    /// Its index in the order of invocations.
-    pub transaction: usize,
+    /// The operation of the log; the explanations call it `T` and this number.
+    pub operation: usize,
     /// Whose it was.
     pub client: Client,
     /// The line of its invocation.
@@ -26,61 +24,77 @@ pub struct Involved {
     pub ended: &'static str,
 }
 
-/// Something that no database of some level shows.
+/// Something that not every level allows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Anomaly {
-    /// What it is.
-    pub kind: Kind,
+    /// Its kind.
+    pub phenomenon: Phenomenon,
+    /// What besides reads and writes it needs.
+    pub outer: Outer,
     /// What it is also called.
     pub pattern: Option<Pattern>,
-    /// Why: of a cycle, each of its edges.
-    pub explanation: Vec<String>,
-    /// Who took part.
-    pub operations: Vec<Involved>,
+    /// The operations of the log that take part; of a cycle, in its order.
+    pub operations: Vec<usize>,
+    /// Why, a line for each edge.
+    pub why: Vec<String>,
+    /// Those operations in words, in the order of the log.
+    pub involved: Vec<Involved>,
+}
+
+impl Anomaly {
+    /// Whether it refutes a level.
+    pub fn refutes(&self, level: Level) -> bool {
+        level.implies(refutes((self.phenomenon, self.outer)))
+    }
 }
 
 /// Whether a history satisfies a level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Holds {
-    /// It contradicts it.
+    /// Something refutes it.
     No,
     /// It could not be told within the budget.
     Unknown,
-    /// Nothing contradicts it.
+    /// Nothing refutes it.
     Yes,
 }
 
-/// The verdict.
+/// What was found of a history of transactions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
     /// What the transactions worked on.
     pub workload: Workload,
     /// How many there were.
     pub transactions: usize,
-    /// The first few of each kind.
+    /// The first few of each kind; the shortest of cycles.
     pub anomalies: Vec<Anomaly>,
-    /// How many of each kind there were; of cycles, how many are shown.
-    pub counts: BTreeMap<Kind, usize>,
-    /// What was inferred, and what was not.
-    pub remarks: Vec<String>,
+    /// How many of each kind there were; of cycles, how many are told.
+    pub counts: BTreeMap<(Phenomenon, Outer), usize>,
+    /// What was inferred, and what was not, in words.
+    pub notes: Vec<String>,
     pub(super) levels: BTreeMap<Level, Holds>,
 }
 
 impl Report {
-    /// Whether a level holds.
-    pub fn holds(&self, level: Level) -> Holds {
+    /// Whether nothing refutes a level.
+    pub fn holds(&self, level: Level) -> bool {
+        self.verdict(level) == Holds::Yes
+    }
+
+    /// Whether a level is refuted, or that could not be told.
+    pub fn verdict(&self, level: Level) -> Holds {
         self.levels[&level]
     }
 
-    /// The levels that hold, a weaker one before the stronger.
+    /// The levels that nothing refutes, a weaker one before the stronger.
     pub fn levels(&self) -> impl Iterator<Item = Level> + '_ {
-        Level::ALL.into_iter().filter(|&level| self.holds(level) == Holds::Yes)
+        Level::ALL.into_iter().filter(|&level| self.holds(level))
     }
 
-    /// The levels that hold and that no other one that holds implies: several if none is the strongest of all.
+    /// The strongest levels that nothing refutes: none of them implies another.
     pub fn strongest(&self) -> Vec<Level> {
-        let above = |one: Level| self.levels().any(|other| other != one && other.implies(one));
-        self.levels().filter(|&level| !above(level)).collect()
+        let topped = |one: Level| self.levels().any(|other| other != one && other.implies(one));
+        self.levels().filter(|&level| !topped(level)).collect()
     }
 }
 
@@ -91,14 +105,14 @@ impl fmt::Display for Report {
             [] => write!(f, "{} transactions: no level holds", self.transactions)?,
             some => write!(f, "{} transactions: {}", self.transactions, some.join(" and "))?,
         }
-        for level in Level::ALL.into_iter().filter(|&level| self.holds(level) == Holds::Unknown) {
+        for level in Level::ALL.into_iter().filter(|&level| self.verdict(level) == Holds::Unknown) {
             write!(f, "\nwhether {level} holds could not be told within the budget")?;
         }
         for anomaly in &self.anomalies {
             write!(f, "\n\n{anomaly}")?;
         }
-        for remark in &self.remarks {
-            write!(f, "\n\nnote: {remark}")?;
+        for note in &self.notes {
+            write!(f, "\n\nnote: {note}")?;
         }
         Ok(())
     }
@@ -106,18 +120,18 @@ impl fmt::Display for Report {
 
 impl fmt::Display for Anomaly {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.kind)?;
+        write!(f, "{}", self.phenomenon.name())?;
         if let Some(pattern) = self.pattern {
-            write!(f, " ({pattern})")?;
+            write!(f, ", {}", pattern.name())?;
         }
-        write!(f, ", not {}:", self.kind.refutes())?;
-        for (index, words) in self.explanation.iter().enumerate() {
-            let last = index > 0 && index + 1 == self.explanation.len();
-            write!(f, "\n  {}{words}{}", if last { "but " } else { "" }, if last { ": a cycle" } else { "" })?;
+        write!(f, "{}: not {}", self.outer.needs(), refutes((self.phenomenon, self.outer)))?;
+        for words in &self.why {
+            write!(f, "\n  {words}")?;
         }
-        for Involved { name, client, line, end_line, did, ended, .. } in &self.operations {
-            let lines = end_line.map_or_else(|| format!("line {line}"), |end| format!("lines {line} and {end}"));
-            write!(f, "\n    {name} = {did}, {ended}, {client}, {lines}")?;
+        for Involved { operation, client, line, end_line, did, ended } in &self.involved {
+            let lines =
+                end_line.map_or_else(|| format!("line {line}"), |end| format!("lines {line} and {end}"));
+            write!(f, "\n    T{operation}: {did}, {ended}, {client}, {lines}")?;
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! What each transaction sees of the others: all or nothing (read atomic), and what those saw (causal).
 
-use super::anomaly::{Kind, Order};
+use super::anomaly::{Outer, Phenomenon};
 use super::cycle::Core;
 use super::dependencies::Dependencies;
 use super::graph::Dependency;
@@ -23,7 +23,10 @@ fn misses(reads: &[(u32, u32)], of: u32, found: &Dependencies) -> bool {
     found.writes.of(of).iter().any(|&written| {
         let key = found.versions[written as usize].key;
         let from = reads.partition_point(|&(other, _)| other < key);
-        reads[from..].iter().take_while(|&&(other, _)| other == key).any(|&(_, read)| found.later(read, written))
+        reads[from..]
+            .iter()
+            .take_while(|&&(other, _)| other == key)
+            .any(|&(_, read)| found.later(read, written))
     })
 }
 
@@ -40,15 +43,15 @@ pub(super) fn fractured_reads(core: &Core, found: &mut Dependencies) {
             .find(|&writer| writer < core.transactions && writer != one && misses(&reads, writer, found));
         if let Some(writer) = seen_in_part {
             let path = vec![(writer, Dependency::WriteRead), (one, Dependency::ReadWrite)];
-            found.anomalies.of_path(Kind::FracturedRead, path);
+            found.anomalies.of_path((Phenomenon::Fractured, Outer::None), path);
         }
     }
 }
 
 /// Looks for a transaction that misses what is in its past. Whether all were looked at.
-pub(super) fn causality(core: &Core, order: Order, found: &mut Dependencies) -> bool {
+pub(super) fn causality(core: &Core, outer: Outer, found: &mut Dependencies) -> bool {
     let back = core.graph.reversed();
-    let mask = Dependency::WriteRead.bit() | order.bits();
+    let mask = Dependency::WriteRead.bit() | outer.bits();
     let mut steps = 0;
     for one in (0..core.nodes.len() as u32).filter(|&node| core.is_transaction(node)) {
         if !core.graph.out(one).iter().any(|&(_, dependency)| dependency == Dependency::ReadWrite) {
@@ -68,7 +71,7 @@ pub(super) fn causality(core: &Core, order: Order, found: &mut Dependencies) -> 
                     back = next;
                 }
                 path.push((core.nodes[one as usize], Dependency::ReadWrite));
-                found.anomalies.of_path(Kind::CausalityViolation(order), path);
+                found.anomalies.of_path((Phenomenon::Causality, outer), path);
                 return true;
             }
             for &(before, dependency) in back.out(at) {

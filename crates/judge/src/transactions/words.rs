@@ -1,9 +1,9 @@
 //! Anomalies in words.
 
 use super::Workload;
-use super::anomaly::{Cycle, Found, Kind, Pattern};
+use super::anomaly::{Found, Pattern, Phenomenon};
 use super::collect::{MicroOperation, Status, Transactions, What};
-use super::dependencies::Dependencies;
+use super::dependencies::{Dependencies, Place};
 use super::graph::{Dependency, NONE};
 use super::report::{Anomaly, Involved};
 
@@ -15,9 +15,9 @@ pub(super) struct Words<'a> {
     pub(super) found: &'a Dependencies,
 }
 
-/// What a transaction is called: by its number in the order of invocation, from 1 on.
+/// What a transaction is called: by its number in the order of invocation.
 fn name(transaction: u32) -> String {
-    format!("T{}", transaction + 1)
+    format!("T{transaction}")
 }
 
 impl Words<'_> {
@@ -25,18 +25,19 @@ impl Words<'_> {
         let mut involved = found.transactions.clone();
         involved.sort_unstable();
         involved.dedup();
-        let operations = involved.into_iter().map(|one| self.involved(one)).collect();
-        let (explanation, pattern) =
+        let involved = involved.into_iter().map(|one| self.involved(one)).collect();
+        let (why, pattern) =
             if found.dependencies.is_empty() { (vec![self.fact(found)], None) } else { self.cycle(found) };
-        Anomaly { kind: found.kind, pattern, explanation, operations }
+        let (phenomenon, outer) = found.kind;
+        let operations = found.transactions.iter().map(|&one| one as usize).collect();
+        Anomaly { phenomenon, outer, pattern, operations, why, involved }
     }
 
     fn involved(&self, one: u32) -> Involved {
         let transaction = self.transactions.all[one as usize];
         let did = self.transactions.of(one).iter().map(|operation| self.micro(operation));
         Involved {
-            name: name(one),
-            transaction: one as usize,
+            operation: one as usize,
             client: crate::history::Client(transaction.client),
             line: transaction.line as usize,
             end_line: (transaction.end_line > 0).then_some(transaction.end_line as usize),
@@ -68,7 +69,8 @@ impl Words<'_> {
 
     fn micro(&self, operation: &MicroOperation) -> String {
         let key = self.key(operation.key);
-        let trace = |length: usize| self.list(&self.transactions.traces[operation.key as usize].elements[..length]);
+        let trace =
+            |length: usize| self.list(&self.transactions.traces[operation.key as usize].elements[..length]);
         let write = if self.lists() { "append" } else { "w" };
         match operation.what {
             What::Write | What::WriteIntermediate => {
@@ -105,27 +107,42 @@ impl Words<'_> {
         let who = |index: usize| found.transactions.get(index).map_or_else(String::new, |&one| name(one));
         let key = found.key.map_or_else(String::new, |key| self.key(key));
         let value = found.value.map_or_else(String::new, |value| self.value(value));
-        match found.kind {
-            Kind::DuplicateElement => format!("{} read {value} twice in the list {key}", who(0)),
-            Kind::IncompatibleOrder => {
-                format!("{} and {} read {key} as lists of which neither is the beginning of the other", who(0), who(1))
+        match found.kind.0 {
+            Phenomenon::Duplicate => format!("{} read {value} twice in the list {key}", who(0)),
+            Phenomenon::IncompatibleOrder => {
+                format!(
+                    "{} and {} read {key} as lists of which neither is the beginning of the other",
+                    who(0),
+                    who(1)
+                )
             }
-            Kind::GarbageRead => format!("{} read {value} in {key}, which nobody wrote", who(0)),
-            Kind::G1a => format!("{} wrote {value} to {key} and was aborted; {} read it", who(0), who(1)),
-            Kind::G1b => format!("{} wrote {value} to {key}, and more to it later; {} read what it was between", who(0), who(1)),
-            Kind::DirtyUpdate => {
-                format!("{} was committed and builds on {value} in {key}, whose transaction was aborted", who(0))
+            Phenomenon::Garbage => format!("{} read {value} in {key}, which nobody wrote", who(0)),
+            Phenomenon::G1a => {
+                format!("{} wrote {value} to {key} and was aborted; {} read it", who(0), who(1))
             }
-            Kind::Internal => format!("{} read {key} as what it cannot be after its own operations before", who(0)),
-            Kind::FutureRead => format!("{} read in {key} what it wrote later itself", who(0)),
-            Kind::LostUpdate => {
+            Phenomenon::G1b => format!(
+                "{} wrote {value} to {key}, and more to it later; {} read what it was between",
+                who(0),
+                who(1)
+            ),
+            Phenomenon::DirtyUpdate => {
+                format!(
+                    "{} was committed and builds on {value} in {key}, whose transaction was aborted",
+                    who(0)
+                )
+            }
+            Phenomenon::Internal => {
+                format!("{} read {key} as what it cannot be after its own operations before", who(0))
+            }
+            Phenomenon::FutureRead => format!("{} read in {key} what it wrote later itself", who(0)),
+            Phenomenon::LostUpdate => {
                 let version = found.version.map(|version| self.found.versions[version as usize]);
                 let key = version.map_or_else(String::new, |version| self.key(version.key));
                 let names: Vec<String> =
                     found.transactions.iter().take(SHOWN_MAX).map(|&one| name(one)).collect();
                 format!("{} read the same version of {key}, and all wrote to it", names.join(", "))
             }
-            kind => kind.to_string(),
+            phenomenon => phenomenon.name().to_owned(),
         }
     }
 
@@ -141,11 +158,9 @@ impl Words<'_> {
             lines.push(words);
         }
         use Dependency::{ReadWrite, WriteRead};
-        let pattern = match (found.kind, &found.dependencies[..]) {
-            (Kind::Cycle(Cycle::G2Item, _), [ReadWrite, ReadWrite]) if keys[0] != keys[1] => {
-                Some(Pattern::WriteSkew)
-            }
-            (Kind::Cycle(Cycle::GNonadjacent, _), [ReadWrite, WriteRead, ReadWrite, WriteRead]) => {
+        let pattern = match (found.kind.0, &found.dependencies[..]) {
+            (Phenomenon::G2Item, [ReadWrite, ReadWrite]) if keys[0] != keys[1] => Some(Pattern::WriteSkew),
+            (Phenomenon::GNonadjacent, [ReadWrite, WriteRead, ReadWrite, WriteRead]) => {
                 Some(Pattern::LongFork)
             }
             _ => None,
@@ -163,8 +178,10 @@ impl Words<'_> {
         };
         match dependency {
             Dependency::WriteRead => {
-                let read = self.found.reads.of(other).iter().find(|&&read| versions[read as usize].writer == one);
-                let said = read.map(|&read| (format!("{}, which {second} read", self.wrote(one, read)), key_of(read)));
+                let read =
+                    self.found.reads.of(other).iter().find(|&&read| versions[read as usize].writer == one);
+                let said = read
+                    .map(|&read| (format!("{}, which {second} read", self.wrote(one, read)), key_of(read)));
                 words(said, format!("{second} saw what {first} wrote"))
             }
             Dependency::WriteWrite => {
@@ -177,13 +194,16 @@ impl Words<'_> {
             }
             Dependency::ReadWrite => {
                 let pair = self.pair(self.found.reads.of(one), self.found.writes.of(other));
-                let said = pair.map(|(read, written)| (self.anti(one, other, read, written), key_of(written)));
+                let said =
+                    pair.map(|(read, written)| (self.anti(one, other, read, written), key_of(written)));
                 words(said, format!("{first} did not see what {second} wrote"))
             }
-            Dependency::Session => (format!("{} did {first} before {second}", crate::Client(all[one as usize].client)), None),
+            Dependency::Session => {
+                (format!("{} did {first} before {second}", crate::Client(all[one as usize].client)), None)
+            }
             Dependency::RealTime | Dependency::Through => {
                 let (returned, invoked) = (all[one as usize].end_line, all[other as usize].line);
-                (format!("{first} returned (line {returned}) before {second} was invoked (line {invoked})"), None)
+                (format!("{first} was over (line {returned}) before {second} began (line {invoked})"), None)
             }
         }
     }
@@ -202,13 +222,16 @@ impl Words<'_> {
     fn anti(&self, one: u32, other: u32, read: u32, written: u32) -> String {
         let version = self.found.versions[read as usize];
         let key = self.key(version.key);
+        let wrote = self.wrote(other, written);
         let seen = match version.place {
-            super::dependencies::Place::Rank(rank) if self.lists() => {
+            _ if version.writer == NONE && version.place == Place::Rank(0) => {
+                return format!("{} read {key} before anything was written to it, and {wrote}", name(one));
+            }
+            Place::Rank(rank) if self.lists() => {
                 self.list(&self.transactions.traces[version.key as usize].elements[..rank as usize])
             }
-            _ if version.writer == NONE => "nil".to_owned(),
             _ => self.value(version.value),
         };
-        format!("{} read {key} as {seen}, before {}", name(one), self.wrote(other, written))
+        format!("{} read {key} as {seen}, and {wrote} after that", name(one))
     }
 }

@@ -44,9 +44,16 @@ pub struct Description {
     /// The port of process 0, if one was given.
     #[serde(default)]
     pub first_port: Option<u16>,
+    /// Whether its nodes record what they do: without that nothing is judged or replayed.
+    #[serde(default = "yes")]
+    pub record: bool,
     /// In which ways what befell it is beyond its model.
     #[serde(default)]
     pub beyond: Vec<String>,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// The directory of a cluster, and the files in it.
@@ -214,6 +221,9 @@ pub struct NodeReport {
     pub memory_kib: Option<u64>,
     /// Where clients find it.
     pub address: SocketAddr,
+    /// Where it tells operators how it is, over HTTP.
+    #[serde(default)]
+    pub operators: Option<SocketAddr>,
     /// Its incarnation.
     pub incarnation: u64,
     /// How much of the time of its clock passes in one second.

@@ -19,8 +19,8 @@ use crate::client::{Client, Command, Reply, read_line, write_line};
 use crate::clock::{ClockSettings, Jump};
 use crate::disk::OsDisk;
 use crate::keys::{self, Validity};
-use crate::link::{LinkError, LinkSettings, Security};
-use crate::node::Config;
+use crate::link::{LinkError, LinkSettings, Place, Security};
+use crate::node::{Config, stop_within};
 use crate::proxy::{Passed, Proxy, Rule, Way};
 use crate::wal::{Identity, Wal, WalOptions};
 use rustix::process::{Pid, Signal, kill_process};
@@ -66,6 +66,8 @@ pub struct ClusterOptions {
     pub seed: u64,
     /// The nodes' links. Where they are to be secure, and there is no directory of keys, keys are made for this cluster.
     pub links: LinkSettings,
+    /// Whether the nodes record what they do.
+    pub record: bool,
 }
 
 /// Something that a cluster's node says.
@@ -112,12 +114,13 @@ impl Cluster {
         let places = ports::places(options.processes, options.first_port)?;
         let mut peers = BTreeMap::<_, BTreeMap<_, _>>::new();
         for (&(p, q), port) in &places.pairs {
-            peers.entry(p).or_default().insert(q, port.address().map_err(ClusterError::Proxy)?);
+            peers.entry(p).or_default().insert(q, port.address().map_err(ClusterError::Proxy)?.into());
         }
         let cluster = RandomState::new().hash_one(std::process::id());
         let node = |(&p, &listen)| {
             let peers = peers.remove(&p).unwrap_or_default();
-            Node::new(config(&options, cluster, p, listen, peers))
+            let operators = places.operators.get(&p).copied();
+            Node::new(Config { operators, ..config(&options, cluster, p, listen, peers) })
         };
         let nodes = places.nodes.iter().map(node).collect();
         let proxy = Proxy::start(places.pairs, places.nodes, options.seed).map_err(ClusterError::Proxy)?;
@@ -166,6 +169,11 @@ impl Cluster {
     /// Where clients find a process.
     pub fn address(&self, p: ProcessId) -> SocketAddr {
         self.nodes[p.index()].config.listen
+    }
+
+    /// Where it tells operators how it is, over HTTP.
+    pub fn operators(&self, p: ProcessId) -> Option<SocketAddr> {
+        self.nodes[p.index()].config.operators
     }
 
     /// What tells its nodes from those of other clusters.
@@ -487,7 +495,7 @@ fn config(
     cluster: u64,
     process: ProcessId,
     listen: SocketAddr,
-    peers: BTreeMap<ProcessId, SocketAddr>,
+    peers: BTreeMap<ProcessId, Place>,
 ) -> Config<Value> {
     Config {
         algorithm: options.algorithm.clone(),
@@ -499,7 +507,7 @@ fn config(
         listen,
         peers,
         directory: options.directory.join(process.to_string()),
-        records: options.directory.join("records"),
+        records: if options.record { options.directory.join("records") } else { PathBuf::new() },
         pulse: options.pulse,
         links: LinkSettings {
             keys: keys_of(&options.directory, process, &options.links),
@@ -508,5 +516,7 @@ fn config(
         log: WalOptions::default(),
         stop_with_input: true,
         clock: ClockSettings::default(),
+        operators: None,
+        stop_within: stop_within(),
     }
 }

@@ -14,6 +14,8 @@ pub(crate) const RANGE: std::ops::Range<u16> = 18_000..31_000;
 /// Addresses by process, and the proxy's port by pair.
 pub(super) struct Places {
     pub(super) nodes: BTreeMap<ProcessId, SocketAddr>,
+    /// Where they tell operators how they are.
+    pub(super) operators: BTreeMap<ProcessId, SocketAddr>,
     pub(super) pairs: BTreeMap<Way, Port>,
 }
 
@@ -26,12 +28,14 @@ pub(super) fn places(processes: u32, first: Option<u16>) -> Result<Places, Clust
         Some(first) => named(members(), first)?,
         None => held(members(), &mut free)?,
     };
+    let operators = held(members(), &mut free)?;
     let mut ports = BTreeMap::new();
     for way in pairs {
         let port = free.by_ref().find_map(|address| Port::bind(address).ok());
         ports.insert(way, port.ok_or(ClusterError::NoPorts(processes as usize * processes as usize))?);
     }
-    Ok(Places { nodes: nodes.iter().map(|(&p, (address, _))| (p, *address)).collect(), pairs: ports })
+    let addresses = |held: &Held| held.iter().map(|(&p, (address, _))| (p, *address)).collect();
+    Ok(Places { nodes: addresses(&nodes), operators: addresses(&operators), pairs: ports })
 }
 
 /// A port for one node more.

@@ -94,6 +94,7 @@ pub fn supervise(
     let _ = rustix::process::setsid();
     let listener = listen(home)?;
     let (cluster, told) = Cluster::start(options(home, &description), command)?;
+    tracing::info!(algorithm = %description.algorithm, processes = description.processes, "up");
     let supervisor = Arc::new(Supervisor {
         home: home.clone(),
         begun: Instant::now(),
@@ -105,6 +106,7 @@ pub fn supervise(
     let serving = Arc::clone(&supervisor);
     thread::spawn(move || serving.accept(&listener));
     supervisor.run();
+    tracing::info!("down");
     // whoever gave the word is answered before the process ends
     thread::sleep(TICK);
     let _ = fs::remove_file(home.socket());
@@ -122,6 +124,7 @@ fn options(home: &Home, description: &Description) -> ClusterOptions {
         pulse: description.pulse,
         seed: description.seed,
         links: description.links.clone(),
+        record: description.record,
     }
 }
 
@@ -255,6 +258,7 @@ impl State {
         for p in processes {
             if let Err(ClusterError::Died { said, status, .. }) = cluster.check(p) {
                 let words = format!("{status}: {said}");
+                tracing::warn!(process = %p, "ended by itself: {words}");
                 self.nodes.entry(p).or_default().died = Some(words);
                 self.stopped.insert(p);
             }
@@ -415,6 +419,7 @@ impl Supervisor {
                 );
             }
         }
+        tracing::info!(changed, "{fault}");
         if changed {
             state.faults += 1;
             state.note(fault);
@@ -475,6 +480,7 @@ fn report(cluster: &Cluster, p: ProcessId, book: Option<&NodeBook>) -> NodeRepor
         pid,
         memory_kib: pid.and_then(memory_kib),
         address: cluster.address(p),
+        operators: cluster.operators(p),
         incarnation: cluster.incarnation(p),
         clock_rate: cluster.clock_rate(p),
         status,

@@ -9,7 +9,7 @@ use crate::disk::OsDisk;
 use crate::drive::Deployment;
 use crate::link::memory::Network;
 use crate::link::{Inbox, LinkOptions, LinkSettings, Links, Transport};
-use crate::node::{Input, Node, NodeConfig, RunError};
+use crate::node::{Input, Node, NodeConfig, RunError, stop_within};
 use crate::proxy::{Passed, Way};
 use crate::wal::{Identity, Wal, WalOptions};
 use serde::Deserialize;
@@ -293,7 +293,7 @@ fn config<P: Process>(
         parameters,
         bounds: options.bounds,
         listen: nowhere,
-        peers: others.map(|p| (p, nowhere)).collect(),
+        peers: others.map(|p| (p, nowhere.into())).collect(),
         directory: options.directory.join(process.to_string()),
         log: LOG,
         records: options.directory.join("records"),
@@ -301,5 +301,7 @@ fn config<P: Process>(
         links: LinkSettings { transport: Transport::Memory, keys, ..options.links.clone() },
         stop_with_input: false,
         clock: ClockSettings::default(),
+        operators: None,
+        stop_within: stop_within(),
     }
 }

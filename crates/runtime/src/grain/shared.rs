@@ -156,7 +156,7 @@ impl<P: Process> Turns<'_, P> {
         let inputs = Arc::new(Mailbox::new(config.links.inbox));
         let way_in = &self.way_in;
         let connect = |options, inbox| way_in.join(&options, inbox);
-        let mut node = Node::open(&OsDisk, config, Arc::clone(&inputs), connect)?;
+        let mut node = Node::open(&OsDisk, config, Arc::clone(&inputs), None, connect)?;
         way_in.listen(&mut node, p);
         let incarnation = node.incarnation();
         self.nodes[p.index()] = Some(Seat { node, inputs });

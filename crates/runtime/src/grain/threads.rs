@@ -75,7 +75,8 @@ fn run<P: Process>(
     if let Err(why) = pin(config.process.index()) {
         tracing::warn!(process = %config.process, "its thread is on no core of its own: {why}");
     }
-    let mut node = Node::<P>::open(&OsDisk, config, inputs, |options, inbox| way_in.join(&options, inbox))?;
+    let mut node =
+        Node::<P>::open(&OsDisk, config, inputs, None, |options, inbox| way_in.join(&options, inbox))?;
     way_in.listen(&mut node, config.process);
     let _ = started.send(node.incarnation());
     node.run()

@@ -6,7 +6,6 @@
 //! Whatever is wrong with a connection ends that connection alone: it is counted, and logged once for each reason. The
 //! sender dials again, and the session goes on where it was.
 
-use super::LinkOptions;
 use super::complaints::Kind;
 use super::stream::{Reader, Writer, halves, locked};
 use super::tcp::{
@@ -14,6 +13,7 @@ use super::tcp::{
     spawn, tune,
 };
 use super::tls::{explain, names_of_peer};
+use super::{LinkOptions, Rejected};
 use crate::frame::{self, Batch, Frames};
 use crate::session::{Incoming, Instance, SessionError};
 use rustls::Connection;
@@ -23,7 +23,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use synod_model::ProcessId;
 
 /// How long an acknowledgement may wait for others to come with it.
@@ -44,6 +44,9 @@ pub(super) struct Receiver {
     /// The connections that are open, to be hung up at the end.
     open: Mutex<BTreeMap<u64, TcpStream>>,
     opened: AtomicU64,
+    /// Those that have not said who they are, and until when they may.
+    unknown: Mutex<BTreeMap<u64, Instant>>,
+    came: Condvar,
     /// How many of them are no peer's.
     strangers: AtomicUsize,
     /// Who waits for an acknowledgement.
@@ -98,6 +101,8 @@ impl Receiver {
             shared,
             open: Mutex::default(),
             opened: AtomicU64::new(0),
+            unknown: Mutex::default(),
+            came: Condvar::new(),
             strangers: AtomicUsize::new(0),
             waiting: Mutex::default(),
             changed: Condvar::new(),
@@ -112,6 +117,36 @@ impl Receiver {
         }
         drop(locked(&self.waiting));
         self.changed.notify_all();
+        drop(locked(&self.unknown));
+        self.came.notify_all();
+    }
+
+    /// Hangs up who takes too long to say who it is, however many bytes it says in between: each read has a limit of its own,
+    /// and a stranger who drips would keep its place for ever.
+    pub(super) fn limit_handshakes(&self) {
+        let mut unknown = locked(&self.unknown);
+        while !self.is_stopped() {
+            let now = Instant::now();
+            unknown.retain(|number, until| {
+                let is_late = *until <= now;
+                if is_late && let Some(stream) = locked(&self.open).get(number) {
+                    let _ = stream.shutdown(Shutdown::Both);
+                }
+                !is_late
+            });
+            let next = unknown.values().min().map(|until| until.saturating_duration_since(now));
+            // a wait without an end would need another call: one of an hour does as well
+            let (guard, _) = self
+                .came
+                .wait_timeout(unknown, next.unwrap_or(Duration::from_hours(1)))
+                .unwrap_or_else(PoisonError::into_inner);
+            unknown = guard;
+        }
+    }
+
+    /// A connection has said who it is.
+    fn is_known(&self, number: u64) {
+        locked(&self.unknown).remove(&number);
     }
 
     fn is_stopped(&self) -> bool {
@@ -139,21 +174,27 @@ impl Receiver {
         let Ok(handle) = stream.try_clone() else { return };
         let number = self.opened.fetch_add(1, Ordering::Relaxed);
         locked(&self.open).insert(number, handle);
+        if let Some(until) = Instant::now().checked_add(self.shared.settings.handshake) {
+            locked(&self.unknown).insert(number, until);
+            self.came.notify_all();
+        }
         let stranger = Stranger::count(&self.strangers);
         // A stop between the accept and the insert has missed this one.
         if !self.is_stopped() {
             // Whatever is wrong with it: the peer dials again, and sees why.
-            let _ = self.greet(stream, stranger);
+            let _ = self.greet(stream, stranger, number);
         }
+        self.is_known(number);
         locked(&self.open).remove(&number);
     }
 
-    fn greet(&self, mut stream: TcpStream, stranger: Stranger<'_>) -> Result<(), Broken> {
+    fn greet(&self, mut stream: TcpStream, stranger: Stranger<'_>, number: u64) -> Result<(), Broken> {
         tune(&stream)?;
         stream.set_read_timeout(Some(HANDSHAKE_TIMEOUT))?;
         stream.set_write_timeout(Some(HANDSHAKE_TIMEOUT))?;
         let mut first = [0];
         if stream.peek(&mut first)? == 1 && first[0] != PREAMBLE[0] {
+            self.is_known(number);
             return self.meet(stream);
         }
         let mut preamble = [0; PREAMBLE.len()];
@@ -175,7 +216,7 @@ impl Receiver {
                 return Err(Broken::Closed);
             }
         };
-        self.shake_hands(stream, tls, stranger)
+        self.shake_hands(stream, tls, stranger, number)
     }
 
     /// A client.
@@ -205,6 +246,7 @@ impl Receiver {
         stream: TcpStream,
         tls: Option<Connection>,
         stranger: Stranger<'_>,
+        number: u64,
     ) -> Result<(), Broken> {
         let names = tls.as_ref().map(names_of_peer).unwrap_or_default();
         let (reader, writer) = halves(stream.try_clone()?, tls)?;
@@ -230,6 +272,7 @@ impl Receiver {
             Err(e) => return answer(&mut locked(&way.writer), &Answer::Refused(e.to_string())),
         }
         way.stream.set_read_timeout(None)?;
+        self.is_known(number);
         drop(stranger);
         self.receive(&hello, &way, reader)
     }
@@ -310,11 +353,8 @@ impl Receiver {
     fn deliver(&self, hello: &Hello, batch: &Batch<'_>) -> Result<u64, SessionError> {
         let mut peer = locked(&self.peers[&hello.from]);
         let known = peer.incoming.arrive(hello.epoch(), batch.sequence, batch.count)?;
-        for payload in batch.payloads().skip(known as usize) {
-            if let Err(rejected) = self.shared.inbox.deliver(hello.from, payload) {
-                self.shared.complaints.rejected(hello.from, &rejected);
-            }
-        }
+        let mut rejected = |why: &Rejected| self.shared.complaints.rejected(hello.from, why);
+        self.shared.inbox.deliver_all(hello.from, &mut batch.payloads().skip(known as usize), &mut rejected);
         Ok(peer.incoming.received())
     }
 }

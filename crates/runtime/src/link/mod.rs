@@ -8,12 +8,14 @@ mod accept;
 mod complaints;
 pub mod logged;
 pub mod memory;
+mod place;
 pub mod settings;
 mod stream;
 pub mod tcp;
 mod tls;
 pub mod udp;
 
+pub use place::{NoPlace, Place};
 pub use settings::{LinkSettings, Security, Transport};
 
 use crate::frame;
@@ -183,7 +185,7 @@ pub struct LinkOptions {
     /// Its durable incarnation number.
     pub incarnation: u64,
     /// The other processes.
-    pub peers: BTreeMap<ProcessId, SocketAddr>,
+    pub peers: BTreeMap<ProcessId, Place>,
     /// What makes better links of datagrams, where the algorithm asks for better ones.
     pub stack: Option<udp::stack::Build>,
 }
@@ -194,10 +196,20 @@ pub trait Inbox: Send + Sync + 'static {
     /// the sender.
     fn deliver(&self, from: ProcessId, payload: &[u8]) -> Result<(), Rejected>;
 
-    /// As [`Inbox::deliver`], without waiting: whether the payload is taken, or there is no room for it now.
-    fn offer(&self, from: ProcessId, payload: &[u8]) -> Result<bool, Rejected> {
-        self.deliver(from, payload).map(|()| true)
+    /// Payloads that came together are delivered. What is not taken goes to `rejected`.
+    fn deliver_all(
+        &self,
+        from: ProcessId,
+        payloads: &mut dyn Iterator<Item = &[u8]>,
+        rejected: &mut dyn FnMut(&Rejected),
+    ) {
+        for payload in payloads {
+            let _ = self.deliver(from, payload).inspect_err(&mut *rejected);
+        }
     }
+
+    /// As [`Inbox::deliver`], and never waits: a thread that serves many links calls it. Whether the payload is taken, or there is no room for it now.
+    fn offer(&self, from: ProcessId, payload: &[u8]) -> Result<bool, Rejected>;
 
     /// A peer listens to another node that runs as this process, and not to this one: `why` tells.
     fn impostor(&self, why: &str) {
@@ -261,7 +273,9 @@ pub struct LinkStatus {
     /// About how many bytes are not acknowledged.
     #[serde(default)]
     pub queued_bytes: usize,
-    /// How many payloads were lost though neither end crashed, because a bound was reached: outside of the model.
+    /// How many payloads were dropped because a bound of the links was reached: by TCP and memory links, while the peer was
+    /// there, as far as they know (what is dropped otherwise is `lost`); over datagrams, whether it was there or not.
+    /// Where it had not crashed, that is outside of the model.
     #[serde(default)]
     pub outside_model: u64,
     /// How many sessions were closed because a bound was reached.

@@ -42,14 +42,18 @@ pub struct LinkSettings {
     pub keys: Option<PathBuf>,
     /// How many bytes may wait for a peer that lives before the node takes no requests of clients.
     pub queue_soft: usize,
-    /// How long a peer that acknowledges nothing is waited for: then it counts as dead, and what waits for it holds
-    /// nobody up.
+    /// Over TCP: how long a peer that acknowledges nothing is waited for: then it counts as dead, and what waits for it
+    /// holds nobody up. (Over datagrams a peer that says nothing counts as dead by the timeouts of the links themselves, and in
+    /// memory by having left.) A node that stops waits so long for acknowledgements, over any links.
     #[serde(with = "synod_kernel::environment::duration")]
     pub patience: Duration,
     /// How many bytes may wait for a peer at all. Beyond, its session is over, and they are dropped.
     pub queue_hard: usize,
     /// How many bytes of messages may wait for the node itself; beyond, they wait with their senders.
     pub inbox: usize,
+    /// Over TCP: how long a connection may take, from its first byte on, to say who it is. Then it is hung up.
+    #[serde(with = "synod_kernel::environment::duration")]
+    pub handshake: Duration,
     /// How many clients may be connected at once.
     pub clients: usize,
 }
@@ -64,6 +68,7 @@ impl Default for LinkSettings {
             patience: Duration::from_secs(1),
             queue_hard: 64 << 20,
             inbox: 16 << 20,
+            handshake: Duration::from_secs(5),
             clients: 256,
         }
     }

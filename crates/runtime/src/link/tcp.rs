@@ -17,6 +17,7 @@
 
 use super::accept::{Receiver, accept};
 use super::complaints::Complaints;
+use super::place::{Finder, Place, Unknown};
 use super::stream::{Reader, Writer, halves, locked};
 use super::tls::{Tls, explain, is_tls};
 use super::{
@@ -101,6 +102,8 @@ pub(super) enum Broken {
     Frame(#[from] FrameError),
     #[error(transparent)]
     Session(#[from] SessionError),
+    #[error(transparent)]
+    Unknown(#[from] Unknown),
     #[error("no TLS with the peer: {}", explain(.0))]
     Tls(io::Error),
     #[error("the peer refuses: {0}")]
@@ -163,13 +166,15 @@ impl TcpLinks {
         let receiver = Arc::new(Receiver::new(Arc::clone(&shared)));
         let address = listener.local_addr().ok();
         let mut links = Self { shared, peers: BTreeMap::new(), receiver, address, threads: vec![] };
-        for (&to, &address) in &links.shared.options.peers {
-            let sender = Arc::new(Sender::new(Arc::clone(&links.shared), to, address));
+        for (&to, place) in &links.shared.options.peers {
+            let sender = Arc::new(Sender::new(Arc::clone(&links.shared), to, place.clone()));
             links.peers.insert(to, Arc::clone(&sender));
             links.threads.push(spawn(format!("to {to}"), move || sender.run())?);
         }
         let receiver = Arc::clone(&links.receiver);
         links.threads.push(spawn("acks".to_owned(), move || receiver.acknowledge())?);
+        let receiver = Arc::clone(&links.receiver);
+        links.threads.push(spawn("handshakes".to_owned(), move || receiver.limit_handshakes())?);
         let receiver = Arc::clone(&links.receiver);
         links.threads.push(spawn("accept".to_owned(), move || accept(&receiver, &listener))?);
         Ok(links)
@@ -272,7 +277,8 @@ pub(super) fn tune(stream: &TcpStream) -> io::Result<()> {
 struct Sender {
     shared: Arc<Shared>,
     to: ProcessId,
-    address: SocketAddr,
+    /// Asked by the link's thread alone.
+    finder: Mutex<Finder>,
     /// Something was sent since the last flush.
     dirty: AtomicBool,
     state: Mutex<SenderState>,
@@ -373,7 +379,7 @@ impl SenderState {
 }
 
 impl Sender {
-    fn new(shared: Arc<Shared>, to: ProcessId, address: SocketAddr) -> Self {
+    fn new(shared: Arc<Shared>, to: ProcessId, place: Place) -> Self {
         let state = SenderState {
             outgoing: Outgoing::default(),
             stream: None,
@@ -392,7 +398,8 @@ impl Sender {
             trouble: None,
         };
         let (dirty, state) = (AtomicBool::new(false), Mutex::new(state));
-        Self { shared, to, address, dirty, state, changed: Condvar::new() }
+        let finder = Mutex::new(Finder::new(place));
+        Self { shared, to, finder, dirty, state, changed: Condvar::new() }
     }
 
     #[inline]
@@ -460,7 +467,7 @@ impl Sender {
             }
             match self.dial() {
                 Ok(reader) => self.serve(reader),
-                Err(broken) => self.update(|state| state.trouble = Some(broken.to_string())),
+                Err(broken) => self.not_reached(&broken),
             }
             if std::mem::take(&mut locked(&self.state).fruitful) {
                 pause = PAUSE_MIN;
@@ -471,9 +478,31 @@ impl Sender {
         }
     }
 
+    /// A connection to where the peer is now: the first of its addresses at which somebody listens.
+    fn connect(&self) -> Result<TcpStream, Broken> {
+        let mut failed = Broken::Closed;
+        for address in locked(&self.finder).find(DIAL_TIMEOUT)? {
+            match TcpStream::connect_timeout(&address, DIAL_TIMEOUT) {
+                Ok(stream) => return Ok(stream),
+                Err(e) => failed = e.into(),
+            }
+        }
+        Err(failed)
+    }
+
+    /// It is dialled again and again: what changes is told.
+    fn not_reached(&self, broken: &Broken) {
+        let why = Some(broken.to_string());
+        let mut state = locked(&self.state);
+        if state.trouble != why {
+            tracing::info!(peer = %self.to, "not reached: {broken}");
+            state.trouble = why;
+        }
+    }
+
     /// A connection to the peer, after the handshake: it can be written to.
     fn dial(&self) -> Result<Frames<Reader>, Broken> {
-        let mut stream = TcpStream::connect_timeout(&self.address, DIAL_TIMEOUT)?;
+        let mut stream = self.connect()?;
         if stream.local_addr()? == stream.peer_addr()? {
             // On loopback a port without a listener can be given to the very dialler that asks for it.
             return Err(Broken::Looped);
@@ -536,6 +565,7 @@ impl Sender {
         (state.broken, state.stalled, state.greet) = (false, false, false);
         state.progress = Instant::now();
         state.connections += 1;
+        tracing::info!(peer = %self.to, incarnation = peer.incarnation, "connected");
         Ok(())
     }
 
@@ -554,6 +584,10 @@ impl Sender {
         }
         let mut state = locked(&self.state);
         (state.stream, state.writer) = (None, None);
+        if !state.stopped {
+            let why = state.trouble.as_deref().unwrap_or("hung up");
+            tracing::warn!(peer = %self.to, "connection ended: {why}");
+        }
     }
 
     fn write_until_broken(&self) {

@@ -50,6 +50,9 @@ const SLACK_KIB: u64 = 8 << 10;
 
 /// `cluster soak`.
 pub(super) fn soak(desk: &Desk<'_>, args: &args::Soak) -> Result<Exit, Error> {
+    if args.up.record == args::Switch::Off {
+        return Err(wrong("a soak judges what was recorded", "leave `--record off` out"));
+    }
     let (entry, world) = wanted(desk, &args.up)?;
     let world = busy(entry, world, args.up.requests.is_some());
     let home = home_of(entry, &args.up)?;
@@ -320,6 +323,8 @@ impl Soak<'_> {
             pulse: PULSE,
             seed: random.bits(),
             links,
+            // an episode is judged by what was recorded, and its records are removed
+            record: true,
         };
         let cluster = Cluster::start(options, itself(self.entry.name())).map_err(refused)?;
         let records = cluster.0.records();

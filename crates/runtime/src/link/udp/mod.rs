@@ -13,14 +13,17 @@
 
 pub mod datagram;
 pub mod mac;
+mod names;
 pub mod pieces;
 pub mod replay;
 pub mod socket;
 pub mod stack;
 
 use super::complaints::{Complaints, Kind};
+use super::place::{Finder, Place};
 use super::stream::locked;
 use super::{Dropped, Inbox, LinkError, LinkOptions, LinkSettings, LinkStatus, Links, Rejected, Security};
+use crate::frame::Payloads;
 use crate::keys::Keys;
 use datagram::{DATAGRAM_LENGTH, Header, Nonsense, RECORD_LENGTH_MAX, Record, Records, Writer};
 use pieces::{MESSAGE_LENGTH_MAX, NoPiece, Unfinished, pieces};
@@ -40,7 +43,7 @@ use synod_model::ProcessId;
 pub const PULSE: Duration = Duration::from_millis(5);
 /// A peer that was heard within this time lives.
 const ALIVE: Duration = Duration::from_secs(2);
-/// What a payload that waits takes besides its bytes, about.
+/// What a message may take besides its payload.
 const OVERHEAD: usize = 64;
 /// How often at most a peer whose idea of us is wrong is told.
 const GREETING_PAUSE: Duration = Duration::from_millis(1);
@@ -89,13 +92,15 @@ struct Deliveries {
 
 impl Deliveries {
     fn push(&mut self, from: ProcessId, payload: &[u8]) {
-        self.bytes.extend(payload);
+        self.bytes.extend_from_slice(payload);
         self.ends.push((from, self.bytes.len()));
     }
 }
 
 struct Peer {
-    address: SocketAddr,
+    /// Where it is, once that is known.
+    address: Option<SocketAddr>,
+    finder: Finder,
     /// What the header of the next datagram says.
     header: Header,
     key: Option<mac::MacKey>,
@@ -107,8 +112,6 @@ struct Peer {
     is_met: bool,
     heard_at: Option<Instant>,
     greeted_at: Option<Instant>,
-    /// The mean length of a payload, for an idea of what waits.
-    mean_length: usize,
     status: LinkStatus,
 }
 
@@ -135,11 +138,17 @@ impl UdpLinks {
             }
             _ => None,
         };
+        let has_names = options.peers.values().any(|place| matches!(place, Place::Name { .. }));
         let core = Core::new(settings, &options, keys.as_ref(), socket.batch_length(DATAGRAM_LENGTH))?;
         let shared =
             Arc::new(Shared { core: Mutex::new(core), socket, inbox, stopped: AtomicBool::new(false) });
         let mut links = Self { shared: Arc::clone(&shared), threads: vec![], tcp };
-        locked(&shared.core).greet(&shared.socket);
+        // whoever is found is greeted
+        locked(&shared.core).look_up(&shared.socket);
+        if has_names {
+            let shared = Arc::clone(&shared);
+            links.threads.push(super::tcp::spawn("names".to_owned(), move || names::watch(&shared))?);
+        }
         let receiver = Arc::clone(&shared);
         links.threads.push(super::tcp::spawn("datagrams".to_owned(), move || receiver.run(buffers))?);
         links
@@ -154,17 +163,11 @@ impl Links for UdpLinks {
         if payload.len() > MESSAGE_LENGTH_MAX - OVERHEAD {
             return Err(LinkError::TooLong { length: payload.len() });
         }
-        let mut core = locked(&self.shared.core);
-        let was_pulsing = core.is_pulsing();
-        core.send(to, payload, &self.shared.socket)?;
-        if core.is_pulsing() && !was_pulsing {
-            self.shared.socket.wake();
-        }
-        Ok(())
+        self.shared.change(|core, socket| core.send(to, payload, socket))
     }
 
     fn flush(&self) {
-        locked(&self.shared.core).wires.flush(&self.shared.socket);
+        self.shared.change(Core::flush);
     }
 
     fn is_congested(&self) -> bool {
@@ -203,6 +206,7 @@ impl Drop for UdpLinks {
         self.shared.socket.wake();
         // the thread that meets clients waits for one
         let _ = self.tcp.map(|address| std::net::TcpStream::connect_timeout(&address, ALIVE));
+        self.threads.iter().for_each(|thread| thread.thread().unpark());
         for thread in self.threads.drain(..) {
             let _ = thread.join();
         }
@@ -240,6 +244,17 @@ impl Shared {
         refused
     }
 
+    /// Does something that may begin a pulse: of that the thread that gives them must know.
+    fn change<T>(&self, change: impl FnOnce(&mut Core, &Batched) -> T) -> T {
+        let mut core = locked(&self.core);
+        let was_pulsing = core.is_pulsing();
+        let changed = change(&mut core, &self.socket);
+        if core.is_pulsing() && !was_pulsing {
+            self.socket.wake();
+        }
+        changed
+    }
+
     /// Receives until the links are stopped.
     fn run(&self, mut buffers: Buffers) {
         let mut due: Option<Instant> = None;
@@ -270,11 +285,15 @@ impl Shared {
 
     fn deliver(&self, deliveries: &mut Deliveries) {
         let mut begin = 0;
-        for &(from, end) in &deliveries.ends {
-            if let Err(rejected) = self.inbox.deliver(from, &deliveries.bytes[begin..end]) {
-                locked(&self.core).rejected(from, &rejected);
-            }
-            begin = end;
+        for together in deliveries.ends.chunk_by(|(p, _), (q, _)| p == q) {
+            let from = together[0].0;
+            let mut payloads = together.iter().map(|&(_, end)| {
+                let payload = &deliveries.bytes[begin..end];
+                begin = end;
+                payload
+            });
+            let mut rejected = |why: &Rejected| locked(&self.core).rejected(from, why);
+            self.inbox.deliver_all(from, &mut payloads, &mut rejected);
         }
         deliveries.bytes.clear();
         deliveries.ends.clear();
@@ -290,13 +309,13 @@ impl Core {
     ) -> Result<Self, LinkError> {
         let LinkOptions { cluster, me, incarnation, .. } = *options;
         let mut peers = BTreeMap::new();
-        for (&to, &address) in &options.peers {
+        for (&to, place) in &options.peers {
             let key = match keys {
                 Some(keys) => Some(mac::MacKey::new(keys.secret(to).ok_or(LinkError::NoKey(to))?)),
                 None => None,
             };
             let header = Header { cluster, from: me, to, incarnation, heard: 0, sequence: 0 };
-            peers.insert(to, Peer::new(address, header, key));
+            peers.insert(to, Peer::new(Finder::new(place.clone()), header, key));
         }
         let group = synod_model::Group::first(options.peers.len() as u32 + 1);
         Ok(Self {
@@ -329,8 +348,7 @@ impl Core {
 
     /// About how many bytes wait for a peer.
     fn queued_bytes(&self, to: ProcessId) -> usize {
-        let mean = self.wires.peers.get(&to).map_or(0, |peer| peer.mean_length);
-        self.unacknowledged(to) * (mean + OVERHEAD)
+        self.stack.as_ref().map_or(0, |stack| stack.queued_bytes(to))
     }
 
     fn status(&self, p: ProcessId) -> LinkStatus {
@@ -346,31 +364,25 @@ impl Core {
     }
 
     fn send(&mut self, to: ProcessId, payload: &[u8], socket: &Batched) -> Result<(), LinkError> {
-        let is_full = self.stack.is_some() && self.queued_bytes(to) > self.queue_hard;
         let Self { stack, wires, .. } = self;
-        let peer = wires.peers.get_mut(&to).ok_or(LinkError::NoSuchPeer(to))?;
+        if !wires.peers.contains_key(&to) {
+            return Err(LinkError::NoSuchPeer(to));
+        }
         let Some(stack) = stack else {
             wires.transmit(to, payload, socket);
             return Ok(());
         };
-        if is_full {
+        let taken = stack.send(to, payload, self.queue_hard, &mut Carried { wires, socket });
+        if let (false, Some(peer)) = (taken, wires.peers.get_mut(&to)) {
             peer.status.outside_model += 1;
-            return Ok(());
         }
-        peer.mean_length = (7 * peer.mean_length + payload.len()).div_ceil(8);
-        stack.send(to, payload, &mut Carried { wires, socket });
         Ok(())
     }
 
-    /// Tells the peers that this incarnation has started.
-    fn greet(&mut self, socket: &Batched) {
-        if self.keyed {
-            self.wires.peers.values_mut().for_each(Peer::greet);
-        } else {
-            let peers: Vec<_> = self.wires.peers.keys().copied().collect();
-            for p in peers {
-                self.start_stack(p, socket);
-            }
+    /// What was sent leaves.
+    fn flush(&mut self, socket: &Batched) {
+        if let Some(stack) = &mut self.stack {
+            stack.flush(&mut Carried { wires: &mut self.wires, socket });
         }
         self.wires.flush(socket);
     }
@@ -399,6 +411,7 @@ impl Core {
         }
         if !std::mem::replace(&mut peer.is_met, true) {
             peer.status.connections += 1;
+            tracing::info!(peer = %header.from, incarnation = header.incarnation, "heard of");
             if self.keyed {
                 peer.greet(); // now it can hear that it is heard
                 self.start_stack(header.from, socket);
@@ -464,9 +477,10 @@ impl Nonsense {
 }
 
 impl Peer {
-    fn new(address: SocketAddr, header: Header, key: Option<mac::MacKey>) -> Self {
+    fn new(finder: Finder, header: Header, key: Option<mac::MacKey>) -> Self {
         Self {
-            address,
+            address: None,
+            finder,
             header,
             key,
             writer: Writer::default(),
@@ -476,7 +490,6 @@ impl Peer {
             is_met: false,
             heard_at: None,
             greeted_at: None,
-            mean_length: 0,
             status: LinkStatus::default(),
         }
     }
@@ -538,9 +551,9 @@ impl Peer {
 
     fn leave(&mut self, socket: &Batched) {
         self.writer.seal(self.key.as_ref(), false);
-        if !self.writer.is_empty() && !self.status.cut {
+        if let Some(address) = self.address.filter(|_| !self.writer.is_empty() && !self.status.cut) {
             // what the system does not take is lost, as datagrams are
-            if let Err(e) = socket.send(self.address, self.writer.bytes(), DATAGRAM_LENGTH) {
+            if let Err(e) = socket.send(address, self.writer.bytes(), DATAGRAM_LENGTH) {
                 self.status.trouble = Some(e.to_string());
             }
         }
@@ -578,7 +591,7 @@ impl Below for Carried<'_> {
         self.wires.transmit(to, message, self.socket);
     }
 
-    fn deliver(&mut self, from: ProcessId, payload: &[u8]) {
-        self.wires.deliveries.push(from, payload);
+    fn deliver(&mut self, from: ProcessId, payloads: Payloads<'_>) {
+        payloads.for_each(|payload| self.wires.deliveries.push(from, payload));
     }
 }

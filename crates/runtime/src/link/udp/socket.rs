@@ -64,6 +64,18 @@ impl Batched {
         }
     }
 
+    /// The first of these addresses that this socket can send to.
+    pub fn reachable(&self, addresses: &[SocketAddr]) -> Option<SocketAddr> {
+        let is_ipv6 = self.socket.local_addr().is_ok_and(|mine| mine.is_ipv6());
+        if !is_ipv6 {
+            return addresses.iter().copied().find(SocketAddr::is_ipv4);
+        }
+        addresses.first().map(|address| match address {
+            SocketAddr::V4(v4) => SocketAddr::from((v4.ip().to_ipv6_mapped(), v4.port())),
+            SocketAddr::V6(_) => *address,
+        })
+    }
+
     /// Ends the wait of the thread that receives.
     pub fn wake(&self) {
         // once a change that it waits for: the pipe is never full

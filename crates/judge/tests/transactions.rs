@@ -1,0 +1,291 @@
+//! Transactions: each anomaly's canonical history, and all that is said of isolation against its definition.
+
+use std::fmt::Write;
+use synod_judge::generate::Random;
+use synod_judge::log::Log;
+use synod_judge::transactions::{Level, Outer, Phenomenon, Report, Workload, judge};
+
+/// A history, an event a line: `1 + [[:append x 1]]` client 1 begins, `1 . [..]` it is done, `1 ! ` it failed, `1 ?` nobody knows.
+fn log(text: &str) -> Log {
+    let mut edn = String::new();
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        let (client, rest) = line.split_once(' ').expect("a client");
+        let (what, value) = rest.split_once(' ').unwrap_or((rest, "nil"));
+        let kind = match what {
+            "+" => "invoke",
+            "." => "ok",
+            "!" => "fail",
+            _ => "info",
+        };
+        let _ = writeln!(edn, "{{:process {client} :type :{kind} :f :txn :value {value}}}");
+    }
+    Log::from_text(&edn).expect("a history").0
+}
+
+/// Transactions one after the other in the log, all of which run at once; each by a client of its own.
+fn at_once(transactions: &[&str]) -> String {
+    let begin = transactions.iter().enumerate().map(|(client, t)| format!("{client} + {t}\n"));
+    let end = transactions.iter().enumerate().map(|(client, t)| format!("{client} . {t}\n"));
+    begin.chain(end).collect()
+}
+
+fn lists(text: &str) -> Report {
+    judge(&log(text), Workload::ListAppend).expect("transactions")
+}
+
+fn registers(text: &str) -> Report {
+    judge(&log(text), Workload::RwRegister).expect("transactions")
+}
+
+#[track_caller]
+fn shows(report: &Report, phenomenon: Phenomenon, outer: Outer, strongest: &[Level]) {
+    assert!(report.anomalies.iter().any(|a| (a.phenomenon, a.outer) == (phenomenon, outer)), "{report:#?}");
+    assert_eq!(report.strongest(), strongest, "{report:#?}");
+}
+
+#[test]
+fn adya_1999_g0_two_write_in_each_others_way() {
+    let report = lists(&at_once(&[
+        "[[:append x 1] [:append y 1]]",
+        "[[:append x 2] [:append y 2]]",
+        "[[:r x [1 2]] [:r y [2 1]]]",
+    ]));
+    shows(&report, Phenomenon::G0, Outer::None, &[]);
+    let why = &report.anomalies.iter().find(|a| a.phenomenon == Phenomenon::G0).expect("it is there").why;
+    assert_eq!(why.len(), 2);
+    assert!(why.contains(&"T0 wrote 1 to x, and T1 wrote 2 after it".to_owned()), "{why:?}");
+}
+
+#[test]
+fn adya_1999_g1_what_failed_what_is_not_final_and_each_other() {
+    let aborted = "1 + [[:append x 1]]\n1 !\n2 + [[:r x nil]]\n2 . [[:r x [1]]]";
+    shows(&lists(aborted), Phenomenon::G1a, Outer::None, &[Level::ReadUncommitted]);
+    let intermediate = at_once(&["[[:append x 1] [:append x 2]]", "[[:r x [1]]]"]);
+    let report = lists(&intermediate);
+    assert!(
+        report.anomalies.iter().any(|a| a.phenomenon == Phenomenon::G1b)
+            && !report.holds(Level::ReadCommitted)
+    );
+    let circular = at_once(&["[[:append x 1] [:r y [1]]]", "[[:append y 1] [:r x [1]]]"]);
+    shows(&lists(&circular), Phenomenon::G1c, Outer::None, &[Level::ReadUncommitted]);
+}
+
+#[test]
+fn kingsbury_alvaro_2020_read_skew_is_g_single() {
+    let report = lists(&at_once(&["[[:append x 1] [:append y 1]]", "[[:r x nil] [:r y [1]]]"]));
+    shows(&report, Phenomenon::GSingle, Outer::None, &[Level::ReadCommitted]);
+    assert!(report.anomalies.iter().any(|a| a.phenomenon == Phenomenon::Fractured));
+    // seen through a third, nothing of which is seen in part
+    let through = at_once(&["[[:r x nil] [:r z [1]]]", "[[:append x 1]]", "[[:r x [1]] [:append z 1]]"]);
+    let strongest = [Level::ReadAtomic];
+    shows(&lists(&through), Phenomenon::GSingle, Outer::None, &strongest);
+}
+
+#[test]
+fn berenson_1995_write_skew_is_g2_item_and_snapshot_isolation_allows_it() {
+    let report = lists(&at_once(&[
+        "[[:r x nil] [:append y 1]]",
+        "[[:r y nil] [:append x 1]]",
+        "[[:r x [1]] [:r y [1]]]",
+    ]));
+    shows(&report, Phenomenon::G2Item, Outer::None, &[Level::StrongSnapshotIsolation]);
+    let lost =
+        lists(&at_once(&["[[:r x nil] [:append x 1]]", "[[:r x nil] [:append x 2]]", "[[:r x [1 2]]]"]));
+    assert!(!lost.holds(Level::SnapshotIsolation), "a lost update: {lost:?}");
+}
+
+#[test]
+fn a_long_fork_is_no_snapshot() {
+    let fork = at_once(&[
+        "[[:append x 1]]",
+        "[[:append y 1]]",
+        "[[:r x [1]] [:r y nil]]",
+        "[[:r x nil] [:r y [1]]]",
+    ]);
+    shows(&lists(&fork), Phenomenon::GNonadjacent, Outer::None, &[Level::ReadAtomic]);
+}
+
+#[test]
+fn what_is_over_comes_before_what_begins_and_a_clients_own_too() {
+    let stale = "1 + [[:append x 1]]\n1 . [[:append x 1]]\n2 + [[:r x nil]]\n2 . [[:r x nil]]";
+    let strongest = [Level::SessionSerializable];
+    shows(&lists(stale), Phenomenon::GSingle, Outer::RealTime, &strongest);
+    let own = stale.replace("2 ", "1 ");
+    shows(&lists(&own), Phenomenon::GSingle, Outer::Session, &[Level::Serializable]);
+    let fine = stale.replace("[[:r x nil]]\n2 . [[:r x nil]]", "[[:r x nil]]\n2 . [[:r x [1]]]");
+    assert_eq!(lists(&fine).strongest(), [Level::StrictSerializable]);
+}
+
+#[test]
+fn lists_that_cannot_be_are_told() {
+    let two = lists(&at_once(&["[[:append x 1]]", "[[:append x 2]]", "[[:r x [1 2]]]", "[[:r x [2]]]"]));
+    shows(&two, Phenomenon::IncompatibleOrder, Outer::None, &[]);
+    shows(&lists(&at_once(&["[[:append x 1]]", "[[:r x [1 1]]]"])), Phenomenon::Duplicate, Outer::None, &[]);
+    shows(&lists(&at_once(&["[[:r x [7]]]"])), Phenomenon::Garbage, Outer::None, &[]);
+    let internal = lists(&at_once(&["[[:append x 1] [:r x nil]]"]));
+    shows(&internal, Phenomenon::Internal, Outer::None, &[Level::ReadCommitted]);
+}
+
+#[test]
+fn registers_say_less_and_what_they_say_is_so() {
+    let skew = registers(&at_once(&["[[:r x nil] [:w y 1]]", "[[:r y nil] [:w x 1]]"]));
+    shows(&skew, Phenomenon::G2Item, Outer::None, &[Level::StrongSnapshotIsolation]);
+    let lost = registers(&at_once(&["[[:r x 0] [:w x 1]]", "[[:r x 0] [:w x 2]]", "[[:w x 0]]"]));
+    shows(&lost, Phenomenon::LostUpdate, Outer::None, &[Level::ReadAtomic]);
+    let foreign = registers(&at_once(&["[[:r x 3]]"]));
+    assert_eq!(foreign.strongest(), [Level::StrictSerializable]);
+    assert!(foreign.notes[0].contains("3 was read of x"));
+    let aborted = registers("1 + [[:w x 1]]\n1 !\n2 + [[:r x nil]]\n2 . [[:r x 1]]");
+    shows(&aborted, Phenomenon::G1a, Outer::None, &[Level::ReadUncommitted]);
+    let unknown = registers("1 + [[:w x 1]]\n1 ?\n2 + [[:r x nil]]\n2 . [[:r x 1]]");
+    assert_eq!(unknown.strongest(), [Level::StrictSerializable]);
+}
+
+#[test]
+fn what_is_no_transaction_is_refused_with_its_line() {
+    let refused = |text: &str, workload| judge(&log(text), workload).expect_err(text).to_string();
+    assert!(
+        refused("1 + [[:w x 1]]", Workload::ListAppend)
+            .contains("line 1: `w` is nothing that these transactions do: r, append")
+    );
+    assert!(refused("1 + 7", Workload::ListAppend).contains("not `7`"));
+    assert!(refused("1 + [[:r x]]", Workload::RwRegister).contains("neither a read nor a write"));
+    let twice = "1 + [[:append x 1]]\n1 . [[:append x 1]]\n1 + [[:append x 1]]";
+    assert!(refused(twice, Workload::ListAppend).contains("1 is written to x, as in line 1"));
+}
+
+#[test]
+fn stronger_levels_imply_weaker_ones() {
+    assert!(Level::ALL.iter().all(|&level| Level::StrictSerializable.implies(level)));
+    assert!(!Level::Serializable.implies(Level::SessionSnapshotIsolation));
+    assert!(!Level::StrongSnapshotIsolation.implies(Level::Serializable));
+}
+
+/// A transaction of a small history: reads of so many elements, and appends.
+#[derive(Clone, Debug)]
+struct Small {
+    client: usize,
+    invoked: usize,
+    returned: usize,
+    /// Key, and the length of what is read, or the element.
+    parts: Vec<(usize, Result<usize, u8>)>,
+}
+
+/// Some transactions, and for each key the order in which elements come.
+fn small(random: &mut Random) -> (Vec<Small>, [Vec<u8>; 2]) {
+    let count = 2 + random.below(3) as usize;
+    let mut instants: Vec<usize> = (0..2 * count).collect();
+    for at in (1..instants.len()).rev() {
+        instants.swap(at, random.below(at as u64 + 1) as usize);
+    }
+    let (mut orders, mut element) = ([vec![], vec![]], 0);
+    let mut all: Vec<Small> = vec![];
+    for number in 0..count {
+        let (a, b) = (instants[2 * number], instants[2 * number + 1]);
+        let mut parts = vec![];
+        for _ in 0..=random.below(2) {
+            let key = random.below(2) as usize;
+            let is_new = !parts.iter().any(|&(other, _)| other == key);
+            if is_new && random.below(2) == 0 {
+                parts.push((key, Ok(random.below(4) as usize)));
+            } else if is_new {
+                element += 1;
+                let at = random.below(orders[key].len() as u64 + 1) as usize;
+                orders[key].insert(at, element);
+                parts.push((key, Err(element)));
+            }
+        }
+        all.push(Small { client: number, invoked: a.min(b), returned: a.max(b), parts });
+    }
+    // some are run by one client, one after the other
+    for at in 1..all.len() {
+        if random.below(2) == 0
+            && all[..at].iter().all(|t| t.returned < all[at].invoked || t.client != all[at - 1].client)
+        {
+            all[at].client = all[at - 1].client;
+        }
+    }
+    for part in all.iter_mut().flat_map(|t| &mut t.parts) {
+        if let (key, Ok(length)) = part {
+            *length = (*length).min(orders[*key].len());
+        }
+    }
+    // the last one reads all
+    let parts = (0..2).map(|key| (key, Ok(orders[key].len()))).collect();
+    all.push(Small { client: 99, invoked: 2 * count, returned: 2 * count + 1, parts });
+    (all, orders)
+}
+
+fn written(all: &[Small], orders: &[Vec<u8>; 2]) -> Log {
+    let mut events = vec![];
+    for t in all {
+        let parts = t.parts.iter().map(|(key, part)| match part {
+            Ok(length) => format!("[:r {key} {:?}]", &orders[*key][..*length]),
+            Err(element) => format!("[:append {key} {element}]"),
+        });
+        let parts = format!("[{}]", parts.collect::<Vec<_>>().join(" "));
+        events.push((t.invoked, format!("{} + {parts}\n", t.client)));
+        events.push((t.returned, format!("{} . {parts}\n", t.client)));
+    }
+    events.sort();
+    log(&events.into_iter().map(|(_, event)| event).collect::<String>())
+}
+
+/// Whether some order of all of them does what they say, `before` being kept.
+fn some_order(all: &[Small], orders: &[Vec<u8>; 2], before: &dyn Fn(&Small, &Small) -> bool) -> bool {
+    fn go(
+        all: &[Small],
+        orders: &[Vec<u8>; 2],
+        before: &dyn Fn(&Small, &Small) -> bool,
+        done: &mut Vec<usize>,
+        lists: &[Vec<u8>; 2],
+    ) -> bool {
+        if done.len() == all.len() {
+            return true;
+        }
+        (0..all.len()).filter(|at| !done.contains(at)).collect::<Vec<_>>().into_iter().any(|at| {
+            let left = (0..all.len()).filter(|other| !done.contains(other) && *other != at);
+            if left.into_iter().any(|other| before(&all[other], &all[at])) {
+                return false;
+            }
+            let mut lists = lists.clone();
+            let fits = all[at].parts.iter().all(|(key, part)| match part {
+                Ok(length) => lists[*key] == orders[*key][..*length],
+                Err(element) => {
+                    lists[*key].push(*element);
+                    true
+                }
+            });
+            done.push(at);
+            let found = fits && go(all, orders, before, done, &lists);
+            done.pop();
+            found
+        })
+    }
+    go(all, orders, before, &mut vec![], &[vec![], vec![]])
+}
+
+#[test]
+fn serialisability_is_what_its_definition_says_on_small_histories() {
+    let mut random = Random::new(5);
+    let mut counts = [[0; 2]; 3];
+    for _ in 0..30_000 {
+        let (all, orders) = small(&mut random);
+        let report = judge(&written(&all, &orders), Workload::ListAppend).expect("transactions");
+        let session = |a: &Small, b: &Small| a.client == b.client && a.returned < b.invoked;
+        let real_time = |a: &Small, b: &Small| a.returned < b.invoked;
+        let truth: [(Level, bool); 3] = [
+            (Level::Serializable, some_order(&all, &orders, &|_, _| false)),
+            (Level::SessionSerializable, some_order(&all, &orders, &session)),
+            (Level::StrictSerializable, some_order(&all, &orders, &real_time)),
+        ];
+        for (at, (level, holds)) in truth.into_iter().enumerate() {
+            assert_eq!(report.holds(level), holds, "{level}: {all:?} {orders:?}\n{report:#?}");
+            counts[at][usize::from(holds)] += 1;
+        }
+        for (a, b) in Level::ALL.iter().flat_map(|&a| Level::ALL.map(|b| (a, b))) {
+            assert!(!(a.implies(b) && report.holds(a) && !report.holds(b)), "{a} without {b}: {report:#?}");
+        }
+    }
+    assert!(counts.iter().flatten().all(|&count| count > 1_000), "{counts:?}");
+}

@@ -53,7 +53,7 @@ fn adya_1999_g0_two_write_in_each_others_way() {
     shows(&report, Phenomenon::G0, Outer::None, &[]);
     let why = &report.anomalies.iter().find(|a| a.phenomenon == Phenomenon::G0).expect("it is there").why;
     assert_eq!(why.len(), 2);
-    assert!(why.contains(&"T0 wrote 1 to x, and T1 wrote 2 after it".to_owned()), "{why:?}");
+    assert!(why.contains(&"T0 appended 1 to x before T1 appended 2 to x".to_owned()), "{why:?}");
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn a_long_fork_is_no_snapshot() {
         "[[:r x [1]] [:r y nil]]",
         "[[:r x nil] [:r y [1]]]",
     ]);
-    shows(&lists(&fork), Phenomenon::GNonadjacent, Outer::None, &[Level::ReadAtomic]);
+    shows(&lists(&fork), Phenomenon::GNonadjacent, Outer::None, &[Level::SessionCausal]);
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn what_is_over_comes_before_what_begins_and_a_clients_own_too() {
 #[test]
 fn lists_that_cannot_be_are_told() {
     let two = lists(&at_once(&["[[:append x 1]]", "[[:append x 2]]", "[[:r x [1 2]]]", "[[:r x [2]]]"]));
-    shows(&two, Phenomenon::IncompatibleOrder, Outer::None, &[]);
+    shows(&two, Phenomenon::IncompatibleOrder, Outer::None, &[Level::ReadUncommitted]);
     shows(&lists(&at_once(&["[[:append x 1]]", "[[:r x [1 1]]]"])), Phenomenon::Duplicate, Outer::None, &[]);
     shows(&lists(&at_once(&["[[:r x [7]]]"])), Phenomenon::Garbage, Outer::None, &[]);
     let internal = lists(&at_once(&["[[:append x 1] [:r x nil]]"]));
@@ -131,7 +131,7 @@ fn registers_say_less_and_what_they_say_is_so() {
     let skew = registers(&at_once(&["[[:r x nil] [:w y 1]]", "[[:r y nil] [:w x 1]]"]));
     shows(&skew, Phenomenon::G2Item, Outer::None, &[Level::StrongSnapshotIsolation]);
     let lost = registers(&at_once(&["[[:r x 0] [:w x 1]]", "[[:r x 0] [:w x 2]]", "[[:w x 0]]"]));
-    shows(&lost, Phenomenon::LostUpdate, Outer::None, &[Level::ReadAtomic]);
+    shows(&lost, Phenomenon::LostUpdate, Outer::None, &[Level::SessionCausal]);
     let foreign = registers(&at_once(&["[[:r x 3]]"]));
     assert_eq!(foreign.strongest(), [Level::StrictSerializable]);
     assert!(foreign.notes[0].contains("3 was read of x"));

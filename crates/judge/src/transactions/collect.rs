@@ -257,24 +257,27 @@ impl Transactions {
     fn parse(&mut self, value: &Value, line: usize, returned: bool) -> Result<(), Meaningless> {
         self.raw.clear();
         self.scratch.clear();
-        let expected = match self.workload {
-            Workload::ListAppend => "[:append KEY VALUE] or [:r KEY LIST]",
-            Workload::RwRegister => "[:w KEY VALUE] or [:r KEY VALUE]",
+        let can = match self.workload {
+            Workload::ListAppend => "r, append",
+            Workload::RwRegister => "r, w",
         };
-        let meaningless = |what: &Value| {
-            let what: String = what.to_string().chars().take(60).collect();
-            wrong_at(line, &format!("`{what}` where there are micro-operations, {expected}"))
+        let short = |what: &Value| what.to_string().chars().take(60).collect::<String>();
+        let strange = |what: &Value| {
+            wrong_at(line, &format!("a transaction is a list of micro-operations, not `{}`", short(what)))
         };
         let Value::Sequence(micro) = value else {
             // nothing was asked for, or nothing said of what came back
-            return if *value == Value::Nil { Ok(()) } else { Err(meaningless(value)) };
+            return if *value == Value::Nil { Ok(()) } else { Err(strange(value)) };
         };
         for operation in micro {
-            let Value::Sequence(parts) = operation else { return Err(meaningless(operation)) };
+            let Value::Sequence(parts) = operation else { return Err(strange(operation)) };
             let (function, key, value) = match &parts[..] {
-                [function, key] => (function, key, &Value::Nil),
                 [function, key, value] => (function, key, value),
-                _ => return Err(meaningless(operation)),
+                _ => {
+                    let what =
+                        format!("`{}` is neither a read nor a write: [:r KEY VALUE]", short(operation));
+                    return Err(wrong_at(line, &what));
+                }
             };
             let key = self.names.key(key);
             let raw = match (function.as_text(), self.workload, value) {
@@ -294,7 +297,16 @@ impl Transactions {
                 }
                 (Some("r" | "read"), Workload::RwRegister, Value::Nil) => Raw::Nothing,
                 (Some("r" | "read"), Workload::RwRegister, value) => Raw::Value(self.names.code(value)),
-                _ => return Err(meaningless(operation)),
+                (Some("r" | "read"), ..) => {
+                    return Err(wrong_at(line, &format!("`{}` is no list that could be read", short(value))));
+                }
+                (Some("w" | "write"), Workload::RwRegister, _) => {
+                    return Err(wrong_at(line, "nil is the state before all writes: it is not written"));
+                }
+                _ => {
+                    let what = format!("`{}` is nothing that these transactions do: {can}", short(function));
+                    return Err(wrong_at(line, &what));
+                }
             };
             self.raw.push((key, raw));
         }

@@ -64,7 +64,7 @@ fn appends(transactions: &Transactions) -> Result<Appends, Meaningless> {
                 let names = &transactions.names;
                 let (value, key) = (names.value(operation.value), names.key_name(operation.key));
                 let what = format!(
-                    "{value} is appended to {key} here and at line {}: who appended what was read cannot be told",
+                    "{value} is written to {key}, as in line {}: whose it is cannot be told",
                     other.line
                 );
                 return Err(Meaningless { line: transaction.line as usize, what });

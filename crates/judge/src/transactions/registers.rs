@@ -29,7 +29,7 @@ pub(super) fn dependencies(transactions: &Transactions) -> Dependencies {
     for key in 0..transactions.names.keys() as u32 {
         found.versions.push(Version { key, writer: NONE, value: 0, place: Place::Rank(0) });
     }
-    let (mut ambiguous, mut garbage) = (0usize, 0usize);
+    let (mut ambiguous, mut garbage) = (vec![], vec![]);
     let mut uses: Vec<(u32, u32, Use)> = vec![];
     for one in 0..transactions.all.len() as u32 {
         for operation in transactions.of(one) {
@@ -41,11 +41,11 @@ pub(super) fn dependencies(transactions: &Transactions) -> Dependencies {
                 }
                 What::ReadValue => {
                     let Some(written) = writes.get_mut(&name) else {
-                        garbage += 1;
+                        garbage.push(name);
                         continue;
                     };
                     if written.ambiguous {
-                        ambiguous += 1;
+                        ambiguous.push(name);
                         continue;
                     }
                     let by = written.by;
@@ -81,7 +81,7 @@ pub(super) fn dependencies(transactions: &Transactions) -> Dependencies {
     }
     overwrites(uses, &mut found);
     found.lost_updates();
-    notes(garbage, ambiguous, &mut found);
+    notes(transactions, &garbage, &ambiguous, &mut found);
     found
 }
 
@@ -161,19 +161,22 @@ fn overwrites(mut uses: Vec<(u32, u32, Use)>, found: &mut Dependencies) {
     }
 }
 
-fn notes(garbage: usize, ambiguous: usize, found: &mut Dependencies) {
-    found.notes.push(
-        "versions are ordered as far as it follows: the initial one first, and writes after what their transaction read"
-            .to_owned(),
-    );
-    if garbage > 0 {
-        found.notes.push(format!(
-            "{garbage} reads see values that nobody in this log wrote: they are taken to have come from elsewhere"
-        ));
-    }
-    if ambiguous > 0 {
-        found
-            .notes
-            .push(format!("{ambiguous} reads see values that several wrote: nothing is inferred from them"));
-    }
+fn notes(
+    transactions: &Transactions,
+    garbage: &[(u32, i64)],
+    ambiguous: &[(u32, i64)],
+    found: &mut Dependencies,
+) {
+    let mut note = |reads: &[(u32, i64)], what: &str| {
+        if let Some(&(key, value)) = reads.first() {
+            let (key, value) = (transactions.names.key_name(key), transactions.names.value(value));
+            let more = reads.len() - 1;
+            let more = if more == 0 { String::new() } else { format!(", and {more} more such reads") };
+            found.notes.push(format!("{value} was read of {key}{more}: {what}"));
+        }
+    };
+    note(garbage, "none of these transactions wrote it; it may have been there before, or others wrote it");
+    note(ambiguous, "several wrote it; nothing is inferred");
+    let inferred = "versions are ordered as far as it follows: the initial one first, writes after what their transaction read";
+    found.notes.push(inferred.to_owned());
 }

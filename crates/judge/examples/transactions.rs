@@ -62,6 +62,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let (log, _) = Log::from_text(&text)?;
     println!("{} MB read in {:?}", text.len() >> 20, begin.elapsed());
     let report = judge(&log, workload)?;
-    println!("{workload:?}: {:?}, all in {:?}\n{:#?}", report.strongest(), begin.elapsed(), report.anomalies);
+    println!("{}: {:?}, all in {:?}\n{report}", workload.name(), report.strongest(), begin.elapsed());
     Ok(())
 }

@@ -167,13 +167,14 @@ struct Small {
     client: usize,
     invoked: usize,
     returned: usize,
+    end: char,
     /// Key, and the length of what is read, or the element.
     parts: Vec<(usize, Result<usize, u8>)>,
 }
 
 /// Some transactions, and for each key the order in which elements come.
-fn small(random: &mut Random) -> (Vec<Small>, [Vec<u8>; 2]) {
-    let count = 2 + random.below(3) as usize;
+fn small(random: &mut Random, count_max: u64, ends: &[char]) -> (Vec<Small>, [Vec<u8>; 2]) {
+    let count = 2 + random.below(count_max - 1) as usize;
     let mut instants: Vec<usize> = (0..2 * count).collect();
     for at in (1..instants.len()).rev() {
         instants.swap(at, random.below(at as u64 + 1) as usize);
@@ -183,6 +184,7 @@ fn small(random: &mut Random) -> (Vec<Small>, [Vec<u8>; 2]) {
     for number in 0..count {
         let (a, b) = (instants[2 * number], instants[2 * number + 1]);
         let mut parts = vec![];
+        let end = ends[random.below(ends.len() as u64) as usize];
         for _ in 0..=random.below(2) {
             let key = random.below(2) as usize;
             let is_new = !parts.iter().any(|&(other, _)| other == key);
@@ -191,11 +193,13 @@ fn small(random: &mut Random) -> (Vec<Small>, [Vec<u8>; 2]) {
             } else if is_new {
                 element += 1;
                 let at = random.below(orders[key].len() as u64 + 1) as usize;
-                orders[key].insert(at, element);
+                if end == '.' || random.below(2) == 0 {
+                    orders[key].insert(at, element);
+                }
                 parts.push((key, Err(element)));
             }
         }
-        all.push(Small { client: number, invoked: a.min(b), returned: a.max(b), parts });
+        all.push(Small { client: number, invoked: a.min(b), returned: a.max(b), end, parts });
     }
     // some are run by one client, one after the other
     for at in 1..all.len() {
@@ -212,7 +216,7 @@ fn small(random: &mut Random) -> (Vec<Small>, [Vec<u8>; 2]) {
     }
     // the last one reads all
     let parts = (0..2).map(|key| (key, Ok(orders[key].len()))).collect();
-    all.push(Small { client: 99, invoked: 2 * count, returned: 2 * count + 1, parts });
+    all.push(Small { client: 99, invoked: 2 * count, returned: 2 * count + 1, end: '.', parts });
     (all, orders)
 }
 
@@ -225,7 +229,7 @@ fn written(all: &[Small], orders: &[Vec<u8>; 2]) -> Log {
         });
         let parts = format!("[{}]", parts.collect::<Vec<_>>().join(" "));
         events.push((t.invoked, format!("{} + {parts}\n", t.client)));
-        events.push((t.returned, format!("{} . {parts}\n", t.client)));
+        events.push((t.returned, format!("{} {} {parts}\n", t.client, t.end)));
     }
     events.sort();
     log(&events.into_iter().map(|(_, event)| event).collect::<String>())
@@ -240,27 +244,31 @@ fn some_order(all: &[Small], orders: &[Vec<u8>; 2], before: &dyn Fn(&Small, &Sma
         done: &mut Vec<usize>,
         lists: &[Vec<u8>; 2],
     ) -> bool {
-        if done.len() == all.len() {
+        if all.iter().enumerate().all(|(at, t)| t.end != '.' || done.contains(&at)) {
             return true;
         }
-        (0..all.len()).filter(|at| !done.contains(at)).collect::<Vec<_>>().into_iter().any(|at| {
-            let left = (0..all.len()).filter(|other| !done.contains(other) && *other != at);
-            if left.into_iter().any(|other| before(&all[other], &all[at])) {
-                return false;
-            }
-            let mut lists = lists.clone();
-            let fits = all[at].parts.iter().all(|(key, part)| match part {
-                Ok(length) => lists[*key] == orders[*key][..*length],
-                Err(element) => {
-                    lists[*key].push(*element);
-                    true
+        (0..all.len())
+            .filter(|at| !done.contains(at) && all[*at].end != '!')
+            .collect::<Vec<_>>()
+            .into_iter()
+            .any(|at| {
+                let left = (0..all.len()).filter(|other| !done.contains(other) && *other != at);
+                if left.into_iter().any(|other| all[other].end == '.' && before(&all[other], &all[at])) {
+                    return false;
                 }
-            });
-            done.push(at);
-            let found = fits && go(all, orders, before, done, &lists);
-            done.pop();
-            found
-        })
+                let mut lists = lists.clone();
+                let fits = all[at].parts.iter().all(|(key, part)| match part {
+                    Ok(length) => all[at].end != '.' || lists[*key] == orders[*key][..*length],
+                    Err(element) => {
+                        lists[*key].push(*element);
+                        true
+                    }
+                });
+                done.push(at);
+                let found = fits && go(all, orders, before, done, &lists);
+                done.pop();
+                found
+            })
     }
     go(all, orders, before, &mut vec![], &[vec![], vec![]])
 }
@@ -269,9 +277,12 @@ fn some_order(all: &[Small], orders: &[Vec<u8>; 2], before: &dyn Fn(&Small, &Sma
 fn serialisability_is_what_its_definition_says_on_small_histories() {
     let mut random = Random::new(5);
     let mut counts = [[0; 2]; 3];
-    for _ in 0..30_000 {
-        let (all, orders) = small(&mut random);
+    for round in 0..30_000 {
+        let ends: &[char] = if round % 2 == 0 { &['.'] } else { &['.', '.', '!', '?'] };
+        let (all, orders) = small(&mut random, 4, ends);
         let report = judge(&written(&all, &orders), Workload::ListAppend).expect("transactions");
+        assert!(report.anomalies.iter().all(|anomaly| !anomaly.why.is_empty()), "{report}");
+        assert_eq!(report.anomalies.is_empty(), report.holds(Level::StrictSerializable), "{report}");
         let session = |a: &Small, b: &Small| a.client == b.client && a.returned < b.invoked;
         let real_time = |a: &Small, b: &Small| a.returned < b.invoked;
         let truth: [(Level, bool); 3] = [
@@ -288,4 +299,207 @@ fn serialisability_is_what_its_definition_says_on_small_histories() {
         }
     }
     assert!(counts.iter().flatten().all(|&count| count > 1_000), "{counts:?}");
+}
+
+/// Whether each transaction may see a set of those before it in some order of all, so that it reads what they leave (Cerone, Bernardi,
+/// Gotsman 2015): INT and EXT, and what `allowed` asks of the sets.
+fn abstract_execution(
+    all: &[Small],
+    orders: &[Vec<u8>; 2],
+    allowed: &dyn Fn(&[usize], &[u32]) -> bool,
+) -> bool {
+    let mut order: Vec<usize> = vec![];
+    permuted(all.len(), &mut order, &mut |order| {
+        let sees = |seen: u32, t: &Small| {
+            t.parts.iter().all(|&(key, part)| {
+                let Ok(length) = part else { return true };
+                let writes =
+                    |at: &usize| all[*at].parts.iter().any(|&(other, part)| other == key && part.is_err());
+                let last = order.iter().rposition(|at| seen & (1 << at) != 0 && writes(at));
+                let upto = last.map_or(0, |last| last + 1);
+                let parts = order[..upto].iter().flat_map(|&at| &all[at].parts);
+                let list = parts.filter(|(other, _)| *other == key).filter_map(|(_, part)| part.err());
+                list.eq(orders[key][..length].iter().copied())
+            })
+        };
+        let choices: Vec<Vec<u32>> = (0..all.len())
+            .map(|at| {
+                let place = order.iter().position(|&other| other == at).expect("it is there");
+                let before: u32 = order[..place].iter().map(|other| 1 << other).sum();
+                (0..1 << all.len()).filter(|&seen| seen & !before == 0 && sees(seen, &all[at])).collect()
+            })
+            .collect();
+        some_choice(&choices, &mut vec![], &|seen| allowed(order, seen))
+    })
+}
+
+fn permuted(count: usize, order: &mut Vec<usize>, found: &mut dyn FnMut(&[usize]) -> bool) -> bool {
+    if order.len() == count {
+        return found(order);
+    }
+    (0..count).any(|next| {
+        if order.contains(&next) {
+            return false;
+        }
+        order.push(next);
+        let is_found = permuted(count, order, found);
+        order.pop();
+        is_found
+    })
+}
+
+fn some_choice(choices: &[Vec<u32>], chosen: &mut Vec<u32>, fits: &dyn Fn(&[u32]) -> bool) -> bool {
+    let Some(next) = choices.get(chosen.len()) else { return fits(chosen) };
+    next.iter().any(|&choice| {
+        chosen.push(choice);
+        let is_found = some_choice(choices, chosen, fits);
+        chosen.pop();
+        is_found
+    })
+}
+
+#[test]
+fn weaker_levels_are_what_their_definitions_say_on_small_histories() {
+    let mut random = Random::new(6);
+    let mut counts = [[0; 2]; 6];
+    for _ in 0..4_000 {
+        let (all, orders) = small(&mut random, 3, &['.']);
+        let report = judge(&written(&all, &orders), Workload::ListAppend).expect("transactions");
+        let ids = 0..all.len();
+        let bit = |seen: &[u32], a: usize, b: usize| seen[b] & (1 << a) != 0;
+        let pairs = || ids.clone().flat_map(|a| (0..all.len()).map(move |b| (a, b)));
+        let transitive = |seen: &[u32]| pairs().all(|(a, b)| !bit(seen, a, b) || seen[a] & !seen[b] == 0);
+        let session = |seen: &[u32]| {
+            pairs().all(|(a, b)| {
+                !(all[a].client == all[b].client && all[a].returned < all[b].invoked) || bit(seen, a, b)
+            })
+        };
+        let real_time =
+            |seen: &[u32]| pairs().all(|(a, b)| all[a].returned >= all[b].invoked || bit(seen, a, b));
+        let keys =
+            |t: &Small| t.parts.iter().filter(|part| part.1.is_err()).map(|part| part.0).collect::<Vec<_>>();
+        let snapshot = |order: &[usize], seen: &[u32]| {
+            let prefix = ids.clone().all(|b| {
+                let places = order.iter().map(|&a| bit(seen, a, b)).collect::<Vec<_>>();
+                places.windows(2).all(|pair| pair[0] || !pair[1])
+            });
+            let conflicts =
+                |a: usize, b: usize| a != b && keys(&all[a]).iter().any(|key| keys(&all[b]).contains(key));
+            prefix && pairs().all(|(a, b)| !conflicts(a, b) || bit(seen, a, b) || bit(seen, b, a))
+        };
+        let truth = [
+            (Level::ReadAtomic, abstract_execution(&all, &orders, &|_, _| true)),
+            (Level::Causal, abstract_execution(&all, &orders, &|_, seen| transitive(seen))),
+            (
+                Level::SessionCausal,
+                abstract_execution(&all, &orders, &|_, seen| transitive(seen) && session(seen)),
+            ),
+            (Level::SnapshotIsolation, abstract_execution(&all, &orders, &snapshot)),
+            (
+                Level::SessionSnapshotIsolation,
+                abstract_execution(&all, &orders, &|order, seen| snapshot(order, seen) && session(seen)),
+            ),
+            (
+                Level::StrongSnapshotIsolation,
+                abstract_execution(&all, &orders, &|order, seen| snapshot(order, seen) && real_time(seen)),
+            ),
+        ];
+        for (at, (level, holds)) in truth.into_iter().enumerate() {
+            assert_eq!(report.holds(level), holds, "{level}: {all:?} {orders:?}\n{report}");
+            counts[at][usize::from(holds)] += 1;
+        }
+    }
+    assert!(counts.iter().flatten().all(|&count| count > 100), "{counts:?}");
+}
+
+/// A small history of registers: key, and what is read, or the value written.
+type SmallRegisters = Vec<(Small, Vec<(usize, Result<Option<u8>, u8>)>)>;
+
+fn small_registers(random: &mut Random) -> SmallRegisters {
+    let (all, _) = small(random, 4, &['.', '.', '.', '!', '?']);
+    let mut written: [Vec<Option<u8>>; 2] = [vec![None], vec![None]];
+    for (key, part) in all.iter().flat_map(|t| &t.parts) {
+        written[*key].extend(part.err().map(Some));
+    }
+    let parts = |t: &Small, random: &mut Random| {
+        let parts = t.parts.iter().map(|&(key, part)| {
+            let values = &written[key];
+            (key, part.map(|_| values[random.below(values.len() as u64) as usize]))
+        });
+        let mut parts: Vec<_> = parts.collect();
+        // some read what they write before they do
+        if let Some(&(key, Err(_))) = parts.first()
+            && random.below(2) == 0
+        {
+            let value = written[key][random.below(written[key].len() as u64) as usize];
+            parts.insert(0, (key, Ok(value)));
+        }
+        parts
+    };
+    all.iter().map(|t| (t.clone(), parts(t, random))).collect()
+}
+
+fn some_register_order(
+    all: &SmallRegisters,
+    before: &dyn Fn(&Small, &Small) -> bool,
+    done: &mut Vec<usize>,
+    state: [Option<u8>; 2],
+) -> bool {
+    if all.iter().enumerate().all(|(at, (t, _))| t.end != '.' || done.contains(&at)) {
+        return true;
+    }
+    (0..all.len()).any(|at| {
+        let (t, parts) = &all[at];
+        let waits =
+            |other: usize| !done.contains(&other) && all[other].0.end == '.' && before(&all[other].0, t);
+        if done.contains(&at) || t.end == '!' || (0..all.len()).any(waits) {
+            return false;
+        }
+        let mut state = state;
+        let fits = parts.iter().all(|&(key, part)| match part {
+            Ok(value) => t.end != '.' || state[key] == value,
+            Err(value) => {
+                state[key] = Some(value);
+                true
+            }
+        });
+        done.push(at);
+        let is_found = fits && some_register_order(all, before, done, state);
+        done.pop();
+        is_found
+    })
+}
+
+#[test]
+fn what_is_refuted_of_registers_is_so_on_small_histories() {
+    let mut random = Random::new(7);
+    let mut counts = [[0; 2]; 2];
+    for _ in 0..30_000 {
+        let all = small_registers(&mut random);
+        let mut events = vec![];
+        for (t, parts) in &all {
+            let parts = parts.iter().map(|(key, part)| match part {
+                Ok(None) => format!("[:r {key} nil]"),
+                Ok(Some(value)) => format!("[:r {key} {value}]"),
+                Err(value) => format!("[:w {key} {value}]"),
+            });
+            let parts = parts.collect::<Vec<_>>().join(" ");
+            events.push((t.invoked, format!("{} + [{parts}]\n", t.client)));
+            events.push((t.returned, format!("{} {} [{parts}]\n", t.client, t.end)));
+        }
+        events.sort();
+        let report = registers(&events.into_iter().map(|(_, event)| event).collect::<String>());
+        let real_time = |a: &Small, b: &Small| a.returned < b.invoked;
+        let session = |a: &Small, b: &Small| a.client == b.client && a.returned < b.invoked;
+        for (level, holds) in [
+            (Level::Serializable, some_register_order(&all, &|_, _| false, &mut vec![], [None; 2])),
+            (Level::SessionSerializable, some_register_order(&all, &session, &mut vec![], [None; 2])),
+            (Level::StrictSerializable, some_register_order(&all, &real_time, &mut vec![], [None; 2])),
+        ] {
+            assert!(report.holds(level) || !holds, "{level}: {all:?}\n{report}");
+            counts[usize::from(holds)][usize::from(report.holds(level))] += 1;
+        }
+    }
+    let [[refuted, missed], [_, held]] = counts;
+    assert!(refuted > 5 * missed && held > 1_000, "{counts:?}");
 }

@@ -382,7 +382,8 @@ fn what_cannot_be_judged_is_unknown_and_says_why() {
     let judged =
         |level, budget| judge(&words, Model::KeyValue, level, Conventions::default(), budget).unwrap();
     assert_eq!(judged(Level::Sequential, Budget::default()), LevelVerdict::Holds);
-    assert_eq!(judged(Level::Causal, Budget::default()).holds(), None, "appended to");
+    assert_eq!(judged(Level::Causal, Budget::default()), LevelVerdict::Holds, "what is sequential is");
+    assert_eq!(judged(Level::Regular, Budget::default()).holds(), None, "appended to");
     // many ways to tell what was read, and few steps
     let mut random = Random::new(5);
     let ops: Vec<(u64, usize, Option<i64>, Option<i64>)> = (0..60)

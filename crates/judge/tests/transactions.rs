@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use synod_judge::generate::Random;
 use synod_judge::log::Log;
-use synod_judge::transactions::{Level, Outer, Phenomenon, Report, Workload, judge};
+use synod_judge::transactions::{Level, Outer, Pattern, Phenomenon, Report, Workload, judge};
 
 /// A history, an event a line: `1 + [[:append x 1]]` client 1 begins, `1 . [..]` it is done, `1 ! ` it failed, `1 ?` nobody knows.
 fn log(text: &str) -> Log {
@@ -502,4 +502,94 @@ fn what_is_refuted_of_registers_is_so_on_small_histories() {
     }
     let [[refuted, missed], [_, held]] = counts;
     assert!(refuted > 5 * missed && held > 1_000, "{counts:?}");
+}
+
+#[test]
+fn sovran_2011_reads_that_see_two_writes_in_different_orders_are_a_long_fork() {
+    let reads = |first: &str, second: &str| at_once(&["[[:w x 1]]", "[[:w y 1]]", first, second]);
+    let forked = log(&reads("[[:r x 1] [:r y nil]]", "[[:r y 1] [:r x nil]]"));
+    let report = judge(&forked, Workload::LongFork).expect("transactions");
+    shows(&report, Phenomenon::LongFork, Outer::None, &[Level::SessionCausal]);
+    assert!(report.to_string().contains("T2 (line 7) saw that x was written, and not y"), "{report}");
+    let as_registers = registers(&reads("[[:r x 1] [:r y nil]]", "[[:r y 1] [:r x nil]]"));
+    assert!(as_registers.anomalies.iter().any(|anomaly| anomaly.pattern == Some(Pattern::LongFork)));
+    let comparable = log(&reads("[[:r x 1] [:r y nil]]", "[[:r y 1] [:r x 1]]"));
+    let report = judge(&comparable, Workload::LongFork).expect("transactions");
+    assert_eq!(report.strongest(), [Level::StrictSerializable]);
+    let twice = judge(&log(&at_once(&["[[:w x 1]]", "[[:w x 2]]"])), Workload::LongFork);
+    assert!(twice.expect_err("a key is written twice").to_string().contains("x is written a second time"));
+}
+
+#[test]
+fn a_bank_neither_makes_money_nor_loses_it() {
+    let bank = |second: &str| {
+        let text = format!(
+            "{{:process 0 :type :invoke :f :read}} {{:process 0 :type :ok :f :read :value {{0 70, 1 30}}}}
+             {{:process 1 :type :invoke :f :transfer :value {{:from 0 :to 1 :amount 10}}}}
+             {{:process 1 :type :ok :f :transfer :value {{:from 0 :to 1 :amount 10}}}}
+             {{:process 0 :type :invoke :f :read}} {{:process 0 :type :ok :f :read :value {second}}}"
+        );
+        judge(&Log::from_text(&text).expect("a history").0, Workload::Bank).expect("a bank")
+    };
+    assert_eq!(bank("{0 60, 1 40}").strongest(), [Level::StrictSerializable]);
+    shows(&bank("{0 60, 1 30}"), Phenomenon::ChangedTotal, Outer::None, &[Level::SessionCausal]);
+    shows(&bank("{0 110, 1 -10}"), Phenomenon::NegativeBalance, Outer::None, &[Level::SessionCausal]);
+    shows(&bank("{0 100}"), Phenomenon::Garbage, Outer::None, &[]);
+    shows(&bank("{0 100, 1 nil}"), Phenomenon::Garbage, Outer::None, &[]);
+}
+
+#[test]
+fn what_is_built_upon_an_aborted_write_is_a_dirty_update() {
+    let text = "1 + [[:append x 1]]\n2 + [[:append x 2]]\n1 !\n2 . [[:append x 2]]\n3 + [[:r x nil]]\n3 . [[:r x [1 2]]]";
+    let report = lists(text);
+    shows(&report, Phenomenon::DirtyUpdate, Outer::None, &[Level::ReadUncommitted]);
+    shows(&report, Phenomenon::G1a, Outer::None, &[Level::ReadUncommitted]);
+}
+
+#[test]
+fn berenson_1995_lost_update_is_told_where_the_order_of_the_two_is_known_and_where_not() {
+    let unread = lists(&at_once(&["[[:r x nil] [:append x 1]]", "[[:r x nil] [:append x 2]]"]));
+    shows(&unread, Phenomenon::LostUpdate, Outer::None, &[Level::SessionCausal]);
+    let read =
+        lists(&at_once(&["[[:r x nil] [:append x 1]]", "[[:r x nil] [:append x 2]]", "[[:r x [2 1]]]"]));
+    shows(&read, Phenomenon::LostUpdate, Outer::None, &[Level::SessionCausal]);
+    shows(&read, Phenomenon::GSingle, Outer::None, &[Level::SessionCausal]);
+}
+
+#[test]
+fn causality_is_broken_through_another_or_ones_own() {
+    let through = at_once(&["[[:append x 1]]", "[[:r x [1]] [:append y 1]]", "[[:r y [1]] [:r x nil]]"]);
+    shows(&lists(&through), Phenomenon::Causality, Outer::None, &[Level::ReadAtomic]);
+    let own = "1 + [[:append x 1]]\n1 . [[:append x 1]]\n1 + [[:r x nil]]\n1 . [[:r x []]]";
+    shows(&lists(own), Phenomenon::Causality, Outer::Session, &[Level::Serializable]);
+}
+
+#[test]
+fn what_is_written_and_not_yet_read_in_a_transaction_is_its_own() {
+    let own = lists(&at_once(&["[[:append x 1] [:r x [1]] [:append x 2] [:r x [1 2]]]", "[[:r x [1 2]]]"]));
+    assert_eq!(own.strongest(), [Level::StrictSerializable]);
+    let behind = lists(&at_once(&["[[:append x 1] [:r x [7 1]]]", "[[:append x 7]]", "[[:r x [1 7]]]"]));
+    assert!(!behind.holds(Level::Serializable), "{behind}");
+    let future = lists(&at_once(&["[[:r x [1]] [:append x 1]]"]));
+    shows(&future, Phenomenon::FutureRead, Outer::None, &[Level::ReadCommitted]);
+    let twice = registers(&at_once(&["[[:r x nil] [:r x 1]]", "[[:w x 1]]"]));
+    shows(&twice, Phenomenon::Internal, Outer::None, &[Level::ReadCommitted]);
+    let rewritten = registers(&at_once(&["[[:w x 1] [:w x 2]]", "[[:r x 1]]"]));
+    shows(&rewritten, Phenomenon::G1b, Outer::None, &[Level::ReadUncommitted]);
+}
+
+#[test]
+fn many_who_read_the_same_and_all_overwrite_it_take_edges_in_number_as_they_are() {
+    // 2,000 that read nothing and append, 2,000 that read nothing: 8 million pairs, some thousand edges
+    let transactions: Vec<String> =
+        (0..4_000)
+            .map(|at| {
+                if at % 2 == 0 { "[[:r x nil]]".to_owned() } else { format!("[[:r x nil] [:append x {at}]]") }
+            })
+            .collect();
+    let report = lists(&at_once(&transactions.iter().map(String::as_str).collect::<Vec<_>>()));
+    shows(&report, Phenomenon::LostUpdate, Outer::None, &[Level::SessionCausal]);
+    let cycle =
+        report.anomalies.iter().find(|anomaly| anomaly.phenomenon == Phenomenon::G2Item).expect("a cycle");
+    assert_eq!(cycle.operations.len(), 2);
 }

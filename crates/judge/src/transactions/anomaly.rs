@@ -31,6 +31,12 @@ pub enum Phenomenon {
     Fractured,
     /// A transaction that sees another, and not what that had seen or followed (the same, TRANSVIS).
     Causality,
+    /// Two reads see two writes in different orders: a long fork, in the workload of that name (Sovran et al. 2011).
+    LongFork,
+    /// Reads of all accounts with different totals, between which money was only transferred: no snapshots.
+    ChangedTotal,
+    /// An account from which more was taken than it had: of two transfers one did not see the other.
+    NegativeBalance,
     /// Two transactions that read the same version and both overwrite it (Berenson et al. 1995, P4).
     LostUpdate,
     /// A cycle of writes alone.
@@ -63,6 +69,9 @@ impl Phenomenon {
             Self::FutureRead => "future read",
             Self::Fractured => "fractured read",
             Self::Causality => "causality violation",
+            Self::LongFork => "long fork",
+            Self::ChangedTotal => "changed total",
+            Self::NegativeBalance => "negative balance",
             Self::LostUpdate => "lost update",
             Self::G0 => "G0 (dirty write)",
             Self::G1c => "G1c (circular information flow)",
@@ -112,8 +121,8 @@ pub(super) type Kind = (Phenomenon, Outer);
 /// The weakest level that a phenomenon refutes: all that imply it fail.
 pub(super) fn refutes((phenomenon, outer): Kind) -> Level {
     use Phenomenon::{
-        Causality, DirtyUpdate, Duplicate, Fractured, FutureRead, G0, G1a, G1b, G1c, G2Item, GNonadjacent,
-        GSingle, Garbage, IncompatibleOrder, Internal, LostUpdate,
+        Causality, ChangedTotal, DirtyUpdate, Duplicate, Fractured, FutureRead, G0, G1a, G1b, G1c, G2Item,
+        GNonadjacent, GSingle, Garbage, IncompatibleOrder, Internal, LongFork, LostUpdate, NegativeBalance,
     };
     match (phenomenon, outer) {
         (Duplicate | Garbage | G0, Outer::None) => Level::ReadUncommitted,
@@ -121,7 +130,10 @@ pub(super) fn refutes((phenomenon, outer): Kind) -> Level {
         (Internal | FutureRead | Fractured, _) => Level::ReadAtomic,
         (Causality, Outer::None) => Level::Causal,
         (Causality | G0 | G1c, Outer::Session) => Level::SessionCausal,
-        (LostUpdate | GSingle | GNonadjacent, Outer::None) => Level::SnapshotIsolation,
+        (LongFork | ChangedTotal | NegativeBalance | LostUpdate | GSingle | GNonadjacent, Outer::None) => {
+            Level::SnapshotIsolation
+        }
+
         (G2Item, Outer::None) => Level::Serializable,
         (G2Item, Outer::Session) => Level::SessionSerializable,
         (G2Item, Outer::RealTime) => Level::StrictSerializable,
@@ -169,7 +181,7 @@ pub(super) struct Anomalies {
 }
 
 /// Of one kind so many are kept.
-const KEPT_MAX: usize = 3;
+pub(super) const KEPT_MAX: usize = 3;
 
 impl Anomalies {
     pub(super) fn push(&mut self, found: Found) {

@@ -1,12 +1,18 @@
 //! Transactions as they are kept: what a log says, without its values.
 
-use super::Workload;
 use super::graph::NONE;
 use super::names::Names;
-use crate::log::{End, Kind, Log, LogEvent};
+use crate::log::{End, Kind, Log};
 use crate::reading::Meaningless;
 use crate::value::Value;
 use rustc_hash::FxHashMap;
+
+/// What transactions are of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Objects {
+    Lists,
+    Registers,
+}
 
 /// What came of a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,8 +116,8 @@ struct Pending {
 
 /// Transactions, gathered event by event. Of what was read of lists only the length is kept where it is the beginning of a longer one.
 #[derive(Clone, Debug)]
-pub struct Transactions {
-    pub(super) workload: Workload,
+pub(super) struct Transactions {
+    pub(super) objects: Objects,
     pub(super) names: Names,
     pub(super) all: Vec<Transaction>,
     micro: Vec<MicroOperation>,
@@ -127,9 +133,9 @@ pub struct Transactions {
 
 impl Transactions {
     /// None yet.
-    pub fn new(workload: Workload) -> Self {
+    pub(super) fn new(objects: Objects) -> Self {
         Self {
-            workload,
+            objects,
             names: Names::default(),
             all: vec![],
             micro: vec![],
@@ -145,7 +151,7 @@ impl Transactions {
     }
 
     /// Of a log.
-    pub fn of_log(log: &Log, workload: Workload) -> Result<Self, Meaningless> {
+    pub(super) fn of_log(log: &Log, objects: Objects) -> Result<Self, Meaningless> {
         let mut events = vec![];
         for operation in log.operations() {
             events.push((operation.invoked, Kind::Invoke, operation, &operation.argument, operation.line));
@@ -160,16 +166,11 @@ impl Transactions {
             }
         }
         events.sort_unstable_by_key(|&(at, ..)| at);
-        let mut transactions = Self::new(workload);
+        let mut transactions = Self::new(objects);
         for (_, kind, operation, value, line) in events {
             transactions.take(operation.client.0, kind, value, line)?;
         }
         Ok(transactions)
-    }
-
-    /// How many there are.
-    pub fn count(&self) -> usize {
-        self.all.len()
     }
 
     /// How many micro-operations there are.
@@ -184,11 +185,6 @@ impl Transactions {
     }
 
     /// Takes the next event.
-    pub fn push(&mut self, event: &LogEvent) -> Result<(), Meaningless> {
-        let LogEvent { client, kind, value, line, .. } = event;
-        self.take(client.0, *kind, value, *line)
-    }
-
     fn take(&mut self, client: u64, kind: Kind, value: &Value, line: usize) -> Result<(), Meaningless> {
         let event = self.events;
         if event == NONE - 1 {
@@ -257,9 +253,9 @@ impl Transactions {
     fn parse(&mut self, value: &Value, line: usize, returned: bool) -> Result<(), Meaningless> {
         self.raw.clear();
         self.scratch.clear();
-        let can = match self.workload {
-            Workload::ListAppend => "r, append",
-            Workload::RwRegister => "r, w",
+        let can = match self.objects {
+            Objects::Lists => "r, append",
+            Objects::Registers => "r, w",
         };
         let short = |what: &Value| what.to_string().chars().take(60).collect::<String>();
         let strange = |what: &Value| {
@@ -280,14 +276,14 @@ impl Transactions {
                 }
             };
             let key = self.names.key(key);
-            let raw = match (function.as_text(), self.workload, value) {
-                (Some("append"), Workload::ListAppend, element) => Raw::Write(self.names.code(element)),
-                (Some("w" | "write"), Workload::RwRegister, value) if *value != Value::Nil => {
+            let raw = match (function.as_text(), self.objects, value) {
+                (Some("append"), Objects::Lists, element) => Raw::Write(self.names.code(element)),
+                (Some("w" | "write"), Objects::Registers, value) if *value != Value::Nil => {
                     Raw::Write(self.names.code(value))
                 }
                 (Some("r" | "read"), ..) if !returned => Raw::Asked,
-                (Some("r" | "read"), Workload::ListAppend, Value::Nil) => Raw::List(0, 0),
-                (Some("r" | "read"), Workload::ListAppend, Value::Sequence(elements)) => {
+                (Some("r" | "read"), Objects::Lists, Value::Nil) => Raw::List(0, 0),
+                (Some("r" | "read"), Objects::Lists, Value::Sequence(elements)) => {
                     let from = self.scratch.len();
                     for element in elements {
                         let code = self.names.code(element);
@@ -295,12 +291,12 @@ impl Transactions {
                     }
                     Raw::List(from, self.scratch.len())
                 }
-                (Some("r" | "read"), Workload::RwRegister, Value::Nil) => Raw::Nothing,
-                (Some("r" | "read"), Workload::RwRegister, value) => Raw::Value(self.names.code(value)),
+                (Some("r" | "read"), Objects::Registers, Value::Nil) => Raw::Nothing,
+                (Some("r" | "read"), Objects::Registers, value) => Raw::Value(self.names.code(value)),
                 (Some("r" | "read"), ..) => {
                     return Err(wrong_at(line, &format!("`{}` is no list that could be read", short(value))));
                 }
-                (Some("w" | "write"), Workload::RwRegister, _) => {
+                (Some("w" | "write"), Objects::Registers, _) => {
                     return Err(wrong_at(line, "nil is the state before all writes: it is not written"));
                 }
                 _ => {

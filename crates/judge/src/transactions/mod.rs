@@ -24,12 +24,14 @@
 //! ```
 
 mod anomaly;
+mod bank;
 mod collect;
 mod cycle;
 mod dependencies;
 mod graph;
 mod level;
 mod lists;
+mod long_fork;
 mod names;
 mod order;
 mod registers;
@@ -41,7 +43,7 @@ use crate::log::Log;
 use crate::reading::Meaningless;
 use anomaly::refutes;
 pub use anomaly::{Outer, Pattern, Phenomenon};
-pub use collect::Transactions;
+use collect::{Objects, Transactions};
 use cycle::Core;
 use dependencies::Dependencies;
 use graph::Graph;
@@ -57,30 +59,44 @@ pub enum Workload {
     ListAppend,
     /// Registers: `[:w KEY VALUE]` and `[:r KEY VALUE]`.
     RwRegister,
+    /// Registers that are written once, `[:w KEY VALUE]`, and reads of groups of them: looked for is a long fork alone.
+    LongFork,
+    /// A bank: `read` of all accounts, a map to their balances, and `transfer`. Looked for is a total that changes, or a balance below 0.
+    Bank,
 }
 
 impl Workload {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::ListAppend, Self::RwRegister, Self::LongFork, Self::Bank];
+
     /// Its name.
     pub fn name(self) -> &'static str {
         match self {
             Self::ListAppend => "list-append",
             Self::RwRegister => "rw-register",
+            Self::LongFork => "long-fork",
+            Self::Bank => "bank",
         }
     }
 }
 
 /// Judges the transactions of a log.
 pub fn judge(log: &Log, workload: Workload) -> Result<Report, Meaningless> {
-    Transactions::of_log(log, workload)?.judge()
+    match workload {
+        Workload::ListAppend => Transactions::of_log(log, Objects::Lists)?.judge(),
+        Workload::RwRegister => Transactions::of_log(log, Objects::Registers)?.judge(),
+        Workload::LongFork => long_fork::judge(log),
+        Workload::Bank => bank::judge(log),
+    }
 }
 
 impl Transactions {
     /// Judges them. What has not ended may or may not have been committed.
-    pub fn judge(mut self) -> Result<Report, Meaningless> {
+    fn judge(mut self) -> Result<Report, Meaningless> {
         self.finish();
-        let mut found = match self.workload {
-            Workload::ListAppend => lists::dependencies(&self)?,
-            Workload::RwRegister => registers::dependencies(&self),
+        let mut found = match self.objects {
+            Objects::Lists => lists::dependencies(&self)?,
+            Objects::Registers => registers::dependencies(&self),
         };
         for internal in &self.internal {
             let phenomenon = if internal.future { Phenomenon::FutureRead } else { Phenomenon::Internal };
@@ -135,7 +151,10 @@ fn report(transactions: &Transactions, found: &Dependencies, levels: BTreeMap<Le
     let mut in_order: Vec<_> = found.anomalies.found.iter().collect();
     in_order.sort_by_key(|one| one.kind);
     Report {
-        workload: transactions.workload,
+        workload: match transactions.objects {
+            Objects::Lists => Workload::ListAppend,
+            Objects::Registers => Workload::RwRegister,
+        },
         transactions: transactions.all.len(),
         anomalies: in_order.into_iter().map(|one| words.anomaly(one)).collect(),
         counts: found.anomalies.counts.clone(),

@@ -1,9 +1,10 @@
 //! The verdict on a history of transactions.
 
 use super::Workload;
-use super::anomaly::{Outer, Pattern, Phenomenon, refutes};
+use super::anomaly::{KEPT_MAX, Outer, Pattern, Phenomenon, refutes};
 use super::level::Level;
 use crate::history::Client;
+use crate::log::{End, Log};
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -42,6 +43,27 @@ pub struct Anomaly {
 }
 
 impl Anomaly {
+    /// One that is told of the operations of a log.
+    pub(super) fn of_log(
+        log: &Log,
+        phenomenon: Phenomenon,
+        operations: Vec<usize>,
+        why: Vec<String>,
+    ) -> Self {
+        let involved = operations.iter().map(|&index| {
+            let operation = &log.operations()[index];
+            let (did, ended) = match &operation.end {
+                End::Ok(value) => (value, "committed"),
+                End::Failed(_) => (&operation.argument, "aborted"),
+                End::Unknown => (&operation.argument, "of unknown outcome"),
+            };
+            let (client, line, end_line) = (operation.client, operation.line, operation.end_line);
+            Involved { operation: index, client, line, end_line, did: did.to_string(), ended }
+        });
+        let involved = involved.collect();
+        Self { phenomenon, outer: Outer::None, pattern: None, operations, why, involved }
+    }
+
     /// Whether it refutes a level.
     pub fn refutes(&self, level: Level) -> bool {
         level.implies(refutes((self.phenomenon, self.outer)))
@@ -76,6 +98,21 @@ pub struct Report {
 }
 
 impl Report {
+    /// With these anomalies, and the levels that they refute.
+    pub(super) fn of_anomalies(workload: Workload, transactions: usize, mut anomalies: Vec<Anomaly>) -> Self {
+        let mut counts: BTreeMap<_, usize> = BTreeMap::new();
+        let holds = |level: Level| {
+            if anomalies.iter().any(|anomaly| anomaly.refutes(level)) { Holds::No } else { Holds::Yes }
+        };
+        let levels = Level::ALL.into_iter().map(|level| (level, holds(level))).collect();
+        anomalies.retain(|anomaly| {
+            let count = counts.entry((anomaly.phenomenon, anomaly.outer)).or_default();
+            *count += 1;
+            *count <= KEPT_MAX
+        });
+        Self { workload, transactions, anomalies, counts, notes: vec![], levels }
+    }
+
     /// Whether nothing refutes a level.
     pub fn holds(&self, level: Level) -> bool {
         self.verdict(level) == Holds::Yes

@@ -1,8 +1,7 @@
 //! Anomalies in words.
 
-use super::Workload;
 use super::anomaly::{Found, Pattern, Phenomenon};
-use super::collect::{MicroOperation, Status, Transactions, What};
+use super::collect::{MicroOperation, Objects, Status, Transactions, What};
 use super::dependencies::{Dependencies, Place};
 use super::graph::{Dependency, NONE};
 use super::report::{Anomaly, Involved};
@@ -88,7 +87,7 @@ impl Words<'_> {
     }
 
     fn lists(&self) -> bool {
-        self.transactions.workload == Workload::ListAppend
+        self.transactions.objects == Objects::Lists
     }
 
     /// "T1 appended 3 to x"

@@ -1,7 +1,7 @@
 //! Transactions as they are kept: what a log says, without its values.
 
 use super::graph::NONE;
-use super::names::Names;
+use super::names::{Names, number};
 use crate::log::{End, Kind, Log};
 use crate::reading::Meaningless;
 use crate::value::Value;
@@ -267,13 +267,9 @@ impl Transactions {
         };
         for operation in micro {
             let Value::Sequence(parts) = operation else { return Err(strange(operation)) };
-            let (function, key, value) = match &parts[..] {
-                [function, key, value] => (function, key, value),
-                _ => {
-                    let what =
-                        format!("`{}` is neither a read nor a write: [:r KEY VALUE]", short(operation));
-                    return Err(wrong_at(line, &what));
-                }
+            let [function, key, value] = &parts[..] else {
+                let what = format!("`{}` is neither a read nor a write: [:r KEY VALUE]", short(operation));
+                return Err(wrong_at(line, &what));
             };
             let key = self.names.key(key);
             let raw = match (function.as_text(), self.objects, value) {
@@ -436,12 +432,12 @@ impl Transactions {
                 trace.elements.extend_from_slice(&elements[shorter..]);
                 trace.reader = reader;
             }
-            return (What::ReadPrefix, elements.len() as i64);
+            return (What::ReadPrefix, number(elements.len()));
         }
         let same = trace.elements.iter().zip(elements).take_while(|(one, other)| one == other);
         let common = same.count();
         trace.agreed = trace.agreed.min(common);
         self.odd.push(Odd { key, elements: elements.to_vec(), reader, common });
-        (What::ReadOdd, self.odd.len() as i64 - 1)
+        (What::ReadOdd, number(self.odd.len() - 1))
     }
 }

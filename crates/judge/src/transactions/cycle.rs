@@ -4,6 +4,7 @@ use super::anomaly::{Anomalies, Outer, Phenomenon};
 use super::graph::{Dependency, Edge, Graph, NONE, cyclic_components};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::VecDeque;
+use std::collections::hash_map::Entry;
 
 /// How many components are searched for a kind of cycle, the smallest first.
 const COMPONENTS_MAX: usize = 4;
@@ -164,8 +165,7 @@ impl Search<'_> {
         match self.cycle {
             Phenomenon::G0 => (Dependency::WriteWrite, 0),
             Phenomenon::G1c => (Dependency::WriteRead, 0),
-            Phenomenon::GSingle => (Dependency::ReadWrite, ENTERED),
-            Phenomenon::GNonadjacent => (Dependency::ReadWrite, ENTERED),
+            Phenomenon::GSingle | Phenomenon::GNonadjacent => (Dependency::ReadWrite, ENTERED),
             _ => (Dependency::ReadWrite, OWES),
         }
     }
@@ -182,10 +182,9 @@ impl Search<'_> {
             return (state & OWES == 0).then_some(state & !ENTERED | ordered);
         }
         match self.cycle {
-            Phenomenon::G0 | Phenomenon::G1c | Phenomenon::GSingle => None,
             Phenomenon::GNonadjacent if state & ENTERED == 0 => Some(state | ENTERED | SECOND),
-            Phenomenon::GNonadjacent => None,
-            _ => Some(state & !OWES),
+            Phenomenon::G2Item => Some(state & !OWES),
+            _ => None,
         }
     }
 
@@ -213,7 +212,7 @@ impl Search<'_> {
                 if steps > STEPS_MAX {
                     return best;
                 }
-                if let Some(path) = self.from_edge(from, (to, state), shortest, &inside, &mut steps) {
+                if let Some(path) = self.back_to(from, (to, state), shortest, &inside, &mut steps) {
                     best = Some(path);
                 }
             }
@@ -222,7 +221,7 @@ impl Search<'_> {
     }
 
     /// The shortest way back from the end of an edge, with fewer than so many transactions in all.
-    fn from_edge(
+    fn back_to(
         &self,
         from: u32,
         start: (u32, State),
@@ -256,8 +255,8 @@ impl Search<'_> {
                 if dependency == Dependency::Through {
                     seen.insert(next, (at, dependency));
                     queue.push_front((next, longer));
-                } else if !seen.contains_key(&next) {
-                    seen.insert(next, (at, dependency));
+                } else if let Entry::Vacant(unseen) = seen.entry(next) {
+                    unseen.insert((at, dependency));
                     queue.push_back((next, longer));
                 }
             }

@@ -6,6 +6,11 @@ use rustc_hash::FxHashMap;
 /// Whole numbers from here on stand for themselves; below are the numbers of all other values.
 const LOWEST: i64 = i64::MIN + (1 << 32);
 
+/// A count as a value.
+pub(super) fn number(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
 /// What keys and values are called.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Names {
@@ -41,7 +46,7 @@ impl Names {
                 if let Some(&known) = self.other_codes.get(other) {
                     return known;
                 }
-                let code = i64::MIN + self.others.len() as i64;
+                let code = i64::MIN + number(self.others.len());
                 self.others.push(other.clone());
                 self.other_codes.insert(other.clone(), code);
                 code

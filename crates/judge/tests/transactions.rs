@@ -3,10 +3,12 @@
 use std::fmt::Write;
 use synod_judge::generate::Random;
 use synod_judge::log::Log;
-use synod_judge::transactions::{Level, Outer, Pattern, Phenomenon, Report, Workload, judge};
+use synod_judge::transactions::{
+    Level, Outer, Pattern, Phenomenon, Report, Unjudged, Workload, judge, judge_text,
+};
 
 /// A history, an event a line: `1 + [[:append x 1]]` client 1 begins, `1 . [..]` it is done, `1 ! ` it failed, `1 ?` nobody knows.
-fn log(text: &str) -> Log {
+fn edn(text: &str) -> String {
     let mut edn = String::new();
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
         let (client, rest) = line.split_once(' ').expect("a client");
@@ -19,7 +21,11 @@ fn log(text: &str) -> Log {
         };
         let _ = writeln!(edn, "{{:process {client} :type :{kind} :f :txn :value {value}}}");
     }
-    Log::from_text(&edn).expect("a history").0
+    edn
+}
+
+fn log(text: &str) -> Log {
+    Log::from_text(&edn(text)).expect("a history").0
 }
 
 /// Transactions one after the other in the log, all of which run at once; each by a client of its own.
@@ -30,7 +36,9 @@ fn at_once(transactions: &[&str]) -> String {
 }
 
 fn lists(text: &str) -> Report {
-    judge(&log(text), Workload::ListAppend).expect("transactions")
+    let report = judge(&log(text), Workload::ListAppend).expect("transactions");
+    assert_eq!(judge_text(&edn(text), Workload::ListAppend).as_ref(), Ok(&report));
+    report
 }
 
 fn registers(text: &str) -> Report {
@@ -150,6 +158,10 @@ fn what_is_no_transaction_is_refused_with_its_line() {
     );
     assert!(refused("1 + 7", Workload::ListAppend).contains("not `7`"));
     assert!(refused("1 + [[:r x]]", Workload::RwRegister).contains("neither a read nor a write"));
+    for bad in ["1 + [[:r x nil]]\n1 + [[:r x nil]]", "1 . [[:r x nil]]", "1 + [[:r x nil]", ""] {
+        let refused = Log::from_text(&edn(bad)).expect_err(bad);
+        assert_eq!(judge_text(&edn(bad), Workload::ListAppend), Err(Unjudged::Read(refused)), "{bad}");
+    }
     let twice = "1 + [[:append x 1]]\n1 . [[:append x 1]]\n1 + [[:append x 1]]";
     assert!(refused(twice, Workload::ListAppend).contains("1 is written to x, as in line 1"));
 }

@@ -168,7 +168,7 @@ impl Transactions {
         events.sort_unstable_by_key(|&(at, ..)| at);
         let mut transactions = Self::new(objects);
         for (_, kind, operation, value, line) in events {
-            transactions.take(operation.client.0, kind, value, line)?;
+            transactions.push(operation.client.0, kind, value, line)?;
         }
         Ok(transactions)
     }
@@ -185,7 +185,13 @@ impl Transactions {
     }
 
     /// Takes the next event.
-    fn take(&mut self, client: u64, kind: Kind, value: &Value, line: usize) -> Result<(), Meaningless> {
+    pub(super) fn push(
+        &mut self,
+        client: u64,
+        kind: Kind,
+        value: &Value,
+        line: usize,
+    ) -> Result<(), Meaningless> {
         let event = self.events;
         if event == NONE - 1 {
             return Err(wrong_at(line, "there are more events than can be judged"));

@@ -36,6 +36,7 @@ mod names;
 mod order;
 mod registers;
 mod report;
+mod stream;
 mod weak;
 mod words;
 
@@ -50,6 +51,7 @@ use graph::Graph;
 pub use level::Level;
 pub use report::{Anomaly, Holds, Involved, Report};
 use std::collections::BTreeMap;
+pub use stream::{Unjudged, judge_text};
 use words::Words;
 
 /// What transactions work on.

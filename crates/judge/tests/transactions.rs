@@ -584,6 +584,9 @@ fn what_is_written_and_not_yet_read_in_a_transaction_is_its_own() {
     assert!(!behind.holds(Level::Serializable), "{behind}");
     let future = lists(&at_once(&["[[:r x [1]] [:append x 1]]"]));
     shows(&future, Phenomenon::FutureRead, Outer::None, &[Level::ReadCommitted]);
+    let past_it = lists(&at_once(&["[[:r x [1 2]] [:append x 1]]", "[[:append x 2]]"]));
+    shows(&past_it, Phenomenon::FutureRead, Outer::None, &[Level::ReadUncommitted]);
+    shows(&past_it, Phenomenon::G1c, Outer::None, &[Level::ReadUncommitted]);
     let twice = registers(&at_once(&["[[:r x nil] [:r x 1]]", "[[:w x 1]]"]));
     shows(&twice, Phenomenon::Internal, Outer::None, &[Level::ReadCommitted]);
     let rewritten = registers(&at_once(&["[[:w x 1] [:w x 2]]", "[[:r x 1]]"]));

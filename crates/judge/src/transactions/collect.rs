@@ -417,7 +417,7 @@ impl Transactions {
         let kept = if agrees && !future {
             // what was seen before says as much
             known.is_none().then(|| self.offer(transaction, key, &elements[..elements.len() - own.len()]))
-        } else if future || elements.iter().any(|element| own.contains(element)) {
+        } else if elements.iter().any(|element| own.contains(element)) {
             Some((What::ReadStrange, 0))
         } else {
             Some(self.offer(transaction, key, elements))

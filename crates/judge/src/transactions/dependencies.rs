@@ -129,7 +129,9 @@ impl Dependencies {
             let writes = self.writes.of(transaction);
             for &read in self.reads.of(transaction) {
                 let key = self.versions[read as usize].key;
-                if writes.iter().any(|&written| self.versions[written as usize].key == key) {
+                let overwrites =
+                    |&written: &u32| self.versions[written as usize].key == key && self.later(read, written);
+                if writes.iter().any(overwrites) {
                     updates.push((read, transaction));
                 }
             }

@@ -122,5 +122,5 @@ fn transactions_keep_a_level_or_an_anomaly_is_told() {
         .synod("judge good.edn --model cas-register --level serializable")
         .exits(2)
         .complains("kept by transactions");
-    place.synod("judge stale.edn --model rw-register").exits(2).complains("line 2: `append` is nothing");
+    place.synod("judge stale.edn --model rw-register").exits(2).complains("line 1: `append` is nothing");
 }

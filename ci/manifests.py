@@ -1,7 +1,7 @@
 """Starts the nodes of a manifest as it would: MANIFEST BINARY DIRECTORY.
 
-Each gets the configuration that the first container of its Pod makes, with addresses of 127.0.0.0/8 for those of the
-Services. All must run and pass their probes, know each other when one of them comes back on its volume, and end in order
+Each gets the configuration that the first container of its Pod makes, with addresses of 127.0.0.0/8 for those and the names
+of the Services. All must run and pass their probes, know each other when one of them comes back on its volume, and end in order
 when they are told to.
 """
 
@@ -30,6 +30,17 @@ def pods(documents):
             yield f"{document['metadata']['name']}-5d4f-x", document["spec"]["template"]
 
 
+def names(documents):
+    """The names that a headless Service gives to the Pods of a StatefulSet, and which process each is."""
+    headless = [d["metadata"]["name"] for d in documents if d["kind"] == "Service" and d["spec"].get("clusterIP") == "None"]
+    for document in documents:
+        if document["kind"] == "StatefulSet":
+            service = document["spec"]["serviceName"]
+            assert service in headless, service
+            for process in range(document["spec"]["replicas"]):
+                yield f"{document['metadata']['name']}-{process}.{service}", process
+
+
 def command(documents, place, process, host, pod):
     """What the Pod starts, once its first container has made the configuration."""
     (place / "template").mkdir(parents=True)
@@ -47,6 +58,13 @@ def command(documents, place, process, host, pod):
     path = place / "config/node.json"
     node = json.loads(path.read_text())
     assert node["process"] == process and len(node["peers"]) == 2, node
+    # nobody looks names up here
+    known = dict(names(documents))
+    for peer, at in node["peers"].items():
+        name, port = at.rsplit(":", 1)
+        if name in known:
+            assert known[name] == int(peer), (peer, at)
+            node["peers"][peer] = f"{address(known[name])}:{port}"
     # on one machine they cannot all listen everywhere
     node["listen"] = f"{address(process)}:{PORT}"
     _, port = node["operators"].split(":")

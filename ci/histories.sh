@@ -33,7 +33,9 @@ expect 0 kv "$histories"/kv/c01-ok.txt "$histories"/kv/c10-ok.txt
 expect 1 kv "$histories"/kv/c01-bad.txt
 expect 1 list-append "$histories"/elle/paper-example.edn "$histories"/elle/paper-example.json
 expect 0 rw-register "$histories"/elle/rw-register.edn
+expect 1 long-fork "$histories"/elle/long-fork.edn
+expect 0 bank "$histories"/elle/bank.edn
 expect 0 set "$histories"/elle/set.edn
 
-[ "$failures" = 0 ] && echo "24 recorded histories are judged as they are known to be"
+[ "$failures" = 0 ] && echo "26 recorded histories are judged as they are known to be"
 exit "$((failures > 0))"

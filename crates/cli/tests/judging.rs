@@ -110,8 +110,8 @@ fn transactions_keep_a_level_or_an_anomaly_is_told() {
         .exits(1)
         .says("✗ stale.edn  not strict-serializable")
         .says("G-single (read skew), with the order of real time")
-        .says("T1 read x before anything was written to it, and T0 wrote 1")
-        .says("T0 was over before T1 began");
+        .says("T1 read x before anything was written to it, and T0 appended 1")
+        .says("T0 was over (line 2) before T1 began (line 3)");
     place
         .synod("judge stale.edn --model list-append --level serializable")
         .exits(0)
@@ -130,5 +130,5 @@ fn transactions_keep_a_level_or_an_anomaly_is_told() {
         .synod("judge good.edn --model cas-register --level serializable")
         .exits(2)
         .complains("kept by transactions");
-    place.synod("judge stale.edn --model rw-register").exits(2).complains("line 2: `append` is nothing");
+    place.synod("judge stale.edn --model rw-register").exits(2).complains("line 1: `append` is nothing");
 }

@@ -1,11 +1,11 @@
-//! Transactions of a file, or as many generated ones: `cargo run --release -p synod-judge --example transactions -- FILE|COUNT`
+//! Transactions of a file, or as many generated ones: `cargo run --release -p synod-judge --example transactions -- FILE|COUNT [STALE]`: of so many reads one
+//! misses the last element
 #![expect(clippy::print_stdout, reason = "it is what an example is for")]
 
 use std::fmt::Write;
 use std::time::Instant;
 use synod_judge::generate::Random;
-use synod_judge::log::Log;
-use synod_judge::transactions::{Workload, judge};
+use synod_judge::transactions::{Workload, judge_text};
 
 /// A part of a transaction: what it appends, if it is no read, and to which list.
 type Part = (Option<usize>, usize);
@@ -14,8 +14,8 @@ fn asked(&(append, key): &Part) -> String {
     append.map_or(format!("[:r {key} nil]"), |element| format!("[:append {key} {element}]"))
 }
 
-/// Serialisable by construction: 20 clients, four parts a transaction; each takes effect at its end.
-fn generated(count: usize) -> String {
+/// Serialisable by construction, but for stale reads: 20 clients, four parts a transaction; each takes effect at its end.
+fn generated(count: usize, stale: u64) -> String {
     let mut random = Random::new(1);
     let mut lists: Vec<Vec<usize>> = vec![];
     let mut text = String::new();
@@ -41,7 +41,10 @@ fn generated(count: usize) -> String {
             let (append, key) = part;
             lists.resize(lists.len().max(key + 1), vec![]);
             lists[key].extend(append);
-            words.push(append.map_or_else(|| format!("[:r {key} {:?}]", lists[key]), |_| asked(&part)));
+            let read = lists[key].len().saturating_sub(usize::from(stale > 0 && random.below(stale) == 0));
+            words.push(
+                append.map_or_else(|| format!("[:r {key} {:?}]", &lists[key][..read]), |_| asked(&part)),
+            );
         }
         let _ = writeln!(text, "{{:process {client} :type :ok :f :txn :value [{}]}}", words.join(" "));
         done += 1;
@@ -53,15 +56,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let what = std::env::args().nth(1).ok_or("a file or a number is missing")?;
     let begin = Instant::now();
     let text = match what.parse() {
-        Ok(count) => generated(count),
+        Ok(count) => generated(count, std::env::args().nth(2).map_or(Ok(0), |stale| stale.parse())?),
         Err(_) => std::fs::read_to_string(&what)?,
     };
     println!("made or loaded in {:?}", begin.elapsed());
     let workload = if text.contains(":w ") { Workload::RwRegister } else { Workload::ListAppend };
     let begin = Instant::now();
-    let (log, _) = Log::from_text(&text)?;
-    println!("{} MB read in {:?}", text.len() >> 20, begin.elapsed());
-    let report = judge(&log, workload)?;
-    println!("{workload:?}: {:?}, all in {:?}\n{:#?}", report.strongest(), begin.elapsed(), report.anomalies);
+    let report = judge_text(&text, workload)?;
+    println!("{} MB", text.len() >> 20);
+    println!("{}: {:?}, all in {:?}\n{report}", workload.name(), report.strongest(), begin.elapsed());
     Ok(())
 }

@@ -15,7 +15,7 @@ pub struct Judge {
     /// The files, in any of the formats; `-` is standard input.
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// The object that the operations are of; or list-append, rw-register: what transactions do.
+    /// The object that the operations are of; or list-append, rw-register, long-fork, bank: what transactions do.
     #[arg(long, value_name = "MODEL", value_parser = model)]
     pub model: Subject,
     /// What is asked: of objects linearizable (unless given), sequential, causal, pram, regular, versions:K, ..; of transactions
@@ -97,13 +97,11 @@ Formats are found out: JSON Lines, EDN and JSON of Jepsen, Knossos and Elle, log
   judge runs/*.jsonl --model kv --html violation.html
   judge transactions.edn --model list-append --level snapshot-isolation";
 
-const WORKLOADS: [Workload; 2] = [Workload::ListAppend, Workload::RwRegister];
-
 fn model(name: &str) -> Result<Subject, String> {
-    if let Some(&workload) = WORKLOADS.iter().find(|workload| workload.name() == name) {
+    if let Some(&workload) = Workload::ALL.iter().find(|workload| workload.name() == name) {
         return Ok(Subject::Transactions(workload));
     }
-    let unknown = |what| format!("{what}; of transactions: list-append, rw-register");
+    let unknown = |what| format!("{what}; of transactions: list-append, rw-register, long-fork, bank");
     name.parse().map(Subject::Objects).map_err(unknown)
 }
 

@@ -20,7 +20,7 @@ use synod_judge::judgement::{self, Judgement, Model, PartVerdict};
 use synod_judge::log::{End, Log};
 use synod_judge::reading::{Conventions, Meaningless};
 use synod_judge::timeline::{Timeline, words};
-use synod_judge::transactions::{self, Outer, Report, Workload};
+use synod_judge::transactions::{self, Report, Workload};
 use synod_judge::{Budget, Verdict};
 
 /// How often it is looked whether the time is over.
@@ -394,7 +394,10 @@ fn lines(log: &Log, finding: &Finding) -> Vec<String> {
         Finding::Transactions(_, report) => {
             let mut lines = vec![];
             for anomaly in &report.anomalies {
-                lines.push(format!("{}{}", anomaly.phenomenon.name(), needs(anomaly.outer)));
+                let pattern =
+                    anomaly.pattern.map_or(String::new(), |pattern| format!(", {}", pattern.name()));
+                let (name, needs) = (anomaly.phenomenon.name(), anomaly.outer.needs());
+                lines.push(format!("{name}{pattern}{needs}"));
                 lines.extend(anomaly.why.iter().map(|why| format!("  {why}")));
                 let mut taking_part = anomaly.operations.clone();
                 taking_part.sort_unstable();
@@ -406,14 +409,6 @@ fn lines(log: &Log, finding: &Finding) -> Vec<String> {
             lines.extend(report.notes.iter().cloned());
             lines
         }
-    }
-}
-
-fn needs(outer: Outer) -> &'static str {
-    match outer {
-        Outer::None => "",
-        Outer::Session => ", with the order of a client's own transactions",
-        Outer::RealTime => ", with the order of real time",
     }
 }
 

@@ -79,8 +79,27 @@ impl<'a> Reader<'a> {
             b'#' => self.tagged(depth),
             b'\\' => self.character(),
             b']' | b')' | b'}' => Err(self.error(format!("`{}` closes nothing", byte as char))),
+            b'0'..=b'9' | b'-' => match self.integer() {
+                Some(number) => Ok(Value::Integer(number)),
+                None => self.word(),
+            },
             _ => self.word(),
         }
+    }
+
+    /// A number of up to 18 digits, which is what most are.
+    fn integer(&mut self) -> Option<i64> {
+        let negative = self.bytes[self.at] == b'-';
+        let digits = &self.bytes[self.at + usize::from(negative)..];
+        let count = digits.iter().take(19).take_while(|byte| byte.is_ascii_digit()).count();
+        let ended =
+            matches!(digits.get(count), None | Some(b' ' | b']' | b'}' | b')' | b',' | b'\n' | b'\r'));
+        if !(1..=18).contains(&count) || !ended {
+            return None;
+        }
+        self.at += count + usize::from(negative);
+        let number = digits[..count].iter().fold(0, |number, digit| 10 * number + i64::from(digit - b'0'));
+        Some(if negative { -number } else { number })
     }
 
     fn sequence(&mut self, end: u8, depth: usize) -> Result<Value, Malformed> {

@@ -13,7 +13,7 @@ mod jepsen;
 mod json;
 mod operation_map;
 
-use crate::log::{Log, LogError};
+use crate::log::{Log, LogError, LogEvent};
 use std::fmt;
 use thiserror::Error;
 
@@ -117,18 +117,26 @@ impl fmt::Display for Format {
     }
 }
 
+/// The events of a text in this format, one after the other.
+pub(crate) fn events(
+    text: &str,
+    format: Format,
+    push: impl FnMut(LogEvent) -> Result<(), ReadError>,
+) -> Result<(), ReadError> {
+    match format {
+        Format::JsonLines => json::lines(text, push),
+        Format::Edn => operation_map::edn(text, push),
+        Format::Json => operation_map::json(text, push),
+        Format::JepsenLog => jepsen::log(text, push),
+        Format::Csv => csv::table(text, push),
+    }
+}
+
 impl Log {
     /// Reads a history in this format.
     pub fn read(text: &str, format: Format) -> Result<Self, ReadError> {
         let mut log = Self::default();
-        let push = |event| Ok(log.push(event)?);
-        match format {
-            Format::JsonLines => json::lines(text, push)?,
-            Format::Edn => operation_map::edn(text, push)?,
-            Format::Json => operation_map::json(text, push)?,
-            Format::JepsenLog => jepsen::log(text, push)?,
-            Format::Csv => csv::table(text, push)?,
-        }
+        events(text, format, |event| Ok(log.push(event)?))?;
         if log.operations().is_empty() { Err(ReadError::Empty) } else { Ok(log) }
     }
 

@@ -1,144 +1,159 @@
-//! Who comes before whom, and why.
+//! Directed graphs on dense arrays, and their strongly connected components.
 
-use rustc_hash::FxHashMap;
-use std::collections::VecDeque;
+/// No node.
+pub(super) const NONE: u32 = u32::MAX;
 
-/// Why one comes before another.
+/// What an edge says of two transactions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum Edge {
-    /// It wrote what the other overwrote: key, the value, the next one.
-    Ww(u32, u32, u32),
-    /// It wrote what the other read: key, the value.
-    Wr(u32, u32),
-    /// It read what the other overwrote: key, what it read, what came next.
-    Rw(u32, u32, u32),
-    /// The same client ran it before.
+#[repr(u8)]
+pub(super) enum Dependency {
+    /// The second overwrites what the first wrote.
+    WriteWrite,
+    /// The second reads what the first wrote.
+    WriteRead,
+    /// The second overwrites what the first read.
+    ReadWrite,
+    /// A client did the first before the second.
     Session,
-    /// It was over when the other began, or is an instant between.
+    /// The first returned before the second was invoked.
     RealTime,
+    /// Out of a gate: the edge that led into it goes on.
+    Through,
 }
 
-impl Edge {
-    pub(super) fn is_rw(self) -> bool {
-        matches!(self, Self::Rw(..))
+impl Dependency {
+    /// Its bit in a set.
+    pub(super) fn bit(self) -> u8 {
+        1 << self as u8
     }
 }
 
-/// Edges between nodes that are numbers.
-#[derive(Default)]
+/// An edge. Nodes beyond the transactions are gates: who goes in may come out at any of their ends, so that all of some transactions
+/// precede all of others by as many edges as there are transactions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Edge {
+    pub(super) from: u32,
+    pub(super) to: u32,
+    pub(super) dependency: Dependency,
+}
+
+/// Edges by where they begin.
+#[derive(Clone, Debug, Default)]
 pub(super) struct Graph {
-    pub(super) edges: Vec<Vec<(u32, Edge)>>,
+    offsets: Vec<u32>,
+    targets: Vec<(u32, Dependency)>,
 }
 
 impl Graph {
-    pub(super) fn new(nodes: usize) -> Self {
-        Self { edges: vec![vec![]; nodes] }
-    }
-
-    pub(super) fn add(&mut self, from: usize, to: usize, edge: Edge) {
-        self.edges[from].push((to as u32, edge));
-    }
-
-    pub(super) fn node(&mut self) -> usize {
-        self.edges.push(vec![]);
-        self.edges.len() - 1
-    }
-
-    /// The strongly connected components with more than one node, of the edges that `keep` keeps (Tarjan 1972, without recursion). States
-    /// double the nodes: `state` says what an edge makes of one, if it may be taken.
-    pub(super) fn components(&self, follow: Follow<'_>) -> Vec<Vec<usize>> {
-        let count = 2 * self.edges.len();
-        let (mut index, mut low) = (vec![u32::MAX; count], vec![0_u32; count]);
-        let (mut on_stack, mut stack, mut next) = (vec![false; count], vec![], 0);
-        let mut components = vec![];
-        let mut calls: Vec<(usize, usize)> = vec![];
-        for root in (0..count).filter(|node| node % 2 == 0) {
-            if index[root] != u32::MAX {
-                continue;
-            }
-            calls.push((root, 0));
-            while let Some(&mut (node, ref mut at)) = calls.last_mut() {
-                if *at == 0 {
-                    (index[node], low[node]) = (next, next);
-                    next += 1;
-                    stack.push(node);
-                    on_stack[node] = true;
-                }
-                let edges = &self.edges[node / 2];
-                let mut child = None;
-                while let Some(&(to, edge)) = edges.get(*at) {
-                    *at += 1;
-                    let Some(state) = follow(node % 2 == 1, edge) else { continue };
-                    let to = 2 * to as usize + usize::from(state);
-                    if index[to] == u32::MAX {
-                        child = Some(to);
-                        break;
-                    } else if on_stack[to] {
-                        low[node] = low[node].min(index[to]);
-                    }
-                }
-                if let Some(child) = child {
-                    calls.push((child, 0));
-                    continue;
-                }
-                if *at == 0 {
-                    *at = 1;
-                }
-                calls.pop();
-                if let Some(&(parent, _)) = calls.last() {
-                    low[parent] = low[parent].min(low[node]);
-                }
-                if low[node] == index[node] {
-                    let begin = stack.iter().rposition(|&other| other == node).unwrap_or_default();
-                    let component = stack.split_off(begin);
-                    for &member in &component {
-                        on_stack[member] = false;
-                    }
-                    if component.len() > 1 {
-                        components.push(component);
-                    }
-                }
-            }
+    /// Of so many nodes.
+    pub(super) fn new(nodes: usize, edges: &[Edge]) -> Self {
+        let mut offsets = vec![0; nodes + 1];
+        for edge in edges {
+            offsets[edge.from as usize + 1] += 1;
         }
-        components
+        for node in 0..nodes {
+            offsets[node + 1] += offsets[node];
+        }
+        let mut next = offsets.clone();
+        let mut targets = vec![(0, Dependency::Through); edges.len()];
+        for edge in edges {
+            let place = &mut next[edge.from as usize];
+            targets[*place as usize] = (edge.to, edge.dependency);
+            *place += 1;
+        }
+        Self { offsets, targets }
     }
 
-    /// The shortest way from a node back to itself within a component, as nodes and the edges that leave them.
-    pub(super) fn cycle(
-        &self,
-        start: usize,
-        members: &[bool],
-        follow: Follow<'_>,
-    ) -> Option<Vec<(usize, Edge)>> {
-        let mut came: FxHashMap<usize, (usize, Edge)> = FxHashMap::default();
-        let mut queue = VecDeque::from([start]);
-        while let Some(node) = queue.pop_front() {
-            for &(to, edge) in &self.edges[node / 2] {
-                let Some(state) = follow(node % 2 == 1, edge) else { continue };
-                let to = 2 * to as usize + usize::from(state);
-                if !members[to] || came.contains_key(&to) {
-                    continue;
-                }
-                came.insert(to, (node, edge));
-                if to == start {
-                    let mut cycle = vec![];
-                    let mut at = start;
-                    while let Some(&(from, edge)) = came.get(&at) {
-                        cycle.push((from / 2, edge));
-                        at = from;
-                        if at == start {
-                            break;
-                        }
-                    }
-                    cycle.reverse();
-                    return Some(cycle);
-                }
-                queue.push_back(to);
-            }
-        }
-        None
+    /// How many nodes there are.
+    pub(super) fn nodes(&self) -> usize {
+        self.offsets.len().saturating_sub(1)
+    }
+
+    /// The edges out of a node.
+    pub(super) fn out(&self, node: u32) -> &[(u32, Dependency)] {
+        let node = node as usize;
+        &self.targets[self.offsets[node] as usize..self.offsets[node + 1] as usize]
+    }
+
+    /// The same with every edge the other way.
+    pub(super) fn reversed(&self) -> Self {
+        let edges: Vec<_> = (0..self.nodes() as u32)
+            .flat_map(|from| {
+                self.out(from).iter().map(move |&(to, dependency)| Edge { from: to, to: from, dependency })
+            })
+            .collect();
+        Self::new(self.nodes(), &edges)
     }
 }
 
-/// Whether an edge may be taken, and in which state one is then.
-pub(super) type Follow<'a> = &'a dyn Fn(bool, Edge) -> Option<bool>;
+/// The component of each node that lies on a cycle; [`NONE`] of every other (Tarjan 1972, without recursion).
+///
+/// `out(node, i)` is the i-th successor: [`None`] when there are no more, [`NONE`] for one to be passed over.
+pub(super) fn cyclic_components(nodes: usize, out: impl Fn(u32, u32) -> Option<u32>) -> (Vec<u32>, u32) {
+    let mut component = vec![NONE; nodes];
+    let mut components = 0;
+    // 0: not seen; the least node of the stack that is reached from here
+    let mut low = vec![0u32; nodes];
+    let mut stack = vec![];
+    let mut calls: Vec<(u32, u32, u32)> = vec![];
+    let mut clock = 1u32;
+    for root in 0..nodes as u32 {
+        if low[root as usize] != 0 {
+            continue;
+        }
+        low[root as usize] = clock;
+        calls.push((root, 0, clock));
+        clock += 1;
+        stack.push(root);
+        while let Some(&mut (node, ref mut next, index)) = calls.last_mut() {
+            let Some(to) = out(node, *next) else {
+                calls.pop();
+                let reached = low[node as usize];
+                if let Some(&(parent, ..)) = calls.last() {
+                    low[parent as usize] = low[parent as usize].min(reached);
+                }
+                if reached == index {
+                    close(node, &mut stack, &mut low, &mut component, &mut components, &out);
+                }
+                continue;
+            };
+            *next += 1;
+            if to == NONE {
+                continue;
+            }
+            if low[to as usize] == 0 {
+                low[to as usize] = clock;
+                calls.push((to, 0, clock));
+                clock += 1;
+                stack.push(to);
+            } else {
+                // a closed component has the greatest
+                low[node as usize] = low[node as usize].min(low[to as usize]);
+            }
+        }
+    }
+    (component, components)
+}
+
+/// Takes a component from the stack.
+fn close(
+    root: u32,
+    stack: &mut Vec<u32>,
+    low: &mut [u32],
+    component: &mut [u32],
+    components: &mut u32,
+    out: impl Fn(u32, u32) -> Option<u32>,
+) {
+    let single = stack.last() == Some(&root);
+    let cyclic = !single || (0..).map_while(|next| out(root, next)).any(|to| to == root);
+    while let Some(node) = stack.pop() {
+        low[node as usize] = u32::MAX;
+        if cyclic {
+            component[node as usize] = *components;
+        }
+        if node == root {
+            break;
+        }
+    }
+    *components += u32::from(cyclic);
+}

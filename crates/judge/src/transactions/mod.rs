@@ -1,276 +1,166 @@
-//! Transactions: which isolation a history of them keeps, and the anomalies that refute more.
+//! Histories of transactions: which isolation they had, and what contradicts more.
 //!
-//! From what was read follows who must come before whom (Adya 1999; Kingsbury, Alvaro 2020): `ww`, the one wrote what the other
-//! overwrote; `wr`, the one wrote what the other read; `rw`, the one read what the other overwrote. A cycle is an anomaly, and its
-//! kind says which levels it refutes. What is not refuted may hold: for lists that is nearly all that can be known, for
-//! registers the order of versions is inferred where it must be so, and no further.
+//! From what was read and written follows who wrote before whom (ww), who read what whom wrote (wr), and who read before whom wrote (rw);
+//! from clients and clocks who came before whom. What a level forbids is a cycle of some of these (Adya 1999), found in linear time
+//! (Tarjan 1972), and a few things besides; the shortest cycle of each kind is then searched where there are any. As Elle does it
+//! (Kingsbury, Alvaro 2020).
+//!
+//! On lists of which all was read at last the verdict is exact. On registers it is one-sided: what is contradicted is contradicted, but
+//! of the order of writes only that is used which follows from the reads.
+//!
+//! ```
+//! use synod_judge::log::Log;
+//! use synod_judge::transactions::{Level, Workload, judge};
+//!
+//! let text = "{:process 0 :type :invoke :f :txn :value [[:r x nil] [:append y 1]]}
+//!             {:process 1 :type :invoke :f :txn :value [[:r y nil] [:append x 1]]}
+//!             {:process 0 :type :ok     :f :txn :value [[:r x []]  [:append y 1]]}
+//!             {:process 1 :type :ok     :f :txn :value [[:r y []]  [:append x 1]]}";
+//! let (log, _) = Log::from_text(text)?;
+//! let report = judge(&log, Workload::ListAppend)?;
+//! assert!(!report.holds(Level::Serializable)); // write skew
+//! assert_eq!(report.strongest(), [Level::StrongSnapshotIsolation]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
-mod append;
-mod cycles;
+mod anomaly;
+mod bank;
+mod collect;
+mod cycle;
+mod dependencies;
 mod graph;
-mod register;
-mod transaction;
+mod level;
+mod lists;
+mod long_fork;
+mod names;
+mod order;
+mod registers;
+mod report;
+mod stream;
+mod weak;
+mod words;
 
 use crate::log::Log;
 use crate::reading::Meaningless;
-use graph::{Edge, Graph};
-use std::fmt;
-use transaction::Transactions;
+use anomaly::refutes;
+pub use anomaly::{Outer, Pattern, Phenomenon};
+use collect::{Objects, Transactions};
+use cycle::Core;
+use dependencies::Dependencies;
+use graph::Graph;
+pub use level::Level;
+pub use report::{Anomaly, Holds, Involved, Report};
+use std::collections::BTreeMap;
+pub use stream::{Unjudged, judge_text};
+use words::Words;
 
-/// What transactions do.
+/// What transactions work on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Workload {
-    /// They append to lists, `[:append k v]`, and read them, `[:r k [..]]`; nothing is appended twice to a list.
+    /// Lists: `[:append KEY VALUE]`, each value once, and `[:r KEY LIST]`.
     ListAppend,
-    /// They write registers, `[:w k v]`, and read them, `[:r k v]`; nothing is written twice to a register.
+    /// Registers: `[:w KEY VALUE]` and `[:r KEY VALUE]`.
     RwRegister,
+    /// Registers that are written once, `[:w KEY VALUE]`, and reads of groups of them: looked for is a long fork alone.
+    LongFork,
+    /// A bank: `read` of all accounts, a map to their balances, and `transfer`. Looked for is a total that changes, or a balance below 0.
+    Bank,
 }
 
 impl Workload {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::ListAppend, Self::RwRegister, Self::LongFork, Self::Bank];
+
     /// Its name.
     pub fn name(self) -> &'static str {
         match self {
             Self::ListAppend => "list-append",
             Self::RwRegister => "rw-register",
+            Self::LongFork => "long-fork",
+            Self::Bank => "bank",
         }
     }
 }
 
-/// A level of isolation; later ones imply earlier ones of their branch ([`Level::implies`]).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Level {
-    /// No G0 (Adya 1999, PL-1).
-    ReadUncommitted,
-    /// Nor G1 (PL-2).
-    ReadCommitted,
-    /// Nor a transaction seen in part (Bailis et al. 2014).
-    ReadAtomic,
-    /// Nor a cycle in which no two `rw` follow each other (Fekete et al. 2005; Cerone, Gotsman 2016).
-    SnapshotIsolation,
-    /// The same, each client's transactions being in order.
-    SessionSnapshotIsolation,
-    /// The same, what is over being before what begins.
-    StrongSnapshotIsolation,
-    /// No cycle (PL-3).
-    Serializable,
-    /// The same, each client's transactions being in order.
-    SessionSerializable,
-    /// The same, what is over being before what begins.
-    StrictSerializable,
-}
-
-impl Level {
-    /// All of them.
-    pub const ALL: [Self; 9] = [
-        Self::ReadUncommitted,
-        Self::ReadCommitted,
-        Self::ReadAtomic,
-        Self::SnapshotIsolation,
-        Self::SessionSnapshotIsolation,
-        Self::StrongSnapshotIsolation,
-        Self::Serializable,
-        Self::SessionSerializable,
-        Self::StrictSerializable,
-    ];
-
-    /// Its name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::ReadUncommitted => "read-uncommitted",
-            Self::ReadCommitted => "read-committed",
-            Self::ReadAtomic => "read-atomic",
-            Self::SnapshotIsolation => "snapshot-isolation",
-            Self::SessionSnapshotIsolation => "session-snapshot-isolation",
-            Self::StrongSnapshotIsolation => "strong-snapshot-isolation",
-            Self::Serializable => "serializable",
-            Self::SessionSerializable => "session-serializable",
-            Self::StrictSerializable => "strict-serializable",
-        }
-    }
-
-    /// Whether what keeps this level keeps the other one.
-    pub fn implies(self, other: Self) -> bool {
-        // how strong it is among those without a common order, and how much of the outer order it keeps
-        let rank = |level: Self| match level {
-            Self::ReadUncommitted => (0, 0),
-            Self::ReadCommitted => (1, 0),
-            Self::ReadAtomic => (2, 0),
-            Self::SnapshotIsolation => (3, 0),
-            Self::SessionSnapshotIsolation => (3, 1),
-            Self::StrongSnapshotIsolation => (3, 2),
-            Self::Serializable => (4, 0),
-            Self::SessionSerializable => (4, 1),
-            Self::StrictSerializable => (4, 2),
-        };
-        let ((a, outer), (b, other_outer)) = (rank(self), rank(other));
-        a >= b && outer >= other_outer
-    }
-}
-
-impl fmt::Display for Level {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-/// The kind of an anomaly.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Phenomenon {
-    /// A transaction does not see what it did or saw itself.
-    Internal,
-    /// A list was read with an element twice.
-    Duplicate,
-    /// Two reads of a list are not the beginning of one another.
-    IncompatibleOrder,
-    /// An element was read that nobody appended.
-    Garbage,
-    /// A cycle of `ww`.
-    G0,
-    /// What a transaction that failed wrote was read.
-    G1a,
-    /// What a transaction overwrote itself was read.
-    G1b,
-    /// A cycle of `ww` and `wr`.
-    G1c,
-    /// A transaction was seen in part.
-    Fractured,
-    /// Two read the same version of a register and both wrote the next: whichever came first is lost (Berenson et al. 1995, P4).
-    LostUpdate,
-    /// A cycle with one `rw`.
-    GSingle,
-    /// A cycle with several `rw`, no two after each other.
-    GNonadjacent,
-    /// A cycle with two `rw` after each other.
-    G2Item,
-}
-
-impl Phenomenon {
-    /// Its name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Internal => "internal",
-            Self::Duplicate => "duplicate-elements",
-            Self::IncompatibleOrder => "incompatible-order",
-            Self::Garbage => "garbage-read",
-            Self::G0 => "G0 (dirty write)",
-            Self::G1a => "G1a (aborted read)",
-            Self::G1b => "G1b (intermediate read)",
-            Self::G1c => "G1c (circular information flow)",
-            Self::Fractured => "fractured read",
-            Self::LostUpdate => "lost update",
-            Self::GSingle => "G-single (read skew)",
-            Self::GNonadjacent => "G-nonadjacent",
-            Self::G2Item => "G2-item (write skew)",
-        }
-    }
-
-    /// The weakest level that it refutes.
-    fn refutes(self) -> Level {
-        match self {
-            Self::Duplicate | Self::IncompatibleOrder | Self::Garbage | Self::G0 => Level::ReadUncommitted,
-            Self::G1a | Self::G1b | Self::G1c => Level::ReadCommitted,
-            Self::Internal | Self::Fractured => Level::ReadAtomic,
-            Self::LostUpdate | Self::GSingle | Self::GNonadjacent => Level::SnapshotIsolation,
-            Self::G2Item => Level::Serializable,
-        }
-    }
-}
-
-/// What orders transactions besides what they read and wrote.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Outer {
-    /// Nothing.
-    None,
-    /// A client's transactions follow each other.
-    Session,
-    /// What is over comes before what begins.
-    RealTime,
-}
-
-/// An anomaly.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Anomaly {
-    /// Its kind.
-    pub phenomenon: Phenomenon,
-    /// What besides reads and writes it needs.
-    pub outer: Outer,
-    /// The operations of the log that take part; of a cycle, in its order.
-    pub operations: Vec<usize>,
-    /// Why, a line for each edge.
-    pub why: Vec<String>,
-}
-
-impl Anomaly {
-    /// Whether it refutes a level.
-    pub fn refutes(&self, level: Level) -> bool {
-        let weakest = match (self.phenomenon.refutes(), self.outer) {
-            (Level::Serializable, Outer::Session) => Level::SessionSerializable,
-            (Level::Serializable, Outer::RealTime) => Level::StrictSerializable,
-            (weakest, Outer::None) => weakest,
-            (_, Outer::Session) => Level::SessionSnapshotIsolation,
-            (_, Outer::RealTime) => Level::StrongSnapshotIsolation,
-        };
-        level.implies(weakest)
-    }
-}
-
-/// What was found of a history of transactions.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Report {
-    /// How many transactions took part.
-    pub transactions: usize,
-    /// One anomaly of each kind, the smallest found.
-    pub anomalies: Vec<Anomaly>,
-    /// What was not counted as one, in words.
-    pub notes: Vec<String>,
-}
-
-impl Report {
-    /// Whether nothing refutes a level.
-    pub fn holds(&self, level: Level) -> bool {
-        !self.anomalies.iter().any(|anomaly| anomaly.refutes(level))
-    }
-
-    /// The strongest levels that nothing refutes: none of them implies another.
-    pub fn strongest(&self) -> Vec<Level> {
-        let held: Vec<Level> = Level::ALL.into_iter().filter(|&level| self.holds(level)).collect();
-        let is_topped = |level: Level| held.iter().any(|&other| other != level && other.implies(level));
-        held.iter().copied().filter(|&level| !is_topped(level)).collect()
-    }
-}
-
-/// Looks for anomalies.
+/// Judges the transactions of a log.
 pub fn judge(log: &Log, workload: Workload) -> Result<Report, Meaningless> {
-    let transactions = Transactions::read(log, workload)?;
-    let mut found = Found { graph: Graph::new(transactions.list.len()), anomalies: vec![], notes: vec![] };
     match workload {
-        Workload::ListAppend => append::analyse(&transactions, &mut found),
-        Workload::RwRegister => register::analyse(&transactions, &mut found),
+        Workload::ListAppend => Transactions::of_log(log, Objects::Lists)?.judge(),
+        Workload::RwRegister => Transactions::of_log(log, Objects::Registers)?.judge(),
+        Workload::LongFork => long_fork::judge(log),
+        Workload::Bank => bank::judge(log),
     }
-    let Found { graph, mut anomalies, notes } = found;
-    anomalies.extend(cycles::all(&transactions, graph));
-    anomalies.sort_by_key(|anomaly| (anomaly.phenomenon, anomaly.outer));
-    Ok(Report { transactions: transactions.list.len(), anomalies, notes })
 }
 
-/// What is found on the way.
-struct Found {
-    graph: Graph,
-    anomalies: Vec<Anomaly>,
-    notes: Vec<String>,
+impl Transactions {
+    /// Judges them. What has not ended may or may not have been committed.
+    fn judge(mut self) -> Result<Report, Meaningless> {
+        self.finish();
+        let mut found = match self.objects {
+            Objects::Lists => lists::dependencies(&self)?,
+            Objects::Registers => registers::dependencies(&self),
+        };
+        for internal in &self.internal {
+            let phenomenon = if internal.future { Phenomenon::FutureRead } else { Phenomenon::Internal };
+            found.anomalies.of_reads(phenomenon, internal.key, &[internal.transaction]);
+        }
+        order::session(&self, &mut found);
+        order::real_time(&self, &mut found);
+        let graph = Graph::new(found.nodes as usize, &std::mem::take(&mut found.edges));
+        let core = Core::of(&graph, self.all.len() as u32);
+        drop(graph);
+        let levels = levels(core.as_ref(), &mut found);
+        Ok(report(&self, &found, levels))
+    }
 }
 
-impl Found {
-    /// An anomaly that is no cycle; of each kind the first is kept.
-    fn anomaly(&mut self, phenomenon: Phenomenon, operations: Vec<usize>, why: impl FnOnce() -> String) {
-        if !self.anomalies.iter().any(|anomaly| anomaly.phenomenon == phenomenon) {
-            self.anomalies.push(Anomaly { phenomenon, outer: Outer::None, operations, why: vec![why()] });
+/// Which levels hold; on the way the anomalies are found that say why not.
+fn levels(core: Option<&Core>, found: &mut Dependencies) -> BTreeMap<Level, Holds> {
+    let mut refuted: Vec<Level> = vec![];
+    let mut unknown: Vec<Level> = vec![];
+    if let Some(core) = core {
+        weak::fractured_reads(core, found);
+        for outer in [Outer::None, Outer::Session] {
+            let seen_before = found.anomalies.has(Phenomenon::Fractured, Outer::None)
+                || found.anomalies.has(Phenomenon::Causality, Outer::None);
+            if !seen_before && core.cyclic(Phenomenon::G2Item, outer) && !weak::causality(core, outer, found)
+            {
+                unknown.push(refutes((Phenomenon::Causality, outer)));
+            }
+        }
+        core.cycles(&mut found.anomalies);
+        // the search has a budget; whether there is something to be found is known without
+        for outer in Outer::ALL {
+            let cyclic = Phenomenon::CYCLES.into_iter().filter(|&cycle| core.cyclic(cycle, outer));
+            refuted.extend(cyclic.map(|cycle| refutes((cycle, outer))));
         }
     }
-
-    fn edge(&mut self, from: usize, to: usize, edge: Edge) {
-        if from != to {
-            self.graph.add(from, to, edge);
+    refuted.extend(found.anomalies.counts.keys().map(|&kind| refutes(kind)));
+    let holds = |level: Level| {
+        if refuted.iter().any(|&weaker| level.implies(weaker)) {
+            Holds::No
+        } else if unknown.iter().any(|&weaker| level.implies(weaker)) {
+            Holds::Unknown
+        } else {
+            Holds::Yes
         }
+    };
+    Level::ALL.into_iter().map(|level| (level, holds(level))).collect()
+}
+
+fn report(transactions: &Transactions, found: &Dependencies, levels: BTreeMap<Level, Holds>) -> Report {
+    let words = Words { transactions, found };
+    let mut in_order: Vec<_> = found.anomalies.found.iter().collect();
+    in_order.sort_by_key(|one| one.kind);
+    Report {
+        workload: match transactions.objects {
+            Objects::Lists => Workload::ListAppend,
+            Objects::Registers => Workload::RwRegister,
+        },
+        transactions: transactions.all.len(),
+        anomalies: in_order.into_iter().map(|one| words.anomaly(one)).collect(),
+        counts: found.anomalies.counts.clone(),
+        notes: found.notes.clone(),
+        levels,
     }
 }

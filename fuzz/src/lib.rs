@@ -540,8 +540,9 @@ pub fn recorded(bytes: &[u8]) -> bool {
     for model in Model::ALL {
         let _ = judgement::judge(&log, model, judgement::conventions(format), Budget::steps(1_000));
     }
-    for workload in [Workload::ListAppend, Workload::RwRegister] {
+    for workload in Workload::ALL {
         let _ = transactions::judge(&log, workload);
+        let _ = transactions::judge_text(&text(bytes), workload);
     }
     true
 }

@@ -112,11 +112,46 @@ pub enum LogError {
     },
 }
 
+/// Who waits for what: a client has one operation at a time. With each goes what is to be found again at its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Turns<T>(BTreeMap<Client, (usize, Arc<str>, T)>);
+
+impl<T> Default for Turns<T> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<T> Turns<T> {
+    /// A client starts an operation.
+    pub(crate) fn invoke(&mut self, event: &LogEvent, it: T) -> Result<(), LogError> {
+        let LogEvent { client, line, .. } = *event;
+        if let Some(&(invoked, ..)) = self.0.get(&client) {
+            return Err(LogError::InvokesTwice { line, client, invoked });
+        }
+        self.0.insert(client, (line, Arc::clone(&event.function), it));
+        Ok(())
+    }
+
+    /// A client's operation ends: which.
+    pub(crate) fn end(&mut self, event: &LogEvent) -> Result<T, LogError> {
+        let LogEvent { client, line, .. } = *event;
+        let Some((invoked, function, _)) = self.0.get(&client) else {
+            return Err(LogError::EndsUninvoked { line, client });
+        };
+        if *function != event.function {
+            let (ended, function) = (Arc::clone(&event.function), Arc::clone(function));
+            return Err(LogError::EndsAnother { line, client, ended, function, invoked: *invoked });
+        }
+        self.0.remove(&client).map(|(.., it)| it).ok_or(LogError::EndsUninvoked { line, client })
+    }
+}
+
 /// Operations as they were recorded, in the order of their invocations.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Log {
     operations: Vec<LogOperation>,
-    running: BTreeMap<Client, usize>,
+    running: Turns<usize>,
     events: usize,
     latest: Option<u64>,
     clock_went_back: usize,
@@ -145,48 +180,33 @@ impl Log {
     }
 
     fn invoke(&mut self, event: LogEvent) -> Result<(), LogError> {
+        self.running.invoke(&event, self.operations.len())?;
         let LogEvent { client, function, value: argument, key, at, line, .. } = event;
-        if let Some(&running) = self.running.get(&client) {
-            let invoked = self.operations[running].line;
-            return Err(LogError::InvokesTwice { line, client, invoked });
-        }
-        self.running.insert(client, self.operations.len());
-        let (invoked, end, times) = (self.events, End::Unknown, (at, None));
-        let (returned, end_line) = (None, None);
         self.operations.push(LogOperation {
             client,
             function,
             argument,
             key,
-            end,
-            invoked,
-            returned,
+            end: End::Unknown,
+            invoked: self.events,
+            returned: None,
             line,
-            end_line,
-            times,
+            end_line: None,
+            times: (at, None),
         });
         Ok(())
     }
 
     fn end(&mut self, event: LogEvent) -> Result<(), LogError> {
-        let LogEvent { client, kind, function, value, at, line, .. } = event;
-        let Some(&running) = self.running.get(&client) else {
-            return Err(LogError::EndsUninvoked { line, client });
-        };
-        let operation = &mut self.operations[running];
-        if function != operation.function {
-            let (invoked, function, ended) = (operation.line, Arc::clone(&operation.function), function);
-            return Err(LogError::EndsAnother { line, client, ended, function, invoked });
-        }
-        operation.end = match kind {
-            Kind::Ok => End::Ok(value),
-            Kind::Fail => End::Failed(value),
+        let operation = &mut self.operations[self.running.end(&event)?];
+        operation.end = match event.kind {
+            Kind::Ok => End::Ok(event.value),
+            Kind::Fail => End::Failed(event.value),
             Kind::Info | Kind::Invoke => End::Unknown,
         };
         operation.returned = Some(self.events);
-        operation.end_line = Some(line);
-        operation.times.1 = at;
-        self.running.remove(&client);
+        operation.end_line = Some(event.line);
+        operation.times.1 = event.at;
         Ok(())
     }
 

@@ -90,7 +90,7 @@ queue (enqueue, dequeue), stack (push, pop), lock and owned-lock (acquire, relea
 kv (get, put, append, by key), etcd (get, put, delete, put-if, with revisions): linearizable or not.
 Levels of registers: sequential, causal+, causal, weak-causal, pram, read-your-writes, monotonic-reads, monotonic-writes,
 writes-follow-reads, eventual, regular, safe, versions:K, time:NANOSECONDS; sequential of every object.
-Transactions: list-append ([:append k v], [:r k [..]]), rw-register ([:w k v], [:r k v]): anomalies, levels of isolation.
+Transactions: list-append ([:append k v], [:r k [..]]), rw-register ([:w k v], [:r k v]): anomalies, levels of isolation; long-fork, bank.
 Formats are found out: JSON Lines, EDN and JSON of Jepsen, Knossos and Elle, logs of Jepsen, CSV (docs/judge.md).
 
   judge history.edn --model cas-register

@@ -20,7 +20,7 @@ use synod_judge::judgement::{self, Judgement, Model, PartVerdict};
 use synod_judge::log::{End, Log};
 use synod_judge::reading::{Conventions, Meaningless};
 use synod_judge::timeline::{Timeline, words};
-use synod_judge::transactions::{self, Report, Workload};
+use synod_judge::transactions::{self, Holds, Report, Workload};
 use synod_judge::{Budget, Verdict};
 
 /// How often it is looked whether the time is over.
@@ -244,13 +244,22 @@ fn level(args: &args::Judge) -> String {
     }
 }
 
+/// Whether transactions keep a level, if that is known.
+fn keeps(report: &Report, level: transactions::Level) -> Option<bool> {
+    match report.verdict(level) {
+        Holds::Yes => Some(true),
+        Holds::No => Some(false),
+        Holds::Unknown => None,
+    }
+}
+
 fn of(args: &args::Judge, finding: &Finding) -> Exit {
     let holds = match finding {
         Finding::Objects(_, judgement) => judgement.holds(),
         Finding::Level(_, _, verdict) => verdict.holds(),
         // an answer, whatever it is
         Finding::Strongest(..) => Some(true),
-        Finding::Transactions(_, report) => Some(report.holds(isolation(args))),
+        Finding::Transactions(_, report) => keeps(report, isolation(args)),
     };
     match holds {
         _ if args.strongest && holds.is_some() => Exit::Holds,
@@ -505,7 +514,7 @@ fn event(args: &args::Judge, judged: &Judged) -> Value {
             })).collect::<Vec<_>>(),
         }),
         Finding::Transactions(workload, report) => json!({
-            "model": workload.name(), "holds": report.holds(isolation(args)), "notes": report.notes,
+            "model": workload.name(), "holds": keeps(report, isolation(args)), "notes": report.notes,
             "strongest": report.strongest().iter().map(|level| level.name()).collect::<Vec<_>>(),
             "anomalies": report.anomalies.iter().map(anomaly).collect::<Vec<_>>(),
         }),

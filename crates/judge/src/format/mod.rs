@@ -82,6 +82,14 @@ pub enum Format {
 }
 
 impl Format {
+    /// What a text is, or why it is nothing.
+    pub(crate) fn found(text: &str) -> Result<Self, ReadError> {
+        if text.trim().is_empty() {
+            return Err(ReadError::Empty);
+        }
+        Self::of(text).ok_or(ReadError::UnknownFormat)
+    }
+
     /// What a text is, by its beginning.
     pub fn of(text: &str) -> Option<Self> {
         let line = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with(';'))?;
@@ -142,10 +150,7 @@ impl Log {
 
     /// Reads a history in whatever format it is.
     pub fn from_text(text: &str) -> Result<(Self, Format), ReadError> {
-        if text.trim().is_empty() {
-            return Err(ReadError::Empty);
-        }
-        let format = Format::of(text).ok_or(ReadError::UnknownFormat)?;
+        let format = Format::found(text)?;
         Ok((Self::read(text, format)?, format))
     }
 }

@@ -3,11 +3,8 @@
 use super::collect::{Objects, Transactions};
 use super::{Report, Workload};
 use crate::format::{Format, ReadError, events};
-use crate::history::Client;
-use crate::log::{Kind, Log, LogError, LogEvent};
+use crate::log::{Kind, Log, LogEvent, Turns};
 use crate::reading::Meaningless;
-use rustc_hash::FxHashMap;
-use std::sync::Arc;
 use thiserror::Error;
 
 /// Why a text could not be judged.
@@ -29,12 +26,16 @@ pub fn judge_text(text: &str, workload: Workload) -> Result<Report, Unjudged> {
         Workload::RwRegister => Objects::Registers,
         Workload::LongFork | Workload::Bank => return Ok(super::judge(&Log::from_text(text)?.0, workload)?),
     };
-    let format = Format::of(text).ok_or(ReadError::UnknownFormat)?;
+    let format = Format::found(text)?;
     let mut transactions = Transactions::new(objects);
-    let mut running = FxHashMap::default();
+    let mut running = Turns::default();
     let mut meaningless = None;
     events(text, format, |event| {
-        turns(&mut running, &event)?;
+        if event.kind == Kind::Invoke {
+            running.invoke(&event, ())?;
+        } else {
+            running.end(&event)?;
+        }
         if meaningless.is_none() {
             let LogEvent { client, kind, value, line, .. } = event;
             meaningless = transactions.push(client.0, kind, &value, line).err();
@@ -45,24 +46,5 @@ pub fn judge_text(text: &str, workload: Workload) -> Result<Report, Unjudged> {
         Some(meaningless) => Err(meaningless.into()),
         None if transactions.all.is_empty() => Err(ReadError::Empty.into()),
         None => Ok(transactions.judge()?),
-    }
-}
-
-/// Whether this can be the next event of its client: what a log asks of it.
-fn turns(running: &mut FxHashMap<Client, (usize, Arc<str>)>, event: &LogEvent) -> Result<(), LogError> {
-    let LogEvent { client, line, .. } = *event;
-    if event.kind == Kind::Invoke {
-        return match running.insert(client, (line, Arc::clone(&event.function))) {
-            Some((invoked, _)) => Err(LogError::InvokesTwice { line, client, invoked }),
-            None => Ok(()),
-        };
-    }
-    match running.remove(&client) {
-        None => Err(LogError::EndsUninvoked { line, client }),
-        Some((invoked, function)) if function != event.function => {
-            let ended = Arc::clone(&event.function);
-            Err(LogError::EndsAnother { line, client, ended, function, invoked })
-        }
-        Some(_) => Ok(()),
     }
 }

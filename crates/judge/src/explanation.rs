@@ -6,6 +6,9 @@ use crate::search::Search;
 use crate::specification::SequentialSpecification;
 use std::collections::BTreeSet;
 
+/// What an explanation may cost: a verdict is not to wait for its reasons.
+const STEPS_MAX: u64 = 300_000;
+const MEMORY_MAX: usize = 256 << 20;
 /// No more states than these are told one by one.
 const STATES_MAX: usize = 6;
 
@@ -17,7 +20,7 @@ pub struct Explanation {
     /// What it returned.
     pub returned: String,
     /// All states that the object may have been in by then, whichever order its operations took effect in, each with what would have been
-    /// returned. The first few.
+    /// returned. The first few; none where there are too many orders to know them all.
     pub states: Vec<(String, String)>,
     /// How many more there are.
     pub more: usize,
@@ -27,7 +30,7 @@ pub struct Explanation {
     pub before: Vec<usize>,
 }
 
-/// Explains a violation; nothing if the verdict is none, or the budget runs out.
+/// Explains a violation; nothing if the verdict is none.
 pub fn explain<S: SequentialSpecification>(
     specification: &S,
     history: &History<S::Operation, S::Return>,
@@ -36,7 +39,12 @@ pub fn explain<S: SequentialSpecification>(
 ) -> Option<Explanation> {
     let Verdict::Violation { prefix, order, operation } = verdict else { return None };
     let failing = history.prefix(prefix + 1);
-    let stuck = Search::new(specification, &failing, budget).stuck();
+    let budget = Budget {
+        steps_max: budget.steps_max.min(STEPS_MAX),
+        memory_max: budget.memory_max.min(MEMORY_MAX),
+        ..budget
+    };
+    let stuck = Search::new(specification, &failing, budget).stuck().unwrap_or_default();
     let operations = history.operations();
     let its = &operations[*operation];
     let Outcome::Ok(returned) = &its.outcome else { return None };

@@ -2,12 +2,11 @@
 
 use crate::explanation::{Explanation, explain};
 use crate::format::Format;
-use crate::history::History;
-use crate::linearizability::{Budget, Verdict, linearizable};
+use crate::linearizability::{Budget, Verdict};
 use crate::log::Log;
 use crate::model::{CasRegister, Counter, EtcdMap, List, Lock, Queue, Register, Set, Stack, TextMap};
 use crate::reading::{Conventions, Meaningless, Part, Readable, parts};
-use crate::special::{self, Way};
+use crate::special::Way;
 use crate::specification::SequentialSpecification;
 use crate::value::Value;
 use std::fmt;
@@ -147,6 +146,32 @@ pub fn conventions(format: Format) -> Conventions {
     }
 }
 
+/// What is to be done with a model, whichever it is.
+pub(crate) trait ForModel {
+    /// What comes of it.
+    type Found;
+    fn with<S: Readable>(self, model: &S) -> Self::Found;
+}
+
+impl Model {
+    /// Does it with the model of this name.
+    pub(crate) fn hand<F: ForModel>(self, it: F) -> F::Found {
+        match self {
+            Self::Register => it.with(&Register::<Value>::default()),
+            Self::CasRegister => it.with(&CasRegister::<Value>::default()),
+            Self::Counter => it.with(&Counter),
+            Self::Set => it.with(&Set::<Value>::default()),
+            Self::Queue => it.with(&Queue::<Value>::default()),
+            Self::Stack => it.with(&Stack::<Value>::default()),
+            Self::Lock => it.with(&Lock { owned: false }),
+            Self::OwnedLock => it.with(&Lock { owned: true }),
+            Self::List => it.with(&List::<Value>::default()),
+            Self::KeyValue => it.with(&TextMap),
+            Self::Etcd => it.with(&EtcdMap::<Value, Value>::default()),
+        }
+    }
+}
+
 /// Whether a log is linearizable.
 pub fn judge(
     log: &Log,
@@ -154,26 +179,14 @@ pub fn judge(
     conventions: Conventions,
     budget: Budget<'_>,
 ) -> Result<Judgement, Meaningless> {
-    let owned = model == Model::OwnedLock;
-    match model {
-        Model::Register => judge_by(&Register::<Value>::default(), log, conventions, budget, |h| {
-            special::register(h, budget)
-        }),
-        Model::List => {
-            let list = List::<Value>::default();
-            judge_by(&list, log, conventions, budget, |history| special::versioned(&list, history, budget))
+    struct Judging<'a>(&'a Log, Conventions, Budget<'a>);
+    impl ForModel for Judging<'_> {
+        type Found = Result<Judgement, Meaningless>;
+        fn with<S: Readable>(self, model: &S) -> Self::Found {
+            judge_with(model, self.0, self.1, self.2)
         }
-        Model::KeyValue => {
-            judge_by(&TextMap, log, conventions, budget, |h| special::versioned(&TextMap, h, budget))
-        }
-        Model::CasRegister => judge_with(&CasRegister::<Value>::default(), log, conventions, budget),
-        Model::Counter => judge_with(&Counter, log, conventions, budget),
-        Model::Set => judge_with(&Set::<Value>::default(), log, conventions, budget),
-        Model::Queue => judge_with(&Queue::<Value>::default(), log, conventions, budget),
-        Model::Stack => judge_with(&Stack::<Value>::default(), log, conventions, budget),
-        Model::Lock | Model::OwnedLock => judge_with(&Lock { owned }, log, conventions, budget),
-        Model::Etcd => judge_with(&EtcdMap::<Value, Value>::default(), log, conventions, budget),
     }
+    model.hand(Judging(log, conventions, budget))
 }
 
 /// Whether a log is linearizable with respect to a model of one's own.
@@ -183,19 +196,9 @@ pub fn judge_with<S: Readable>(
     conventions: Conventions,
     budget: Budget<'_>,
 ) -> Result<Judgement, Meaningless> {
-    judge_by(model, log, conventions, budget, |history| (linearizable(model, history, budget), Way::Search))
-}
-
-fn judge_by<S: Readable>(
-    model: &S,
-    log: &Log,
-    conventions: Conventions,
-    budget: Budget<'_>,
-    judge: impl Fn(&History<S::Operation, S::Return>) -> (Verdict, Way),
-) -> Result<Judgement, Meaningless> {
     let parts = parts(model, log, conventions)?;
     let judged = parts.into_iter().map(|part| {
-        let (verdict, way) = judge(&part.history);
+        let (verdict, way) = model.judge(&part.history, budget);
         let explanation = explain(model, &part.history, &verdict, budget).map(|explanation| Explanation {
             operation: part.operations[explanation.operation],
             concurrent: explanation.concurrent.iter().map(|&index| part.operations[index]).collect(),

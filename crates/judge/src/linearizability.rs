@@ -80,21 +80,22 @@ pub fn linearizable<S: SequentialSpecification>(
     history: &History<S::Operation, S::Return>,
     budget: Budget<'_>,
 ) -> Verdict {
-    by_prefixes(history, |history| Search::new(specification, history, budget).run())
+    by_prefixes(history, |history| Some(Search::new(specification, history, budget).run()))
+        .expect("any history can be searched")
 }
 
-/// The verdict of a decision, which is taken again for prefixes until the longest that is linearizable is known: all of what is linearizable has
+/// The verdict of a decision, if it can be made, which is taken again for prefixes until the longest that is linearizable is known: all of what is linearizable has
 /// linearizable prefixes.
 ///
 /// A search that finds no order knows all outcomes. In a prefix some of them are still open, so one that is longer than the search came may
 /// be linearizable; mostly none is.
 pub(crate) fn by_prefixes<O: Clone, R: Clone>(
     history: &History<O, R>,
-    decide: impl Fn(&History<O, R>) -> Found,
-) -> Verdict {
-    let mut explained = match decide(history) {
-        Found::Order(order) => return Verdict::Linearizable { order },
-        Found::OutOfBudget { prefix } => return Verdict::Unknown { prefix },
+    decide: impl Fn(&History<O, R>) -> Option<Found>,
+) -> Option<Verdict> {
+    let mut explained = match decide(history)? {
+        Found::Order(order) => return Some(Verdict::Linearizable { order }),
+        Found::OutOfBudget { prefix } => return Some(Verdict::Unknown { prefix }),
         Found::None { prefix, order } => (prefix, order),
     };
     let mut unexplained = history.events().len();
@@ -102,7 +103,7 @@ pub(crate) fn by_prefixes<O: Clone, R: Clone>(
     while explained.0 + 1 < unexplained {
         let far = explained.0 + stride;
         let middle = if far < unexplained { far } else { usize::midpoint(explained.0, unexplained) };
-        match decide(&history.prefix(middle)) {
+        match decide(&history.prefix(middle))? {
             Found::Order(order) => {
                 explained = (middle, order);
                 stride *= 2;
@@ -111,12 +112,12 @@ pub(crate) fn by_prefixes<O: Clone, R: Clone>(
                 unexplained = middle;
                 stride = (stride / 2).max(1);
             }
-            Found::OutOfBudget { .. } => return Verdict::Unknown { prefix: explained.0 },
+            Found::OutOfBudget { .. } => return Some(Verdict::Unknown { prefix: explained.0 }),
         }
     }
     let (prefix, order) = explained;
     let operation = history.operations().iter().position(|o| o.returned == Some(prefix));
     let operation =
         operation.expect("only a return can be unexplained: what is invoked may be yet to take effect");
-    Verdict::Violation { prefix, order, operation }
+    Some(Verdict::Violation { prefix, order, operation })
 }

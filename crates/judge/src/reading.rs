@@ -1,6 +1,7 @@
 //! What the operations of a log mean to a model.
 
 use crate::history::{Event, History, Outcome};
+use crate::linearizability::{Budget, Verdict, linearizable};
 use crate::log::{End, Log, LogOperation};
 use crate::model::{
     CasRegister, CasRegisterOperation, CasRegisterReturn, Counter, CounterOperation, CounterReturn, EtcdMap,
@@ -8,6 +9,7 @@ use crate::model::{
     QueueOperation, QueueReturn, Register, RegisterOperation, RegisterReturn, Revised, Set, SetOperation,
     SetReturn, Stack, StackOperation, StackReturn, TextMap, TextOperation, TextReturn,
 };
+use crate::special::{self, Way};
 use crate::specification::SequentialSpecification;
 use crate::value::Value;
 use std::collections::BTreeMap;
@@ -44,6 +46,11 @@ pub trait Readable: SequentialSpecification + Sized {
 
     /// What an operation asks, and what came of it; an error says why it means nothing.
     fn read(&self, operation: &LogOperation, conventions: Conventions) -> Result<Meaning<Self>, String>;
+
+    /// Whether a history of one object is linearizable, in the way that is best for it.
+    fn judge(&self, history: &History<Self::Operation, Self::Return>, budget: Budget<'_>) -> (Verdict, Way) {
+        (linearizable(self, history, budget), Way::Search)
+    }
 }
 
 /// One object's part of a log.
@@ -119,6 +126,10 @@ impl Readable for Register<Value> {
             }
             other => return unknown_function("register", other, "read, write"),
         })
+    }
+
+    fn judge(&self, history: &History<Self::Operation, Self::Return>, budget: Budget<'_>) -> (Verdict, Way) {
+        special::register(history, budget)
     }
 }
 
@@ -234,6 +245,10 @@ impl Readable for List<Value> {
             other => return unknown_function("list", other, "append, read"),
         })
     }
+
+    fn judge(&self, history: &History<Self::Operation, Self::Return>, budget: Budget<'_>) -> (Verdict, Way) {
+        special::versioned(self, history, budget)
+    }
 }
 
 impl Readable for Lock {
@@ -265,6 +280,10 @@ impl Readable for TextMap {
             "append" => (TextOperation::Append(text(&o.argument)), always(&o.end, TextReturn::Done)?),
             other => return unknown_function("key-value map", other, "get, put, append"),
         })
+    }
+
+    fn judge(&self, history: &History<Self::Operation, Self::Return>, budget: Budget<'_>) -> (Verdict, Way) {
+        special::versioned(self, history, budget)
     }
 }
 

@@ -128,10 +128,13 @@ impl<'a, S: SequentialSpecification> Search<'a, S> {
         }
     }
 
-    /// The states in which the last return of a history that has no order may be asked for, and what would be returned there.
-    pub(crate) fn stuck(&mut self) -> Vec<(S::State, S::Return)> {
+    /// All states in which the last return of a history that has no order may be asked for, and what would be returned there; nothing if
+    /// the budget runs out before all are known.
+    pub(crate) fn stuck(&mut self) -> Option<Vec<(S::State, S::Return)>> {
         self.remembers_stuck = true;
-        self.run();
+        if !matches!(self.run(), Found::None { .. }) {
+            return None;
+        }
         let last = self.stuck.iter().map(|&(at, ..)| at).max();
         let mut stuck: Vec<(u32, usize)> = self
             .stuck
@@ -146,7 +149,7 @@ impl<'a, S: SequentialSpecification> Search<'a, S> {
             let state = &values[state as usize];
             (state.clone(), specification.apply(state, &history.operations()[asked].operation).1)
         };
-        stuck.into_iter().map(returned).collect()
+        Some(stuck.into_iter().map(returned).collect())
     }
 
     /// Looks for an order.

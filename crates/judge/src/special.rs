@@ -37,14 +37,14 @@ pub fn register<V: Clone + Eq + Hash + Debug>(
     budget: Budget<'_>,
 ) -> (Verdict, Way) {
     let decide = |history: &_| match zones::order(history) {
-        Zones::Order(order) => Found::Order(order),
-        Zones::None => Found::None { prefix: 0, order: vec![] },
-        Zones::Ambiguous => Found::OutOfBudget { prefix: 0 },
+        Zones::Order(order) => Some(Found::Order(order)),
+        Zones::None => Some(Found::None { prefix: 0, order: vec![] }),
+        Zones::Ambiguous => None,
     };
-    if matches!(zones::order(history), Zones::Ambiguous) {
-        return (linearizable(&Register::default(), history, budget), Way::Search);
+    match by_prefixes(history, decide) {
+        Some(verdict) => (verdict, Way::Zones),
+        None => (linearizable(&Register::default(), history, budget), Way::Search),
     }
-    (by_prefixes(history, decide), Way::Zones)
 }
 
 /// The history of an object of versions.
@@ -53,12 +53,12 @@ pub fn versioned<S: Versioned>(
     history: &History<S::Operation, S::Return>,
     budget: Budget<'_>,
 ) -> (Verdict, Way) {
-    if versions::<S>(history).is_none() {
-        return (linearizable(object, history, budget), Way::Search);
-    }
-    let decide = |history: &_| match versions::<S>(history) {
-        Some((object, history)) => Search::new(&object, &history, budget).run(),
-        None => Found::OutOfBudget { prefix: 0 },
+    let decide = |history: &_| {
+        let (object, history) = versions::<S>(history)?;
+        Some(Search::new(&object, &history, budget).run())
     };
-    (by_prefixes(history, decide), Way::Versions)
+    match by_prefixes(history, decide) {
+        Some(verdict) => (verdict, Way::Versions),
+        None => (linearizable(object, history, budget), Way::Search),
+    }
 }

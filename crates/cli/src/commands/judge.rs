@@ -447,7 +447,9 @@ fn part_lines(log: &Log, part: &PartVerdict) -> Vec<String> {
                 if why.more > 0 {
                     lines.push(format!("  .. and {} more", grouped(why.more as u64)));
                 }
-                lines.push(format!("but not {}", why.returned));
+                if !why.states.is_empty() {
+                    lines.push(format!("but not {}", why.returned));
+                }
                 named(&mut lines, log, "ran at the same time:", &why.concurrent);
                 named(&mut lines, log, "took effect last before:", &why.before);
             }

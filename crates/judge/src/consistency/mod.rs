@@ -31,11 +31,10 @@ mod words;
 
 pub use level::Level;
 
-use crate::judgement::{self, Model};
+use crate::judgement::{self, ForModel, Model};
 use crate::linearizability::{Budget, Verdict};
 use crate::log::Log;
-use crate::model::{CasRegister, Counter, EtcdMap, List, Lock, Queue, Register, Set, Stack, TextMap};
-use crate::reading::{Conventions, Meaningless};
+use crate::reading::{Conventions, Meaningless, Readable};
 use accesses::{Access, NotRegisters, accesses};
 use explained::{Candidates, Explained};
 use std::sync::atomic::Ordering;
@@ -244,21 +243,14 @@ fn search(
     conventions: Conventions,
     budget: Budget<'_>,
 ) -> Result<LevelVerdict, Meaningless> {
-    use sequential::sequential as search;
-    let meter = &mut Meter::new(budget);
-    let owned = model == Model::OwnedLock;
-    let found = match model {
-        Model::Register => search(&Register::default(), log, conventions, meter),
-        Model::CasRegister => search(&CasRegister::default(), log, conventions, meter),
-        Model::Counter => search(&Counter, log, conventions, meter),
-        Model::Set => search(&Set::default(), log, conventions, meter),
-        Model::Queue => search(&Queue::default(), log, conventions, meter),
-        Model::Stack => search(&Stack::default(), log, conventions, meter),
-        Model::Lock | Model::OwnedLock => search(&Lock { owned }, log, conventions, meter),
-        Model::List => search(&List::default(), log, conventions, meter),
-        Model::KeyValue => search(&TextMap, log, conventions, meter),
-        Model::Etcd => search(&EtcdMap::default(), log, conventions, meter),
-    }?;
+    struct Searching<'a>(&'a Log, Conventions, Budget<'a>);
+    impl ForModel for Searching<'_> {
+        type Found = Result<sequential::Found, Meaningless>;
+        fn with<S: Readable>(self, model: &S) -> Self::Found {
+            sequential::sequential(model, self.0, self.1, &mut Meter::new(self.2))
+        }
+    }
+    let found = model.hand(Searching(log, conventions, budget))?;
     Ok(match found {
         sequential::Found::Holds => LevelVerdict::Holds,
         sequential::Found::OutOfBudget { most, of, why } => {

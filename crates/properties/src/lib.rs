@@ -20,6 +20,8 @@ pub mod operation;
 pub mod perfect_detector;
 pub mod registers;
 pub mod regression;
+pub mod replicated_log;
+pub mod replicated_machine;
 #[cfg(test)]
 mod testing;
 pub mod usual;
@@ -31,5 +33,7 @@ pub use cost::{Cost, Metric};
 pub use monitor::{Kind, Monitor, NO_PANIC, Obligation, Observation, Property, Unjudged, Violation};
 pub use operation::{Ask, Completion, Object, OperationKind, Operations, OperationsOf, Told, operations};
 pub use registers::AtomicRegister;
+pub use replicated_log::ReplicatedLog;
+pub use replicated_machine::ReplicatedMachine;
 pub use usual::usual;
 pub use verdict::Verdict;

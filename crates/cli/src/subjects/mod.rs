@@ -10,6 +10,7 @@ mod epidemics;
 mod gallery;
 mod games;
 mod links;
+mod raft;
 mod registers;
 mod rounds;
 mod timed;
@@ -24,6 +25,7 @@ use synod_properties::Scale;
 pub(crate) fn all() -> Vec<Entry> {
     let all = [
         consensus::all(),
+        raft::all(),
         ben_or::all(),
         registers::all(),
         broadcast::all(),

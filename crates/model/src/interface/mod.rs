@@ -11,6 +11,8 @@ mod leader;
 mod lease;
 mod links;
 mod registers;
+mod replicated_log;
+mod replication;
 
 pub use broadcast::{Broadcast, BroadcastDeliver};
 pub use consensus::{Decide, DecideAt, Propose, ProposeAt};
@@ -20,3 +22,5 @@ pub use leader::Trust;
 pub use lease::{Acquire, LeaseEvent};
 pub use links::{ConfirmedLink, LinkDeliver, LinkSend, LogDeliver};
 pub use registers::{RegisterRequest, RegisterReturn};
+pub use replicated_log::{LogEntry, LogIndex, ReplicaEvent, Term, Witness};
+pub use replication::{Ask, Members, Outcome, Refusal, Session, Stamp, StateMachine, Submit, Ticket};

@@ -204,6 +204,20 @@ impl<'a, P: Process> Host<'a, P> {
         Ok(host)
     }
 
+    /// Has its log synced by a thread from now on, so that handlers run on meanwhile; `told` is called there. Where links are logged nothing
+    /// may be said before the log is durable: there they wait.
+    pub(crate) fn sync_beside(&mut self, told: impl Fn() + Send + 'static) -> Result<(), RunError> {
+        if self.post.is_none() {
+            self.wal.write_beside(told).map_err(RunError::Thread)?;
+        }
+        Ok(())
+    }
+
+    /// Whether a thread syncs its log.
+    pub(crate) fn syncs_beside(&self) -> bool {
+        self.wal.writes_beside()
+    }
+
     pub(crate) fn incarnation(&self) -> u64 {
         self.incarnation
     }
@@ -338,13 +352,32 @@ impl<'a, P: Process> Host<'a, P> {
         self.recorder.must_flush() || self.must_sync()
     }
 
-    /// Whether a write waits to become durable.
+    /// Whether a sync is to begin: a write waits to become durable, and no sync is under way.
     pub(crate) fn must_sync(&self) -> bool {
-        self.wal.pending() > 0
+        self.wal.pending() > 0 && self.wal.being_written() == 0
+    }
+
+    /// Begins to make all writes durable: they are once [`Host::synced`] says so.
+    pub(crate) fn begin_sync(&mut self) {
+        self.wal.begin_sync();
+    }
+
+    /// What leaves now that the writes are durable whose sync was begun; waits for that if told to.
+    pub(crate) fn synced(&mut self, wait: bool) -> Result<Option<Vec<Speech<P>>>, RunError> {
+        let stores = self.wal.being_written();
+        let Some(took) = self.wal.synced(wait)? else { return Ok(None) };
+        self.take_note_of_sync(took);
+        self.release_stores(stores).map(Some)
+    }
+
+    fn take_note_of_sync(&mut self, took: Duration) {
+        self.latencies.add(took);
+        self.syncs += 1;
     }
 
     /// Makes all writes durable, and lets leave what waited for them.
     pub(crate) fn sync(&mut self) -> Result<Vec<Speech<P>>, RunError> {
+        let mut speech = self.synced(true)?.unwrap_or_default();
         let holds = self.holds();
         assert!(
             holds || self.outbox.released.is_empty(),
@@ -353,8 +386,13 @@ impl<'a, P: Process> Host<'a, P> {
         let stores = self.seat.stores_pending();
         let begun = Instant::now();
         self.wal.sync()?;
-        self.latencies.add(begun.elapsed());
-        self.syncs += 1;
+        self.take_note_of_sync(begun.elapsed());
+        speech.append(&mut self.release_stores(stores)?);
+        Ok(speech)
+    }
+
+    /// So many writes, the oldest, are durable: what waited for them leaves.
+    fn release_stores(&mut self, stores: usize) -> Result<Vec<Speech<P>>, RunError> {
         let Self { seat, outbox, .. } = self;
         for _ in 0..stores {
             seat.sync(None, false, &mut |out| match out {

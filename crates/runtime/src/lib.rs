@@ -19,6 +19,7 @@ pub mod coverage;
 pub mod digest;
 pub mod disk;
 pub mod doctor;
+mod door;
 pub mod drive;
 pub mod execution;
 pub mod fault;

@@ -13,7 +13,7 @@ use super::tcp::{
     spawn, tune,
 };
 use super::tls::{explain, names_of_peer};
-use super::{LinkOptions, Rejected};
+use super::{LinkOptions, Next, Rejected, Source};
 use crate::frame::{self, Batch, Frames};
 use crate::session::{Incoming, Instance, SessionError};
 use rustls::Connection;
@@ -188,7 +188,13 @@ impl Receiver {
         locked(&self.open).remove(&number);
     }
 
-    fn greet(&self, mut stream: TcpStream, stranger: Stranger<'_>, number: u64) -> Result<(), Broken> {
+    /// Meets whoever has connected. A peer's socket is left to the thread that waits for all of them.
+    fn greet(
+        self: &Arc<Self>,
+        mut stream: TcpStream,
+        stranger: Stranger<'_>,
+        number: u64,
+    ) -> Result<(), Broken> {
         tune(&stream)?;
         stream.set_read_timeout(Some(HANDSHAKE_TIMEOUT))?;
         stream.set_write_timeout(Some(HANDSHAKE_TIMEOUT))?;
@@ -242,7 +248,7 @@ impl Receiver {
     }
 
     fn shake_hands(
-        &self,
+        self: &Arc<Self>,
         stream: TcpStream,
         tls: Option<Connection>,
         stranger: Stranger<'_>,
@@ -274,7 +280,16 @@ impl Receiver {
         way.stream.set_read_timeout(None)?;
         self.is_known(number);
         drop(stranger);
-        self.receive(&hello, &way, reader)
+        self.listen(hello, way, reader)
+    }
+
+    /// What the peer sends is read from now on.
+    fn listen(self: &Arc<Self>, hello: Hello, way: Arc<Way>, reader: Frames<Reader>) -> Result<(), Broken> {
+        let stream = way.stream.try_clone()?;
+        let heard = Mutex::new(Heard { reader, bytes: 0 });
+        let arrivals = Arrivals { receiver: Arc::clone(self), hello, way, heard };
+        self.shared.sockets.add(stream, Arc::new(arrivals))?;
+        Ok(())
     }
 
     /// Whether it is the right one who has come to the right one; if not, why.
@@ -318,35 +333,26 @@ impl Receiver {
         Ok(())
     }
 
-    fn receive(&self, hello: &Hello, way: &Arc<Way>, mut frames: Frames<Reader>) -> Result<(), Broken> {
-        let ended = self.receive_all(hello, way, &mut frames);
-        match &ended {
-            Err(Broken::Frame(e)) => self.shared.complaints.frame(Some(hello.from), e),
-            Err(Broken::Session(e)) => self.shared.complaints.session(hello.from, *e),
-            _ => {}
-        }
-        way.hang_up();
-        let mut peer = locked(&self.peers[&hello.from]);
-        if peer.way.as_ref().is_some_and(|latest| Arc::ptr_eq(latest, way)) {
-            peer.way = None;
-        }
-        ended
-    }
-
-    fn receive_all(&self, hello: &Hello, way: &Arc<Way>, frames: &mut Frames<Reader>) -> Result<(), Broken> {
-        let mut bytes = 0;
-        while let Some(body) = frames.read()? {
-            bytes += body.len();
+    /// What has come so far is delivered. Whether the connection goes on.
+    fn receive(&self, hello: &Hello, way: &Arc<Way>, heard: &mut Heard) -> Result<bool, Broken> {
+        heard.reader.stream().allow();
+        loop {
+            let body = match heard.reader.read() {
+                Ok(Some(body)) => body,
+                Ok(None) => return Ok(false),
+                Err(e) if e.is_later() => return Ok(true),
+                Err(e) => return Err(e.into()),
+            };
+            heard.bytes += body.len();
             way.received.store(self.deliver(hello, &Batch::parse(body)?)?, Ordering::SeqCst);
-            if bytes >= ACKNOWLEDGE_BYTES {
-                bytes = 0;
+            if heard.bytes >= ACKNOWLEDGE_BYTES {
+                heard.bytes = 0;
                 way.acknowledge();
             } else if !way.waits.swap(true, Ordering::SeqCst) {
                 locked(&self.waiting).push(Arc::clone(way));
                 self.changed.notify_all();
             }
         }
-        Ok(())
     }
 
     /// Up to where payloads have been received now.
@@ -356,6 +362,43 @@ impl Receiver {
         let mut rejected = |why: &Rejected| self.shared.complaints.rejected(hello.from, why);
         self.shared.inbox.deliver_all(hello.from, &mut batch.payloads().skip(known as usize), &mut rejected);
         Ok(peer.incoming.received())
+    }
+}
+
+/// What a peer sends.
+struct Arrivals {
+    receiver: Arc<Receiver>,
+    hello: Hello,
+    way: Arc<Way>,
+    heard: Mutex<Heard>,
+}
+
+struct Heard {
+    reader: Frames<Reader>,
+    /// How many bytes since the last acknowledgement.
+    bytes: usize,
+}
+
+impl Source for Arrivals {
+    fn ready(&self) -> Next {
+        let Self { receiver, hello, way, heard } = self;
+        let received = receiver.receive(hello, way, &mut locked(heard));
+        let complaints = &receiver.shared.complaints;
+        match &received {
+            Ok(true) => return Next::Arrival,
+            Err(Broken::Frame(e)) => complaints.frame(Some(hello.from), e),
+            Err(Broken::Session(e)) => complaints.session(hello.from, *e),
+            _ => {}
+        }
+        Next::End
+    }
+
+    fn ended(&self) {
+        self.way.hang_up();
+        let mut peer = locked(&self.receiver.peers[&self.hello.from]);
+        if peer.way.as_ref().is_some_and(|latest| Arc::ptr_eq(latest, &self.way)) {
+            peer.way = None;
+        }
     }
 }
 

@@ -162,7 +162,7 @@ impl Unread {
 /// A reply as a line.
 pub(crate) fn line<I: Serialize>(reply: &Reply<I>) -> Vec<u8> {
     let mut line = vec![];
-    write_line(&mut line, reply).expect("what has no form in JSON was refused by the record before");
+    write_line(&mut line, reply).expect("a reply has a form in JSON");
     line
 }
 
@@ -214,8 +214,10 @@ impl Audience {
         }
     }
 
-    pub(crate) fn indicate<I: Serialize>(&mut self, indication: I) {
-        let line = line(&Reply::Indication(indication)).into_boxed_slice();
+    pub(crate) fn indicate<I: Serialize>(&mut self, indication: I) -> serde_json::Result<()> {
+        let mut line = serde_json::to_vec(&Reply::Indication(indication))?;
+        line.push(b'\n');
+        let line = line.into_boxed_slice();
         self.tell_all(&line);
         self.bytes += line.len();
         self.indicated.push_back(line);
@@ -225,6 +227,7 @@ impl Audience {
             self.bytes -= oldest.len();
             self.forgotten += 1;
         }
+        Ok(())
     }
 
     fn tell_all(&mut self, line: &[u8]) {
@@ -297,12 +300,12 @@ mod tests {
         let (mut audience, sockets) = (Audience::default(), Arc::new(Sockets::new().unwrap()));
         let long = "x".repeat(REMEMBERED_MAX / 4);
         for number in 0..5 {
-            audience.indicate((number, &long));
+            audience.indicate((number, &long)).unwrap();
         }
         let (listener, far) = client(&sockets);
         audience.join(1, listener);
         let hears = thread::spawn(move || all_lines(far));
-        audience.indicate((9, ""));
+        audience.indicate((9, "")).unwrap();
         audience.dismiss(None);
         sockets.close();
         let heard = hears.join().unwrap();
@@ -322,7 +325,7 @@ mod tests {
         let long = "x".repeat(1 << 20);
         let (mut most, count) = (0, 40);
         for _ in 0..count {
-            audience.indicate(&long);
+            audience.indicate(&long).unwrap();
             audience.flush();
             while outlet(&audience, 2).unread().length() > 0 {
                 sockets.attend(None);

@@ -3,15 +3,12 @@
 //! The owner of a mailbox may wait for sockets besides ([`Sockets`]): then it brings itself what they bring. It reads them only
 //! when nothing waits, and each of them once: so much waits at most of what it brings.
 
-use crate::link::Sockets;
+use crate::link::{LOOKS, Sockets};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
-
-/// How often the owner looks again before it sleeps: for less time than it takes to be woken.
-const LOOKS: usize = 40;
 
 /// Inputs in the order of their arrival.
 pub(crate) struct Mailbox<T> {

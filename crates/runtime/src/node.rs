@@ -19,7 +19,7 @@ use crate::link::udp::stack::Build;
 use crate::link::{self, Inbox, LinkError, LinkOptions, LinkSettings, LinkStatus, Links, Place, Sockets};
 use crate::mailbox::Mailbox;
 use crate::ops::{self, About, Desk, Figures, Phase, Server, Tally, Watch};
-use crate::record::EffectName;
+use crate::record::{EffectName, RecordError};
 pub use crate::run_error::RunError;
 use crate::wal::WalOptions;
 use crate::wire::Wire;
@@ -628,7 +628,9 @@ impl<P: Process> Node<'_, P> {
                     self.links.send(to, &self.payload)?;
                     self.tally.sent(to);
                 }
-                Speech::Indicate(indication) => self.audience.indicate(indication),
+                Speech::Indicate(indication) => {
+                    self.audience.indicate(indication).map_err(RecordError::Value)?;
+                }
             }
         }
         self.links.flush();

@@ -19,7 +19,7 @@ pub mod udp;
 pub use place::{NoPlace, Place};
 pub use settings::{LinkSettings, Security, Transport};
 pub use sockets::Sockets;
-pub(crate) use sockets::{Next, Source};
+pub(crate) use sockets::{LOOKS, Next, Source};
 pub(crate) use stream::{receive_now, send_now};
 
 use crate::frame;

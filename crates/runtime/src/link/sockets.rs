@@ -7,18 +7,23 @@
 
 use super::stream::locked;
 use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::net::TcpStream;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// What the nudge is known by among the sockets.
 const NUDGE: u64 = 0;
 /// How many sockets are told of in one look; the others come with the next.
 const EVENTS_MAX: usize = 64;
+/// How often one who waits looks again before it sleeps: for less time than it takes to be woken.
+pub(crate) const LOOKS: usize = 40;
+/// How long after it has asked for that a source is called again.
+pub(crate) const LATER: Duration = Duration::from_millis(10);
 
 /// What is to be done with what a socket brings.
 pub(crate) trait Source: Send + Sync {
@@ -35,6 +40,8 @@ pub(crate) trait Source: Send + Sync {
 pub(crate) enum Next {
     /// Until it brings something.
     Arrival,
+    /// Until it brings something, or until [`LATER`] has passed.
+    ArrivalOrLater,
     /// Until it brings or takes something.
     Room,
     /// Not until [`Sockets::resume`].
@@ -52,6 +59,8 @@ pub struct Sockets {
     /// Who is to be called though their sockets say nothing.
     due: Mutex<Vec<u64>>,
     is_due: AtomicBool,
+    /// Who is to be called when, in that order.
+    later: Mutex<VecDeque<(Instant, u64)>>,
     /// Who waits for [`Sockets::resume`].
     paused: Mutex<Vec<u64>>,
     closed: AtomicBool,
@@ -83,6 +92,7 @@ impl Sockets {
             next: AtomicU64::new(NUDGE + 1),
             due: Mutex::default(),
             is_due: AtomicBool::new(false),
+            later: Mutex::default(),
             paused: Mutex::default(),
             closed: AtomicBool::new(false),
         })
@@ -154,6 +164,7 @@ impl Sockets {
     pub(crate) fn attend(&self, patience: Option<Duration>) -> bool {
         let none = epoll::Event { flags: epoll::EventFlags::empty(), data: epoll::EventData::new_u64(NUDGE) };
         let mut events = [none; EVENTS_MAX];
+        let patience = self.until_later().into_iter().chain(patience).min();
         let patience = patience.map(|patience| Timespec::try_from(patience).unwrap_or(LONG));
         // an interrupted wait has brought nothing
         let told = epoll::wait(&self.epoll, &mut events, patience.as_ref()).unwrap_or(0);
@@ -162,6 +173,9 @@ impl Sockets {
                 NUDGE => _ = rustix::io::read(&self.nudge, &mut [0; 8]),
                 number => self.turn(number),
             }
+        }
+        while let Some(number) = self.next_of_later() {
+            self.turn(number);
         }
         if self.is_due.load(Ordering::Relaxed) {
             self.is_due.store(false, Ordering::SeqCst);
@@ -173,12 +187,39 @@ impl Sockets {
         told > 0
     }
 
+    /// As [`Sockets::attend`], until something comes. Where much does, it is there before there is need to sleep.
+    pub(crate) fn look_out(&self) {
+        for _ in 0..LOOKS {
+            if self.attend(Some(Duration::ZERO)) {
+                return;
+            }
+            thread::yield_now();
+        }
+        self.attend(None);
+    }
+
+    /// How long it takes until somebody is to be called.
+    fn until_later(&self) -> Option<Duration> {
+        let at = locked(&self.later).front()?.0;
+        Some(at.saturating_duration_since(Instant::now()))
+    }
+
+    /// Who is to be called now.
+    fn next_of_later(&self) -> Option<u64> {
+        let mut later = locked(&self.later);
+        later.pop_front_if(|(at, _)| *at <= Instant::now()).map(|(_, number)| number)
+    }
+
     /// The turn of one of them.
     fn turn(&self, number: u64) {
         let source = locked(&self.entries).get(&number).map(|entry| Arc::clone(&entry.source));
         let Some(source) = source else { return };
         match source.ready() {
             Next::End => self.remove(number),
+            Next::ArrivalOrLater => {
+                locked(&self.later).push_back((Instant::now() + LATER, number));
+                self.wait_for(number, Next::Arrival);
+            }
             next => self.wait_for(number, next),
         }
     }

@@ -184,8 +184,6 @@ impl TcpLinks {
             links.threads.push(spawn(format!("to {to}"), move || sender.run())?);
         }
         let receiver = Arc::clone(&links.receiver);
-        links.threads.push(spawn("acks".to_owned(), move || receiver.acknowledge())?);
-        let receiver = Arc::clone(&links.receiver);
         links.threads.push(spawn("handshakes".to_owned(), move || receiver.limit_handshakes())?);
         let receiver = Arc::clone(&links.receiver);
         links.threads.push(spawn("accept".to_owned(), move || accept(&receiver, &listener))?);
@@ -200,7 +198,7 @@ impl TcpLinks {
 /// Reads what comes, where nobody else does.
 fn attend(sockets: &Sockets) {
     while !sockets.is_closed() {
-        sockets.attend(None);
+        sockets.look_out();
     }
 }
 

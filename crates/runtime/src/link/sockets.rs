@@ -251,3 +251,114 @@ impl Sockets {
 
 /// In place of a patience that is longer than the system has numbers for.
 const LONG: Timespec = Timespec { tv_sec: 1 << 30, tv_nsec: 0 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+    use std::net::{Ipv4Addr, TcpListener};
+    use std::sync::atomic::AtomicUsize;
+
+    /// Says each time what is next, and counts.
+    struct Scripted {
+        stream: TcpStream,
+        script: Mutex<VecDeque<Next>>,
+        called: AtomicUsize,
+        ended: AtomicBool,
+    }
+
+    impl Source for Scripted {
+        fn ready(&self) -> Next {
+            self.called.fetch_add(1, Ordering::SeqCst);
+            let _ = super::super::receive_now(&self.stream, &mut [0; 8]);
+            locked(&self.script).pop_front().unwrap_or(Next::Arrival)
+        }
+
+        fn ended(&self) {
+            self.ended.store(true, Ordering::SeqCst);
+        }
+    }
+
+    impl Scripted {
+        fn called(&self) -> usize {
+            self.called.load(Ordering::SeqCst)
+        }
+    }
+
+    /// A socket that is waited for, and its other end.
+    fn scripted(sockets: &Sockets, script: impl Into<VecDeque<Next>>) -> (Arc<Scripted>, u64, TcpStream) {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let far = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let near = listener.accept().unwrap().0;
+        let source = Arc::new(Scripted {
+            stream: near.try_clone().unwrap(),
+            script: Mutex::new(script.into()),
+            called: AtomicUsize::new(0),
+            ended: AtomicBool::new(false),
+        });
+        let number = sockets.add(near, Arc::clone(&source) as Arc<dyn Source>).unwrap();
+        (source, number, far)
+    }
+
+    fn attend_until(sockets: &Sockets, done: impl Fn() -> bool) {
+        while !done() {
+            sockets.attend(None);
+        }
+    }
+
+    #[test]
+    fn a_source_is_called_once_at_first_and_whenever_its_socket_brings_something() {
+        let sockets = Sockets::new().unwrap();
+        let (source, _, mut far) = scripted(&sockets, [Next::Arrival, Next::Arrival, Next::End]);
+        attend_until(&sockets, || source.called() == 1);
+        far.write_all(b"x").unwrap();
+        attend_until(&sockets, || source.called() == 2);
+        assert!(!source.ended.load(Ordering::SeqCst));
+        far.write_all(b"x").unwrap();
+        attend_until(&sockets, || source.ended.load(Ordering::SeqCst));
+        assert_eq!(source.called(), 3);
+    }
+
+    #[test]
+    fn one_that_pauses_is_not_called_before_it_is_resumed() {
+        let sockets = Sockets::new().unwrap();
+        let (paused, _, mut far) = scripted(&sockets, [Next::Nothing]);
+        let (other, _, mut other_far) = scripted(&sockets, []);
+        attend_until(&sockets, || paused.called() == 1 && other.called() == 1);
+        far.write_all(b"x").unwrap();
+        for round in 2..5 {
+            other_far.write_all(b"x").unwrap();
+            attend_until(&sockets, || other.called() == round);
+        }
+        assert_eq!(paused.called(), 1);
+        sockets.resume();
+        attend_until(&sockets, || paused.called() == 2);
+        far.write_all(b"x").unwrap();
+        attend_until(&sockets, || paused.called() == 3);
+    }
+
+    #[test]
+    fn one_that_asks_for_it_is_called_later_though_nothing_comes() {
+        let sockets = Sockets::new().unwrap();
+        let (source, _, _far) = scripted(&sockets, [Next::ArrivalOrLater]);
+        attend_until(&sockets, || source.called() == 2);
+    }
+
+    #[test]
+    fn one_that_waits_for_room_is_called_when_there_is_some() {
+        let sockets = Sockets::new().unwrap();
+        let (source, number, _far) = scripted(&sockets, []);
+        attend_until(&sockets, || source.called() == 1);
+        sockets.wait_for(number, Next::Room);
+        attend_until(&sockets, || source.called() == 2);
+    }
+
+    #[test]
+    fn whoever_is_let_go_hears_of_it_and_nobody_comes_behind() {
+        let sockets = Sockets::new().unwrap();
+        let (source, _, far) = scripted(&sockets, []);
+        sockets.close();
+        assert!(source.ended.load(Ordering::SeqCst));
+        assert!(sockets.add(far, source).is_err());
+    }
+}

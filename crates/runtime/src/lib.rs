@@ -15,6 +15,7 @@ mod audience;
 pub mod client;
 pub mod clock;
 pub mod cluster;
+mod courtesy;
 pub mod coverage;
 pub mod digest;
 pub mod disk;

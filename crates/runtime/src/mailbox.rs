@@ -3,6 +3,7 @@
 //! The owner of a mailbox may wait for sockets besides ([`Sockets`]): then it brings itself what they bring. It reads them only
 //! when nothing waits, and each of them once: so much waits at most of what it brings.
 
+use crate::courtesy::Courtesy;
 use crate::link::{LOOKS, Sockets};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,6 +21,7 @@ pub(crate) struct Mailbox<T> {
     sockets: Option<Arc<Sockets>>,
     /// Requests are not taken now.
     held: AtomicBool,
+    courtesy: Courtesy,
 }
 
 struct State<T> {
@@ -51,7 +53,8 @@ impl<T> Mailbox<T> {
             others_wait: false,
         };
         let (arrived, room) = (Condvar::new(), Condvar::new());
-        Self { state: Mutex::new(state), arrived, room, bytes_max, sockets, held: AtomicBool::new(false) }
+        let (held, courtesy) = (AtomicBool::new(false), Courtesy::default());
+        Self { state: Mutex::new(state), arrived, room, bytes_max, sockets, held, courtesy }
     }
 
     fn locked(&self) -> MutexGuard<'_, State<T>> {
@@ -168,9 +171,8 @@ impl<T> Mailbox<T> {
                 break;
             }
             // where much is asked, something arrives before there is need to sleep
-            if looks > 0 {
+            if looks > 0 && self.courtesy.lets_others_run() {
                 looks -= 1;
-                thread::yield_now();
                 self.look();
             } else {
                 self.sleep(left);

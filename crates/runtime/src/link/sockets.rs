@@ -6,6 +6,7 @@
 //! Whoever else has something for that thread nudges it.
 
 use super::stream::locked;
+use crate::courtesy::Courtesy;
 use rustix::event::{EventfdFlags, Timespec, epoll, eventfd};
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
@@ -13,7 +14,6 @@ use std::net::TcpStream;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::thread;
 use std::time::{Duration, Instant};
 
 /// What the nudge is known by among the sockets.
@@ -63,6 +63,7 @@ pub struct Sockets {
     later: Mutex<VecDeque<(Instant, u64)>>,
     /// Who waits for [`Sockets::resume`].
     paused: Mutex<Vec<u64>>,
+    courtesy: Courtesy,
     closed: AtomicBool,
 }
 
@@ -94,6 +95,7 @@ impl Sockets {
             is_due: AtomicBool::new(false),
             later: Mutex::default(),
             paused: Mutex::default(),
+            courtesy: Courtesy::default(),
             closed: AtomicBool::new(false),
         })
     }
@@ -193,7 +195,9 @@ impl Sockets {
             if self.attend(Some(Duration::ZERO)) {
                 return;
             }
-            thread::yield_now();
+            if !self.courtesy.lets_others_run() {
+                break;
+            }
         }
         self.attend(None);
     }

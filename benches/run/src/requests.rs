@@ -34,7 +34,7 @@ use synod_runtime::link::LinkSettings;
 use synod_runtime::node::{Config, NodeConfig, run_node};
 use synod_runtime::wal::WalOptions;
 
-const OUTSTANDING: [usize; 3] = [1, 8, 64];
+const OUTSTANDING: [usize; 4] = [1, 8, 64, 256];
 const SIDES: [&str; 3] = ["stateright", "synod", "synod-log"];
 const PATIENCE: Duration = Duration::from_secs(10);
 /// What has not arrived for so long is lost.
@@ -119,17 +119,21 @@ struct Node {
 
 impl Node {
     fn follow(&self, step: Step<()>, from: ProcessId, ctx: &mut impl Context<Self>) {
-        if let (true, Step::Broadcast(Message::Accept { .. }) | Step::Answer(Message::Accepted { .. })) =
-            (self.stores, &step)
-        {
-            ctx.store(self.exchange.accepted);
-        }
         match step {
             Step::Broadcast(message) => {
                 let others = ctx.group().members().filter(|&p| p != ctx.me()).collect::<Vec<_>>();
                 others.into_iter().for_each(|p| ctx.send(p, message));
+                // behind what asks the others, and before what is told the client: three disks write at a time
+                if let (true, Message::Accept { value, .. }) = (self.stores, message) {
+                    ctx.store(value);
+                }
             }
-            Step::Answer(message) => ctx.send(from, message),
+            Step::Answer(message) => {
+                if let (true, Message::Accepted { .. }) = (self.stores, message) {
+                    ctx.store(self.exchange.accepted);
+                }
+                ctx.send(from, message);
+            }
             Step::Tell((), value) => ctx.indicate(value),
             Step::Nothing => {}
         }
@@ -266,7 +270,7 @@ fn of_synod(stores: bool, directory: &Path, outstanding: usize, time: Duration) 
             parameters: Parameters { stores },
             bounds: None,
             listen: addresses[&process],
-            peers: addresses.iter().map(|(&p, &at)| (p, at)).filter(|(p, _)| *p != process).collect(),
+            peers: addresses.iter().map(|(&p, &at)| (p, at.into())).filter(|(p, _)| *p != process).collect(),
             directory: directory.join(process.to_string()),
             log: WalOptions::default(),
             records: directory.join("records"),

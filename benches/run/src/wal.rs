@@ -8,6 +8,9 @@
 //! way has its own limit: the bare file written by one thread, and the bare file written by one thread of many that
 //! meet at a barrier. (The limit of one thread is printed beside the rate of many threads as well.)
 //!
+//! *Beside* is how a node has its log: one thread has all writers and appends for them, another writes and syncs the batch meanwhile
+//! ([`Wal::begin_sync`]). Here nobody has anything to do meanwhile, so that it shows what the hand-over costs.
+//!
 //! The log is as a node has it: segments of 4 MiB, a snapshot after 8 MiB. It has been compacted before, so that it uses
 //! its segments again; rotations and snapshots are part of what is measured. The sides take turns, and a share is the
 //! median of the shares of the turns.
@@ -62,26 +65,33 @@ pub fn run(given: &[String]) -> Result<bool, String> {
     let Arguments { rounds, span, directory, at_least } = parse(given)?;
     let temporary = tempfile::tempdir_in(&directory).map_err(|e| e.to_string())?;
     let mut bare = Bare::create(temporary.path())?;
-    let log = open(&temporary.path().join("log"))?;
+    let log = open(&temporary.path().join("log"))?.share().map_err(|e| e.to_string())?;
+    let mut wal = open(&temporary.path().join("beside"))?;
+    wal.write_beside(|| {}).map_err(|e| e.to_string())?;
     println!("256-byte records; {rounds} turns of {span:?} each, medians; appends a second");
-    println!("writers  one thread: bare      log  share   threads: bare      log  share  of one thread's");
+    println!(
+        "writers  one thread: bare      log  share   beside  share   threads: bare      log  share  of one thread's"
+    );
     let mut is_met = true;
     for writers in [1, 8, 64] {
-        let mut columns: [Vec<f64>; 7] = Default::default();
+        let mut columns: [Vec<f64>; 9] = Default::default();
         for _ in 0..rounds {
             let limit = bare_tasks(&mut bare, writers, span)?;
             let tasks = log_tasks(&log, writers, span)?;
+            let beside = log_beside(&mut wal, writers, span)?;
             let threads_limit = bare_threads(&mut bare, writers, span);
             let threads = log_threads(&log, writers, span);
             let of_limit = [tasks / limit, threads / threads_limit, threads / limit];
-            let row = [limit, tasks, of_limit[0], threads_limit, threads, of_limit[1], of_limit[2]];
+            let [of_tasks, of_threads, of_one] = of_limit;
+            let of_beside = beside / limit;
+            let row = [limit, tasks, of_tasks, beside, of_beside, threads_limit, threads, of_threads, of_one];
             columns.iter_mut().zip(row).for_each(|(column, value)| column.push(value));
         }
-        let [limit, tasks, share, threads_limit, threads, threads_share, of_one] =
+        let [limit, tasks, share, beside, beside_share, threads_limit, threads, threads_share, of_one] =
             columns.map(|mut column| median(&mut column));
         println!(
-            "{writers:>7} {limit:>17.0} {tasks:>8.0} {share:>6.2} {threads_limit:>15.0} {threads:>8.0} \
-             {threads_share:>6.2} {of_one:>16.2}",
+            "{writers:>7} {limit:>17.0} {tasks:>8.0} {share:>6.2} {beside:>8.0} {beside_share:>6.2} \
+             {threads_limit:>15.0} {threads:>8.0} {threads_share:>6.2} {of_one:>16.2}",
         );
         is_met &= share >= at_least && threads_share >= at_least;
     }
@@ -90,16 +100,15 @@ pub fn run(given: &[String]) -> Result<bool, String> {
 }
 
 /// A log that has been compacted: its next segments are those that it had.
-fn open(directory: &Path) -> Result<Log, String> {
-    let (wal, _) = Wal::open(&OsDisk, directory, IDENTITY).map_err(|e| e.to_string())?;
-    let log = wal.share().map_err(|e| e.to_string())?;
+fn open(directory: &Path) -> Result<Wal, String> {
+    let (mut wal, _) = Wal::open(&OsDisk, directory, IDENTITY).map_err(|e| e.to_string())?;
     for _ in 0..3 {
-        while !log.snapshot_due() {
-            log.write(&vec![1; MIB]).map_err(|e| e.to_string())?;
+        while !wal.snapshot_due() {
+            wal.append(&vec![1; MIB]).and_then(|()| wal.sync()).map_err(|e| e.to_string())?;
         }
-        snapshot_if_due(&log)?;
+        wal.snapshot(&wal.records().to_le_bytes()).map_err(|e| e.to_string())?;
     }
-    Ok(log)
+    Ok(wal)
 }
 
 fn snapshot_if_due(log: &Log) -> Result<(), String> {
@@ -162,6 +171,23 @@ fn log_tasks(log: &Log, writers: usize, span: Duration) -> Result<f64, String> {
             ticket.wait().map_err(|e| e.to_string())?;
         }
         snapshot_if_due(log)?;
+        appends += writers;
+    }
+    Ok(appends as f64 / start.elapsed().as_secs_f64())
+}
+
+/// All append, and a thread writes it beside: as a node does.
+fn log_beside(wal: &mut Wal, writers: usize, span: Duration) -> Result<f64, String> {
+    let (start, mut appends) = (Instant::now(), 0);
+    while start.elapsed() < span {
+        for _ in 0..writers {
+            wal.append(&RECORD).map_err(|e| e.to_string())?;
+        }
+        wal.begin_sync();
+        wal.synced(true).map_err(|e| e.to_string())?;
+        if wal.snapshot_due() {
+            wal.snapshot(&wal.records().to_le_bytes()).map_err(|e| e.to_string())?;
+        }
         appends += writers;
     }
     Ok(appends as f64 / start.elapsed().as_secs_f64())

@@ -160,12 +160,6 @@ impl Timely {
     pub(crate) fn new(stream: TcpStream, within: Duration) -> Self {
         Self { stream, until: Instant::now().checked_add(within) }
     }
-
-    /// From now on it may take as long as it likes.
-    pub(crate) fn take_your_time(&mut self) -> io::Result<()> {
-        self.until = None;
-        self.stream.set_read_timeout(None)
-    }
 }
 
 impl Read for Timely {

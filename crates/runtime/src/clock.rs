@@ -84,12 +84,8 @@ impl Clock {
         Self { set: started, shown: START, rate: within(settings.rate), started }
     }
 
-    /// How far it is ahead of the machine's clock, in nanoseconds.
-    pub(crate) fn skew(&self) -> i64 {
-        self.skew_at(Instant::now())
-    }
-
-    fn skew_at(&self, instant: Instant) -> i64 {
+    /// How far it was ahead of the machine's clock at an instant after it was set, in nanoseconds.
+    pub(crate) fn skew_at(&self, instant: Instant) -> i64 {
         let machine = START.saturating_add(instant.saturating_duration_since(self.started));
         let nanos = |ahead: Duration| i64::try_from(ahead.as_nanos()).unwrap_or(i64::MAX);
         let shown = self.at(instant);
@@ -102,7 +98,7 @@ impl Clock {
     }
 
     /// What it shows, or showed, at an instant after it was set.
-    fn at(&self, instant: Instant) -> Duration {
+    pub(crate) fn at(&self, instant: Instant) -> Duration {
         let passed = instant.saturating_duration_since(self.set);
         // as it is, where it goes as the machine's: not through a number that is rounded
         let passed = if is_one(self.rate) { passed } else { passed.mul_f64(self.rate) };

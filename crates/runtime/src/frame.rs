@@ -52,6 +52,13 @@ pub enum FrameError {
     Io(#[from] io::Error),
 }
 
+impl FrameError {
+    /// Whether the stream has nothing now, and nothing is wrong.
+    pub(crate) fn is_later(&self) -> bool {
+        matches!(self, Self::Io(e) if e.kind() == io::ErrorKind::WouldBlock)
+    }
+}
+
 /// Appends the frame of `value` to `bytes`.
 pub fn append<T: Serialize>(bytes: &mut Vec<u8>, value: &T) -> Result<(), FrameError> {
     let payload = postcard::to_stdvec(value)?;
@@ -146,7 +153,13 @@ impl<R: Read> Frames<R> {
         Self { stream, buffer: vec![0; READ_LENGTH], begin: 0, end: 0 }
     }
 
-    /// What the next frame holds; `None` where the stream ends between two frames.
+    /// The stream.
+    pub(crate) fn stream(&mut self) -> &mut R {
+        &mut self.stream
+    }
+
+    /// What the next frame holds; `None` where the stream ends between two frames. Where the stream has nothing now
+    /// ([`io::ErrorKind::WouldBlock`]) nothing is lost: the next call goes on.
     pub fn read(&mut self) -> Result<Option<&[u8]>, FrameError> {
         if !self.has(HEADER_LENGTH)? {
             return if self.begin == self.end { Ok(None) } else { Err(FrameError::Truncated) };

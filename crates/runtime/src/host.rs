@@ -10,7 +10,7 @@ use crate::disk::Disk;
 use crate::node::{NodeConfig, RunError};
 use crate::ops::Latencies;
 use crate::post::{self, Post};
-use crate::record::{DiskImage, EffectName, Handled, Record, Recorder, Release, Start, VERSION, now};
+use crate::record::{DiskImage, EffectName, Handled, Record, Recorder, Release, Start, VERSION, Wall, now};
 use crate::timers::Timers;
 use crate::wal::{Identity, Recovered, TornTail, Wal};
 use crate::wire::{plain, whole};
@@ -100,6 +100,7 @@ pub(crate) struct Host<'a, P: Process> {
     draws: RecordedDraws,
     timers: Timers<P::Timer>,
     clock: Clock,
+    wall: Wall,
     digests: Pace,
     /// The process stopped in an earlier incarnation, and its model has none come back: nothing happens here any more, and
     /// nothing is recorded. What that incarnation sent is fenced by this one's number.
@@ -189,6 +190,7 @@ impl<'a, P: Process> Host<'a, P> {
             draws: RecordedDraws { random, drawn: vec![] },
             timers: Timers::new(),
             clock: Clock::new(config.clock),
+            wall: Wall::new(Instant::now()),
             digests: Pace::new(),
             outlived,
             oracle: None,
@@ -202,6 +204,20 @@ impl<'a, P: Process> Host<'a, P> {
         // Starts alone make a log longer too.
         host.snapshot_if_due()?;
         Ok(host)
+    }
+
+    /// Has its log synced by a thread from now on, so that handlers run on meanwhile; `told` is called there. Where links are logged nothing
+    /// may be said before the log is durable: there they wait.
+    pub(crate) fn sync_beside(&mut self, told: impl Fn() + Send + 'static) -> Result<(), RunError> {
+        if self.post.is_none() {
+            self.wal.write_beside(told).map_err(RunError::Thread)?;
+        }
+        Ok(())
+    }
+
+    /// Whether a thread syncs its log.
+    pub(crate) fn syncs_beside(&self) -> bool {
+        self.wal.writes_beside()
     }
 
     pub(crate) fn incarnation(&self) -> u64 {
@@ -240,21 +256,23 @@ impl<'a, P: Process> Host<'a, P> {
             bounds: self.config.bounds,
         };
         let mut effects = vec![];
-        let again = event.clone();
+        let recorded = self.recorder.records().then(|| event.clone());
         let begun = Instant::now();
-        self.seat.handle(view, again, &mut self.draws, &mut effects);
-        let took = Some(u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX));
-        let (at, skew) = (now(), self.clock.skew());
-        let state = self.seat.local().and_then(|state| self.digests.digest(state));
+        self.seat.handle(view, event, &mut self.draws, &mut effects);
+        let ended = Instant::now();
         let handler = self.handlers;
         self.handlers += 1;
         let draws = std::mem::take(&mut self.draws.drawn);
-        let record =
-            Record::<P>::Handled(Handled { handler, at, took, skew, event, cause, draws, effects, state });
-        self.recorder.line(&record)?;
-        let Record::Handled(Handled { effects, .. }) = record else { unreachable!("made three lines above") };
+        if let Some(event) = recorded {
+            let took = Some(u64::try_from((ended - begun).as_nanos()).unwrap_or(u64::MAX));
+            let (at, skew) = (self.wall.at(ended), self.clock.skew_at(ended));
+            let state = self.seat.local().and_then(|state| self.digests.digest(state, ended));
+            let handled = Handled { handler, at, took, skew, event, cause, draws, effects, state };
+            effects = self.recorder.handled::<P>(handled)?;
+        }
+        self.recorder.take_note();
         self.take_note(handler, &effects)?;
-        self.commit(effects)
+        self.commit(effects, ended)
     }
 
     /// Hands the writes to the log, and remembers the names of what is said.
@@ -286,9 +304,9 @@ impl<'a, P: Process> Host<'a, P> {
         Ok(())
     }
 
-    fn commit(&mut self, mut effects: Vec<EffectOf<P>>) -> Result<(), RunError> {
+    fn commit(&mut self, mut effects: Vec<EffectOf<P>>, now: Instant) -> Result<(), RunError> {
         let Self { config, seat, timers, clock, oracle, outbox, .. } = self;
-        let now = clock.now();
+        let now = clock.at(now);
         seat.commit(&mut effects, None, Durability::Deferred, &mut |out| match out {
             Released::Armed(timer, When::After(after)) => timers.set(timer, now, after),
             Released::Armed(timer, When::Pulse) => timers.set(timer, now, config.pulse),
@@ -338,13 +356,32 @@ impl<'a, P: Process> Host<'a, P> {
         self.recorder.must_flush() || self.must_sync()
     }
 
-    /// Whether a write waits to become durable.
+    /// Whether a sync is to begin: a write waits to become durable, and no sync is under way.
     pub(crate) fn must_sync(&self) -> bool {
-        self.wal.pending() > 0
+        self.wal.pending() > 0 && self.wal.being_written() == 0
+    }
+
+    /// Begins to make all writes durable: they are once [`Host::synced`] says so.
+    pub(crate) fn begin_sync(&mut self) {
+        self.wal.begin_sync();
+    }
+
+    /// What leaves now that the writes are durable whose sync was begun; waits for that if told to.
+    pub(crate) fn synced(&mut self, wait: bool) -> Result<Option<Vec<Speech<P>>>, RunError> {
+        let stores = self.wal.being_written();
+        let Some(took) = self.wal.synced(wait)? else { return Ok(None) };
+        self.take_note_of_sync(took);
+        self.release_stores(stores).map(Some)
+    }
+
+    fn take_note_of_sync(&mut self, took: Duration) {
+        self.latencies.add(took);
+        self.syncs += 1;
     }
 
     /// Makes all writes durable, and lets leave what waited for them.
     pub(crate) fn sync(&mut self) -> Result<Vec<Speech<P>>, RunError> {
+        let mut speech = self.synced(true)?.unwrap_or_default();
         let holds = self.holds();
         assert!(
             holds || self.outbox.released.is_empty(),
@@ -353,8 +390,13 @@ impl<'a, P: Process> Host<'a, P> {
         let stores = self.seat.stores_pending();
         let begun = Instant::now();
         self.wal.sync()?;
-        self.latencies.add(begun.elapsed());
-        self.syncs += 1;
+        self.take_note_of_sync(begun.elapsed());
+        speech.append(&mut self.release_stores(stores)?);
+        Ok(speech)
+    }
+
+    /// So many writes, the oldest, are durable: what waited for them leaves.
+    fn release_stores(&mut self, stores: usize) -> Result<Vec<Speech<P>>, RunError> {
         let Self { seat, outbox, .. } = self;
         for _ in 0..stores {
             seat.sync(None, false, &mut |out| match out {
@@ -384,13 +426,11 @@ impl<'a, P: Process> Host<'a, P> {
 
     fn release(&mut self, stores: u32) -> Result<Vec<Speech<P>>, RunError> {
         let effects = std::mem::take(&mut self.outbox.released);
-        if stores > 0 || !effects.is_empty() {
-            self.recorder.line(&Record::<P>::Released(Release {
-                at: now(),
-                skew: self.clock.skew(),
-                stores,
-                effects,
-            }))?;
+        if (stores > 0 || !effects.is_empty()) && self.recorder.records() {
+            let now = Instant::now();
+            self.wall = Wall::new(now);
+            let (at, skew) = (self.wall.at(now), self.clock.skew_at(now));
+            self.recorder.line(&Record::<P>::Released(Release { at, skew, stores, effects }))?;
         }
         self.recorder.flush()?;
         Ok(std::mem::take(&mut self.outbox.speech))

@@ -1,14 +1,15 @@
 //! What waits for a node: bounded, so that who brings it waits instead.
+//!
+//! The owner of a mailbox may wait for sockets besides ([`Sockets`]): then it brings itself what they bring. It reads them only
+//! when nothing waits, and each of them once: so much waits at most of what it brings.
 
+use crate::courtesy::Courtesy;
+use crate::link::{LOOKS, Sockets};
 use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
-
-/// How many commands of clients wait at most; who says more waits.
-const COMMANDS_MAX: usize = 256;
-/// How often the owner looks again before it sleeps: for less time than it takes to be woken.
-const LOOKS: usize = 40;
 
 /// Inputs in the order of their arrival.
 pub(crate) struct Mailbox<T> {
@@ -16,17 +17,20 @@ pub(crate) struct Mailbox<T> {
     arrived: Condvar,
     room: Condvar,
     bytes_max: usize,
+    /// What the owner waits for besides.
+    sockets: Option<Arc<Sockets>>,
+    /// Requests are not taken now.
+    held: AtomicBool,
+    courtesy: Courtesy,
 }
 
 struct State<T> {
     inputs: VecDeque<T>,
     /// Of the messages among them.
     bytes: usize,
-    /// How many of them are commands.
-    commands: usize,
-    /// Requests are not taken now.
-    held: bool,
     closed: bool,
+    /// Who takes them, once it has.
+    owner: Option<ThreadId>,
     /// The owner waits for an input; somebody waits for room.
     owner_waits: bool,
     others_wait: bool,
@@ -35,42 +39,40 @@ struct State<T> {
 impl<T> Mailbox<T> {
     /// One where so many bytes of messages may wait.
     pub(crate) fn new(bytes_max: usize) -> Self {
+        Self::beside(bytes_max, None)
+    }
+
+    /// The same, of one who waits for sockets, too.
+    pub(crate) fn beside(bytes_max: usize, sockets: Option<Arc<Sockets>>) -> Self {
         let state = State {
             inputs: VecDeque::new(),
             bytes: 0,
-            commands: 0,
-            held: false,
             closed: false,
+            owner: None,
             owner_waits: false,
             others_wait: false,
         };
-        Self { state: Mutex::new(state), arrived: Condvar::new(), room: Condvar::new(), bytes_max }
+        let (arrived, room) = (Condvar::new(), Condvar::new());
+        let (held, courtesy) = (AtomicBool::new(false), Courtesy::default());
+        Self { state: Mutex::new(state), arrived, room, bytes_max, sockets, held, courtesy }
     }
 
     fn locked(&self) -> MutexGuard<'_, State<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits while `full`; then the input is there, unless nobody takes it any more.
-    fn put(&self, input: T, full: impl Fn(&State<T>) -> bool, count: impl FnOnce(&mut State<T>)) -> bool {
-        let mut state = self.locked();
-        while full(&state) && !state.closed {
-            state.others_wait = true;
-            state = self.room.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
-        if state.closed {
-            return false;
-        }
-        count(&mut state);
-        self.push(state, input);
-        true
+    /// What the owner waits for besides.
+    pub(crate) fn sockets(&self) -> Option<&Arc<Sockets>> {
+        self.sockets.as_ref()
     }
 
-    /// Messages arrive together, each of so many bytes. Waits for room. The owner is woken once they are all there.
+    /// Messages arrive together, each of so many bytes. Waits for room, unless it is the owner who brings them. The owner is
+    /// woken once they are all there.
     pub(crate) fn messages(&self, inputs: impl IntoIterator<Item = (T, usize)>) -> bool {
         let mut state = self.locked();
+        let is_own = state.owner == Some(thread::current().id());
         for (input, bytes) in inputs {
-            while state.bytes >= self.bytes_max && !state.closed {
+            while state.bytes >= self.bytes_max && !state.closed && !is_own {
                 state.others_wait = true;
                 self.wake(&mut state);
                 state = self.room.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -87,7 +89,14 @@ impl<T> Mailbox<T> {
 
     fn wake(&self, state: &mut State<T>) {
         if !state.inputs.is_empty() && std::mem::take(&mut state.owner_waits) {
-            self.arrived.notify_one();
+            self.notify();
+        }
+    }
+
+    fn notify(&self) {
+        match &self.sockets {
+            Some(sockets) => sockets.nudge(),
+            None => self.arrived.notify_one(),
         }
     }
 
@@ -110,7 +119,7 @@ impl<T> Mailbox<T> {
         state.inputs.push_back(input);
         if std::mem::take(&mut state.owner_waits) {
             drop(state);
-            self.arrived.notify_one();
+            self.notify();
         }
     }
 
@@ -125,62 +134,90 @@ impl<T> Mailbox<T> {
         (state.inputs.len(), state.bytes)
     }
 
-    /// A command arrives. Waits for room; a request waits until requests are taken, too.
-    pub(crate) fn command(&self, input: T, is_request: bool) -> bool {
-        let full = |state: &State<T>| state.commands >= COMMANDS_MAX || (is_request && state.held);
-        self.put(input, full, |state| state.commands += 1)
-    }
-
-    /// Something arrives that comes but a few times.
+    /// Something arrives of which its bringer has but a few. Whether somebody takes it.
     pub(crate) fn notice(&self, input: T) -> bool {
-        self.put(input, |_| false, |_| {})
+        let state = self.locked();
+        let is_open = !state.closed;
+        if is_open {
+            self.push(state, input);
+        }
+        is_open
     }
 
     /// Whether requests have to wait from now on.
     pub(crate) fn hold_requests(&self, held: bool) {
-        let mut state = self.locked();
-        let eased = state.held && !held;
-        state.held = held;
-        if eased && std::mem::take(&mut state.others_wait) {
-            self.room.notify_all();
+        // the owner alone asks, and says so
+        let eased = self.holds_requests() && !held;
+        self.held.store(held, Ordering::Relaxed);
+        if let (true, Some(sockets)) = (eased, &self.sockets) {
+            sockets.resume();
         }
     }
 
-    /// Lets others run for a moment: where much is asked, something arrives before there is need to sleep.
-    fn look_out(&self) {
-        for _ in 0..LOOKS {
-            if !self.is_empty() {
-                return;
-            }
-            thread::yield_now();
-        }
+    /// Whether they have to wait now.
+    pub(crate) fn holds_requests(&self) -> bool {
+        self.held.load(Ordering::Relaxed)
     }
 
-    /// All that has arrived; waits for something until the deadline, if there is one.
+    /// All that has arrived; waits for something until the deadline, if there is one. What sockets bring is read first.
     pub(crate) fn take(&self, deadline: Option<Instant>) -> VecDeque<T> {
-        if deadline.is_none_or(|deadline| deadline > Instant::now()) {
-            self.look_out();
+        // who knows its owner does not make it wait for itself
+        self.locked().owner.get_or_insert_with(|| thread::current().id());
+        let mut looks = LOOKS;
+        self.look();
+        loop {
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            if !self.is_empty() || left == Some(Duration::ZERO) {
+                break;
+            }
+            // where much is asked, something arrives before there is need to sleep
+            if looks > 0 && self.courtesy.lets_others_run() {
+                looks -= 1;
+                self.look();
+            } else {
+                self.sleep(left);
+            }
         }
         let mut state = self.locked();
-        while state.inputs.is_empty() {
-            state.owner_waits = true;
-            state = match deadline {
-                None => self.arrived.wait(state).unwrap_or_else(PoisonError::into_inner),
-                Some(deadline) => {
-                    let left = deadline.saturating_duration_since(Instant::now());
-                    if left == Duration::ZERO {
-                        break;
-                    }
-                    self.arrived.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0
-                }
-            };
-        }
-        state.owner_waits = false;
-        (state.bytes, state.commands) = (0, 0);
+        state.bytes = 0;
         if std::mem::take(&mut state.others_wait) {
             self.room.notify_all();
         }
         std::mem::take(&mut state.inputs)
+    }
+
+    /// Waits so long, or a little less, while what comes is taken from its sockets.
+    pub(crate) fn wait(&self, pause: Duration) {
+        match &self.sockets {
+            Some(sockets) => _ = sockets.attend(Some(pause)),
+            None => thread::sleep(pause),
+        }
+    }
+
+    /// Reads what sockets have brought.
+    fn look(&self) {
+        if let Some(sockets) = &self.sockets {
+            sockets.attend(Some(Duration::ZERO));
+        }
+    }
+
+    /// Sleeps until something arrives or a socket brings something; so long at most.
+    fn sleep(&self, patience: Option<Duration>) {
+        let mut state = self.locked();
+        if !state.inputs.is_empty() {
+            return;
+        }
+        state.owner_waits = true;
+        if let Some(sockets) = &self.sockets {
+            drop(state);
+            sockets.attend(patience);
+            state = self.locked();
+        } else if let Some(patience) = patience {
+            state = self.arrived.wait_timeout(state, patience).unwrap_or_else(PoisonError::into_inner).0;
+        } else {
+            state = self.arrived.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state.owner_waits = false;
     }
 
     /// Nothing is taken any more, and nobody waits.
@@ -193,7 +230,6 @@ impl<T> Mailbox<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Arc;
 
     #[test]
     fn who_brings_more_than_there_is_room_for_waits_until_there_is() {
@@ -217,18 +253,25 @@ mod tests {
     }
 
     #[test]
-    fn requests_that_are_held_wait_and_other_commands_do_not() {
-        let mailbox = Arc::new(Mailbox::new(10));
-        mailbox.hold_requests(true);
+    fn the_owner_never_waits_for_itself() {
+        let mailbox = Mailbox::new(10);
+        assert!(mailbox.take(Some(Instant::now())).is_empty());
+        assert!(mailbox.messages((0..5).map(|number| (number, 9))));
+        assert_eq!(mailbox.take(None), [0, 1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn one_who_waits_for_sockets_is_woken_by_what_others_bring() {
+        let mailbox = Arc::new(Mailbox::beside(10, Some(Arc::new(Sockets::new().unwrap()))));
         let bringing = thread::spawn({
             let mailbox = Arc::clone(&mailbox);
-            move || mailbox.command("request", true)
+            move || (0..100).all(|number| mailbox.notice(number))
         });
-        assert!(mailbox.command("status", false));
-        assert_eq!(mailbox.take(None), ["status"]);
-        mailbox.hold_requests(false);
-        assert_eq!(mailbox.take(None), ["request"]);
-        assert!(bringing.join().unwrap());
+        let mut taken = vec![];
+        while taken.len() < 100 {
+            taken.extend(mailbox.take(None));
+        }
+        assert!(bringing.join().unwrap() && taken.into_iter().eq(0..100));
     }
 
     #[test]

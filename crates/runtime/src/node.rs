@@ -1,34 +1,36 @@
 //! A node: one process of an algorithm as an OS process.
 //!
-//! One thread owns the process. Its loop: handle what has arrived and what is due; record it; let leave what need not
-//! wait; sync the log once for all of it; let leave what waited. Events that arrive during the sync share the next
-//! one: group commit.
+//! One thread owns the process, and waits for all sockets of its node ([`crate::link::Sockets`]). Its loop: read what has arrived; handle
+//! it, and what is due; record it; let leave what need not wait, in one system call for each peer and each client; sync the log once for all of
+//! it; let leave what waited. So a message is read, handled and answered by one thread. Events that arrive during the
+//! sync share the next one: group commit.
 //!
-//! What waits for the node is bounded: messages wait with their senders, commands with their clients. While a peer is
+//! What waits for the node is bounded: it reads each socket once when nothing waits, and the rest waits with its senders. While a peer is
 //! behind ([`Links::is_congested`]) no requests are taken. There are at most so many clients.
 
 use crate::audience::{Audience, Listener};
-use crate::client::{Command, NodeStatus, Reply, Timely, read_line, write_line};
+use crate::client::{Command, NodeStatus, Reply};
 use crate::clock::ClockSettings;
 use crate::disk::{Disk, OsDisk};
+pub(crate) use crate::door::Input;
+use crate::door::{Door, packet};
 use crate::host::{Host, Speech};
-use crate::link::logged::Packet;
 use crate::link::udp::stack::Build;
-use crate::link::{self, Inbox, LinkError, LinkOptions, LinkSettings, LinkStatus, Links, Place, Rejected};
+use crate::link::{self, Inbox, LinkError, LinkOptions, LinkSettings, LinkStatus, Links, Place, Sockets};
 use crate::mailbox::Mailbox;
 use crate::ops::{self, About, Desk, Figures, Phase, Server, Tally, Watch};
-use crate::record::EffectName;
+use crate::record::{EffectName, RecordError};
 pub use crate::run_error::RunError;
 use crate::wal::WalOptions;
 use crate::wire::Wire;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
-use std::io::{self, BufReader, Read};
-use std::net::{SocketAddr, TcpStream};
+use std::io::{self, Read};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::thread;
 use std::time::{Duration, Instant};
 use synod_model::failure::{FailureKind, FailureModel, Who};
@@ -36,8 +38,6 @@ use synod_model::{Bounds, Event, FailuresOf, Group, Process, ProcessId};
 
 /// How many events are handled at most before what they say leaves.
 const BATCH_EVENTS_MAX: usize = 256;
-/// How long a client may take to read what it is told before it is hung up.
-const CLIENT_TIMEOUT: Duration = Duration::from_secs(2);
 /// How often a node that takes no requests looks whether it may again.
 const CONGESTION_PAUSE: Duration = Duration::from_millis(2);
 
@@ -155,7 +155,8 @@ fn run_node_within<P: Process>(
     with_signals: bool,
 ) -> Result<(), RunError> {
     let listener = link::listen(config.listen)?;
-    let inputs = Arc::new(Mailbox::new(config.links.inbox));
+    let sockets = Arc::new(Sockets::new().map_err(LinkError::Sockets)?);
+    let inputs = Arc::new(Mailbox::beside(config.links.inbox, Some(sockets)));
     if with_signals {
         let told = Arc::clone(&inputs);
         let stop = move || _ = told.notice(Input::Stop);
@@ -195,48 +196,6 @@ fn operators<P: Process>(
     Ok((Some(watch), Some(server)))
 }
 
-/// What happens to a node, from outside of the thread that owns it.
-pub(crate) enum Input<P: Process> {
-    Message(ProcessId, EffectName, P::Message),
-    /// A message over logged links.
-    Numbered {
-        from: ProcessId,
-        outbox: u64,
-        number: u64,
-        name: EffectName,
-        message: P::Message,
-    },
-    /// An acknowledgement over logged links.
-    Taken {
-        from: ProcessId,
-        outbox: u64,
-        number: u64,
-    },
-    Joined(u64, Listener),
-    Left(u64),
-    Command(u64, Command<P::Request>),
-    Garbage(u64, String),
-    Impostor(String),
-    Challenged(String),
-    /// It ends in order: it is told to, or its parent is gone.
-    Stop,
-    /// Operators want to know how it is: it turns.
-    Asked,
-    /// It ends at once, as if its OS process had been killed.
-    Killed,
-}
-
-/// What a packet of logged links brings.
-fn packet<P: Process>(wire: &Wire, from: ProcessId, packet: &[u8]) -> Result<Input<P>, Rejected> {
-    Ok(match Packet::parse(packet)? {
-        Packet::Taken { outbox, number } => Input::Taken { from, outbox, number },
-        Packet::Message { outbox, number, payload } => {
-            let (name, message) = wire.decode(&payload)?;
-            Input::Numbered { from, outbox, number, name, message }
-        }
-    })
-}
-
 /// Parent gone, node gone.
 fn stop_with_input<P: Process>(inputs: Arc<Mailbox<Input<P>>>) -> Result<(), RunError> {
     let watch = move || {
@@ -246,123 +205,13 @@ fn stop_with_input<P: Process>(inputs: Arc<Mailbox<Input<P>>>) -> Result<(), Run
     thread::Builder::new().name("stdin".to_owned()).spawn(watch).map(drop).map_err(RunError::Thread)
 }
 
-/// The way from the links' threads to the node's.
-struct Door<P: Process> {
-    inputs: Arc<Mailbox<Input<P>>>,
-    wire: Arc<Wire>,
-    /// What arrives are packets of logged links.
-    is_logged: bool,
-    cluster: u64,
-    me: ProcessId,
-    incarnation: u64,
-    /// How long a client may take to say its first line.
-    hello_within: Duration,
-    clients_max: usize,
-    clients: AtomicUsize,
-    joined: AtomicU64,
-}
-
-impl<P: Process> Inbox for Door<P> {
-    fn deliver(&self, from: ProcessId, payload: &[u8]) -> Result<(), Rejected> {
-        let input = self.read(from, payload)?;
-        // Nobody takes it once the node has ended: it is lost with the node.
-        self.inputs.messages([(input, payload.len())]);
-        Ok(())
-    }
-
-    fn deliver_all(
-        &self,
-        from: ProcessId,
-        payloads: &mut dyn Iterator<Item = &[u8]>,
-        rejected: &mut dyn FnMut(&Rejected),
-    ) {
-        let read = |payload: &[u8]| {
-            let input = self.read(from, payload).inspect_err(&mut *rejected).ok()?;
-            Some((input, payload.len()))
-        };
-        let inputs: Vec<_> = payloads.filter_map(read).collect();
-        self.inputs.messages(inputs);
-    }
-
-    fn offer(&self, from: ProcessId, payload: &[u8]) -> Result<bool, Rejected> {
-        Ok(self.inputs.offer(self.read(from, payload)?, payload.len()))
-    }
-
-    fn impostor(&self, why: &str) {
-        self.inputs.notice(Input::Impostor(why.to_owned()));
-    }
-
-    fn challenged(&self, why: &str) {
-        self.inputs.notice(Input::Challenged(why.to_owned()));
-    }
-
-    fn client(&self, stream: TcpStream) {
-        let others = self.clients.fetch_add(1, Ordering::SeqCst);
-        // A client that breaks off is no trouble of ours.
-        let _ = if others < self.clients_max { self.serve(stream) } else { self.refuse(stream) };
-        self.clients.fetch_sub(1, Ordering::SeqCst);
-    }
-}
-
-impl<P: Process> Door<P> {
-    fn read(&self, from: ProcessId, payload: &[u8]) -> Result<Input<P>, Rejected> {
-        if self.is_logged {
-            return packet(&self.wire, from, payload);
-        }
-        let (name, message) = self.wire.decode(payload)?;
-        Ok(Input::Message(from, name, message))
-    }
-
-    fn refuse(&self, mut stream: TcpStream) -> io::Result<()> {
-        let why = format!("too many connections: {} clients are served at once", self.clients_max);
-        stream.set_write_timeout(Some(CLIENT_TIMEOUT))?;
-        write_line(&mut stream, &Reply::<()>::Refused(why))
-    }
-
-    /// A client, from its hello to its end.
-    fn serve(&self, mut stream: TcpStream) -> io::Result<()> {
-        let mut reader = BufReader::new(Timely::new(stream.try_clone()?, self.hello_within));
-        stream.set_write_timeout(Some(CLIENT_TIMEOUT))?;
-        let refusal = match read_line::<Command<P::Request>>(&mut reader) {
-            Ok(Some(Command::Hello { cluster })) if cluster == self.cluster => None,
-            Ok(Some(Command::Hello { .. })) => Some("this is a node of another cluster".to_owned()),
-            Ok(_) => Some("the first line must be a hello".to_owned()),
-            Err(e) => Some(format!("the first line must be a hello: {e}")),
-        };
-        if let Some(why) = refusal {
-            return write_line(&mut stream, &Reply::<()>::Refused(why));
-        }
-        reader.get_mut().take_your_time()?;
-        let client = self.joined.fetch_add(1, Ordering::Relaxed);
-        let listener = Listener::start(stream)?;
-        listener.tell(&Reply::<()>::Welcome { process: self.me, incarnation: self.incarnation });
-        self.inputs.notice(Input::Joined(client, listener));
-        loop {
-            let (input, is_request) = match read_line(&mut reader) {
-                Ok(Some(command)) => {
-                    let is_request = matches!(command, Command::Request(_));
-                    (Input::Command(client, command), is_request)
-                }
-                Err(e) if e.kind() == io::ErrorKind::InvalidData => {
-                    (Input::Garbage(client, e.to_string()), false)
-                }
-                Ok(None) | Err(_) => break,
-            };
-            if !self.inputs.command(input, is_request) {
-                break;
-            }
-        }
-        self.inputs.notice(Input::Left(client));
-        Ok(())
-    }
-}
-
 /// What waits for the node, for as long as there is one.
 struct Inputs<P: Process>(Arc<Mailbox<Input<P>>>);
 
 impl<P: Process> Drop for Inputs<P> {
     fn drop(&mut self) {
         self.0.close();
+        self.0.sockets().into_iter().for_each(|sockets| sockets.close());
     }
 }
 
@@ -381,7 +230,7 @@ pub(crate) struct Node<'a, P: Process> {
     to_itself: VecDeque<(EffectName, P::Message)>,
     /// A buffer for payloads.
     payload: Vec<u8>,
-    /// Clients whose requests are not durable yet, where links are logged.
+    /// Clients whose requests are not recorded yet or, where links are logged, not durable.
     requested: Vec<u64>,
     /// What a peer says of another node that claims to be this one.
     challenged: Option<String>,
@@ -406,6 +255,10 @@ impl<'a, P: Process> Node<'a, P> {
         connect: impl FnOnce(LinkOptions, Arc<dyn Inbox>) -> Result<Box<dyn Links>, RunError>,
     ) -> Result<Self, RunError> {
         let mut host = Host::open(disk, config)?;
+        if inputs.sockets().is_some() {
+            let woken = Arc::clone(&inputs);
+            host.sync_beside(move || _ = woken.notice(Input::Synced))?;
+        }
         host.start()?;
         let wire = Arc::new(Wire::new(FailuresOf::<P>::KIND, &config.links, config.cluster, config.process)?);
         let options = LinkOptions {
@@ -424,7 +277,7 @@ impl<'a, P: Process> Node<'a, P> {
             incarnation: host.incarnation(),
             hello_within: config.links.handshake,
             clients_max: config.links.clients,
-            clients: AtomicUsize::new(0),
+            clients: Arc::default(),
             joined: AtomicU64::new(0),
         };
         let links = connect(options, Arc::new(door))?;
@@ -506,7 +359,7 @@ impl<P: Process> Node<'_, P> {
                 tracing::info!(unacknowledged = left, "stopped in order");
                 return;
             }
-            thread::sleep(DRAIN_PAUSE);
+            self.inputs.0.wait(DRAIN_PAUSE);
         }
     }
 
@@ -514,12 +367,8 @@ impl<P: Process> Node<'_, P> {
     /// the node goes on.
     pub(crate) fn turn(&mut self, wait: bool) -> Result<bool, RunError> {
         self.answer_operators();
-        let speech = self.host.flush()?;
-        self.say(speech)?;
-        if self.host.must_sync() {
-            self.sync()?;
-            self.host.snapshot_if_due()?;
-        }
+        self.speak()?;
+        self.make_durable()?;
         self.forward()?;
         self.host.fire_due()?;
         for (name, message) in std::mem::take(&mut self.to_itself) {
@@ -535,22 +384,53 @@ impl<P: Process> Node<'_, P> {
             return Ok(());
         }
         self.refuse_the_rest();
-        let speech = self.host.flush()?;
-        self.say(speech)?;
+        self.speak()?;
         self.sync()?;
         self.forward()?;
         self.host.stop()?;
         self.audience.stop();
+        self.audience.flush();
         Ok(())
+    }
+
+    /// What was stored becomes durable: at once, or beside all else. What waited for what has become durable leaves.
+    fn make_durable(&mut self) -> Result<(), RunError> {
+        if let Some(speech) = self.host.synced(false)? {
+            self.say(speech)?;
+            self.host.snapshot_if_due()?;
+        }
+        if !self.host.must_sync() {
+            return Ok(());
+        }
+        if self.host.syncs_beside() {
+            self.host.begin_sync();
+            return Ok(());
+        }
+        self.sync()?;
+        self.host.snapshot_if_due()
+    }
+
+    /// What was handled is recorded, and what need not wait for the disk leaves.
+    fn speak(&mut self) -> Result<(), RunError> {
+        let speech = self.host.flush()?;
+        if !self.host.holds() {
+            self.confirm();
+        }
+        self.say(speech)
     }
 
     /// All writes become durable, and what waited for them leaves.
     fn sync(&mut self) -> Result<(), RunError> {
         let speech = self.host.sync()?;
-        for client in std::mem::take(&mut self.requested) {
+        self.confirm();
+        self.say(speech)
+    }
+
+    /// Clients hear that their requests are handled and recorded.
+    fn confirm(&mut self) {
+        for client in self.requested.drain(..) {
             self.audience.tell(client, &Reply::Requested);
         }
-        self.say(speech)
     }
 
     /// What is in the outboxes of logged links leaves, now that the log is durable.
@@ -664,7 +544,7 @@ impl<P: Process> Node<'_, P> {
             Input::Challenged(why) => self.challenged = Some(why),
             Input::Stop => return Ok(false),
             // the turn that this makes is the answer
-            Input::Asked => {}
+            Input::Asked | Input::Synced => {}
             Input::Killed => {
                 self.killed = true;
                 return Ok(false);
@@ -674,19 +554,17 @@ impl<P: Process> Node<'_, P> {
     }
 
     fn obey(&mut self, client: u64, command: Command<P::Request>) -> Result<bool, RunError> {
+        // replies come in the order of what they answer
+        if !matches!(command, Command::Request(_)) && !self.requested.is_empty() {
+            self.speak()?;
+        }
         match command {
             Command::Hello { .. } => self.audience.tell(client, &Reply::Refused("we have met".to_owned())),
             Command::Request(_) if self.host.is_outlived() => self.refuse(client, OUTLIVED),
             Command::Request(request) => {
                 self.tally.requests_taken += 1;
                 self.host.handle(Event::Request(request), None)?;
-                let speech = self.host.flush()?;
-                if self.host.holds() {
-                    self.requested.push(client);
-                } else {
-                    self.audience.tell(client, &Reply::Requested);
-                }
-                self.say(speech)?;
+                self.requested.push(client);
             }
             Command::Cut(to) => {
                 let reply = self.links.cut(to).map(|()| Reply::Cut(to));
@@ -750,10 +628,13 @@ impl<P: Process> Node<'_, P> {
                     self.links.send(to, &self.payload)?;
                     self.tally.sent(to);
                 }
-                Speech::Indicate(indication) => self.audience.indicate(indication),
+                Speech::Indicate(indication) => {
+                    self.audience.indicate(indication).map_err(RecordError::Value)?;
+                }
             }
         }
         self.links.flush();
+        self.audience.flush();
         Ok(())
     }
 }

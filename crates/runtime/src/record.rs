@@ -11,7 +11,7 @@ use crate::disk::{Disk, DiskFile, Open};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use synod_model::{Bounds, Effect, EffectOf, Event, EventOf, Group, Process, ProcessId, Stable};
 use thiserror::Error;
 
@@ -197,6 +197,25 @@ pub(crate) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64)
 }
 
+/// The wall clock as it was read once, and what has passed since.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wall {
+    read: u64,
+    at: Instant,
+}
+
+impl Wall {
+    /// Reads it; it is now so late.
+    pub(crate) fn new(at: Instant) -> Self {
+        Self { read: now(), at }
+    }
+
+    /// What it shows at an instant.
+    pub(crate) fn at(&self, instant: Instant) -> u64 {
+        self.read + instant.saturating_duration_since(self.at).as_nanos() as u64
+    }
+}
+
 /// Why a record cannot be written or read.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -252,12 +271,14 @@ pub(crate) struct Recorder {
     /// None, where nothing is recorded.
     file: Option<Box<dyn DiskFile>>,
     lines: Vec<u8>,
+    /// Something has happened since the last flush.
+    must_flush: bool,
 }
 
 impl Recorder {
     /// Records nothing.
     pub(crate) fn none() -> Self {
-        Self { path: PathBuf::new(), file: None, lines: vec![] }
+        Self { path: PathBuf::new(), file: None, lines: vec![], must_flush: false }
     }
 
     /// Begins the record of an incarnation in `directory`.
@@ -274,19 +295,42 @@ impl Recorder {
         };
         disk.create_directory(directory).map_err(failed("create the directory of"))?;
         let file = disk.open(&path, Open::Fresh).map_err(failed("create"))?;
-        Ok(Self { path, file: Some(file), lines: vec![] })
+        Ok(Self { path, file: Some(file), lines: vec![], must_flush: false })
+    }
+
+    /// Whether anything is recorded.
+    pub(crate) fn records(&self) -> bool {
+        self.file.is_some()
     }
 
     /// Takes a line; it is written with the next flush.
     pub(crate) fn line<P: Process>(&mut self, record: &Record<P>) -> Result<(), RecordError> {
-        serde_json::to_writer(&mut self.lines, record).map_err(RecordError::Value)?;
-        self.lines.push(b'\n');
+        if self.records() {
+            serde_json::to_writer(&mut self.lines, record).map_err(RecordError::Value)?;
+            self.lines.push(b'\n');
+        }
         Ok(())
     }
 
-    /// Whether a line has been taken and not written.
+    /// Takes the line of a handler. Its effects, to be taken.
+    pub(crate) fn handled<P: Process>(
+        &mut self,
+        handled: Handled<P>,
+    ) -> Result<Vec<EffectOf<P>>, RecordError> {
+        let record = Record::Handled(handled);
+        self.line(&record)?;
+        let Record::Handled(Handled { effects, .. }) = record else { unreachable!("made two lines above") };
+        Ok(effects)
+    }
+
+    /// Something has happened, recorded or not.
+    pub(crate) fn take_note(&mut self) {
+        self.must_flush = true;
+    }
+
+    /// Whether something has happened since the last flush.
     pub(crate) fn must_flush(&self) -> bool {
-        !self.lines.is_empty()
+        self.must_flush
     }
 
     /// Writes what was taken: it survives this OS process from here on.
@@ -298,6 +342,7 @@ impl Recorder {
             source,
         })?;
         self.lines.clear();
+        self.must_flush = false;
         Ok(())
     }
 }

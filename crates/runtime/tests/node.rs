@@ -9,17 +9,18 @@ use ledger::{Ledger, Told, Twin};
 use notary::{Letter, Notary};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 use synod_kernel::signature::signed_by;
 use synod_model::{Group, Process, ProcessId};
 use synod_runtime::client::{Client, Command, Reply};
 use synod_runtime::clock::ClockSettings;
-use synod_runtime::disk::Disk;
+use synod_runtime::disk::{Disk, DiskFile, Open};
 use synod_runtime::execution::Execution;
 use synod_runtime::fault::{FaultKind, FaultyDisk, MemoryDisk};
 use synod_runtime::frame;
@@ -350,6 +351,133 @@ fn a_client_speaks_lines_and_what_is_no_command_is_refused_with_the_reason() {
     late.0.write_all(b"{\"request\":").unwrap();
     late.0.shutdown(Shutdown::Both).unwrap();
     assert_eq!(client.say("\"stop\""), json!("stopped"));
+    node.join().unwrap().unwrap();
+}
+
+/// A disk on which nothing becomes durable while its gate is held.
+#[derive(Clone)]
+struct Gated(MemoryDisk, Arc<Mutex<()>>);
+
+struct GatedFile(Box<dyn DiskFile>, Arc<Mutex<()>>);
+
+impl Disk for Gated {
+    fn handle(&self) -> Box<dyn Disk> {
+        Box::new(self.clone())
+    }
+    fn create_directory(&self, directory: &Path) -> io::Result<()> {
+        self.0.create_directory(directory)
+    }
+    fn list(&self, directory: &Path) -> io::Result<Vec<String>> {
+        self.0.list(directory)
+    }
+    fn open(&self, path: &Path, how: Open) -> io::Result<Box<dyn DiskFile>> {
+        Ok(Box::new(GatedFile(self.0.open(path, how)?, Arc::clone(&self.1))))
+    }
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.0.rename(from, to)
+    }
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        self.0.remove(path)
+    }
+    fn sync_directory(&self, directory: &Path) -> io::Result<()> {
+        self.0.sync_directory(directory)
+    }
+}
+
+impl DiskFile for GatedFile {
+    fn lock(&mut self) -> io::Result<()> {
+        self.0.lock()
+    }
+    fn length(&mut self) -> io::Result<u64> {
+        self.0.length()
+    }
+    fn read(&mut self) -> io::Result<Vec<u8>> {
+        self.0.read()
+    }
+    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write_at(offset, bytes)
+    }
+    fn append(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.append(bytes)
+    }
+    fn sync(&mut self) -> io::Result<()> {
+        drop(self.1.lock());
+        self.0.sync()
+    }
+}
+
+#[test]
+fn while_its_log_is_synced_a_node_goes_on_and_what_waits_for_that_is_not_said() {
+    let disk = Gated(MemoryDisk::new(), Arc::default());
+    let config = NodeConfig::<Ledger> { pulse: Duration::from_hours(1), ..config() };
+    let gate = Arc::clone(&disk.1);
+    let address = config.listen;
+    let memory = disk.0.clone();
+    let node = thread::spawn(move || run_node_on::<Ledger>(&disk, &config, None));
+    let mut client = Raw::new(address);
+    client.say("{\"hello\":{\"cluster\":7}}");
+    let held = gate.lock().unwrap();
+    for entry in [5, 6, 7] {
+        assert_eq!(client.say(&format!("{{\"request\":{entry}}}")), json!("requested"));
+    }
+    // its start, the requests, and what the first of them says to itself; what the others say waits for what that one stores
+    while client.say("\"status\"")["status"]["handlers"] != 1 + 3 + 1 {}
+    let status = client.say("\"status\"");
+    assert_eq!((&status["status"]["stores"], &status["status"]["syncs"]), (&json!(1), &json!(0)));
+    drop(held);
+    let told: Vec<_> = (0..6).map(|_| client.hear()["indication"].clone()).collect();
+    for entry in [5, 6, 7] {
+        let place = |told_so: &str| told.iter().position(|told| told[told_so] == entry).expect("it is told");
+        assert!(place("Stored") < place("Kept"), "{told:?}");
+    }
+    assert_eq!(client.say("\"stop\""), json!("stopped"));
+    node.join().unwrap().unwrap();
+    let execution = recorded::<Ledger>(&memory);
+    assert!(replay::verify(&execution).unwrap() > 6);
+    retrace::trace("ledger", &execution, None).unwrap();
+}
+
+#[test]
+fn while_a_peer_is_behind_requests_wait_and_nothing_else_does() {
+    let (places, one) = ([free_address(), free_address()], ProcessId(1));
+    let at_peer = TcpListener::bind(places[1]).unwrap();
+    let config = NodeConfig::<Ledger> {
+        group: Group::first(2),
+        listen: places[0],
+        peers: BTreeMap::from([(one, places[1].into())]),
+        pulse: Duration::from_hours(1),
+        links: LinkSettings { queue_soft: 1, patience: PATIENCE, ..LinkSettings::default() },
+        ..config()
+    };
+    let node = thread::spawn(move || run_node_on::<Ledger>(&MemoryDisk::new(), &config, None));
+    let [mut asks, mut looks] = [(); 2].map(|()| Raw::new(places[0]));
+    asks.say("{\"hello\":{\"cluster\":7}}");
+    looks.say("{\"hello\":{\"cluster\":7}}");
+    assert_eq!(asks.say("{\"request\":1}"), json!("requested"));
+    let (mut peer, _) = at_peer.accept().unwrap();
+    let mut welcome = vec![];
+    frame::append(&mut welcome, &(0_u8, 1_u64, 5_u64, 0_u64)).unwrap();
+    peer.write_all(&welcome).unwrap();
+    let mut status = || loop {
+        looks.0.write_all(b"\"status\"\n").unwrap();
+        // indications are told to all
+        if let Some(status) = std::iter::repeat_with(|| looks.hear()).find(|said| !said["status"].is_null()) {
+            return status["status"].clone();
+        }
+    };
+    // its start, the request, and both messages to itself
+    let stands = |status: &Value| status["handlers"] == 4 && status["links"]["1"]["connected"] == true;
+    while !stands(&status()) {}
+    asks.0.write_all(b"{\"request\":2}\n\"status\"\n").unwrap();
+    for _ in 0..100 {
+        assert_eq!(status()["handlers"], 4, "the request is taken");
+    }
+    let mut acknowledged = vec![];
+    frame::append(&mut acknowledged, &(0_u8, 1_u64)).unwrap();
+    peer.write_all(&acknowledged).unwrap();
+    while asks.hear() != json!("requested") {}
+    looks.say("\"stop\"");
+    drop(peer);
     node.join().unwrap().unwrap();
 }
 

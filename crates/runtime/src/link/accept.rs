@@ -7,13 +7,14 @@
 //! sender dials again, and the session goes on where it was.
 
 use super::complaints::Kind;
+use super::sockets::LATER;
 use super::stream::{Reader, Writer, halves, locked};
 use super::tcp::{
     Answer, Back, Broken, HANDSHAKE_TIMEOUT, Hello, PAUSE_MAX, PREAMBLE, PREAMBLE_TLS, Shared, VERSION,
     spawn, tune,
 };
 use super::tls::{explain, names_of_peer};
-use super::{LinkOptions, Rejected};
+use super::{LinkOptions, Next, Rejected, Source};
 use crate::frame::{self, Batch, Frames};
 use crate::session::{Incoming, Instance, SessionError};
 use rustls::Connection;
@@ -26,9 +27,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 use synod_model::ProcessId;
 
-/// How long an acknowledgement may wait for others to come with it.
-const ACKNOWLEDGE_AFTER: Duration = Duration::from_millis(4);
-/// After so many bytes it waits no longer.
+/// After so many bytes an acknowledgement waits no longer for others to come with it.
 const ACKNOWLEDGE_BYTES: usize = 256 << 10;
 /// A sender that reads no acknowledgements is hung up when so many bytes wait for it.
 const BACKLOG_MAX: usize = 64 << 10;
@@ -49,9 +48,6 @@ pub(super) struct Receiver {
     came: Condvar,
     /// How many of them are no peer's.
     strangers: AtomicUsize,
-    /// Who waits for an acknowledgement.
-    waiting: Mutex<Vec<Arc<Way>>>,
-    changed: Condvar,
     stopped: AtomicBool,
 }
 
@@ -67,10 +63,6 @@ struct Peer {
 struct Way {
     stream: TcpStream,
     writer: Mutex<Writer>,
-    /// Up to where its payloads have been received.
-    received: AtomicU64,
-    /// Whether an acknowledgement waits.
-    waits: AtomicBool,
 }
 
 impl Way {
@@ -82,11 +74,6 @@ impl Way {
         if !said || writer.backlog() > BACKLOG_MAX {
             self.hang_up();
         }
-    }
-
-    fn acknowledge(&self) {
-        self.waits.store(false, Ordering::SeqCst);
-        self.say(&Back::Acknowledge(self.received.load(Ordering::SeqCst)));
     }
 
     fn hang_up(&self) {
@@ -104,8 +91,6 @@ impl Receiver {
             unknown: Mutex::default(),
             came: Condvar::new(),
             strangers: AtomicUsize::new(0),
-            waiting: Mutex::default(),
-            changed: Condvar::new(),
             stopped: AtomicBool::new(false),
         }
     }
@@ -115,8 +100,6 @@ impl Receiver {
         for stream in locked(&self.open).values() {
             let _ = stream.shutdown(Shutdown::Both);
         }
-        drop(locked(&self.waiting));
-        self.changed.notify_all();
         drop(locked(&self.unknown));
         self.came.notify_all();
     }
@@ -153,22 +136,6 @@ impl Receiver {
         self.stopped.load(Ordering::SeqCst)
     }
 
-    /// Sends acknowledgements that have waited long enough.
-    pub(super) fn acknowledge(&self) {
-        loop {
-            let none = |waiting: &mut Vec<_>| waiting.is_empty() && !self.is_stopped();
-            let waiting = self.changed.wait_while(locked(&self.waiting), none);
-            drop(waiting.unwrap_or_else(PoisonError::into_inner));
-            if self.is_stopped() {
-                return;
-            }
-            thread::sleep(ACKNOWLEDGE_AFTER);
-            for way in std::mem::take(&mut *locked(&self.waiting)) {
-                way.acknowledge();
-            }
-        }
-    }
-
     /// A connection, from its first byte to its last.
     fn serve(self: &Arc<Self>, stream: TcpStream) {
         let Ok(handle) = stream.try_clone() else { return };
@@ -188,7 +155,13 @@ impl Receiver {
         locked(&self.open).remove(&number);
     }
 
-    fn greet(&self, mut stream: TcpStream, stranger: Stranger<'_>, number: u64) -> Result<(), Broken> {
+    /// Meets whoever has connected. A peer's socket is left to the thread that waits for all of them.
+    fn greet(
+        self: &Arc<Self>,
+        mut stream: TcpStream,
+        stranger: Stranger<'_>,
+        number: u64,
+    ) -> Result<(), Broken> {
         tune(&stream)?;
         stream.set_read_timeout(Some(HANDSHAKE_TIMEOUT))?;
         stream.set_write_timeout(Some(HANDSHAKE_TIMEOUT))?;
@@ -242,7 +215,7 @@ impl Receiver {
     }
 
     fn shake_hands(
-        &self,
+        self: &Arc<Self>,
         stream: TcpStream,
         tls: Option<Connection>,
         stranger: Stranger<'_>,
@@ -253,12 +226,7 @@ impl Receiver {
         let mut reader = Frames::new(reader);
         let hello = reader.read().and_then(|body| body.map(frame::value::<Hello>).transpose());
         let hello = hello.inspect_err(|e| self.shared.complaints.frame(None, e))?.ok_or(Broken::Closed)?;
-        let way = Way {
-            stream,
-            writer: Mutex::new(writer),
-            received: AtomicU64::new(0),
-            waits: AtomicBool::new(false),
-        };
+        let way = Way { stream, writer: Mutex::new(writer) };
         if let Err(why) = self.check(&hello, &names) {
             return answer(&mut locked(&way.writer), &Answer::Refused(why));
         }
@@ -274,7 +242,16 @@ impl Receiver {
         way.stream.set_read_timeout(None)?;
         self.is_known(number);
         drop(stranger);
-        self.receive(&hello, &way, reader)
+        self.listen(hello, way, reader)
+    }
+
+    /// What the peer sends is read from now on.
+    fn listen(self: &Arc<Self>, hello: Hello, way: Arc<Way>, reader: Frames<Reader>) -> Result<(), Broken> {
+        let stream = way.stream.try_clone()?;
+        let heard = Mutex::new(Heard { reader, received: 0, bytes: 0, owes_since: None });
+        let arrivals = Arrivals { receiver: Arc::clone(self), hello, way, heard };
+        self.shared.sockets.add(stream, Arc::new(arrivals))?;
+        Ok(())
     }
 
     /// Whether it is the right one who has come to the right one; if not, why.
@@ -309,7 +286,6 @@ impl Receiver {
         if let Some(old) = peer.way.replace(Arc::clone(way)) {
             old.hang_up();
         }
-        way.received.store(received, Ordering::SeqCst);
         let Instance { incarnation, token } = self.shared.instance;
         let welcome = Answer::Welcome { incarnation, token, received };
         if answer(&mut locked(&way.writer), &welcome).is_err() {
@@ -318,35 +294,19 @@ impl Receiver {
         Ok(())
     }
 
-    fn receive(&self, hello: &Hello, way: &Arc<Way>, mut frames: Frames<Reader>) -> Result<(), Broken> {
-        let ended = self.receive_all(hello, way, &mut frames);
-        match &ended {
-            Err(Broken::Frame(e)) => self.shared.complaints.frame(Some(hello.from), e),
-            Err(Broken::Session(e)) => self.shared.complaints.session(hello.from, *e),
-            _ => {}
+    /// What has come so far is delivered. Whether the connection goes on.
+    fn receive(&self, hello: &Hello, heard: &mut Heard) -> Result<bool, Broken> {
+        heard.reader.stream().allow();
+        loop {
+            let body = match heard.reader.read() {
+                Ok(Some(body)) => body,
+                Ok(None) => return Ok(false),
+                Err(e) if e.is_later() => return Ok(true),
+                Err(e) => return Err(e.into()),
+            };
+            heard.bytes += body.len();
+            heard.received = self.deliver(hello, &Batch::parse(body)?)?;
         }
-        way.hang_up();
-        let mut peer = locked(&self.peers[&hello.from]);
-        if peer.way.as_ref().is_some_and(|latest| Arc::ptr_eq(latest, way)) {
-            peer.way = None;
-        }
-        ended
-    }
-
-    fn receive_all(&self, hello: &Hello, way: &Arc<Way>, frames: &mut Frames<Reader>) -> Result<(), Broken> {
-        let mut bytes = 0;
-        while let Some(body) = frames.read()? {
-            bytes += body.len();
-            way.received.store(self.deliver(hello, &Batch::parse(body)?)?, Ordering::SeqCst);
-            if bytes >= ACKNOWLEDGE_BYTES {
-                bytes = 0;
-                way.acknowledge();
-            } else if !way.waits.swap(true, Ordering::SeqCst) {
-                locked(&self.waiting).push(Arc::clone(way));
-                self.changed.notify_all();
-            }
-        }
-        Ok(())
     }
 
     /// Up to where payloads have been received now.
@@ -356,6 +316,68 @@ impl Receiver {
         let mut rejected = |why: &Rejected| self.shared.complaints.rejected(hello.from, why);
         self.shared.inbox.deliver_all(hello.from, &mut batch.payloads().skip(known as usize), &mut rejected);
         Ok(peer.incoming.received())
+    }
+}
+
+/// What a peer sends.
+struct Arrivals {
+    receiver: Arc<Receiver>,
+    hello: Hello,
+    way: Arc<Way>,
+    heard: Mutex<Heard>,
+}
+
+struct Heard {
+    reader: Frames<Reader>,
+    /// Up to where its payloads have been received.
+    received: u64,
+    /// How many bytes since the last acknowledgement.
+    bytes: usize,
+    /// Since when an acknowledgement waits.
+    owes_since: Option<Instant>,
+}
+
+impl Heard {
+    /// Acknowledges what has been received, if it is time to. What is waited for then.
+    fn acknowledge(&mut self, way: &Way) -> Next {
+        if self.bytes == 0 {
+            return Next::Arrival;
+        }
+        let is_due = self.owes_since.is_some_and(|since| since.elapsed() >= LATER);
+        if is_due || self.bytes >= ACKNOWLEDGE_BYTES {
+            way.say(&Back::Acknowledge(self.received));
+            (self.bytes, self.owes_since) = (0, None);
+            return Next::Arrival;
+        }
+        if self.owes_since.is_some() {
+            return Next::Arrival;
+        }
+        self.owes_since = Some(Instant::now());
+        Next::ArrivalOrLater
+    }
+}
+
+impl Source for Arrivals {
+    fn ready(&self) -> Next {
+        let Self { receiver, hello, way, heard } = self;
+        let mut heard = locked(heard);
+        let received = receiver.receive(hello, &mut heard);
+        let complaints = &receiver.shared.complaints;
+        match &received {
+            Ok(true) => return heard.acknowledge(way),
+            Err(Broken::Frame(e)) => complaints.frame(Some(hello.from), e),
+            Err(Broken::Session(e)) => complaints.session(hello.from, *e),
+            _ => {}
+        }
+        Next::End
+    }
+
+    fn ended(&self) {
+        self.way.hang_up();
+        let mut peer = locked(&self.receiver.peers[&self.hello.from]);
+        if peer.way.as_ref().is_some_and(|latest| Arc::ptr_eq(latest, &self.way)) {
+            peer.way = None;
+        }
     }
 }
 

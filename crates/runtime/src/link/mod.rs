@@ -10,6 +10,7 @@ pub mod logged;
 pub mod memory;
 mod place;
 pub mod settings;
+mod sockets;
 mod stream;
 pub mod tcp;
 mod tls;
@@ -17,6 +18,9 @@ pub mod udp;
 
 pub use place::{NoPlace, Place};
 pub use settings::{LinkSettings, Security, Transport};
+pub use sockets::Sockets;
+pub(crate) use sockets::{LOOKS, Next, Source};
+pub(crate) use stream::{receive_now, send_now};
 
 use crate::frame;
 use crate::keys::KeyError;
@@ -107,6 +111,9 @@ pub enum LinkError {
     /// A thread could not be started.
     #[error("cannot start a thread: {0}")]
     Thread(#[source] io::Error),
+    /// Sockets cannot be waited for.
+    #[error("cannot wait for sockets: {0}")]
+    Sockets(#[source] io::Error),
     /// A message goes to a process that is no peer.
     #[error("there is no {0} to send to")]
     NoSuchPeer(ProcessId),
@@ -152,6 +159,7 @@ impl LinkError {
             Self::PortInUse { .. } => "choose another port, or stop what listens there (`ss -ltnp` shows it)",
             Self::Listen { .. } => "choose an address of this machine and a port above 1023",
             Self::Thread(_) => "the limit on threads or memory is reached (`ulimit -u`)",
+            Self::Sockets(_) => "the limit on open files is reached (`ulimit -n`)",
             Self::NoSuchPeer(_) => {
                 "the algorithm sends outside of its group, or the list of peers is incomplete"
             }
@@ -190,8 +198,15 @@ pub struct LinkOptions {
     pub stack: Option<udp::stack::Build>,
 }
 
-/// Takes what the links deliver, and the clients that connect. Called from the links' threads.
+/// Takes what the links deliver, and the clients that connect. Called from the links' threads, or from the one that waits for the
+/// sockets.
 pub trait Inbox: Send + Sync + 'static {
+    /// The sockets for which the inbox's owner waits itself: then links over streams leave theirs to it, and deliver from its thread.
+    /// Without, they have a thread for them.
+    fn sockets(&self) -> Option<Arc<Sockets>> {
+        None
+    }
+
     /// A payload from `from` is delivered. It may wait until the node has room: what arrives for it meanwhile waits with
     /// the sender.
     fn deliver(&self, from: ProcessId, payload: &[u8]) -> Result<(), Rejected>;

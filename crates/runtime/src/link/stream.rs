@@ -1,6 +1,6 @@
 //! The two halves of a connection, plain or within TLS: one to write without waiting, one to read.
 
-use rustix::net::SendFlags;
+use rustix::net::{RecvFlags, SendFlags};
 use rustls::Connection;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -19,7 +19,8 @@ type Tls = Arc<Mutex<Connection>>;
 /// Both halves of a connection.
 pub(super) fn halves(tcp: TcpStream, tls: Option<Connection>) -> io::Result<(Reader, Writer)> {
     let tls = tls.map(|connection| Arc::new(Mutex::new(connection)));
-    let reader = Reader { tcp: tcp.try_clone()?, tls: tls.clone(), cipher: vec![], begin: 0, end: 0 };
+    let pace = Pace::Waits;
+    let reader = Reader { tcp: tcp.try_clone()?, tls: tls.clone(), pace, cipher: vec![], begin: 0, end: 0 };
     Ok((reader, Writer { tcp, tls, rest: vec![], done: 0 }))
 }
 
@@ -75,7 +76,7 @@ impl Writer {
 }
 
 /// What the socket takes of `bytes` without waiting.
-fn send_now(tcp: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
+pub(crate) fn send_now(tcp: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
     let mut taken = 0;
     while taken < bytes.len() {
         match rustix::net::send(tcp, &bytes[taken..], SendFlags::DONTWAIT | SendFlags::NOSIGNAL) {
@@ -86,6 +87,17 @@ fn send_now(tcp: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
         }
     }
     Ok(taken)
+}
+
+/// What the socket has, without waiting for it: [`io::ErrorKind::WouldBlock`] if it has nothing.
+pub(crate) fn receive_now(tcp: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match rustix::net::recv(tcp, &mut *buffer, RecvFlags::DONTWAIT) {
+            Ok((received, _)) => return Ok(received),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(e) => return Err(e.into()),
+        }
+    }
 }
 
 fn encrypt(connection: &mut Connection, mut plain: &[u8], cipher: &mut Vec<u8>) -> io::Result<()> {
@@ -99,25 +111,58 @@ fn encrypt(connection: &mut Connection, mut plain: &[u8], cipher: &mut Vec<u8>) 
     Ok(())
 }
 
+/// Whether a reader waits for its socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pace {
+    /// Until there is something.
+    Waits,
+    /// Never, and it may ask the socket once more.
+    Once,
+    /// Never, and it has asked.
+    Spent,
+}
+
 /// The half that is read from.
 pub(super) struct Reader {
     tcp: TcpStream,
     tls: Option<Tls>,
+    pace: Pace,
     cipher: Vec<u8>,
     /// What of it is filled and not decrypted.
     begin: usize,
     end: usize,
 }
 
+impl Reader {
+    /// From now on it does not wait; it asks the socket once, and then not before this is called again.
+    pub(super) fn allow(&mut self) {
+        self.pace = Pace::Once;
+    }
+}
+
+impl Pace {
+    fn read(&mut self, tcp: &mut TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Waits => tcp.read(buffer),
+            Self::Once => {
+                *self = Self::Spent;
+                receive_now(tcp, buffer)
+            }
+            Self::Spent => Err(io::ErrorKind::WouldBlock.into()),
+        }
+    }
+}
+
 impl Read for Reader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let Self { tcp, tls: Some(tls), cipher, begin, end } = self else { return self.tcp.read(buffer) };
+        let Self { tcp, tls, pace, cipher, begin, end } = self;
+        let Some(tls) = tls else { return pace.read(tcp, buffer) };
         cipher.resize(CIPHER_LENGTH, 0);
         loop {
             if let Some(plain) = decrypt(&mut locked(tls), &cipher[..*end], begin, buffer)? {
                 return Ok(plain);
             }
-            (*begin, *end) = (0, tcp.read(cipher)?);
+            (*begin, *end) = (0, pace.read(tcp, cipher)?);
             if *end == 0 {
                 return Ok(0);
             }

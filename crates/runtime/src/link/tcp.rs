@@ -21,7 +21,8 @@ use super::place::{Finder, Place, Unknown};
 use super::stream::{Reader, Writer, halves, locked};
 use super::tls::{Tls, explain, is_tls};
 use super::{
-    Dropped, Inbox, LinkError, LinkOptions, LinkSettings, LinkStatus, Links, PAYLOAD_LENGTH_MAX, Security,
+    Dropped, Inbox, LinkError, LinkOptions, LinkSettings, LinkStatus, Links, Next, PAYLOAD_LENGTH_MAX,
+    Security, Sockets, Source,
 };
 use crate::frame::{self, FrameError, Frames};
 use crate::keys::Keys;
@@ -128,6 +129,8 @@ pub(super) struct Shared {
     pub(super) settings: LinkSettings,
     pub(super) inbox: Arc<dyn Inbox>,
     pub(super) tls: Option<Tls>,
+    /// Who waits for the sockets calls for what they bring.
+    pub(super) sockets: Arc<Sockets>,
     /// Which OS process this is.
     pub(super) instance: Instance,
     pub(super) complaints: Complaints,
@@ -155,7 +158,12 @@ impl TcpLinks {
             _ => None,
         };
         let token = RandomState::new().hash_one((std::process::id(), options.me));
+        let (sockets, is_own) = match inbox.sockets() {
+            Some(sockets) => (sockets, false),
+            None => (Arc::new(Sockets::new().map_err(LinkError::Sockets)?), true),
+        };
         let shared = Arc::new(Shared {
+            sockets,
             instance: Instance { incarnation: options.incarnation, token },
             options,
             settings: settings.clone(),
@@ -166,13 +174,15 @@ impl TcpLinks {
         let receiver = Arc::new(Receiver::new(Arc::clone(&shared)));
         let address = listener.local_addr().ok();
         let mut links = Self { shared, peers: BTreeMap::new(), receiver, address, threads: vec![] };
+        if is_own {
+            let sockets = Arc::clone(&links.shared.sockets);
+            links.threads.push(spawn("sockets".to_owned(), move || attend(&sockets))?);
+        }
         for (&to, place) in &links.shared.options.peers {
             let sender = Arc::new(Sender::new(Arc::clone(&links.shared), to, place.clone()));
             links.peers.insert(to, Arc::clone(&sender));
             links.threads.push(spawn(format!("to {to}"), move || sender.run())?);
         }
-        let receiver = Arc::clone(&links.receiver);
-        links.threads.push(spawn("acks".to_owned(), move || receiver.acknowledge())?);
         let receiver = Arc::clone(&links.receiver);
         links.threads.push(spawn("handshakes".to_owned(), move || receiver.limit_handshakes())?);
         let receiver = Arc::clone(&links.receiver);
@@ -182,6 +192,13 @@ impl TcpLinks {
 
     fn sender(&self, to: ProcessId) -> Result<&Sender, LinkError> {
         self.peers.get(&to).map(|sender| &**sender).ok_or(LinkError::NoSuchPeer(to))
+    }
+}
+
+/// Reads what comes, where nobody else does.
+fn attend(sockets: &Sockets) {
+    while !sockets.is_closed() {
+        sockets.look_out();
     }
 }
 
@@ -244,6 +261,7 @@ impl Links for TcpLinks {
 impl Drop for TcpLinks {
     fn drop(&mut self) {
         self.receiver.stop();
+        self.shared.sockets.close();
         for sender in self.peers.values() {
             sender.update(|state| {
                 state.stopped = true;
@@ -466,7 +484,7 @@ impl Sender {
                 return;
             }
             match self.dial() {
-                Ok(reader) => self.serve(reader),
+                Ok((reader, stream)) => self.serve(reader, stream),
                 Err(broken) => self.not_reached(&broken),
             }
             if std::mem::take(&mut locked(&self.state).fruitful) {
@@ -501,7 +519,7 @@ impl Sender {
     }
 
     /// A connection to the peer, after the handshake: it can be written to.
-    fn dial(&self) -> Result<Frames<Reader>, Broken> {
+    fn dial(&self) -> Result<(Frames<Reader>, TcpStream), Broken> {
         let mut stream = self.connect()?;
         if stream.local_addr()? == stream.peer_addr()? {
             // On loopback a port without a listener can be given to the very dialler that asks for it.
@@ -531,19 +549,20 @@ impl Sender {
         writer.offer(&bytes)?;
         writer.finish()?;
         match frame::value(reader.read().map_err(refused)?.ok_or(Broken::Closed)?)? {
-            Answer::Refused(why) => return Err(Broken::Refused(why)),
+            Answer::Refused(why) => Err(Broken::Refused(why)),
             Answer::Over(why) => {
                 tracing::error!(to = %self.to, "{why}");
                 self.shared.inbox.impostor(&why);
-                return Err(Broken::Refused(why));
+                Err(Broken::Refused(why))
             }
             Answer::Welcome { incarnation, token, received } => {
                 stream.set_read_timeout(None)?;
                 stream.set_write_timeout(None)?;
+                let to_wait_for = stream.try_clone()?;
                 self.welcome(Instance { incarnation, token }, session, received, stream, writer)?;
+                Ok((reader, to_wait_for))
             }
         }
-        Ok(reader)
     }
 
     fn welcome(
@@ -570,18 +589,16 @@ impl Sender {
     }
 
     /// Writes what there is to write until the connection breaks or is hung up.
-    fn serve(self: &Arc<Self>, reader: Frames<Reader>) {
-        let sender = Arc::clone(self);
-        let listen = move || sender.listen(reader);
-        let listener = spawn(format!("acks from {}", self.to), listen);
-        match &listener {
-            Ok(_) => self.write_until_broken(),
+    fn serve(self: &Arc<Self>, reader: Frames<Reader>, stream: TcpStream) {
+        let acknowledgements = Acknowledgements { sender: Arc::clone(self), reader: Mutex::new(reader) };
+        match self.shared.sockets.add(stream, Arc::new(acknowledgements)) {
+            Ok(number) => {
+                self.write_until_broken();
+                self.shared.sockets.remove(number);
+            }
             Err(e) => self.update(|state| state.trouble = Some(e.to_string())),
         }
         locked(&self.state).hang_up();
-        if let Ok(listener) = listener {
-            let _ = listener.join();
-        }
         let mut state = locked(&self.state);
         (state.stream, state.writer) = (None, None);
         if !state.stopped {
@@ -618,14 +635,9 @@ impl Sender {
         }
     }
 
-    /// Hears acknowledgements until the connection ends.
-    fn listen(&self, mut reader: Frames<Reader>) {
-        let ended = loop {
-            if let Err(ended) = self.hear(&mut reader) {
-                break ended;
-            }
-        };
-        match &ended {
+    /// Why the connection ends.
+    fn breaks(&self, ended: &Broken) {
+        match ended {
             Broken::Frame(e) => self.shared.complaints.frame(Some(self.to), e),
             Broken::Session(e) => self.shared.complaints.session(self.to, *e),
             _ => {}
@@ -633,15 +645,27 @@ impl Sender {
         self.update(|state| {
             // Whoever has hung up before has said why.
             if !state.must_hang_up() {
-                state.fail(&ended);
+                state.fail(ended);
             }
             state.hang_up();
             state.broken = true;
         });
     }
 
+    /// Hears what has come so far.
     fn hear(&self, reader: &mut Frames<Reader>) -> Result<(), Broken> {
-        match frame::value(reader.read()?.ok_or(Broken::Closed)?)? {
+        reader.stream().allow();
+        loop {
+            match reader.read() {
+                Ok(body) => self.heed(frame::value(body.ok_or(Broken::Closed)?)?)?,
+                Err(e) if e.is_later() => return Ok(()),
+                Err(e) => return Err(e.into()),
+            }
+        }
+    }
+
+    fn heed(&self, said: Back) -> Result<(), Broken> {
+        match said {
             Back::Acknowledge(sequence) => {
                 let mut state = locked(&self.state);
                 // A session that was closed meanwhile is acknowledged no more.
@@ -659,4 +683,25 @@ impl Sender {
         }
         Ok(())
     }
+}
+
+/// What a peer says of what it was sent.
+struct Acknowledgements {
+    sender: Arc<Sender>,
+    reader: Mutex<Frames<Reader>>,
+}
+
+impl Source for Acknowledgements {
+    fn ready(&self) -> Next {
+        let heard = self.sender.hear(&mut locked(&self.reader));
+        heard.map_or_else(
+            |ended| {
+                self.sender.breaks(&ended);
+                Next::End
+            },
+            |()| Next::Arrival,
+        )
+    }
+
+    fn ended(&self) {}
 }

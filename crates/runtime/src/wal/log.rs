@@ -4,21 +4,17 @@
 use super::format::Buffer;
 use super::segments::Segments;
 use super::{WalError, check_length};
+use crate::courtesy::Courtesy;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Thread};
-use std::time::{Duration, Instant};
 
 /// How often at most a leader lets others run, so that they append to its batch.
 const YIELDS_MAX: u64 = 64;
 
 /// How often one who waits lets others run before it sleeps: to be woken takes about as long as a sync.
 const YIELDS_BEFORE_SLEEP: usize = 50;
-/// Who is not back so soon after it let others run is on a machine that is busy with other things.
-const YIELD_MAX: Duration = Duration::from_micros(500);
-/// For how many waits nobody yields on such a machine.
-const BUSY_WAITS: u64 = 1000;
 
 /// A log for many threads. Clones are the same log.
 #[derive(Clone)]
@@ -31,8 +27,7 @@ struct Shared {
     expected: AtomicU64,
     /// How often it is worth to wait for them: falls when they do not come.
     patience: AtomicU64,
-    /// For how many more waits nobody yields.
-    busy: AtomicU64,
+    courtesy: Courtesy,
 }
 
 /// What is appended and not yet being written.
@@ -90,7 +85,7 @@ impl Log {
             segments: Mutex::new(segments),
             expected: AtomicU64::new(0),
             patience: AtomicU64::new(YIELDS_MAX),
-            busy: AtomicU64::new(0),
+            courtesy: Courtesy::default(),
         };
         Self(Arc::new(shared))
     }
@@ -154,7 +149,7 @@ impl Log {
                     return Err(WalError::Failed { path });
                 }
                 LEADERLESS if group.claim() => return self.lead(),
-                _ if yields.next().is_some() && self.lets_others_run() => {}
+                _ if yields.next().is_some() && self.0.courtesy.lets_others_run() => {}
                 _ => thread::park(),
             }
         }
@@ -206,21 +201,6 @@ impl Log {
         Ok(())
     }
 
-    /// Lets others run and comes back; not where that took long lately.
-    fn lets_others_run(&self) -> bool {
-        let busy = self.0.busy.load(Ordering::Relaxed);
-        if busy > 0 {
-            self.0.busy.store(busy - 1, Ordering::Relaxed);
-            return false;
-        }
-        let before = Instant::now();
-        thread::yield_now();
-        if before.elapsed() > YIELD_MAX {
-            self.0.busy.store(BUSY_WAITS, Ordering::Relaxed);
-        }
-        true
-    }
-
     /// Gives those who will probably append the time to do it: a sync costs more.
     fn gather(&self) {
         let expected = self.0.expected.load(Ordering::Relaxed);
@@ -230,7 +210,7 @@ impl Log {
                 self.0.patience.store((patience * 2).min(YIELDS_MAX), Ordering::Relaxed);
                 return;
             }
-            if !self.lets_others_run() {
+            if !self.0.courtesy.lets_others_run() {
                 return;
             }
         }

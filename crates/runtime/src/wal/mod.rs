@@ -27,6 +27,7 @@ mod log;
 mod recovery;
 mod segments;
 mod snapshot;
+mod writer;
 
 use crate::disk::{self, Disk};
 use format::Buffer;
@@ -34,8 +35,11 @@ use segments::Segments;
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use synod_model::ProcessId;
 use thiserror::Error;
+use writer::{Writer, Written};
 
 pub use log::{Log, Ticket};
 
@@ -225,10 +229,15 @@ pub struct TornTail {
 
 /// An open log.
 pub struct Wal {
-    segments: Segments,
+    segments: Arc<Mutex<Segments>>,
     pending: Buffer,
     /// What did not fit into one batch.
     full: Vec<Buffer>,
+    /// The memory of a batch that is durable.
+    spare: Option<Buffer>,
+    /// Who writes batches while the owner goes on, and how many records it has.
+    writer: Option<Writer>,
+    being_written: usize,
 }
 
 impl Wal {
@@ -249,60 +258,110 @@ impl Wal {
         options: WalOptions,
     ) -> Result<(Self, Recovered), WalError> {
         let (segments, recovered) = recovery::open(disk, directory, identity, options)?;
-        Ok((Self { segments, pending: Buffer::records(), full: vec![] }, recovered))
+        let segments = Arc::new(Mutex::new(segments));
+        let (pending, full, spare) = (Buffer::records(), vec![], None);
+        Ok((Self { segments, pending, full, spare, writer: None, being_written: 0 }, recovered))
+    }
+
+    /// Has batches written by a thread from now on, which calls `told` whenever it has written one, or has failed to: see
+    /// [`Wal::begin_sync`].
+    pub fn write_beside(&mut self, told: impl Fn() + Send + 'static) -> io::Result<()> {
+        self.writer = Some(Writer::start(Arc::clone(&self.segments), told)?);
+        Ok(())
+    }
+
+    /// Whether a thread writes batches.
+    pub fn writes_beside(&self) -> bool {
+        self.writer.is_some()
     }
 
     /// Takes a record; it is durable after the next [`Wal::sync`].
     pub fn append(&mut self, record: &[u8]) -> Result<(), WalError> {
         check_length(record.len())?;
         if !self.pending.has_room(1, record.len()) {
-            self.full.push(std::mem::replace(&mut self.pending, Buffer::records()));
+            let next = self.spare.take().unwrap_or_else(Buffer::records);
+            self.full.push(std::mem::replace(&mut self.pending, next));
         }
         self.pending.push(record);
         Ok(())
     }
 
-    /// How many records are not durable yet.
+    /// How many records are not durable yet, those that are being written left out.
     pub fn pending(&self) -> usize {
         let records = self.full.iter().map(Buffer::count).sum::<u64>() + self.pending.count();
         records as usize
     }
 
+    /// All that was appended, as batches.
+    fn batches(&mut self) -> Vec<Buffer> {
+        let mut batches = std::mem::take(&mut self.full);
+        if self.pending.count() > 0 {
+            let next = self.spare.take().unwrap_or_else(Buffer::records);
+            batches.push(std::mem::replace(&mut self.pending, next));
+        }
+        batches
+    }
+
     /// Makes all that was appended durable, as one batch (or as few as it takes). An error is final: restart from
     /// what is durable.
     pub fn sync(&mut self) -> Result<(), WalError> {
-        self.segments.check()?;
-        for mut batch in std::mem::take(&mut self.full) {
-            self.segments.write(&mut batch)?;
-        }
-        if self.pending.count() > 0 {
-            self.segments.write(&mut self.pending)?;
-            self.pending.clear();
-        }
+        self.synced(true)?;
+        let mut batches = self.batches();
+        writer::write_all(&self.segments, &mut batches)?;
+        self.spare = batches.pop();
         Ok(())
+    }
+
+    /// Begins to make all that was appended durable, by the thread of [`Wal::write_beside`]: it is once [`Wal::synced`] says so. What is
+    /// appended meanwhile belongs to the next batch.
+    ///
+    /// # Panics
+    /// If there is no such thread, or it still writes.
+    pub fn begin_sync(&mut self) {
+        assert_eq!(self.being_written, 0, "one batch after the other");
+        self.being_written = self.pending();
+        let batches = self.batches();
+        self.writer.as_ref().expect("there is a thread").write(batches);
+    }
+
+    /// How many records are being written.
+    pub fn being_written(&self) -> usize {
+        self.being_written
+    }
+
+    /// How long it took to write what was being written, if it is durable now; waits for it if told to. An error is final.
+    pub fn synced(&mut self, wait: bool) -> Result<Option<Duration>, WalError> {
+        let Some(writer) = self.writer.as_ref().filter(|_| self.being_written > 0) else { return Ok(None) };
+        let Some(Written { outcome, mut emptied }) = writer.written(wait) else { return Ok(None) };
+        self.being_written = 0;
+        self.spare = emptied.pop();
+        outcome.map(Some)
     }
 
     /// Puts `bytes` in the place of all records up to the last sync, and gives up the segments that only older snapshots
     /// need. What is appended and not synced is not affected. An error is final.
     pub fn snapshot(&mut self, bytes: &[u8]) -> Result<(), WalError> {
-        self.segments.snapshot(bytes)
+        writer::locked(&self.segments).snapshot(bytes)
     }
 
     /// Whether recovery would have to read more than [`WalOptions::snapshot_after`] bytes of the log, and more than the
     /// last snapshot has: snapshots cost no more than the log itself.
     pub fn snapshot_due(&self) -> bool {
-        self.segments.snapshot_due()
+        writer::locked(&self.segments).snapshot_due()
     }
 
     /// How many records are durable: those of a snapshot, and those behind it.
     pub fn records(&self) -> u64 {
-        self.segments.records()
+        writer::locked(&self.segments).records()
     }
 
     /// The log, for many threads. What was appended becomes durable first.
     pub fn share(mut self) -> Result<Log, WalError> {
         self.sync()?;
-        Ok(Log::new(self.segments))
+        let Self { segments, writer, .. } = self;
+        drop(writer);
+        let segments = Arc::into_inner(segments).and_then(|segments| segments.into_inner().ok());
+        Ok(Log::new(segments.expect("nobody else has them, and no thread has panicked")))
     }
 }
 

@@ -28,6 +28,7 @@ use crate::online::Online;
 use crate::reading::{Conventions, Meaningless, Readable};
 use crate::value::Value;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use thiserror::Error;
 
 /// Why an event was not judged.
@@ -111,7 +112,7 @@ impl Monitor {
         let LogEvent { client, ref function, ref value, ref key, at, line, .. } = event;
         let operation = LogOperation {
             client,
-            function: function.clone(),
+            function: Arc::clone(function),
             argument: value.clone(),
             key: key.clone(),
             end: End::Unknown,
@@ -144,7 +145,7 @@ impl Monitor {
         if self.object.end(&operation)? {
             return Ok(Found::Nothing);
         }
-        let (concurrent, unknown) = self.object.open(&operation.key);
+        let (concurrent, unknown) = self.object.open(operation.key.as_ref());
         Ok(Found::Violation(Box::new(Violation { operation, concurrent, unknown })))
     }
 
@@ -160,7 +161,7 @@ trait Judging {
     /// Whether there is an order still.
     fn end(&mut self, operation: &LogOperation) -> Result<bool, Meaningless>;
     /// What runs on an object, and how many may still take effect besides.
-    fn open(&self, key: &Option<Value>) -> (Vec<LogOperation>, usize);
+    fn open(&self, key: Option<&Value>) -> (Vec<LogOperation>, usize);
     fn count(&self) -> usize;
 }
 
@@ -180,9 +181,9 @@ impl<S> Objects<S>
 where
     S: Readable<State: Ord, Operation: Ord, Return: Ord> + Clone,
 {
-    fn object(&mut self, key: &Option<Value>) -> &mut Object<S> {
+    fn object(&mut self, key: Option<&Value>) -> &mut Object<S> {
         let model = &self.model;
-        self.objects.entry(key.clone().filter(|_| S::KEYED)).or_insert_with(|| Object {
+        self.objects.entry(key.cloned().filter(|_| S::KEYED)).or_insert_with(|| Object {
             online: Online::new(model.clone()),
             running: BTreeMap::new(),
             unknown: 0,
@@ -201,7 +202,7 @@ where
 {
     fn invoke(&mut self, operation: LogOperation) -> Result<(), Meaningless> {
         let (asked, _) = self.read(&operation)?;
-        let object = self.object(&operation.key);
+        let object = self.object(operation.key.as_ref());
         object.online.invoke(operation.client, asked);
         object.running.insert(operation.client, operation);
         Ok(())
@@ -210,7 +211,7 @@ where
     fn end(&mut self, operation: &LogOperation) -> Result<bool, Meaningless> {
         let (asked, outcome) = self.read(operation)?;
         let client = operation.client;
-        let object = self.object(&operation.key);
+        let object = self.object(operation.key.as_ref());
         object.running.remove(&client);
         // an end may tell that what was asked is to be read otherwise: what it saw is not known then
         let same = object.online.running(client) == Some(&asked);
@@ -226,8 +227,8 @@ where
         Ok(fits.is_ok())
     }
 
-    fn open(&self, key: &Option<Value>) -> (Vec<LogOperation>, usize) {
-        let key = key.clone().filter(|_| S::KEYED);
+    fn open(&self, key: Option<&Value>) -> (Vec<LogOperation>, usize) {
+        let key = key.cloned().filter(|_| S::KEYED);
         self.objects
             .get(&key)
             .map_or((vec![], 0), |object| (object.running.values().cloned().collect(), object.unknown))

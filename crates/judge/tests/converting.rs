@@ -50,7 +50,7 @@ fn value(random: &mut Random, depth: u64) -> Value {
         0 => Value::Nil,
         1 => Value::Boolean(random.below(2) == 0),
         2 => Value::from([i64::MIN, i64::MAX, 0][random.below(3) as usize]),
-        3 => Value::from(random.below(100) as i64 - 50),
+        3 => Value::from(i64::try_from(random.below(100)).unwrap_or(0) - 50),
         4 | 5 => text(random),
         6 => Value::Sequence(some(random)),
         7 => {

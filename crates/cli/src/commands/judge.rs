@@ -581,10 +581,15 @@ fn draw(desk: &Desk<'_>, args: &args::Judge, judged: &Judged) -> Result<(), Erro
     let nothing = vec![];
     let parts = if let Finding::Objects(_, judgement) = finding { &judgement.parts } else { &nothing };
     let wrong = parts.iter().find(|part| part.verdict.is_violation());
+    let anomaly = match finding {
+        Finding::Transactions(_, report) => report.anomalies.first(),
+        _ => None,
+    };
     let broken: &[usize] = match finding {
         Finding::Level(_, _, LevelVerdict::Violated { operations, .. }) => operations,
-        _ => &[],
+        _ => anomaly.map_or(&[], |anomaly| &anomaly.operations),
     };
+    let cycle = anomaly.filter(|anomaly| anomaly.phenomenon.is_cycle());
     let (order, wrong_operation) = match wrong.map(|part| &part.verdict) {
         Some(Verdict::Violation { order, operation, .. }) => (order.clone(), Some(*operation)),
         _ => (parts.iter().flat_map(|part| order(&part.verdict)).copied().collect(), None),
@@ -617,6 +622,7 @@ fn draw(desk: &Desk<'_>, args: &args::Judge, judged: &Judged) -> Result<(), Erro
         shown,
         order,
         wrong: wrong_operation.into_iter().chain(broken.iter().copied()).collect(),
+        cycle: cycle.map_or(vec![], |anomaly| anomaly.operations.clone()),
     };
     if let Some(file) = &args.svg {
         failures::save(file, &timeline.svg())?;

@@ -16,6 +16,10 @@ pub(super) fn convert(desk: &Desk<'_>, args: &args::Judge, to: Format) -> Result
         let (what, hint) = ("--to takes one file", "convert each by itself");
         return Err(Error::Arguments { what: what.to_owned(), hint: hint.to_owned() });
     };
+    if desk.printer.json && args.out.is_none() {
+        let (what, hint) = ("--json and the history would both be on standard output", "-o FILE");
+        return Err(Error::Arguments { what: what.to_owned(), hint: hint.to_owned() });
+    }
     let Some(out) = &args.out else {
         let converted = written(args, from, to, |text| {
             desk.printer.raw(text);
@@ -74,10 +78,8 @@ fn tell(desk: &Desk<'_>, path: &Path, to: Format, converted: Converted) -> Exit 
             "{failed_cas} compare-and-sets failed: judge them with --failed-cas {how}, as in {from}"
         ));
     }
-    if desk.printer.json {
-        // the text may stand on standard output
-        let event = json!({ "event": "conversion", "file": path.display().to_string(), "from": from.name(), "to": to.name(), "events": events });
-        desk.printer.talk(event.to_string());
-    }
+    desk.printer.event(&json!({
+        "event": "conversion", "file": path.display().to_string(), "from": from.name(), "to": to.name(), "events": events,
+    }));
     Exit::Holds
 }

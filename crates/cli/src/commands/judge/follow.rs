@@ -80,15 +80,8 @@ impl Following<'_> {
             watch.tell(|| self.scope().map_or("nothing yet".to_owned(), told));
             let Some(piece) = next(&pieces, self.path)? else { continue };
             let whole = piece.is_empty();
-            if whole {
-                let known = feed.format();
-                let rest = std::mem::take(&mut feed);
-                // what a text without a line's end is shows only now: it is one event, or none
-                rest.end(|event| self.judge(known.unwrap_or(Format::JsonLines), event)).map(drop)
-            } else {
-                self.push(&mut feed, &piece)
-            }
-            .map_err(|error| unread(self.path, &error))?;
+            let read = if whole { self.end(std::mem::take(&mut feed)) } else { self.push(&mut feed, &piece) };
+            read.map_err(|error| unread(self.path, &error))?;
             match (self.error.take(), &self.violation) {
                 (Some(error), _) => return Err(error),
                 (None, Some(_)) => return Ok(Ended::Violated),
@@ -108,6 +101,21 @@ impl Following<'_> {
         events.into_iter().try_for_each(|event| self.judge(format, event))?;
         // what came before it is judged first
         if self.violation.is_some() { Ok(()) } else { read }
+    }
+
+    /// What a text without a line's end is shows only now: it is one event, or none.
+    fn end(&mut self, feed: Feed) -> Result<(), ReadError> {
+        let mut events = vec![];
+        let format = feed.end(|event| {
+            events.push(event);
+            Ok(())
+        });
+        match format {
+            Ok(format) => events.into_iter().try_for_each(|event| self.judge(format, event)),
+            // nothing is no violation: the verdict says so
+            Err(ReadError::Empty) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     fn judge(&mut self, format: Format, event: LogEvent) -> Result<(), ReadError> {

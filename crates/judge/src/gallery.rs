@@ -124,7 +124,8 @@ impl Exhibit {
                 Some(("model", of)) => of.clone_into(&mut model),
                 Some(("holds", of)) => known.extend(levels(of, true)),
                 Some(("fails", of)) => known.extend(levels(of, false)),
-                _ => shows = format!("{shows} {line}").trim().to_owned(),
+                _ if shows.is_empty() => line.clone_into(&mut shows),
+                _ => shows = format!("{shows} {line}"),
             }
         }
         Self { name, shows, source, model, known, text }

@@ -95,7 +95,7 @@ impl Monitor {
             where
                 S: Readable<State: Ord, Operation: Ord, Return: Ord> + Clone + 'static,
             {
-                Box::new(Objects { model: model.clone(), conventions: self.0, objects: BTreeMap::new() })
+                Box::new(Objects { model: model.clone(), conventions: self.0, by_key: BTreeMap::new() })
             }
         }
         Self { object: model.hand(Begin(conventions)), running: Turns::default(), scope: Scope::default() }
@@ -168,7 +168,7 @@ trait Judging {
 struct Objects<S: Readable> {
     model: S,
     conventions: Conventions,
-    objects: BTreeMap<Option<Value>, Object<S>>,
+    by_key: BTreeMap<Option<Value>, Object<S>>,
 }
 
 struct Object<S: Readable> {
@@ -183,7 +183,7 @@ where
 {
     fn object(&mut self, key: Option<&Value>) -> &mut Object<S> {
         let model = &self.model;
-        self.objects.entry(key.cloned().filter(|_| S::KEYED)).or_insert_with(|| Object {
+        self.by_key.entry(key.cloned().filter(|_| S::KEYED)).or_insert_with(|| Object {
             online: Online::new(model.clone()),
             running: BTreeMap::new(),
             unknown: 0,
@@ -229,12 +229,12 @@ where
 
     fn open(&self, key: Option<&Value>) -> (Vec<LogOperation>, usize) {
         let key = key.cloned().filter(|_| S::KEYED);
-        self.objects
+        self.by_key
             .get(&key)
             .map_or((vec![], 0), |object| (object.running.values().cloned().collect(), object.unknown))
     }
 
     fn count(&self) -> usize {
-        self.objects.len()
+        self.by_key.len()
     }
 }

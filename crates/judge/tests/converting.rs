@@ -69,24 +69,20 @@ fn events(random: &mut Random) -> Vec<LogEvent> {
         let client = random.below(3);
         let running = &mut running[client as usize];
         let time = at.then(|| if random.below(20) == 0 { u64::MAX } else { 10 * line as u64 });
-        let event = match running.take() {
-            Some(invoked) => {
-                let kind = [Kind::Ok, Kind::Fail, Kind::Info][random.below(3) as usize];
-                LogEvent { kind, value: value(random, 0), at: time, line, ..invoked }
-            }
-            None => {
-                let function = match random.below(8) {
-                    0 => text(random).to_string().into(),
-                    _ => ["read", "write", "cas", "put-if"][random.below(4) as usize].into(),
-                };
-                let key = (random.below(3) == 0).then(|| value(random, 1));
-                let value = value(random, 0);
-                let (client, kind) = (Client(client), Kind::Invoke);
-                let event = LogEvent { client, kind, function, value, key, at: time, line };
-                *running = Some(event.clone());
-                event
-            }
+        if let Some(invoked) = running.take() {
+            let kind = [Kind::Ok, Kind::Fail, Kind::Info][random.below(3) as usize];
+            events.push(LogEvent { kind, value: value(random, 0), at: time, line, ..invoked });
+            continue;
+        }
+        let function = match random.below(8) {
+            0 => text(random).to_string().into(),
+            _ => ["read", "write", "cas", "put-if"][random.below(4) as usize].into(),
         };
+        let key = (random.below(3) == 0).then(|| value(random, 1));
+        let value = value(random, 0);
+        let (client, kind) = (Client(client), Kind::Invoke);
+        let event = LogEvent { client, kind, function, value, key, at: time, line };
+        *running = Some(event.clone());
         events.push(event);
     }
     events
@@ -190,7 +186,7 @@ fn a_text_that_comes_in_pieces_is_the_text() {
             let ended = pushed.and_then(|()| feed.end(&mut each));
             match (&whole, ended) {
                 (Ok((whole, format)), Ok(found)) => {
-                    assert_eq!((&log, Some(found)), (whole, *format), "{text}")
+                    assert_eq!((&log, Some(found)), (whole, *format), "{text}");
                 }
                 (Err(error), Err(found)) => assert_eq!(error, &found, "{text}"),
                 (Err(error), Ok(_)) => assert!(log.operations().is_empty(), "{text}: {error}"),

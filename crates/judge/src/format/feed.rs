@@ -96,11 +96,12 @@ impl Feed {
     ) -> Result<(), ReadError> {
         let mut reading = self.reading.take();
         let text = self.text(length)?;
+        let lines = text.matches('\n').count();
         if let Some((_, reading)) = &mut reading {
             reading.read(text, self.lines, each)?;
         }
         self.reading = reading;
-        self.lines += self.held[..length].iter().filter(|&&byte| byte == b'\n').count();
+        self.lines += lines;
         self.bytes += length;
         self.held.drain(..length);
         self.looked = self.looked.saturating_sub(length);

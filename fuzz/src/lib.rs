@@ -21,8 +21,10 @@ use synod_check::system::{Claim, Says, System};
 use synod_check::{Control, Options, check, check_system};
 use synod_cli::environment::{Overrides, describe, validate};
 use synod_cli::{experiment, platform, script};
+use synod_judge::format::{Conversion, Feed, Format};
 use synod_judge::judgement::{self, Model};
 use synod_judge::log::Log;
+use synod_judge::monitor::Monitor;
 use synod_judge::transactions::{self, Workload};
 use synod_judge::{Budget, History, Register, RegisterOperation, RegisterReturn, linearizable};
 use synod_kernel::trace::{Header, Recorder, Writer, digest, replay};
@@ -544,7 +546,27 @@ pub fn recorded(bytes: &[u8]) -> bool {
         let _ = transactions::judge(&log, workload);
         let _ = transactions::judge_text(&text(bytes), workload);
     }
+    in_pieces(bytes, format);
     true
+}
+
+/// The same in pieces: judged while it comes in, and written in every format.
+fn in_pieces(bytes: &[u8], format: Format) {
+    let (mut feed, mut monitor) =
+        (Feed::default(), Monitor::new(Model::CasRegister, judgement::conventions(format)));
+    let mut fits = true;
+    for piece in bytes.chunks(16) {
+        let _ = feed.push(piece, |event| {
+            fits = fits && monitor.push(event).is_ok();
+            Ok(())
+        });
+    }
+    for to in Format::ALL {
+        let mut conversion = Conversion::new(to, true);
+        if bytes.chunks(64).all(|piece| conversion.push(piece).is_ok()) {
+            let _ = conversion.end();
+        }
+    }
 }
 
 fn recordings() -> Vec<Vec<u8>> {

@@ -9,7 +9,7 @@ mod node;
 
 pub use self::campaign::{Campaign, CampaignRun};
 pub use self::cluster::{
-    At, Cluster, Down, Nemesis, Request as ClusterRequest, Skew, Soak, Switch, Up, Words,
+    At, Cluster, Down, Nemesis, NetworkName, Request as ClusterRequest, Skew, Soak, Switch, Up, Words,
 };
 pub use self::coverage::Coverage;
 pub use self::judge::Judge;

@@ -132,3 +132,76 @@ fn transactions_keep_a_level_or_an_anomaly_is_told() {
         .complains("kept by transactions");
     place.synod("judge stale.edn --model rw-register").exits(2).complains("line 1: `append` is nothing");
 }
+
+#[test]
+fn a_history_is_written_in_another_format_and_judged_as_before() {
+    let place = place();
+    for format in ["json-lines", "edn", "json", "jepsen-log", "csv"] {
+        place.synod(&format!("judge bad.edn --to {format} -o bad.{format}")).exits(0).complains("8 events");
+        place.synod(&format!("judge bad.{format} --model cas-register")).exits(1).says("not linearizable");
+    }
+    place.synod("judge bad.csv --to edn").exits(0).says("{:process 1, :type :invoke, :f :write, :value 1}");
+    // what a format cannot say is named, and no half of a file is left
+    place.write("keyed.edn", "{:process 1 :type :invoke :f :read :key 5 :time 3}\n");
+    place
+        .synod("judge keyed.edn --to jepsen-log --out keyed.log")
+        .exits(2)
+        .complains("line 1: a log of Jepsen's cannot say which key an operation is of");
+    assert!(!place.path().join("keyed.log").exists());
+    place.synod("judge keyed.edn --to csv --without-times").exits(0).says("1,invoke,read,5,,");
+    place.synod("judge good.edn bad.edn --to csv").exits(2).complains("--to takes one file");
+    place.synod("judge good.edn --to yaml").exits(2).complains("no format is called `yaml`");
+    // where formats are understood otherwise, how this one was is told
+    let unseen = "{:process 4, :type :invoke, :f :read}\n{:process 4, :type :ok, :f :read, :value nil}\n";
+    place.write("unseen.edn", unseen);
+    place.synod("judge unseen.edn --to csv -o unseen.csv").exits(0).complains("--nil-read unseen");
+}
+
+#[test]
+fn a_history_is_judged_while_it_grows() {
+    let place = place();
+    place.synod("judge good.edn --to json-lines -o good.jsonl").exits(0);
+    place.synod("judge bad.edn --to json-lines -o bad.jsonl").exits(0);
+    place
+        .shell(&format!("{} judge - --follow --model cas-register < good.jsonl", env!("CARGO_BIN_EXE_synod")))
+        .exits(0)
+        .says("✓ -  linearizable so far  cas-register · 6 events · 3 operations on 1 object")
+        .says("1 of unknown outcome");
+    // it ends where the violation is certain, not where the file does: a file that grows has no end
+    place
+        .synod("judge bad.jsonl --follow --model cas-register")
+        .exits(1)
+        .says("✗ bad.jsonl  not linearizable")
+        .says("client 3 (line 7 to line 8): read = 1")
+        .says("1 operation of unknown outcome may have taken effect");
+    let told = place.synod("judge bad.jsonl --follow --model cas-register --json").exits(1).events();
+    assert_eq!((&told[0]["ended"], &told[0]["line"]), (&"violation".into(), &8.into()));
+    place.synod("judge good.jsonl --follow --model list-append").exits(2).complains("judged as a whole");
+    place.synod("judge good.jsonl --follow --model cas-register --level sequential").exits(2);
+    place.synod("judge good.jsonl --follow --model cas-register --time-max 300ms").exits(0).says("so far");
+}
+
+#[test]
+fn the_gallery_is_judged_as_it_is_known() {
+    let place = place();
+    place
+        .synod("judge --gallery")
+        .exits(0)
+        .says("✓ write-skew  list-append: strong-snapshot-isolation, not serializable");
+    place.synod("judge --gallery write-skew").exits(0).says("; source: Adya 1999").says("[:append y 1]");
+    place.synod("judge --gallery nothing").exits(2).complains("the gallery has no history `nothing`");
+}
+
+#[test]
+fn a_cycle_is_drawn_as_one() {
+    let place = place();
+    let skew = "{:process 1 :type :invoke :f :txn :value [[:r x nil] [:append y 1]]}
+{:process 2 :type :invoke :f :txn :value [[:r y nil] [:append x 1]]}
+{:process 1 :type :ok :f :txn :value [[:r x []] [:append y 1]]}
+{:process 2 :type :ok :f :txn :value [[:r y []] [:append x 1]]}
+";
+    place.write("skew.edn", skew);
+    place.synod("judge skew.edn --model list-append --svg skew.svg").exits(1);
+    let svg = std::fs::read_to_string(place.path().join("skew.svg")).expect("a picture");
+    assert!(svg.contains("line 1 comes before line 2") && svg.contains("line 2 comes before line 1"));
+}

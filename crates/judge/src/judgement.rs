@@ -150,7 +150,9 @@ pub fn conventions(format: Format) -> Conventions {
 pub(crate) trait ForModel {
     /// What comes of it.
     type Found;
-    fn with<S: Readable>(self, model: &S) -> Self::Found;
+    fn with<S>(self, model: &S) -> Self::Found
+    where
+        S: Readable<State: Ord, Operation: Ord, Return: Ord> + Clone + 'static;
 }
 
 impl Model {

@@ -24,6 +24,7 @@
 pub mod consistency;
 pub mod explanation;
 pub mod format;
+pub mod gallery;
 pub mod generate;
 mod history;
 mod json_lines;
@@ -31,6 +32,7 @@ pub mod judgement;
 mod linearizability;
 pub mod log;
 pub mod model;
+pub mod monitor;
 mod online;
 pub mod reading;
 mod search;

@@ -153,8 +153,22 @@ pub struct Log {
     operations: Vec<LogOperation>,
     running: Turns<usize>,
     events: usize,
+    clock: Clock,
+}
+
+/// Whether the times of events go back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Clock {
     latest: Option<u64>,
-    clock_went_back: usize,
+    pub(crate) went_back: usize,
+}
+
+impl Clock {
+    /// The next event was at this time, if it has one.
+    pub(crate) fn tell(&mut self, at: Option<u64>) {
+        self.went_back += usize::from(at.zip(self.latest).is_some_and(|(at, before)| at < before));
+        self.latest = at.or(self.latest);
+    }
 }
 
 impl Log {
@@ -173,8 +187,7 @@ impl Log {
         } else {
             self.end(event)?;
         }
-        self.clock_went_back += usize::from(at.zip(self.latest).is_some_and(|(at, before)| at < before));
-        self.latest = at.or(self.latest);
+        self.clock.tell(at);
         self.events += 1;
         Ok(())
     }
@@ -222,6 +235,6 @@ impl Log {
 
     /// How often an event has an earlier time than the one before it. Their order is that of the log, whatever the clocks say.
     pub fn clock_went_back(&self) -> usize {
-        self.clock_went_back
+        self.clock.went_back
     }
 }

@@ -21,6 +21,8 @@ pub struct Timeline<'a> {
     pub order: Vec<usize>,
     /// Those that no order explains.
     pub wrong: Vec<usize>,
+    /// Those that come before each other in a circle, in its order.
+    pub cycle: Vec<usize>,
 }
 
 const LANE: usize = 34;
@@ -147,6 +149,7 @@ impl Timeline<'_> {
             self.bar(&mut svg, index, [x, y, until.saturating_sub(x).max(STEP / 2)]);
         }
         self.marks(&mut svg, &lanes, &at);
+        self.circle(&mut svg, &lanes, &at);
         svg.push_str("</svg>\n");
         svg
     }
@@ -190,6 +193,41 @@ impl Timeline<'_> {
         }
     }
 
+    /// The edges of a cycle: from the middle of one that must come first to the middle of the next.
+    fn circle(&self, svg: &mut String, lanes: &BTreeMap<Client, usize>, at: &impl Fn(usize) -> usize) {
+        let cycle: Vec<usize> =
+            self.cycle.iter().copied().filter(|index| self.shown.contains(index)).collect();
+        if cycle.len() != self.cycle.len() || cycle.len() < 2 {
+            return;
+        }
+        let operations = self.log.operations();
+        let middle = |index: usize| {
+            let operation = &operations[index];
+            let begin = at(operation.invoked);
+            let end = operation.returned.map_or(begin + STEP, at);
+            (usize::midpoint(begin, end), lanes[&operation.client] + BAR / 2)
+        };
+        svg.push_str(
+            "<defs><marker id=\"tip\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" markerWidth=\"7\" markerHeight=\"7\" orient=\"auto\">\
+             <path d=\"M0 0 L8 4 L0 8 z\" fill=\"#cf222e\"/></marker></defs>\n",
+        );
+        for (place, &index) in cycle.iter().enumerate() {
+            let next = cycle[(place + 1) % cycle.len()];
+            let ((x, y), (to_x, to_y)) = (middle(index), middle(next));
+            // bent aside, so that there and back again are two
+            let (bend_x, bend_y) = (
+                usize::midpoint(x, to_x) + if to_y > y { 18 } else { 0 },
+                usize::midpoint(y, to_y) + if to_x > x { 14 } else { 0 },
+            );
+            let _ = writeln!(
+                svg,
+                "<path d=\"M{x} {y} Q{bend_x} {bend_y} {to_x} {to_y}\" fill=\"none\" stroke=\"#cf222e\" stroke-width=\"1.5\" \
+                 marker-end=\"url(#tip)\"><title>line {} comes before line {}</title></path>",
+                operations[index].line, operations[next].line,
+            );
+        }
+    }
+
     /// As a page of its own.
     pub fn html(&self, words: &str) -> String {
         format!(
@@ -200,7 +238,7 @@ impl Timeline<'_> {
              button {{ font: inherit; padding: .1rem .7rem; }}\n</style></head><body>\n\
              <h1>{title}</h1>\n<pre>{words}</pre>\n\
              <p><button data-by=\"1.25\">larger</button> <button data-by=\"0.8\">smaller</button> <button data-by=\"0\">whole</button>\n\
-             Green dots: where each takes effect, in the order found. Red: what no order explains. Hover for more; Ctrl and the wheel zoom.</p>\n\
+             Green dots: where each takes effect, in the order found. Red: what no order explains; arrows: what must come first, in a circle. Hover for more; Ctrl and the wheel zoom.</p>\n\
              <div id=\"pane\">{svg}</div>\n<script>\n\
              const pane = document.getElementById('pane'), svg = pane.firstElementChild;\n\
              const width = svg.width.baseVal.value, height = svg.height.baseVal.value;\n\

@@ -261,7 +261,7 @@ fn held(ops: &[Op], levels: &[Level]) -> Vec<bool> {
 }
 
 #[test]
-fn bouajjani_2017_figure_3_tells_the_causal_forms_apart() {
+fn after_bouajjani_2017_histories_tell_the_causal_forms_apart() {
     use Level::{Causal, CausalConvergence, Sequential, WeakCausal};
     let forms = [WeakCausal, Causal, CausalConvergence, Sequential];
     let a = scripts(&["w x 1, r x 2", "w x 2, r x 1"]);
@@ -301,13 +301,13 @@ fn lipton_sandberg_1988_and_ahamad_1995_pram_keeps_each_clients_order_causal_mem
 fn terry_1994_each_session_guarantee_is_missed_by_itself() {
     use Level::{MonotonicReads, MonotonicWrites, ReadYourWrites, WritesFollowReads};
     let all = [ReadYourWrites, MonotonicReads, MonotonicWrites, WritesFollowReads];
-    // section 3.1: the new password is not known yet
+    // read your writes: the new password is not known yet
     assert_eq!(held(&scripts(&["w x 1, w x 2, r x 1"]), &all), [false, true, true, true]);
-    // section 3.2: an appointment was there, and is gone
+    // monotonic reads: an appointment was there, and is gone
     assert_eq!(held(&scripts(&["w x 1", "r x 1, r x 0"]), &all), [true, false, true, true]);
-    // section 3.3: the reply is there, the article is not
+    // writes follow reads: the reply is there, the article is not
     assert_eq!(held(&scripts(&["w x 1", "r x 1, w y 1", "r y 1, r x 0"]), &all), [true, true, true, false]);
-    // section 3.4: the program is there, the library it was written for before is not
+    // monotonic writes: the program is there, the library it was written for before is not
     assert_eq!(held(&scripts(&["w x 1, w y 1", "r y 1, r x 0"]), &all), [true, true, false, true]);
 }
 

@@ -6,7 +6,7 @@
 
 use crate::client::{NodeStatus, Reply};
 use crate::cluster::control::memory_kib;
-use crate::cluster::{Cluster, ClusterError, Fault, Links, Told};
+use crate::cluster::{Change, Cluster, ClusterError, Fault, Told};
 use crate::oversight::Oversight;
 use crate::proxy::{Passed, Way};
 use serde_json::Value;
@@ -132,8 +132,8 @@ pub trait Deployment: Send {
     fn pid(&self, p: ProcessId) -> Option<u32>;
     /// Whether a fault lasts that will be over.
     fn is_troubled(&self) -> bool;
-    /// What passed between them.
-    fn passed(&self) -> BTreeMap<Way, Passed>;
+    /// What passed between them; `None` where nobody counts.
+    fn passed(&self) -> Option<BTreeMap<Way, Passed>>;
     /// An error if any node has ended though nobody killed it.
     fn check_all(&mut self) -> Result<(), ClusterError>;
     /// Lets a fault strike. Whether anything changed by it.
@@ -167,7 +167,7 @@ impl Deployment for Cluster {
         !self.rules().is_empty() || self.processes().any(|p| self.is_paused(p))
     }
 
-    fn passed(&self) -> BTreeMap<Way, Passed> {
+    fn passed(&self) -> Option<BTreeMap<Way, Passed>> {
         self.passed()
     }
 
@@ -354,14 +354,9 @@ where
     /// How often something has met a cut on the ways that a fault cuts.
     fn met(&self, fault: &Fault) -> BTreeMap<(ProcessId, ProcessId), u64> {
         let count = self.cluster.count() as usize;
-        let ways = match fault {
-            Fault::Cut(from, to) => BTreeSet::from([(*from, *to)]),
-            Fault::Mute(p) => self.processes().filter(|q| q != p).map(|q| (*p, q)).collect(),
-            Fault::Partition(groups) => Links::Between(groups.clone()).ways(count),
-            Fault::OneWay(from, to) => Links::From(from.clone(), to.clone()).ways(count),
-            _ => return BTreeMap::new(),
-        };
-        let passed = self.cluster.passed();
+        let Some((ways, Change::Cut)) = fault.on_links(count) else { return BTreeMap::new() };
+        // where nobody counts, a cut is taken for one that was met
+        let Some(passed) = self.cluster.passed() else { return BTreeMap::new() };
         ways.into_iter().map(|way| (way, passed.get(&way).map_or(0, |passed| passed.met_cut))).collect()
     }
 
@@ -432,7 +427,7 @@ where
         self.wait(Instant::now() + STATUS_TIMEOUT, answered)?;
         let memory = |p| Some((p, memory_kib(self.cluster.pid(p)?)?));
         self.driven.memory_kib = self.processes().filter_map(memory).collect();
-        let passed = self.cluster.passed();
+        let passed = self.cluster.passed().unwrap_or_default();
         self.driven.broken = passed.values().map(|passed| passed.broken).sum();
         // What is said while stopping is in the records.
         self.cluster.stop()?;

@@ -25,7 +25,7 @@ use synod_runtime::client::{NodeStatus, Reply};
 use synod_runtime::cluster::control::{Answer, Control, Description, Home, NodeState, Order};
 use synod_runtime::cluster::limits::Limits;
 use synod_runtime::cluster::supervisor::{launch, supervise};
-use synod_runtime::cluster::{Cluster, ClusterError, ClusterOptions, Fault, Told};
+use synod_runtime::cluster::{Cluster, ClusterError, ClusterOptions, Fault, NetworkKind, Told};
 use synod_runtime::disk::OsDisk;
 use synod_runtime::drive::{Driven, Plan, Progress, drive};
 use synod_runtime::execution::Execution;
@@ -67,7 +67,7 @@ fn main() {
         }
         return;
     }
-    let tests: [(&str, fn()); 12] = [
+    let tests: [(&str, fn()); 13] = [
         (
             "what_is_sent_over_logged_links_arrives_once_whoever_is_killed",
             what_is_sent_over_logged_links_arrives_once_whoever_is_killed,
@@ -91,6 +91,7 @@ fn main() {
         ("a_process_that_does_not_store_is_refuted", a_process_that_does_not_store_is_refuted),
         ("a_run_ends_when_it_is_told_to", a_run_ends_when_it_is_told_to),
         ("a_node_with_a_bug_is_reported_with_its_panic", a_node_with_a_bug_is_reported_with_its_panic),
+        ("namespaces_keep_what_a_partition_lets_them", namespaces_keep_what_a_partition_lets_them),
         ("bad_ports_and_directories_are_refused", bad_ports_and_directories_are_refused),
     ];
     let wanted = std::env::args().nth(1).filter(|a| !a.starts_with('-')).unwrap_or_default();
@@ -112,6 +113,7 @@ fn options(directory: PathBuf, twin: Twin) -> ClusterOptions {
         seed: 1,
         links: LinkSettings::default(),
         record: true,
+        network: NetworkKind::Proxy,
     }
 }
 
@@ -580,6 +582,7 @@ fn a_cluster_in_the_background_does_what_it_is_told() {
         first_port: None,
         links: LinkSettings::default(),
         record: true,
+        network: NetworkKind::Proxy,
         beyond: vec![],
     };
     home.write(&description).unwrap();
@@ -644,6 +647,46 @@ fn a_cluster_in_the_background_does_what_it_is_told() {
     // a cluster that was is not started over: its records stand by themselves
     let again = launch(&home, behind()).map(drop).unwrap_err();
     assert!(again.to_string().contains("is not empty"), "{again}");
+}
+
+fn namespaces_keep_what_a_partition_lets_them() {
+    let temporary = tempfile::tempdir().unwrap();
+    let directory = temporary.path().join("cluster");
+    let options =
+        ClusterOptions { network: NetworkKind::Namespaces, ..options(directory.clone(), Twin::Sound) };
+    let (cluster, told) = match Cluster::start(options, itself) {
+        Err(ClusterError::NoNamespaces { why, remedy }) => {
+            eprintln!("SKIPPED: no network namespaces: {why}: {remedy}");
+            return;
+        }
+        started => started.unwrap(),
+    };
+    let mut cluster = cluster;
+    for fault in ["delay 5ms", "loss 5%", "duplicate 5%"] {
+        let refused = cluster.strike(&fault.parse().unwrap()).unwrap_err();
+        assert!(matches!(refused, ClusterError::Lacking { .. }), "{refused}");
+        assert!(refused.hint().contains("--network proxy"));
+    }
+    assert!(cluster.passed().is_none() && cluster.rules().is_empty());
+    let faults = [
+        (2, "partition 0 | 1,2"),
+        (4, "heal"),
+        (6, "partition 0 -> 2"),
+        (7, "kill 1"),
+        (8, "restart 1"),
+        (9, "heal"),
+        (10, "pause 2"),
+        (11, "resume 2"),
+        (12, "replace 0"),
+    ];
+    let faults = faults.map(|(round, fault)| (round, fault.parse().unwrap()));
+    let plan = Plan { round_max: Duration::from_millis(500), ..plan(16, &faults) };
+    let driven = drive((cluster, told), &plan, watch(), |_| {}, || false).unwrap();
+    assert_eq!(driven.effective(|fault| matches!(fault, Fault::Partition(_) | Fault::OneWay(..))), 2);
+    assert_eq!(driven.effective(|fault| matches!(fault, Fault::Kill(_) | Fault::Restart(_))), 2);
+    let execution = Execution::<Ledger>::load(&directory.join("records")).unwrap();
+    let judgement = judge(&execution.merge(), LedgerMonitor::default());
+    assert_eq!(judgement.violation, None);
 }
 
 fn bad_ports_and_directories_are_refused() {

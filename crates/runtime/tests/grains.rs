@@ -17,7 +17,7 @@ use synod_kernel::{Environment, Links, Observed, Setting};
 use synod_model::ProcessId;
 use synod_model::failure::FailureKind;
 use synod_properties::Verdict;
-use synod_runtime::cluster::{ClusterError, ClusterOptions, Fault, Volume};
+use synod_runtime::cluster::{ClusterError, ClusterOptions, Fault, NetworkKind, Volume};
 use synod_runtime::drive::{Driven, Plan, drive};
 use synod_runtime::execution::Execution;
 use synod_runtime::grain::{Around, Grain, start, start_around};
@@ -64,6 +64,7 @@ fn options(directory: &Path, twin: Twin) -> ClusterOptions {
         seed: 1,
         links: LinkSettings::default(),
         record: true,
+        network: NetworkKind::Proxy,
     }
 }
 

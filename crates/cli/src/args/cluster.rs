@@ -2,11 +2,12 @@
 
 #![allow(rustdoc::broken_intra_doc_links, reason = "help texts: what stands in brackets may be left out")]
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
 use synod_kernel::Budget;
 use synod_kernel::environment::duration;
+use synod_runtime::cluster::NetworkKind;
 
 /// `cluster`.
 #[derive(Clone, Debug, Subcommand)]
@@ -150,9 +151,31 @@ pub struct Up {
     /// replayed or measured.
     #[arg(long, value_name = "SWITCH", value_enum, default_value_t)]
     pub record: Switch,
+    /// What is between the nodes.
+    #[arg(long, value_name = "NETWORK", value_enum, default_value_t)]
+    pub network: NetworkName,
     /// Remove what a cluster of this name left.
     #[arg(long)]
     pub fresh: bool,
+}
+
+/// What is between the nodes of a cluster.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum NetworkName {
+    /// A proxy on every link, on loopback: has all faults, and needs no root.
+    #[default]
+    Proxy,
+    /// A network namespace for each node: partitions in the kernel; needs root, and has no delay, loss or duplicate.
+    Namespaces,
+}
+
+impl From<NetworkName> for NetworkKind {
+    fn from(name: NetworkName) -> Self {
+        match name {
+            NetworkName::Proxy => Self::Proxy,
+            NetworkName::Namespaces => Self::Namespaces,
+        }
+    }
 }
 
 /// On or off.

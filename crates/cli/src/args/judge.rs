@@ -4,6 +4,7 @@ use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
 use synod_judge::consistency;
+use synod_judge::format::Format;
 use synod_judge::judgement::Model;
 use synod_judge::transactions::{self, Workload};
 use synod_kernel::environment::duration;
@@ -13,11 +14,11 @@ use synod_kernel::environment::duration;
 #[command(after_help = AFTER_HELP)]
 pub struct Judge {
     /// The files, in any of the formats; `-` is standard input.
-    #[arg(required = true, value_name = "FILE")]
+    #[arg(required_unless_present = "gallery", value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// The object that the operations are of; or list-append, rw-register, long-fork, bank: what transactions do.
-    #[arg(long, value_name = "MODEL", value_parser = model)]
-    pub model: Subject,
+    #[arg(long, value_name = "MODEL", value_parser = model, required_unless_present_any = ["to", "gallery"])]
+    pub model: Option<Subject>,
     /// What is asked: of objects linearizable (unless given), sequential, causal, pram, regular, versions:K, ..; of transactions
     /// read-committed, snapshot-isolation, serializable, .. (strict-serializable, unless given).
     #[arg(long, value_name = "LEVEL", value_parser = level)]
@@ -46,6 +47,33 @@ pub struct Judge {
     /// The same as a page of its own, in which one can zoom.
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
+    /// Judge a history while it grows: a violation is told as soon as it is certain. Of a file until Ctrl-C or --time-max.
+    #[arg(long, conflicts_with_all = ["strongest", "svg", "html"])]
+    pub follow: bool,
+    /// Judge nothing, but write the history in another format: json-lines, edn, json, jepsen-log, csv.
+    #[arg(long, value_name = "FORMAT", value_parser = str::parse::<Format>, conflicts_with_all = [
+        "model", "level", "strongest", "failed_cas", "nil_read", "time_max", "svg", "html", "follow",
+    ])]
+    pub to: Option<Format>,
+    /// Write it there, not to standard output.
+    #[arg(long, short, value_name = "FILE", requires = "to")]
+    pub out: Option<PathBuf>,
+    /// Leave out when events were, which a log of Jepsen's cannot say.
+    #[arg(long, requires = "to")]
+    pub without_times: bool,
+    /// Judge the histories of the literature, and show those of these NAMEs.
+    #[arg(long, value_name = "NAME", num_args = 0.., conflicts_with_all = ["files", "model", "level", "strongest", "follow", "to"])]
+    pub gallery: Option<Vec<String>>,
+}
+
+impl Judge {
+    /// What the history is of.
+    ///
+    /// # Panics
+    /// Where nothing is judged: the grammar asks for it elsewhere.
+    pub fn subject(&self) -> Subject {
+        self.model.expect("the grammar asks for it")
+    }
 }
 
 /// What a history is of.
@@ -95,7 +123,10 @@ Formats are found out: JSON Lines, EDN and JSON of Jepsen, Knossos and Elle, log
 
   judge history.edn --model cas-register
   judge runs/*.jsonl --model kv --html violation.html
-  judge transactions.edn --model list-append --level snapshot-isolation";
+  judge transactions.edn --model list-append --level snapshot-isolation
+  judge history.edn --to csv -o history.csv
+  tail -f history.jsonl | synod judge - --follow --model register
+  judge --gallery write-skew";
 
 fn model(name: &str) -> Result<Subject, String> {
     if let Some(&workload) = Workload::ALL.iter().find(|workload| workload.name() == name) {

@@ -233,6 +233,7 @@ fn up(desk: &Desk<'_>, args: &args::Up) -> Result<Exit, Error> {
         first_port: args.port,
         links,
         record: args.record == args::Switch::On,
+        network: args.network.into(),
         beyond: Vec::new(),
     };
     prepare(&home, args.fresh)?;

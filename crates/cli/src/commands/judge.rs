@@ -1,5 +1,10 @@
 //! `judge`: recorded histories, and what they keep.
 
+mod convert;
+mod follow;
+mod gallery;
+mod input;
+
 use super::{Desk, failures};
 use crate::args;
 use crate::args::judge::{FailedCas, Level, NilRead, Subject};
@@ -8,19 +13,18 @@ use crate::exit::Exit;
 use crate::report::{self, grouped};
 use crate::watch::Watch;
 use serde_json::{Value, json};
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 use synod_judge::consistency::{self, LevelVerdict, Strongest};
-use synod_judge::format::{Format, ReadError};
+use synod_judge::format::{Feed, Format, ReadError};
 use synod_judge::judgement::{self, Judgement, Model, PartVerdict};
 use synod_judge::log::{End, Log};
 use synod_judge::reading::{Conventions, Meaningless};
 use synod_judge::timeline::{Timeline, words};
-use synod_judge::transactions::{self, Holds, Report, Workload};
+use synod_judge::transactions::{self, Holds, Incoming, Involved, Recorded, Report, Unjudged, Workload};
 use synod_judge::{Budget, Verdict};
 
 /// How often it is looked whether the time is over.
@@ -31,8 +35,9 @@ const DRAWN_MAX: usize = 200;
 /// A file and what was found of it.
 struct Judged {
     path: PathBuf,
+    /// What it says; nothing where transactions were judged while they were read.
     log: Log,
-    format: Format,
+    recorded: Recorded,
     conventions: Conventions,
     finding: Finding,
 }
@@ -51,7 +56,16 @@ enum Finding {
 
 /// `judge`.
 pub(super) fn judge(desk: &Desk<'_>, args: &args::Judge) -> Result<Exit, Error> {
+    if let Some(names) = &args.gallery {
+        return gallery::gallery(desk, names);
+    }
+    if let Some(to) = args.to {
+        return convert::convert(desk, args, to);
+    }
     asked(args)?;
+    if args.follow {
+        return follow::follow(desk, args);
+    }
     let results = all(desk, args);
     let mut exit = Exit::Holds;
     let mut drawn = false;
@@ -132,25 +146,54 @@ fn all(desk: &Desk<'_>, args: &args::Judge) -> Vec<Result<Judged, Error>> {
 }
 
 fn one(args: &args::Judge, path: &Path, over: &AtomicBool) -> Result<Judged, Error> {
-    let text = read(path)?;
-    let refused =
-        |what: String, hint: &str| Error::File { path: path.to_owned(), what, hint: hint.to_owned() };
-    let (log, format) = Log::from_text(&text).map_err(|error| {
-        let hint = match &error {
-            ReadError::Malformed(_) => "mend the text there; `synod judge --help` names the formats",
-            ReadError::Log(_) => {
-                "a client runs one operation at a time: give each thread a number of its own"
-            }
-            _ => "`synod judge --help` names the formats",
-        };
-        refused(error.to_string(), hint)
-    })?;
-    drop(text);
+    match args.subject() {
+        Subject::Objects(model) => of_objects(args, path, model, over),
+        Subject::Transactions(workload) => {
+            let mut incoming = Incoming::new(workload);
+            input::each_piece(path, |bytes| incoming.push(bytes).map_err(|error| unread(path, &error)))?;
+            let (report, recorded) = incoming.end().map_err(|error| match error {
+                Unjudged::Read(error) => unread(path, &error),
+                error => refused(
+                    path,
+                    error.to_string(),
+                    "each transaction is a list of reads and writes of which no two are the same: docs/judge.md",
+                ),
+            })?;
+            let finding = Finding::Transactions(workload, report);
+            let conventions = judgement::conventions(recorded.format);
+            Ok(Judged { path: path.to_owned(), log: Log::default(), recorded, conventions, finding })
+        }
+    }
+}
+
+fn of_objects(args: &args::Judge, path: &Path, model: Model, over: &AtomicBool) -> Result<Judged, Error> {
+    let (log, format) = logged(path)?;
     let budget = Budget {
         steps_max: args.steps_max,
         memory_max: args.memory_max.saturating_mul(1 << 20),
         interrupted: Some(over),
     };
+    let conventions = conventions(args, format);
+    let finding =
+        objects(args, &log, model, conventions, budget).map_err(|error| meaningless(path, model, &error))?;
+    let recorded = Recorded::of(&log, format);
+    Ok(Judged { path: path.to_owned(), log, recorded, conventions, finding })
+}
+
+/// The history of a file.
+fn logged(path: &Path) -> Result<(Log, Format), Error> {
+    let (mut feed, mut log) = (Feed::default(), Log::default());
+    let mut each = |event| Ok(log.push(event)?);
+    input::each_piece(path, |bytes| feed.push(bytes, &mut each).map_err(|error| unread(path, &error)))?;
+    let format = feed.end(&mut each).map_err(|error| unread(path, &error))?;
+    if log.operations().is_empty() {
+        return Err(unread(path, &ReadError::Empty));
+    }
+    Ok((log, format))
+}
+
+/// How logs of a format are understood, unless told otherwise.
+fn conventions(args: &args::Judge, format: Format) -> Conventions {
     let mut conventions = judgement::conventions(format);
     if let Some(how) = args.failed_cas {
         conventions.failed_cas_compared = how == FailedCas::Compared;
@@ -158,18 +201,26 @@ fn one(args: &args::Judge, path: &Path, over: &AtomicBool) -> Result<Judged, Err
     if let Some(how) = args.nil_read {
         conventions.nil_read_says_nothing = how == NilRead::Unseen;
     }
-    let finding = match args.model {
-        Subject::Objects(model) => objects(args, &log, model, conventions, budget).map_err(|error| {
-            refused(error.to_string(), &format!("a {model} is asked for: {}", model.functions()))
-        })?,
-        Subject::Transactions(workload) => {
-            let hint =
-                "each transaction is a list of reads and writes of which no two are the same: docs/judge.md";
-            let report = transactions::judge(&log, workload);
-            Finding::Transactions(workload, report.map_err(|error| refused(error.to_string(), hint))?)
-        }
+    conventions
+}
+
+fn refused(path: &Path, what: String, hint: &str) -> Error {
+    Error::File { path: path.to_owned(), what, hint: hint.to_owned() }
+}
+
+/// A file is no history.
+fn unread(path: &Path, error: &ReadError) -> Error {
+    let hint = match error {
+        ReadError::Malformed(_) => "mend the text there; `synod judge --help` names the formats",
+        ReadError::Log(_) => "a client runs one operation at a time: give each thread a number of its own",
+        _ => "`synod judge --help` names the formats",
     };
-    Ok(Judged { path: path.to_owned(), log, format, conventions, finding })
+    refused(path, error.to_string(), hint)
+}
+
+/// A history is not one of the model.
+fn meaningless(path: &Path, model: Model, error: &Meaningless) -> Error {
+    refused(path, error.to_string(), &format!("a {model} is asked for: {}", model.functions()))
 }
 
 /// What is asked of objects.
@@ -194,24 +245,9 @@ fn objects(
     }
 }
 
-fn read(path: &Path) -> Result<String, Error> {
-    let unreadable = |source| Error::Unreadable { path: path.to_owned(), source };
-    if path == Path::new("-") {
-        let mut text = String::new();
-        std::io::stdin().lock().read_to_string(&mut text).map_err(unreadable)?;
-        return Ok(text);
-    }
-    let bytes = std::fs::read(path).map_err(unreadable)?;
-    String::from_utf8(bytes).map_err(|error| Error::File {
-        path: path.to_owned(),
-        what: format!("no text: byte {} is not UTF-8", error.utf8_error().valid_up_to()),
-        hint: "`synod judge --help` names the formats".to_owned(),
-    })
-}
-
 /// Whether the level is one of what is judged.
 fn asked(args: &args::Judge) -> Result<(), Error> {
-    let (what, hint) = match (args.model, args.level) {
+    let (what, hint) = match (args.subject(), args.level) {
         (Subject::Objects(model), Some(Level::Isolation(level))) => (
             format!("{level} is kept by transactions, not by a {model}"),
             "of objects it is asked whether they are linearizable, sequential, ..; of transactions: --model list-append",
@@ -235,7 +271,7 @@ fn isolation(args: &args::Judge) -> transactions::Level {
 
 /// What is asked for, in a word.
 fn level(args: &args::Judge) -> String {
-    match args.model {
+    match args.subject() {
         Subject::Objects(_) => match args.level {
             Some(Level::Consistency(level)) => level.to_string(),
             _ => "linearizable".to_owned(),
@@ -280,9 +316,15 @@ fn operation(log: &Log, index: usize) -> String {
     format!("{} (line {} to {end}): {}", operation.client, operation.line, words(operation))
 }
 
+/// A transaction where it stands.
+fn transaction(involved: &Involved) -> String {
+    let Involved { operation, client, line, end_line, did, ended } = involved;
+    let end = end_line.map_or("no end".to_owned(), |end| format!("line {end}"));
+    format!("    T{operation}: {client} (line {line} to {end}), {ended}: {did}")
+}
+
 fn tell(desk: &Desk<'_>, args: &args::Judge, judged: &Judged) {
-    let Judged { path, log, format, conventions, finding } = judged;
-    let clients: std::collections::BTreeSet<_> = log.operations().iter().map(|o| o.client).collect();
+    let Judged { path, log, recorded, conventions, finding } = judged;
     let (model, objects) = match finding {
         Finding::Objects(model, Judgement { parts }) if parts.len() == 1 => (model.name(), String::new()),
         Finding::Objects(model, Judgement { parts }) => {
@@ -292,10 +334,11 @@ fn tell(desk: &Desk<'_>, args: &args::Judge, judged: &Judged) {
         Finding::Transactions(workload, _) => (workload.name(), String::new()),
     };
     desk.printer.say(format!(
-        "{}  {model} · {}{objects} · {} · {format}",
+        "{}  {model} · {}{objects} · {} · {}",
         verdict(args, path, finding),
-        count(log.operations().len(), "operation"),
-        count(clients.len(), "client"),
+        count(recorded.operations, "operation"),
+        count(recorded.clients, "client"),
+        recorded.format,
     ));
     if desk.printer.quiet {
         return;
@@ -308,8 +351,8 @@ fn tell(desk: &Desk<'_>, args: &args::Judge, judged: &Judged) {
             desk.printer.say(format!("  {line}"));
         }
     }
-    if log.clock_went_back() > 0 {
-        let times = count(log.clock_went_back(), "time");
+    if recorded.clock_went_back > 0 {
+        let times = count(recorded.clock_went_back, "time");
         desk.printer.say(format!("  the log's clock went back {times}: its order is what counts"));
     }
 }
@@ -408,12 +451,7 @@ fn lines(log: &Log, finding: &Finding) -> Vec<String> {
                 let (name, needs) = (anomaly.phenomenon.name(), anomaly.outer.needs());
                 lines.push(format!("{name}{pattern}{needs}"));
                 lines.extend(anomaly.why.iter().map(|why| format!("  {why}")));
-                let mut taking_part = anomaly.operations.clone();
-                taking_part.sort_unstable();
-                taking_part.dedup();
-                lines.extend(
-                    taking_part.iter().map(|&index| format!("    T{index}: {}", operation(log, index))),
-                );
+                lines.extend(anomaly.involved.iter().map(transaction));
             }
             lines.extend(report.notes.iter().cloned());
             lines
@@ -470,7 +508,7 @@ fn named(lines: &mut Vec<String>, log: &Log, heading: &str, operations: &[usize]
 }
 
 fn event(args: &args::Judge, judged: &Judged) -> Value {
-    let Judged { path, log, format, finding, .. } = judged;
+    let Judged { path, log, recorded, finding, .. } = judged;
     let line = |index: usize| log.operations()[index].line;
     let lines = |indices: &[usize]| indices.iter().map(|&index| line(index)).collect::<Vec<_>>();
     let part = |part: &PartVerdict| {
@@ -495,12 +533,12 @@ fn event(args: &args::Judge, judged: &Judged) -> Value {
     let anomaly = |anomaly: &transactions::Anomaly| {
         json!({
             "phenomenon": anomaly.phenomenon.name(), "needs": format!("{:?}", anomaly.outer).to_lowercase(),
-            "lines": lines(&anomaly.operations), "why": anomaly.why,
+            "lines": anomaly.lines(), "why": anomaly.why,
         })
     };
     let mut event = json!({
-        "event": "judgement", "file": path.display().to_string(), "format": format.to_string(), "level": level(args),
-        "operations": log.operations().len(),
+        "event": "judgement", "file": path.display().to_string(), "format": recorded.format.to_string(), "level": level(args),
+        "operations": recorded.operations,
     });
     let more = match finding {
         Finding::Objects(model, judgement) => json!({
@@ -533,13 +571,25 @@ fn draw(desk: &Desk<'_>, args: &args::Judge, judged: &Judged) -> Result<(), Erro
         return Ok(());
     }
     let Judged { path, log, finding, .. } = judged;
+    let read_again;
+    let log = if let Finding::Transactions(..) = finding {
+        read_again = logged(path)?.0;
+        &read_again
+    } else {
+        log
+    };
     let nothing = vec![];
     let parts = if let Finding::Objects(_, judgement) = finding { &judgement.parts } else { &nothing };
     let wrong = parts.iter().find(|part| part.verdict.is_violation());
+    let anomaly = match finding {
+        Finding::Transactions(_, report) => report.anomalies.first(),
+        _ => None,
+    };
     let broken: &[usize] = match finding {
         Finding::Level(_, _, LevelVerdict::Violated { operations, .. }) => operations,
-        _ => &[],
+        _ => anomaly.map_or(&[], |anomaly| &anomaly.operations),
     };
+    let cycle = anomaly.filter(|anomaly| anomaly.phenomenon.is_cycle());
     let (order, wrong_operation) = match wrong.map(|part| &part.verdict) {
         Some(Verdict::Violation { order, operation, .. }) => (order.clone(), Some(*operation)),
         _ => (parts.iter().flat_map(|part| order(&part.verdict)).copied().collect(), None),
@@ -572,6 +622,7 @@ fn draw(desk: &Desk<'_>, args: &args::Judge, judged: &Judged) -> Result<(), Erro
         shown,
         order,
         wrong: wrong_operation.into_iter().chain(broken.iter().copied()).collect(),
+        cycle: cycle.map_or(vec![], |anomaly| anomaly.operations.clone()),
     };
     if let Some(file) = &args.svg {
         failures::save(file, &timeline.svg())?;

@@ -17,7 +17,7 @@ use synod_model::failure::{FailureKind, FailureModel};
 use synod_model::link::{Guarantee, LinkKind, LinkModel};
 use synod_model::{FailuresOf, LinkOf, Process, ProcessId};
 use synod_properties::{Algorithm, GroundKind};
-use synod_runtime::cluster::{Cluster, ClusterError, ClusterOptions, Fault};
+use synod_runtime::cluster::{Cluster, ClusterError, ClusterOptions, Fault, NetworkKind};
 use synod_runtime::disk::OsDisk;
 use synod_runtime::drive::{Driven, Plan, Progress, drive};
 use synod_runtime::execution::{Execution, Merged};
@@ -169,6 +169,7 @@ pub fn run(entry: &Entry, world: &World, options: &Options, watch: &Watch) -> Re
             seed: 0,
             links,
             record: true,
+            network: NetworkKind::Proxy,
         },
         itself(entry.name()),
     )

@@ -8,29 +8,41 @@ use crate::history::Client;
 use crate::log::{Kind, LogEvent};
 use crate::value::Value;
 
-const COLUMNS: [&str; 6] = ["client", "kind", "function", "key", "value", "at"];
+pub(super) const COLUMNS: [&str; 6] = ["client", "kind", "function", "key", "value", "at"];
 
 /// Whether a line is the table's header.
 pub(super) fn is_header(line: &str) -> bool {
     line.split(',').map(str::trim).eq(COLUMNS)
 }
 
-/// The rows of a table.
-pub(super) fn table(
-    text: &str,
-    mut push: impl FnMut(LogEvent) -> Result<(), ReadError>,
-) -> Result<(), ReadError> {
-    let mut lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-    if let Some((index, header)) = lines.next()
-        && !is_header(header)
-    {
-        let what = format!("the header of the table is {}", COLUMNS.join(","));
-        return Err(Malformed::at(index + 1, 1, what).into());
+/// Reads the rows of a table.
+#[derive(Default)]
+pub(super) struct Table {
+    /// Whether the header has been read.
+    begun: bool,
+}
+
+impl Table {
+    /// Reads lines that come after so many.
+    pub(super) fn read(
+        &mut self,
+        text: &str,
+        before: usize,
+        mut push: impl FnMut(LogEvent) -> Result<(), ReadError>,
+    ) -> Result<(), ReadError> {
+        for (index, text) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+            let line = before + index + 1;
+            if self.begun {
+                push(row(text, line)?)?;
+            } else if is_header(text) {
+                self.begun = true;
+            } else {
+                let what = format!("the header of the table is {}", COLUMNS.join(","));
+                return Err(Malformed::at(line, 1, what).into());
+            }
+        }
+        Ok(())
     }
-    for (index, text) in lines {
-        push(row(text, index + 1)?)?;
-    }
-    Ok(())
 }
 
 fn row(text: &str, line: usize) -> Result<LogEvent, Malformed> {
@@ -96,7 +108,7 @@ fn fields(text: &str, line: usize) -> Result<Vec<(usize, String)>, Malformed> {
 }
 
 /// A value: JSON, or else the text itself.
-fn field(text: &str) -> Value {
+pub(super) fn field(text: &str) -> Value {
     match serde_json::from_str::<serde_json::Value>(text) {
         Ok(json) => super::json::value(&json),
         Err(_) if text.is_empty() || text == "nil" => Value::Nil,

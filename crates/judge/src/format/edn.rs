@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// How deeply values may stand in each other.
-const DEPTH_MAX: usize = 64;
+pub(super) const DEPTH_MAX: usize = 64;
 /// Texts up to this length are kept once.
 const SHARED_LENGTH_MAX: usize = 24;
 
@@ -19,12 +19,25 @@ pub(crate) struct Reader<'a> {
     at: usize,
     line: usize,
     line_begins: usize,
-    shared: FxHashSet<Arc<str>>,
+    shared: Shared,
 }
+
+/// Short texts, each kept once.
+pub(crate) type Shared = FxHashSet<Arc<str>>;
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(text: &'a str) -> Self {
-        Self { bytes: text.as_bytes(), at: 0, line: 1, line_begins: 0, shared: FxHashSet::default() }
+        Self::after(text, 0, Shared::default())
+    }
+
+    /// Of a text that comes after so many lines, in which texts were met that are kept.
+    pub(crate) fn after(text: &'a str, before: usize, shared: Shared) -> Self {
+        Self { bytes: text.as_bytes(), at: 0, line: before + 1, line_begins: 0, shared }
+    }
+
+    /// The texts that were met, for the next.
+    pub(crate) fn into_shared(self) -> Shared {
+        self.shared
     }
 
     pub(crate) fn place(&self) -> Place {

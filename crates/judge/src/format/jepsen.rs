@@ -5,13 +5,14 @@ use super::{Malformed, ReadError};
 use crate::history::Client;
 use crate::log::{Kind, LogEvent};
 
-/// One event a line; lines of others are read over.
+/// One event a line, the first of which comes after so many; lines of others are read over.
 pub(super) fn log(
     text: &str,
+    before: usize,
     mut push: impl FnMut(LogEvent) -> Result<(), ReadError>,
 ) -> Result<(), ReadError> {
     for (index, text) in text.lines().enumerate() {
-        let line = index + 1;
+        let line = before + index + 1;
         let Some((_, said)) = text.split_once("jepsen.util - ") else { continue };
         let mut columns = said.splitn(4, '\t').map(str::trim);
         let (process, kind, function) = (columns.next(), columns.next(), columns.next());

@@ -1,48 +1,98 @@
 //! Our JSON Lines, whatever the operations are.
+//!
+//! Keys may be any value here, and an end that failed or is not known may say more: `{"failed":VALUE}`, `{"unknown":VALUE}`.
 
 use super::{Malformed, ReadError};
-use crate::history::{Event, Outcome};
+use crate::history::Client;
 use crate::log::{Kind, LogEvent};
 use crate::value::Value;
+use serde::Deserialize;
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// One event a line.
-pub(super) fn lines(
-    text: &str,
-    mut push: impl FnMut(LogEvent) -> Result<(), ReadError>,
-) -> Result<(), ReadError> {
-    // an end does not say what it ends
-    let mut asked: BTreeMap<_, Arc<str>> = BTreeMap::new();
-    for (index, text) in text.lines().enumerate().filter(|(_, text)| !text.trim().is_empty()) {
-        let line = index + 1;
-        let event: Event<Json, Json> = serde_json::from_str(text)
+/// An event of a line.
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+enum Line {
+    Invoke {
+        client: Client,
+        operation: Json,
+        key: Option<Json>,
+        #[serde(default, rename = "retry")]
+        _retry: bool,
+        at: Option<u64>,
+    },
+    Return {
+        client: Client,
+        outcome: Json,
+        at: Option<u64>,
+    },
+}
+
+/// Reads one event a line.
+#[derive(Default)]
+pub(super) struct Lines {
+    /// What each client asked for last: an end does not say what it ends.
+    asked: BTreeMap<Client, Arc<str>>,
+}
+
+impl Lines {
+    /// Reads lines that come after so many.
+    pub(super) fn read(
+        &mut self,
+        text: &str,
+        before: usize,
+        mut push: impl FnMut(LogEvent) -> Result<(), ReadError>,
+    ) -> Result<(), ReadError> {
+        for (index, text) in text.lines().enumerate().filter(|(_, text)| !text.trim().is_empty()) {
+            push(self.event(text, before + index + 1)?)?;
+        }
+        Ok(())
+    }
+
+    fn event(&mut self, text: &str, line: usize) -> Result<LogEvent, Malformed> {
+        let event: Line = serde_json::from_str(text)
             .map_err(|e| Malformed::at(line, e.column(), format!("not an event of a history: {e}")))?;
         match event {
-            Event::Invoke { client, operation, key, at, .. } => {
+            Line::Invoke { client, operation, key, at, .. } => {
                 let (function, value) = named(&operation).ok_or_else(|| {
                     Malformed::at(line, 1, "an operation is a name, or a name and its argument")
                 })?;
-                asked.insert(client, Arc::clone(&function));
-                let key =
-                    key.map(|key| i64::try_from(key).map_or(Value::text(&key.to_string()), Value::Integer));
-                push(LogEvent { client, kind: Kind::Invoke, function, value, key, at, line })?;
+                self.asked.insert(client, Arc::clone(&function));
+                let key = key.as_ref().map(self::value);
+                Ok(LogEvent { client, kind: Kind::Invoke, function, value, key, at, line })
             }
-            Event::Return { client, outcome, at } => {
-                let (kind, value) = match &outcome {
-                    Outcome::Ok(returned) => {
-                        (Kind::Ok, named(returned).map_or(value(returned), |(_, value)| value))
-                    }
-                    Outcome::Failed => (Kind::Fail, Value::Nil),
-                    Outcome::Unknown => (Kind::Info, Value::Nil),
-                };
-                let function = asked.get(&client).cloned().unwrap_or_else(|| "".into());
-                push(LogEvent { client, kind, function, value, key: None, at, line })?;
+            Line::Return { client, outcome, at } => {
+                let (kind, value) = ended(&outcome).ok_or_else(|| {
+                    Malformed::at(line, 1, "not an event of a history: an outcome is ok, failed or unknown")
+                })?;
+                let function = self.asked.get(&client).cloned().unwrap_or_else(|| "".into());
+                Ok(LogEvent { client, kind, function, value, key: None, at, line })
             }
         }
     }
-    Ok(())
+}
+
+/// What came of an operation.
+fn ended(outcome: &Json) -> Option<(Kind, Value)> {
+    match outcome {
+        Json::String(word) => match &word[..] {
+            "failed" => Some((Kind::Fail, Value::Nil)),
+            "unknown" => Some((Kind::Info, Value::Nil)),
+            _ => None,
+        },
+        Json::Object(map) if map.len() == 1 => {
+            let (word, said) = map.iter().next()?;
+            match &word[..] {
+                "ok" => Some((Kind::Ok, named(said).map_or_else(|| value(said), |(_, value)| value))),
+                "failed" => Some((Kind::Fail, value(said))),
+                "unknown" => Some((Kind::Info, value(said))),
+                _ => None,
+            }
+        }
+        _ => None,
+    }
 }
 
 /// A name, and what it is given.

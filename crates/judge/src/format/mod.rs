@@ -7,15 +7,22 @@
 //! | Jepsen's log | `INFO  jepsen.util - 1 :invoke :write 5` |
 //! | CSV | a row of `client,kind,function,key,value,at` |
 
+mod convert;
 mod csv;
 mod edn;
+mod feed;
 mod jepsen;
 mod json;
 mod operation_map;
+mod write;
 
 use crate::log::{Log, LogError, LogEvent};
+pub use convert::{Conversion, Converted, Unconverted};
+pub use feed::Feed;
 use std::fmt;
+use std::str::FromStr;
 use thiserror::Error;
+pub use write::{Unsayable, Writer};
 
 /// A place in a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +68,12 @@ pub enum ReadError {
     /// Of none of the formats.
     #[error("this is no history in a format that is known: JSON Lines, EDN, JSON, a log of Jepsen's, CSV")]
     UnknownFormat,
+    /// It is no text.
+    #[error("no text: byte {byte} is not UTF-8")]
+    NotText {
+        /// The index of the first byte that is none.
+        byte: usize,
+    },
     /// There is nothing in it.
     #[error("there are no events in it")]
     Empty,
@@ -82,6 +95,20 @@ pub enum Format {
 }
 
 impl Format {
+    /// All of them.
+    pub const ALL: [Self; 5] = [Self::JsonLines, Self::Edn, Self::Json, Self::JepsenLog, Self::Csv];
+
+    /// Its name where one is to be chosen.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::JsonLines => "json-lines",
+            Self::Edn => "edn",
+            Self::Json => "json",
+            Self::JepsenLog => "jepsen-log",
+            Self::Csv => "csv",
+        }
+    }
+
     /// What a text is, or why it is nothing.
     pub(crate) fn found(text: &str) -> Result<Self, ReadError> {
         if text.trim().is_empty() {
@@ -125,19 +152,68 @@ impl fmt::Display for Format {
     }
 }
 
+impl FromStr for Format {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        Self::ALL
+            .into_iter()
+            .find(|format| format.name() == name)
+            .ok_or_else(|| format!("no format is called `{name}`: {}", Self::ALL.map(Self::name).join(", ")))
+    }
+}
+
+/// Reads a format, piece by piece.
+enum Reading {
+    JsonLines(json::Lines),
+    Edn(operation_map::Maps),
+    Json(operation_map::Json),
+    JepsenLog,
+    Csv(csv::Table),
+}
+
+impl Reading {
+    fn new(format: Format) -> Self {
+        match format {
+            Format::JsonLines => Self::JsonLines(json::Lines::default()),
+            Format::Edn => Self::Edn(operation_map::Maps::default()),
+            Format::Json => Self::Json(operation_map::Json::default()),
+            Format::JepsenLog => Self::JepsenLog,
+            Format::Csv => Self::Csv(csv::Table::default()),
+        }
+    }
+
+    /// Reads a piece that comes after so many lines.
+    fn read(
+        &mut self,
+        text: &str,
+        before: usize,
+        push: impl FnMut(LogEvent) -> Result<(), ReadError>,
+    ) -> Result<(), ReadError> {
+        match self {
+            Self::JsonLines(lines) => lines.read(text, before, push),
+            Self::Edn(maps) => maps.read(text, before, push),
+            Self::Json(json) => json.read(text, before, push),
+            Self::JepsenLog => jepsen::log(text, before, push),
+            Self::Csv(table) => table.read(text, before, push),
+        }
+    }
+
+    /// The text ends.
+    fn end(self) -> Result<(), ReadError> {
+        if let Self::Edn(maps) = self { maps.end() } else { Ok(()) }
+    }
+}
+
 /// The events of a text in this format, one after the other.
 pub(crate) fn events(
     text: &str,
     format: Format,
     push: impl FnMut(LogEvent) -> Result<(), ReadError>,
 ) -> Result<(), ReadError> {
-    match format {
-        Format::JsonLines => json::lines(text, push),
-        Format::Edn => operation_map::edn(text, push),
-        Format::Json => operation_map::json(text, push),
-        Format::JepsenLog => jepsen::log(text, push),
-        Format::Csv => csv::table(text, push),
-    }
+    let mut reading = Reading::new(format);
+    reading.read(text, 0, push)?;
+    reading.end()
 }
 
 impl Log {

@@ -1,6 +1,6 @@
 //! Events as maps: what Jepsen, Knossos and Elle write, in EDN or JSON.
 
-use super::edn::Reader;
+use super::edn::{Reader, Shared};
 use super::{Malformed, Place, ReadError};
 use crate::history::Client;
 use crate::log::{Kind, LogEvent};
@@ -9,65 +9,98 @@ use std::sync::Arc;
 
 type Push<'a> = &'a mut dyn FnMut(LogEvent) -> Result<(), ReadError>;
 
-/// Maps one after the other, or in vectors or lists.
-pub(super) fn edn(
-    text: &str,
-    mut push: impl FnMut(LogEvent) -> Result<(), ReadError>,
-) -> Result<(), ReadError> {
-    let mut reader = Reader::new(text);
-    let mut enclosing = None;
-    while let Some(byte) = reader.next_byte()? {
-        match (byte, enclosing) {
-            (b'[' | b'(', None) => {
-                enclosing = Some(if byte == b'[' { b']' } else { b')' });
-                reader.skip();
-            }
-            (byte, Some(end)) if byte == end => {
-                enclosing = None;
-                reader.skip();
-            }
-            _ => {
-                let place = reader.place();
-                let fields = if byte == b'{' {
-                    Fields::read(&mut reader)?
-                } else {
-                    Fields::of(reader.value(1)?, place)?
-                };
-                event(fields, place, &mut push)?;
+/// How deep the values of events stand in the text.
+pub(super) const DEPTH: usize = 2;
+
+/// Reads maps one after the other, or in vectors or lists, piece by piece.
+#[derive(Default)]
+pub(super) struct Maps {
+    /// What closes the vector or the list that is open.
+    enclosing: Option<u8>,
+    shared: Shared,
+    end: Option<Malformed>,
+}
+
+impl Maps {
+    /// Reads a piece that comes after so many lines and does not end within a map.
+    pub(super) fn read(
+        &mut self,
+        text: &str,
+        before: usize,
+        mut push: impl FnMut(LogEvent) -> Result<(), ReadError>,
+    ) -> Result<(), ReadError> {
+        let mut reader = Reader::after(text, before, std::mem::take(&mut self.shared));
+        while let Some(byte) = reader.next_byte()? {
+            match (byte, self.enclosing) {
+                (b'[' | b'(', None) => {
+                    self.enclosing = Some(if byte == b'[' { b']' } else { b')' });
+                    reader.skip();
+                }
+                (byte, Some(end)) if byte == end => {
+                    self.enclosing = None;
+                    reader.skip();
+                }
+                _ => {
+                    let place = reader.place();
+                    let fields = if byte == b'{' {
+                        Fields::read(&mut reader)?
+                    } else {
+                        Fields::of(reader.value(1)?, place)?
+                    };
+                    event(fields, place, &mut push)?;
+                }
             }
         }
+        let open = |end: u8| reader.error(format!("the text ends before `{}`: is it whole?", end as char));
+        self.end = self.enclosing.map(open);
+        self.shared = reader.into_shared();
+        Ok(())
     }
-    match enclosing {
-        Some(end) => {
-            Err(reader.error(format!("the text ends before `{}`: is it whole?", end as char)).into())
-        }
-        None => Ok(()),
+
+    /// The text ends.
+    pub(super) fn end(self) -> Result<(), ReadError> {
+        self.end.map_or(Ok(()), |open| Err(open.into()))
     }
 }
 
-/// An array of maps, or a map a line.
-pub(super) fn json(
-    text: &str,
-    mut push: impl FnMut(LogEvent) -> Result<(), ReadError>,
-) -> Result<(), ReadError> {
-    let bad = |e: &serde_json::Error, lines_before: usize| {
-        Malformed::at(lines_before + e.line(), e.column(), e.to_string())
-    };
-    if text.trim_start().starts_with('[') {
-        let maps: Vec<serde_json::Value> = serde_json::from_str(text).map_err(|e| bad(&e, 0))?;
-        for (index, map) in maps.iter().enumerate() {
-            // where in the text an element stands is not known: its number says as much
-            let place = Place { line: index + 1, column: 1 };
-            event(Fields::of(super::json::value(map), place)?, place, &mut push)?;
+/// Reads an array of maps, or a map a line.
+#[derive(Default)]
+pub(super) struct Json {
+    is_array: Option<bool>,
+}
+
+impl Json {
+    /// Reads lines that come after so many, or the whole of an array.
+    pub(super) fn read(
+        &mut self,
+        text: &str,
+        before: usize,
+        mut push: impl FnMut(LogEvent) -> Result<(), ReadError>,
+    ) -> Result<(), ReadError> {
+        let bad = |e: &serde_json::Error, lines_before: usize| {
+            Malformed::at(lines_before + e.line(), e.column(), e.to_string())
+        };
+        if *self.is_array.get_or_insert_with(|| is_array(text)) {
+            let maps: Vec<serde_json::Value> = serde_json::from_str(text).map_err(|e| bad(&e, before))?;
+            for (index, map) in maps.iter().enumerate() {
+                // where in the text an element stands is not known: its number says as much
+                let place = Place { line: index + 1, column: 1 };
+                event(Fields::of(super::json::value(map), place)?, place, &mut push)?;
+            }
+            return Ok(());
         }
-        return Ok(());
+        for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+            let map: serde_json::Value = serde_json::from_str(line).map_err(|e| bad(&e, before + index))?;
+            let place = Place { line: before + index + 1, column: 1 };
+            event(Fields::of(super::json::value(&map), place)?, place, &mut push)?;
+        }
+        Ok(())
     }
-    for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-        let map: serde_json::Value = serde_json::from_str(line).map_err(|e| bad(&e, index))?;
-        let place = Place { line: index + 1, column: 1 };
-        event(Fields::of(super::json::value(&map), place)?, place, &mut push)?;
-    }
-    Ok(())
+}
+
+/// Whether JSON begins with an array.
+pub(super) fn is_array(text: &str) -> bool {
+    text.trim_start().starts_with('[')
 }
 
 /// What of a map counts.

@@ -56,6 +56,11 @@ impl Phenomenon {
     pub(super) const CYCLES: [Self; 5] =
         [Self::G0, Self::G1c, Self::GSingle, Self::GNonadjacent, Self::G2Item];
 
+    /// Whether it is a cycle of transactions that come before each other.
+    pub fn is_cycle(self) -> bool {
+        Self::CYCLES.contains(&self)
+    }
+
     /// Its name.
     pub fn name(self) -> &'static str {
         match self {

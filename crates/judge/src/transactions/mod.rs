@@ -51,7 +51,7 @@ use graph::Graph;
 pub use level::Level;
 pub use report::{Anomaly, Holds, Involved, Report};
 use std::collections::BTreeMap;
-pub use stream::{Unjudged, judge_text};
+pub use stream::{Incoming, Recorded, Unjudged, judge_text};
 use words::Words;
 
 /// What transactions work on.

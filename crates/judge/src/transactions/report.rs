@@ -64,6 +64,12 @@ impl Anomaly {
         Self { phenomenon, outer: Outer::None, pattern: None, operations, why, involved }
     }
 
+    /// The lines where the operations that take part begin; of a cycle, in its order.
+    pub fn lines(&self) -> Vec<usize> {
+        let line = |operation: &usize| self.involved.iter().find(|one| one.operation == *operation);
+        self.operations.iter().filter_map(line).map(|one| one.line).collect()
+    }
+
     /// Whether it refutes a level.
     pub fn refutes(&self, level: Level) -> bool {
         level.implies(refutes((self.phenomenon, self.outer)))

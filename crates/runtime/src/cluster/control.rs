@@ -1,5 +1,6 @@
 //! How a cluster that runs in the background is talked to: JSON Lines on a Unix socket in its directory.
 
+use super::NetworkKind;
 use super::limits::Limits;
 use crate::client::{NodeStatus, read_line, write_line};
 use crate::link::LinkSettings;
@@ -47,6 +48,9 @@ pub struct Description {
     /// Whether its nodes record what they do: without that nothing is judged or replayed.
     #[serde(default = "yes")]
     pub record: bool,
+    /// What is between its nodes.
+    #[serde(default)]
+    pub network: NetworkKind,
     /// In which ways what befell it is beyond its model.
     #[serde(default)]
     pub beyond: Vec<String>,
@@ -201,7 +205,7 @@ pub struct ClusterStatus {
     /// What is done to its links: from whom, to whom, what.
     pub rules: Vec<(ProcessId, ProcessId, String)>,
     /// What passed all of its links.
-    pub passed: Passed,
+    pub passed: Option<Passed>,
     /// How many faults have struck it.
     pub faults: u64,
     /// In which ways what befell it is beyond its model.

@@ -96,6 +96,25 @@ pub enum ClusterError {
         /// How many there are, from p0 on.
         count: usize,
     },
+    /// Nodes cannot have network namespaces here.
+    #[error("there are no network namespaces to be had: {why}: {remedy}")]
+    NoNamespaces {
+        /// What is in the way.
+        why: String,
+        /// What to do about it.
+        remedy: String,
+    },
+    /// What is done to network namespaces failed.
+    #[error("the network between the namespaces cannot be changed: {0}")]
+    Namespaces(String),
+    /// The network does not have a fault.
+    #[error("there is no `{fault}` here: {why}")]
+    Lacking {
+        /// Which.
+        fault: String,
+        /// Why not.
+        why: String,
+    },
     /// A fault would do nothing.
     #[error("{0}")]
     Idle(String),
@@ -122,6 +141,11 @@ impl ClusterError {
             }
             Self::Signal { .. } => "it may have ended this very moment: look at the status",
             Self::NoSuchProcess { .. } => "processes are called 0, 1, .. or p0, p1, ..",
+            Self::NoNamespaces { .. } => {
+                "`synod doctor` shows what there is; `--network proxy` needs neither root nor programs of others"
+            }
+            Self::Namespaces(_) => "somebody else may have changed it: take the cluster down, and up again",
+            Self::Lacking { .. } => "a cluster that is up with `--network proxy` has it",
             Self::Idle(_) => "the status shows how each process is",
         }
     }

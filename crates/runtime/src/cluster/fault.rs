@@ -1,7 +1,7 @@
 //! What befalls a cluster, in the words that the command line, experiment files and reports have for it.
 
 use crate::clock::{Jump, RATES};
-use crate::proxy::Way;
+use crate::proxy::{Rule, Way};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
@@ -98,7 +98,63 @@ impl Links {
     }
 }
 
+/// What a fault does to each of the ways that it is about.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Change {
+    /// Nothing passes.
+    Cut,
+    /// It is no longer cut; what else is done to it stays.
+    Mend,
+    /// Nothing is done to it.
+    Clear,
+    /// What passes is late, by so much at least and at most.
+    Delay(Duration, Duration),
+    /// What passes is lost, with this probability.
+    Loss(f64),
+    /// Datagrams pass twice, with this probability.
+    Duplicate(f64),
+}
+
+impl Change {
+    /// Changes what is done to a way.
+    pub fn apply(self, rule: &mut Rule) {
+        match self {
+            Self::Cut => rule.held = true,
+            Self::Mend => rule.held = false,
+            Self::Clear => *rule = Rule::default(),
+            Self::Delay(least, most) => {
+                (rule.delay, rule.jitter) = (least, most.saturating_sub(least));
+            }
+            Self::Loss(probability) => rule.loss = probability,
+            Self::Duplicate(probability) => rule.duplication = probability,
+        }
+    }
+}
+
 impl Fault {
+    /// What it does to the network of `count` processes: to which ways, and what.
+    pub fn on_links(&self, count: usize) -> Option<(BTreeSet<Way>, Change)> {
+        let from = |p| Links::All.ways(count).into_iter().filter(|way| way.0 == p).collect();
+        Some(match self {
+            Self::Cut(from, to) => (BTreeSet::from([(*from, *to)]), Change::Cut),
+            Self::Heal(from, to) => (BTreeSet::from([(*from, *to)]), Change::Clear),
+            Self::Mute(p) => (from(*p), Change::Cut),
+            Self::Unmute(p) => (from(*p), Change::Mend),
+            Self::Partition(groups) => (Links::Between(groups.clone()).ways(count), Change::Cut),
+            Self::OneWay(from, to) => (Links::From(from.clone(), to.clone()).ways(count), Change::Cut),
+            Self::Delay(links, least, most) => (links.ways(count), Change::Delay(*least, *most)),
+            Self::Loss(links, probability) => (links.ways(count), Change::Loss(*probability)),
+            Self::Duplicate(links, probability) => (links.ways(count), Change::Duplicate(*probability)),
+            Self::HealAll => (Links::All.ways(count), Change::Clear),
+            Self::Kill(_)
+            | Self::Restart(_)
+            | Self::Pause(_)
+            | Self::Resume(_)
+            | Self::Skew(..)
+            | Self::Replace(..) => return None,
+        })
+    }
+
     /// The processes that it names.
     pub fn processes(&self) -> BTreeSet<ProcessId> {
         match self {

@@ -1,5 +1,5 @@
-//! A cluster on this machine: one OS process per node, on loopback, a proxy on every link, and the hand that kills,
-//! pauses, cuts and delays.
+//! A cluster on this machine: one OS process per node, on loopback with a proxy on every link or in network namespaces, and
+//! the hand that kills, pauses, cuts and delays.
 //!
 //! It knows no process: parameters, requests and indications are values in JSON.
 
@@ -7,25 +7,29 @@ pub mod control;
 mod error;
 mod fault;
 pub mod limits;
+mod network;
 mod ports;
+mod spaces;
 pub mod supervisor;
 
 pub(crate) use self::ports::RANGE as PORTS;
 
 pub use self::error::ClusterError;
-pub use self::fault::{Fault, Links, Volume, WORDS};
+pub use self::fault::{Change, Fault, Links, Volume, WORDS};
+pub use self::network::NetworkKind;
 
+use self::network::{Addresses, Network};
 use crate::client::{Client, Command, Reply, read_line, write_line};
 use crate::clock::{ClockSettings, Jump};
 use crate::disk::OsDisk;
 use crate::keys::{self, Validity};
 use crate::link::{LinkError, LinkSettings, Place, Security};
 use crate::node::{Config, stop_within};
-use crate::proxy::{Passed, Proxy, Rule, Way};
+use crate::proxy::{Passed, Rule, Way};
 use crate::wal::{Identity, Wal, WalOptions};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::hash::{BuildHasher, RandomState};
 use std::io::BufReader;
@@ -68,6 +72,8 @@ pub struct ClusterOptions {
     pub links: LinkSettings,
     /// Whether the nodes record what they do.
     pub record: bool,
+    /// What is between the nodes.
+    pub network: NetworkKind,
 }
 
 /// Something that a cluster's node says.
@@ -85,7 +91,7 @@ pub struct Told {
 pub struct Cluster {
     directory: PathBuf,
     nodes: Vec<Node>,
-    proxy: Proxy,
+    network: Network,
     command: Box<dyn Fn(&Path) -> std::process::Command + Send>,
     tell: Sender<Told>,
 }
@@ -111,22 +117,17 @@ impl Cluster {
             keys::generate("run", options.processes, Validity::of(keys::VALID), &made)
                 .map_err(LinkError::from)?;
         }
-        let places = ports::places(options.processes, options.first_port)?;
-        let mut peers = BTreeMap::<_, BTreeMap<_, _>>::new();
-        for (&(p, q), port) in &places.pairs {
-            peers.entry(p).or_default().insert(q, port.address().map_err(ClusterError::Proxy)?.into());
-        }
+        let (network, Addresses { nodes: listens, operators, peers }) = Network::start(&options)?;
         let cluster = RandomState::new().hash_one(std::process::id());
         let node = |(&p, &listen)| {
-            let peers = peers.remove(&p).unwrap_or_default();
-            let operators = places.operators.get(&p).copied();
+            let peers = peers.get(&p).into_iter().flatten().map(|(&q, &at)| (q, at.into())).collect();
+            let operators = operators.get(&p).copied();
             Node::new(Config { operators, ..config(&options, cluster, p, listen, peers) })
         };
-        let nodes = places.nodes.iter().map(node).collect();
-        let proxy = Proxy::start(places.pairs, places.nodes, options.seed).map_err(ClusterError::Proxy)?;
+        let nodes = listens.iter().map(node).collect();
         let (tell, told) = mpsc::channel();
         let directory = options.directory;
-        let mut cluster = Self { directory, nodes, proxy, command: Box::new(command), tell };
+        let mut cluster = Self { directory, nodes, network, command: Box::new(command), tell };
         for p in cluster.processes() {
             cluster.spawn(p)?;
         }
@@ -188,12 +189,12 @@ impl Cluster {
 
     /// What is done to links now.
     pub fn rules(&self) -> BTreeMap<Way, Rule> {
-        self.proxy.rules()
+        self.network.rules()
     }
 
-    /// What passed the links, and what did not.
-    pub fn passed(&self) -> BTreeMap<Way, Passed> {
-        self.proxy.passed()
+    /// What passed the links, and what did not; `None` where nobody counts.
+    pub fn passed(&self) -> Option<BTreeMap<Way, Passed>> {
+        self.network.passed()
     }
 
     fn spawn(&mut self, p: ProcessId) -> Result<(), ClusterError> {
@@ -201,7 +202,7 @@ impl Cluster {
         let output = self.output_of(p)?;
         let node = &mut self.nodes[p.index()];
         node.config.store(&path)?;
-        let mut command = (self.command)(&path);
+        let mut command = self.network.place(p, (self.command)(&path));
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(output);
         let child = command.spawn().map_err(|source| ClusterError::Spawn { process: p, source })?;
         (node.child, node.paused) = (Some(child), false);
@@ -273,52 +274,32 @@ impl Cluster {
         if let Some(&process) = fault.processes().iter().find(|p| p.index() >= count) {
             return Err(ClusterError::NoSuchProcess { process, count });
         }
-        match fault {
-            Fault::Kill(p) => return Ok(self.kill(*p)),
-            Fault::Restart(p) => return self.restart(*p),
-            Fault::Pause(p) => return self.pause(*p),
-            Fault::Resume(p) => return self.resume(*p),
-            Fault::Replace(p, volume) => return self.replace(*p, *volume).map(|()| true),
-            Fault::Skew(p, jump, rate) => return Ok(self.skew(*p, *jump, *rate)),
-            Fault::Cut(from, to) => {
-                self.proxy.change(&BTreeSet::from([(*from, *to)]), |rule| rule.held = true);
-            }
-            Fault::Heal(from, to) => {
-                self.proxy.change(&BTreeSet::from([(*from, *to)]), |rule| *rule = Rule::default());
-            }
-            Fault::Mute(p) => self.proxy.change(&self.from(*p), |rule| rule.held = true),
-            Fault::Unmute(p) => self.proxy.change(&self.from(*p), |rule| rule.held = false),
-            Fault::Partition(groups) => {
-                self.proxy.change(&Links::Between(groups.clone()).ways(count), |rule| rule.held = true);
-            }
-            Fault::OneWay(from, to) => {
-                let ways = Links::From(from.clone(), to.clone()).ways(count);
-                self.proxy.change(&ways, |rule| rule.held = true);
-            }
-            Fault::Delay(links, least, most) => self.proxy.change(&links.ways(count), |rule| {
-                (rule.delay, rule.jitter) = (*least, most.saturating_sub(*least));
-            }),
-            Fault::Loss(links, probability) => {
-                self.proxy.change(&links.ways(count), |rule| rule.loss = *probability);
-            }
-            Fault::Duplicate(links, probability) => {
-                self.proxy.change(&links.ways(count), |rule| rule.duplication = *probability);
-            }
-            Fault::HealAll => {
-                self.proxy.change(&Links::All.ways(count), |rule| *rule = Rule::default());
-                let skewed = |cluster: &Self, p| (cluster.clock_rate(p) - 1.0).abs() > f64::EPSILON;
-                let skewed: Vec<_> = self.processes().filter(|&p| skewed(self, p)).collect();
-                for p in skewed {
-                    self.skew(p, Jump::default(), 1.0);
-                }
-            }
+        self.network.takes(fault)?;
+        if let Some((ways, change)) = fault.on_links(count) {
+            self.network.change(&ways, change)?;
         }
-        Ok(true)
+        match fault {
+            Fault::Kill(p) => Ok(self.kill(*p)),
+            Fault::Restart(p) => self.restart(*p),
+            Fault::Pause(p) => self.pause(*p),
+            Fault::Resume(p) => self.resume(*p),
+            Fault::Replace(p, volume) => self.replace(*p, *volume).map(|()| true),
+            Fault::Skew(p, jump, rate) => Ok(self.skew(*p, *jump, *rate)),
+            Fault::HealAll => {
+                self.heal_clocks();
+                Ok(true)
+            }
+            _ => Ok(true),
+        }
     }
 
-    /// The ways that begin at a process.
-    fn from(&self, p: ProcessId) -> BTreeSet<Way> {
-        Links::All.ways(self.nodes.len()).into_iter().filter(|(from, _)| *from == p).collect()
+    /// Clocks go as they should.
+    fn heal_clocks(&mut self) {
+        let skewed = |cluster: &Self, p| (cluster.clock_rate(p) - 1.0).abs() > f64::EPSILON;
+        let skewed: Vec<_> = self.processes().filter(|&p| skewed(self, p)).collect();
+        for p in skewed {
+            self.skew(p, Jump::default(), 1.0);
+        }
     }
 
     /// `kill -9`. Whether there was a node to kill.
@@ -375,26 +356,15 @@ impl Cluster {
     /// Starts a process elsewhere: at another port, with the same volume or with none. What it had not stored is lost.
     fn replace(&mut self, p: ProcessId, volume: Volume) -> Result<(), ClusterError> {
         self.kill(p);
-        let address = ports::one()?;
+        let address = self.network.relocate(p, self.address(p))?;
         if volume == Volume::Lost {
-            self.renew_volume(p)?;
+            let Node { config, incarnation, .. } = &self.nodes[p.index()];
+            let identity = Identity { cluster: config.cluster, process: p };
+            renew_volume(&config.directory, identity, *incarnation)?;
         }
         self.nodes[p.index()].config.listen = address;
-        self.proxy.retarget(p, address);
         self.spawn(p)?;
         self.connect(p)
-    }
-
-    /// An empty volume. Its incarnations are counted on, so that nobody takes what its predecessor sent for its own.
-    fn renew_volume(&mut self, p: ProcessId) -> Result<(), ClusterError> {
-        let Node { config, incarnation, .. } = &self.nodes[p.index()];
-        let path = &config.directory;
-        let failed = |source| ClusterError::Io { operation: "remove", path: path.clone(), source };
-        fs::remove_dir_all(path).map_err(failed)?;
-        for _ in 0..*incarnation {
-            Wal::open(&OsDisk, path, Identity { cluster: config.cluster, process: p })?;
-        }
-        Ok(())
     }
 
     /// Asks a process for something. Whether it could be told: if so it is still not known to have heard.
@@ -465,6 +435,16 @@ pub(crate) fn empty(directory: &Path) -> Result<(), ClusterError> {
         None => Ok(()),
         Some(_) => Err(ClusterError::NotEmpty(directory.to_owned())),
     }
+}
+
+/// An empty volume. Its incarnations are counted on, so that nobody takes what its predecessor sent for its own.
+pub(crate) fn renew_volume(path: &Path, identity: Identity, incarnations: u64) -> Result<(), ClusterError> {
+    let failed = |source| ClusterError::Io { operation: "remove", path: path.to_owned(), source };
+    fs::remove_dir_all(path).map_err(failed)?;
+    for _ in 0..incarnations {
+        Wal::open(&OsDisk, path, identity)?;
+    }
+    Ok(())
 }
 
 /// Why a node ended, from what it printed: its panic or its error, without the way there.

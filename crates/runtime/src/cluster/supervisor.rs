@@ -125,6 +125,7 @@ fn options(home: &Home, description: &Description) -> ClusterOptions {
         seed: description.seed,
         links: description.links.clone(),
         record: description.record,
+        network: description.network,
     }
 }
 
@@ -446,8 +447,13 @@ impl Supervisor {
             state = self.wait(state, deadline);
         }
         let State { cluster: Some(cluster), description, nodes, faults, .. } = &*state else { return gone() };
-        let mut passed = Passed::default();
-        cluster.passed().values().for_each(|more| passed.add(more));
+        let passed = cluster.passed().map(|all| {
+            let mut passed = Passed::default();
+            for more in all.values() {
+                passed.add(more);
+            }
+            passed
+        });
         Answer::Status(Box::new(ClusterStatus {
             algorithm: description.algorithm.clone(),
             model: description.model.clone(),

@@ -13,8 +13,9 @@ const MODULE: &str = "a kernel with that module is needed; the link proxy does t
 pub(super) fn namespaces() -> Answer {
     Recipe {
         tools: &[("unshare", "util-linux"), ("ip", "iproute2")],
-        script: "exec unshare --net sh -ec 'ip link set lo up; ip link add synod0 type veth peer name synod1'",
-        how: "`ip netns`, veth: by hand, the clusters here use the link proxy",
+        script: "exec unshare --net sh -ec 'ip link set lo up; ip link add synod0 type veth peer name synod1
+            ip rule add from 198.18.0.1 to 198.18.0.2 blackhole'",
+        how: "`ip netns`, veth, routing rules: `synod cluster up .. --network namespaces`, with partitions both ways and one way",
         remedy: NAMESPACES,
     }
     .attempt()

@@ -8,7 +8,7 @@
 mod disk;
 mod kernel;
 mod machine;
-mod tool;
+pub(crate) mod tool;
 
 pub use self::disk::SyncTimes;
 
@@ -93,6 +93,11 @@ impl Answer {
     fn no(why: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self::No { why: why.into(), remedy: remedy.into() }
     }
+}
+
+/// Whether nodes can have network namespaces here, and their ways be cut.
+pub(crate) fn namespaces() -> Answer {
+    kernel::namespaces()
 }
 
 /// Looks at the machine; the disk is that of `directory`.

@@ -4,6 +4,7 @@ use super::Answer;
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::io::Read;
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -15,10 +16,15 @@ const PAUSE: Duration = Duration::from_millis(2);
 
 /// Whether the search path has a program.
 pub(super) fn exists(name: &str) -> bool {
+    find(name).is_some()
+}
+
+/// Where the search path has a program.
+pub(crate) fn find(name: &str) -> Option<PathBuf> {
     let paths = std::env::var_os("PATH").unwrap_or_default();
     // an administrator's tools, which not every user's search path has
     let more = ["/usr/sbin", "/sbin"].map(Into::into);
-    std::env::split_paths(&paths).chain(more).any(|path| path.join(name).is_file())
+    std::env::split_paths(&paths).chain(more).map(|path| path.join(name)).find(|path| path.is_file())
 }
 
 /// A fault that programs of others make: they are there, and what they are asked for happens.
@@ -60,7 +66,7 @@ impl Recipe {
 }
 
 /// Runs a script of the shell: what it said if it failed.
-fn run(script: &str) -> Result<(), String> {
+pub(crate) fn run(script: &str) -> Result<(), String> {
     let mut command = Command::new("sh");
     command.args(["-ec", script]).env("PATH", path()).env("LC_ALL", "C");
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).process_group(0);

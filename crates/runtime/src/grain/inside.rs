@@ -4,19 +4,17 @@ use super::Around;
 use crate::audience::Listener;
 use crate::client::{Command, Reply};
 use crate::clock::ClockSettings;
-use crate::cluster::{ClusterError, ClusterOptions, Fault, Links as Ways, Told, Volume};
-use crate::disk::OsDisk;
+use crate::cluster::{Change, ClusterError, ClusterOptions, Fault, Told, Volume, renew_volume};
 use crate::drive::Deployment;
 use crate::link::memory::Network;
 use crate::link::{Inbox, LinkOptions, LinkSettings, Links, Transport};
 use crate::node::{Input, Node, NodeConfig, RunError, stop_within};
 use crate::proxy::{Passed, Way};
-use crate::wal::{Identity, Wal, WalOptions};
+use crate::wal::{Identity, WalOptions};
 use serde::Deserialize;
 use serde_json::Value;
 use std::any::Any;
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
+use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -146,20 +144,10 @@ impl<P: Process> Inside<P> {
     fn replace(&mut self, p: ProcessId, volume: Volume) -> Result<bool, ClusterError> {
         self.kill(p);
         if volume == Volume::Lost {
-            self.renew_volume(p)?;
+            let Place { directory, incarnation, .. } = &self.places[p.index()];
+            renew_volume(directory, Identity { cluster: self.cluster, process: p }, *incarnation)?;
         }
         self.restart(p)
-    }
-
-    /// An empty volume. Its incarnations are counted on.
-    fn renew_volume(&self, p: ProcessId) -> Result<(), ClusterError> {
-        let Place { directory, incarnation, .. } = &self.places[p.index()];
-        let failed = |source| ClusterError::Io { operation: "remove", path: directory.clone(), source };
-        fs::remove_dir_all(directory).map_err(failed)?;
-        for _ in 0..*incarnation {
-            Wal::open(&OsDisk, directory, Identity { cluster: self.cluster, process: p })?;
-        }
-        Ok(())
     }
 
     fn cut(&self, ways: impl IntoIterator<Item = Way>) -> Result<bool, ClusterError> {
@@ -170,10 +158,6 @@ impl<P: Process> Inside<P> {
     fn heal(&self, ways: impl IntoIterator<Item = Way>) -> Result<bool, ClusterError> {
         ways.into_iter().try_for_each(|way| self.network.heal(way).map(drop))?;
         Ok(true)
-    }
-
-    fn from(&self, p: ProcessId) -> BTreeSet<Way> {
-        Ways::All.ways(self.places.len()).into_iter().filter(|(from, _)| *from == p).collect()
     }
 
     fn command(&mut self, p: ProcessId, command: Command<P::Request>) -> bool {
@@ -208,8 +192,8 @@ impl<P: Process> Deployment for Inside<P> {
         !self.network.cuts().is_empty()
     }
 
-    fn passed(&self) -> BTreeMap<Way, Passed> {
-        self.network.passed()
+    fn passed(&self) -> Option<BTreeMap<Way, Passed>> {
+        Some(self.network.passed())
     }
 
     fn check_all(&mut self) -> Result<(), ClusterError> {
@@ -230,18 +214,13 @@ impl<P: Process> Deployment for Inside<P> {
             Fault::Kill(p) => Ok(self.kill(*p)),
             Fault::Restart(p) => self.restart(*p),
             Fault::Replace(p, volume) => self.replace(*p, *volume),
-            Fault::Cut(from, to) => self.cut([(*from, *to)]),
-            Fault::Heal(from, to) => self.heal([(*from, *to)]),
-            Fault::Mute(p) => self.cut(self.from(*p)),
-            Fault::Unmute(p) => self.heal(self.from(*p)),
-            Fault::Partition(groups) => self.cut(Ways::Between(groups.clone()).ways(count)),
-            Fault::OneWay(from, to) => self.cut(Ways::From(from.clone(), to.clone()).ways(count)),
-            Fault::HealAll => self.heal(Ways::All.ways(count)),
             // nobody is paused
             Fault::Resume(_) => Ok(false),
-            Fault::Pause(_) | Fault::Delay(..) | Fault::Loss(..) | Fault::Duplicate(..) | Fault::Skew(..) => {
-                Err(ClusterError::Idle(format!("within one OS process there is no `{fault}`")))
-            }
+            _ => match fault.on_links(count) {
+                Some((ways, Change::Cut)) => self.cut(ways),
+                Some((ways, Change::Mend | Change::Clear)) => self.heal(ways),
+                _ => Err(ClusterError::Idle(format!("within one OS process there is no `{fault}`"))),
+            },
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::clock::Jump;
 use crate::cluster::limits::Limits;
-use crate::cluster::{Fault, Links};
+use crate::cluster::{Fault, Links, NetworkKind};
 use std::collections::BTreeSet;
 use std::str::FromStr;
 use std::time::Duration;
@@ -60,17 +60,25 @@ impl Kind {
 
     /// Why a model does not have faults of this kind, where it does not.
     pub fn beyond(self, limits: &Limits) -> Option<String> {
+        limits.beyond(&self.example(), &BTreeSet::new())
+    }
+
+    /// Why a network does not have faults of this kind, where it does not.
+    pub fn lacking(self, network: NetworkKind) -> Option<String> {
+        network.lacks(&self.example())
+    }
+
+    fn example(self) -> Fault {
         let p = ProcessId(0);
         let all = || BTreeSet::from([p]);
-        let example = match self {
+        match self {
             Self::Kills => Fault::Kill(p),
             Self::Pauses => Fault::Pause(p),
             Self::Partitions => Fault::Partition(vec![all(), BTreeSet::from([ProcessId(1)])]),
             Self::Clock => Fault::Skew(p, Jump::default(), 2.0),
             Self::Delay => Fault::Delay(Links::All, DELAY_MAX, DELAY_MAX),
             Self::Loss => Fault::Loss(Links::All, 0.1),
-        };
-        limits.beyond(&example, &BTreeSet::new())
+        }
     }
 }
 

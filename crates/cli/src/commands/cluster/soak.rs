@@ -26,7 +26,7 @@ use synod_model::ProcessId;
 use synod_properties::{GroundKind, Kind as PropertyKind, Verdict};
 use synod_runtime::cluster::control::memory_kib;
 use synod_runtime::cluster::limits::Limits;
-use synod_runtime::cluster::{Cluster, ClusterOptions, Fault};
+use synod_runtime::cluster::{Cluster, ClusterOptions, Fault, NetworkKind};
 use synod_runtime::drive::{Driven, Plan, Progress, drive};
 use synod_runtime::nemesis::{Kind, storm};
 
@@ -142,7 +142,7 @@ struct Storm {
     seed: u64,
     /// Why what strikes is beyond the model, where it is.
     beyond: Vec<String>,
-    /// Which kinds the model does not have, and why; left out.
+    /// Which kinds are left out, and why.
     left_out: Vec<String>,
 }
 
@@ -160,6 +160,11 @@ impl Storm {
             let schedule = experiment::load(path)?.run.schedule;
             storm.schedule = schedule.into_iter().map(|one| (one.at.0, one.fault.0)).collect();
             storm.schedule.sort_by_key(|(at, _)| *at);
+            let network = NetworkKind::from(args.up.network);
+            let lacks = |(_, fault): &(_, Fault)| Some((fault.to_string(), network.lacks(fault)?));
+            if let Some((fault, why)) = storm.schedule.iter().find_map(lacks) {
+                return Err(lacking(&fault, &why));
+            }
         }
         let said: Vec<_> =
             if storm.schedule.is_empty() { storm.choose(args)? } else { storm.hold_to_the_model() };
@@ -176,18 +181,24 @@ impl Storm {
     /// The kinds that are asked for. What of them is beyond the model.
     fn choose(&mut self, args: &args::Soak) -> Result<Vec<String>, Error> {
         let words: Vec<_> = args.nemesis.split(',').map(str::trim).filter(|word| !word.is_empty()).collect();
+        let network = NetworkKind::from(args.up.network);
         let mut beyond = Vec::new();
         for word in words {
             match word {
                 "none" => {}
                 "all" => {
                     for kind in Kind::ALL {
+                        if let Some(why) = kind.lacking(network) {
+                            self.left_out.push(format!("{}: {why}", kind.name()));
+                            continue;
+                        }
                         match kind.beyond(&self.limits) {
                             Some(why) if args.beyond_the_model => {
                                 beyond.push(format!("{}: {why}", kind.name()));
                             }
                             Some(why) => {
-                                self.left_out.push(format!("{}: {why}", kind.name()));
+                                self.left_out
+                                    .push(format!("{}: the model does not have it: {why}", kind.name()));
                                 continue;
                             }
                             None => {}
@@ -198,6 +209,9 @@ impl Storm {
                 word => {
                     let kind: Kind =
                         word.parse().map_err(|what: String| wrong(what, "separate them with commas"))?;
+                    if let Some(why) = kind.lacking(network) {
+                        return Err(lacking(word, &why));
+                    }
                     beyond.extend(kind.beyond(&self.limits).map(|why| format!("{word}: {why}")));
                     self.kinds.push(kind);
                 }
@@ -228,6 +242,11 @@ impl Storm {
         let kinds: Vec<_> = self.kinds.iter().map(|kind| kind.name()).collect();
         if kinds.is_empty() { "no faults".to_owned() } else { kinds.join(", ") }
     }
+}
+
+/// The network does not have what is asked for.
+fn lacking(what: &str, why: &str) -> Error {
+    wrong(format!("there is no `{what}` here: {why}"), "leave it out, or soak with `--network proxy`")
 }
 
 /// A seed that nobody gave.
@@ -325,6 +344,7 @@ impl Soak<'_> {
             links,
             // an episode is judged by what was recorded, and its records are removed
             record: true,
+            network: self.up.network.into(),
         };
         let cluster = Cluster::start(options, itself(self.entry.name())).map_err(refused)?;
         let records = cluster.0.records();
@@ -422,9 +442,7 @@ impl Soak<'_> {
                 storm.seed
             ),
         ];
-        report.notes.extend(
-            storm.left_out.iter().map(|why| format!("left out, for the model does not have it: {why}")),
-        );
+        report.notes.extend(storm.left_out.iter().map(|why| format!("left out: {why}")));
         report.notes.extend(kept.iter().map(|path| format!("logs and records: {}", path.display())));
         super::excuse(&mut report, &storm.beyond);
         report.inconclusive.extend(tally.growth());

@@ -67,14 +67,15 @@ pub(super) fn status(printer: Printer, name: &str, status: &ClusterStatus) {
     for (from, to, rule) in &status.rules {
         printer.say(format!("  {from} -> {to}: {rule}"));
     }
-    let passed = &status.passed;
-    printer.say(format!(
-        "  passed: {} over {}, {}; {} struck",
-        bytes(passed.bytes),
-        count(passed.connections, "connection", "connections"),
-        count(passed.datagrams, "datagram", "datagrams"),
-        count(status.faults, "fault", "faults"),
-    ));
+    let passed = status.passed.map_or_else(
+        || "not counted".to_owned(),
+        |passed| {
+            let connections = count(passed.connections, "connection", "connections");
+            let datagrams = count(passed.datagrams, "datagram", "datagrams");
+            format!("{} over {connections}, {datagrams}", bytes(passed.bytes))
+        },
+    );
+    printer.say(format!("  passed: {passed}; {} struck", count(status.faults, "fault", "faults")));
     for what in &status.beyond {
         printer.say(format!("  ? beyond the model: {what}"));
     }

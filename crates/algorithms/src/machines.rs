@@ -1,8 +1,8 @@
 //! State machines to replicate.
 
 use std::collections::BTreeMap;
-use synod_model::interface::StateMachine;
 use synod_model::Datum;
+use synod_model::interface::StateMachine;
 use synod_model::prelude::*;
 
 /// Registers by key: what was never written is none.
@@ -42,7 +42,8 @@ impl StateMachine for Registers {
     fn pieces(&self) -> Vec<Self> {
         const AT_ONCE: usize = 1024;
         let all: Vec<_> = self.0.iter().map(|(&key, &value)| (key, value)).collect();
-        let mut pieces: Vec<_> = all.chunks(AT_ONCE).map(|some| Self(some.iter().copied().collect())).collect();
+        let mut pieces: Vec<_> =
+            all.chunks(AT_ONCE).map(|some| Self(some.iter().copied().collect())).collect();
         if pieces.is_empty() {
             pieces.push(Self::default());
         }

@@ -120,14 +120,17 @@ impl<P: State> ReplicatedLog<P> {
             return Err(Violation::new(&LEADER_APPEND_ONLY, what));
         }
         if let Some(&commit) = self.commit.get(&p).filter(|&&commit| after < commit && commit > log.base) {
-            let what = format!("{p} drops what is after index {after}, where it knows all up to {commit} to be committed");
+            let what = format!(
+                "{p} drops what is after index {after}, where it knows all up to {commit} to be committed"
+            );
             return Err(Violation::new(&STATE_MACHINE_SAFETY, what));
         }
         log.replace_after(after, entries);
         let log = &self.logs[&p];
         for (&q, other) in self.logs.iter().filter(|&(&q, _)| q != p) {
             if let Some((index, term)) = mismatch(log, other) {
-                let what = format!("the logs of {p} and {q} agree on {term} at an index, and differ at {index}");
+                let what =
+                    format!("the logs of {p} and {q} agree on {term} at an index, and differ at {index}");
                 return Err(Violation::new(&LOG_MATCHING, what));
             }
         }
@@ -147,7 +150,10 @@ impl<P: State> ReplicatedLog<P> {
                 let what = match committed {
                     None => format!("{p} has a snapshot up to index {index}, which nobody committed"),
                     Some((entry, _)) => {
-                        format!("{p} has a snapshot up to index {index} of {term}, where {} is committed", entry.term)
+                        format!(
+                            "{p} has a snapshot up to index {index} of {term}, where {} is committed",
+                            entry.term
+                        )
                     }
                 };
                 Err(Violation::new(&STATE_MACHINE_SAFETY, what))
@@ -201,7 +207,8 @@ fn complete<P: State>(
     if term <= since || index <= log.base || log.get(index) == Some(entry) {
         return Ok(());
     }
-    let what = format!("{p} is elected in {term} without what was committed in {since} at index {index}: {entry:?}");
+    let what =
+        format!("{p} is elected in {term} without what was committed in {since} at index {index}: {entry:?}");
     Err(Violation::new(&LEADER_COMPLETENESS, what))
 }
 
@@ -229,7 +236,10 @@ impl<P: State, C: Value, Q: Value, A: Value> Monitor<Submit<C, Q>, ReplicaEvent<
         ]
     }
 
-    fn observe(&mut self, observation: &Observation<'_, Submit<C, Q>, ReplicaEvent<P, A>>) -> Result<(), Violation> {
+    fn observe(
+        &mut self,
+        observation: &Observation<'_, Submit<C, Q>, ReplicaEvent<P, A>>,
+    ) -> Result<(), Violation> {
         match *observation {
             Observation::Request { at, request } => {
                 if !self.down.contains(at) {
@@ -327,7 +337,8 @@ mod tests {
     }
 
     fn after(events: &[(ProcessId, Event)]) -> Result<ReplicatedLog<char>, String> {
-        let all: Vec<Observation<'_, Asked, Event>> = events.iter().map(|(p, event)| indicate(*p, event)).collect();
+        let all: Vec<Observation<'_, Asked, Event>> =
+            events.iter().map(|(p, event)| indicate(*p, event)).collect();
         verdict(ReplicatedLog::new(), &all)
     }
 
@@ -342,7 +353,8 @@ mod tests {
     fn a_leader_only_appends() {
         let led = [(P, logged(0, &[(1, 'a')])), (P, elected(2)), (P, logged(1, &[(2, 'b')]))];
         assert!(after(&led).is_ok());
-        let drops = |also: &[(ProcessId, Event)]| after(&[&led, also, &[(P, logged(1, &[(3, 'c')]))]].concat());
+        let drops =
+            |also: &[(ProcessId, Event)]| after(&[&led, also, &[(P, logged(1, &[(3, 'c')]))]].concat());
         assert_eq!(drops(&[]).unwrap_err(), "leader-append-only");
         assert!(drops(&[(P, ReplicaEvent::Leader { term: Term(3), leader: Some(Q) })]).is_ok());
     }

@@ -104,8 +104,10 @@ impl<S: StateMachine> ReplicatedMachine<S> {
 
     fn invoke(&mut self, operation: Operation<S::Command, S::Query>, stamp: Option<Stamp>) -> Client {
         // the least number that is free, so that what has passed leaves no trace
-        let taken: Vec<_> = self.running.values().chain(self.stamped.values().map(|(client, _)| client)).collect();
-        let client = (0..).map(Client).find(|client| !taken.contains(&client)).expect("there are enough numbers");
+        let taken: Vec<_> =
+            self.running.values().chain(self.stamped.values().map(|(client, _)| client)).collect();
+        let client =
+            (0..).map(Client).find(|client| !taken.contains(&client)).expect("there are enough numbers");
         self.history.invoke(client, operation);
         if let Some(stamp) = stamp {
             self.stamped.insert(stamp, (client, None));
@@ -113,7 +115,12 @@ impl<S: StateMachine> ReplicatedMachine<S> {
         client
     }
 
-    fn on_settled(&mut self, at: ProcessId, ticket: Ticket, outcome: &Outcome<S::Answer>) -> Result<(), Violation> {
+    fn on_settled(
+        &mut self,
+        at: ProcessId,
+        ticket: Ticket,
+        outcome: &Outcome<S::Answer>,
+    ) -> Result<(), Violation> {
         let Some(client) = self.running.remove(&(at, ticket)) else { return Ok(()) };
         let stamp = self.stamped.iter().find(|(_, (of, _))| *of == client).map(|(&stamp, _)| stamp);
         let result = match outcome {
@@ -143,7 +150,8 @@ impl<S: StateMachine> ReplicatedMachine<S> {
         if let Some((_, known)) = stamp.and_then(|stamp| self.stamped.get_mut(&stamp)) {
             match known {
                 Some(before) if before != answer => {
-                    let what = format!("{at} answers {answer:?}, where the same command was answered {before:?}");
+                    let what =
+                        format!("{at} answers {answer:?}, where the same command was answered {before:?}");
                     return Err(Violation::new(&LINEARIZABILITY, what));
                 }
                 Some(_) => return Ok(()),
@@ -161,7 +169,12 @@ impl<S: StateMachine> ReplicatedMachine<S> {
     /// Nobody knows what becomes of what `p` was asked.
     fn give_up(&mut self, p: ProcessId) {
         let stamped: Vec<_> = self.stamped.values().map(|&(client, _)| client).collect();
-        let gone: Vec<_> = self.running.iter().filter(|((at, _), _)| *at == p).map(|(&key, &client)| (key, client)).collect();
+        let gone: Vec<_> = self
+            .running
+            .iter()
+            .filter(|((at, _), _)| *at == p)
+            .map(|(&key, &client)| (key, client))
+            .collect();
         for (key, client) in gone {
             self.running.remove(&key);
             if !stamped.contains(&client) {
@@ -171,8 +184,8 @@ impl<S: StateMachine> ReplicatedMachine<S> {
     }
 }
 
-impl<S: StateMachine, P: State>
-    Monitor<Submit<S::Command, S::Query>, ReplicaEvent<P, S::Answer>> for ReplicatedMachine<S>
+impl<S: StateMachine, P: State> Monitor<Submit<S::Command, S::Query>, ReplicaEvent<P, S::Answer>>
+    for ReplicatedMachine<S>
 {
     fn properties(&self) -> Vec<Property> {
         vec![LINEARIZABILITY, ANSWERED]

@@ -133,7 +133,10 @@ impl<S: StateMachine> Process for Raft<S> {
         // it may have heard a leader that now relies on it
         this.attach(ctx);
         let base = this.log.base();
-        this.witness(|log| Witness::Installed { index: base, term: log.term_at(base).unwrap_or_default() }, ctx);
+        this.witness(
+            |log| Witness::Installed { index: base, term: log.term_at(base).unwrap_or_default() },
+            ctx,
+        );
         this.witness(|log| Witness::Logged { after: base, entries: log.entries().to_vec() }, ctx);
         this
     }
@@ -180,7 +183,10 @@ impl<S: StateMachine> Raft<S> {
         let voters = parameters.voters.map_or(ctx.n(), |k| k as usize);
         let this = Self {
             parameters: parameters.clone(),
-            initial: Configuration { voters: ctx.processes().take(voters).collect(), ..Configuration::default() },
+            initial: Configuration {
+                voters: ctx.processes().take(voters).collect(),
+                ..Configuration::default()
+            },
             current_term: ledger.current_term,
             voted_for: ledger.voted_for,
             log: ledger.log.clone(),

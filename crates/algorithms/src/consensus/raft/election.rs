@@ -87,7 +87,8 @@ impl<S: StateMachine> Raft<S> {
 
     fn lead(&mut self, ctx: &mut impl Context<Self>) {
         let me = ctx.me();
-        self.role = Role::Leader(Box::new(Leading::new(self.log.last_index(), &self.configuration().members(), me)));
+        self.role =
+            Role::Leader(Box::new(Leading::new(self.log.last_index(), &self.configuration().members(), me)));
         ctx.cancel(Timer::Election);
         self.witness(|_| Witness::Elected(self.current_term), ctx);
         self.attach(ctx);
@@ -133,7 +134,8 @@ impl<S: StateMachine> Raft<S> {
         if self.parameters.check_quorum && (self.attached || leads) && !request.transfer {
             return;
         }
-        let newer = (request.last_log_term, request.last_log_index) >= (self.log.last_term(), self.log.last_index());
+        let newer =
+            (request.last_log_term, request.last_log_index) >= (self.log.last_term(), self.log.last_index());
         let up_to_date = newer || self.has(Defect::VotesForOlderLogs);
         if request.pre_vote {
             let granted = request.term > self.current_term && up_to_date;

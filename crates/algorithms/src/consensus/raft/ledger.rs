@@ -145,7 +145,10 @@ mod tests {
 
     fn append(after: u64, values: &[u64]) -> Write<Registers> {
         let command = |&value: &u64| WriteTo { key: 0, value: Datum(value) };
-        let entry = |value| Entry { term: Term(1), payload: Payload::Command { stamp: None, command: command(value) } };
+        let entry = |value| Entry {
+            term: Term(1),
+            payload: Payload::Command { stamp: None, command: command(value) },
+        };
         Write::Append { after: LogIndex(after), entries: values.iter().map(entry).collect() }
     }
 
@@ -170,7 +173,8 @@ mod tests {
         let mut machine = Registers::default();
         machine.execute(&WriteTo { key: 0, value: Datum(7) });
         let replica = Replica { last_applied: LogIndex(2), machine, ..Replica::default() };
-        let snapshot = |term| Snapshot { last_term: Term(term), configuration: None, replica: replica.clone() };
+        let snapshot =
+            |term| Snapshot { last_term: Term(term), configuration: None, replica: replica.clone() };
         let mut ledger = Ledger::default();
         ledger.apply(append(0, &[1, 2, 3]));
         let mut other = ledger.clone();

@@ -190,7 +190,12 @@ mod tests {
 
     #[test]
     fn the_last_configuration_counts_and_goes_with_its_entry() {
-        let of = |n: u32| Configuration::of(&Members { voters: (0..n).map(ProcessId).collect(), learners: ProcessSet::new() });
+        let of = |n: u32| {
+            Configuration::of(&Members {
+                voters: (0..n).map(ProcessId).collect(),
+                learners: ProcessSet::new(),
+            })
+        };
         let mut log = log(&[1]);
         let entry = |n| Entry { term: Term(1), payload: Payload::Configuration(of(n)) };
         log.replace_after(LogIndex(1), [entry(3), entry(4)]);

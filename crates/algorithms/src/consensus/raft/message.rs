@@ -10,8 +10,7 @@ use synod_model::prelude::*;
 pub type RequestOf<S> = Submit<<S as StateMachine>::Command, <S as StateMachine>::Query>;
 
 /// What a process that replicates `S` indicates.
-pub type IndicationOf<S> =
-    ReplicaEvent<Payload<<S as StateMachine>::Command>, <S as StateMachine>::Answer>;
+pub type IndicationOf<S> = ReplicaEvent<Payload<<S as StateMachine>::Command>, <S as StateMachine>::Answer>;
 
 /// What processes tell each other.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

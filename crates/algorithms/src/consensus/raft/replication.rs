@@ -177,7 +177,9 @@ impl<S: StateMachine> Raft<S> {
         match &mut progress.pace {
             Pace::Probe { sent: true } | Pace::Snapshot(_) => return None,
             Pace::Probe { sent } if progress.next_index <= last => *sent = true,
-            Pace::Pipeline { in_flight } if in_flight.len() < in_flight_max && progress.next_index <= last => {
+            Pace::Pipeline { in_flight }
+                if in_flight.len() < in_flight_max && progress.next_index <= last =>
+            {
                 let until = (prev + entries_max).min(last);
                 in_flight.push_back(until);
                 progress.next_index = until.next();

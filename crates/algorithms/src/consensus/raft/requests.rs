@@ -40,7 +40,9 @@ impl<S: StateMachine> Asked<S> {
     /// Its number, if it is a command of this session.
     fn number_in(&self, session: Session) -> Option<u64> {
         match &self.ask {
-            Ask::Execute { stamp: Some(stamp), .. } => Some(stamp.number).filter(|_| stamp.session == session),
+            Ask::Execute { stamp: Some(stamp), .. } => {
+                Some(stamp.number).filter(|_| stamp.session == session)
+            }
             _ => None,
         }
     }
@@ -150,7 +152,12 @@ impl<S: StateMachine> Raft<S> {
     }
 
     // upon event ⟨fll, Deliver | ℓ, [SETTLED, ticket, outcome]⟩
-    pub(super) fn settled(&mut self, ticket: Ticket, outcome: Outcome<S::Answer>, ctx: &mut impl Context<Self>) {
+    pub(super) fn settled(
+        &mut self,
+        ticket: Ticket,
+        outcome: Outcome<S::Answer>,
+        ctx: &mut impl Context<Self>,
+    ) {
         let Some(asked) = self.asked.remove(&ticket) else { return };
         if ticket == OWN_SESSION {
             self.own = match outcome {
@@ -175,7 +182,12 @@ impl<S: StateMachine> Raft<S> {
 /// The leader.
 impl<S: StateMachine> Raft<S> {
     // upon event ⟨fll, Deliver | from, [FORWARD, request]⟩
-    pub(super) fn on_forward(&mut self, from: ProcessId, request: RequestOf<S>, ctx: &mut impl Context<Self>) {
+    pub(super) fn on_forward(
+        &mut self,
+        from: ProcessId,
+        request: RequestOf<S>,
+        ctx: &mut impl Context<Self>,
+    ) {
         let Submit { ticket, ask } = request;
         let transfer = matches!(ask, Ask::TransferLeadership(_));
         // what links may double must be such that it may be asked twice; and who makes way lets the next leader be asked

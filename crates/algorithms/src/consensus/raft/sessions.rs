@@ -38,7 +38,9 @@ impl<A: Clone> Sessions<A> {
 
     /// The answer to a stamped command, executed at `index` unless it was before.
     pub(super) fn once(&mut self, stamp: Stamp, index: u64, execute: impl FnOnce() -> A) -> Outcome<A> {
-        let Some(answers) = self.0.get_mut(&stamp.session) else { return Outcome::Refused(Refusal::NoSession) };
+        let Some(answers) = self.0.get_mut(&stamp.session) else {
+            return Outcome::Refused(Refusal::NoSession);
+        };
         answers.used = index;
         if stamp.answered_below > answers.below {
             answers.below = stamp.answered_below;

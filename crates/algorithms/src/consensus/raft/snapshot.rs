@@ -132,9 +132,12 @@ impl<S: StateMachine> Raft<S> {
         let index = content.last_applied;
         if piece == 0 && !self.incoming.as_ref().is_some_and(|there| there.is(index, last_term)) {
             let replica = Replica { machine: S::default(), sessions: content.sessions, ..content };
-            self.incoming = Some(Incoming { snapshot: Snapshot { last_term, configuration, replica }, next: 0 });
+            self.incoming =
+                Some(Incoming { snapshot: Snapshot { last_term, configuration, replica }, next: 0 });
         }
-        let Some(incoming) = self.incoming.as_mut().filter(|there| there.is(index, last_term)) else { return 0 };
+        let Some(incoming) = self.incoming.as_mut().filter(|there| there.is(index, last_term)) else {
+            return 0;
+        };
         if piece == incoming.next {
             incoming.next += 1;
             if self.parameters.defect != Some(Defect::EmptySnapshot) {

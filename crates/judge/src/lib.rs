@@ -34,6 +34,7 @@ pub mod log;
 pub mod model;
 pub mod monitor;
 mod online;
+mod plan;
 pub mod reading;
 mod search;
 mod slots;

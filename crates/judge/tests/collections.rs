@@ -11,6 +11,7 @@ use synod_judge::model::{
 use synod_judge::special::{Way, queue, register, set, stack};
 use synod_judge::{
     Budget, History, Register, RegisterOperation, RegisterReturn, SequentialSpecification, Verdict,
+    linearizable,
 };
 
 /// How many operations histories have, unless told by `SYNOD_JUDGE_SIZE`.
@@ -18,6 +19,14 @@ const USUAL: usize = 4;
 
 fn size() -> usize {
     std::env::var("SYNOD_JUDGE_SIZE").map_or(USUAL, |text| text.parse().unwrap())
+}
+
+/// The longest prefix that has an order, if not all has.
+fn failed_at(verdict: &Verdict) -> Option<usize> {
+    match verdict {
+        Verdict::Violation { prefix, .. } => Some(*prefix),
+        _ => None,
+    }
 }
 
 /// How many histories there are, of which so many have an order, and how many were left to the search.
@@ -105,6 +114,9 @@ fn every_small_history_of_a_register_with_two_values() {
     let mut counts = Counts::default();
     histories(size(), 9, &asks, &answers, &mut |history| {
         counts.check(&object, history, register(history, Budget::default()));
+        let searched = linearizable(&object, history, Budget::default());
+        let (verdict, _) = register(history, Budget::default());
+        assert_eq!(failed_at(&searched), failed_at(&verdict), "{history:?}");
     });
     counts.are("register", [22_780, 7149, 0]);
 }

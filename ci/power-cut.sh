@@ -34,7 +34,8 @@ losetup -f >/dev/null 2>&1 || cannot "there is no free loop device (losetup -f)"
 program=${1:-}
 if [ -z "$program" ]; then
     command -v cargo >/dev/null || cannot "no PROGRAM is given, and there is no cargo to build it with"
-    program=$(cargo test -q -p synod-runtime --test wal --no-run --message-format=json |
+    # as the whole workspace builds it: nothing is built again for it where its tests were
+    program=$(cargo test -q --workspace --test wal --no-run --message-format=json |
         perl -ne 'print "$1\n" if /"executable":"([^"]*\/wal-[^"]*)"/' | tail -n 1)
 fi
 [ -x "$program" ] || cannot "there is no program \"$program\""

@@ -68,7 +68,9 @@ mod tests {
         let pieces = registers.pieces();
         assert!(pieces.len() > 1);
         let mut again = Registers::default();
-        pieces.into_iter().for_each(|piece| again.join(piece));
+        for piece in pieces {
+            again.join(piece);
+        }
         assert_eq!(again, registers);
         assert_eq!(Registers::default().pieces(), [Registers::default()]);
         assert_eq!(again.answer(&ReadFrom { key: 7 }), Some(Datum(8)));

@@ -201,7 +201,7 @@ fn rounds_are_checked_at_the_bound_and_refuted_below_it() {
 #[test]
 fn what_no_run_comes_to_is_told() {
     let unreached = |arguments: &str| events(&synod(arguments), "ground")[0]["unreached"].clone();
-    synod("check raft")
+    synod("check gallery/raft")
         .exits(0)
         .says("not covered: action `Restart` never enabled (nobody restarts: restarts = 0)");
     assert_eq!(unreached("check two-phase-commit --json"), serde_json::json!([]));

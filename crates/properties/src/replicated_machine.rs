@@ -1,7 +1,7 @@
 //! A replicated state machine: it is as if there were one (HW90).
 
 use crate::monitor::{Monitor, Obligation, Observation, Property, Violation};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::marker::PhantomData;
 use synod_judge::{Client, Online, SequentialSpecification};
 use synod_model::interface::{Ask, Outcome, ReplicaEvent, Stamp, StateMachine, Submit, Ticket};
@@ -104,10 +104,10 @@ impl<S: StateMachine> ReplicatedMachine<S> {
 
     fn invoke(&mut self, operation: Operation<S::Command, S::Query>, stamp: Option<Stamp>) -> Client {
         // the least number that is free, so that what has passed leaves no trace
-        let taken: Vec<_> =
-            self.running.values().chain(self.stamped.values().map(|(client, _)| client)).collect();
-        let client =
-            (0..).map(Client).find(|client| !taken.contains(&client)).expect("there are enough numbers");
+        let taken: BTreeSet<_> =
+            self.running.values().chain(self.stamped.values().map(|(client, _)| client)).copied().collect();
+        let most = taken.len() as u64;
+        let client = (0..most).map(Client).find(|client| !taken.contains(client)).unwrap_or(Client(most));
         self.history.invoke(client, operation);
         if let Some(stamp) = stamp {
             self.stamped.insert(stamp, (client, None));

@@ -30,7 +30,9 @@
 //!   asked twice: a process that does not lead makes it one of a session of its own, or refuses it with the leader's name (`forwards`).
 //!
 //! # Bounds
-//! See `tests/raft_check.rs`.
+//! See `tests/raft_check.rs`. Figure 2 alone: n = 2, 1 command, up to 2 terms (6,386 states), 2 commands (129,136); n = 3, 1 command, 1 term
+//! (1,012,197): complete. Each other part but reads, requests handed on, members and transfer at n = 2. Simulated under the whole
+//! vocabulary of faults: n = 5, 3,000 seeds. Not judged there: members that change, leadership that is handed over, leases.
 
 mod configuration;
 mod election;

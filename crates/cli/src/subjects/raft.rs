@@ -152,7 +152,7 @@ impl<const EXPLORED: bool> Algorithm for RaftRegisters<EXPLORED> {
             environment.measure = Budget::AtMost(1);
             match scale.defect.as_deref() {
                 Some("vote-not-stored" | "term-and-vote-apart") => {
-                    environment.failures.restarts = Budget::AtMost(1)
+                    environment.failures.restarts = Budget::AtMost(1);
                 }
                 Some("votes-for-older-logs") => environment.measure = Budget::AtMost(2),
                 Some("truncates-always") => environment.links.duplications = Budget::AtMost(1),

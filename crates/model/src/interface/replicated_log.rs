@@ -12,6 +12,7 @@ pub struct Term(pub u64);
 
 impl Term {
     /// The one after it.
+    #[must_use]
     pub fn next(self) -> Self {
         Self(self.0 + 1)
     }
@@ -29,11 +30,13 @@ pub struct LogIndex(pub u64);
 
 impl LogIndex {
     /// The one after it.
+    #[must_use]
     pub fn next(self) -> Self {
         Self(self.0 + 1)
     }
 
     /// The one before it; that of 0 is 0.
+    #[must_use]
     pub fn previous(self) -> Self {
         Self(self.0.saturating_sub(1))
     }

@@ -299,6 +299,7 @@ mod tests {
     }
 
     #[test]
+    #[allow(clippy::print_stderr, reason = "a test that is left out says so")]
     fn a_cut_is_one_way_and_nothing_is_left_behind() {
         if let Answer::No { why, .. } = doctor::namespaces() {
             eprintln!("SKIPPED: no network namespaces: {why}");

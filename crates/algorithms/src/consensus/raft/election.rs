@@ -59,11 +59,10 @@ impl<S: StateMachine> Raft<S> {
         ctx: &mut impl Context<Self>,
     ) {
         match (granted, pre_vote) {
-            (false, _) => self.see(term, ctx),
             (true, true) if term == self.current_term.next() => self.on_pre_vote(from, ctx),
             (true, false) if term == self.current_term => self.on_granted(from, ctx),
-            (true, false) => self.see(term, ctx),
             (true, true) => {}
+            (false, _) | (true, false) => self.see(term, ctx),
         }
     }
 

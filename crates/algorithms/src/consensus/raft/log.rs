@@ -154,7 +154,9 @@ impl<C> Log<C> {
 
 /// Every term in entries, to be named anew.
 pub(super) fn each_term_of<C>(entries: &mut [Entry<C>], each: &mut Renumber<'_>) {
-    entries.iter_mut().for_each(|entry| each(&mut entry.term.0));
+    for entry in entries {
+        each(&mut entry.term.0);
+    }
 }
 
 #[cfg(test)]

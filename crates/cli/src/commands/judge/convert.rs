@@ -7,7 +7,7 @@ use crate::exit::Exit;
 use serde_json::json;
 use std::fs::File;
 use std::io::{BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use synod_judge::format::{Conversion, Converted, Format, Unconverted};
 use synod_judge::judgement::conventions;
 
@@ -42,7 +42,7 @@ pub(super) fn convert(desk: &Desk<'_>, args: &args::Judge, to: Format) -> Result
 /// Hands on the text, piece by piece.
 fn written(
     args: &args::Judge,
-    from: &PathBuf,
+    from: &Path,
     to: Format,
     mut write: impl FnMut(&str) -> Result<(), Error>,
 ) -> Result<Converted, Error> {

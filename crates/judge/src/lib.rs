@@ -38,6 +38,7 @@ mod plan;
 pub mod reading;
 mod search;
 mod slots;
+pub mod smallest;
 pub mod special;
 mod specification;
 pub mod timeline;

@@ -2,7 +2,11 @@
 //!
 //! What clients do one after the other is all that most conditions know; those that know of real time are held against theirs on histories
 //! of operations that overlap in every way. `SYNOD_JUDGE_SIZE` says how many operations they have.
-#![expect(clippy::print_stdout, reason = "counts of what was checked")]
+#![expect(
+    clippy::print_stdout,
+    clippy::cast_possible_wrap,
+    reason = "counts of what was checked; few values"
+)]
 
 mod definitions;
 mod every;

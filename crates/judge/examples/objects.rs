@@ -6,6 +6,7 @@ use synod_judge::generate::{Random, Shape, linearizable as generate};
 use synod_judge::model::{
     Queue, QueueOperation, QueueReturn, Set, SetOperation, SetReturn, Stack, StackOperation, StackReturn,
 };
+use synod_judge::smallest::smallest;
 use synod_judge::special::{Way, queue, register, set, stack};
 use synod_judge::{
     Budget, Event, History, Outcome, Register, RegisterOperation, RegisterReturn, SequentialSpecification,
@@ -41,6 +42,11 @@ fn both<S: SequentialSpecification>(
             Verdict::Unknown { prefix } => format!("unknown, {prefix} events explained"),
         };
         println!("{what}{name}: {verdict}, {way:?}, {taken:?}");
+        let begin = Instant::now();
+        if let Some(part) = smallest(object, history, |h, budget| judge(h, budget).0, Budget::default()) {
+            let (few, is) = (part.operations.len(), part.is_smallest);
+            println!("  {few} operations fail by themselves, none too many: {is}, {:?}", begin.elapsed());
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use std::ops::Range;
 /// What one judgement may cost on the way: a picture is not to wait for long.
 const STEPS_MAX: u64 = 50_000;
 /// How many events are judged in all.
-const EVENTS_MAX: usize = 4_000_000;
+const EVENTS_MAX: usize = 1_000_000;
 
 /// A part of a history that fails by itself. Operations are named by their index in [`History::operations`].
 #[derive(Clone, Debug, PartialEq, Eq)]

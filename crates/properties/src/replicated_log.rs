@@ -96,6 +96,7 @@ impl<P: State> ReplicatedLog<P> {
             Witness::Logged { after, entries } => self.on_logged(p, *after, entries),
             Witness::Installed { index, term } => self.on_installed(p, *index, *term),
             Witness::Committed { index, term } => self.on_committed(p, *index, *term),
+            Witness::Executed { index, payload, .. } => self.on_executed(p, *index, payload),
         }
     }
 
@@ -186,6 +187,16 @@ impl<P: State> ReplicatedLog<P> {
             }
         }
         Ok(())
+    }
+
+    fn on_executed(&mut self, p: ProcessId, index: LogIndex, payload: &P) -> Result<(), Violation> {
+        match self.committed.get(&index) {
+            Some((entry, _)) if entry.payload == *payload => Ok(()),
+            _ => {
+                let what = format!("{p} executes {payload:?} at index {index}, where that is not committed");
+                Err(Violation::new(&STATE_MACHINE_SAFETY, what))
+            }
+        }
     }
 
     fn on_crash(&mut self, p: ProcessId) {
@@ -391,6 +402,19 @@ mod tests {
         assert_eq!(then(installed(1, 2)).unwrap_err(), "state-machine-safety");
         assert_eq!(then(installed(2, 2)).unwrap_err(), "state-machine-safety");
         assert!(then(installed(1, 1)).is_ok());
+    }
+
+    #[test]
+    fn what_is_executed_is_committed() {
+        let first = [(P, logged(0, &[(1, 'a'), (1, 'b')])), (P, committed(1, 1))];
+        let then = |index, payload| {
+            let index = LogIndex(index);
+            let executed = ReplicaEvent::Witness(Witness::Executed { index, payload, afresh: true });
+            after(&[&first[..], &[(P, executed)]].concat())
+        };
+        assert!(then(1, 'a').is_ok());
+        assert_eq!(then(1, 'b').unwrap_err(), "state-machine-safety");
+        assert_eq!(then(2, 'b').unwrap_err(), "state-machine-safety");
     }
 
     #[test]

@@ -1,79 +1,63 @@
 //! A replicated state machine: it is as if there were one (HW90).
+//!
+//! The replicas tell in which order they execute what the log says. That order is held against what clients see: each command that
+//! was asked is executed once at most and nothing else is, each answer is that of one machine that follows this order, and nothing is
+//! ordered before what had ended when it was asked. What passes is linearizable, whatever the replicas make up: the order is the
+//! witness (HW90, Definition 2). It takes no search, however much stays unknown.
 
 use crate::monitor::{Monitor, Obligation, Observation, Property, Violation};
-use std::collections::{BTreeMap, BTreeSet};
-use std::marker::PhantomData;
-use synod_judge::{Client, Online, SequentialSpecification};
-use synod_model::interface::{Ask, Outcome, ReplicaEvent, Stamp, StateMachine, Submit, Ticket};
+use std::collections::{BTreeMap, VecDeque};
+use synod_model::interface::{
+    Ask, Carries, LogIndex, Outcome, ReplicaEvent, Stamp, StateMachine, Submit, Ticket, Witness,
+};
 use synod_model::{ProcessId, ProcessSet, State};
 
 /// Commands and queries seem to take effect one at a time, each between its request and its answer, and a command of a session
-/// once: the history is linearizable. One whose outcome is unknown may take effect at any later time, or never.
+/// once: the history is linearizable, in the order in which the replicas say that they execute. One whose outcome is unknown may take
+/// effect at any later time, or never.
 pub const LINEARIZABILITY: Property = Property::safety("linearizability", "linearizability");
 /// Some command is answered.
 pub const ANSWERED: Property = Property::reachable("answered", "a command is answered");
 
-/// A state machine as an object whose histories are judged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Specification<S>(PhantomData<S>);
-
-/// What is asked of it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Operation<C, Q> {
-    /// To execute a command.
-    Execute(C),
-    /// To answer a query.
-    Query(Q),
-}
-
-impl<S: StateMachine> SequentialSpecification for Specification<S> {
-    type State = S;
-    type Operation = Operation<S::Command, S::Query>;
-    type Return = S::Answer;
-
-    fn initial(&self) -> S {
-        S::default()
-    }
-
-    fn apply(&self, state: &S, operation: &Self::Operation) -> (S, S::Answer) {
-        let mut state = state.clone();
-        let answer = match operation {
-            Operation::Execute(command) => state.execute(command),
-            Operation::Query(query) => state.answer(query),
-        };
-        (state, answer)
-    }
-
-    fn observes(&self, operation: &Self::Operation, _: Option<&S::Answer>) -> bool {
-        matches!(operation, Operation::Query(_))
-    }
-}
-
-type History<S> = Online<
-    Specification<S>,
-    S,
-    Operation<<S as StateMachine>::Command, <S as StateMachine>::Query>,
-    <S as StateMachine>::Answer,
->;
+/// How many commands took effect.
+type Position = u64;
 
 /// The monitor of a replicated state machine.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ReplicatedMachine<S: StateMachine> {
-    history: History<S>,
-    /// Who runs what, as the history knows it: each operation is a client of its own.
-    running: BTreeMap<(ProcessId, Ticket), Client>,
-    /// The commands of sessions that were asked, and their answers.
-    stamped: BTreeMap<Stamp, (Client, Option<S::Answer>)>,
+    order: Order<S>,
+    running: BTreeMap<(ProcessId, Ticket), Running<S>>,
+    /// The commands of sessions that were asked.
+    stamped: BTreeMap<Stamp, Stamped<S>>,
+    /// Where the latest is, of all that has ended: what is asked now comes after it.
+    ended: Position,
     down: ProcessSet,
     answered: bool,
+}
+
+/// What is asked, and the position after which it takes effect.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Running<S: StateMachine> {
+    Command(S::Command, Position),
+    Query(S::Query, Position),
+    Stamped(Stamp),
+}
+
+/// A command of a session, and its answer.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Stamped<S: StateMachine> {
+    command: S::Command,
+    after: Position,
+    answer: Option<S::Answer>,
 }
 
 impl<S: StateMachine> Default for ReplicatedMachine<S> {
     fn default() -> Self {
         Self {
-            history: Online::new(Specification(PhantomData)),
+            order: Order::default(),
             running: BTreeMap::new(),
             stamped: BTreeMap::new(),
+            ended: 0,
             down: ProcessSet::new(),
             answered: false,
         }
@@ -87,32 +71,27 @@ impl<S: StateMachine> ReplicatedMachine<S> {
     }
 
     fn on_request(&mut self, at: ProcessId, ticket: Ticket, ask: &Ask<S::Command, S::Query>) {
-        let (operation, stamp) = match ask {
-            Ask::Execute { stamp, command } => (Operation::Execute(command.clone()), *stamp),
-            Ask::Query(query) => (Operation::Query(query.clone()), None),
+        let running = match ask {
+            Ask::Execute { stamp: None, command } => {
+                self.order.ask(command);
+                Running::Command(command.clone(), self.ended)
+            }
+            Ask::Execute { stamp: Some(stamp), command } => {
+                // what its session knows besides is not part of its name
+                let stamp = Stamp { answered_below: 0, ..*stamp };
+                if !self.stamped.contains_key(&stamp) {
+                    self.order.ask(command);
+                    let asked = Stamped { command: command.clone(), after: self.ended, answer: None };
+                    self.stamped.insert(stamp, asked);
+                }
+                Running::Stamped(stamp)
+            }
+            Ask::Query(query) => Running::Query(query.clone(), self.ended),
             Ask::OpenSession | Ask::Reconfigure(_) | Ask::TransferLeadership(_) => return,
         };
-        // what its session knows besides is not part of its name
-        let stamp = stamp.map(|stamp| Stamp { answered_below: 0, ..stamp });
-        let client = stamp.and_then(|stamp| self.stamped.get(&stamp)).map(|&(client, _)| client);
-        let client = client.unwrap_or_else(|| self.invoke(operation, stamp));
-        self.running.insert((at, ticket), client);
-        if self.down.contains(at) {
-            self.give_up(at);
+        if !self.down.contains(at) {
+            self.running.insert((at, ticket), running);
         }
-    }
-
-    fn invoke(&mut self, operation: Operation<S::Command, S::Query>, stamp: Option<Stamp>) -> Client {
-        // the least number that is free, so that what has passed leaves no trace
-        let taken: BTreeSet<_> =
-            self.running.values().chain(self.stamped.values().map(|(client, _)| client)).copied().collect();
-        let most = taken.len() as u64;
-        let client = (0..most).map(Client).find(|client| !taken.contains(client)).unwrap_or(Client(most));
-        self.history.invoke(client, operation);
-        if let Some(stamp) = stamp {
-            self.stamped.insert(stamp, (client, None));
-        }
-        client
     }
 
     fn on_settled(
@@ -121,71 +100,161 @@ impl<S: StateMachine> ReplicatedMachine<S> {
         ticket: Ticket,
         outcome: &Outcome<S::Answer>,
     ) -> Result<(), Violation> {
-        let Some(client) = self.running.remove(&(at, ticket)) else { return Ok(()) };
-        let stamp = self.stamped.iter().find(|(_, (of, _))| *of == client).map(|(&stamp, _)| stamp);
-        let result = match outcome {
-            Outcome::Answer(answer) => return self.on_answer(at, client, stamp, answer),
+        let Some(running) = self.running.remove(&(at, ticket)) else { return Ok(()) };
+        match (outcome, running) {
+            (Outcome::Answer(answer), running) => self.on_answer(at, running, answer),
             // one of a session may be asked again, and was perhaps executed before
-            _ if stamp.is_some() => Ok(()),
-            Outcome::Refused(_) => self.history.failed(client),
-            _ => {
-                self.history.unknown(client);
-                Ok(())
+            (Outcome::Refused(_), Running::Command(command, _)) if !self.order.withdraw(&command) => {
+                let what = format!("{at} refuses request {}, {command:?}, which was executed", ticket.0);
+                Err(Violation::new(&LINEARIZABILITY, what))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn on_answer(&mut self, at: ProcessId, asked: Running<S>, answer: &S::Answer) -> Result<(), Violation> {
+        self.answered = true;
+        let (found, what) = match &asked {
+            Running::Query(query, after) => {
+                (self.order.seen(query, answer, *after), format!("the query {query:?}"))
+            }
+            Running::Command(command, after) => {
+                (self.order.answered(command, answer, *after), format!("{command:?}"))
+            }
+            Running::Stamped(stamp) => {
+                let Some(asked) = self.stamped.get_mut(stamp) else { return Ok(()) };
+                match &asked.answer {
+                    Some(before) if before == answer => return Ok(()),
+                    Some(before) => {
+                        let what = format!(
+                            "{at} answers {answer:?}, where the same command was answered {before:?}"
+                        );
+                        return Err(Violation::new(&LINEARIZABILITY, what));
+                    }
+                    None => asked.answer = Some(answer.clone()),
+                }
+                (self.order.answered(&asked.command, answer, asked.after), format!("{:?}", asked.command))
             }
         };
-        result.map_err(|_| {
-            let what = format!("{at} refused request {}, which was executed", ticket.0);
-            Violation::new(&LINEARIZABILITY, what)
-        })
+        let Some(position) = found else {
+            let what = format!(
+                "{at} answers {answer:?} to {what}: not so in the order in which the log was executed"
+            );
+            return Err(Violation::new(&LINEARIZABILITY, what));
+        };
+        self.ended = self.ended.max(position);
+        Ok(())
     }
 
-    fn on_answer(
+    fn on_executed(
         &mut self,
         at: ProcessId,
-        client: Client,
-        stamp: Option<Stamp>,
-        answer: &S::Answer,
+        index: LogIndex,
+        command: Option<&S::Command>,
     ) -> Result<(), Violation> {
-        self.answered = true;
-        if let Some((_, known)) = stamp.and_then(|stamp| self.stamped.get_mut(&stamp)) {
-            match known {
-                Some(before) if before != answer => {
-                    let what =
-                        format!("{at} answers {answer:?}, where the same command was answered {before:?}");
-                    return Err(Violation::new(&LINEARIZABILITY, what));
-                }
-                Some(_) => return Ok(()),
-                None => *known = Some(answer.clone()),
-            }
+        if index <= self.order.index {
+            return Ok(()); // by another, or again after a crash
         }
-        let operation = self.history.running(client).cloned();
-        self.history.returned(client, answer).map_err(|_| {
-            let operation = operation.map_or_else(String::new, |operation| format!(" to {operation:?}"));
-            let what = format!("{at} answers {answer:?}{operation}: no order of the operations explains it");
-            Violation::new(&LINEARIZABILITY, what)
-        })
+        let what = if index > self.order.index.next() {
+            format!(
+                "{at} executes index {index}, and nobody told of having executed {}",
+                self.order.index.next()
+            )
+        } else if self.order.execute(command) {
+            return Ok(());
+        } else {
+            format!("{at} executes {command:?} at index {index}, which nobody asks for, or not once more")
+        };
+        Err(Violation::new(&LINEARIZABILITY, what))
     }
 
-    /// Nobody knows what becomes of what `p` was asked.
-    fn give_up(&mut self, p: ProcessId) {
-        let stamped: Vec<_> = self.stamped.values().map(|&(client, _)| client).collect();
-        let gone: Vec<_> = self
-            .running
-            .iter()
-            .filter(|((at, _), _)| *at == p)
-            .map(|(&key, &client)| (key, client))
-            .collect();
-        for (key, client) in gone {
-            self.running.remove(&key);
-            if !stamped.contains(&client) {
-                self.history.unknown(client);
-            }
-        }
+    /// Lets go of what nothing that runs, or will, can have seen.
+    fn tidy(&mut self) {
+        let running = self.running.values().filter_map(|running| match running {
+            Running::Command(_, after) | Running::Query(_, after) => Some(*after),
+            Running::Stamped(_) => None,
+        });
+        let open = self.stamped.values().filter(|stamped| stamped.answer.is_none()).map(|of| of.after);
+        let oldest = running.chain(open).min().unwrap_or(self.ended);
+        self.order.forget(oldest.min(self.ended));
     }
 }
 
-impl<S: StateMachine, P: State> Monitor<Submit<S::Command, S::Query>, ReplicaEvent<P, S::Answer>>
-    for ReplicatedMachine<S>
+/// What was executed, and what of it can matter yet.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Order<S: StateMachine> {
+    /// The log is executed up to here.
+    index: LogIndex,
+    /// The position of the first of the states.
+    base: Position,
+    /// The machine there, and after each command since.
+    states: VecDeque<S>,
+    /// The commands since that nobody was told the answer of.
+    unanswered: BTreeMap<Position, (S::Command, S::Answer)>,
+    /// What may yet be executed, and how often.
+    asked: BTreeMap<S::Command, u64>,
+}
+
+impl<S: StateMachine> Default for Order<S> {
+    fn default() -> Self {
+        let states = VecDeque::from([S::default()]);
+        Self { index: LogIndex(0), base: 0, states, unanswered: BTreeMap::new(), asked: BTreeMap::new() }
+    }
+}
+
+impl<S: StateMachine> Order<S> {
+    fn ask(&mut self, command: &S::Command) {
+        *self.asked.entry(command.clone()).or_default() += 1;
+    }
+
+    /// It will not be executed; false if all of its like were.
+    fn withdraw(&mut self, command: &S::Command) -> bool {
+        let Some(times) = self.asked.get_mut(command) else { return false };
+        *times -= 1;
+        if *times == 0 {
+            self.asked.remove(command);
+        }
+        true
+    }
+
+    /// The next entry of the log is executed; false if it has a command that nobody asked for.
+    fn execute(&mut self, command: Option<&S::Command>) -> bool {
+        self.index = self.index.next();
+        let Some(command) = command else { return true };
+        let asked = self.withdraw(command);
+        let mut machine = self.states.back().expect("one at least").clone();
+        let answer = machine.execute(command);
+        self.states.push_back(machine);
+        let position = self.base + self.states.len() as Position - 1;
+        self.unanswered.insert(position, (command.clone(), answer));
+        asked
+    }
+
+    /// Where this command was executed with this answer: of several of its like the first, which leaves the others the most.
+    fn answered(&mut self, command: &S::Command, answer: &S::Answer, after: Position) -> Option<Position> {
+        let mut since = self.unanswered.range(after + 1..);
+        let (&position, _) = since.find(|(_, (of, told))| (of, told) == (command, answer))?;
+        self.unanswered.remove(&position);
+        Some(position)
+    }
+
+    /// The first position at which this query has this answer.
+    fn seen(&self, query: &S::Query, answer: &S::Answer, after: Position) -> Option<Position> {
+        let since = (after - self.base) as usize;
+        let found = self.states.iter().skip(since).position(|state| state.answer(query) == *answer)?;
+        Some(after + found as Position)
+    }
+
+    fn forget(&mut self, before: Position) {
+        let old = (before - self.base) as usize;
+        self.states.drain(..old);
+        self.base = before;
+        self.unanswered.retain(|&position, _| position > before);
+    }
+}
+
+impl<S: StateMachine, P: State + Carries<S::Command>>
+    Monitor<Submit<S::Command, S::Query>, ReplicaEvent<P, S::Answer>> for ReplicatedMachine<S>
 {
     fn properties(&self) -> Vec<Property> {
         vec![LINEARIZABILITY, ANSWERED]
@@ -197,17 +266,26 @@ impl<S: StateMachine, P: State> Monitor<Submit<S::Command, S::Query>, ReplicaEve
     ) -> Result<(), Violation> {
         match *observation {
             Observation::Request { at, request } => self.on_request(at, request.ticket, &request.ask),
-            Observation::Indication { at, indication: ReplicaEvent::Settled { ticket, outcome } } => {
-                self.on_settled(at, *ticket, outcome)?;
-            }
-            Observation::Indication { .. } => {}
+            Observation::Indication { at, indication } => match indication {
+                ReplicaEvent::Settled { ticket, outcome } => {
+                    self.on_settled(at, *ticket, outcome)?;
+                    self.tidy();
+                }
+                ReplicaEvent::Witness(Witness::Executed { index, payload, afresh }) => {
+                    self.on_executed(at, *index, payload.command().filter(|_| *afresh))?;
+                }
+                ReplicaEvent::Witness(_) | ReplicaEvent::Leader { .. } => {}
+            },
+            // nobody knows what becomes of what it was asked
             Observation::Crash { at } | Observation::Corrupt { at } => {
-                self.give_up(at);
+                self.running.retain(|(p, _), _| *p != at);
                 self.down.insert(at);
+                self.tidy();
             }
             Observation::Recover { at } => {
-                self.give_up(at);
+                self.running.retain(|(p, _), _| *p != at);
                 self.down.remove(at);
+                self.tidy();
             }
         }
         Ok(())
@@ -225,5 +303,190 @@ impl<S: StateMachine, P: State> Monitor<Submit<S::Command, S::Query>, ReplicaEve
         if self.answered {
             exercise(LINEARIZABILITY.id);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{crash, indicate, recover, request, verdict};
+    use serde::{Deserialize, Serialize};
+    use synod_model::interface::{Refusal, Session};
+
+    const P: ProcessId = ProcessId(0);
+    const Q: ProcessId = ProcessId(1);
+
+    /// A number: a command sets it and answers what it was.
+    #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+    struct Number(u8);
+
+    impl StateMachine for Number {
+        type Command = u8;
+        type Query = ();
+        type Answer = u8;
+        fn execute(&mut self, command: &u8) -> u8 {
+            std::mem::replace(&mut self.0, *command)
+        }
+        fn answer(&self, (): &()) -> u8 {
+            self.0
+        }
+    }
+
+    #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+    struct Entry(Option<u8>);
+
+    impl Carries<u8> for Entry {
+        fn command(&self) -> Option<&u8> {
+            self.0.as_ref()
+        }
+    }
+
+    type Asked = Submit<u8, ()>;
+    type Event = ReplicaEvent<Entry, u8>;
+
+    #[derive(Clone)]
+    enum Seen {
+        Asked(ProcessId, Asked),
+        Told(ProcessId, Event),
+        Crash(ProcessId),
+        Recover(ProcessId),
+    }
+
+    fn write(at: ProcessId, ticket: u64, command: u8) -> Seen {
+        Seen::Asked(at, Submit { ticket: Ticket(ticket), ask: Ask::Execute { stamp: None, command } })
+    }
+
+    fn stamped(at: ProcessId, ticket: u64, number: u64, command: u8) -> Seen {
+        let stamp = Some(Stamp { session: Session(1), number, answered_below: number });
+        Seen::Asked(at, Submit { ticket: Ticket(ticket), ask: Ask::Execute { stamp, command } })
+    }
+
+    fn read(at: ProcessId, ticket: u64) -> Seen {
+        Seen::Asked(at, Submit { ticket: Ticket(ticket), ask: Ask::Query(()) })
+    }
+
+    fn executed(at: ProcessId, index: u64, command: u8) -> Seen {
+        let payload = Entry(Some(command));
+        Seen::Told(
+            at,
+            ReplicaEvent::Witness(Witness::Executed { index: LogIndex(index), payload, afresh: true }),
+        )
+    }
+
+    fn settled(at: ProcessId, ticket: u64, outcome: Outcome<u8>) -> Seen {
+        Seen::Told(at, ReplicaEvent::Settled { ticket: Ticket(ticket), outcome })
+    }
+
+    fn answer(at: ProcessId, ticket: u64, answer: u8) -> Seen {
+        settled(at, ticket, Outcome::Answer(answer))
+    }
+
+    fn after(all: &[Seen]) -> Result<ReplicatedMachine<Number>, String> {
+        let all: Vec<Observation<'_, Asked, Event>> = all
+            .iter()
+            .map(|seen| match seen {
+                Seen::Asked(at, asked) => request(*at, asked),
+                Seen::Told(at, event) => indicate(*at, event),
+                Seen::Crash(at) => crash(*at),
+                Seen::Recover(at) => recover(*at),
+            })
+            .collect();
+        verdict(ReplicatedMachine::new(), &all)
+    }
+
+    fn holds(all: &[Seen]) {
+        after(all).unwrap();
+    }
+
+    fn broken(all: &[Seen]) {
+        assert_eq!(after(all).unwrap_err(), "linearizability");
+    }
+
+    #[test]
+    fn answers_are_those_of_the_order() {
+        let two = [write(P, 1, 5), write(Q, 1, 7), executed(P, 1, 7), executed(P, 2, 5), executed(Q, 1, 7)];
+        let then = |more: &[Seen]| [&two, more].concat();
+        holds(&then(&[answer(P, 1, 7), answer(Q, 1, 0)]));
+        broken(&then(&[answer(P, 1, 0)]));
+        broken(&then(&[answer(P, 1, 7), answer(Q, 1, 5)]));
+    }
+
+    #[test]
+    fn nothing_is_answered_before_it_is_executed() {
+        broken(&[write(P, 1, 5), answer(P, 1, 0)]);
+        broken(&[write(P, 1, 5), executed(P, 1, 5), read(Q, 1), answer(P, 1, 0), answer(Q, 1, 7)]);
+    }
+
+    #[test]
+    fn queries_see_what_ended_before_and_may_see_what_runs() {
+        let wrote = [write(P, 1, 5), executed(P, 1, 5)];
+        let then = |more: &[Seen]| [&wrote, more].concat();
+        holds(&then(&[read(Q, 1), answer(P, 1, 0), answer(Q, 1, 0)]));
+        holds(&then(&[read(Q, 1), answer(Q, 1, 5), answer(P, 1, 0)]));
+        broken(&then(&[answer(P, 1, 0), read(Q, 1), answer(Q, 1, 0)]));
+        // and what one saw, the next sees too
+        broken(&then(&[read(Q, 1), answer(Q, 1, 5), read(Q, 2), answer(Q, 2, 0)]));
+    }
+
+    #[test]
+    fn what_ended_stays_before_what_is_asked_later() {
+        // the second of P can only be what is executed after the first was answered
+        let late = [write(P, 1, 5), write(Q, 1, 5), executed(P, 1, 5), answer(P, 1, 0), write(P, 2, 5)];
+        holds(
+            &[&late[..], &[executed(P, 2, 5), executed(P, 3, 5), answer(P, 2, 5), answer(Q, 1, 5)]].concat(),
+        );
+        broken(&[&late[..], &[answer(P, 2, 0)]].concat());
+    }
+
+    #[test]
+    fn only_what_is_asked_is_executed_and_once() {
+        broken(&[executed(P, 1, 5)]);
+        broken(&[write(P, 1, 5), executed(P, 1, 5), executed(P, 2, 5)]);
+        holds(&[write(P, 1, 5), write(Q, 1, 5), executed(P, 1, 5), executed(P, 2, 5)]);
+        broken(&[write(P, 1, 5), executed(P, 2, 5)]);
+    }
+
+    #[test]
+    fn what_is_refused_is_never_executed() {
+        let no = settled(P, 1, Outcome::Refused(Refusal::Overloaded));
+        holds(&[write(P, 1, 5), no.clone()]);
+        broken(&[write(P, 1, 5), no.clone(), executed(P, 1, 5)]);
+        broken(&[write(P, 1, 5), executed(P, 1, 5), no]);
+    }
+
+    #[test]
+    fn what_is_unknown_may_be_executed_at_any_later_time() {
+        let unknown = settled(P, 1, Outcome::Unknown);
+        let late = [write(Q, 1, 7), executed(Q, 1, 7), executed(Q, 2, 5), answer(Q, 1, 0)];
+        holds(&[&[write(P, 1, 5), unknown][..], &late, &[read(P, 2), answer(P, 2, 5)]].concat());
+        holds(&[&[write(P, 1, 5), Seen::Crash(P), Seen::Recover(P)][..], &late].concat());
+        holds(&[&[Seen::Crash(P), write(P, 1, 5), Seen::Recover(P)][..], &late].concat());
+        // what it was asked before it crashed it does not answer
+        let machine = after(&[write(P, 1, 5), read(P, 2), Seen::Crash(P), Seen::Recover(P)]).unwrap();
+        assert!(machine.running.is_empty());
+    }
+
+    #[test]
+    fn a_command_of_a_session_is_executed_once_and_answered_alike() {
+        let first = [stamped(P, 1, 3, 5), executed(P, 1, 5), stamped(Q, 1, 3, 5)];
+        let then = |more: &[Seen]| [&first, more].concat();
+        holds(&then(&[answer(P, 1, 0), answer(Q, 1, 0)]));
+        broken(&then(&[answer(P, 1, 0), answer(Q, 1, 5)]));
+        broken(&then(&[executed(P, 2, 5)]));
+        // refused here, and asked again there
+        holds(&then(&[settled(P, 1, Outcome::Refused(Refusal::NotLeader(None))), answer(Q, 1, 0)]));
+        holds(&[&first[..], &[stamped(P, 2, 4, 5), executed(P, 2, 5)]].concat());
+    }
+
+    #[test]
+    fn what_has_passed_is_let_go() {
+        let mut all = vec![write(Q, 1, 1)];
+        for k in 1..=100 {
+            all.extend([write(P, k, 9), executed(P, k, 9), answer(P, k, if k == 1 { 0 } else { 9 })]);
+        }
+        assert_eq!(after(&all).unwrap().order.states.len(), 101, "the first may have seen all");
+        all.push(settled(Q, 1, Outcome::Unknown));
+        let machine = after(&all).unwrap();
+        assert_eq!((machine.order.states.len(), machine.order.unanswered.len()), (1, 0));
     }
 }

@@ -5,6 +5,7 @@
 //! beside the published one. Nothing here draws but from the seed, and all that decides uses the same bits on every machine.
 
 mod detectors;
+mod elections;
 mod finding;
 mod gossip;
 mod links;
@@ -102,7 +103,7 @@ impl Row {
 
 /// All results, by letter and number.
 pub fn rows() -> impl Iterator<Item = &'static Row> {
-    [staleness::ROWS, quorums::ROWS, detectors::ROWS, gossip::ROWS, links::ROWS, tails::ROWS]
+    [staleness::ROWS, quorums::ROWS, elections::ROWS, detectors::ROWS, gossip::ROWS, links::ROWS, tails::ROWS]
         .into_iter()
         .flatten()
 }

@@ -7,10 +7,10 @@ use synod_kernel::{Budget, Environment, Probability, Setting};
 use synod_model::failure::FailureModel;
 use synod_model::link::LinkModel;
 use synod_model::timing::{TimingKind, TimingModel};
-use synod_model::{Bounds, Process, SystemModel};
+use synod_model::{Bounds, Process, ProcessId, SystemModel};
 use synod_properties::Unjudged;
 use synod_sim::platform::Bursts;
-use synod_sim::{Distribution, FaultPlan, Observations, Options, Outcome, Platform};
+use synod_sim::{Distribution, Fault, FaultPlan, Observations, Options, Outcome, Platform};
 
 /// The known bound on delays where processes go in rounds: a round is two of them.
 pub(crate) const ROUND: Duration = Duration::from_millis(2);
@@ -55,7 +55,7 @@ pub(crate) fn observe<P: Process>(
     seed: u64,
     time: Duration,
 ) -> (Outcome, Observations<P>) {
-    run(setting, seed, time, None)
+    run(setting, seed, time, FaultPlan::Random, None)
 }
 
 /// A run in which each message is lost with this probability, as long as it lasts; delayed by this law, where there is one.
@@ -75,9 +75,24 @@ pub(crate) fn observe_over<P: Process>(
     let good = Probability::per_million(libm::round(loss * 1e6) as u32);
     let never_bad = Bursts { good_to_bad: Probability::ZERO, bad_to_good: certain, good, bad: certain };
     let platform = Platform { loss: Some(never_bad), delay, lasting: true, ..Platform::default() };
-    let (outcome, observed) = run(&setting, seed, time, Some(Arc::new(platform)));
+    let (outcome, observed) = run(&setting, seed, time, FaultPlan::Random, Some(Arc::new(platform)));
     assert_eq!(outcome.outside, [], "within the model");
     observed
+}
+
+/// What is seen of a run in which the last `stopped` of the processes crash for ever at its start.
+pub(crate) fn observe_stopped<P: Process>(
+    setting: &Setting<P>,
+    stopped: u32,
+    seed: u64,
+    time: Duration,
+) -> Observations<P> {
+    let mut setting = setting.clone();
+    setting.environment.failures.stops = Budget::AtMost(stopped);
+    let n = setting.environment.processes;
+    let crash = |p| Fault::Crash { process: ProcessId(p), recover_after: None, kept: 0, torn: false };
+    let crashes = (n - stopped..n).map(|p| (Duration::ZERO, crash(p))).collect();
+    run(&setting, seed, time, FaultPlan::Script(crashes), None).1
 }
 
 /// # Panics
@@ -86,15 +101,10 @@ fn run<P: Process>(
     setting: &Setting<P>,
     seed: u64,
     time: Duration,
+    faults: FaultPlan,
     platform: Option<Arc<Platform>>,
 ) -> (Outcome, Observations<P>) {
     assert_eq!(outside::<P::Model>(&setting.environment), [], "within the model");
-    let options = Options {
-        steps_max: u64::MAX,
-        horizon: time,
-        faults: FaultPlan::Random,
-        platform,
-        ..Options::default()
-    };
+    let options = Options { steps_max: u64::MAX, horizon: time, faults, platform, ..Options::default() };
     synod_sim::observe(setting, &Unjudged, seed, &options)
 }

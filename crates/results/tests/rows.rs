@@ -43,6 +43,7 @@ macro_rules! reproduced {
 reproduced! {
     staleness: "B1" "B2" "B4";
     quorums: "B5" "B7" "B8";
+    elections: "D1" "D2" "D4";
     detectors: "E1" "E3" "E5";
     pushed_rumors: "F1";
     pulled_rumors: "F3";

@@ -2,6 +2,7 @@
 
 mod support;
 
+use support::judged::{examine, holds, refuted};
 use support::*;
 use synod_algorithms::broadcast::{
     EagerReliableBroadcast, MajorityAckBroadcast, eager_reliable, majority_ack,
@@ -10,88 +11,17 @@ use synod_algorithms::consensus::{Defect, PaxosParameters, PaxosSequence};
 use synod_algorithms::detectors::{DetectorParameters, ElectLowerEpoch, OmegaOracle, elect_lower_epoch};
 use synod_algorithms::links::{LinkSend, PerfectOverFairLoss};
 use synod_algorithms::registers::{AbdRegister, abd};
-use synod_kernel::trace::replay;
 use synod_kernel::{Budget, Durability, Environment, Probability, Setting};
 use synod_model::interface::{Broadcast, ProposeAt, RegisterRequest};
 use synod_model::{Datum, Group, Layers, Over, Process, ProcessId};
+use synod_properties::Verdict;
 use synod_properties::broadcast::BroadcastMonitor;
 use synod_properties::consensus::ConsensusSequence;
 use synod_properties::leader::LeaderMonitor;
 use synod_properties::links::PerfectLinks;
 use synod_properties::registers::AtomicRegister;
-use synod_properties::regression::judge;
-use synod_properties::{Monitor, Verdict};
 use synod_sim::cost::Stack;
-use synod_sim::shrink::{Limits, Shrunk, Size, minimise, taken};
-use synod_sim::{Campaign, Fault, FaultKind, FaultPlan, Instance, Options, Simulation, campaign};
-
-fn examine<P, M>(setting: &Setting<P>, monitor: &M, seeds: u64, options: &Options) -> Campaign
-where
-    P: Process,
-    M: Monitor<P::Request, P::Indication>,
-{
-    for seed in 0..2 {
-        checked(setting, monitor, seed, options);
-    }
-    campaign(&simulated(setting, monitor), 0..seeds, options, 2, &|_| {})
-}
-
-/// Every property holds, every goal is reached.
-fn holds<P, M>(setting: &Setting<P>, monitor: &M, seeds: u64)
-where
-    P: Process,
-    M: Monitor<P::Request, P::Indication>,
-{
-    let found = examine(setting, monitor, seeds, &options());
-    assert_eq!(found.failure, None);
-    for (property, verdict) in &found.verdicts {
-        assert_eq!(
-            verdict,
-            &Verdict::Holds,
-            "{} {}, faults {:?}",
-            property.id,
-            property.name,
-            found.counts.faults
-        );
-    }
-}
-
-fn refuted<P, M>(setting: &Setting<P>, monitor: &M, seeds: u64, property: &str)
-where
-    P: Process,
-    M: Monitor<P::Request, P::Indication>,
-{
-    let found = examine(setting, monitor, seeds, &options());
-    let failure = found.failure.unwrap_or_else(|| panic!("{property} holds in {} runs", found.counts.runs));
-    let (outcome, trace) = checked(setting, monitor, failure.seed, &options());
-    assert_eq!(outcome, failure.outcome);
-    assert_eq!(outcome.broken().expect("it is broken").property, property);
-    shrinks::<P, M>(monitor, &trace, property);
-}
-
-/// A failing run shrinks to a trace that replays and breaks the same property, and nothing can be left out of that.
-fn shrinks<P, M>(monitor: &M, trace: &str, property: &str)
-where
-    P: Process,
-    M: Monitor<P::Request, P::Indication>,
-{
-    let run = taken::<P, M>(trace, |_| monitor.clone()).expect("a trace").expect("it can be taken in part");
-    let before = Size::of(run.as_ref());
-    let Shrunk { run, minimal, .. } = minimise(run, &Limits::default(), &|| false);
-    let after = Size::of(run.as_ref());
-    assert!(minimal && after.events <= before.events && after.faults <= before.faults);
-    assert_eq!(run.broken().property, property);
-    for place in (0..run.units().len()).filter(|&place| !run.is_debt() || run.units()[place].chosen) {
-        let kept: Vec<_> = (0..run.units().len()).map(|other| other != place).collect();
-        assert!(run.attempt(&kept, &mut 0).is_none(), "{place} of {:?} can go", run.units());
-    }
-    for reduced in [false, true] {
-        let small = replay::<P>(&run.trace(reduced)).expect("it replays");
-        assert_eq!(small.end.steps, after.events);
-        assert!(judge(monitor.clone(), &small.setting.seating, &small.lines, Some(run.broken())).is_some());
-        assert!(small.lines.iter().map(|line| line.at).is_sorted());
-    }
-}
+use synod_sim::{Fault, FaultKind, FaultPlan, Instance, Options, Simulation, campaign};
 
 fn crash_stop(n: u32, f: u32) -> Environment {
     let mut environment = world(n, "perfect");
@@ -109,14 +39,14 @@ fn broadcasts_differ_in_whether_the_faulty_count() {
         eager_reliable::Parameters { defect: None },
         requests(),
     );
-    holds(&eager, &BroadcastMonitor::reliable(3), 2_000);
-    refuted(&eager, &BroadcastMonitor::uniform(3), 5_000, "URB4");
+    holds(&eager, &BroadcastMonitor::reliable(3), 2_000, &options());
+    refuted(&eager, &BroadcastMonitor::uniform(3), 5_000, &options(), "URB4");
     let majority = |f| {
         let parameters = majority_ack::Parameters::default();
         Setting::<MajorityAckBroadcast<char>>::new(crash_stop(3, f), parameters, requests())
     };
-    holds(&majority(1), &BroadcastMonitor::uniform(3), 2_000);
-    refuted(&majority(2), &BroadcastMonitor::uniform(3), 2_000, "URB1");
+    holds(&majority(1), &BroadcastMonitor::uniform(3), 2_000, &options());
+    refuted(&majority(2), &BroadcastMonitor::uniform(3), 2_000, &options(), "URB1");
 }
 
 #[test]
@@ -131,7 +61,7 @@ fn perfect_links_over_fair_loss_hold_however_much_is_lost() {
         Layers::default(),
         vec![sends(&['a', 'b'], 1), sends(&['c'], 0)],
     );
-    holds(&setting, &PerfectLinks::default(), 100);
+    holds(&setting, &PerfectLinks::default(), 100, &options());
 }
 
 /// A broadcast over links that are made of fair-loss ones: so often is a message lost, of a million.
@@ -206,8 +136,8 @@ fn a_register_without_its_write_back_is_not_atomic() {
         let requests = [vec![], vec![], vec![]].into_iter().chain(requests).collect();
         Setting::<AbdRegister<char>>::new(environment, parameters, requests)
     };
-    holds(&register(None), &AtomicRegister::new(), 1_000);
-    refuted(&register(Some(abd::Defect::NoWriteBack)), &AtomicRegister::new(), 20_000, "NNAR2");
+    holds(&register(None), &AtomicRegister::new(), 1_000, &options());
+    refuted(&register(Some(abd::Defect::NoWriteBack)), &AtomicRegister::new(), 20_000, &options(), "NNAR2");
 }
 
 /// The practical world: restarts, slow disks, torn writes, partitions, oracles or timers.
@@ -236,7 +166,7 @@ fn consensus(n: u32) -> ConsensusSequence<u32> {
 #[test]
 fn paxos_with_an_oracle_decides_through_all_faults() {
     for durability in [Durability::Immediate, Durability::Deferred] {
-        holds(&paxos(None, durability), &consensus(3), 1_000);
+        holds(&paxos(None, durability), &consensus(3), 1_000, &options());
     }
 }
 
@@ -244,7 +174,7 @@ fn paxos_with_an_oracle_decides_through_all_faults() {
 fn the_twins_of_paxos_are_found() {
     // those that forget what they promised take a checker, or a longer search
     for defect in [Defect::IgnoresAccepted, Defect::QuorumsMiss] {
-        refuted(&paxos(Some(defect), Durability::Deferred), &consensus(3), 20_000, "UC4");
+        refuted(&paxos(Some(defect), Durability::Deferred), &consensus(3), 20_000, &options(), "UC4");
     }
 }
 

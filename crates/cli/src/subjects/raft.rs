@@ -113,7 +113,7 @@ impl<const EXPLORED: bool> Algorithm for RaftRegisters<EXPLORED> {
     fn scale(ground: GroundKind) -> Scale {
         match ground {
             GroundKind::Check => Scale::new(3, 1),
-            GroundKind::Sim => Scale::new(5, 10),
+            GroundKind::Sim => Scale::new(5, 40),
             GroundKind::Run => Scale::new(3, 12),
         }
     }

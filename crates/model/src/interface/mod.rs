@@ -22,5 +22,5 @@ pub use leader::Trust;
 pub use lease::{Acquire, LeaseEvent};
 pub use links::{ConfirmedLink, LinkDeliver, LinkSend, LogDeliver};
 pub use registers::{RegisterRequest, RegisterReturn};
-pub use replicated_log::{LogEntry, LogIndex, ReplicaEvent, Term, Witness};
+pub use replicated_log::{Carries, LogEntry, LogIndex, ReplicaEvent, Term, Witness};
 pub use replication::{Ask, Members, Outcome, Refusal, Session, Stamp, StateMachine, Submit, Ticket};

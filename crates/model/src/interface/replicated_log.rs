@@ -116,4 +116,19 @@ pub enum Witness<P> {
         /// The term that it is in.
         term: Term,
     },
+    /// The entry at this index is executed.
+    Executed {
+        /// The index.
+        index: LogIndex,
+        /// What it says.
+        payload: P,
+        /// Whether it takes effect: a command of a session does once, however often the log has it.
+        afresh: bool,
+    },
+}
+
+/// What an entry of a replicated log has for the state machine.
+pub trait Carries<C> {
+    /// The command, if it is one.
+    fn command(&self) -> Option<&C>;
 }

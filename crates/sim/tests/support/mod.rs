@@ -1,6 +1,8 @@
 //! Small processes to be simulated, and what judges them.
 #![allow(dead_code, unreachable_pub, reason = "each test takes some of it")]
 
+pub mod judged;
+
 use std::time::Duration;
 use synod_kernel::environment::parse_link;
 use synod_kernel::{Budget, Durability, Environment, Links, Probability, Setting};

@@ -101,6 +101,7 @@ impl<S: StateMachine> Raft<S> {
         } else {
             self.heartbeat_all(ctx);
         }
+        self.leave_joint(None, ctx);
         self.route_all(ctx);
     }
 
@@ -115,7 +116,7 @@ impl<S: StateMachine> Raft<S> {
 
     fn may_stand(&self, me: ProcessId) -> bool {
         let leads = matches!(self.role, Role::Leader(_));
-        !leads && (self.configuration().votes(me) || self.has(Defect::RemovedVotes))
+        !leads && self.configuration().votes(me)
     }
 }
 

@@ -25,16 +25,23 @@ impl<S: StateMachine> Default for Replica<S> {
 }
 
 impl<S: StateMachine> Replica<S> {
-    /// Executes the next entry; what that came to, where somebody may have asked for it.
-    pub(super) fn apply(&mut self, payload: &Payload<S::Command>) -> Outcome<S::Answer> {
+    /// Executes the next entry: what that came to, where somebody may have asked for it, and whether it took effect.
+    pub(super) fn apply(&mut self, payload: &Payload<S::Command>) -> (Outcome<S::Answer>, bool) {
         self.last_applied = self.last_applied.next();
         let index = self.last_applied.0;
         match payload {
-            Payload::Nothing | Payload::Configuration(_) => Outcome::Done,
-            Payload::OpenSession => Outcome::Opened(self.sessions.open(index, S::SESSIONS_MAX)),
-            Payload::Command { stamp: None, command } => Outcome::Answer(self.machine.execute(command)),
+            Payload::Nothing | Payload::Configuration(_) => (Outcome::Done, true),
+            Payload::OpenSession => (Outcome::Opened(self.sessions.open(index, S::SESSIONS_MAX)), true),
+            Payload::Command { stamp: None, command } => {
+                (Outcome::Answer(self.machine.execute(command)), true)
+            }
             Payload::Command { stamp: Some(stamp), command } => {
-                self.sessions.once(*stamp, index, || self.machine.execute(command))
+                let mut afresh = false;
+                let outcome = self.sessions.once(*stamp, index, || {
+                    afresh = true;
+                    self.machine.execute(command)
+                });
+                (outcome, afresh)
             }
         }
     }

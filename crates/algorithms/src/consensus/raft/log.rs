@@ -1,7 +1,7 @@
 //! The log: what was proposed, in order; a prefix of it may have been replaced by what it came to.
 
 use super::configuration::Configuration;
-use synod_model::interface::{LogEntry, LogIndex, Stamp, Term};
+use synod_model::interface::{Carries, LogEntry, LogIndex, Stamp, Term};
 use synod_model::prelude::*;
 
 /// An entry of the log.
@@ -23,6 +23,15 @@ pub enum Payload<C> {
     OpenSession,
     /// Who replicates, from this entry on, committed or not (§6).
     Configuration(Configuration),
+}
+
+impl<C> Carries<C> for Payload<C> {
+    fn command(&self) -> Option<&C> {
+        match self {
+            Self::Command { command, .. } => Some(command),
+            Self::Nothing | Self::OpenSession | Self::Configuration(_) => None,
+        }
+    }
 }
 
 /// The entries after a base, which stands for all up to it.
@@ -162,6 +171,7 @@ pub(super) fn each_term_of<C>(entries: &mut [Entry<C>], each: &mut Renumber<'_>)
 #[cfg(test)]
 mod tests {
     use super::*;
+    use synod_model::interface::Members;
 
     fn log(terms: &[u64]) -> Log<char> {
         let mut log = Log::default();
@@ -210,6 +220,4 @@ mod tests {
         log.replace_after(LogIndex(2), []);
         assert_eq!(log.configuration(), (LogIndex(2), Some(&of(3))));
     }
-
-    use synod_model::interface::Members;
 }

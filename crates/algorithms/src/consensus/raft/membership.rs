@@ -9,41 +9,46 @@ use synod_model::prelude::*;
 impl<S: StateMachine> Raft<S> {
     // upon a request for other members, at the leader
     pub(super) fn on_reconfigure(&mut self, origin: Origin, members: &Members, ctx: &mut impl Context<Self>) {
-        let Role::Leader(leading) = &self.role else { return };
-        let (index, _) = self.log.configuration();
+        let (index, now) = (self.log.configuration().0, self.configuration().clone());
         let at_once = self.has(Defect::ChangesAtOnce);
-        // Its first entry must be committed: else it may not know of a change that is (Ong15).
-        let begun = !self.parameters.no_op || self.commit_index >= leading.first;
-        let busy = index > self.commit_index || self.configuration().is_joint() || !begun;
+        let (committed, no_op) = (index <= self.commit_index, self.parameters.no_op);
+        let Role::Leader(leading) = &mut self.role else { return };
         if members.voters.is_empty() || !members.voters.is_disjoint(&members.learners) {
             return self.tell(origin, Outcome::Refused(Refusal::Senseless), ctx);
         }
-        if busy && !at_once {
+        if (&members.voters, &members.learners) == (&now.voters, &now.learners) {
+            if committed && !now.is_joint() {
+                return self.tell(origin, Outcome::Done, ctx);
+            }
+            // asked again while it goes on
+            leading.pending.insert(index, origin);
+            return;
+        }
+        // Its first entry must be committed: else it may not know of a change that is (Ong15).
+        let begun = !no_op || self.commit_index >= leading.first;
+        if !at_once && (now.is_joint() || !committed || !begun) {
             return self.tell(origin, Outcome::Refused(Refusal::Busy), ctx);
         }
-        let now = self.configuration();
-        let next = if members.voters == now.voters || at_once {
-            Configuration::of(members)
-        } else {
-            now.joint(members)
-        };
+        let simple = at_once || members.voters == now.voters;
+        let next = if simple { Configuration::of(members) } else { now.joint(members) };
         self.propose(Payload::Configuration(next), Some(origin), ctx);
     }
 
-    /// A configuration is committed: a joint one gives way to the new, and who is not of that gives way to whoever is.
+    /// The configuration at this index is committed: a joint one gives way to the new, and who is not of that gives way to whoever is.
     pub(super) fn on_configuration(
         &mut self,
         index: LogIndex,
-        configuration: &Configuration,
+        origin: Option<Origin>,
         ctx: &mut impl Context<Self>,
     ) {
         let latest = self.log.configuration().0 == index;
-        if !latest || !matches!(self.role, Role::Leader(_)) {
+        if latest && self.leave_joint(origin, ctx) {
             return;
         }
-        if configuration.is_joint() {
-            self.propose(Payload::Configuration(configuration.settled()), None, ctx);
-        } else if !configuration.votes(ctx.me()) && !self.has(Defect::RemovedVotes) {
+        if let Some(origin) = origin {
+            self.tell(origin, Outcome::Done, ctx);
+        }
+        if latest && matches!(self.role, Role::Leader(_)) && !self.configuration().votes(ctx.me()) {
             // let it be known, and let somebody take over at once
             self.heartbeat_all(ctx);
             if let Some(successor) = self.most_advanced() {
@@ -51,6 +56,17 @@ impl<S: StateMachine> Raft<S> {
             }
             self.step_down(None, ctx);
         }
+    }
+
+    /// A leader whose configuration is joint and committed goes on to the new one; whether it did.
+    pub(super) fn leave_joint(&mut self, origin: Option<Origin>, ctx: &mut impl Context<Self>) -> bool {
+        let leads = matches!(self.role, Role::Leader(_));
+        let leaves =
+            leads && self.configuration().is_joint() && self.log.configuration().0 <= self.commit_index;
+        if leaves {
+            self.propose(Payload::Configuration(self.configuration().settled()), origin, ctx);
+        }
+        leaves
     }
 
     /// The voter whose log is known to match furthest.
@@ -77,6 +93,7 @@ impl<S: StateMachine> Raft<S> {
             return self.tell(origin, Outcome::Refused(Refusal::Busy), ctx);
         }
         leading.transfer = Some(to);
+        leading.offered = true;
         self.end_leases();
         ctx.set_timer(Timer::Transfer, self.parameters.election);
         self.replicate(to, ctx);

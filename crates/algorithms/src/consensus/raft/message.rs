@@ -179,4 +179,6 @@ pub enum Timer {
     Transfer,
     /// What was handed to the leader may be lost.
     Retry,
+    /// Until what waits is given up.
+    GiveUp,
 }

@@ -43,6 +43,10 @@ pub struct RaftParameters {
     pub compact_keep: usize,
     /// How many requests wait at most for a leader, or for its answer.
     pub waiting_max: usize,
+    /// For how long a request waits at least before it is given up (and at most twice as long); never, if 0. A process that was
+    /// removed, and does not know, never hears of a leader again.
+    #[serde(with = "synod_model::duration")]
+    pub give_up_after: Duration,
     /// Whether each process tells what judges it: elections, and every change of its log.
     pub witnessed: bool,
     /// The broken twin, if any.
@@ -50,7 +54,7 @@ pub struct RaftParameters {
 }
 
 impl Default for RaftParameters {
-    /// Timeouts of 150 to 300 ms (§9.3), heartbeats of 50 ms; everything on but leases.
+    /// Timeouts of 150 to 300 ms (§9.3), heartbeats of 50 ms, requests given up after 5 s; everything on but leases.
     fn default() -> Self {
         Self {
             voters: None,
@@ -69,6 +73,7 @@ impl Default for RaftParameters {
             compact_after: 100_000,
             compact_keep: 1_000,
             waiting_max: 10_000,
+            give_up_after: Duration::from_secs(5),
             witnessed: false,
             defect: None,
         }
@@ -90,6 +95,7 @@ impl RaftParameters {
             in_flight_max: 1,
             compact_after: 0,
             compact_keep: 0,
+            give_up_after: Duration::ZERO,
             witnessed: true,
             ..Self::default()
         }
@@ -98,7 +104,7 @@ impl RaftParameters {
     /// For how long a leader that has been confirmed knows that nobody else leads: as long as nobody votes who heard it, by the
     /// fastest of clocks there and the slowest here.
     pub(super) fn lease(&self) -> Option<Duration> {
-        let drift = u128::from(self.lease_drift_ppm?);
+        let drift = u128::from(self.lease_drift_ppm.filter(|_| self.check_quorum)?);
         let nanos = self.election.as_nanos() * 1_000_000_u128.saturating_sub(drift) / (1_000_000 + drift);
         Some(Duration::from_nanos(nanos as u64))
     }
@@ -137,8 +143,6 @@ pub enum Defect {
     /// Members change from one set to the other at once, with no joint configuration, whether or not the leader has committed anything
     /// (Ong15).
     ChangesAtOnce,
-    /// A process that is no member any more votes, and stands for election (Redis-Raft).
-    RemovedVotes,
     /// The lease of a leader lasts as long as the timeouts of those who vote, by its own clock.
     LeaseIgnoresDrift,
 }

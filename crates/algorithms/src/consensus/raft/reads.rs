@@ -105,7 +105,7 @@ impl<S: StateMachine> Raft<S> {
         let Some(lease) = self.parameters.lease() else { return };
         let lease = if self.has(Defect::LeaseIgnoresDrift) { self.parameters.election } else { lease };
         let Role::Leader(leading) = &mut self.role else { return };
-        if leading.transfer.is_some() {
+        if leading.offered {
             return;
         }
         leading.reads.latest += 1;

@@ -3,7 +3,7 @@
 use super::message::{AppendEntries, Message, Mismatch, Timer};
 use super::requests::Origin;
 use super::snapshot::Outgoing;
-use super::{Configuration, Defect, Entry, Payload, Raft, Role};
+use super::{Defect, Entry, Payload, Raft, Role};
 use std::collections::{BTreeMap, VecDeque};
 use synod_model::interface::{LogIndex, StateMachine, Term, Witness};
 use synod_model::prelude::*;
@@ -21,6 +21,8 @@ pub(super) struct Leading<S: StateMachine> {
     pub(super) pending: BTreeMap<LogIndex, Origin>,
     /// Whom it hands its leadership to.
     pub(super) transfer: Option<ProcessId>,
+    /// Whether it ever tried to, in this term: who was told to stand may do so late, and nobody holds out for this leader then.
+    pub(super) offered: bool,
     pub(super) reads: super::reads::Rounds,
 }
 
@@ -76,6 +78,7 @@ impl<S: StateMachine> Leading<S> {
             first: last.next(),
             pending: BTreeMap::new(),
             transfer: None,
+            offered: false,
             reads: super::reads::Rounds::default(),
         };
         this.serve(members, me, last.next());
@@ -115,20 +118,28 @@ impl<S: StateMachine> Raft<S> {
         let changes = matches!(payload, Payload::Configuration(_));
         let entry = Entry { term: self.current_term, payload };
         let index = after.next();
-        let parallel = self.parameters.write_in_parallel;
-        if parallel {
+        if self.parameters.write_in_parallel {
             // sent while it is written; its own acknowledgement is held back until it is
             self.log.replace_after(after, [entry.clone()]);
             self.proposed(index, origin, changes, me);
             self.replicate_all(ctx);
             self.write(after, vec![entry], ctx);
-            let appended = Message::Appended { term: self.current_term, result: Ok(index), round: 0 };
-            ctx.send(me, appended);
+            self.acknowledge_own(ctx);
         } else {
             self.write(after, vec![entry], ctx);
             self.proposed(index, origin, changes, me);
             self.replicate_all(ctx);
             self.on_own_match(index, ctx);
+        }
+    }
+
+    /// Tells itself up to where its log is durable: this is held back until it is, and may be lost.
+    fn acknowledge_own(&self, ctx: &mut impl Context<Self>) {
+        let Role::Leader(leading) = &self.role else { return };
+        let last = self.log.last_index();
+        if leading.own_match < last {
+            let appended = Message::Appended { term: self.current_term, result: Ok(last), round: 0 };
+            ctx.send(ctx.me(), appended);
         }
     }
 
@@ -207,6 +218,7 @@ impl<S: StateMachine> Raft<S> {
     pub(super) fn on_heartbeat(&mut self, ctx: &mut impl Context<Self>) {
         ctx.set_timer(Timer::Heartbeat, self.parameters.heartbeat);
         self.begin_lease(ctx);
+        self.acknowledge_own(ctx);
         self.heartbeat_all(ctx);
     }
 
@@ -377,23 +389,19 @@ impl<S: StateMachine> Raft<S> {
         while self.replica.last_applied < self.commit_index {
             let index = self.replica.last_applied.next();
             let Some(entry) = self.log.get(index) else { break };
-            let outcome = self.replica.apply(&entry.payload);
-            if let Role::Leader(leading) = &mut self.role
-                && let Some(origin) = leading.pending.remove(&index)
-            {
+            let (outcome, afresh) = self.replica.apply(&entry.payload);
+            self.witness(|_| Witness::Executed { index, payload: entry.payload.clone(), afresh }, ctx);
+            let changes = matches!(entry.payload, Payload::Configuration(_));
+            let origin = match &mut self.role {
+                Role::Leader(leading) => leading.pending.remove(&index),
+                _ => None,
+            };
+            if changes {
+                self.on_configuration(index, origin, ctx);
+            } else if let Some(origin) = origin {
                 self.tell(origin, outcome, ctx);
             }
-            self.on_configuration_applied(index, ctx);
         }
         self.answer_queries(ctx);
-    }
-}
-
-impl<S: StateMachine> Raft<S> {
-    pub(super) fn on_configuration_applied(&mut self, index: LogIndex, ctx: &mut impl Context<Self>) {
-        if let Some(Payload::Configuration(configuration)) = self.log.get(index).map(|entry| &entry.payload) {
-            let configuration: Configuration = configuration.clone();
-            self.on_configuration(index, &configuration, ctx);
-        }
     }
 }

@@ -18,8 +18,10 @@ pub(super) struct Origin {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Asked<S: StateMachine> {
     pub(super) ask: Ask<S::Command, S::Query>,
-    /// Whether a leader has it, or had it.
-    sent: bool,
+    /// How often a leader was asked: 0, 1, or more.
+    sent: u8,
+    /// Whether the time to give up has come once since.
+    overdue: bool,
 }
 
 /// The session in which a process hands on what it is asked without a stamp.
@@ -37,6 +39,10 @@ pub(super) enum Own {
 const OWN_SESSION: Ticket = Ticket(u64::MAX);
 
 impl<S: StateMachine> Asked<S> {
+    fn new(ask: Ask<S::Command, S::Query>) -> Self {
+        Self { ask, sent: 0, overdue: false }
+    }
+
     /// Its number, if it is a command of this session.
     fn number_in(&self, session: Session) -> Option<u64> {
         match &self.ask {
@@ -65,7 +71,10 @@ impl<S: StateMachine> Raft<S> {
             let outcome = Outcome::Refused(Refusal::Overloaded);
             return ctx.indicate(ReplicaEvent::Settled { ticket, outcome });
         }
-        self.asked.insert(ticket, Asked { ask, sent: false });
+        if self.asked.is_empty() {
+            self.await_answers(ctx);
+        }
+        self.asked.insert(ticket, Asked::new(ask));
         self.route(ticket, ctx);
     }
 
@@ -74,6 +83,10 @@ impl<S: StateMachine> Raft<S> {
         let makes_way = self.makes_way();
         let (Some(leader), Some(asked)) = (self.leader, self.asked.get_mut(&ticket)) else { return };
         let here = leader == ctx.me();
+        if asked.sent > 0 && !repeats(&asked.ask) {
+            // this leader has it in its log
+            return;
+        }
         if !here && !repeats(&asked.ask) {
             if !self.parameters.forwards {
                 let outcome = Outcome::Refused(Refusal::NotLeader(Some(leader)));
@@ -88,7 +101,7 @@ impl<S: StateMachine> Raft<S> {
             // the next leader will be asked
             return;
         }
-        asked.sent = true;
+        asked.sent = asked.sent.saturating_add(1).min(2);
         let ask = asked.ask.clone();
         let origin = Origin { process: ctx.me(), ticket };
         match ask {
@@ -107,7 +120,7 @@ impl<S: StateMachine> Raft<S> {
         let Own::Open { session, next } = self.own else {
             if self.own == Own::None {
                 self.own = Own::Opening;
-                self.asked.insert(OWN_SESSION, Asked { ask: Ask::OpenSession, sent: false });
+                self.asked.insert(OWN_SESSION, Asked::new(Ask::OpenSession));
                 self.route(OWN_SESSION, ctx);
             }
             return false;
@@ -131,7 +144,7 @@ impl<S: StateMachine> Raft<S> {
     pub(super) fn on_leader(&mut self, leader: Option<ProcessId>, ctx: &mut impl Context<Self>) {
         let Some(leader) = leader else { return };
         for ticket in self.asked.keys().copied().collect::<Vec<_>>() {
-            let Some(asked) = self.asked.get(&ticket).filter(|asked| asked.sent) else { continue };
+            let Some(asked) = self.asked.get(&ticket).filter(|asked| asked.sent > 0) else { continue };
             match &asked.ask {
                 Ask::TransferLeadership(to) if *to == leader => self.settled(ticket, Outcome::Done, ctx),
                 ask if repeats(ask) => {}
@@ -151,6 +164,28 @@ impl<S: StateMachine> Raft<S> {
         }
     }
 
+    fn await_answers(&self, ctx: &mut impl Context<Self>) {
+        let after = self.parameters.give_up_after;
+        if !after.is_zero() {
+            ctx.set_timer(Timer::GiveUp, after);
+        }
+    }
+
+    // upon event ⟨Timeout⟩: what waited when it came before has waited for long enough
+    pub(super) fn on_give_up(&mut self, ctx: &mut impl Context<Self>) {
+        let overdue: Vec<_> =
+            self.asked.iter().filter(|(_, asked)| asked.overdue).map(|(&ticket, _)| ticket).collect();
+        self.asked.values_mut().for_each(|asked| asked.overdue = true);
+        for ticket in overdue {
+            let sent = self.asked.get(&ticket).is_some_and(|asked| asked.sent > 0);
+            let refused = Outcome::Refused(Refusal::NotLeader(self.leader));
+            self.settled(ticket, if sent { Outcome::Unknown } else { refused }, ctx);
+        }
+        if !self.asked.is_empty() {
+            self.await_answers(ctx);
+        }
+    }
+
     // upon event ⟨fll, Deliver | ℓ, [SETTLED, ticket, outcome]⟩
     pub(super) fn settled(
         &mut self,
@@ -167,12 +202,14 @@ impl<S: StateMachine> Raft<S> {
             return self.route_all(ctx);
         }
         let own = matches!(self.own, Own::Open { session, .. } if asked.number_in(session).is_some());
+        let no_session = outcome == Outcome::Refused(Refusal::NoSession);
+        if own && no_session {
+            self.own = Own::None;
+        }
+        // a leader refuses what it was asked; of what another was asked before, or of a session that made way for others, nobody knows
+        let doubtful = asked.sent > 1 || (own && no_session);
         let outcome = match outcome {
-            // its session made way for others, and with it what became of the command
-            Outcome::Refused(Refusal::NoSession) if own => {
-                self.own = Own::None;
-                Outcome::Unknown
-            }
+            Outcome::Refused(_) if doubtful => Outcome::Unknown,
             outcome => outcome,
         };
         ctx.indicate(ReplicaEvent::Settled { ticket, outcome });

@@ -89,6 +89,7 @@ fn a_violation_is_drawn() {
     let read = |name: &str| std::fs::read_to_string(place.path().join(name)).expect("a picture");
     let (svg, html) = (read("v.svg"), read("v.html"));
     assert!(svg.starts_with("<svg") && svg.contains("line 7: read = 1") && svg.contains("#cf222e"));
+    assert!(svg.contains("stroke-width=\"3\"") && html.contains("whatever came of the rest"));
     assert!(
         html.contains(&svg) && html.contains("no order") && !html.contains("http://")
             || html.contains("www.w3.org")
@@ -150,6 +151,7 @@ fn a_history_is_written_in_another_format_and_judged_as_before() {
     assert!(!place.path().join("keyed.log").exists());
     place.synod("judge keyed.edn --to csv --without-times").exits(0).says("1,invoke,read,5,,");
     place.synod("judge good.edn bad.edn --to csv").exits(2).complains("--to takes one file");
+    place.synod("judge good.edn --model register --to csv").exits(2).complains("--model says nothing to it");
     place.synod("judge good.edn --to yaml").exits(2).complains("no format is called `yaml`");
     // where formats are understood otherwise, how this one was is told
     let unseen = "{:process 4, :type :invoke, :f :read}\n{:process 4, :type :ok, :f :read, :value nil}\n";

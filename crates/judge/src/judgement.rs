@@ -6,6 +6,7 @@ use crate::linearizability::{Budget, Verdict};
 use crate::log::Log;
 use crate::model::{CasRegister, Counter, EtcdMap, List, Lock, Queue, Register, Set, Stack, TextMap};
 use crate::reading::{Conventions, Meaningless, Part, Readable, parts};
+use crate::smallest::{Smallest, smallest};
 use crate::special::Way;
 use crate::specification::SequentialSpecification;
 use crate::value::Value;
@@ -119,6 +120,8 @@ pub struct PartVerdict {
     pub way: Way,
     /// Why, of a violation; operations are those of the log.
     pub explanation: Option<Explanation>,
+    /// Of the first violation, where it was asked for and is known: the smallest part that fails by itself; operations are those of the log.
+    pub smallest: Option<Smallest>,
 }
 
 /// What was found of a log.
@@ -181,14 +184,17 @@ pub fn judge(
     conventions: Conventions,
     budget: Budget<'_>,
 ) -> Result<Judgement, Meaningless> {
-    struct Judging<'a>(&'a Log, Conventions, Budget<'a>);
-    impl ForModel for Judging<'_> {
-        type Found = Result<Judgement, Meaningless>;
-        fn with<S: Readable>(self, model: &S) -> Self::Found {
-            judge_with(model, self.0, self.1, self.2)
-        }
-    }
-    model.hand(Judging(log, conventions, budget))
+    model.hand(Judging { log, conventions, budget, closely: false })
+}
+
+/// Whether a log is linearizable, and the smallest part that fails by itself of the first object that is not.
+pub fn judge_closely(
+    log: &Log,
+    model: Model,
+    conventions: Conventions,
+    budget: Budget<'_>,
+) -> Result<Judgement, Meaningless> {
+    model.hand(Judging { log, conventions, budget, closely: true })
 }
 
 /// Whether a log is linearizable with respect to a model of one's own.
@@ -198,24 +204,64 @@ pub fn judge_with<S: Readable>(
     conventions: Conventions,
     budget: Budget<'_>,
 ) -> Result<Judgement, Meaningless> {
-    let parts = parts(model, log, conventions)?;
-    let judged = parts.into_iter().map(|part| {
-        let (verdict, way) = model.judge(&part.history, budget);
-        let explanation = explain(model, &part.history, &verdict, budget).map(|explanation| Explanation {
-            operation: part.operations[explanation.operation],
-            concurrent: explanation.concurrent.iter().map(|&index| part.operations[index]).collect(),
-            before: explanation.before.iter().map(|&index| part.operations[index]).collect(),
-            ..explanation
+    Judging { log, conventions, budget, closely: false }.of(model)
+}
+
+struct Judging<'a> {
+    log: &'a Log,
+    conventions: Conventions,
+    budget: Budget<'a>,
+    closely: bool,
+}
+
+impl ForModel for Judging<'_> {
+    type Found = Result<Judgement, Meaningless>;
+
+    fn with<S: Readable>(self, model: &S) -> Self::Found {
+        self.of(model)
+    }
+}
+
+impl Judging<'_> {
+    fn of<S: Readable>(self, model: &S) -> Result<Judgement, Meaningless> {
+        let mut look = self.closely;
+        let judged = parts(model, self.log, self.conventions)?.into_iter().map(|part| {
+            let mut judged = judged(model, &part, self.budget);
+            if look && judged.verdict.is_violation() {
+                look = false;
+                let decide = |history: &_, budget: Budget<'_>| model.judge(history, budget).0;
+                judged.smallest = smallest(model, &part.history, decide, self.budget).map(|smallest| {
+                    let operations = of_part(&part, &smallest.operations);
+                    Smallest { operations, ..smallest }
+                });
+            }
+            judged
         });
-        let (key, operations) = (part.key.clone(), part.operations.len());
-        PartVerdict { key, operations, verdict: of_the_log(&part, verdict), way, explanation }
+        Ok(Judgement { parts: judged.collect() })
+    }
+}
+
+/// Judges an object's part.
+fn judged<S: Readable>(model: &S, part: &Part<S>, budget: Budget<'_>) -> PartVerdict {
+    let (verdict, way) = model.judge(&part.history, budget);
+    let explanation = explain(model, &part.history, &verdict, budget).map(|explanation| Explanation {
+        operation: part.operations[explanation.operation],
+        concurrent: of_part(part, &explanation.concurrent),
+        before: of_part(part, &explanation.before),
+        ..explanation
     });
-    Ok(Judgement { parts: judged.collect() })
+    let (key, operations) = (part.key.clone(), part.operations.len());
+    PartVerdict { key, operations, verdict: of_the_log(part, verdict), way, explanation, smallest: None }
+}
+
+/// Which operations of the log these of a part are.
+fn of_part<S: SequentialSpecification>(part: &Part<S>, operations: &[usize]) -> Vec<usize> {
+    operations.iter().map(|&index| part.operations[index]).collect()
 }
 
 /// A verdict whose operations are those of the log.
 fn of_the_log<S: SequentialSpecification>(part: &Part<S>, verdict: Verdict) -> Verdict {
-    let named = |order: Vec<usize>| order.into_iter().map(|index| part.operations[index]).collect();
+    let named = |order: Vec<usize>| of_part(part, &order);
     match verdict {
         Verdict::Linearizable { order } => Verdict::Linearizable { order: named(order) },
         Verdict::Violation { prefix, order, operation } => {

@@ -208,6 +208,10 @@ impl Readable for Set<Value> {
             other => return unknown_function("set", other, "add, remove, contains, read"),
         })
     }
+
+    fn judge(&self, history: &History<Self::Operation, Self::Return>, budget: Budget<'_>) -> (Verdict, Way) {
+        special::set(history, budget)
+    }
 }
 
 impl Readable for Queue<Value> {
@@ -220,6 +224,10 @@ impl Readable for Queue<Value> {
             other => return unknown_function("queue", other, "enqueue, dequeue"),
         })
     }
+
+    fn judge(&self, history: &History<Self::Operation, Self::Return>, budget: Budget<'_>) -> (Verdict, Way) {
+        special::queue(history, budget)
+    }
 }
 
 impl Readable for Stack<Value> {
@@ -229,6 +237,10 @@ impl Readable for Stack<Value> {
             "pop" => (StackOperation::Pop, outcome(&o.end, |v| Ok(StackReturn::Popped(some(v))))?),
             other => return unknown_function("stack", other, "push, pop"),
         })
+    }
+
+    fn judge(&self, history: &History<Self::Operation, Self::Return>, budget: Budget<'_>) -> (Verdict, Way) {
+        special::stack(history, budget)
     }
 }
 

@@ -4,6 +4,7 @@
 
 use crate::history::{History, Operation, Outcome};
 use crate::linearizability::Budget;
+use crate::plan::{Plan, Step};
 use crate::slots::{Many, Slots};
 use crate::specification::SequentialSpecification;
 use hashbrown::HashTable;
@@ -19,13 +20,6 @@ pub(crate) enum Found {
     None { prefix: usize, order: Vec<usize> },
     /// It gave up; a prefix of this length has an order.
     OutOfBudget { prefix: usize },
-}
-
-/// A step of the history, as far as it matters.
-#[derive(Clone, Copy)]
-enum Step {
-    Invoke { operation: usize, slot: usize },
-    Return { operation: usize, slot: usize },
 }
 
 /// Nobody's slot; no state.
@@ -154,7 +148,7 @@ impl<'a, S: SequentialSpecification> Search<'a, S> {
 
     /// Looks for an order.
     pub(crate) fn run(&mut self) -> Found {
-        let plan = Plan::new(self.states.history, &self.observes);
+        let plan = plan(self.states.history, &self.observes);
         match plan.width {
             0..=64 => Walk::<S, u64>::new(self, &plan).run(),
             65..=128 => Walk::<S, u128>::new(self, &plan).run(),
@@ -171,51 +165,17 @@ fn returned<R>(outcome: &Outcome<R>) -> Option<&R> {
     }
 }
 
-/// The history in steps; each operation has a slot while it is open.
-struct Plan {
-    steps: Vec<Step>,
-    /// Where each step stands among the events.
-    events: Vec<usize>,
-    /// The return of each operation, in steps.
-    ends: Vec<usize>,
-    width: usize,
-}
-
-impl Plan {
-    fn new<O, R>(history: &History<O, R>, observes: &[bool]) -> Self {
-        let operations = history.operations();
-        let mut timed = vec![];
-        for (index, o) in operations.iter().enumerate() {
-            let end = match (&o.outcome, o.returned) {
-                (Outcome::Failed, _) => continue, // it never took effect
-                // nobody knows what it saw
-                (Outcome::Unknown, _) if observes[index] => continue,
-                (Outcome::Unknown, _) | (_, None) => None,
-                (Outcome::Ok(_), returned) => returned,
-            };
-            timed.push((o.invoked, index));
-            timed.extend(end.map(|end| (end, index)));
-        }
-        timed.sort_unstable();
-        let mut plan =
-            Self { steps: vec![], events: vec![], ends: vec![usize::MAX; operations.len()], width: 0 };
-        let (mut free, mut slots) = (vec![], vec![0; operations.len()]);
-        for (event, operation) in timed {
-            plan.events.push(event);
-            if event == operations[operation].invoked {
-                let slot = free.pop().unwrap_or(plan.width);
-                plan.width = plan.width.max(slot + 1);
-                slots[operation] = slot;
-                plan.steps.push(Step::Invoke { operation, slot });
-                continue;
-            }
-            let slot = slots[operation];
-            free.push(slot);
-            plan.ends[operation] = plan.steps.len();
-            plan.steps.push(Step::Return { operation, slot });
-        }
-        plan
-    }
+/// When the operations run that matter.
+fn plan<O, R>(history: &History<O, R>, observes: &[bool]) -> Plan {
+    let operations = history.operations();
+    let spans = operations.iter().enumerate().filter_map(|(index, o)| match (&o.outcome, o.returned) {
+        (Outcome::Failed, _) => None, // it never took effect
+        // nobody knows what it saw
+        (Outcome::Unknown, _) if observes[index] => None,
+        (Outcome::Unknown, _) | (_, None) => Some((index, o.invoked, None)),
+        (Outcome::Ok(_), end) => Some((index, o.invoked, end)),
+    });
+    Plan::new(operations.len(), spans)
 }
 
 /// Where the search may go on: at a return that is not explained.

@@ -9,6 +9,8 @@ pub(crate) trait Slots: Clone + Eq + Hash {
     fn has(&self, slot: usize) -> bool;
     fn take(&mut self, slot: usize);
     fn give_back(&mut self, slot: usize);
+    /// Whether it has no more of `few` than `other`, and no fewer of the rest.
+    fn is_as_good(&self, other: &Self, few: &Self) -> bool;
     /// How many bytes it has elsewhere.
     fn heap(width: usize) -> usize;
 }
@@ -27,6 +29,9 @@ macro_rules! in_a_word {
             }
             fn give_back(&mut self, slot: usize) {
                 *self &= !(1 << slot);
+            }
+            fn is_as_good(&self, other: &Self, few: &Self) -> bool {
+                (self ^ few) & (other ^ few) == other ^ few
             }
             fn heap(_: usize) -> usize {
                 0
@@ -54,6 +59,10 @@ impl Slots for Many {
     }
     fn give_back(&mut self, slot: usize) {
         self.0[slot / 64].give_back(slot % 64);
+    }
+    fn is_as_good(&self, other: &Self, few: &Self) -> bool {
+        let mut words = self.0.iter().zip(&other.0).zip(&few.0);
+        words.all(|((one, other), few)| one.is_as_good(other, few))
     }
     fn heap(width: usize) -> usize {
         width.div_ceil(64) * size_of::<u64>()

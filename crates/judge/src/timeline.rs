@@ -21,6 +21,8 @@ pub struct Timeline<'a> {
     pub order: Vec<usize>,
     /// Those that no order explains.
     pub wrong: Vec<usize>,
+    /// The smallest part that fails by itself.
+    pub smallest: Vec<usize>,
     /// Those that come before each other in a circle, in its order.
     pub cycle: Vec<usize>,
 }
@@ -163,11 +165,12 @@ impl Timeline<'_> {
             End::Unknown => ("#fff8c5", "#d4a72c"),
         };
         let words = words(operation);
+        let edge = if self.smallest.contains(&index) { " stroke-width=\"3\"" } else { "" };
         let dashes = if matches!(operation.end, End::Unknown) { " stroke-dasharray=\"4 3\"" } else { "" };
         let _ = writeln!(
             svg,
             "<g><title>line {}: {}</title><rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{BAR}\" rx=\"4\" fill=\"{fill}\" \
-             stroke=\"{stroke}\"{dashes}/><text x=\"{}\" y=\"{}\" fill=\"#1b1f24\">{}</text></g>",
+             stroke=\"{stroke}\"{edge}{dashes}/><text x=\"{}\" y=\"{}\" fill=\"#1b1f24\">{}</text></g>",
             operation.line,
             escaped(&words),
             x + 5,
@@ -238,7 +241,7 @@ impl Timeline<'_> {
              button {{ font: inherit; padding: .1rem .7rem; }}\n</style></head><body>\n\
              <h1>{title}</h1>\n<pre>{words}</pre>\n\
              <p><button data-by=\"1.25\">larger</button> <button data-by=\"0.8\">smaller</button> <button data-by=\"0\">whole</button>\n\
-             Green dots: where each takes effect, in the order found. Red: what no order explains; arrows: what must come first, in a circle. Hover for more; Ctrl and the wheel zoom.</p>\n\
+             Green dots: where each takes effect, in the order found. Red: what no order explains; thick edges: the smallest part that fails by itself; arrows: what must come first, in a circle. Hover for more; Ctrl and the wheel zoom.</p>\n\
              <div id=\"pane\">{svg}</div>\n<script>\n\
              const pane = document.getElementById('pane'), svg = pane.firstElementChild;\n\
              const width = svg.width.baseVal.value, height = svg.height.baseVal.value;\n\

@@ -4,13 +4,13 @@
 
 mod definitions;
 
-use definitions::{Op, holds, systems};
+use definitions::{Op, holds, log, systems, verdict};
+use synod_judge::Budget;
 use synod_judge::consistency::{Level, LevelVerdict, judge, strongest};
 use synod_judge::generate::Random;
 use synod_judge::judgement::Model;
-use synod_judge::log::{Kind, Log, LogEvent};
+use synod_judge::log::Log;
 use synod_judge::reading::Conventions;
-use synod_judge::{Budget, Client, Value};
 
 /// All conditions, those with parameters too.
 fn levels() -> Vec<Level> {
@@ -23,38 +23,6 @@ fn levels() -> Vec<Level> {
         Level::Time(2),
     ]);
     levels
-}
-
-fn log(ops: &[Op]) -> Log {
-    let mut events = vec![];
-    for op in ops {
-        let held = |v: i64| if v == 0 { Value::Nil } else { Value::from(v) };
-        let (function, argument, value) = match (op.seen, op.wrote) {
-            (Some(seen), None) => ("read", Value::Nil, held(seen)),
-            (None, Some(wrote)) => ("write", held(wrote), held(wrote)),
-            (seen, wrote) => {
-                let pair = Value::Sequence(vec![held(seen.unwrap_or(0)), held(wrote.unwrap_or(0))]);
-                ("cas", pair.clone(), pair)
-            }
-        };
-        let event = |kind, value, at: usize| LogEvent {
-            client: Client(op.client),
-            kind,
-            function: function.into(),
-            value,
-            key: Some(Value::from(op.key as i64)),
-            at: Some(at as u64),
-            line: at + 1,
-        };
-        events.push((op.invoked, event(Kind::Invoke, argument, op.invoked)));
-        events.push((op.returned, event(if op.known { Kind::Ok } else { Kind::Info }, value, op.returned)));
-    }
-    events.sort_by_key(|&(at, _)| at);
-    Log::new(events.into_iter().map(|(_, event)| event)).unwrap()
-}
-
-fn verdict(log: &Log, level: Level) -> LevelVerdict {
-    judge(log, Model::CasRegister, level, Conventions::default(), Budget::default()).unwrap()
 }
 
 /// A random history: what each operation is, and how they run.

@@ -51,9 +51,7 @@ pub struct Judge {
     #[arg(long, conflicts_with_all = ["strongest", "svg", "html"])]
     pub follow: bool,
     /// Judge nothing, but write the history in another format: json-lines, edn, json, jepsen-log, csv.
-    #[arg(long, value_name = "FORMAT", value_parser = str::parse::<Format>, conflicts_with_all = [
-        "model", "level", "strongest", "failed_cas", "nil_read", "time_max", "svg", "html", "follow",
-    ])]
+    #[arg(long, value_name = "FORMAT", value_parser = str::parse::<Format>)]
     pub to: Option<Format>,
     /// Write it there, not to standard output.
     #[arg(long, short, value_name = "FILE", requires = "to")]

@@ -236,7 +236,7 @@ fn objects(
     }
     match args.level {
         None | Some(Level::Isolation(_) | Level::Consistency(consistency::Level::Linearizable)) => {
-            Ok(Finding::Objects(model, judgement::judge(log, model, conventions, budget)?))
+            Ok(Finding::Objects(model, judgement::judge_closely(log, model, conventions, budget)?))
         }
         Some(Level::Consistency(level)) => {
             let verdict = consistency::judge(log, model, level, conventions, budget)?;
@@ -491,6 +491,12 @@ fn part_lines(log: &Log, part: &PartVerdict) -> Vec<String> {
                 named(&mut lines, log, "ran at the same time:", &why.concurrent);
                 named(&mut lines, log, "took effect last before:", &why.before);
             }
+            if let Some(part) = &part.smallest {
+                let rest = if part.is_smallest { "" } else { " (there may be a smaller one)" };
+                let heading =
+                    format!("the smallest part that fails by itself, whatever came of the rest{rest}:");
+                named(&mut lines, log, &heading, &part.operations);
+            }
             lines
         }
     }
@@ -523,6 +529,7 @@ fn event(args: &args::Judge, judged: &Judged) -> Value {
                 "returned": part.explanation.as_ref().map(|why| &why.returned),
                 "possible": part.explanation.as_ref().map(|why| &why.states),
                 "concurrent": part.explanation.as_ref().map(|why| lines(&why.concurrent)),
+                "smallest": part.smallest.as_ref().map(|part| lines(&part.operations)),
             }),
         };
         if let (Value::Object(object), Value::Object(more)) = (&mut object, more) {
@@ -594,6 +601,9 @@ fn draw(desk: &Desk<'_>, args: &args::Judge, judged: &Judged) -> Result<(), Erro
         Some(Verdict::Violation { order, operation, .. }) => (order.clone(), Some(*operation)),
         _ => (parts.iter().flat_map(|part| order(&part.verdict)).copied().collect(), None),
     };
+    let smallest = wrong.and_then(|part| part.smallest.as_ref());
+    let smallest: &[usize] = smallest.map_or(&[], |part| &part.operations);
+    let smallest = &smallest[..smallest.len().min(DRAWN_MAX)];
     let operations = log.operations();
     let key = wrong.map(|part| part.key.clone());
     let is_shown = |&index: &usize| {
@@ -609,9 +619,11 @@ fn draw(desk: &Desk<'_>, args: &args::Judge, judged: &Judged) -> Result<(), Erro
     let mut shown: Vec<usize> = (0..operations.len()).filter(is_shown).collect();
     let cut = shown.len().saturating_sub(DRAWN_MAX);
     if wrong_operation.is_some() {
-        // what stands right before it tells most
-        shown.retain(|&index| !matches!(operations[index].end, End::Failed(_)));
-        shown.drain(..shown.len().saturating_sub(DRAWN_MAX));
+        // what stands right before it tells most, and what fails with it
+        shown.retain(|index| !matches!(operations[*index].end, End::Failed(_)) || smallest.contains(index));
+        let near = shown.split_off(shown.len().saturating_sub(DRAWN_MAX));
+        shown.retain(|index| smallest.contains(index));
+        shown.extend(near);
     } else {
         shown.truncate(DRAWN_MAX);
     }
@@ -622,6 +634,7 @@ fn draw(desk: &Desk<'_>, args: &args::Judge, judged: &Judged) -> Result<(), Erro
         shown,
         order,
         wrong: wrong_operation.into_iter().chain(broken.iter().copied()).collect(),
+        smallest: smallest.to_vec(),
         cycle: cycle.map_or(vec![], |anomaly| anomaly.operations.clone()),
     };
     if let Some(file) = &args.svg {

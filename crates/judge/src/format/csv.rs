@@ -3,7 +3,7 @@
 //! `kind` is invoke, ok, fail or info; `key` and `at` (nanoseconds) may be empty. A value is written as JSON, or as a bare word.
 //! Fields with commas stand in double quotes, a double quote in them twice (RFC 4180); a row does not go over lines.
 
-use super::{Malformed, ReadError};
+use super::{Malformed, ReadError, numbered};
 use crate::history::Client;
 use crate::log::{Kind, LogEvent};
 use crate::value::Value;
@@ -30,8 +30,7 @@ impl Table {
         before: usize,
         mut push: impl FnMut(LogEvent) -> Result<(), ReadError>,
     ) -> Result<(), ReadError> {
-        for (index, text) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-            let line = before + index + 1;
+        for (line, text) in numbered(text, before) {
             if self.begun {
                 push(row(text, line)?)?;
             } else if is_header(text) {

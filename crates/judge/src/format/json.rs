@@ -2,7 +2,7 @@
 //!
 //! Keys may be any value here, and an end that failed or is not known may say more: `{"failed":VALUE}`, `{"unknown":VALUE}`.
 
-use super::{Malformed, ReadError};
+use super::{Malformed, ReadError, numbered};
 use crate::history::Client;
 use crate::log::{Kind, LogEvent};
 use crate::value::Value;
@@ -45,8 +45,8 @@ impl Lines {
         before: usize,
         mut push: impl FnMut(LogEvent) -> Result<(), ReadError>,
     ) -> Result<(), ReadError> {
-        for (index, text) in text.lines().enumerate().filter(|(_, text)| !text.trim().is_empty()) {
-            push(self.event(text, before + index + 1)?)?;
+        for (line, text) in numbered(text, before) {
+            push(self.event(text, line)?)?;
         }
         Ok(())
     }

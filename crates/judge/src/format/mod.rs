@@ -230,3 +230,8 @@ impl Log {
         Ok((Self::read(text, format)?, format))
     }
 }
+
+/// The lines of a text that comes after so many, but for empty ones, each with its number.
+fn numbered(text: &str, before: usize) -> impl Iterator<Item = (usize, &str)> {
+    (before + 1..).zip(text.lines()).filter(|(_, line)| !line.trim().is_empty())
+}

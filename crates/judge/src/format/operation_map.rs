@@ -1,7 +1,7 @@
 //! Events as maps: what Jepsen, Knossos and Elle write, in EDN or JSON.
 
 use super::edn::{Reader, Shared};
-use super::{Malformed, Place, ReadError};
+use super::{Malformed, Place, ReadError, numbered};
 use crate::history::Client;
 use crate::log::{Kind, LogEvent};
 use crate::value::Value;
@@ -89,9 +89,9 @@ impl Json {
             }
             return Ok(());
         }
-        for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-            let map: serde_json::Value = serde_json::from_str(line).map_err(|e| bad(&e, before + index))?;
-            let place = Place { line: before + index + 1, column: 1 };
+        for (line, text) in numbered(text, before) {
+            let map: serde_json::Value = serde_json::from_str(text).map_err(|e| bad(&e, line - 1))?;
+            let place = Place { line, column: 1 };
             event(Fields::of(super::json::value(&map), place)?, place, &mut push)?;
         }
         Ok(())

@@ -7,6 +7,7 @@ use super::{Format, csv, operation_map};
 use crate::log::{Kind, LogEvent};
 use crate::value::Value;
 use std::fmt::Write as _;
+use std::iter;
 use thiserror::Error;
 
 /// How deep values may stand in each other in JSON, with room for what they stand in.
@@ -249,29 +250,33 @@ fn quoted(text: &str, to: &mut String) {
     to.push_str(&serde_json::Value::from(text).to_string());
 }
 
+/// What stands before the first of a row, and before each after it.
+fn between(others: &str) -> impl Iterator<Item = &str> {
+    iter::once("").chain(iter::repeat(others))
+}
+
 fn json(value: &Value, to: &mut String) -> Result<(), String> {
     match value {
         Value::Nil => to.push_str("null"),
-        Value::Boolean(truth) => to.push_str(if *truth { "true" } else { "false" }),
-        Value::Integer(number) => {
-            let _ = write!(to, "{number}");
+        Value::Boolean(_) | Value::Integer(_) => {
+            let _ = write!(to, "{value}");
         }
         Value::Text(text) => quoted(text, to),
         Value::Sequence(elements) => {
             to.push('[');
-            for (index, element) in elements.iter().enumerate() {
-                to.push_str(if index > 0 { "," } else { "" });
+            for (between, element) in between(",").zip(elements) {
+                to.push_str(between);
                 json(element, to)?;
             }
             to.push(']');
         }
         Value::Map(map) => {
             to.push('{');
-            for (index, (key, value)) in map.iter().enumerate() {
+            for (between, (key, value)) in between(",").zip(map) {
                 let Value::Text(key) = key else {
                     return Err(format!("a map or a set with `{key}`, which is no text"));
                 };
-                to.push_str(if index > 0 { "," } else { "" });
+                to.push_str(between);
                 quoted(key, to);
                 to.push(':');
                 json(value, to)?;
@@ -285,15 +290,14 @@ fn json(value: &Value, to: &mut String) -> Result<(), String> {
 fn edn(value: &Value, to: &mut String) {
     match value {
         Value::Nil => to.push_str("nil"),
-        Value::Boolean(truth) => to.push_str(if *truth { "true" } else { "false" }),
-        Value::Integer(number) => {
-            let _ = write!(to, "{number}");
+        Value::Boolean(_) | Value::Integer(_) => {
+            let _ = write!(to, "{value}");
         }
         Value::Text(text) => edn_text(text, to),
         Value::Sequence(elements) => {
             to.push('[');
-            for (index, element) in elements.iter().enumerate() {
-                to.push_str(if index > 0 { " " } else { "" });
+            for (between, element) in between(" ").zip(elements) {
+                to.push_str(between);
                 match micro_operation(element) {
                     Some((function, rest)) => {
                         let _ = write!(to, "[:{function}");
@@ -311,12 +315,8 @@ fn edn(value: &Value, to: &mut String) {
         Value::Map(map) => {
             let is_set = !map.is_empty() && map.values().all(|value| *value == Value::Nil);
             to.push_str(if is_set { "#{" } else { "{" });
-            for (index, (key, value)) in map.iter().enumerate() {
-                to.push_str(match (index, is_set) {
-                    (0, _) => "",
-                    (_, true) => " ",
-                    (_, false) => ", ",
-                });
+            for (between, (key, value)) in between(if is_set { " " } else { ", " }).zip(map) {
+                to.push_str(between);
                 edn(key, to);
                 if !is_set {
                     to.push(' ');

@@ -1,8 +1,13 @@
 //! The conditions read aloud: all choices of what took effect, of what was read from where, of visibility and of arbitration.
+#![allow(dead_code, clippy::cast_possible_wrap, reason = "each test uses a part of it; operations are few")]
 
 pub(crate) mod systems;
 
-use synod_judge::consistency::Level;
+use synod_judge::consistency::{Level, LevelVerdict, judge};
+use synod_judge::judgement::Model;
+use synod_judge::log::{Kind, Log, LogEvent};
+use synod_judge::reading::Conventions;
+use synod_judge::{Budget, Client, Value};
 
 /// An operation of small registers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +20,39 @@ pub(crate) struct Op {
     pub(crate) known: bool,
     pub(crate) invoked: usize,
     pub(crate) returned: usize,
+}
+
+/// These operations as a log, which knows each by when it was invoked.
+pub(crate) fn log(ops: &[Op]) -> Log {
+    let mut events = vec![];
+    for op in ops {
+        let held = |v: i64| if v == 0 { Value::Nil } else { Value::from(v) };
+        let (function, argument, value) = match (op.seen, op.wrote) {
+            (Some(seen), None) => ("read", Value::Nil, held(seen)),
+            (None, Some(wrote)) => ("write", held(wrote), held(wrote)),
+            (seen, wrote) => {
+                let pair = Value::Sequence(vec![held(seen.unwrap_or(0)), held(wrote.unwrap_or(0))]);
+                ("cas", pair.clone(), pair)
+            }
+        };
+        let event = |kind, value, at: usize| LogEvent {
+            client: Client(op.client),
+            kind,
+            function: function.into(),
+            value,
+            key: Some(Value::from(op.key as i64)),
+            at: Some(at as u64),
+            line: at + 1,
+        };
+        events.push((op.invoked, event(Kind::Invoke, argument, op.invoked)));
+        events.push((op.returned, event(if op.known { Kind::Ok } else { Kind::Info }, value, op.returned)));
+    }
+    events.sort_by_key(|&(at, _)| at);
+    Log::new(events.into_iter().map(|(_, event)| event)).unwrap()
+}
+
+pub(crate) fn verdict(log: &Log, level: Level) -> LevelVerdict {
+    judge(log, Model::CasRegister, level, Conventions::default(), Budget::default()).unwrap()
 }
 
 /// A relation, or an order, as the set of what comes before each.
@@ -103,6 +141,7 @@ fn closed(mut relation: Before) -> Option<Before> {
 
 /// All partial orders of `members` that contain `least` (closed, without cycles).
 fn orders(members: &[usize], least: &Before, visit: &mut dyn FnMut(&Before) -> bool) -> bool {
+    /// `order` is one of the first `placed`; the next comes after all of a set of them, and before all of another.
     fn go(
         members: &[usize],
         placed: usize,
@@ -110,29 +149,25 @@ fn orders(members: &[usize], least: &Before, visit: &mut dyn FnMut(&Before) -> b
         least: &Before,
         visit: &mut dyn FnMut(&Before) -> bool,
     ) -> bool {
-        if placed == members.len() {
-            // all of what must be is there, and it is transitive
-            let has_least = members.iter().all(|&i| least[i] & !order[i] == 0);
-            let is_transitive = members.iter().all(|&i| bits(order[i]).all(|j| order[j] & !order[i] == 0));
-            let is_acyclic =
-                members.iter().all(|&i| bits(order[i]).all(|j| order[j] & (1 << i) == 0 && j != i));
-            return has_least && is_transitive && is_acyclic && visit(order);
-        }
-        let all: u32 = members.iter().map(|&i| 1 << i).sum::<u32>() & !(1 << members[placed]);
-        let optional = all & !least[members[placed]];
-        // all subsets of what may come before it
-        let mut subset = optional;
-        loop {
-            let mut next = order.clone();
-            next[members[placed]] = subset | least[members[placed]];
-            if go(members, placed + 1, &next, least, visit) {
-                return true;
-            }
-            if subset == 0 {
-                return false;
-            }
-            subset = (subset - 1) & optional;
-        }
+        let Some(&new) = members.get(placed) else { return visit(order) };
+        let old: u32 = members[..placed].iter().map(|&i| 1 << i).sum();
+        let must_follow = bits(old).filter(|&i| least[i] & (1 << new) != 0).map(|i| 1 << i).sum::<u32>();
+        let subsets = |of: u32| (0..=of).filter(move |subset| subset & !of == 0);
+        subsets(old).filter(|before| least[new] & old & !before == 0).any(|before| {
+            let is_closed = bits(before).all(|i| order[i] & !before == 0);
+            is_closed
+                && subsets(old & !before).filter(|after| must_follow & !after == 0).any(|after| {
+                    let follows = |&i: &usize| order[i] & after != 0 && after & (1 << i) == 0;
+                    let is_closed = !bits(old).any(|i| follows(&i));
+                    if !is_closed || bits(after).any(|i| before & !order[i] != 0) {
+                        return false;
+                    }
+                    let mut next = order.clone();
+                    next[new] = before;
+                    bits(after).for_each(|i| next[i] |= 1 << new);
+                    go(members, placed + 1, &next, least, visit)
+                })
+        })
     }
     go(members, 0, &vec![0; least.len()], least, visit)
 }
@@ -340,4 +375,18 @@ fn regular(ops: &[Op], is_safe: bool) -> bool {
             })
         })
     })
+}
+
+#[test]
+fn all_partial_orders_are_tried() {
+    let counts = (1..=5).map(|members| {
+        let mut count = 0;
+        let all: Vec<usize> = (0..members).collect();
+        orders(&all, &vec![0; members], &mut |_| {
+            count += 1;
+            false
+        });
+        count
+    });
+    assert_eq!(counts.collect::<Vec<_>>(), [1, 3, 19, 219, 4231], "the numbers of labelled posets");
 }

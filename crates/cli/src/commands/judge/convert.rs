@@ -12,6 +12,11 @@ use synod_judge::format::{Conversion, Converted, Format, Unconverted};
 use synod_judge::judgement::conventions;
 
 pub(super) fn convert(desk: &Desk<'_>, args: &args::Judge, to: Format) -> Result<Exit, Error> {
+    if let Some(option) = judging(args) {
+        let what = format!("--to writes a history and judges nothing: {option} says nothing to it");
+        let hint = "judge it by itself, without --to".to_owned();
+        return Err(Error::Arguments { what, hint });
+    }
     let [from] = &args.files[..] else {
         let (what, hint) = ("--to takes one file", "convert each by itself");
         return Err(Error::Arguments { what: what.to_owned(), hint: hint.to_owned() });
@@ -37,6 +42,22 @@ pub(super) fn convert(desk: &Desk<'_>, args: &args::Judge, to: Format) -> Result
     drop(buffer);
     file.persist(out).map_err(|error| unwritable(error.error))?;
     Ok(tell(desk, from, to, converted))
+}
+
+/// An option that says how to judge.
+fn judging(args: &args::Judge) -> Option<&'static str> {
+    let given = [
+        ("--model", args.model.is_some()),
+        ("--level", args.level.is_some()),
+        ("--strongest", args.strongest),
+        ("--failed-cas", args.failed_cas.is_some()),
+        ("--nil-read", args.nil_read.is_some()),
+        ("--time-max", args.time_max.is_some()),
+        ("--svg", args.svg.is_some()),
+        ("--html", args.html.is_some()),
+        ("--follow", args.follow),
+    ];
+    given.into_iter().find_map(|(option, is_given)| is_given.then_some(option))
 }
 
 /// Hands on the text, piece by piece.

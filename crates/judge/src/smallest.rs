@@ -1,0 +1,143 @@
+//! The smallest part of a history that fails by itself.
+//!
+//! An operation whose outcome is forgotten may have taken effect at any time from its invocation on, or never. A part *fails by itself* if
+//! there is no order even where the outcomes of all others are forgotten: whatever came of them, these cannot all be true. Who forgets more
+//! allows more. So what cannot be forgotten now can never be, and a part of which nothing can be forgotten any more is found by halving.
+
+use crate::history::{Event, History, Outcome};
+use crate::linearizability::{Budget, Verdict};
+use crate::specification::SequentialSpecification;
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+/// What one judgement may cost on the way: a picture is not to wait for long.
+const STEPS_MAX: u64 = 50_000;
+/// How many events are judged in all.
+const EVENTS_MAX: usize = 1_000_000;
+
+/// A part of a history that fails by itself. Operations are named by their index in [`History::operations`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Smallest {
+    /// Its operations, in the order of invocation.
+    pub operations: Vec<usize>,
+    /// Whether without any one of them the rest has an order; else the budget ran out before that was known.
+    pub is_smallest: bool,
+}
+
+/// Makes a history that is not linearizable as small as it can be; nothing if it is not known to be such a one.
+///
+/// `judge` decides, by whatever way.
+pub fn smallest<S: SequentialSpecification>(
+    specification: &S,
+    history: &History<S::Operation, S::Return>,
+    judge: impl Fn(&History<S::Operation, S::Return>, Budget<'_>) -> Verdict,
+    budget: Budget<'_>,
+) -> Option<Smallest> {
+    let budget = Budget { steps_max: budget.steps_max.min(STEPS_MAX), ..budget };
+    let Verdict::Violation { prefix, .. } = judge(history, budget) else { return None };
+    let failing = history.prefix(prefix + 1);
+    let is_known = |outcome: &Outcome<S::Return>| !matches!(outcome, Outcome::Unknown);
+    let operations = failing.operations();
+    let known: Vec<usize> = (0..operations.len()).filter(|&o| is_known(&operations[o].outcome)).collect();
+    let mut part = Part {
+        specification,
+        history: &failing,
+        judge,
+        budget,
+        kept: operations.iter().map(|o| is_known(&o.outcome)).collect(),
+        events_left: EVENTS_MAX,
+        is_smallest: true,
+    };
+    // the last return is the one that nothing explains
+    let last = known.iter().position(|&o| operations[o].returned == Some(prefix))?;
+    part.forget(&known, 0..last);
+    part.forget(&known, last + 1..known.len());
+    part.forget(&known, last..last + 1);
+    let kept = known.into_iter().filter(|&o| part.kept[o]).collect();
+    Some(Smallest { operations: kept, is_smallest: part.is_smallest })
+}
+
+/// What is left of a history.
+struct Part<'a, S: SequentialSpecification, J> {
+    specification: &'a S,
+    history: &'a History<S::Operation, S::Return>,
+    judge: J,
+    budget: Budget<'a>,
+    /// Whose outcomes are not forgotten.
+    kept: Vec<bool>,
+    events_left: usize,
+    is_smallest: bool,
+}
+
+impl<S, J> Part<'_, S, J>
+where
+    S: SequentialSpecification,
+    J: Fn(&History<S::Operation, S::Return>, Budget<'_>) -> Verdict,
+{
+    /// Forgets as many of these as can be forgotten.
+    fn forget(&mut self, known: &[usize], range: Range<usize>) {
+        if range.is_empty() {
+            return;
+        }
+        self.keep(&known[range.clone()], false);
+        if self.fails() {
+            return;
+        }
+        self.keep(&known[range.clone()], true);
+        if range.len() > 1 {
+            let middle = usize::midpoint(range.start, range.end);
+            self.forget(known, range.start..middle);
+            self.forget(known, middle..range.end);
+        }
+    }
+
+    fn keep(&mut self, operations: &[usize], kept: bool) {
+        for &operation in operations {
+            self.kept[operation] = kept;
+        }
+    }
+
+    /// Whether what is kept is known to fail by itself.
+    fn fails(&mut self) -> bool {
+        let history = self.forgetful();
+        let Some(left) = self.events_left.checked_sub(history.events().len()) else {
+            self.is_smallest = false;
+            return false;
+        };
+        self.events_left = left;
+        match (self.judge)(&history, self.budget) {
+            Verdict::Violation { .. } => true,
+            Verdict::Linearizable { .. } => false,
+            Verdict::Unknown { .. } => {
+                self.is_smallest = false;
+                false
+            }
+        }
+    }
+
+    /// The history with all but what is kept forgotten; what only observed is left out with its outcome.
+    fn forgetful(&self) -> History<S::Operation, S::Return> {
+        let operations = self.history.operations();
+        let mut running = BTreeMap::new();
+        let mut next = 0;
+        let mut forgetful = History::default();
+        for event in self.history.events() {
+            let (operation, event) = match event {
+                Event::Invoke { client, .. } => {
+                    running.insert(*client, next);
+                    next += 1;
+                    (next - 1, event.clone())
+                }
+                Event::Return { client, outcome, .. } => {
+                    let operation = running[client];
+                    let outcome = if self.kept[operation] { outcome.clone() } else { Outcome::Unknown };
+                    (operation, Event::end(*client, outcome))
+                }
+            };
+            if self.kept[operation] || !self.specification.observes(&operations[operation].operation, None) {
+                forgetful.push(event).expect("each client runs one operation at a time, as before");
+            }
+        }
+        forgetful
+    }
+}

@@ -146,6 +146,33 @@ fn queues_and_stacks_say_what_the_search_says() {
     assert!(counts[2] < 20, "few are too hard with pops of which nobody knows: {counts:?}");
 }
 
+/// Two elements have to be gone, one by the time at which nothing is found and one by the time at which what was put after it is
+/// taken: by dequeues of which nobody knows what they took.
+#[test]
+fn takers_are_counted_up_to_each_deadline_and_not_only_to_the_first() {
+    let [unknown, other, client] = [1, 2, 3].map(synod_judge::Client);
+    for takers in [1, 2] {
+        let mut history = History::default();
+        for &taker in &[unknown, other][..takers] {
+            history.invoke(taker, QueueOperation::Dequeue).unwrap();
+        }
+        let mut step = |operation, value| {
+            history.invoke(client, operation).unwrap();
+            history.returned(client, value).unwrap();
+        };
+        step(QueueOperation::Enqueue(1), QueueReturn::Enqueued);
+        step(QueueOperation::Dequeue, QueueReturn::Dequeued(None));
+        step(QueueOperation::Enqueue(2), QueueReturn::Enqueued);
+        step(QueueOperation::Enqueue(3), QueueReturn::Enqueued);
+        step(QueueOperation::Dequeue, QueueReturn::Dequeued(Some(3)));
+        let (verdict, way) = queue(&history, Budget::default());
+        assert_eq!(verdict.is_linearizable(), takers == 2);
+        assert_ne!(way, Way::Search);
+        let searched = linearizable(&Queue::<u64>::default(), &history, Budget::default());
+        assert_eq!(searched.is_linearizable(), takers == 2);
+    }
+}
+
 #[test]
 fn sets_say_what_the_search_says() {
     for removes in [false, true] {

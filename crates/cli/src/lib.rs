@@ -24,8 +24,6 @@ mod models;
 pub mod nearest;
 pub mod output;
 pub mod page;
-#[cfg(feature = "parquet")]
-mod parquet;
 mod plan;
 pub mod platform;
 pub mod plot;

@@ -160,11 +160,21 @@ fn lines<R: std::io::Read>(path: &Path, file: R) -> impl Iterator<Item = Result<
         .map(move |line| line.map_err(|source| Error::Unreadable { path: path.clone(), source }))
 }
 
-/// The lines of a file with results after its header.
+/// Makes a Parquet file of a file with results.
 #[cfg(feature = "parquet")]
-pub(crate) fn lines_of(path: &Path) -> Result<impl Iterator<Item = Result<String, Error>> + use<>, Error> {
-    let file = File::open(path).map_err(|source| Error::Unreadable { path: path.to_owned(), source })?;
-    Ok(lines(path, file).skip(1))
+pub(crate) fn as_parquet(from: &Path, to: &Path) -> Result<(), Error> {
+    let file = File::open(from).map_err(|source| Error::Unreadable { path: from.to_owned(), source })?;
+    let faults = synod_sim::FaultKind::ALL.map(|kind| serde_json::to_value(kind).expect("a name"));
+    let faults: Vec<_> = faults.iter().filter_map(|name| name.as_str().map(str::to_owned)).collect();
+    write_whole(to, |out| {
+        let mut failed = None;
+        let mut runs =
+            lines(from, file).skip(1).map_while(|line| line.map_err(|error| failed = Some(error)).ok());
+        let written = synod_columns::write(out, &faults, &mut runs);
+        failed.map_or(Ok(()), Err)?;
+        written
+            .map_err(|error| Error::Unwritable { path: to.to_owned(), source: std::io::Error::other(error) })
+    })
 }
 
 /// The header of a file with results, and its further lines.

@@ -202,7 +202,7 @@ pub(super) fn simulate(desk: &Desk<'_>, args: &args::Sim) -> Result<Exit, Error>
     if let (Some(to), Some((lines, _))) = (args.out.as_deref(), &options.out)
         && to.extension().is_some_and(|extension| extension == "parquet")
     {
-        crate::parquet::convert(lines, to)?;
+        crate::results::as_parquet(lines, to)?;
     }
     if is_campaign && report.nondeterminism.is_none() {
         report.nondeterminism = differs_elsewhere(entry, &world, &asked)?;

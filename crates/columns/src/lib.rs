@@ -1,7 +1,5 @@
 //! The lines of a campaign as a Parquet file: a column for what each run has, and all else as JSON in the last.
 
-use crate::error::Error;
-use crate::results::{lines_of, write_whole};
 use parquet::data_type::{BoolType, ByteArray, ByteArrayType, Int64Type};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
@@ -9,9 +7,7 @@ use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::parser::parse_message_type;
 use serde_json::{Map, Value};
 use std::io::Write;
-use std::path::Path;
 use std::sync::Arc;
-use synod_sim::FaultKind;
 
 /// How many rows are in memory at a time.
 const ROWS: usize = 8_192;
@@ -107,36 +103,28 @@ fn take(row: &mut Map<String, Value>, path: &str) -> Option<Value> {
     }
 }
 
-fn columns() -> Vec<Column> {
+fn columns(faults: &[String]) -> Vec<Column> {
     let mut columns: Vec<_> =
         COLUMNS.iter().map(|(name, path, kind)| Column::new(name, path, *kind)).collect();
-    columns.extend(FaultKind::ALL.iter().map(|kind| {
-        let key = serde_json::to_value(kind)
-            .ok()
-            .and_then(|key| key.as_str().map(str::to_owned))
-            .unwrap_or_default();
-        Column::new(&format!("fault_{}", key.replace('-', "_")), &format!("faults.{key}"), Cells::Numbers)
+    columns.extend(faults.iter().map(|fault| {
+        let name = format!("fault_{}", fault.replace('-', "_"));
+        Column::new(&name, &format!("faults.{fault}"), Cells::Numbers)
     }));
     columns.push(Column::new("more", "", Cells::Texts));
     columns
 }
 
-/// Makes a Parquet file of one with lines.
-pub(crate) fn convert(from: &Path, to: &Path) -> Result<(), Error> {
-    write_whole(to, |out| {
-        let mut failed = None;
-        let written = write(
-            out,
-            &mut lines_of(from)?.map_while(|line| line.map_err(|error| failed = Some(error)).ok()),
-        );
-        failed.map_or(Ok(()), Err)?;
-        written
-            .map_err(|error| Error::Unwritable { path: to.to_owned(), source: std::io::Error::other(error) })
-    })
-}
-
-fn write(out: &mut (dyn Write + Send), lines: &mut dyn Iterator<Item = String>) -> Result<(), ParquetError> {
-    let mut columns = columns();
+/// Writes the lines of a campaign, one of its JSON objects a run, as a table. For each of these faults it has a column of how often
+/// there was one.
+///
+/// # Errors
+/// If the table cannot be written, or a line is no JSON object.
+pub fn write(
+    out: &mut (dyn Write + Send),
+    faults: &[String],
+    lines: &mut dyn Iterator<Item = String>,
+) -> Result<(), ParquetError> {
+    let mut columns = columns(faults);
     let schema: String = columns.iter().map(Column::line).collect();
     let schema = Arc::new(parse_message_type(&format!("message run {{ {schema} }}"))?);
     let mut writer = SerializedFileWriter::new(out, schema, Arc::new(WriterProperties::builder().build()))?;
@@ -174,8 +162,6 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_by_the_columns_names() {
-        let place = tempfile::tempdir().expect("a directory");
-        let [from, to] = ["runs.jsonl", "runs.parquet"].map(|name| place.path().join(name));
         let line = |seed: u64| {
             let property = if seed == 3 { "\"C4\"" } else { "null" };
             format!(
@@ -184,14 +170,10 @@ mod tests {
             )
         };
         let rows = ROWS as u64 + 5;
-        let text: String = std::iter::once("{\"synod\":\"campaign\"}".to_owned())
-            .chain((0..rows).map(line))
-            .map(|l| l + "\n")
-            .collect();
-        std::fs::write(&from, text).expect("it is written");
-        convert(&from, &to).expect("it is converted");
-        let reader =
-            SerializedFileReader::new(std::fs::File::open(&to).expect("it is there")).expect("it is Parquet");
+        let mut file = tempfile::tempfile().expect("a file");
+        write(&mut file, &["crash".to_owned(), "torn-write".to_owned()], &mut (0..rows).map(line))
+            .expect("it is written");
+        let reader = SerializedFileReader::new(file).expect("it is Parquet");
         let names: Vec<_> = reader
             .metadata()
             .file_metadata()

@@ -7,6 +7,7 @@
 //! What a workload asks is translated by a thin adapter, its [`Workload`]; all else is the [`Seat`](synod_kernel::Seat) that every ground
 //! shares. Storage is in memory: Maelstrom restarts nobody.
 
+mod json;
 mod member;
 mod node;
 mod wire;

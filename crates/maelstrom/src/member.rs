@@ -11,6 +11,9 @@ use synod_model::{Draw, Event, EventOf, Group, Process, ProcessId, When};
 
 /// The type of messages between nodes.
 pub(crate) const PEER: &str = "peer";
+/// Their fields: the process's message, and a checksum of its text.
+const SAID: &str = "said";
+const SUM: &str = "sum";
 
 /// How long an untimed timer waits.
 const PULSE: Duration = Duration::from_millis(100);
@@ -29,6 +32,10 @@ pub(crate) struct Member<W: Workload> {
     chance: Chance,
     /// What happens to the process, before anything else does.
     events: VecDeque<EventOf<W::Process>>,
+}
+
+fn checksum(value: &Value) -> u64 {
+    crc32fast::hash(value.to_string().as_bytes()).into()
 }
 
 /// Where choices come from: any of them is safe.
@@ -105,15 +112,19 @@ impl<W: Workload> Member<W> {
         done
     }
 
-    /// Another node said something.
+    /// Another node said something. What is not as it was written is not taken: processes trust each other's messages.
     pub(crate) fn hear(
         &mut self,
         from: &str,
-        value: Value,
+        body: &mut Body,
         now: Duration,
         said: &mut Said,
     ) -> Result<(), String> {
         let from = self.names.iter().position(|name| name == from).ok_or("it is no node")?;
+        let value = body.remove(SAID).ok_or("it says nothing")?;
+        if body.get(SUM).and_then(Value::as_u64) != Some(checksum(&value)) {
+            return Err("it is not as it was written".to_owned());
+        }
         let message = serde_json::from_value(value).map_err(|error| error.to_string())?;
         self.events.push_back(Event::Message(ProcessId(from as u32), message));
         self.run(now, said);
@@ -151,8 +162,10 @@ impl<W: Workload> Member<W> {
         };
         match serde_json::to_value(message) {
             Ok(value) => {
-                let body = [("type".to_owned(), PEER.into()), ("said".to_owned(), value)];
-                said.send(self.name(), name, body.into_iter().collect::<Body>());
+                let sum = checksum(&value).into();
+                let body = [("type", PEER.into()), (SAID, value), (SUM, sum)];
+                let body = body.into_iter().map(|(name, value)| (name.to_owned(), value));
+                said.send(self.name(), name, body.collect());
             }
             Err(error) => said.complain(format!("a message to {name} cannot be written: {error}")),
         }

@@ -85,14 +85,14 @@ impl<W: Workload> Node<W> {
             return Self::refuse(&dest, src, &body, Fault::malformed("a body without a `type`"), said);
         };
         if kind == crate::member::PEER {
-            let taken = match (&mut self.member, body.remove("said")) {
-                (None, _) => Err("before `init`".to_owned()),
-                (_, None) => Err("without what was said".to_owned()),
-                (Some(member), Some(value)) => member.hear(&src, value, now, said),
+            let taken = match &mut self.member {
+                None => Err("before `init`".to_owned()),
+                Some(member) => member.hear(&src, &mut body, now, said),
             };
-            return if let Err(why) = taken {
-                said.complain(format!("a message of {src}: {why}"))
-            };
+            if let Err(why) = taken {
+                said.complain(format!("a message of {src}: {why}"));
+            }
+            return;
         }
         if body.contains_key("in_reply_to") {
             return said.complain(format!("{src} answers what was not asked"));

@@ -1,13 +1,21 @@
 //! Maelstrom's workloads: an adapter each.
 
+mod kafka;
 mod numbers;
+mod replicated;
+mod spread;
+mod store;
 
 use crate::node::{Node, Said};
 use crate::workload::Workload;
 use numbers::{Echo, UniqueIds};
+use replicated::Replicated;
+use spread::{Spread, Sum, Values};
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
+use synod_algorithms::consensus::raft::{self, RaftParameters};
+use synod_algorithms::gossip::bimodal;
 
 /// The workloads that there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -16,25 +24,75 @@ pub enum Name {
     Echo,
     /// Names that nobody else is given.
     UniqueIds,
+    /// Messages that all nodes see.
+    Broadcast,
+    /// A set that grows.
+    GSet,
+    /// A counter that grows.
+    GCounter,
+    /// A counter.
+    PnCounter,
+    /// Registers that are read, written, compared and set: linearizable.
+    LinKv,
+    /// Transactions on registers: strict serializable.
+    TxnRwRegister,
+    /// Transactions on lists: strict serializable.
+    TxnListAppend,
+    /// Logs by key.
+    Kafka,
 }
 
 impl Name {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Echo, Self::UniqueIds];
+    pub const ALL: [Self; 10] = [
+        Self::Echo,
+        Self::UniqueIds,
+        Self::Broadcast,
+        Self::GSet,
+        Self::GCounter,
+        Self::PnCounter,
+        Self::LinKv,
+        Self::TxnRwRegister,
+        Self::TxnListAppend,
+        Self::Kafka,
+    ];
 
     /// As Maelstrom calls it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Echo => "echo",
             Self::UniqueIds => "unique-ids",
+            Self::Broadcast => "broadcast",
+            Self::GSet => "g-set",
+            Self::GCounter => "g-counter",
+            Self::PnCounter => "pn-counter",
+            Self::LinKv => "lin-kv",
+            Self::TxnRwRegister => "txn-rw-register",
+            Self::TxnListAppend => "txn-list-append",
+            Self::Kafka => "kafka",
         }
     }
 
     /// A node of it. Its choices follow from the seed and from its name.
-    pub fn node(self, _options: &Options, seed: u64) -> Box<dyn Line> {
+    pub fn node(self, options: &Options, seed: u64) -> Box<dyn Line> {
+        fn boxed<W: Workload + fmt::Debug + 'static>(workload: W, seed: u64) -> Box<dyn Line> {
+            Box::new(Node::new(workload, seed))
+        }
+        let parameters = options.spread();
         match self {
-            Self::Echo => Box::new(Node::new(Echo, seed)),
-            Self::UniqueIds => Box::new(Node::new(UniqueIds::default(), seed)),
+            Self::Echo => boxed(Echo, seed),
+            Self::UniqueIds => boxed(UniqueIds::default(), seed),
+            Self::Broadcast => boxed(Spread { parameters, fold: Values::messages() }, seed),
+            Self::GSet => boxed(Spread { parameters, fold: Values::elements() }, seed),
+            Self::GCounter | Self::PnCounter => {
+                let fold = Sum { grows: self == Self::GCounter, total: 0 };
+                boxed(Spread { parameters, fold }, seed)
+            }
+            Self::LinKv => boxed(Replicated::<store::LinKv>::new(options.replicated()), seed),
+            Self::TxnRwRegister | Self::TxnListAppend => {
+                boxed(Replicated::<store::Transactions>::new(options.replicated()), seed)
+            }
+            Self::Kafka => boxed(Replicated::<kafka::Kafka>::new(options.replicated()), seed),
         }
     }
 }
@@ -57,8 +115,48 @@ impl FromStr for Name {
 }
 
 /// What can be chosen.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Options {}
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// How long a message between nodes takes on average, at least about: what waits, waits longer where that is more.
+    pub latency: Duration,
+    /// For how long updates are gathered before they are passed on together; each goes to all at once, where there is none.
+    pub gather: Option<Duration>,
+    /// The broken twin of what spreads, if any.
+    pub spread_defect: Option<bimodal::Defect>,
+    /// The broken twin of what is replicated, if any.
+    pub raft_defect: Option<raft::Defect>,
+}
+
+impl Default for Options {
+    /// For messages of up to 20 ms; to all at once.
+    fn default() -> Self {
+        Self { latency: Duration::from_millis(20), gather: None, spread_defect: None, raft_defect: None }
+    }
+}
+
+impl Options {
+    fn spread(&self) -> bimodal::Parameters {
+        bimodal::Parameters {
+            gathers: self.gather.map(bimodal::Window),
+            // what is on its way looks as if it were lost: seldom enough to cost little
+            period: (self.latency * 10).max(Duration::from_millis(200)),
+            defect: self.spread_defect,
+        }
+    }
+
+    fn replicated(&self) -> RaftParameters {
+        let latency = self.latency.max(Duration::from_millis(1));
+        RaftParameters {
+            election: latency * 15,
+            election_spread: latency * 15,
+            heartbeat: latency * 4,
+            // a client that waits for longer than it does has given up itself
+            give_up_after: Duration::from_secs(1),
+            defect: self.raft_defect,
+            ..RaftParameters::default()
+        }
+    }
+}
 
 /// A node of any workload. See [`Node`] for what its methods promise.
 pub trait Line: fmt::Debug {

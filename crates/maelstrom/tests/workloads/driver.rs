@@ -139,6 +139,8 @@ pub(crate) struct Run {
     pub(crate) between_nodes: usize,
     pub(crate) dropped: usize,
     pub(crate) complaints: Vec<String>,
+    /// What the first node was handed.
+    pub(crate) tape: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -170,6 +172,7 @@ impl Run {
             between_nodes: 0,
             dropped: 0,
             complaints: Vec::new(),
+            tape: Vec::new(),
             plan,
         };
         let names: Vec<_> = (0..run.nodes.len()).map(|node| format!("n{node}")).collect();
@@ -249,6 +252,9 @@ impl Run {
     }
 
     fn hand(&mut self, node: usize, line: &str) {
+        if node == 0 {
+            self.tape.push(line.to_owned());
+        }
         let said = self.nodes[node].take(line.as_bytes(), self.now);
         self.said(node, said);
     }
@@ -344,7 +350,11 @@ impl Run {
         }
     }
 
-    /// Messages between nodes for each request, those after the end left out.
+    pub(crate) fn nodes(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Messages between nodes for each request.
     pub(crate) fn messages_per_operation(&self) -> f64 {
         self.between_nodes as f64 / self.operations.len() as f64
     }

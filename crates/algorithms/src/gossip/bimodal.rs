@@ -2,7 +2,7 @@
 //! process chosen at random, and sent again. Fast as a rule, and complete in the end.
 //!
 //! # Source
-//! BHOXBM99 (Birman, Hayden, Ozkasap, Xiao, Budiu, Minsky: Bimodal multicast, 1999) §4: optimistic dissemination, and two-phase
+//! BHOXBM99 (Birman, Hayden, Ozkasap, Xiao, Budiu, Minsky: Bimodal multicast, 1999): optimistic dissemination, and two-phase
 //! anti-entropy by digests; push-pull as in DGH87 §1.3.
 //!
 //! # Model

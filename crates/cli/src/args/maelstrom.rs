@@ -22,7 +22,7 @@ pub struct Maelstrom {
 }
 
 fn latency(text: &str) -> Result<Duration, String> {
-    const MOST: Duration = Duration::from_secs(60);
+    const MOST: Duration = Duration::from_mins(1);
     let latency = duration::parse(text)?;
     if latency > MOST { Err("messages take a minute at most".to_owned()) } else { Ok(latency) }
 }

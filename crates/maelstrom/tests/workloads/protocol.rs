@@ -54,6 +54,26 @@ fn what_is_wrong_with_a_request_is_answered_by_its_code() {
 }
 
 #[test]
+fn what_another_node_said_is_taken_as_it_was_written_or_not_at_all() {
+    let mut other = node(Name::Broadcast);
+    let init = init()
+        .replace("\"node_id\":\"n1\"", "\"node_id\":\"n2\"")
+        .replace("\"dest\":\"n1\"", "\"dest\":\"n2\"");
+    take(&mut *other, &init);
+    let broadcast = to_n1(&json!({"type": "broadcast", "msg_id": 2, "message": 4321})).replace("n1", "n2");
+    let lines = other.take(broadcast.as_bytes(), ms(0)).lines;
+    let line = lines.iter().find(|line| line.contains("\"dest\":\"n1\"")).expect("it tells the other");
+    let mut node = started(Name::Broadcast);
+    let changed = line.replace("4321", "4322");
+    assert_ne!(changed, *line);
+    assert_eq!(node.take(changed.as_bytes(), ms(0)).complaints.len(), 1);
+    let read = to_n1(&json!({"type": "read", "msg_id": 3}));
+    assert_eq!(take(&mut *node, &read)[0]["messages"], json!([]));
+    assert_eq!(node.take(line.as_bytes(), ms(0)).complaints, [""; 0]);
+    assert_eq!(take(&mut *node, &read)[0]["messages"], json!([4321]));
+}
+
+#[test]
 fn what_nobody_can_be_answered_is_complained_of() {
     let mut node = started(Name::UniqueIds);
     let lines = [

@@ -29,6 +29,7 @@ use synod_judge::transactions::{self, Workload};
 use synod_judge::{Budget, History, Register, RegisterOperation, RegisterReturn, linearizable};
 use synod_kernel::trace::{Header, Recorder, Writer, digest, replay};
 use synod_kernel::{Environment, Move, Setting};
+use synod_maelstrom::Name;
 use synod_model::interface::Broadcast;
 use synod_model::{Group, ProcessId};
 use synod_properties::GroundKind;
@@ -58,7 +59,7 @@ pub struct WayIn {
 }
 
 /// All of them.
-pub const ALL: [WayIn; 11] = [
+pub const ALL: [WayIn; 12] = [
     WayIn { name: "trace", take: trace, seeds: traces },
     WayIn { name: "experiment", take: experiment, seeds: Vec::new },
     WayIn { name: "environment", take: environment, seeds: environments },
@@ -70,10 +71,71 @@ pub const ALL: [WayIn; 11] = [
     WayIn { name: "record", take: record, seeds: Vec::new },
     WayIn { name: "history", take: history, seeds: histories },
     WayIn { name: "recorded", take: recorded, seeds: recordings },
+    WayIn { name: "maelstrom", take: maelstrom, seeds: conversations },
 ];
 
 fn text(bytes: &[u8]) -> Cow<'_, str> {
     String::from_utf8_lossy(bytes)
+}
+
+/// The name of a workload, and lines to a node of it: whether it complains of none. What nodes tell each other has a checksum too; it is
+/// not made to fit here, since processes trust each other's messages as their models let them.
+pub fn maelstrom(bytes: &[u8]) -> bool {
+    let mut lines = bytes.split(|&byte| byte == b'\n');
+    let Ok(name) = text(lines.next().unwrap_or_default()).parse::<Name>() else { return false };
+    let (mut node, mut now, mut complaints) =
+        (name.node(&synod_maelstrom::Options::default(), 1), Duration::ZERO, 0);
+    for line in lines {
+        complaints += node.take(line, now).complaints.len();
+        now += Duration::from_millis(100);
+        if node.deadline().is_some_and(|at| at <= now) {
+            complaints += node.wake(now).complaints.len();
+        }
+    }
+    complaints == 0
+}
+
+/// All kinds of requests, and what another node of each workload has to say.
+fn conversations() -> Vec<Vec<u8>> {
+    let message = |from: &str, to: &str, body: &str| {
+        format!("{{\"id\":7,\"src\":\"{from}\",\"dest\":\"{to}\",\"body\":{body}}}\n")
+    };
+    let init = |to: &str| {
+        let body =
+            format!("{{\"type\":\"init\",\"msg_id\":1,\"node_id\":\"{to}\",\"node_ids\":[\"n1\",\"n2\"]}}");
+        message("c0", to, &body)
+    };
+    let asked = [
+        "{\"type\":\"echo\",\"echo\":[1,{}]",
+        "{\"type\":\"generate\"",
+        "{\"type\":\"topology\",\"topology\":{\"n1\":[\"n2\"]}",
+        "{\"type\":\"broadcast\",\"message\":5",
+        "{\"type\":\"add\",\"element\":4,\"delta\":4",
+        "{\"type\":\"read\",\"key\":1",
+        "{\"type\":\"write\",\"key\":1,\"value\":2",
+        "{\"type\":\"cas\",\"key\":1,\"from\":2,\"to\":3,\"create_if_not_exists\":true",
+        "{\"type\":\"txn\",\"txn\":[[\"r\",1,null],[\"w\",1,2],[\"append\",2,3]]",
+        "{\"type\":\"send\",\"key\":\"k\",\"msg\":9",
+        "{\"type\":\"poll\",\"offsets\":{\"k\":0}",
+        "{\"type\":\"commit_offsets\",\"offsets\":{\"k\":0}",
+        "{\"type\":\"list_committed_offsets\",\"keys\":[\"k\"]",
+    ];
+    let requests = |to: &str| -> String {
+        asked.iter().map(|body| message("c0", to, &format!("{body},\"msg_id\":3}}"))).collect()
+    };
+    let told = |name: Name| {
+        let mut node = name.node(&synod_maelstrom::Options::default(), 1);
+        let lines = [init("n2"), requests("n2")].concat();
+        let mut said: Vec<String> =
+            lines.lines().flat_map(|line| node.take(line.as_bytes(), Duration::ZERO).lines).collect();
+        if let Some(at) = node.deadline() {
+            said.extend(node.wake(at).lines);
+        }
+        let to_n1 = said.into_iter().filter(|line| line.contains("\"dest\":\"n1\""));
+        let to_n1: Vec<_> = to_n1.map(|line| line + "\n").collect();
+        [format!("{name}\n"), init("n1"), to_n1.concat(), requests("n1")].concat().into_bytes()
+    };
+    Name::ALL.map(told).into()
 }
 
 /// Four bytes of a checksum.

@@ -4,6 +4,8 @@ mod campaign;
 mod cluster;
 mod coverage;
 pub mod judge;
+#[cfg(feature = "library")]
+mod maelstrom;
 mod measures;
 mod node;
 
@@ -13,6 +15,8 @@ pub use self::cluster::{
 };
 pub use self::coverage::Coverage;
 pub use self::judge::Judge;
+#[cfg(feature = "library")]
+pub use self::maelstrom::Maelstrom;
 pub use self::measures::{Cost, Sizes, Sweep, Under};
 pub use self::node::Node;
 use crate::clients::{Clients, Measured};
@@ -128,6 +132,9 @@ pub enum Command {
         /// The cluster's directory.
         directory: PathBuf,
     },
+    /// A node of Jepsen's Maelstrom, on standard streams: a process of the library behind JSON lines (docs/maelstrom.md).
+    #[cfg(feature = "library")]
+    Maelstrom(Maelstrom),
     /// Runs one process of an algorithm until it is told to stop (docs/run/operations.md); `run` and `cluster up` start them, too.
     #[command(hide = true)]
     Node(Node),

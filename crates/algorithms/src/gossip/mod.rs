@@ -1,10 +1,12 @@
 //! Epidemics (Demers et al. 1987): updates that spread by contacts between processes that choose each other at random.
 
 pub mod anti_entropy;
+pub mod bimodal;
 pub mod infection;
 pub mod rumor_mongering;
 
 pub use anti_entropy::AntiEntropy;
+pub use bimodal::Bimodal;
 pub use infection::Infection;
 pub use rumor_mongering::RumorMongering;
 pub use synod_model::interface::{Learn, Update};

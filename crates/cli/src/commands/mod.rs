@@ -12,6 +12,8 @@ mod from;
 mod judge;
 mod keys;
 mod look;
+#[cfg(feature = "library")]
+mod maelstrom;
 mod replay;
 #[cfg(feature = "library")]
 mod reproduce;
@@ -69,6 +71,8 @@ pub(crate) fn run(registry: &Registry, arguments: &Arguments) -> Exit {
     let is_inner = match &arguments.command {
         Some(Command::Node(_) | Command::Supervise { .. }) => true,
         Some(Command::Sim(args)) => args.self_check,
+        #[cfg(feature = "library")]
+        Some(Command::Maelstrom(_)) => true,
         _ => false,
     };
     if !is_inner {
@@ -106,6 +110,8 @@ fn dispatch(desk: &Desk<'_>, command: Option<&Command>) -> Result<Exit, Error> {
         Some(Command::Trace { what: Trace::Condense { file, to } }) => trace::rewrite(desk, file, to, true),
         #[cfg(feature = "library")]
         Some(Command::Reproduce(args)) => reproduce::reproduce(desk, args),
+        #[cfg(feature = "library")]
+        Some(Command::Maelstrom(args)) => maelstrom::maelstrom(desk, args),
         Some(Command::List) => Ok(look::list(desk)),
         Some(Command::Explain { name }) => look::explain(desk, name),
         Some(Command::Models) => Ok(crate::models::show(desk.printer)),

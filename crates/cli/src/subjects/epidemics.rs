@@ -3,7 +3,7 @@
 use super::{at_least, defect};
 use std::time::Duration;
 use synod_algorithms::gossip::rumor_mongering::{self, Direction, RumorMongering};
-use synod_algorithms::gossip::{AntiEntropy, Infection, Update, anti_entropy, infection};
+use synod_algorithms::gossip::{AntiEntropy, Bimodal, Infection, Update, anti_entropy, bimodal, infection};
 use synod_cli::Entry;
 use synod_kernel::Environment;
 use synod_model::timing::TimingKind;
@@ -12,7 +12,12 @@ use synod_properties::epidemic::EpidemicMonitor;
 use synod_properties::{Algorithm, GroundKind, Scale, Twin, usual};
 
 pub(super) fn all() -> Vec<Entry> {
-    vec![Entry::simulated::<Rumor>(), Entry::simulated::<Exchange>(), Entry::simulated::<Riding>()]
+    vec![
+        Entry::simulated::<Rumor>(),
+        Entry::simulated::<Exchange>(),
+        Entry::simulated::<Riding>(),
+        Entry::simulated::<Multicast>(),
+    ]
 }
 
 /// The usual world, with the bounds that rounds are counted by.
@@ -85,6 +90,10 @@ epidemics! {
     Riding: Infection<u32>, "infection", "infection.rs", consistent,
         [Twin::new("told-once", "EC1", "each process passes an update on once")],
         |scale| infection::Parameters { defect: defect(scale)?, ..infection::Parameters::default() };
+    /// Bimodal multicast, to all at once.
+    Multicast: Bimodal<u32>, "bimodal", "bimodal.rs", consistent,
+        [Twin::new("never-compares", "EC1", "nobody compares what it knows with another")],
+        |scale| bimodal::Parameters { defect: defect(scale)?, ..bimodal::Parameters::default() };
 }
 
 /// The twin that gives up carries a number.

@@ -15,10 +15,11 @@ pub struct Command {
     pub acts: Vec<Act>,
 }
 
-/// Reads that see one state, outside of the log.
+/// Reads that see one state, outside of the log. If a key's time was over when they were asked, and the log has yet to say so, there is
+/// no answer at all (an empty one): what is asked by a [`Command`] then lets that time pass.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Query {
-    /// When it was asked: what is left of a time to live is counted from then. It lets nothing expire: only the log does.
+    /// When it was asked: what is left of a time to live is counted from then.
     pub at: Millis,
     /// What, in order.
     pub reads: Vec<Read>,
@@ -157,6 +158,18 @@ pub enum Reply {
     Failed(Failure),
 }
 
+impl Reply {
+    /// About how many bytes it is.
+    pub fn length(&self) -> usize {
+        const HEAD: usize = 16;
+        match self {
+            Self::Status(_) | Self::Nil | Self::Integer(_) | Self::Failed(_) => HEAD,
+            Self::Bulk(bytes) => HEAD + bytes.len(),
+            Self::Array(items) => HEAD + items.iter().map(Self::length).sum::<usize>(),
+        }
+    }
+}
+
 /// Words of replies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Status {
@@ -193,4 +206,7 @@ pub enum Failure {
     /// A value would become longer than any may be.
     #[error("ERR string exceeds maximum allowed size ({} bytes)", crate::VALUE_LENGTH_MAX)]
     TooLong,
+    /// What it would tell is more than an answer may have.
+    #[error("ERR the answer would be too long: ask for less at once")]
+    AnswerTooLong,
 }

@@ -17,5 +17,5 @@ pub use store::{Entry, Store};
 
 /// The longest key, in bytes.
 pub const KEY_LENGTH_MAX: usize = 16 << 10;
-/// The longest value, in bytes: an entry of the log with it fits a frame between nodes many times over.
+/// The longest value, in bytes.
 pub const VALUE_LENGTH_MAX: usize = 1 << 20;

@@ -11,6 +11,10 @@ use synod_model::interface::StateMachine;
 
 /// How many bytes of keys and values go in one piece of a snapshot, but for the last of them.
 const PIECE_LENGTH: usize = 256 << 10;
+/// How long the answer to a command may be, but for what always fits: it travels between processes, and is kept in a session.
+const ANSWER_LENGTH_MAX: usize = 5 << 18;
+/// How long the reply to one read may be.
+const REPLY_LENGTH_MAX: usize = 16 << 20;
 
 /// Keys and their values. Written down it is its entries alone; the orders that it keeps of them are made again.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -137,18 +141,21 @@ impl StateMachine for Store {
     type Query = Query;
     /// A reply for each act, or for each read.
     type Answer = Vec<Reply>;
+    /// Each process that hands commands on has one, and a new one whenever it starts.
+    const SESSIONS_MAX: usize = 32;
 
     fn execute(&mut self, command: &Command) -> Vec<Reply> {
         self.pass(command.at);
         let (now, revision) = (self.now, self.revision + 1);
-        let mut changed = false;
-        let replies = command.acts.iter().map(|act| match act {
-            Act::Write(write) => {
-                let (reply, changes) = self.write(write, revision);
-                changed |= changes;
-                reply
-            }
-            Act::Read(read) => self.read(read, now),
+        let (mut changed, mut room) = (false, ANSWER_LENGTH_MAX);
+        let replies = command.acts.iter().map(|act| {
+            let (reply, changes) = match act {
+                Act::Write(write) => self.write(write, revision, room),
+                Act::Read(read) => (self.read(read, now, room), false),
+            };
+            changed |= changes;
+            room = room.saturating_sub(reply.length());
+            reply
         });
         let replies = replies.collect();
         self.revision += u64::from(changed);
@@ -156,7 +163,10 @@ impl StateMachine for Store {
     }
 
     fn answer(&self, query: &Query) -> Vec<Reply> {
-        query.reads.iter().map(|read| self.read(read, query.at)).collect()
+        if self.next_expiry().is_some_and(|due| due <= query.at) {
+            return vec![];
+        }
+        query.reads.iter().map(|read| self.read(read, query.at, REPLY_LENGTH_MAX)).collect()
     }
 
     fn pieces(&self) -> Vec<Self> {

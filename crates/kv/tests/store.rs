@@ -1,7 +1,7 @@
 //! The store as a state machine: revisions, time, the same bytes from the same log, snapshots in pieces.
 
 use synod_kv::act::{Lifetime, Only, Set};
-use synod_kv::{Act, Bytes, Command, Query, Read, Reply, Status, Store, Write};
+use synod_kv::{Act, Bytes, Command, Failure, Query, Read, Reply, Status, Store, VALUE_LENGTH_MAX, Write};
 use synod_model::interface::StateMachine;
 
 const OK: Reply = Reply::Status(Status::Ok);
@@ -73,7 +73,8 @@ fn time_enters_with_commands_alone_and_never_goes_back() {
     store.execute(&command(1_000, [set("a", "1", Lifetime::Millis(500)), put("b", "1")]));
     assert_eq!(store.next_expiry(), Some(1_500));
     assert_eq!(read(&store, 1_400, Read::Milliseconds("a".into())), Reply::Integer(100));
-    assert_eq!(read(&store, 9_000, Read::Milliseconds("a".into())), Reply::Integer(0), "due");
+    let due = Query { at: 1_500, reads: vec![Read::Get("b".into())] };
+    assert_eq!(store.answer(&due), [], "something is due: ask by a command");
     assert_eq!(get(&store, "a"), Reply::Bulk("1".into()), "and there until the log says so");
     store.execute(&command(1_499, []));
     assert_eq!(store.entry(b"a").map(|e| e.version), Some(1));
@@ -225,4 +226,120 @@ fn a_scan_tells_what_stays_exactly_once_whatever_comes_and_goes() {
     once.sort();
     once.dedup();
     assert_eq!((seen.len(), once.len()), (50, 50));
+}
+
+fn set_with(key: &str, value: &str, only: Only, lifetime: Lifetime, tell_old: bool) -> Act {
+    Act::Write(Write::Set(Set { key: key.into(), value: value.into(), only, lifetime, tell_old }))
+}
+
+fn one(store: &mut Store, at: u64, act: Act) -> Reply {
+    store.execute(&command(at, [act])).remove(0)
+}
+
+#[test]
+fn an_increment_beyond_64_bits_is_refused_and_changes_nothing() {
+    let mut store = Store::default();
+    let by = |by| Act::Write(Write::Increment { key: "a".into(), by });
+    for (value, step) in [(i64::MAX, 1), (i64::MIN, -1), (i64::MIN, i64::MIN)] {
+        one(&mut store, 0, put("a", &value.to_string()));
+        let revision = store.revision();
+        assert_eq!(one(&mut store, 0, by(step)), Reply::Failed(Failure::Overflow));
+        assert_eq!(get(&store, "a"), Reply::Bulk(value.to_string().into_bytes().into()));
+        assert_eq!(store.revision(), revision);
+    }
+    one(&mut store, 0, put("a", &(i64::MAX - 1).to_string()));
+    assert_eq!(one(&mut store, 0, by(1)), Reply::Integer(i64::MAX));
+    one(&mut store, 0, put("a", "1 "));
+    assert_eq!(one(&mut store, 0, by(1)), Reply::Failed(Failure::NotAnInteger));
+}
+
+#[test]
+fn a_value_grows_up_to_its_limit_and_not_beyond() {
+    let mut store = Store::default();
+    let append =
+        |length: usize| Act::Write(Write::Append { key: "a".into(), tail: vec![b'x'; length].into() });
+    one(&mut store, 0, append(VALUE_LENGTH_MAX - 1));
+    let full = Reply::Integer(1 << 20);
+    assert_eq!(one(&mut store, 0, append(2)), Reply::Failed(Failure::TooLong));
+    assert_eq!(one(&mut store, 0, append(1)), full);
+    assert_eq!(one(&mut store, 0, append(1)), Reply::Failed(Failure::TooLong));
+    assert_eq!(read(&store, 0, Read::Length("a".into())), full);
+}
+
+#[test]
+fn a_key_lives_as_long_as_set_says() {
+    let mut store = Store::default();
+    let at = |store: &Store| store.entry(b"a").and_then(|entry| entry.expires_at);
+    one(&mut store, 100, set("a", "1", Lifetime::Millis(50)));
+    one(&mut store, 110, set("a", "2", Lifetime::Kept));
+    assert_eq!((get(&store, "a"), at(&store)), (Reply::Bulk("2".into()), Some(150)));
+    one(&mut store, 120, Act::Write(Write::Increment { key: "a".into(), by: 1 }));
+    one(&mut store, 120, Act::Write(Write::Append { key: "a".into(), tail: "0".into() }));
+    assert_eq!((get(&store, "a"), at(&store)), (Reply::Bulk("30".into()), Some(150)), "kept by both");
+    one(&mut store, 130, set("a", "3", Lifetime::Millis(5)));
+    assert_eq!(at(&store), Some(135));
+    one(&mut store, 135, set("a", "4", Lifetime::Kept));
+    assert_eq!(at(&store), None, "what has expired has left nothing to keep");
+    one(&mut store, 136, Act::Write(Write::Expire { key: "a".into(), after: i64::MAX }));
+    assert_eq!(at(&store), Some(136 + i64::MAX.cast_unsigned()));
+    assert_eq!(
+        one(&mut store, 137, Act::Write(Write::Expire { key: "a".into(), after: 0 })),
+        Reply::Integer(1)
+    );
+    assert_eq!(get(&store, "a"), Reply::Nil);
+}
+
+#[test]
+fn set_heeds_what_is_there_and_tells_it_where_asked() {
+    let mut store = Store::default();
+    let set = |only, tell_old| set_with("a", "new", only, Lifetime::Unbounded, tell_old);
+    assert_eq!(one(&mut store, 0, set(Only::IfPresent, false)), Reply::Nil);
+    assert_eq!(store.entry(b"a"), None, "XX creates nothing");
+    assert_eq!(one(&mut store, 0, set(Only::IfPresent, true)), Reply::Nil);
+    assert_eq!(one(&mut store, 0, set(Only::IfAbsent, true)), Reply::Nil, "GET of nothing, and it is set");
+    assert_eq!(get(&store, "a"), Reply::Bulk("new".into()));
+    one(&mut store, 0, put("a", "old"));
+    assert_eq!(one(&mut store, 0, set(Only::IfAbsent, false)), Reply::Nil);
+    assert_eq!(one(&mut store, 0, set(Only::IfAbsent, true)), Reply::Bulk("old".into()), "and it is not set");
+    assert_eq!(get(&store, "a"), Reply::Bulk("old".into()));
+    assert_eq!(one(&mut store, 0, set(Only::IfPresent, true)), Reply::Bulk("old".into()));
+    assert_eq!(get(&store, "a"), Reply::Bulk("new".into()));
+    assert_eq!(one(&mut store, 0, set(Only::IfPresent, false)), OK);
+}
+
+#[test]
+fn what_is_left_of_a_life_is_rounded_to_the_nearest_second() {
+    let mut store = Store::default();
+    one(&mut store, 0, set("a", "1", Lifetime::Millis(10_000)));
+    one(&mut store, 0, put("b", "1"));
+    let left = |at, key: &str| read(&store, at, Read::Seconds(key.into()));
+    for (at, seconds) in [(0, 10), (500, 10), (501, 9), (9_499, 1), (9_500, 1), (9_501, 0), (9_999, 0)] {
+        assert_eq!(left(at, "a"), Reply::Integer(seconds), "after {at} ms");
+    }
+    assert_eq!((left(0, "b"), left(0, "c")), (Reply::Integer(-1), Reply::Integer(-2)));
+}
+
+/// An answer travels between processes: it is bounded, whatever is asked, and what it has no room for is not done.
+#[test]
+fn an_answer_is_bounded_and_says_so() {
+    let mut store = Store::default();
+    let long = "x".repeat(VALUE_LENGTH_MAX);
+    let value = Reply::Bulk(long.as_str().into());
+    one(&mut store, 0, put("a", &long));
+    let get = || Act::Read(Read::Get("a".into()));
+    assert_eq!(one(&mut store, 0, get()), value, "the longest value has room");
+    let both = Act::Read(Read::GetAll(vec!["a".into(), "a".into()]));
+    let too_long = Reply::Failed(Failure::AnswerTooLong);
+    assert_eq!(one(&mut store, 0, both), too_long);
+    let old = set_with("a", "new", Only::Always, Lifetime::Unbounded, true);
+    let replies = store.execute(&command(0, [get(), get(), old, put("b", "1")]));
+    assert_eq!(replies, [value.clone(), too_long.clone(), too_long.clone(), OK]);
+    assert_eq!(store.entry(b"a").map(|entry| entry.value.len()), Some(VALUE_LENGTH_MAX), "not set");
+    let many = |count| Read::GetAll(vec!["a".into(); count]);
+    assert_eq!(read(&store, 0, many(15)), Reply::Array(vec![value; 15]));
+    assert_eq!(read(&store, 0, many(17)), too_long);
+    assert_eq!(read(&store, 0, Read::Scan { cursor: 0, pattern: None, count: u64::MAX }), {
+        let keys = ["a", "b"].map(|key| Reply::Bulk(key.into())).to_vec();
+        Reply::Array(vec![Reply::Bulk("0".into()), Reply::Array(keys)])
+    });
 }

@@ -9,9 +9,10 @@ use crate::number::decimal;
 const OK: Reply = Reply::Status(Status::Ok);
 
 impl Store {
-    pub(super) fn write(&mut self, write: &Write, revision: u64) -> (Reply, bool) {
+    /// Makes a write whose reply has so many bytes at most.
+    pub(super) fn write(&mut self, write: &Write, revision: u64, room: usize) -> (Reply, bool) {
         match write {
-            Write::Set(set) => self.set(set, revision),
+            Write::Set(set) => self.set(set, revision, room),
             Write::Delete(keys) => self.delete(keys),
             Write::Increment { key, by } => self.increment(key, *by, revision),
             Write::Append { key, tail } => self.append(key, tail, revision),
@@ -43,7 +44,7 @@ impl Store {
         self.insert(key.clone(), entry);
     }
 
-    fn set(&mut self, set: &Set, revision: u64) -> (Reply, bool) {
+    fn set(&mut self, set: &Set, revision: u64, room: usize) -> (Reply, bool) {
         let old = self.entries.get(&set.key);
         let sets = match set.only {
             Only::Always => true,
@@ -56,6 +57,9 @@ impl Store {
             _ if sets => OK,
             _ => Reply::Nil,
         };
+        if set.tell_old && reply.length() > room {
+            return (Reply::Failed(Failure::AnswerTooLong), false);
+        }
         if sets {
             let expires_at = match set.lifetime {
                 Lifetime::Unbounded => None,

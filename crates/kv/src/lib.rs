@@ -7,6 +7,8 @@ pub mod act;
 mod bytes;
 mod glob;
 mod number;
+pub mod request;
+pub mod resp;
 mod store;
 
 pub use act::{Act, Command, Failure, Query, Read, Reply, Status, Write};

@@ -34,6 +34,38 @@ pub enum Act {
     Read(Read),
 }
 
+impl Act {
+    /// It as a read, if it is one.
+    pub fn into_read(self) -> Option<Read> {
+        match self {
+            Self::Read(read) => Some(read),
+            Self::Write(_) => None,
+        }
+    }
+
+    /// Whether its reply is a word or a number, and not what is in the store.
+    pub fn is_told_briefly(&self) -> bool {
+        matches!(self, Self::Write(write) if !matches!(write, Write::Set(Set { tell_old: true, .. })))
+    }
+
+    /// About how many bytes it is, if it writes.
+    pub fn length(&self) -> usize {
+        const HEAD: usize = 24;
+        HEAD + match self {
+            Self::Write(Write::Set(set)) => set.key.len() + set.value.len(),
+            Self::Write(Write::Delete(keys)) => keys.iter().map(|key| key.len()).sum(),
+            Self::Write(Write::SetAll(pairs)) => {
+                pairs.iter().map(|(key, value)| key.len() + value.len()).sum()
+            }
+            Self::Write(Write::Append { key, tail }) => key.len() + tail.len(),
+            Self::Write(Write::Increment { key, .. } | Write::Expire { key, .. } | Write::Persist(key)) => {
+                key.len()
+            }
+            Self::Write(Write::Clear) | Self::Read(_) => 0,
+        }
+    }
+}
+
 /// What may change the store.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Write {

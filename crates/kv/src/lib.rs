@@ -5,10 +5,13 @@
 
 pub mod act;
 mod bytes;
+mod conversation;
 mod glob;
+pub mod node;
 mod number;
 pub mod request;
 pub mod resp;
+pub mod server;
 mod store;
 
 pub use act::{Act, Command, Failure, Query, Read, Reply, Status, Write};

@@ -29,6 +29,8 @@ use synod_judge::transactions::{self, Workload};
 use synod_judge::{Budget, History, Register, RegisterOperation, RegisterReturn, linearizable};
 use synod_kernel::trace::{Header, Recorder, Writer, digest, replay};
 use synod_kernel::{Environment, Move, Setting};
+use synod_kv::request::parse;
+use synod_kv::resp::Decoder;
 use synod_model::interface::Broadcast;
 use synod_model::{Group, ProcessId};
 use synod_properties::GroundKind;
@@ -58,7 +60,7 @@ pub struct WayIn {
 }
 
 /// All of them.
-pub const ALL: [WayIn; 11] = [
+pub const ALL: [WayIn; 12] = [
     WayIn { name: "trace", take: trace, seeds: traces },
     WayIn { name: "experiment", take: experiment, seeds: Vec::new },
     WayIn { name: "environment", take: environment, seeds: environments },
@@ -70,10 +72,33 @@ pub const ALL: [WayIn; 11] = [
     WayIn { name: "record", take: record, seeds: Vec::new },
     WayIn { name: "history", take: history, seeds: histories },
     WayIn { name: "recorded", take: recorded, seeds: recordings },
+    WayIn { name: "resp", take: resp, seeds: Vec::new },
 ];
 
 fn text(bytes: &[u8]) -> Cow<'_, str> {
     String::from_utf8_lossy(bytes)
+}
+
+/// What a client of raft-kv says: its requests, and what they mean; the same wherever it is cut.
+pub fn resp(bytes: &[u8]) -> bool {
+    let read = |pieces: &[&[u8]]| {
+        let (mut decoder, mut all) = (Decoder::default(), vec![]);
+        for piece in pieces {
+            decoder.take(piece);
+            loop {
+                match decoder.request() {
+                    Ok(Some(words)) => all.push(parse(&words.words)),
+                    Ok(None) => break,
+                    Err(error) => return (all, Some(error)),
+                }
+            }
+        }
+        (all, None)
+    };
+    let whole = read(&[bytes]);
+    let (first, second) = bytes.split_at(bytes.len() / 2);
+    assert_eq!(whole, read(&[first, second]), "a cut makes no difference");
+    whole.1.is_none()
 }
 
 /// Four bytes of a checksum.

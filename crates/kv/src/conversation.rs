@@ -395,6 +395,15 @@ mod tests {
     }
 
     #[test]
+    fn who_quits_hears_first_what_it_asked_before() {
+        let (mut conversation, about, mut out) = (Conversation::new(0), About::default(), vec![]);
+        conversation.take(b"SET a 1\nQUIT\n");
+        assert!(conversation.next_batch(&about, &mut out).is_some() && !conversation.is_over());
+        conversation.ended(Ended::Answered(vec![Reply::Integer(1)]), &mut out);
+        assert_eq!((&out[..], conversation.is_over()), (&b":1\r\n+OK\r\n"[..], true));
+    }
+
+    #[test]
     fn a_transaction_is_executed_as_a_whole_or_not_at_all() {
         let (out, batches) = open("MULTI\nSET a 1\nINCR a\nEXEC\nMULTI\nEXEC\n");
         assert_eq!(out, "+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n:0\r\n:1\r\n+OK\r\n*0\r\n");

@@ -327,3 +327,173 @@ impl Service<Raft<Store>> for Server {
         b"-ERR max number of clients reached\r\n"
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::act::Status;
+    use synod_model::interface::StateMachine;
+
+    const NOW: Duration = Duration::from_secs(5);
+
+    fn server(clients: u64) -> Server {
+        let mut server = Server::new(ProcessId(0), 3, None);
+        (0..clients).for_each(|client| server.joined(client));
+        server
+    }
+
+    /// What was asked, in short: how many acts of an entry, or reads of a query, and as of when.
+    fn asks(server: &mut Server) -> Vec<(Ticket, &'static str, usize, Millis)> {
+        let short = |submit: RequestOf<Store>| match submit.ask {
+            Ask::Execute { stamp: None, command } => (submit.ticket, "entry", command.acts.len(), command.at),
+            Ask::Query(query) => (submit.ticket, "query", query.reads.len(), query.at),
+            other => panic!("{other:?}"),
+        };
+        let all = server.asks(NOW).into_iter().map(short).collect();
+        assert!(!server.has_asks() || server.mixed == MIXED_MAX, "all is asked that can be");
+        all
+    }
+
+    fn settle(server: &mut Server, ticket: Ticket, outcome: Outcome<Vec<Reply>>) {
+        server.indicated(ReplicaEvent::Settled { ticket, outcome });
+    }
+
+    /// What each client was told.
+    fn told(server: &mut Server) -> Vec<(u64, String)> {
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
+        server.tells().into_iter().map(|word| (word.client, text(word.bytes))).collect()
+    }
+
+    fn ok(count: usize) -> Outcome<Vec<Reply>> {
+        Outcome::Answer(vec![Reply::Status(Status::Ok); count])
+    }
+
+    #[test]
+    fn what_many_ask_goes_together_and_each_hears_its_own() {
+        let mut server = server(5);
+        server.said(0, b"SET a 1\nSET b 1\n");
+        server.said(1, b"GET a\n");
+        server.said(2, b"DEL c\n");
+        server.said(3, b"SET d 1\nGET d\n");
+        server.said(4, b"GET b\nPING\nGET c\n");
+        let asked = asks(&mut server);
+        let kinds: Vec<_> = asked.iter().map(|&(_, kind, count, at)| (kind, count, at)).collect();
+        assert_eq!(kinds, [("entry", 2, 5_000), ("entry", 3, 5_000), ("query", 3, 5_000)]);
+        let query = [Reply::Nil, Reply::Bulk("B".into()), Reply::Integer(7)];
+        settle(&mut server, asked[2].0, Outcome::Answer(query.to_vec()));
+        assert_eq!(
+            told(&mut server),
+            [(1, "$-1\r\n".to_owned()), (4, "$1\r\nB\r\n+PONG\r\n:7\r\n".to_owned())]
+        );
+        settle(&mut server, asked[1].0, Outcome::Answer(vec![Reply::Nil, Reply::Nil, Reply::Integer(1)]));
+        assert_eq!(told(&mut server), [(0, "$-1\r\n$-1\r\n".to_owned()), (2, ":1\r\n".to_owned())]);
+        let tickets: Vec<_> = asked.iter().map(|&(ticket, ..)| ticket.0 >> NUMBER_BITS).collect();
+        assert_eq!(tickets, [3; 3], "no other incarnation has them");
+    }
+
+    #[test]
+    fn much_that_is_written_is_several_entries() {
+        let mut server = server(10);
+        let long = format!("SET a {}\n", "x".repeat(60_000));
+        (0..10).for_each(|client| server.said(client, long.as_bytes()));
+        let counts: Vec<_> = asks(&mut server).iter().map(|&(_, _, count, _)| count).collect();
+        assert_eq!(counts, [5, 5]);
+    }
+
+    #[test]
+    fn few_that_read_and_write_are_under_way_at_once() {
+        let mut server = server(5);
+        (0..4).for_each(|client| server.said(client, b"INCR a\nGET a\n"));
+        server.said(4, b"SET b 1 GET\n");
+        let first = asks(&mut server);
+        assert_eq!(first.len(), MIXED_MAX);
+        assert!(!server.has_asks());
+        settle(&mut server, first[0].0, ok(2));
+        assert!(server.has_asks());
+        assert_eq!(asks(&mut server).len(), 1);
+        settle(&mut server, first[1].0, Outcome::Unknown);
+        let last = asks(&mut server);
+        assert_eq!((last.len(), last[0].2), (1, 1), "what tells of the store is bounded, too");
+    }
+
+    /// The store itself answers: a read of what is due lets time pass, and is asked again as of then.
+    #[test]
+    fn reads_of_what_is_due_let_time_pass_first() {
+        let mut server = server(2);
+        let mut store = Store::default();
+        store.execute(&Command { at: 4_000, acts: vec![parsed("PSETEX a 900 x"), parsed("SET b 1")] });
+        server.said(0, b"GET b\n");
+        server.said(1, b"EXISTS a\n");
+        let mut kinds = vec![];
+        while server.has_asks() {
+            for Submit { ticket, ask } in server.asks(NOW + Duration::from_millis(kinds.len() as u64)) {
+                let outcome = match ask {
+                    Ask::Execute { command, .. } => {
+                        kinds.push(("entry", command.at));
+                        Outcome::Answer(store.execute(&command))
+                    }
+                    Ask::Query(query) => {
+                        kinds.push(("query", query.at));
+                        Outcome::Answer(store.answer(&query))
+                    }
+                    other => panic!("{other:?}"),
+                };
+                settle(&mut server, ticket, outcome);
+            }
+        }
+        assert_eq!(kinds, [("query", 5_000), ("entry", 5_001), ("query", 5_001)]);
+        assert_eq!(told(&mut server), [(0, "$1\r\n1\r\n".to_owned()), (1, ":0\r\n".to_owned())]);
+    }
+
+    fn parsed(line: &str) -> Act {
+        let words: Vec<_> = line.split(' ').map(crate::Bytes::from).collect();
+        match crate::request::parse(&words) {
+            Ok(crate::request::Request::Act(act)) => act,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn how_it_failed_says_whether_it_may_have_been_done() {
+        let ended = |said: &str, outcome: Outcome<Vec<Reply>>| {
+            let mut server = server(1);
+            server.said(0, said.as_bytes());
+            let asked = asks(&mut server);
+            settle(&mut server, asked[0].0, outcome);
+            told(&mut server).remove(0).1
+        };
+        let refused = |refusal| Outcome::Refused(refusal);
+        assert_eq!(ended("SET a 1\n", Outcome::Unknown), format!("-{UNKNOWN}\r\n"));
+        assert_eq!(ended("GET a\n", Outcome::Unknown), format!("-{NO_ANSWER}\r\n"));
+        assert_eq!(ended("SET a 1\n", refused(Refusal::NotLeader(None))), format!("-{NO_LEADER}\r\n"));
+        assert_eq!(ended("GET a\n", refused(Refusal::Overloaded)), format!("-{OVERLOADED}\r\n"));
+        assert_eq!(ended("SET a 1\n", refused(Refusal::Busy)), format!("-{REFUSED}\r\n"));
+    }
+
+    #[test]
+    fn whoever_left_hears_nothing_and_what_it_asked_is_asked_all_the_same() {
+        let mut server = server(2);
+        server.said(0, b"SET a 1\n");
+        server.said(1, b"SET b 1\n");
+        server.left(0);
+        let asked = asks(&mut server);
+        assert!(matches!(asked[..], [(_, "entry", 2, _)]));
+        settle(&mut server, asked[0].0, ok(2));
+        settle(&mut server, asked[0].0, ok(2));
+        assert_eq!(told(&mut server), [(1, "+OK\r\n".to_owned())], "once");
+        assert!(!server.listens(0) && server.listens(1));
+    }
+
+    #[test]
+    fn info_tells_who_leads() {
+        let mut server = server(1);
+        server.indicated(ReplicaEvent::Leader { term: Term(4), leader: Some(ProcessId(0)) });
+        server.said(0, b"INFO replication\n");
+        let (_, info) = told(&mut server).remove(0);
+        for line in
+            ["raft_role:leader", "raft_term:4", "raft_leader:0", "raft_incarnation:3", "connected_clients:1"]
+        {
+            assert!(info.contains(line), "{line} is not in {info}");
+        }
+    }
+}

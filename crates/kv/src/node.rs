@@ -2,6 +2,7 @@
 
 use crate::server::Server;
 use crate::store::Store;
+use std::time::Duration;
 use synod_algorithms::consensus::raft::{Raft, RaftParameters};
 use synod_runtime::node::{NodeConfig, RunError, run_node_with};
 use synod_runtime::service::{Reception, Stopper};
@@ -12,9 +13,16 @@ pub const NAME: &str = "raft-kv";
 /// All that a node needs to know, but for its clients.
 pub type Config = NodeConfig<Raft<Store>>;
 
-/// The parameters of a replicated store: messages with as many entries as fit a frame, however long they are.
+/// The parameters of a replicated store: messages with as many entries as fit a frame, however long they are; and followers that wait a
+/// little longer for their leader than the paper's: a slow disk or a busy machine is no reason to elect another.
 pub fn parameters() -> RaftParameters {
-    RaftParameters { entries_max: 7, compact_after: 10_000, ..RaftParameters::default() }
+    RaftParameters {
+        election: Duration::from_millis(250),
+        election_spread: Duration::from_millis(250),
+        entries_max: 7,
+        compact_after: 10_000,
+        ..RaftParameters::default()
+    }
 }
 
 /// Runs a node until it is told to stop, or fails; by signals, if `with_signals`. Its clients come to `reception`, and say the token first, if

@@ -347,6 +347,18 @@ mod tests {
     }
 
     #[test]
+    fn one_that_is_waited_for_again_is_no_longer_paused() {
+        let sockets = Sockets::new().unwrap();
+        let (source, number, mut far) = scripted(&sockets, [Next::Nothing]);
+        attend_until(&sockets, || source.called() == 1);
+        assert_eq!(*locked(&sockets.paused), [number]);
+        far.write_all(b"x").unwrap();
+        sockets.wait_for(number, Next::Arrival);
+        attend_until(&sockets, || source.called() == 2);
+        assert!(locked(&sockets.paused).is_empty());
+    }
+
+    #[test]
     fn one_that_asks_for_it_is_called_later_though_nothing_comes() {
         let sockets = Sockets::new().unwrap();
         let (source, _, _far) = scripted(&sockets, [Next::ArrivalOrLater]);

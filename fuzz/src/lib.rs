@@ -29,6 +29,8 @@ use synod_judge::transactions::{self, Workload};
 use synod_judge::{Budget, History, Register, RegisterOperation, RegisterReturn, linearizable};
 use synod_kernel::trace::{Header, Recorder, Writer, digest, replay};
 use synod_kernel::{Environment, Move, Setting};
+use synod_kv::request::parse;
+use synod_kv::resp::Decoder;
 use synod_maelstrom::Name;
 use synod_model::interface::Broadcast;
 use synod_model::{Group, ProcessId};
@@ -59,7 +61,7 @@ pub struct WayIn {
 }
 
 /// All of them.
-pub const ALL: [WayIn; 12] = [
+pub const ALL: [WayIn; 13] = [
     WayIn { name: "trace", take: trace, seeds: traces },
     WayIn { name: "experiment", take: experiment, seeds: Vec::new },
     WayIn { name: "environment", take: environment, seeds: environments },
@@ -72,6 +74,7 @@ pub const ALL: [WayIn; 12] = [
     WayIn { name: "history", take: history, seeds: histories },
     WayIn { name: "recorded", take: recorded, seeds: recordings },
     WayIn { name: "maelstrom", take: maelstrom, seeds: conversations },
+    WayIn { name: "resp", take: resp, seeds: Vec::new },
 ];
 
 fn text(bytes: &[u8]) -> Cow<'_, str> {
@@ -136,6 +139,28 @@ fn conversations() -> Vec<Vec<u8>> {
         [format!("{name}\n"), init("n1"), to_n1.concat(), requests("n1")].concat().into_bytes()
     };
     Name::ALL.map(told).into()
+}
+
+/// What a client of raft-kv says: its requests, and what they mean; the same wherever it is cut.
+pub fn resp(bytes: &[u8]) -> bool {
+    let read = |pieces: &[&[u8]]| {
+        let (mut decoder, mut all) = (Decoder::default(), vec![]);
+        for piece in pieces {
+            decoder.take(piece);
+            loop {
+                match decoder.request() {
+                    Ok(Some(words)) => all.push(parse(&words.words)),
+                    Ok(None) => break,
+                    Err(error) => return (all, Some(error)),
+                }
+            }
+        }
+        (all, None)
+    };
+    let whole = read(&[bytes]);
+    let (first, second) = bytes.split_at(bytes.len() / 2);
+    assert_eq!(whole, read(&[first, second]), "a cut makes no difference");
+    whole.1.is_none()
 }
 
 /// Four bytes of a checksum.

@@ -5,6 +5,8 @@ mod cluster;
 mod coverage;
 pub mod judge;
 #[cfg(feature = "library")]
+pub mod kv;
+#[cfg(feature = "library")]
 mod maelstrom;
 mod measures;
 mod node;
@@ -18,7 +20,7 @@ pub use self::judge::Judge;
 #[cfg(feature = "library")]
 pub use self::maelstrom::Maelstrom;
 pub use self::measures::{Cost, Sizes, Sweep, Under};
-pub use self::node::Node;
+pub use self::node::{Keys, Node};
 use crate::clients::{Clients, Measured};
 use crate::disk::bytes;
 use crate::environment::Flags;
@@ -102,6 +104,10 @@ pub enum Command {
     Coverage(Coverage),
     /// Recorded histories of clients' operations: linearizable, or not and why.
     Judge(Judge),
+    /// A replicated key-value store, asked as Redis is (docs/kv.md).
+    #[cfg(feature = "library")]
+    #[command(subcommand)]
+    Kv(kv::Kv),
     /// Which faults this machine can make, and why not the others.
     Doctor(Doctor),
     /// Takes the steps of a trace again, and compares every line; or all handlers of a real run, and compares all that they did.
@@ -138,29 +144,6 @@ pub enum Command {
     /// Runs one process of an algorithm until it is told to stop (docs/run/operations.md); `run` and `cluster up` start them, too.
     #[command(hide = true)]
     Node(Node),
-}
-
-/// `keys`.
-#[derive(Clone, Debug, Args)]
-pub struct Keys {
-    /// The cluster's name, as a host is named.
-    #[arg(required_unless_present = "renew")]
-    pub name: Option<String>,
-    /// How many processes it has.
-    #[arg(short = 'n', long, value_name = "NUMBER", default_value_t = 3, conflicts_with = "renew")]
-    pub processes: u32,
-    /// A new directory for them. Files can be read by their owner alone; none is written over.
-    #[arg(long, value_name = "DIRECTORY")]
-    pub out: PathBuf,
-    /// For how many days the certificates are valid.
-    #[arg(long, value_name = "NUMBER", default_value_t = 3650, value_parser = clap::value_parser!(u32).range(1..36_500))]
-    pub days: u32,
-    /// Make a new certificate for this process (`1`) instead, with the authority and all else of the keys in `--from`.
-    #[arg(long, value_name = "PROCESS", requires = "from", conflicts_with = "name")]
-    pub renew: Option<u32>,
-    /// The directory with a cluster's keys.
-    #[arg(long, value_name = "DIRECTORY", requires = "renew")]
-    pub from: Option<PathBuf>,
 }
 
 /// `doctor`.

@@ -37,7 +37,7 @@ impl Listener {
 
     fn tell_line(&self, line: &[u8]) {
         match self {
-            Self::Remote(outlet) => outlet.tell_line(line),
+            Self::Remote(outlet) => outlet.tell(line),
             Self::Inside(take) => take(line),
         }
     }
@@ -86,7 +86,8 @@ impl Outlet {
         self.unread.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn tell_line(&self, line: &[u8]) {
+    /// What it is told leaves with [`Outlet::flush`].
+    pub(crate) fn tell(&self, line: &[u8]) {
         let mut unread = self.unread();
         if unread.length() + line.len() > UNREAD_MAX {
             // It does not read.

@@ -49,6 +49,8 @@ pub(crate) enum Input<P: Process> {
     Stop,
     /// The log has been synced: it turns.
     Synced,
+    /// Its service has something to ask: it turns.
+    Service,
     /// Operators want to know how it is: it turns.
     Asked,
     /// It ends at once, as if its OS process had been killed.

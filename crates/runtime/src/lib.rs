@@ -9,6 +9,8 @@
 //! [`nemesis`]). Afterwards the records are merged by causality ([`execution`]), judged by the monitors of every other
 //! ground ([`judge`]), and run again ([`replay`]): node by node, byte for byte, and as one run of a kernel world.
 //!
+//! Something else in its OS process may use a node: [`service`].
+//!
 //! What waits anywhere is bounded: for a peer ([`link::tcp`]), for a client and for the node itself ([`node`]).
 
 mod audience;
@@ -41,6 +43,7 @@ pub mod record;
 pub mod replay;
 pub mod retrace;
 mod run_error;
+pub mod service;
 pub mod session;
 mod signing;
 mod timers;

@@ -21,6 +21,7 @@ use crate::mailbox::Mailbox;
 use crate::ops::{self, About, Desk, Figures, Phase, Server, Tally, Watch};
 use crate::record::{EffectName, RecordError};
 pub use crate::run_error::RunError;
+use crate::service::{Lobby, Open, Reception, Service, Stopper};
 use crate::wal::WalOptions;
 use crate::wire::Wire;
 use serde::de::DeserializeOwned;
@@ -108,6 +109,39 @@ pub fn stop_within() -> Duration {
     Duration::from_secs(5)
 }
 
+impl<Q> Config<Q> {
+    /// One of as many nodes as there are places, the first of which is that of the first process: in cluster 0, over TCP, with neither a
+    /// record nor operators.
+    pub fn new(
+        process: ProcessId,
+        places: &[Place],
+        listen: SocketAddr,
+        directory: &Path,
+        parameters: Q,
+    ) -> Self {
+        let all = (0..).map(ProcessId).zip(places.iter().cloned());
+        Self {
+            algorithm: String::new(),
+            cluster: 0,
+            process,
+            group: Group::first(u32::try_from(places.len()).unwrap_or(u32::MAX)),
+            parameters,
+            bounds: None,
+            listen,
+            peers: all.filter(|&(p, _)| p != process).collect(),
+            directory: directory.to_owned(),
+            log: WalOptions::default(),
+            records: PathBuf::new(),
+            pulse: Duration::from_millis(100),
+            links: LinkSettings::default(),
+            stop_with_input: false,
+            clock: ClockSettings::default(),
+            operators: None,
+            stop_within: stop_within(),
+        }
+    }
+}
+
 impl<Q: Serialize + DeserializeOwned> Config<Q> {
     /// Reads the configuration from a file.
     pub fn load(path: &Path) -> Result<Self, RunError> {
@@ -148,11 +182,37 @@ pub fn run_node_alone<P: Process>(
     run_node_within::<P>(disk, config, stack, true)
 }
 
+/// Runs a node that is used by what `serve` makes, whose clients come to `reception`: given the node's incarnation, and what ends it. SIGTERM
+/// and SIGINT do so too, if `with_signals`, as in [`run_node_alone`].
+pub fn run_node_with<P: Process>(
+    config: &NodeConfig<P>,
+    with_signals: bool,
+    reception: Reception,
+    serve: impl FnOnce(u64, Stopper) -> Box<dyn Service<P>>,
+) -> Result<(), RunError> {
+    run_served::<P>(&OsDisk, config, None, with_signals, |node| {
+        let inputs = Arc::clone(&node.inputs.0);
+        let service = serve(node.incarnation(), Stopper::new(Arc::clone(&inputs)));
+        node.lobby = Some(Lobby::open(service, reception, inputs)?);
+        Ok(())
+    })
+}
+
 fn run_node_within<P: Process>(
     disk: &dyn Disk,
     config: &NodeConfig<P>,
     stack: Option<Build>,
     with_signals: bool,
+) -> Result<(), RunError> {
+    run_served::<P>(disk, config, stack, with_signals, |_| Ok(()))
+}
+
+fn run_served<P: Process>(
+    disk: &dyn Disk,
+    config: &NodeConfig<P>,
+    stack: Option<Build>,
+    with_signals: bool,
+    serve: impl FnOnce(&mut Node<'_, P>) -> Result<(), RunError>,
 ) -> Result<(), RunError> {
     let listener = link::listen(config.listen)?;
     let sockets = Arc::new(Sockets::new().map_err(LinkError::Sockets)?);
@@ -164,13 +224,14 @@ fn run_node_within<P: Process>(
     }
     let watched = Arc::clone(&inputs);
     let (watch, _server) = operators(config, &inputs)?;
-    Node::<P>::open(disk, config, inputs, watch, |options, door| {
+    let mut node = Node::<P>::open(disk, config, inputs, watch, |options, door| {
         if config.stop_with_input {
             stop_with_input::<P>(watched)?;
         }
         Ok(link::start(&config.links, listener, LinkOptions { stack, ..options }, door)?)
-    })?
-    .run()
+    })?;
+    serve(&mut node)?;
+    node.run()
 }
 
 /// What tells operators how the node is, from before it reads its log until it has ended; if anybody asks.
@@ -224,6 +285,9 @@ pub(crate) struct Node<'a, P: Process> {
     wire: Arc<Wire>,
     links: Box<dyn Links>,
     audience: Audience,
+    /// Who uses it, and has something to ask.
+    lobby: Option<Open<P>>,
+    asks: bool,
     /// Inputs that wait for their turn.
     arrived: VecDeque<Input<P>>,
     /// A message to oneself goes through the network too: through this much of it.
@@ -300,6 +364,8 @@ impl<'a, P: Process> Node<'a, P> {
             wire,
             links,
             audience: Audience::default(),
+            lobby: None,
+            asks: false,
             arrived: VecDeque::new(),
             to_itself: VecDeque::new(),
             payload: vec![],
@@ -506,13 +572,29 @@ impl<P: Process> Node<'_, P> {
                 return Ok(false);
             }
         }
+        if self.asks && !congested {
+            self.serve()?;
+        }
         Ok(true)
+    }
+
+    /// The process is asked what its service asks; and whoever that answers by itself is told.
+    fn serve(&mut self) -> Result<(), RunError> {
+        self.asks = false;
+        let Some(lobby) = self.lobby.as_ref().map(|open| Arc::clone(&open.lobby)) else { return Ok(()) };
+        for request in lobby.asks() {
+            self.tally.requests_taken += 1;
+            self.host.handle(Event::Request(request), None)?;
+        }
+        self.asks = lobby.tell();
+        Ok(())
     }
 
     /// Until when nothing is to do unless something arrives.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let has_arrived = !self.arrived.is_empty() || !self.inputs.0.is_empty();
-        if has_arrived || !self.to_itself.is_empty() || self.host.must_flush() {
+        let asks = self.asks && !self.congested;
+        if has_arrived || asks || !self.to_itself.is_empty() || self.host.must_flush() {
             return Some(Instant::now());
         }
         // what is due beyond the end of time is never
@@ -543,6 +625,7 @@ impl<P: Process> Node<'_, P> {
             Input::Impostor(why) => return Err(RunError::Replaced { process: self.me, why }),
             Input::Challenged(why) => self.challenged = Some(why),
             Input::Stop => return Ok(false),
+            Input::Service => self.asks = true,
             // the turn that this makes is the answer
             Input::Asked | Input::Synced => {}
             Input::Killed => {
@@ -613,6 +696,7 @@ impl<P: Process> Node<'_, P> {
 
     /// What is released leaves.
     fn say(&mut self, speech: Vec<Speech<P>>) -> Result<(), RunError> {
+        let mut is_told = false;
         for said in speech {
             match said {
                 Speech::Send { to, name, message } if self.host.post().is_some() => {
@@ -628,6 +712,10 @@ impl<P: Process> Node<'_, P> {
                     self.links.send(to, &self.payload)?;
                     self.tally.sent(to);
                 }
+                Speech::Indicate(indication) if let Some(Open { lobby, .. }) = &self.lobby => {
+                    lobby.indicated(indication);
+                    is_told = true;
+                }
                 Speech::Indicate(indication) => {
                     self.audience.indicate(indication).map_err(RecordError::Value)?;
                 }
@@ -635,6 +723,9 @@ impl<P: Process> Node<'_, P> {
         }
         self.links.flush();
         self.audience.flush();
+        if let (true, Some(Open { lobby, .. })) = (is_told, &self.lobby) {
+            self.asks |= lobby.tell();
+        }
         Ok(())
     }
 }

@@ -11,6 +11,8 @@ mod failures;
 mod from;
 mod judge;
 mod keys;
+#[cfg(feature = "library")]
+mod kv;
 mod look;
 #[cfg(feature = "library")]
 mod maelstrom;
@@ -57,6 +59,11 @@ pub(crate) fn run(registry: &Registry, arguments: &Arguments) -> Exit {
                 ended => ended.map(|()| Exit::Holds),
             }
         }
+        #[cfg(feature = "library")]
+        Some(Command::Kv(args::kv::Kv::Serve(args))) => {
+            logs::listen(args.log, args.log_format);
+            kv::serve(args)
+        }
         Some(Command::Supervise { directory }) => {
             logs::listen(Level::Info, Format::Text);
             cluster::supervise(directory)
@@ -70,6 +77,8 @@ pub(crate) fn run(registry: &Registry, arguments: &Arguments) -> Exit {
     // a node, and a second process that shows the same run, talk to programs of ours
     let is_inner = match &arguments.command {
         Some(Command::Node(_) | Command::Supervise { .. }) => true,
+        #[cfg(feature = "library")]
+        Some(Command::Kv(_)) => true,
         Some(Command::Sim(args)) => args.self_check,
         #[cfg(feature = "library")]
         Some(Command::Maelstrom(_)) => true,
@@ -101,6 +110,8 @@ fn dispatch(desk: &Desk<'_>, command: Option<&Command>) -> Result<Exit, Error> {
         Some(Command::Replay { file, lenient: true, .. }) => replay::leniently(desk, file),
         Some(Command::Replay { file, .. }) => replay::replay(desk, file),
         Some(Command::Judge(args)) => judge::judge(&listening(), args),
+        #[cfg(feature = "library")]
+        Some(Command::Kv(args)) => kv::kv(&listening(), args),
         Some(Command::Keys(args)) => keys::keys(desk, args),
         Some(Command::Doctor(args)) => Ok(doctor::doctor(desk, args)),
         Some(Command::Shrink(args)) => shrink::shrink(&listening(), args),

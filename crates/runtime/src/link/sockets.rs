@@ -44,7 +44,9 @@ pub(crate) enum Next {
     ArrivalOrLater,
     /// Until it brings or takes something.
     Room,
-    /// Not until [`Sockets::resume`].
+    /// Until it takes something: what it brings is left there.
+    RoomAlone,
+    /// Not until [`Sockets::resume`], or until it is waited for again.
     Nothing,
     /// It has ended.
     End,
@@ -76,6 +78,7 @@ struct Entry {
 fn flags(next: Next) -> epoll::EventFlags {
     match next {
         Next::Room => epoll::EventFlags::IN | epoll::EventFlags::OUT,
+        Next::RoomAlone => epoll::EventFlags::OUT,
         _ => epoll::EventFlags::IN,
     }
 }
@@ -244,8 +247,10 @@ impl Sockets {
             _ => epoll::modify(&self.epoll, stream, data, flags(next)),
         };
         drop(entries);
-        if next == Next::Nothing {
-            locked(&self.paused).push(number);
+        match (before, next) {
+            (_, Next::Nothing) => locked(&self.paused).push(number),
+            (Next::Nothing, _) => locked(&self.paused).retain(|&paused| paused != number),
+            _ => {}
         }
         if changed.is_err() {
             self.remove(number);
@@ -339,6 +344,18 @@ mod tests {
         attend_until(&sockets, || paused.called() == 2);
         far.write_all(b"x").unwrap();
         attend_until(&sockets, || paused.called() == 3);
+    }
+
+    #[test]
+    fn one_that_is_waited_for_again_is_no_longer_paused() {
+        let sockets = Sockets::new().unwrap();
+        let (source, number, mut far) = scripted(&sockets, [Next::Nothing]);
+        attend_until(&sockets, || source.called() == 1);
+        assert_eq!(*locked(&sockets.paused), [number]);
+        far.write_all(b"x").unwrap();
+        sockets.wait_for(number, Next::Arrival);
+        attend_until(&sockets, || source.called() == 2);
+        assert!(locked(&sockets.paused).is_empty());
     }
 
     #[test]

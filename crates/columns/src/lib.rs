@@ -60,13 +60,15 @@ impl Column {
     }
 
     fn push(&mut self, value: Option<Value>) {
-        let there = match (self.kind, value) {
-            (Cells::Numbers, Some(value)) => number(&value).map(|number| self.numbers.push(number)),
-            (Cells::Texts, Some(Value::String(text))) => Some(self.texts.push(text.into_bytes().into())),
-            (Cells::Flags, Some(Value::Bool(flag))) => Some(self.flags.push(flag)),
-            _ => None,
-        };
-        self.there.push(i16::from(there.is_some()));
+        let before = self.numbers.len() + self.texts.len() + self.flags.len();
+        match (self.kind, value) {
+            (Cells::Numbers, Some(value)) => self.numbers.extend(number(&value)),
+            (Cells::Texts, Some(Value::String(text))) => self.texts.push(text.into_bytes().into()),
+            (Cells::Flags, Some(Value::Bool(flag))) => self.flags.push(flag),
+            _ => {}
+        }
+        let after = self.numbers.len() + self.texts.len() + self.flags.len();
+        self.there.push(i16::from(after > before));
     }
 
     fn write<W: Write + Send>(

@@ -59,7 +59,7 @@ pub use synod_properties::{Algorithm, GroundKind, Scale, Twin};
 
 /// What an algorithm's file imports, with its properties and its worlds.
 pub mod prelude {
-    pub use synod_kernel::Environment;
+    pub use synod_kernel::{Budget, Environment};
     pub use synod_model::prelude::*;
     pub use synod_properties::{
         Algorithm, GroundKind, Monitor, Obligation, Observation, Property, Scale, Twin, Violation, usual,

@@ -20,8 +20,10 @@ impl<S: StateMachine> Raft<S> {
             if committed && !now.is_joint() {
                 return self.tell(origin, Outcome::Done, ctx);
             }
-            // asked again while it goes on
-            leading.pending.insert(index, origin);
+            // asked again while it goes on: whoever asked first hears how it ends
+            if *leading.pending.entry(index).or_insert(origin) != origin {
+                self.tell(origin, Outcome::Refused(Refusal::Busy), ctx);
+            }
             return;
         }
         // Its first entry must be committed: else it may not know of a change that is (Ong15).

@@ -6,6 +6,7 @@
 pub mod act;
 mod bytes;
 mod conversation;
+pub mod etcd;
 mod glob;
 pub mod node;
 mod number;

@@ -4,6 +4,13 @@
 //! is spoken here without sockets and without a runtime of tasks, as RESP is: the node's one thread reads, asks and answers.
 
 pub mod ask;
+mod call;
 pub mod error;
+mod http2;
 pub mod message;
 pub mod protobuf;
+mod session;
+
+pub(crate) use call::Node;
+pub(crate) use http2::PREFACE;
+pub(crate) use session::{Session, changes};

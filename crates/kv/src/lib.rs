@@ -13,6 +13,7 @@ mod number;
 pub mod request;
 pub mod resp;
 pub mod server;
+mod speaker;
 mod store;
 
 pub use act::{Act, Command, Failure, Query, Read, Reply, Status, Write};

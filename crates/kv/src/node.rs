@@ -37,8 +37,10 @@ pub fn run(
     token: Option<Vec<u8>>,
     started: impl FnOnce(Stopper),
 ) -> Result<(), RunError> {
+    let places = config.peers.values().map(ToString::to_string).collect();
     run_node_with::<Raft<Store>>(config, with_signals, reception, |incarnation, stopper| {
         started(stopper);
-        Box::new(Server::new(config.process, incarnation, token))
+        let server = Server::new(config.process, incarnation, token);
+        Box::new(server.of_cluster(config.cluster, places))
     })
 }

@@ -12,6 +12,7 @@ use crate::bytes::Bytes;
 use crate::etcd::message::{Event, KeyValue};
 use history::History;
 use lease::Leases;
+pub(crate) use range::Span;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use synod_model::interface::StateMachine;

@@ -134,7 +134,7 @@ impl Answer {
         const HEAD: usize = 32;
         HEAD + match &self.what {
             Ok(Told::Range(range)) => range_length(range),
-            Ok(Told::Put(put)) => put.prev_kv.as_ref().map_or(0, |kv| kv_length(kv)),
+            Ok(Told::Put(put)) => put.prev_kv.as_ref().map_or(0, kv_length),
             Ok(Told::DeleteRange(delete)) => delete.prev_kvs.iter().map(kv_length).sum(),
             Ok(Told::Txn(txn)) => told_length(txn),
             Ok(Told::TimeToLive(lease)) => lease.keys.iter().map(|key| key.len() + HEAD).sum(),
@@ -153,7 +153,7 @@ pub(crate) fn kv_length(kv: &super::message::KeyValue) -> usize {
 
 /// About how many bytes an event is.
 pub(crate) fn event_length(event: &Event) -> usize {
-    [&event.kv, &event.prev_kv].into_iter().flatten().map(|kv| kv_length(kv)).sum()
+    [&event.kv, &event.prev_kv].into_iter().flatten().map(kv_length).sum()
 }
 
 fn range_length(range: &RangeResponse) -> usize {
@@ -164,7 +164,7 @@ fn told_length(txn: &TxnResponse) -> usize {
     const HEAD: usize = 16;
     let ops = txn.responses.iter().map(|op| {
         let range = op.response_range.as_ref().map_or(0, |range| range_length(range));
-        let put = op.response_put.as_ref().and_then(|put| put.prev_kv.as_ref()).map_or(0, |kv| kv_length(kv));
+        let put = op.response_put.as_ref().and_then(|put| put.prev_kv.as_ref()).map_or(0, kv_length);
         let delete = op.response_delete_range.as_ref();
         let delete = delete.map_or(0, |delete| delete.prev_kvs.iter().map(kv_length).sum());
         HEAD + range + put + delete + op.response_txn.as_ref().map_or(0, |txn| told_length(txn))

@@ -86,9 +86,9 @@ fn member(process: u32) -> u64 {
 }
 
 impl Node {
-    pub(crate) fn header(&self, revision: i64) -> Option<ResponseHeader> {
+    pub(crate) fn header(&self, revision: i64) -> ResponseHeader {
         let (cluster_id, member_id, raft_term) = (self.cluster, member(self.process), self.term);
-        Some(ResponseHeader { cluster_id, member_id, revision, raft_term })
+        ResponseHeader { cluster_id, member_id, revision, raft_term }
     }
 
     fn members(&self) -> Vec<Member> {
@@ -259,7 +259,7 @@ fn covers(delete: &DeleteRangeRequest, put: &PutRequest) -> bool {
 
 /// The message that answers a call.
 pub(crate) fn message(method: Method, answer: Answer, node: &Node) -> Result<Vec<u8>, Error> {
-    let header = node.header(answer.revision);
+    let header = Some(node.header(answer.revision));
     let told = answer.what?;
     let bytes = match (method, told) {
         (_, Told::Range(mut told)) => {
@@ -317,7 +317,7 @@ pub(crate) fn authenticated(
     if !is_token(request.password.as_bytes()) {
         return Err(Error::WrongPassword);
     }
-    Ok(written(&AuthenticateResponse { header: node.header(0), token: request.password }))
+    Ok(written(&AuthenticateResponse { header: Some(node.header(0)), token: request.password }))
 }
 
 pub(crate) fn written(message: &impl Message) -> Vec<u8> {

@@ -433,14 +433,13 @@ impl Connection {
             if open.is_queued {
                 self.queue.push_back(stream);
             }
-            let is_over = open.trailers.is_some() && !open.is_queued;
-            if !is_over {
-                self.streams.insert(stream, open);
-            } else {
-                self.unfinished_length -= open.unfinished.len();
-                if !open.has_ended {
-                    self.reset(stream, 0);
-                }
+            let (is_over, has_ended) = (open.trailers.is_some() && !open.is_queued, open.has_ended);
+            self.streams.insert(stream, open);
+            if is_over {
+                self.forget(stream);
+            }
+            if is_over && !has_ended {
+                self.reset(stream, 0);
             }
         }
         std::mem::take(&mut self.out)
@@ -462,13 +461,14 @@ impl Connection {
             self.frame(kind::HEADERS, flag::END_HEADERS, stream, &headers);
         }
         while !open.waiting.is_empty() {
-            let room = self.window.min(open.window).min(FRAME_LENGTH_MAX as i64);
-            let length = usize::try_from(room).unwrap_or(0).min(open.waiting.len());
+            let room = usize::try_from(self.window.min(open.window)).unwrap_or(0);
+            let length = room.min(FRAME_LENGTH_MAX).min(open.waiting.len());
             if length == 0 {
                 return true;
             }
-            self.window -= length as i64;
-            open.window -= length as i64;
+            for window in [&mut self.window, &mut open.window] {
+                *window = window.saturating_sub_unsigned(length as u64);
+            }
             self.waiting -= length;
             let bytes: Vec<_> = open.waiting.drain(..length).collect();
             self.frame(kind::DATA, 0, stream, &bytes);

@@ -218,7 +218,9 @@ impl<M: Message> Field for Option<M> {
     }
 
     fn write(&self, number: u64, out: &mut Vec<u8>) {
-        self.iter().for_each(|message| put_message(number, message, out));
+        if let Some(message) = self {
+            put_message(number, message, out);
+        }
     }
 }
 
@@ -231,7 +233,9 @@ impl<M: Message> Field for Vec<M> {
     }
 
     fn write(&self, number: u64, out: &mut Vec<u8>) {
-        self.iter().for_each(|message| put_message(number, message, out));
+        for message in self {
+            put_message(number, message, out);
+        }
     }
 }
 
@@ -252,7 +256,9 @@ impl Field for Vec<i64> {
 
     fn write(&self, number: u64, out: &mut Vec<u8>) {
         let mut packed = vec![];
-        self.iter().for_each(|item| put_number(item.cast_unsigned(), &mut packed));
+        for item in self {
+            put_number(item.cast_unsigned(), &mut packed);
+        }
         if !packed.is_empty() {
             put_bytes(number, &packed, out);
         }
@@ -267,7 +273,9 @@ impl Field for Vec<Bytes> {
     }
 
     fn write(&self, number: u64, out: &mut Vec<u8>) {
-        self.iter().for_each(|bytes| put_bytes(number, bytes, out));
+        for bytes in self {
+            put_bytes(number, bytes, out);
+        }
     }
 }
 

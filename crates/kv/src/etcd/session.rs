@@ -315,7 +315,7 @@ impl Session {
 
     /// Changes from a revision on, and the revision of the store.
     pub(crate) fn changed(&mut self, from: i64, changes: &Changes, revision: i64, node: &Node) {
-        let (mut over, header) = (vec![], node.header(revision));
+        let (mut over, header) = (vec![], Some(node.header(revision)));
         for (&(stream, watch_id), watch) in self.watches.iter_mut().filter(|(_, watch)| watch.is_asked) {
             watch.is_asked = false;
             let mut response = WatchResponse { header: header.clone(), watch_id, ..WatchResponse::default() };
@@ -337,7 +337,9 @@ impl Session {
                 self.connection.tell(stream, &written(&response));
             }
         }
-        over.iter().for_each(|watch| _ = self.watches.remove(watch));
+        for watch in over {
+            self.watches.remove(&watch);
+        }
         let (told, waits) =
             std::mem::take(&mut self.progress).into_iter().partition(|&(_, is_asked)| is_asked);
         self.progress = waits;

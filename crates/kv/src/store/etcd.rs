@@ -208,7 +208,7 @@ impl Store {
             if let Some(range) = &op.request_range {
                 let mut told = self.range(range, room)?;
                 room = room.saturating_sub(told.kvs.iter().map(kv_length).sum());
-                told.header = self.header(false);
+                told.header = Some(self.header(false));
                 response.response_range = Some(Box::new(told));
             }
             if let Some(nested) = nested {
@@ -216,11 +216,11 @@ impl Store {
             }
             responses.push(response);
         }
-        Ok(TxnResponse { header: self.header(false), succeeded: plan.succeeded, responses })
+        Ok(TxnResponse { header: Some(self.header(false)), succeeded: plan.succeeded, responses })
     }
 
-    fn header(&self, changed: bool) -> Option<ResponseHeader> {
-        Some(ResponseHeader { revision: self.revision_if(changed), ..ResponseHeader::default() })
+    fn header(&self, changed: bool) -> ResponseHeader {
+        ResponseHeader { revision: self.revision_if(changed), ..ResponseHeader::default() }
     }
 
     fn carry_out(&mut self, plan: &Plan<'_>, revision: u64, any: &mut bool) -> Result<TxnResponse, Error> {
@@ -229,24 +229,24 @@ impl Store {
             let mut response = ResponseOp::default();
             if let Some(range) = &op.request_range {
                 let mut told = self.range(range, usize::MAX)?;
-                told.header = self.header(*any);
+                told.header = Some(self.header(*any));
                 response.response_range = Some(Box::new(told));
             } else if let Some(put) = &op.request_put {
                 let (mut told, changed) = self.etcd_put(put, revision, usize::MAX)?;
                 *any |= changed;
-                told.header = self.header(*any);
+                told.header = Some(self.header(*any));
                 response.response_put = Some(Box::new(told));
             } else if let Some(delete) = &op.request_delete_range {
                 let (mut told, changed) = self.delete_range(delete, revision, usize::MAX)?;
                 *any |= changed;
-                told.header = self.header(*any);
+                told.header = Some(self.header(*any));
                 response.response_delete_range = Some(Box::new(told));
             } else if let Some(nested) = nested {
                 response.response_txn = Some(Box::new(self.carry_out(nested, revision, any)?));
             }
             responses.push(response);
         }
-        Ok(TxnResponse { header: self.header(*any), succeeded: plan.succeeded, responses })
+        Ok(TxnResponse { header: Some(self.header(*any)), succeeded: plan.succeeded, responses })
     }
 }
 

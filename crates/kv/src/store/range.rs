@@ -152,7 +152,9 @@ fn finished(
     let more = limit.is_some_and(|limit| kvs.len() > limit);
     kvs.truncate(limit.unwrap_or(usize::MAX));
     if request.keys_only {
-        kvs.iter_mut().for_each(|kv| kv.value = Bytes::default());
+        for kv in &mut kvs {
+            kv.value = Bytes::default();
+        }
     }
     if kvs.iter().map(kv_length).sum::<usize>() > room {
         return Err(Error::AnswerTooLong);

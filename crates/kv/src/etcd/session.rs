@@ -43,8 +43,8 @@ pub(crate) struct Session {
 #[derive(Clone, Debug)]
 struct Call {
     method: Method,
-    /// What says who calls.
-    is_trusted: bool,
+    /// Why it is not heeded.
+    refusal: Option<Error>,
     /// How much of it is under way.
     asked: usize,
     has_ended: bool,
@@ -124,17 +124,26 @@ impl Session {
 
     fn called(&mut self, stream: u32, path: &str, token: Option<String>, about: &About) {
         let Some(method) = Method::of(path) else { return self.fail(stream, Error::Unsupported) };
-        let is_trusted = about.token.is_none() || token.is_some_and(|token| about.is_token(token.as_bytes()));
-        self.calls.insert(stream, Call { method, is_trusted, asked: 0, has_ended: false });
+        let refusal = match token {
+            _ if about.token.is_none() => None,
+            Some(token) if about.is_token(token.as_bytes()) => None,
+            Some(_) => Some(Error::InvalidToken),
+            None => Some(Error::NoUser),
+        };
+        self.calls.insert(stream, Call { method, refusal, asked: 0, has_ended: false });
     }
 
-    /// A stream ends once its client says no more, and all it said was answered.
+    /// A stream ends once its client says no more, and all it said was answered. Another call of which nothing is under way then has
+    /// never said what it is about.
     fn end_if_done(&mut self, stream: u32) {
-        let Some(call) = self.calls.get(&stream) else { return };
-        if call.method.is_stream() && call.has_ended && call.asked == 0 {
-            self.forget(stream);
-            self.connection.end(stream, 0, "");
+        let Some(call) = self.calls.get(&stream).filter(|call| call.has_ended && call.asked == 0) else {
+            return;
+        };
+        if !call.method.is_stream() {
+            return self.fail(stream, Error::Malformed);
         }
+        self.forget(stream);
+        self.connection.end(stream, 0, "");
     }
 
     fn fail(&mut self, stream: u32, error: Error) {
@@ -143,17 +152,17 @@ impl Session {
     }
 
     fn said(&mut self, stream: u32, bytes: &[u8], about: &About) {
-        let Some(&Call { method, is_trusted, asked, .. }) = self.calls.get(&stream) else { return };
+        let Some(&Call { method, refusal, asked, .. }) = self.calls.get(&stream) else { return };
         // a call that is no stream says one thing
         if !method.is_stream() && asked > 0 {
             return;
         }
-        let failed = match method {
-            Method::Authenticate => self.authenticate(stream, bytes, about),
-            _ if !is_trusted => Err(Error::NoUser),
-            Method::Watch => self.watch(stream, bytes),
-            Method::Alarm => check_alarm(bytes).and_then(|()| self.ask(stream, method, bytes)),
-            _ => self.ask(stream, method, bytes),
+        let failed = match (method, refusal) {
+            (Method::Authenticate, _) => self.authenticate(stream, bytes, about),
+            (_, Some(refusal)) => Err(refusal),
+            (Method::Watch, _) => self.watch(stream, bytes),
+            (Method::Alarm, _) => check_alarm(bytes).and_then(|()| self.ask(stream, method, bytes)),
+            (_, None) => self.ask(stream, method, bytes),
         };
         if let Err(error) = failed {
             self.fail(stream, error);
@@ -315,6 +324,10 @@ impl Session {
 
     /// Changes from a revision on, and the revision of the store.
     pub(crate) fn changed(&mut self, from: i64, changes: &Changes, revision: i64, node: &Node) {
+        // what others asked for may be more than this client reads
+        if self.connection.waiting() >= WAITING_MAX {
+            return self.unchanged();
+        }
         let (mut over, header) = (vec![], Some(node.header(revision)));
         for (&(stream, watch_id), watch) in self.watches.iter_mut().filter(|(_, watch)| watch.is_asked) {
             watch.is_asked = false;
@@ -380,5 +393,104 @@ pub(crate) fn changes(reply: Option<Reply>) -> Option<(Changes, i64)> {
             Answer { .. } => None,
         },
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::etcd::message::{KeyValue, RangeRequest};
+    use crate::etcd::protobuf::Message;
+
+    const SETTINGS: u8 = 4;
+    const HEADERS: u8 = 1;
+    const DATA: u8 = 0;
+
+    fn frame(kind: u8, flags: u8, stream: u8, payload: &[u8]) -> Vec<u8> {
+        let length = (payload.len() as u32).to_be_bytes();
+        [&length[1..], &[kind, flags, 0, 0, 0, stream], payload].concat()
+    }
+
+    fn call(stream: u8, path: &str, message: Option<&[u8]>) -> Vec<u8> {
+        let headers = [&[0x83, 0x44, path.len() as u8], path.as_bytes()].concat();
+        let message = message.map(|message| [&[0, 0, 0, 0, message.len() as u8], message].concat());
+        let data =
+            message.map_or_else(|| frame(DATA, 1, stream, &[]), |message| frame(DATA, 0, stream, &message));
+        [frame(HEADERS, 4, stream, &headers), data].concat()
+    }
+
+    fn bytes(message: &impl Message) -> Vec<u8> {
+        written(message)
+    }
+
+    /// A client that takes nothing that is told.
+    fn session() -> Session {
+        let mut session = Session::new();
+        session.take(&frame(SETTINGS, 0, 0, &[0, 4, 0, 0, 0, 0]), &About::default());
+        session.out();
+        session
+    }
+
+    fn watching(session: &mut Session, about: &About) {
+        let create =
+            WatchCreateRequest { key: "a".into(), start_revision: 1, ..WatchCreateRequest::default() };
+        let create = WatchRequest { create_request: Some(Box::new(create)), ..WatchRequest::default() };
+        session.take(&call(1, "/etcdserverpb.Watch/Watch", Some(&bytes(&create))), about);
+        session.is_asking();
+        session.changed(i64::MAX, &Changes::default(), 5, &about.node);
+    }
+
+    /// A put of a long value at that revision.
+    fn put(revision: i64) -> Changes {
+        let value = vec![b'v'; 1 << 20].into();
+        let kv = KeyValue { key: "a".into(), value, mod_revision: revision, ..KeyValue::default() };
+        let event = Event { kind: 0, kv: Some(kv), prev_kv: None };
+        Changes { events: vec![event], next: revision + 1, compacted: 0 }
+    }
+
+    #[test]
+    fn a_watch_of_one_who_does_not_read_waits_and_misses_nothing() {
+        let (mut session, about) = (session(), About::default());
+        watching(&mut session, &about);
+        let told = |session: &Session| session.watches.values().next().and_then(|watch| watch.next);
+        for revision in 1..40 {
+            session.is_asking();
+            session.changed(revision, &put(revision), 50, &about.node);
+        }
+        assert_eq!((session.wants(50), told(&session)), (None, Some(17)));
+        assert!(session.connection.waiting() < WAITING_MAX + (2 << 20));
+        // it reads all of it
+        let wide = (1_u32 << 30).to_be_bytes();
+        session.take(&[frame(8, 0, 0, &wide), frame(8, 0, 1, &wide)].concat(), &about);
+        session.out();
+        assert_eq!(session.wants(50), Some(17));
+    }
+
+    #[test]
+    fn changes_that_begin_behind_a_watch_are_not_its() {
+        let (mut session, about) = (session(), About::default());
+        watching(&mut session, &about);
+        session.is_asking();
+        session.changed(9, &put(9), 9, &about.node);
+        assert_eq!(session.wants(9), Some(1), "what was between is asked for");
+        session.changed(1, &put(1), 9, &about.node);
+        assert_eq!(session.wants(9), Some(1), "it was not among those who asked");
+    }
+
+    #[test]
+    fn a_call_that_says_nothing_is_over() {
+        let (mut session, about) = (session(), About::default());
+        session.take(&call(1, "/etcdserverpb.KV/Range", None), &about);
+        assert!(session.calls.is_empty() && session.batches().is_empty());
+        let range = bytes(&RangeRequest { key: "a".into(), ..RangeRequest::default() });
+        session.take(&call(3, "/etcdserverpb.KV/Range", Some(&range)), &about);
+        assert_eq!(session.batches().len(), 1);
+        session.take(&frame(3, 0, 3, &[0, 0, 0, 8]), &about);
+        session.ended(1, Ok(vec![Reply::Nil]), &about.node);
+        assert_eq!(
+            (session.under_way, session.length, session.calls.len()),
+            (0, 0, 0),
+            "given up, and answered"
+        );
     }
 }

@@ -69,6 +69,8 @@ const FILES: &[(&str, &str)] = files![
     "read-skew",
     "lost-update",
     "write-skew",
+    "phantom",
+    "phantom-sum",
     "long-fork",
     "causality-violation",
     "read-only-anomaly",

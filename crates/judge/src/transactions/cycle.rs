@@ -1,6 +1,6 @@
 //! The transactions that lie on cycles, and the shortest cycle of each kind among them.
 
-use super::anomaly::{Anomalies, Outer, Phenomenon};
+use super::anomaly::{Anomalies, Kind, Outer, Phenomenon, refutes};
 use super::graph::{Dependency, Edge, Graph, NONE, cyclic_components};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::VecDeque;
@@ -13,7 +13,24 @@ const STEPS_MAX: usize = 4_000_000;
 
 const WRITES: u8 = 1 << Dependency::WriteWrite as u8;
 const INFORMATION: u8 = WRITES | 1 << Dependency::WriteRead as u8;
-const ALL: u8 = INFORMATION | 1 << Dependency::ReadWrite as u8;
+const ITEMS: u8 = INFORMATION | 1 << Dependency::ReadWrite as u8;
+const ALL: u8 = ITEMS | 1 << Dependency::Phantom as u8;
+
+/// What leads from one transaction to the next in a cycle of this kind.
+fn mask(cycle: Phenomenon, outer: Outer) -> u8 {
+    outer.bits()
+        | match cycle {
+            Phenomenon::G0 => WRITES,
+            Phenomenon::G1c => INFORMATION,
+            phantom if phantom.has_phantom() => ALL,
+            _ => ITEMS,
+        }
+}
+
+/// Whether the one refutes whatever the other does.
+fn is_as_bad(one: Kind, other: Kind) -> bool {
+    refutes(other).iter().all(|level| refutes(one).iter().any(|&weaker| level.implies(weaker)))
+}
 
 /// The part of the graph that lies on cycles of any edges.
 pub(super) struct Core {
@@ -68,30 +85,34 @@ impl Core {
         })
     }
 
-    /// Whether there is a cycle of writes, of information, of all, with an order.
+    /// Whether there is a cycle of this kind, or a worse one, with an order.
     pub(super) fn cyclic(&self, cycle: Phenomenon, outer: Outer) -> bool {
-        let mask = outer.bits()
-            | match cycle {
-                Phenomenon::G0 => WRITES,
-                Phenomenon::G1c => INFORMATION,
-                Phenomenon::G2Item => ALL,
-                _ => return self.snapshot_cyclic(outer),
-            };
-        self.components(mask).1 > 0
+        let mask = mask(cycle, outer);
+        match cycle {
+            Phenomenon::G0 | Phenomenon::G1c | Phenomenon::G2Item | Phenomenon::G2 => {
+                self.components(mask).1 > 0
+            }
+            _ => self.snapshot_cyclic(mask),
+        }
     }
 
     /// Whether there is a cycle without two anti-dependencies next to each other: one in the graph of transactions that have and have not
     /// been entered by an anti-dependency.
-    fn snapshot_cyclic(&self, outer: Outer) -> bool {
-        let mask = ALL | outer.bits() | Dependency::Through.bit();
+    fn snapshot_cyclic(&self, mask: u8) -> bool {
+        let mask = mask | Dependency::Through.bit();
         let (_, count) = cyclic_components(2 * self.nodes.len(), |doubled, next| {
             let (node, entered) = (doubled / 2, doubled % 2);
             let &(to, dependency) = self.graph.out(node).get(next as usize)?;
             Some(match dependency {
                 _ if dependency.bit() & mask == 0 => NONE,
                 Dependency::Through => 2 * to + entered,
-                Dependency::ReadWrite if entered == 1 => NONE,
-                Dependency::ReadWrite => 2 * to + 1,
+                anti if anti.is_anti() => {
+                    if entered == 1 {
+                        NONE
+                    } else {
+                        2 * to + 1
+                    }
+                }
                 _ => 2 * to,
             })
         });
@@ -103,20 +124,13 @@ impl Core {
         let mut known: FxHashSet<(u32, Phenomenon, Outer)> = FxHashSet::default();
         for outer in Outer::ALL {
             for cycle in Phenomenon::CYCLES {
-                let mask = outer.bits()
-                    | match cycle {
-                        Phenomenon::G0 => WRITES,
-                        Phenomenon::G1c => INFORMATION,
-                        _ => ALL,
-                    };
+                let mask = mask(cycle, outer);
                 for nodes in self.smallest_components(mask) {
                     let whole = self.component[nodes[0] as usize];
-                    let as_bad = Phenomenon::CYCLES.iter().any(|&other| {
-                        let weaker = Outer::ALL.iter().filter(|&&weaker| weaker < outer);
-                        other <= cycle
-                            && weaker.clone().any(|&weaker| known.contains(&(whole, other, weaker)))
-                    });
-                    if as_bad {
+                    let as_bad = |&(at, other, weaker): &(u32, Phenomenon, Outer)| {
+                        at == whole && weaker < outer && is_as_bad((other, weaker), (cycle, outer))
+                    };
+                    if known.iter().any(as_bad) {
                         continue;
                     }
                     if let Some(path) = (Search { core: self, cycle, outer, mask, nodes: &nodes }).shortest()
@@ -143,8 +157,8 @@ impl Core {
     }
 }
 
-/// What has been followed so far, as bits: the last edge was an anti-dependency; there was a second one; there was an edge of the order;
-/// the next has to be an anti-dependency.
+/// What has been followed so far, as bits: the last edge was an anti-dependency; there was a second one (where it counts: next to another);
+/// there was an edge of the order; the next has to be an anti-dependency.
 type State = u8;
 const ENTERED: State = 1;
 const SECOND: State = 2;
@@ -166,6 +180,7 @@ impl Search<'_> {
             Phenomenon::G0 => (Dependency::WriteWrite, 0),
             Phenomenon::G1c => (Dependency::WriteRead, 0),
             Phenomenon::GSingle | Phenomenon::GNonadjacent => (Dependency::ReadWrite, ENTERED),
+            phantom if phantom.has_phantom() => (Dependency::Phantom, ENTERED),
             _ => (Dependency::ReadWrite, OWES),
         }
     }
@@ -177,13 +192,17 @@ impl Search<'_> {
         if dependency.bit() & self.mask == 0 {
             return None;
         }
-        if dependency != Dependency::ReadWrite {
+        if !dependency.is_anti() {
             let ordered = if dependency.bit() & self.outer.bits() == 0 { 0 } else { ORDERED };
             return (state & OWES == 0).then_some(state & !ENTERED | ordered);
         }
         match self.cycle {
-            Phenomenon::GNonadjacent if state & ENTERED == 0 => Some(state | ENTERED | SECOND),
+            Phenomenon::GNonadjacent | Phenomenon::GNonadjacentPhantom if state & ENTERED == 0 => {
+                Some(state | ENTERED | SECOND)
+            }
             Phenomenon::G2Item => Some(state & !OWES),
+            Phenomenon::G2 if state & ENTERED != 0 => Some(state | SECOND),
+            Phenomenon::G2 => Some(state | ENTERED),
             _ => None,
         }
     }
@@ -192,7 +211,11 @@ impl Search<'_> {
         let ordered = self.outer == Outer::None || state & ORDERED != 0;
         ordered
             && match self.cycle {
-                Phenomenon::GNonadjacent => state & SECOND != 0 && state & ENTERED == 0,
+                Phenomenon::GNonadjacent | Phenomenon::GNonadjacentPhantom => {
+                    state & SECOND != 0 && state & ENTERED == 0
+                }
+                // the last edge and the first are next to each other
+                Phenomenon::G2 => state & (SECOND | ENTERED) != 0,
                 _ => state & OWES == 0,
             }
     }

@@ -13,6 +13,9 @@ pub(super) enum Dependency {
     WriteRead,
     /// The second overwrites what the first read.
     ReadWrite,
+    /// The second writes a key that the first had looked for by a scan, and not found: an anti-dependency of a predicate (Adya 1999,
+    /// section 3.1.4).
+    Phantom,
     /// A client did the first before the second.
     Session,
     /// The first returned before the second was invoked.
@@ -25,6 +28,11 @@ impl Dependency {
     /// Its bit in a set.
     pub(super) fn bit(self) -> u8 {
         1 << self as u8
+    }
+
+    /// Whether the first did not see what the second wrote.
+    pub(super) fn is_anti(self) -> bool {
+        matches!(self, Self::ReadWrite | Self::Phantom)
     }
 }
 

@@ -31,6 +31,7 @@ pub(super) fn dependencies(transactions: &Transactions) -> Dependencies {
     }
     let (mut ambiguous, mut garbage) = (vec![], vec![]);
     let mut uses: Vec<(u32, u32, Use)> = vec![];
+    let mut missed = transactions.missed.iter().peekable();
     for one in 0..transactions.all.len() as u32 {
         for operation in transactions.of(one) {
             let name = (operation.key, operation.value);
@@ -75,7 +76,12 @@ pub(super) fn dependencies(transactions: &Transactions) -> Dependencies {
                 _ => {}
             }
         }
+        while let Some(&(_, key)) = missed.next_if(|&&(by, _)| by == one) {
+            found.missed.push(key);
+            uses.push((key, one, Use::Misses));
+        }
         found.reads.next();
+        found.missed.next();
         found.writes.next();
         updates(one, &mut found, &mut uses);
     }
@@ -89,6 +95,8 @@ pub(super) fn dependencies(transactions: &Transactions) -> Dependencies {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Use {
     Reads,
+    /// By a scan that did not find it.
+    Misses,
     Overwrites,
 }
 
@@ -157,7 +165,8 @@ fn overwrites(mut uses: Vec<(u32, u32, Use)>, found: &mut Dependencies) {
         let who = |wanted: Use| -> Vec<u32> {
             of_version.iter().filter(|&&(_, _, usage)| usage == wanted).map(|&(_, one, _)| one).collect()
         };
-        found.overwrite(&who(Use::Reads), &who(Use::Overwrites));
+        found.overwrite(&who(Use::Reads), &who(Use::Overwrites), Dependency::ReadWrite);
+        found.overwrite(&who(Use::Misses), &who(Use::Overwrites), Dependency::Phantom);
     }
 }
 

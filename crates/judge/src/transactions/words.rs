@@ -34,7 +34,9 @@ impl Words<'_> {
 
     fn involved(&self, one: u32) -> Involved {
         let transaction = self.transactions.all[one as usize];
-        let did = self.transactions.of(one).iter().map(|operation| self.micro(operation));
+        let scans = self.transactions.scans.iter().filter(|scan| scan.transaction == one);
+        let scans = scans.map(|scan| format!("[:scan {} ..]", scan.range));
+        let did = self.transactions.of(one).iter().map(|operation| self.micro(operation)).chain(scans);
         Involved {
             operation: one as usize,
             client: crate::history::Client(transaction.client),
@@ -134,12 +136,17 @@ impl Words<'_> {
                 format!("{} read {key} as what it cannot be after its own operations before", who(0))
             }
             Phenomenon::FutureRead => format!("{} read in {key} what it wrote later itself", who(0)),
-            Phenomenon::LostUpdate => {
+            Phenomenon::LostUpdate | Phenomenon::LostInsert => {
                 let version = found.version.map(|version| self.found.versions[version as usize]);
                 let key = version.map_or_else(String::new, |version| self.key(version.key));
                 let names: Vec<String> =
                     found.transactions.iter().take(SHOWN_MAX).map(|&one| name(one)).collect();
-                format!("{} read the same version of {key}, and all wrote to it", names.join(", "))
+                let names = names.join(", ");
+                if found.kind.0 == Phenomenon::LostUpdate {
+                    format!("{names} read the same version of {key}, and all wrote to it")
+                } else {
+                    format!("{names} scanned and did not find {key}, and all wrote to it")
+                }
             }
             phenomenon => phenomenon.name().to_owned(),
         }
@@ -196,6 +203,15 @@ impl Words<'_> {
                 let said =
                     pair.map(|(read, written)| (self.anti(one, other, read, written), key_of(written)));
                 words(said, format!("{first} did not see what {second} wrote"))
+            }
+            Dependency::Phantom => {
+                let pair = self.pair(self.found.missed.of(one), self.found.writes.of(other));
+                let said = pair.map(|(read, written)| {
+                    let key = versions[read as usize].key;
+                    let wrote = self.wrote(other, written);
+                    (format!("{first} scanned and did not find {}, and {wrote}", self.key(key)), key)
+                });
+                words(said, format!("{first} scanned and did not find what {second} wrote"))
             }
             Dependency::Session => {
                 (format!("{} did {first} before {second}", crate::Client(all[one as usize].client)), None)

@@ -80,6 +80,7 @@ const FILES: &[(&str, &str)] = files![
     "incompatible-orders",
     "register-write-skew",
     "register-lost-update",
+    "register-stale-read",
     "long-fork-of-registers",
     "bank-total",
     "queue-overlapping",

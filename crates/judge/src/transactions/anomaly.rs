@@ -1,6 +1,6 @@
 //! What no database should show, by its name.
 
-use super::graph::Dependency;
+use super::graph::{Dependencies, Dependency};
 use super::level::Level;
 use std::collections::BTreeMap;
 
@@ -127,11 +127,20 @@ impl Outer {
     pub(super) const ALL: [Self; 3] = [Self::None, Self::Session, Self::RealTime];
 
     /// Its edges.
-    pub(super) fn bits(self) -> u8 {
+    pub(super) fn bits(self) -> Dependencies {
         match self {
             Self::None => 0,
             Self::Session => Dependency::Session.bit(),
             Self::RealTime => Dependency::RealTime.bit(),
+        }
+    }
+
+    /// The edges of versions whose order follows from it.
+    pub(super) fn of_versions(self) -> Dependencies {
+        match self {
+            Self::None => 0,
+            Self::Session => Dependency::WriteWriteInSession.bit() | Dependency::ReadWriteInSession.bit(),
+            Self::RealTime => Dependency::WriteWriteInTime.bit() | Dependency::ReadWriteInTime.bit(),
         }
     }
 

@@ -68,6 +68,8 @@ pub(super) struct Dependencies {
     pub(super) writes: ByTransaction,
     /// Whether it was committed: it says so, or another read what it wrote.
     pub(super) present: Vec<bool>,
+    /// Pairs of versions that were met one after the other: by a client, and in real time.
+    pub(super) met: [Vec<(u32, u32)>; 2],
     pub(super) anomalies: Anomalies,
     pub(super) notes: Vec<String>,
 }

@@ -32,6 +32,7 @@ mod graph;
 mod level;
 mod lists;
 mod long_fork;
+mod met;
 mod names;
 mod order;
 mod registers;

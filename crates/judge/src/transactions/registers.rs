@@ -2,12 +2,14 @@
 //!
 //! * the initial state comes before all;
 //! * in a transaction that reads and then writes a key the written version comes after the read one, or else G1c: it follows from
-//!   read committed on (Kingsbury, Alvaro 2020, section 5.3: writes follow reads).
+//!   read committed on (Kingsbury, Alvaro 2020, section 5.3: writes follow reads);
+//! * of levels that keep the order of clients or of real time, versions are in the order in which they were met ([`met`]).
 
 use super::anomaly::Phenomenon;
 use super::collect::{Status, Transactions, What};
 use super::dependencies::{Dependencies, Place, Version};
 use super::graph::{Dependency, NONE};
+use super::met;
 use rustc_hash::FxHashMap;
 
 #[derive(Clone, Copy)]
@@ -86,6 +88,7 @@ pub(super) fn dependencies(transactions: &Transactions) -> Dependencies {
         updates(one, &mut found, &mut uses);
     }
     overwrites(uses, &mut found);
+    met::orders(transactions, &mut found);
     found.lost_updates();
     notes(transactions, &garbage, &ambiguous, &mut found);
     found
@@ -186,6 +189,6 @@ fn notes(
     };
     note(garbage, "none of these transactions wrote it; it may have been there before, or others wrote it");
     note(ambiguous, "several wrote it; nothing is inferred");
-    let inferred = "versions are ordered as far as it follows: the initial one first, writes after what their transaction read";
+    let inferred = "versions are ordered as far as it follows: the initial one first, writes after what their transaction read, and as clients and clocks met them";
     found.notes.push(inferred.to_owned());
 }

@@ -1,5 +1,8 @@
 //! Scans of keys: what they did not find is an anti-dependency of a predicate (Adya 1999, section 3.1.4), G2 and not G2-item.
 
+mod permuted;
+
+use permuted::permuted;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use synod_judge::generate::Random;
@@ -231,22 +234,6 @@ fn written(all: &[Small], kept: Kept) -> Vec<String> {
     all.iter().map(|parts| format!("[{}]", parts.iter().map(part).collect::<Vec<_>>().join(" "))).collect()
 }
 
-/// Calls `found` with the orders of so many until it says yes.
-fn some_order(count: usize, order: &mut Vec<usize>, found: &dyn Fn(&[usize]) -> bool) -> bool {
-    if order.len() == count {
-        return found(order);
-    }
-    (0..count).any(|next| {
-        if order.contains(&next) {
-            return false;
-        }
-        order.push(next);
-        let is_found = some_order(count, order, found);
-        order.pop();
-        is_found
-    })
-}
-
 /// Whether it saw what this state shows; of scans only what they found, if `items_alone`.
 fn agrees(parts: &[(Part, Seen)], state: Seen, kept: Kept, items_alone: bool) -> bool {
     seen(state, parts, kept).iter().zip(parts).all(|(now, (part, then))| match part {
@@ -256,7 +243,7 @@ fn agrees(parts: &[(Part, Seen)], state: Seen, kept: Kept, items_alone: bool) ->
 }
 
 fn serial(all: &[Small], kept: Kept, items_alone: bool) -> bool {
-    some_order(all.len(), &mut vec![], &|order| {
+    permuted(all.len(), &mut vec![], &mut |order| {
         (0..order.len()).all(|at| agrees(&all[order[at]], after(all, &order[..at], kept), kept, items_alone))
     })
 }
@@ -266,7 +253,7 @@ fn of_snapshots(all: &[Small], kept: Kept) -> bool {
     let writes = |one: usize| {
         all[one].iter().filter_map(|(part, _)| if let Part::Write(key, _) = part { Some(*key) } else { None })
     };
-    some_order(all.len(), &mut vec![], &|order| {
+    permuted(all.len(), &mut vec![], &mut |order| {
         (0..order.len()).all(|at| {
             (0..=at).any(|upto| {
                 let clashes =

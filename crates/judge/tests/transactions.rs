@@ -1,5 +1,8 @@
 //! Transactions: each anomaly's canonical history, and all that is said of isolation against its definition.
 
+mod permuted;
+
+use permuted::permuted;
 use std::fmt::Write;
 use synod_judge::generate::Random;
 use synod_judge::log::Log;
@@ -342,21 +345,6 @@ fn abstract_execution(
             })
             .collect();
         some_choice(&choices, &mut vec![], &|seen| allowed(order, seen))
-    })
-}
-
-fn permuted(count: usize, order: &mut Vec<usize>, found: &mut dyn FnMut(&[usize]) -> bool) -> bool {
-    if order.len() == count {
-        return found(order);
-    }
-    (0..count).any(|next| {
-        if order.contains(&next) {
-            return false;
-        }
-        order.push(next);
-        let is_found = permuted(count, order, found);
-        order.pop();
-        is_found
     })
 }
 

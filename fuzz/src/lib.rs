@@ -29,10 +29,17 @@ use synod_judge::transactions::{self, Workload};
 use synod_judge::{Budget, History, Register, RegisterOperation, RegisterReturn, linearizable};
 use synod_kernel::trace::{Header, Recorder, Writer, digest, replay};
 use synod_kernel::{Environment, Move, Setting};
+use synod_kv::Store;
+use synod_kv::etcd::message::{
+    Compare, LeaseGrantRequest, PutRequest, RangeRequest, RequestOp, TxnRequest, WatchCreateRequest,
+    WatchRequest,
+};
+use synod_kv::etcd::protobuf::Message as _;
 use synod_kv::request::parse;
 use synod_kv::resp::Decoder;
+use synod_kv::server::Server;
 use synod_maelstrom::Name;
-use synod_model::interface::Broadcast;
+use synod_model::interface::{Ask, Broadcast, Outcome, ReplicaEvent, StateMachine, Submit};
 use synod_model::{Group, ProcessId};
 use synod_properties::GroundKind;
 use synod_properties::broadcast::BroadcastMonitor;
@@ -44,6 +51,7 @@ use synod_runtime::link::udp::pieces::{Unfinished, pieces};
 use synod_runtime::link::udp::stack::{Below, Bundle, Stack, Stacked};
 use synod_runtime::node::NodeConfig;
 use synod_runtime::record::Incarnation;
+use synod_runtime::service::Service as _;
 use synod_runtime::wal::{Identity, Recovered, Wal, WalError, WalOptions};
 
 /// The algorithm whose traces, records and messages are read.
@@ -61,7 +69,7 @@ pub struct WayIn {
 }
 
 /// All of them.
-pub const ALL: [WayIn; 13] = [
+pub const ALL: [WayIn; 14] = [
     WayIn { name: "trace", take: trace, seeds: traces },
     WayIn { name: "experiment", take: experiment, seeds: Vec::new },
     WayIn { name: "environment", take: environment, seeds: environments },
@@ -75,6 +83,7 @@ pub const ALL: [WayIn; 13] = [
     WayIn { name: "recorded", take: recorded, seeds: recordings },
     WayIn { name: "maelstrom", take: maelstrom, seeds: conversations },
     WayIn { name: "resp", take: resp, seeds: Vec::new },
+    WayIn { name: "etcd", take: etcd, seeds: calls },
 ];
 
 fn text(bytes: &[u8]) -> Cow<'_, str> {
@@ -139,6 +148,72 @@ fn conversations() -> Vec<Vec<u8>> {
         [format!("{name}\n"), init("n1"), to_n1.concat(), requests("n1")].concat().into_bytes()
     };
     Name::ALL.map(told).into()
+}
+
+/// What a client of etcd's API says after its preface, at once and in two parts: whether the connection lives on. What it asks, a store is
+/// asked, and what that answers, the client is told.
+pub fn etcd(bytes: &[u8]) -> bool {
+    let served = |pieces: &[&[u8]]| {
+        let (mut server, mut store) = (Server::new(ProcessId(0), 1, None), Store::default());
+        server.joined(0);
+        server.said(0, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+        pieces.iter().for_each(|piece| server.said(0, piece));
+        // what is asked until nothing more is: a watch asks again
+        for _ in 0..8 {
+            for Submit { ticket, ask } in server.asks(Duration::from_secs(1)) {
+                let answer = match ask {
+                    Ask::Execute { command, .. } => store.execute(&command),
+                    Ask::Query(query) => store.answer(&query),
+                    _ => panic!("a server asks for nothing else"),
+                };
+                let outcome = Outcome::Answer(answer);
+                server.indicated(ReplicaEvent::Settled { ticket, outcome });
+            }
+        }
+        server.tells().iter().any(|word| word.last)
+    };
+    let ends = served(&[bytes]);
+    let (first, second) = bytes.split_at(bytes.len() / 2);
+    assert_eq!(ends, served(&[first, second]), "a cut makes no difference");
+    !ends
+}
+
+/// Calls of each kind, in a connection each.
+fn calls() -> Vec<Vec<u8>> {
+    let frame = |kind: u8, flags: u8, stream: u8, payload: &[u8]| {
+        let length = (payload.len() as u32).to_be_bytes();
+        [&length[1..], &[kind, flags, 0, 0, 0, stream], payload].concat()
+    };
+    let settings = frame(4, 0, 0, &[0, 4, 0, 1, 0, 0]);
+    let call = |stream: u8, path: &str, message: &[u8]| {
+        let headers = [&[0x83, 0x86, 0x44, path.len() as u8], path.as_bytes()].concat();
+        let prefixed = [&[0, 0, 0, 0, message.len() as u8], message].concat();
+        [frame(1, 4, stream, &headers), frame(0, 1, stream, &prefixed)].concat()
+    };
+    let written = |message: &dyn Fn(&mut Vec<u8>)| {
+        let mut bytes = vec![];
+        message(&mut bytes);
+        bytes
+    };
+    let put = PutRequest { key: "a".into(), value: "1".into(), prev_kv: true, ..PutRequest::default() };
+    let range = RangeRequest { key: "a".into(), range_end: "b".into(), limit: 3, ..RangeRequest::default() };
+    let op = RequestOp { request_put: Some(Box::new(put.clone())), ..RequestOp::default() };
+    let compare = Compare { key: "a".into(), version: 1, ..Compare::default() };
+    let txn = TxnRequest { compare: vec![compare], success: vec![op], failure: vec![] };
+    let create = WatchCreateRequest { key: "a".into(), start_revision: 1, ..WatchCreateRequest::default() };
+    let watch = WatchRequest { create_request: Some(Box::new(create)), ..WatchRequest::default() };
+    let grant = LeaseGrantRequest { ttl: 5, id: 7 };
+    let kv = [
+        call(1, "/etcdserverpb.KV/Put", &written(&|out| put.write(out))),
+        call(3, "/etcdserverpb.KV/Range", &written(&|out| range.write(out))),
+        call(5, "/etcdserverpb.KV/Txn", &written(&|out| txn.write(out))),
+    ];
+    let others = [
+        call(1, "/etcdserverpb.Lease/LeaseGrant", &written(&|out| grant.write(out))),
+        call(3, "/etcdserverpb.Watch/Watch", &written(&|out| watch.write(out))),
+        call(5, "/etcdserverpb.Maintenance/Status", &[]),
+    ];
+    [kv, others].map(|calls| [settings.clone(), calls.concat()].concat()).to_vec()
 }
 
 /// What a client of raft-kv says: its requests, and what they mean; the same wherever it is cut.

@@ -1,6 +1,7 @@
 //! What can be asked of the store, and what it answers.
 
 use crate::bytes::Bytes;
+use crate::etcd::ask::{Answer, Change, Look};
 use serde::{Deserialize, Serialize};
 
 /// Milliseconds since 1970, as the process that made a command read them: the store's only time.
@@ -45,7 +46,12 @@ impl Act {
 
     /// Whether its reply is a word or a number, and not what is in the store.
     pub fn is_told_briefly(&self) -> bool {
-        matches!(self, Self::Write(write) if !matches!(write, Write::Set(Set { tell_old: true, .. })))
+        match self {
+            Self::Write(Write::Set(set)) => !set.tell_old,
+            Self::Write(Write::Etcd(change)) => change.is_told_briefly(),
+            Self::Write(_) => true,
+            Self::Read(_) => false,
+        }
     }
 
     /// About how many bytes it is, if it writes.
@@ -61,6 +67,7 @@ impl Act {
             Self::Write(Write::Increment { key, .. } | Write::Expire { key, .. } | Write::Persist(key)) => {
                 key.len()
             }
+            Self::Write(Write::Etcd(change)) => change.length(),
             Self::Write(Write::Clear) | Self::Read(_) => 0,
         }
     }
@@ -100,6 +107,8 @@ pub enum Write {
     SetAll(Vec<(Bytes, Bytes)>),
     /// FLUSHALL.
     Clear,
+    /// By the API of etcd.
+    Etcd(Box<Change>),
 }
 
 /// SET, with its options.
@@ -171,6 +180,8 @@ pub enum Read {
     },
     /// DBSIZE.
     Count,
+    /// By the API of etcd.
+    Etcd(Box<Look>),
 }
 
 /// What an act comes to.
@@ -188,6 +199,8 @@ pub enum Reply {
     Array(Vec<Reply>),
     /// It could not be done, and nothing of it was.
     Failed(Failure),
+    /// By the API of etcd.
+    Etcd(Box<Answer>),
 }
 
 impl Reply {
@@ -197,6 +210,7 @@ impl Reply {
         match self {
             Self::Status(_) | Self::Nil | Self::Integer(_) | Self::Failed(_) => HEAD,
             Self::Bulk(bytes) => HEAD + bytes.len(),
+            Self::Etcd(answer) => answer.length(),
             Self::Array(items) => HEAD + items.iter().map(Self::length).sum::<usize>(),
         }
     }

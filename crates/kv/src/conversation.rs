@@ -5,6 +5,7 @@
 
 use crate::act::{Act, Reply};
 use crate::bytes::Bytes;
+use crate::etcd::Node;
 use crate::request::{Control, Request, Wrong, parse};
 use crate::resp::{self, Decoder, REQUEST_LENGTH_MAX, Version, Words};
 
@@ -31,11 +32,13 @@ pub(crate) struct About {
     pub(crate) token: Option<Vec<u8>>,
     /// What INFO tells.
     pub(crate) info: String,
+    /// What the API of etcd tells of the nodes.
+    pub(crate) node: Node,
 }
 
 impl About {
     /// Whether the token is as it should be; how long that takes tells nothing of it but its length.
-    fn is_token(&self, token: &[u8]) -> bool {
+    pub(crate) fn is_token(&self, token: &[u8]) -> bool {
         let wanted = self.token.as_deref().unwrap_or_default();
         let differs = wanted.iter().zip(token).fold(0, |differs, (a, b)| differs | (a ^ b));
         wanted.len() == token.len() && differs == 0
@@ -456,7 +459,7 @@ mod tests {
 
     #[test]
     fn who_has_no_token_is_told_nothing() {
-        let about = About { token: Some(b"open sesame".to_vec()), info: String::new() };
+        let about = About { token: Some(b"open sesame".to_vec()), ..About::default() };
         let mut conversation = Conversation::new(0);
         let mut hears = |said| heard(&mut conversation, &about, said);
         for said in ["GET a\n", "PING\n", "INFO\n", "MULTI\n", "foo\n"] {

@@ -6,12 +6,14 @@
 pub mod act;
 mod bytes;
 mod conversation;
+pub mod etcd;
 mod glob;
 pub mod node;
 mod number;
 pub mod request;
 pub mod resp;
 pub mod server;
+mod speaker;
 mod store;
 
 pub use act::{Act, Command, Failure, Query, Read, Reply, Status, Write};

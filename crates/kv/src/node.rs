@@ -4,6 +4,8 @@ use crate::server::Server;
 use crate::store::Store;
 use std::time::Duration;
 use synod_algorithms::consensus::raft::{Raft, RaftParameters};
+use synod_model::ProcessId;
+use synod_runtime::link::Place;
 use synod_runtime::node::{NodeConfig, RunError, run_node_with};
 use synod_runtime::service::{Reception, Stopper};
 
@@ -37,8 +39,12 @@ pub fn run(
     token: Option<Vec<u8>>,
     started: impl FnOnce(Stopper),
 ) -> Result<(), RunError> {
+    let own = Place::from(config.listen);
+    let all = (0..=config.peers.len() as u32).map(|p| config.peers.get(&ProcessId(p)).unwrap_or(&own));
+    let places = all.map(ToString::to_string).collect();
     run_node_with::<Raft<Store>>(config, with_signals, reception, |incarnation, stopper| {
         started(stopper);
-        Box::new(Server::new(config.process, incarnation, token))
+        let server = Server::new(config.process, incarnation, token);
+        Box::new(server.of_cluster(config.cluster, places))
     })
 }

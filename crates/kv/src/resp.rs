@@ -243,6 +243,8 @@ pub fn reply(reply: &Reply, version: Version, out: &mut Vec<u8>) {
             }
         }
         Reply::Failed(failure) => error(&failure.to_string(), out),
+        // nobody who asks here is answered so
+        Reply::Etcd(_) => error("ERR an answer of another protocol", out),
     }
 }
 

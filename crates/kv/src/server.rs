@@ -8,9 +8,12 @@
 //! lets that time pass first, and the reads are asked again, as of then.
 
 use crate::act::{Act, Command, Millis, Query, Read, Reply};
-use crate::conversation::{About, Conversation, Ended};
+use crate::conversation::About;
+use crate::etcd::ask::Look;
+use crate::etcd::{Node, changes};
+use crate::speaker::{Speaker, Trouble};
 use crate::store::Store;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 use synod_algorithms::consensus::raft::{IndicationOf, Raft, RequestOf};
 use synod_model::interface::{Ask, Outcome, Refusal, ReplicaEvent, Submit, Term, Ticket};
@@ -21,14 +24,10 @@ use synod_runtime::service::{Service, Word};
 const GATHERED_LENGTH: usize = 256 << 10;
 /// How many entries of clients that read and write at once are under way: their answers may be long, and travel.
 const MIXED_MAX: usize = 3;
+/// How long it is waited where nobody could say what has changed.
+const AGAIN_AFTER: Duration = Duration::from_millis(50);
 /// How many bits of a ticket are its number within an incarnation.
 const NUMBER_BITS: u32 = 40;
-
-const UNKNOWN: &str = "ERR outcome unknown: no leader has confirmed it; it may have been done, or may yet be";
-const NO_ANSWER: &str = "CLUSTERDOWN no leader has answered in time";
-const NO_LEADER: &str = "CLUSTERDOWN there is no leader: nothing was done";
-const OVERLOADED: &str = "TRYAGAIN too much waits already: nothing was done";
-const REFUSED: &str = "ERR refused: nothing was done";
 
 /// The server of a node.
 #[derive(Debug)]
@@ -38,7 +37,7 @@ pub struct Server {
     about: About,
     term: Term,
     leader: Option<ProcessId>,
-    clients: BTreeMap<u64, Conversation>,
+    clients: BTreeMap<u64, Speaker>,
     /// What clients ask, until the process is asked.
     batches: VecDeque<Batch>,
     /// Reads that are asked again: time has passed up to then.
@@ -52,12 +51,50 @@ pub struct Server {
     /// How often it was asked.
     count: u64,
     words: Vec<Word>,
+    watching: Watching,
 }
+
+/// What clients who watch wait for.
+#[derive(Debug, Default)]
+struct Watching {
+    /// Who watches.
+    clients: BTreeSet<u64>,
+    /// The revision to which the store has come here, durable or not.
+    revision: i64,
+    /// Somebody may want to know what changed: it is looked who, and from when on.
+    is_due: bool,
+    /// What changed was asked for.
+    is_asked: bool,
+    /// A lease is over, and the log has yet to say so.
+    lease_is_over: bool,
+    /// That time passes was asked for.
+    time_is_asked: bool,
+    /// There was no answer: when it is asked again.
+    again_at: Option<Duration>,
+    /// The time of day at the last look.
+    now: Duration,
+}
+
+impl Watching {
+    /// There is an answer, and what changed meanwhile is asked for at once; or there is none, and it is asked again later.
+    fn heard(&mut self, answered: bool) {
+        if answered {
+            self.is_due = true;
+        } else {
+            self.again_at = Some(self.now + AGAIN_AFTER);
+        }
+    }
+}
+
+/// Whose acts they are, of which of its batches, and how many.
+type Part = (u64, u64, usize);
 
 /// What a client asks at once.
 #[derive(Debug)]
 struct Batch {
     client: u64,
+    /// Its number among those of the client.
+    number: u64,
     acts: Vec<Act>,
     kind: Kind,
 }
@@ -85,7 +122,7 @@ impl Kind {
 struct Shared<T> {
     what: Vec<T>,
     /// Whose they are, and how many of each.
-    parts: Vec<(u64, usize)>,
+    parts: Vec<Part>,
 }
 
 impl<T> Default for Shared<T> {
@@ -95,10 +132,10 @@ impl<T> Default for Shared<T> {
 }
 
 impl<T> Shared<T> {
-    fn add(&mut self, client: u64, what: impl IntoIterator<Item = T>) {
+    fn add(&mut self, (client, number): (u64, u64), what: impl IntoIterator<Item = T>) {
         let before = self.what.len();
         self.what.extend(what);
-        self.parts.push((client, self.what.len() - before));
+        self.parts.push((client, number, self.what.len() - before));
     }
 }
 
@@ -106,11 +143,15 @@ impl<T> Shared<T> {
 #[derive(Debug)]
 enum Asked {
     /// Writes, or what one client reads and writes.
-    Entry { parts: Vec<(u64, usize)>, kind: Kind },
+    Entry { parts: Vec<Part>, kind: Kind },
     /// Reads.
     Query(Shared<Read>),
     /// That time passes, for reads to be asked again.
     Time { at: Millis, reads: Shared<Read> },
+    /// That time passes, for leases to end.
+    Leases,
+    /// What changed from a revision on.
+    Changes(i64),
 }
 
 impl Server {
@@ -119,7 +160,7 @@ impl Server {
         Self {
             process,
             incarnation,
-            about: About { token, info: String::new() },
+            about: About { token, info: String::new(), node: Node { process: process.0, ..Node::default() } },
             term: Term::default(),
             leader: None,
             clients: BTreeMap::new(),
@@ -130,7 +171,15 @@ impl Server {
             mixed: 0,
             count: 0,
             words: vec![],
+            watching: Watching::default(),
         }
+    }
+
+    /// What clients are told of the cluster: its number, and where its nodes listen for each other.
+    #[must_use]
+    pub fn of_cluster(mut self, cluster: u64, places: Vec<String>) -> Self {
+        (self.about.node.cluster, self.about.node.places) = (cluster, places);
+        self
     }
 
     fn submit(&mut self, ask: Ask<Command, Query>, asked: Asked) -> RequestOf<Store> {
@@ -160,32 +209,32 @@ impl Server {
 
     /// A client goes on: what it asks waits to be asked, what it is told waits to be told.
     fn go_on(&mut self, client: u64, mut out: Vec<u8>) {
-        let Some(conversation) = self.clients.get_mut(&client) else { return };
-        if let Some(acts) = conversation.next_batch(&self.about, &mut out) {
+        let Some(speaker) = self.clients.get_mut(&client) else { return };
+        for (number, acts) in speaker.go_on(&self.about, &mut out) {
             let kind = Kind::of(&acts);
-            self.batches.push_back(Batch { client, acts, kind });
+            self.batches.push_back(Batch { client, number, acts, kind });
         }
-        let last = conversation.is_over();
+        let last = speaker.is_over();
         if last || !out.is_empty() {
             self.words.push(Word { client, bytes: out, last });
         }
     }
 
     /// Each of them hears its part.
-    fn tell(&mut self, parts: Vec<(u64, usize)>, mut ended: impl FnMut(usize) -> Ended) {
-        for (client, count) in parts {
+    fn tell(&mut self, parts: Vec<Part>, mut ended: impl FnMut(usize) -> Result<Vec<Reply>, Trouble>) {
+        for (client, number, count) in parts {
             let ended = ended(count);
             let mut out = vec![];
             // one that is gone hears nothing
-            let Some(conversation) = self.clients.get_mut(&client) else { continue };
-            conversation.ended(ended, &mut out);
+            let Some(speaker) = self.clients.get_mut(&client) else { continue };
+            speaker.ended(number, ended, &self.about, &mut out);
             self.go_on(client, out);
         }
     }
 
-    fn answer(&mut self, parts: Vec<(u64, usize)>, replies: Vec<Reply>) {
+    fn answer(&mut self, parts: Vec<Part>, replies: Vec<Reply>) {
         let mut replies = replies.into_iter();
-        self.tell(parts, |count| Ended::Answered(replies.by_ref().take(count).collect()));
+        self.tell(parts, |count| Ok(replies.by_ref().take(count).collect()));
     }
 
     fn settled(&mut self, asked: Asked, outcome: Outcome<Vec<Reply>>) {
@@ -193,6 +242,11 @@ impl Server {
         match (asked, outcome) {
             (Asked::Query(reads), Outcome::Answer(replies)) if replies.is_empty() => self.due.push(reads),
             (Asked::Time { at, reads }, Outcome::Answer(_)) => self.again.push((at, reads)),
+            (Asked::Leases, outcome) => {
+                self.watching.time_is_asked = false;
+                self.watching.heard(matches!(outcome, Outcome::Answer(_)));
+            }
+            (Asked::Changes(from), outcome) => self.changed(from, outcome),
             (Asked::Entry { parts, .. } | Asked::Query(Shared { parts, .. }), Outcome::Answer(replies)) => {
                 self.answer(parts, replies);
             }
@@ -201,8 +255,53 @@ impl Server {
                 | Asked::Query(Shared { parts, .. })
                 | Asked::Time { reads: Shared { parts, .. }, .. },
                 outcome,
-            ) => self.tell(parts, |_| Ended::Failed(failure(&outcome, is_read))),
+            ) => self.tell(parts, |_| Err(trouble(&outcome, is_read))),
         }
+    }
+
+    /// Whoever watches hears what changed. Where time is over by the clock here, that it passes is asked for first.
+    fn changed(&mut self, from: i64, outcome: Outcome<Vec<Reply>>) {
+        self.watching.is_asked = false;
+        let changed = match outcome {
+            Outcome::Answer(mut replies) => {
+                self.watching.lease_is_over |= replies.is_empty();
+                changes(replies.pop())
+            }
+            _ => None,
+        };
+        self.watching.heard(changed.is_some());
+        for client in self.watching.clients.clone() {
+            let Some(speaker) = self.clients.get_mut(&client) else { continue };
+            speaker.changed(from, changed.as_ref(), &self.about);
+            self.go_on(client, vec![]);
+        }
+    }
+
+    /// From which revision on somebody wants to know what changed.
+    fn wanted(&self) -> Option<i64> {
+        if !self.watching.is_due || self.watching.is_asked {
+            return None;
+        }
+        let speakers = self.watching.clients.iter().filter_map(|client| self.clients.get(client));
+        speakers.filter_map(|speaker| speaker.wants(self.watching.revision)).min()
+    }
+
+    /// What those who watch ask for, and what lets leases end.
+    fn watching_asks(&mut self, at: Millis) -> Vec<RequestOf<Store>> {
+        let mut requests = vec![];
+        if self.watching.lease_is_over && !self.watching.time_is_asked {
+            (self.watching.lease_is_over, self.watching.time_is_asked) = (false, true);
+            let command = Command { at, acts: vec![] };
+            requests.push(self.submit(Ask::Execute { stamp: None, command }, Asked::Leases));
+        }
+        if let Some(from) = self.wanted() {
+            self.watching.is_asked = true;
+            self.clients.values_mut().for_each(Speaker::is_asking);
+            let reads = vec![Read::Etcd(Box::new(Look::Changes(from)))];
+            requests.push(self.submit(Ask::Query(Query { at, reads }), Asked::Changes(from)));
+        }
+        self.watching.is_due &= self.watching.is_asked;
+        requests
     }
 
     /// What INFO tells is made anew.
@@ -224,41 +323,48 @@ impl Server {
 }
 
 /// Why there is no answer.
-fn failure(outcome: &Outcome<Vec<Reply>>, is_read: bool) -> &'static str {
+fn trouble(outcome: &Outcome<Vec<Reply>>, is_read: bool) -> Trouble {
     match outcome {
-        Outcome::Refused(Refusal::NotLeader(_)) => NO_LEADER,
-        Outcome::Refused(Refusal::Overloaded) => OVERLOADED,
-        Outcome::Refused(_) => REFUSED,
-        _ if is_read => NO_ANSWER,
-        _ => UNKNOWN,
+        Outcome::Refused(Refusal::NotLeader(_)) => Trouble::NoLeader,
+        Outcome::Refused(Refusal::Overloaded) => Trouble::Overloaded,
+        Outcome::Refused(_) => Trouble::Refused,
+        _ if is_read => Trouble::NoAnswer,
+        _ => Trouble::Unknown,
     }
 }
 
 impl Service<Raft<Store>> for Server {
     fn joined(&mut self, client: u64) {
-        self.clients.insert(client, Conversation::new(client));
+        self.clients.insert(client, Speaker::new(client));
         self.inform();
     }
 
     fn left(&mut self, client: u64) {
         self.clients.remove(&client);
+        self.watching.clients.remove(&client);
         self.inform();
     }
 
     fn said(&mut self, client: u64, bytes: &[u8]) {
-        if let Some(conversation) = self.clients.get_mut(&client) {
-            conversation.take(bytes);
+        if let Some(speaker) = self.clients.get_mut(&client) {
+            speaker.take(bytes, &self.about);
+            if speaker.watches() {
+                self.watching.clients.insert(client);
+                self.watching.is_due = true;
+            }
         }
         self.go_on(client, vec![]);
     }
 
     fn listens(&self, client: u64) -> bool {
-        self.clients.get(&client).is_some_and(Conversation::listens)
+        self.clients.get(&client).is_some_and(Speaker::listens)
     }
 
     fn has_asks(&self) -> bool {
         let free = self.mixed < MIXED_MAX;
         !self.due.is_empty()
+            || (self.watching.lease_is_over && !self.watching.time_is_asked)
+            || self.wanted().is_some()
             || !self.again.is_empty()
             || self.batches.iter().any(|batch| free || batch.kind != Kind::Mixed)
     }
@@ -274,7 +380,9 @@ impl Service<Raft<Store>> for Server {
             let command = Command { at, acts: vec![] };
             requests.push(self.submit(Ask::Execute { stamp: None, command }, Asked::Time { at, reads }));
         }
-        while let Some(Batch { client, acts, kind }) = self.next_batch() {
+        requests.extend(self.watching_asks(at));
+        while let Some(Batch { client, number, acts, kind }) = self.next_batch() {
+            let client = (client, number);
             match kind {
                 Kind::Reads => reads.add(client, acts.into_iter().filter_map(Act::into_read)),
                 Kind::Writes => {
@@ -313,10 +421,27 @@ impl Service<Raft<Store>> for Server {
             }
             ReplicaEvent::Leader { term, leader } => {
                 (self.term, self.leader) = (term, leader);
+                (self.about.node.term, self.about.node.leader) = (term.0, leader.map(|leader| leader.0));
                 self.inform();
             }
             ReplicaEvent::Witness(_) => {}
         }
+    }
+
+    fn looks(&mut self, process: &Raft<Store>, at: Duration) -> bool {
+        let store = process.machine();
+        let revision = i64::try_from(store.revision()).unwrap_or(i64::MAX);
+        self.watching.is_due |= std::mem::replace(&mut self.watching.revision, revision) != revision;
+        self.about.node.index = process.commit_index().0;
+        // whoever leads lets leases end: nobody need ask for what has ended
+        let leads = self.leader == Some(self.process) && !self.watching.time_is_asked;
+        let is_over = |end: Millis| u128::from(end) <= at.as_millis();
+        self.watching.lease_is_over |= leads && store.next_lease_end().is_some_and(is_over);
+        if self.watching.again_at.is_some_and(|again_at| again_at <= at) {
+            (self.watching.again_at, self.watching.is_due) = (None, true);
+        }
+        self.watching.now = at;
+        self.has_asks()
     }
 
     fn tells(&mut self) -> Vec<Word> {
@@ -463,11 +588,12 @@ mod tests {
             told(&mut server).remove(0).1
         };
         let refused = |refusal| Outcome::Refused(refusal);
-        assert_eq!(ended("SET a 1\n", Outcome::Unknown), format!("-{UNKNOWN}\r\n"));
-        assert_eq!(ended("GET a\n", Outcome::Unknown), format!("-{NO_ANSWER}\r\n"));
-        assert_eq!(ended("SET a 1\n", refused(Refusal::NotLeader(None))), format!("-{NO_LEADER}\r\n"));
-        assert_eq!(ended("GET a\n", refused(Refusal::Overloaded)), format!("-{OVERLOADED}\r\n"));
-        assert_eq!(ended("SET a 1\n", refused(Refusal::Busy)), format!("-{REFUSED}\r\n"));
+        let told = |trouble: Trouble| format!("-{}\r\n", trouble.as_resp());
+        assert_eq!(ended("SET a 1\n", Outcome::Unknown), told(Trouble::Unknown));
+        assert_eq!(ended("GET a\n", Outcome::Unknown), told(Trouble::NoAnswer));
+        assert_eq!(ended("SET a 1\n", refused(Refusal::NotLeader(None))), told(Trouble::NoLeader));
+        assert_eq!(ended("GET a\n", refused(Refusal::Overloaded)), told(Trouble::Overloaded));
+        assert_eq!(ended("SET a 1\n", refused(Refusal::Busy)), told(Trouble::Refused));
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! The store as a state machine: revisions, time, the same bytes from the same log, snapshots in pieces.
 
 use synod_kv::act::{Lifetime, Only, Set};
+use synod_kv::etcd::ask::Change;
+use synod_kv::etcd::message::{CompactionRequest, DeleteRangeRequest, LeaseGrantRequest, PutRequest};
 use synod_kv::{Act, Bytes, Command, Failure, Query, Read, Reply, Status, Store, VALUE_LENGTH_MAX, Write};
 use synod_model::interface::StateMachine;
 
@@ -42,19 +44,21 @@ fn revisions(store: &Store, key: &str) -> Option<(u64, u64, u64)> {
 }
 
 #[test]
-fn a_command_is_one_revision_whatever_it_changes() {
+fn an_act_is_one_revision_whatever_it_changes() {
     let mut store = Store::default();
+    assert_eq!(store.revision(), 1, "as etcd has it");
     store.execute(&command(1, [put("a", "1"), put("b", "1"), put("a", "2")]));
-    assert_eq!(store.revision(), 1);
-    assert_eq!(revisions(&store, "a"), Some((1, 1, 2)));
-    store.execute(&command(2, [put("b", "2")]));
-    assert_eq!(revisions(&store, "b"), Some((1, 2, 2)));
+    assert_eq!(store.revision(), 4);
+    assert_eq!(revisions(&store, "a"), Some((2, 4, 2)));
+    let pairs = vec![("b".into(), "2".into()), ("c".into(), "2".into())];
+    store.execute(&command(2, [Act::Write(Write::SetAll(pairs))]));
+    assert_eq!((revisions(&store, "b"), revisions(&store, "c")), (Some((3, 5, 2)), Some((5, 5, 1))));
     store.execute(&command(3, [delete("b"), put("b", "3")]));
-    assert_eq!(revisions(&store, "b"), Some((3, 3, 1)), "created anew");
+    assert_eq!(revisions(&store, "b"), Some((7, 7, 1)), "created anew");
     let nothing = [delete("none"), Act::Read(Read::Get("a".into())), Act::Write(Write::Persist("a".into()))];
     store.execute(&command(4, nothing));
     store.execute(&command(5, [Act::Write(Write::Expire { key: "a".into(), after: 1000 })]));
-    assert_eq!(store.revision(), 3, "what changes no value is no revision");
+    assert_eq!(store.revision(), 7, "what changes no value is no revision");
 }
 
 #[test]
@@ -80,7 +84,7 @@ fn time_enters_with_commands_alone_and_never_goes_back() {
     assert_eq!(store.entry(b"a").map(|e| e.version), Some(1));
     store.execute(&command(1_500, []));
     assert_eq!((get(&store, "a"), store.next_expiry()), (Reply::Nil, None));
-    assert_eq!(store.revision(), 2, "what expires is a revision");
+    assert_eq!(store.revision(), 4, "what expires is a revision");
     store.execute(&command(3, [set("c", "1", Lifetime::Millis(10))]));
     assert_eq!((store.now(), store.next_expiry()), (1_500, Some(1_510)), "a clock that is behind");
 }
@@ -98,7 +102,7 @@ fn a_key_that_expired_is_created_anew_in_the_same_command() {
     }));
     assert_eq!(store.execute(&command(9, [only_new.clone()])), [Reply::Nil]);
     assert_eq!(store.execute(&command(10, [only_new])), [OK]);
-    assert_eq!(revisions(&store, "a"), Some((3, 3, 1)), "after the revision in which the old one went");
+    assert_eq!(revisions(&store, "a"), Some((4, 4, 1)), "after the revision in which the old one went");
 }
 
 #[test]
@@ -107,6 +111,19 @@ fn overwriting_forgets_when_to_expire() {
     store.execute(&command(0, [set("a", "1", Lifetime::Millis(10)), put("a", "2")]));
     store.execute(&command(10, []));
     assert_eq!(get(&store, "a"), Reply::Bulk("2".into()));
+}
+
+/// A change by the API of etcd.
+fn etcd_act(kind: u64, key: Bytes, number: i64) -> Act {
+    let (lease, range_end) = (number % 4, Bytes::from("k4"));
+    Act::Write(Write::Etcd(Box::new(match kind {
+        0..=1 => Change::Put(PutRequest { key, value: "8".into(), lease, ..PutRequest::default() }),
+        2 => Change::DeleteRange(DeleteRangeRequest { key, range_end, prev_kv: true }),
+        3 => Change::Grant(LeaseGrantRequest { ttl: 1, id: lease }),
+        4 => Change::Revoke(lease),
+        5 => Change::KeepAlive(lease),
+        _ => Change::Compact(CompactionRequest { revision: number * 10, physical: false }),
+    })))
 }
 
 /// A log of every kind of write over few keys, drawn from a seed.
@@ -122,7 +139,8 @@ fn log(seed: u64, length: usize) -> Vec<Command> {
         let acts = (0..=draw(3)).map(|_| {
             let key = Bytes::from(format!("k{}", draw(12)).as_str());
             let number = draw(40);
-            Act::Write(match draw(16) {
+            Act::Write(match draw(20) {
+                16..=19 => return etcd_act(draw(7), key, number.cast_signed()),
                 0..=3 => return set(&format!("k{}", draw(12)), &number.to_string(), Lifetime::Unbounded),
                 4..=6 => return set(&format!("k{}", draw(12)), "x", Lifetime::Millis(number)),
                 7 => return set(&format!("k{}", draw(12)), "7", Lifetime::Kept),
@@ -180,7 +198,7 @@ fn a_large_store_goes_in_pieces() {
         store.execute(&command(key, [set(&format!("k{key}"), &value, Lifetime::Millis(1_000))]));
     }
     let pieces = store.pieces();
-    assert_eq!(pieces.len(), 4);
+    assert_eq!(pieces.len(), 8, "entries and history");
     assert!(pieces.iter().all(|piece| bytes(piece).len() < 300_000));
     assert_eq!(carried(&store), store);
     assert_eq!(Store::default().pieces(), [Store::default()]);

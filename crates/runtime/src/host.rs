@@ -220,6 +220,12 @@ impl<'a, P: Process> Host<'a, P> {
         self.wal.writes_beside()
     }
 
+    /// The process, while it runs.
+    pub(crate) fn process(&self) -> Option<&P> {
+        self.seat.local()
+    }
+
+    /// Which incarnation of the node this is.
     pub(crate) fn incarnation(&self) -> u64 {
         self.incarnation
     }

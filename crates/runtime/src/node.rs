@@ -572,6 +572,9 @@ impl<P: Process> Node<'_, P> {
                 return Ok(false);
             }
         }
+        if let (Some(Open { lobby, .. }), Some(process)) = (&self.lobby, self.host.process()) {
+            self.asks |= lobby.looks(process);
+        }
         if self.asks && !congested {
             self.serve()?;
         }

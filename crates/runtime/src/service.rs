@@ -50,6 +50,10 @@ pub trait Service<P: Process>: Send {
     /// The process tells it this.
     fn indicated(&mut self, indication: P::Indication);
 
+    /// What the process has come to, at each turn of the node. It need not be durable: what clients are told of it must be asked for all the
+    /// same. Whether it has something to ask of the process.
+    fn looks(&mut self, process: &P, at: Duration) -> bool;
+
     /// What clients are to be told that were not told yet.
     fn tells(&mut self) -> Vec<Word>;
 
@@ -183,8 +187,12 @@ impl<P: Process> Lobby<P> {
     pub(crate) fn asks(&self) -> Vec<P::Request> {
         let mut inside = self.inside();
         inside.is_noticed = false;
-        let at = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        inside.service.asks(at)
+        inside.service.asks(time_of_day())
+    }
+
+    /// The service sees what the process has come to. Whether it has something to ask.
+    pub(crate) fn looks(&self, process: &P) -> bool {
+        self.inside().service.looks(process, time_of_day())
     }
 
     pub(crate) fn indicated(&self, indication: P::Indication) {
@@ -212,6 +220,10 @@ impl<P: Process> Lobby<P> {
             self.inputs.notice(Input::Service);
         }
     }
+}
+
+fn time_of_day() -> Duration {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }
 
 /// A lobby, as long as it is open. To be dropped once its sockets are closed.

@@ -17,7 +17,9 @@ pub enum Kv {
 }
 
 const AFTER_HELP: &str = "\
-Clients speak the protocol of Redis, to any node: redis-cli -p 6379 set greeting hello
+Clients speak the protocol of Redis, or that of etcd, to any node, at the same address:
+  redis-cli -p 6379 set greeting hello
+  etcdctl --endpoints 127.0.0.1:6379 get greeting
 
   kv up -n 3 --data DIR
   kv serve --id 0 --peers 10.0.0.1:7000,10.0.0.2:7000,10.0.0.3:7000 --data DIR --listen 127.0.0.1:6379";

@@ -88,7 +88,9 @@ fn up(desk: &Desk<'_>, args: &Up) -> Result<Exit, Error> {
     for (p, mut command) in commands {
         let child = start(&mut command)?;
         let (port, id) = (port(p), child.id());
-        desk.printer.talk(format!("node {p}   redis-cli -p {port}   kill -9 {id}"));
+        desk.printer.talk(format!(
+            "node {p}   redis-cli -p {port}   etcdctl --endpoints 127.0.0.1:{port}   kill -9 {id}"
+        ));
         nodes.push((p, command, child));
     }
     desk.printer.talk(format!("data in {}; Ctrl-C stops all of them", args.data.display()));

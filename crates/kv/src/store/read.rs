@@ -24,6 +24,7 @@ impl Store {
             Read::Milliseconds(key) => self.left(key, at, |millis| millis),
             Read::Keys(pattern) => array(self.keys(pattern), room),
             Read::Scan { cursor, pattern, count } => self.scan(*cursor, pattern.as_ref(), *count, room),
+            Read::Etcd(look) => self.look(look, at, room),
             Read::Count => integer(self.entries.len() as u64),
         }
     }

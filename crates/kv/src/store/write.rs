@@ -8,31 +8,46 @@ use crate::number::decimal;
 
 const OK: Reply = Reply::Status(Status::Ok);
 
+/// What ends an entry by itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Bound {
+    pub(super) expires_at: Option<Millis>,
+    pub(super) lease: i64,
+}
+
+impl Bound {
+    /// As it is.
+    pub(super) fn of(entry: Option<&Entry>) -> Self {
+        entry.map(|entry| Self { expires_at: entry.expires_at, lease: entry.lease }).unwrap_or_default()
+    }
+}
+
 impl Store {
     /// Makes a write whose reply has so many bytes at most.
     pub(super) fn write(&mut self, write: &Write, revision: u64, room: usize) -> (Reply, bool) {
         match write {
             Write::Set(set) => self.set(set, revision, room),
-            Write::Delete(keys) => self.delete(keys),
+            Write::Delete(keys) => self.delete(keys, revision),
             Write::Increment { key, by } => self.increment(key, *by, revision),
             Write::Append { key, tail } => self.append(key, tail, revision),
-            Write::Expire { key, after } => self.expire(key, *after),
+            Write::Expire { key, after } => self.expire(key, *after, revision),
             Write::Persist(key) => {
                 // that it lives on is no new value: no revision
                 (Reply::Integer(self.persist(key).into()), false)
             }
             Write::SetAll(pairs) => {
                 for (key, value) in pairs {
-                    self.put(key, value.clone(), None, revision);
+                    self.put(key, value.clone(), Bound::default(), revision);
                 }
                 (OK, !pairs.is_empty())
             }
-            Write::Clear => self.clear(),
+            Write::Clear => self.clear(revision),
+            Write::Etcd(change) => self.change(change, revision, room),
         }
     }
 
     /// Writes a value: a key that was there keeps its creation.
-    fn put(&mut self, key: &Bytes, value: Bytes, expires_at: Option<Millis>, revision: u64) {
+    pub(super) fn put(&mut self, key: &Bytes, value: Bytes, bound: Bound, revision: u64) {
         let (create_revision, version, place) = if let Some(old) = self.entries.get(key) {
             (old.create_revision, old.version + 1, old.place)
         } else {
@@ -40,8 +55,10 @@ impl Store {
             self.created += 1;
             (revision, 1, self.created)
         };
-        let entry = Entry { value, create_revision, mod_revision: revision, version, expires_at, place };
-        self.insert(key.clone(), entry);
+        let Bound { expires_at, lease } = bound;
+        let entry =
+            Entry { value, create_revision, mod_revision: revision, version, expires_at, lease, place };
+        self.write_entry(key, entry);
     }
 
     fn set(&mut self, set: &Set, revision: u64, room: usize) -> (Reply, bool) {
@@ -61,54 +78,56 @@ impl Store {
             return (Reply::Failed(Failure::AnswerTooLong), false);
         }
         if sets {
-            let expires_at = match set.lifetime {
-                Lifetime::Unbounded => None,
-                Lifetime::Kept => old.and_then(|entry| entry.expires_at),
-                Lifetime::Millis(after) => Some(self.now.saturating_add(after)),
+            let bound = match set.lifetime {
+                Lifetime::Unbounded => Bound::default(),
+                Lifetime::Kept => Bound::of(old),
+                Lifetime::Millis(after) => {
+                    Bound { expires_at: Some(self.now.saturating_add(after)), lease: 0 }
+                }
             };
-            self.put(&set.key, set.value.clone(), expires_at, revision);
+            self.put(&set.key, set.value.clone(), bound, revision);
         }
         (reply, sets)
     }
 
-    fn delete(&mut self, keys: &[Bytes]) -> (Reply, bool) {
-        let gone = keys.iter().filter_map(|key| self.remove(key)).count();
+    fn delete(&mut self, keys: &[Bytes], revision: u64) -> (Reply, bool) {
+        let gone = keys.iter().filter_map(|key| self.take(key, revision)).count();
         (integer(gone as u64), gone > 0)
     }
 
     fn increment(&mut self, key: &Bytes, by: i64, revision: u64) -> (Reply, bool) {
         let old = self.entries.get(key);
-        let expires_at = old.and_then(|entry| entry.expires_at);
+        let bound = Bound::of(old);
         let Some(number) = old.map_or(Some(0), |entry| decimal(&entry.value)) else {
             return (Reply::Failed(Failure::NotAnInteger), false);
         };
         let Some(sum) = number.checked_add(by) else {
             return (Reply::Failed(Failure::Overflow), false);
         };
-        self.put(key, sum.to_string().into_bytes().into(), expires_at, revision);
+        self.put(key, sum.to_string().into_bytes().into(), bound, revision);
         (Reply::Integer(sum), true)
     }
 
     fn append(&mut self, key: &Bytes, tail: &Bytes, revision: u64) -> (Reply, bool) {
         let old = self.entries.get(key);
-        let expires_at = old.and_then(|entry| entry.expires_at);
+        let bound = Bound::of(old);
         let head: &[u8] = old.map_or(&[], |entry| &entry.value);
         let length = head.len() + tail.len();
         if length > VALUE_LENGTH_MAX {
             return (Reply::Failed(Failure::TooLong), false);
         }
         let whole = [head, tail].concat();
-        self.put(key, whole.into(), expires_at, revision);
+        self.put(key, whole.into(), bound, revision);
         (integer(length as u64), true)
     }
 
-    fn expire(&mut self, key: &Bytes, after: i64) -> (Reply, bool) {
+    fn expire(&mut self, key: &Bytes, after: i64, revision: u64) -> (Reply, bool) {
         if !self.entries.contains_key(key) {
             return (Reply::Integer(0), false);
         }
         let gone = after <= 0;
         if gone {
-            self.remove(key);
+            self.take(key, revision);
         } else {
             self.live_until(key, Some(self.now.saturating_add_signed(after)));
         }
@@ -130,11 +149,9 @@ impl Store {
         }
     }
 
-    fn clear(&mut self) -> (Reply, bool) {
-        let any = !self.entries.is_empty();
-        self.entries.clear();
-        self.creation.clear();
-        self.expiry.clear();
+    fn clear(&mut self, revision: u64) -> (Reply, bool) {
+        let keys: Vec<_> = self.entries.keys().cloned().collect();
+        let (_, any) = self.delete(&keys, revision);
         (OK, any)
     }
 }

@@ -1,4 +1,6 @@
-//! Three nodes in one OS process, asked over plain TCP: what clients of the protocol see, and what survives.
+//! Three nodes in one OS process, asked over plain TCP: what clients of either protocol see, and what survives.
+
+mod etcd;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};

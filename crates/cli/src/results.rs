@@ -164,8 +164,8 @@ fn lines<R: std::io::Read>(path: &Path, file: R) -> impl Iterator<Item = Result<
 #[cfg(feature = "parquet")]
 pub(crate) fn as_parquet(from: &Path, to: &Path) -> Result<(), Error> {
     let file = File::open(from).map_err(|source| Error::Unreadable { path: from.to_owned(), source })?;
-    let faults = synod_sim::FaultKind::ALL.map(|kind| serde_json::to_value(kind).expect("a name"));
-    let faults: Vec<_> = faults.iter().filter_map(|name| name.as_str().map(str::to_owned)).collect();
+    let names = synod_sim::FaultKind::ALL.iter().map(|kind| serde_json::to_value(kind).expect("a name"));
+    let faults: Vec<_> = names.filter_map(|name| name.as_str().map(str::to_owned)).collect();
     write_whole(to, |out| {
         let mut failed = None;
         let mut runs =

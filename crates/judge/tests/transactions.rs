@@ -1,5 +1,8 @@
 //! Transactions: each anomaly's canonical history, and all that is said of isolation against its definition.
 
+mod permuted;
+
+use permuted::permuted;
 use std::fmt::Write;
 use synod_judge::generate::Random;
 use synod_judge::log::Log;
@@ -345,21 +348,6 @@ fn abstract_execution(
     })
 }
 
-fn permuted(count: usize, order: &mut Vec<usize>, found: &mut dyn FnMut(&[usize]) -> bool) -> bool {
-    if order.len() == count {
-        return found(order);
-    }
-    (0..count).any(|next| {
-        if order.contains(&next) {
-            return false;
-        }
-        order.push(next);
-        let is_found = permuted(count, order, found);
-        order.pop();
-        is_found
-    })
-}
-
 fn some_choice(choices: &[Vec<u32>], chosen: &mut Vec<u32>, fits: &dyn Fn(&[u32]) -> bool) -> bool {
     let Some(next) = choices.get(chosen.len()) else { return fits(chosen) };
     next.iter().any(|&choice| {
@@ -482,6 +470,72 @@ fn some_register_order(
     })
 }
 
+/// Whether in some order of all each reads what those up to some point left, of whom all are that come before it by `before`; and writes
+/// nothing that those after that point wrote (Daudjee, Salem 2006; Cerone, Gotsman 2016).
+fn some_snapshots(
+    all: &SmallRegisters,
+    before: &dyn Fn(&Small, &Small) -> bool,
+    done: &mut Vec<usize>,
+) -> bool {
+    let state = |upto: &[usize]| {
+        let mut state = [None; 2];
+        for &(key, part) in upto.iter().flat_map(|&at| &all[at].1) {
+            state[key] = part.err().or(state[key]);
+        }
+        state
+    };
+    let writes = |at: usize| all[at].1.iter().filter(|(_, part)| part.is_err()).map(|&(key, _)| key);
+    let reads = |at: usize, mut state: [Option<u8>; 2]| {
+        all[at].1.iter().all(|&(key, part)| match part {
+            Ok(value) => all[at].0.end != '.' || state[key] == value,
+            Err(value) => {
+                state[key] = Some(value);
+                true
+            }
+        })
+    };
+    if all.iter().enumerate().all(|(at, (t, _))| t.end != '.' || done.contains(&at)) {
+        return true;
+    }
+    (0..all.len()).any(|at| {
+        if done.contains(&at) || all[at].0.end == '!' {
+            return false;
+        }
+        let sees = |upto: usize| {
+            let first = |other: usize| all[other].0.end == '.' && before(&all[other].0, &all[at].0);
+            let clashes = |&other: &usize| writes(other).any(|key| writes(at).any(|own| own == key));
+            (0..all.len()).all(|other| !first(other) || done[..upto].contains(&other))
+                && !done[upto..].iter().any(clashes)
+                && reads(at, state(&done[..upto]))
+        };
+        let fits = (0..=done.len()).any(sees);
+        done.push(at);
+        let is_found = fits && some_snapshots(all, before, done);
+        done.pop();
+        is_found
+    })
+}
+
+/// Without a read before each write nothing but clients and clocks tells in what order versions are.
+#[test]
+fn registers_are_in_the_order_in_which_they_were_met() {
+    let stale =
+        "0 + [[:w x 1]]\n0 . [[:w x 1]]\n0 + [[:w x 2]]\n0 . [[:w x 2]]\n1 + [[:r x nil]]\n1 . [[:r x 1]]";
+    let report = registers(stale);
+    shows(&report, Phenomenon::GSingle, Outer::RealTime, &[Level::SessionSerializable]);
+    let told = "T2 read x as 1, and T1 wrote 2 to x after that: somebody was through with the one before another began who met the other";
+    assert!(report.to_string().contains(told), "{report}");
+    let back = "0 + [[:w x 1]]\n1 + [[:w x 2]]\n2 + [[:r x nil]]\n2 . [[:r x 1]]\n2 + [[:r x nil]]\n2 . [[:r x 2]]\n2 + [[:r x nil]]\n2 . [[:r x 1]]\n0 . [[:w x 1]]\n1 . [[:w x 2]]";
+    let report = registers(back);
+    assert_eq!(report.strongest(), [Level::SessionCausal, Level::Serializable], "{report}");
+    assert!(report.to_string().contains(": a client met the one before the other"), "{report}");
+    let others = "0 + [[:w x 1]]\n0 . [[:w x 1]]\n1 + [[:w x 2]]\n1 . [[:w x 2]]\n2 + [[:r x nil]]\n2 . [[:r x 2]]\n3 + [[:r x nil]]\n3 . [[:r x 1]]";
+    assert!(
+        registers(others).holds(Level::SessionSerializable)
+            && !registers(others).holds(Level::StrictSerializable)
+    );
+}
+
 #[test]
 fn what_is_refuted_of_registers_is_so_on_small_histories() {
     let mut random = Random::new(7);
@@ -507,13 +561,16 @@ fn what_is_refuted_of_registers_is_so_on_small_histories() {
             (Level::Serializable, some_register_order(&all, &|_, _| false, &mut vec![], [None; 2])),
             (Level::SessionSerializable, some_register_order(&all, &session, &mut vec![], [None; 2])),
             (Level::StrictSerializable, some_register_order(&all, &real_time, &mut vec![], [None; 2])),
+            (Level::SnapshotIsolation, some_snapshots(&all, &|_, _| false, &mut vec![])),
+            (Level::SessionSnapshotIsolation, some_snapshots(&all, &session, &mut vec![])),
+            (Level::StrongSnapshotIsolation, some_snapshots(&all, &real_time, &mut vec![])),
         ] {
             assert!(report.holds(level) || !holds, "{level}: {all:?}\n{report}");
             counts[usize::from(holds)][usize::from(report.holds(level))] += 1;
         }
     }
     let [[refuted, missed], [_, held]] = counts;
-    assert!(refuted > 5 * missed && held > 1_000, "{counts:?}");
+    assert!(refuted > 100 * missed && held > 1_000, "{counts:?}");
 }
 
 #[test]

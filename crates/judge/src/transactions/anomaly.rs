@@ -1,13 +1,13 @@
 //! What no database should show, by its name.
 
-use super::graph::Dependency;
+use super::graph::{Dependencies, Dependency};
 use super::level::Level;
 use std::collections::BTreeMap;
 
 /// What histories show that not every level allows.
 ///
-/// Cycles are told apart by their anti-dependencies (Adya 1999, sections 3.2 and 4.3; Kingsbury, Alvaro 2020, section 4.1). G2 is what G2-item
-/// is for reads of predicates, which these transactions do not have.
+/// Cycles are told apart by their anti-dependencies (Adya 1999, sections 3.2 and 4.3; Kingsbury, Alvaro 2020, section 4.1), and by
+/// whether they need what a scan did not find.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Phenomenon {
     /// An element that was appended once stands in a list twice.
@@ -39,6 +39,8 @@ pub enum Phenomenon {
     NegativeBalance,
     /// Two transactions that read the same version and both overwrite it (Berenson et al. 1995, P4).
     LostUpdate,
+    /// Two transactions that both found a key missing, by scans, and both write it.
+    LostInsert,
     /// A cycle of writes alone.
     G0,
     /// Of writes and reads of what was written.
@@ -49,16 +51,35 @@ pub enum Phenomenon {
     GNonadjacent,
     /// With two next to each other.
     G2Item,
+    /// With one anti-dependency, which is one of a scan.
+    GSinglePhantom,
+    /// With several, of which no two are next to each other, and one is of a scan.
+    GNonadjacentPhantom,
+    /// With two next to each other, and one of a scan (Adya 1999, section 3.2.4: G2).
+    G2,
 }
 
 impl Phenomenon {
     /// Those that are cycles of the graph.
-    pub(super) const CYCLES: [Self; 5] =
-        [Self::G0, Self::G1c, Self::GSingle, Self::GNonadjacent, Self::G2Item];
+    pub(super) const CYCLES: [Self; 8] = [
+        Self::G0,
+        Self::G1c,
+        Self::GSingle,
+        Self::GNonadjacent,
+        Self::G2Item,
+        Self::GSinglePhantom,
+        Self::GNonadjacentPhantom,
+        Self::G2,
+    ];
 
     /// Whether it is a cycle of transactions that come before each other.
     pub fn is_cycle(self) -> bool {
         Self::CYCLES.contains(&self)
+    }
+
+    /// Whether it is a cycle with what a scan did not find.
+    pub(super) fn has_phantom(self) -> bool {
+        matches!(self, Self::GSinglePhantom | Self::GNonadjacentPhantom | Self::G2)
     }
 
     /// Its name.
@@ -78,11 +99,15 @@ impl Phenomenon {
             Self::ChangedTotal => "changed total",
             Self::NegativeBalance => "negative balance",
             Self::LostUpdate => "lost update",
+            Self::LostInsert => "lost insert",
             Self::G0 => "G0 (dirty write)",
             Self::G1c => "G1c (circular information flow)",
             Self::GSingle => "G-single (read skew)",
             Self::GNonadjacent => "G-nonadjacent",
             Self::G2Item => "G2-item",
+            Self::GSinglePhantom => "G-single (phantom)",
+            Self::GNonadjacentPhantom => "G-nonadjacent (phantom)",
+            Self::G2 => "G2 (phantom)",
         }
     }
 }
@@ -102,11 +127,20 @@ impl Outer {
     pub(super) const ALL: [Self; 3] = [Self::None, Self::Session, Self::RealTime];
 
     /// Its edges.
-    pub(super) fn bits(self) -> u8 {
+    pub(super) fn bits(self) -> Dependencies {
         match self {
             Self::None => 0,
             Self::Session => Dependency::Session.bit(),
             Self::RealTime => Dependency::RealTime.bit(),
+        }
+    }
+
+    /// The edges of versions whose order follows from it.
+    pub(super) fn of_versions(self) -> Dependencies {
+        match self {
+            Self::None => 0,
+            Self::Session => Dependency::WriteWriteInSession.bit() | Dependency::ReadWriteInSession.bit(),
+            Self::RealTime => Dependency::WriteWriteInTime.bit() | Dependency::ReadWriteInTime.bit(),
         }
     }
 
@@ -123,27 +157,30 @@ impl Outer {
 /// A phenomenon and what it needs.
 pub(super) type Kind = (Phenomenon, Outer);
 
-/// The weakest level that a phenomenon refutes: all that imply it fail.
-pub(super) fn refutes((phenomenon, outer): Kind) -> Level {
+/// The weakest levels that a phenomenon refutes: all that imply one of them fail.
+pub(super) fn refutes((phenomenon, outer): Kind) -> &'static [Level] {
     use Phenomenon::{
-        Causality, ChangedTotal, DirtyUpdate, Duplicate, Fractured, FutureRead, G0, G1a, G1b, G1c, G2Item,
-        GNonadjacent, GSingle, Garbage, IncompatibleOrder, Internal, LongFork, LostUpdate, NegativeBalance,
+        Causality, ChangedTotal, DirtyUpdate, Duplicate, Fractured, FutureRead, G0, G1a, G1b, G1c, G2,
+        G2Item, GNonadjacent, GNonadjacentPhantom, GSingle, GSinglePhantom, Garbage, IncompatibleOrder,
+        Internal, LongFork, LostInsert, LostUpdate, NegativeBalance,
     };
     match (phenomenon, outer) {
-        (Duplicate | Garbage | G0, Outer::None) => Level::ReadUncommitted,
-        (IncompatibleOrder | G1a | G1b | DirtyUpdate | G1c, Outer::None) => Level::ReadCommitted,
-        (Internal | FutureRead | Fractured, _) => Level::ReadAtomic,
-        (Causality, Outer::None) => Level::Causal,
-        (Causality | G0 | G1c, Outer::Session) => Level::SessionCausal,
+        (Duplicate | Garbage | G0, Outer::None) => &[Level::ReadUncommitted],
+        (IncompatibleOrder | G1a | G1b | DirtyUpdate | G1c, Outer::None) => &[Level::ReadCommitted],
+        (Internal | FutureRead, _) => &[Level::ReadAtomic, Level::RepeatableRead],
+        (Fractured, _) => &[Level::ReadAtomic],
+        (Causality, Outer::None) => &[Level::Causal],
+        (Causality | G0 | G1c, Outer::Session) => &[Level::SessionCausal],
         (LongFork | ChangedTotal | NegativeBalance | LostUpdate | GSingle | GNonadjacent, Outer::None) => {
-            Level::SnapshotIsolation
+            &[Level::SnapshotIsolation, Level::RepeatableRead]
         }
-
-        (G2Item, Outer::None) => Level::Serializable,
-        (G2Item, Outer::Session) => Level::SessionSerializable,
-        (G2Item, Outer::RealTime) => Level::StrictSerializable,
-        (_, Outer::Session) => Level::SessionSnapshotIsolation,
-        (_, Outer::RealTime) => Level::StrongSnapshotIsolation,
+        (LostInsert | GSinglePhantom | GNonadjacentPhantom, Outer::None) => &[Level::SnapshotIsolation],
+        (G2Item, Outer::None) => &[Level::RepeatableRead],
+        (G2, Outer::None) => &[Level::Serializable],
+        (G2Item | G2, Outer::Session) => &[Level::SessionSerializable],
+        (G2Item | G2, Outer::RealTime) => &[Level::StrictSerializable],
+        (_, Outer::Session) => &[Level::SessionSnapshotIsolation],
+        (_, Outer::RealTime) => &[Level::StrongSnapshotIsolation],
     }
 }
 

@@ -5,7 +5,8 @@ use super::names::{Names, number};
 use crate::log::{End, Kind, Log};
 use crate::reading::Meaningless;
 use crate::value::Value;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
+use std::fmt;
 
 /// What transactions are of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,11 +94,65 @@ pub(super) struct Internal {
     pub(super) future: bool,
 }
 
+/// Which keys a scan looks for: all, or whole numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Range {
+    All,
+    /// From the first to the second.
+    Numbers(i64, i64),
+}
+
+impl Range {
+    fn of(predicate: &Value) -> Option<Self> {
+        match predicate {
+            Value::Nil => Some(Self::All),
+            Value::Text(all) if &**all == "all" => Some(Self::All),
+            ends => {
+                let (from, to) = ends.pair()?;
+                Some(Self::Numbers(from.integer()?, to.integer()?))
+            }
+        }
+    }
+
+    fn has(self, key: &Value) -> bool {
+        match (self, key) {
+            (Self::All, _) => true,
+            (Self::Numbers(from, to), Value::Integer(key)) => (from..=to).contains(key),
+            (Self::Numbers(..), _) => false,
+        }
+    }
+}
+
+impl fmt::Display for Range {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::All => f.write_str(":all"),
+            Self::Numbers(from, to) => write!(f, "[{from} {to}]"),
+        }
+    }
+}
+
+/// A scan, and the keys of which it is known what it saw.
+#[derive(Clone, Debug)]
+pub(super) struct Scan {
+    pub(super) transaction: u32,
+    pub(super) range: Range,
+    known: Vec<u32>,
+}
+
+/// How often scans may miss a key, in all.
+const MISSED_MAX: usize = 1 << 26;
+
 fn wrong_at(line: usize, what: &str) -> Meaningless {
     Meaningless { line, what: what.to_owned() }
 }
 
-#[derive(Clone, Debug)]
+/// The beginning of a value, in words.
+fn short(value: &Value) -> String {
+    value.to_string().chars().take(60).collect()
+}
+
+#[derive(Clone, Copy, Debug)]
 enum Raw {
     Write(i64),
     /// What is read is not known.
@@ -106,6 +161,18 @@ enum Raw {
     Value(i64),
     /// Where its elements are.
     List(usize, usize),
+    /// A scan, which found so many of those before it.
+    Scan(Range, usize),
+}
+
+impl Raw {
+    /// What of an object there is before all writes.
+    fn nothing(objects: Objects) -> Self {
+        match objects {
+            Objects::Lists => Self::List(0, 0),
+            Objects::Registers => Self::Nothing,
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -124,6 +191,9 @@ pub(super) struct Transactions {
     pub(super) traces: Vec<Trace>,
     pub(super) odd: Vec<Odd>,
     pub(super) internal: Vec<Internal>,
+    pub(super) scans: Vec<Scan>,
+    /// Who looked for which keys and did not find them, in order: known once all is known.
+    pub(super) missed: Vec<(u32, u32)>,
     running: FxHashMap<u64, Pending>,
     events: u32,
     scratch: Vec<i64>,
@@ -142,6 +212,8 @@ impl Transactions {
             traces: vec![],
             odd: vec![],
             internal: vec![],
+            scans: vec![],
+            missed: vec![],
             running: FxHashMap::default(),
             events: 0,
             scratch: vec![],
@@ -246,13 +318,25 @@ impl Transactions {
         Ok(())
     }
 
-    /// Those that have not ended are kept with what they ask for.
-    pub(super) fn finish(&mut self) {
+    /// Those that have not ended are kept with what they ask for; and of scans it is seen what they missed.
+    pub(super) fn finish(&mut self) -> Result<(), Meaningless> {
         let mut left: Vec<Pending> = std::mem::take(&mut self.running).into_values().collect();
         left.sort_unstable_by_key(|pending| pending.transaction);
         for pending in left {
             self.keep(pending.transaction, &pending.raw);
         }
+        for Scan { transaction, range, known } in &self.scans {
+            let keys = (0..self.names.keys() as u32).filter(|&key| range.has(self.names.key_name(key)));
+            let missed = keys.filter(|key| known.binary_search(key).is_err());
+            self.missed.extend(missed.map(|key| (*transaction, key)));
+            if self.missed.len() > MISSED_MAX {
+                let line = self.all[*transaction as usize].line as usize;
+                return Err(wrong_at(line, "scans do not find more keys than can be judged"));
+            }
+        }
+        self.missed.sort_unstable();
+        self.missed.dedup();
+        Ok(())
     }
 
     /// What a value asks for or what came back, into `raw` and `scratch`.
@@ -260,10 +344,9 @@ impl Transactions {
         self.raw.clear();
         self.scratch.clear();
         let can = match self.objects {
-            Objects::Lists => "r, append",
-            Objects::Registers => "r, w",
+            Objects::Lists => "r, append, scan",
+            Objects::Registers => "r, w, scan",
         };
-        let short = |what: &Value| what.to_string().chars().take(60).collect::<String>();
         let strange = |what: &Value| {
             wrong_at(line, &format!("a transaction is a list of micro-operations, not `{}`", short(what)))
         };
@@ -277,6 +360,10 @@ impl Transactions {
                 let what = format!("`{}` is neither a read nor a write: [:r KEY VALUE]", short(operation));
                 return Err(wrong_at(line, &what));
             };
+            if function.as_text() == Some("scan") {
+                self.parse_scan(key, value, line, returned)?;
+                continue;
+            }
             let key = self.names.key(key);
             let raw = match (function.as_text(), self.objects, value) {
                 (Some("append"), Objects::Lists, element) => Raw::Write(self.names.code(element)),
@@ -284,20 +371,7 @@ impl Transactions {
                     Raw::Write(self.names.code(value))
                 }
                 (Some("r" | "read"), ..) if !returned => Raw::Asked,
-                (Some("r" | "read"), Objects::Lists, Value::Nil) => Raw::List(0, 0),
-                (Some("r" | "read"), Objects::Lists, Value::Sequence(elements)) => {
-                    let from = self.scratch.len();
-                    for element in elements {
-                        let code = self.names.code(element);
-                        self.scratch.push(code);
-                    }
-                    Raw::List(from, self.scratch.len())
-                }
-                (Some("r" | "read"), Objects::Registers, Value::Nil) => Raw::Nothing,
-                (Some("r" | "read"), Objects::Registers, value) => Raw::Value(self.names.code(value)),
-                (Some("r" | "read"), ..) => {
-                    return Err(wrong_at(line, &format!("`{}` is no list that could be read", short(value))));
-                }
+                (Some("r" | "read"), ..) => self.parse_read(value, line)?,
                 (Some("w" | "write"), Objects::Registers, _) => {
                     return Err(wrong_at(line, "nil is the state before all writes: it is not written"));
                 }
@@ -312,6 +386,73 @@ impl Transactions {
         Ok(())
     }
 
+    /// What was read of an object.
+    fn parse_read(&mut self, value: &Value, line: usize) -> Result<Raw, Meaningless> {
+        Ok(match (self.objects, value) {
+            (objects, Value::Nil) => Raw::nothing(objects),
+            (Objects::Registers, value) => Raw::Value(self.names.code(value)),
+            (Objects::Lists, Value::Sequence(elements)) => {
+                let from = self.scratch.len();
+                for element in elements {
+                    let code = self.names.code(element);
+                    self.scratch.push(code);
+                }
+                Raw::List(from, self.scratch.len())
+            }
+            (Objects::Lists, other) => {
+                return Err(wrong_at(line, &format!("`{}` is no list that could be read", short(other))));
+            }
+        })
+    }
+
+    /// What a scan found: reads of these, and that there was nothing else.
+    fn parse_scan(
+        &mut self,
+        predicate: &Value,
+        value: &Value,
+        line: usize,
+        returned: bool,
+    ) -> Result<(), Meaningless> {
+        let range = Range::of(predicate).ok_or_else(|| {
+            let what =
+                format!("a scan is of :all, or of whole numbers [FROM TO], not `{}`", short(predicate));
+            wrong_at(line, &what)
+        })?;
+        if !returned {
+            self.raw.push((NONE, Raw::Asked));
+            return Ok(());
+        }
+        let found: Vec<(&Value, &Value)> = match value {
+            Value::Nil => vec![],
+            Value::Map(map) => map.iter().collect(),
+            Value::Sequence(pairs) => {
+                pairs.iter().map(Value::pair).collect::<Option<_>>().ok_or_else(|| {
+                    wrong_at(
+                        line,
+                        &format!("a scan finds a map, or pairs of keys and values, not `{}`", short(value)),
+                    )
+                })?
+            }
+            other => {
+                return Err(wrong_at(line, &format!("a scan finds a map, not `{}`", short(other))));
+            }
+        };
+        let mut once = FxHashSet::default();
+        for &(key, value) in &found {
+            if !range.has(key) {
+                return Err(wrong_at(line, &format!("a scan of {range} does not look for {}", short(key))));
+            }
+            let key = self.names.key(key);
+            if !once.insert(key) {
+                return Err(wrong_at(line, "a scan finds a key once"));
+            }
+            let read = self.parse_read(value, line)?;
+            self.raw.push((key, read));
+        }
+        self.raw.push((NONE, Raw::Scan(range, found.len())));
+        Ok(())
+    }
+
     /// Keeps the micro-operations of a transaction, and sees whether they agree with each other.
     fn keep(&mut self, transaction: u32, raw: &[(u32, Raw)]) {
         let first = self.micro.len();
@@ -322,22 +463,68 @@ impl Transactions {
                 Raw::Write(value) if after.iter().any(again) => (What::WriteIntermediate, value),
                 Raw::Write(value) => (What::Write, value),
                 Raw::Asked => continue,
-                Raw::Nothing | Raw::Value(_) => {
-                    match self.keep_value(transaction, key, operation, before, after) {
+                Raw::Scan(range, found) => {
+                    self.keep_scan(
+                        transaction,
+                        range,
+                        &raw[..index - found],
+                        &raw[index - found..index],
+                        after,
+                    );
+                    continue;
+                }
+                Raw::Nothing | Raw::Value(_) | Raw::List(..) => {
+                    match self.keep_read(transaction, key, operation, before, after) {
                         Some(kept) => kept,
                         None => continue,
                     }
                 }
-                Raw::List(from, to) => match self.keep_list(transaction, key, (from, to), before, after) {
-                    Some(kept) => kept,
-                    None => continue,
-                },
             };
             self.micro.push(MicroOperation { value, key, what });
         }
         let kept = &mut self.all[transaction as usize];
         kept.first = first as u32;
         kept.length = (self.micro.len() - first) as u32;
+    }
+
+    /// A scan. What its transaction did before says of some keys what must have been found.
+    fn keep_scan(
+        &mut self,
+        transaction: u32,
+        range: Range,
+        before: &[(u32, Raw)],
+        found: &[(u32, Raw)],
+        after: &[(u32, Raw)],
+    ) {
+        let mut known: Vec<u32> = found.iter().map(|&(key, _)| key).collect();
+        let nothing = Raw::nothing(self.objects);
+        for &(key, ref raw) in before {
+            let is_used = !matches!(raw, Raw::Asked | Raw::Scan(..)) && range.has(self.names.key_name(key));
+            if !is_used || known.contains(&key) {
+                continue;
+            }
+            known.push(key);
+            if let Some((what, value)) = self.keep_read(transaction, key, &nothing, before, after) {
+                self.micro.push(MicroOperation { value, key, what });
+            }
+        }
+        known.sort_unstable();
+        self.scans.push(Scan { transaction, range, known });
+    }
+
+    /// A read: what is to be kept of it.
+    fn keep_read(
+        &mut self,
+        transaction: u32,
+        key: u32,
+        read: &Raw,
+        before: &[(u32, Raw)],
+        after: &[(u32, Raw)],
+    ) -> Option<(What, i64)> {
+        match *read {
+            Raw::List(from, to) => self.keep_list(transaction, key, (from, to), before, after),
+            _ => self.keep_value(transaction, key, read, before, after),
+        }
     }
 
     fn wrong(&mut self, transaction: u32, key: u32, future: bool) {

@@ -1,7 +1,7 @@
 //! The transactions that lie on cycles, and the shortest cycle of each kind among them.
 
-use super::anomaly::{Anomalies, Outer, Phenomenon};
-use super::graph::{Dependency, Edge, Graph, NONE, cyclic_components};
+use super::anomaly::{Anomalies, Kind, Outer, Phenomenon, refutes};
+use super::graph::{Dependencies, Dependency, Edge, Graph, NONE, cyclic_components};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::VecDeque;
 use std::collections::hash_map::Entry;
@@ -11,9 +11,26 @@ const COMPONENTS_MAX: usize = 4;
 /// How many edges a search for one kind in one component follows, once it has found a cycle or the component is through.
 const STEPS_MAX: usize = 4_000_000;
 
-const WRITES: u8 = 1 << Dependency::WriteWrite as u8;
-const INFORMATION: u8 = WRITES | 1 << Dependency::WriteRead as u8;
-const ALL: u8 = INFORMATION | 1 << Dependency::ReadWrite as u8;
+const WRITES: Dependencies = 1 << Dependency::WriteWrite as u8;
+const INFORMATION: Dependencies = WRITES | 1 << Dependency::WriteRead as u8;
+const ITEMS: Dependencies = INFORMATION | 1 << Dependency::ReadWrite as u8;
+const ALL: Dependencies = ITEMS | 1 << Dependency::Phantom as u8;
+
+/// What leads from one transaction to the next in a cycle of this kind. In what order versions are that clients or clocks tell apart, only
+/// levels say that have one order for all.
+fn mask(cycle: Phenomenon, outer: Outer) -> Dependencies {
+    match cycle {
+        Phenomenon::G0 => WRITES | outer.bits(),
+        Phenomenon::G1c => INFORMATION | outer.bits(),
+        phantom if phantom.has_phantom() => ALL | outer.bits() | outer.of_versions(),
+        _ => ITEMS | outer.bits() | outer.of_versions(),
+    }
+}
+
+/// Whether the one refutes whatever the other does.
+fn is_as_bad(one: Kind, other: Kind) -> bool {
+    refutes(other).iter().all(|level| refutes(one).iter().any(|&weaker| level.implies(weaker)))
+}
 
 /// The part of the graph that lies on cycles of any edges.
 pub(super) struct Core {
@@ -60,7 +77,7 @@ impl Core {
         self.nodes[node as usize] < self.transactions
     }
 
-    fn components(&self, mask: u8) -> (Vec<u32>, u32) {
+    fn components(&self, mask: Dependencies) -> (Vec<u32>, u32) {
         let mask = mask | Dependency::Through.bit();
         cyclic_components(self.nodes.len(), |node, next| {
             let &(to, dependency) = self.graph.out(node).get(next as usize)?;
@@ -68,30 +85,34 @@ impl Core {
         })
     }
 
-    /// Whether there is a cycle of writes, of information, of all, with an order.
+    /// Whether there is a cycle of this kind, or a worse one, with an order.
     pub(super) fn cyclic(&self, cycle: Phenomenon, outer: Outer) -> bool {
-        let mask = outer.bits()
-            | match cycle {
-                Phenomenon::G0 => WRITES,
-                Phenomenon::G1c => INFORMATION,
-                Phenomenon::G2Item => ALL,
-                _ => return self.snapshot_cyclic(outer),
-            };
-        self.components(mask).1 > 0
+        let mask = mask(cycle, outer);
+        match cycle {
+            Phenomenon::G0 | Phenomenon::G1c | Phenomenon::G2Item | Phenomenon::G2 => {
+                self.components(mask).1 > 0
+            }
+            _ => self.snapshot_cyclic(mask),
+        }
     }
 
     /// Whether there is a cycle without two anti-dependencies next to each other: one in the graph of transactions that have and have not
     /// been entered by an anti-dependency.
-    fn snapshot_cyclic(&self, outer: Outer) -> bool {
-        let mask = ALL | outer.bits() | Dependency::Through.bit();
+    fn snapshot_cyclic(&self, mask: Dependencies) -> bool {
+        let mask = mask | Dependency::Through.bit();
         let (_, count) = cyclic_components(2 * self.nodes.len(), |doubled, next| {
             let (node, entered) = (doubled / 2, doubled % 2);
             let &(to, dependency) = self.graph.out(node).get(next as usize)?;
             Some(match dependency {
                 _ if dependency.bit() & mask == 0 => NONE,
                 Dependency::Through => 2 * to + entered,
-                Dependency::ReadWrite if entered == 1 => NONE,
-                Dependency::ReadWrite => 2 * to + 1,
+                anti if anti.is_anti() => {
+                    if entered == 1 {
+                        NONE
+                    } else {
+                        2 * to + 1
+                    }
+                }
                 _ => 2 * to,
             })
         });
@@ -103,20 +124,13 @@ impl Core {
         let mut known: FxHashSet<(u32, Phenomenon, Outer)> = FxHashSet::default();
         for outer in Outer::ALL {
             for cycle in Phenomenon::CYCLES {
-                let mask = outer.bits()
-                    | match cycle {
-                        Phenomenon::G0 => WRITES,
-                        Phenomenon::G1c => INFORMATION,
-                        _ => ALL,
-                    };
+                let mask = mask(cycle, outer);
                 for nodes in self.smallest_components(mask) {
                     let whole = self.component[nodes[0] as usize];
-                    let as_bad = Phenomenon::CYCLES.iter().any(|&other| {
-                        let weaker = Outer::ALL.iter().filter(|&&weaker| weaker < outer);
-                        other <= cycle
-                            && weaker.clone().any(|&weaker| known.contains(&(whole, other, weaker)))
-                    });
-                    if as_bad {
+                    let as_bad = |&(at, other, weaker): &(u32, Phenomenon, Outer)| {
+                        at == whole && weaker < outer && is_as_bad((other, weaker), (cycle, outer))
+                    };
+                    if known.iter().any(as_bad) {
                         continue;
                     }
                     if let Some(path) = (Search { core: self, cycle, outer, mask, nodes: &nodes }).shortest()
@@ -129,7 +143,7 @@ impl Core {
         }
     }
 
-    fn smallest_components(&self, mask: u8) -> Vec<Vec<u32>> {
+    fn smallest_components(&self, mask: Dependencies) -> Vec<Vec<u32>> {
         let (component, count) = self.components(mask);
         let mut nodes = vec![vec![]; count as usize];
         for (node, &component) in component.iter().enumerate() {
@@ -143,8 +157,8 @@ impl Core {
     }
 }
 
-/// What has been followed so far, as bits: the last edge was an anti-dependency; there was a second one; there was an edge of the order;
-/// the next has to be an anti-dependency.
+/// What has been followed so far, as bits: the last edge was an anti-dependency; there was a second one (where it counts: next to another);
+/// there was an edge of the order; the next has to be an anti-dependency.
 type State = u8;
 const ENTERED: State = 1;
 const SECOND: State = 2;
@@ -155,19 +169,31 @@ struct Search<'a> {
     core: &'a Core,
     cycle: Phenomenon,
     outer: Outer,
-    mask: u8,
+    mask: Dependencies,
     nodes: &'a [u32],
 }
 
 impl Search<'_> {
-    /// The edge that such a cycle is begun with.
-    fn first(&self) -> (Dependency, State) {
-        match self.cycle {
-            Phenomenon::G0 => (Dependency::WriteWrite, 0),
-            Phenomenon::G1c => (Dependency::WriteRead, 0),
-            Phenomenon::GSingle | Phenomenon::GNonadjacent => (Dependency::ReadWrite, ENTERED),
-            _ => (Dependency::ReadWrite, OWES),
+    /// What has been followed with the edge that such a cycle is begun with, if it is one.
+    fn first(&self, dependency: Dependency) -> Option<State> {
+        if dependency.bit() & self.mask == 0 {
+            return None;
         }
+        let state = match (self.cycle, dependency) {
+            (Phenomenon::G0, Dependency::WriteWrite) | (Phenomenon::G1c, Dependency::WriteRead) => 0,
+            (Phenomenon::G0 | Phenomenon::G1c, _) => return None,
+            (phantom, _) if phantom.has_phantom() && dependency != Dependency::Phantom => return None,
+            (_, anti) if !anti.is_anti() => return None,
+            (Phenomenon::G2Item, _) => OWES,
+            _ => ENTERED,
+        };
+        Some(state | self.ordered(dependency))
+    }
+
+    /// Whether it is an edge of the order, or follows from it.
+    fn ordered(&self, dependency: Dependency) -> State {
+        let needs = self.outer.bits() | self.outer.of_versions();
+        if dependency.bit() & needs == 0 { 0 } else { ORDERED }
     }
 
     fn follow(&self, state: State, dependency: Dependency) -> Option<State> {
@@ -177,13 +203,17 @@ impl Search<'_> {
         if dependency.bit() & self.mask == 0 {
             return None;
         }
-        if dependency != Dependency::ReadWrite {
-            let ordered = if dependency.bit() & self.outer.bits() == 0 { 0 } else { ORDERED };
-            return (state & OWES == 0).then_some(state & !ENTERED | ordered);
+        let state = state | self.ordered(dependency);
+        if !dependency.is_anti() {
+            return (state & OWES == 0).then_some(state & !ENTERED);
         }
         match self.cycle {
-            Phenomenon::GNonadjacent if state & ENTERED == 0 => Some(state | ENTERED | SECOND),
+            Phenomenon::GNonadjacent | Phenomenon::GNonadjacentPhantom if state & ENTERED == 0 => {
+                Some(state | ENTERED | SECOND)
+            }
             Phenomenon::G2Item => Some(state & !OWES),
+            Phenomenon::G2 if state & ENTERED != 0 => Some(state | SECOND),
+            Phenomenon::G2 => Some(state | ENTERED),
             _ => None,
         }
     }
@@ -192,7 +222,11 @@ impl Search<'_> {
         let ordered = self.outer == Outer::None || state & ORDERED != 0;
         ordered
             && match self.cycle {
-                Phenomenon::GNonadjacent => state & SECOND != 0 && state & ENTERED == 0,
+                Phenomenon::GNonadjacent | Phenomenon::GNonadjacentPhantom => {
+                    state & SECOND != 0 && state & ENTERED == 0
+                }
+                // the last edge and the first are next to each other
+                Phenomenon::G2 => state & (SECOND | ENTERED) != 0,
                 _ => state & OWES == 0,
             }
     }
@@ -200,19 +234,21 @@ impl Search<'_> {
     /// The shortest cycle: each transaction, with how it leads to the next.
     fn shortest(&self) -> Option<Vec<(u32, Dependency)>> {
         let inside: FxHashSet<u32> = self.nodes.iter().copied().collect();
-        let (wanted, state) = self.first();
         let mut best: Option<Vec<(u32, Dependency)>> = None;
         let mut steps = 0;
         for &from in self.nodes.iter().filter(|&&node| self.core.is_transaction(node)) {
             for &(to, dependency) in self.core.graph.out(from) {
                 let shortest = best.as_ref().map_or(usize::MAX, Vec::len);
-                if dependency != wanted || !inside.contains(&to) || shortest == 2 {
+                let Some(state) = self.first(dependency) else { continue };
+                if !inside.contains(&to) || shortest == 2 {
                     continue;
                 }
                 if steps > STEPS_MAX {
                     return best;
                 }
-                if let Some(path) = self.back_to(from, (to, state), shortest, &inside, &mut steps) {
+                if let Some(path) =
+                    self.back_to((from, dependency), (to, state), shortest, &inside, &mut steps)
+                {
                     best = Some(path);
                 }
             }
@@ -223,7 +259,7 @@ impl Search<'_> {
     /// The shortest way back from the end of an edge, with fewer than so many transactions in all.
     fn back_to(
         &self,
-        from: u32,
+        (from, by): (u32, Dependency),
         start: (u32, State),
         shorter_than: usize,
         inside: &FxHashSet<u32>,
@@ -232,7 +268,7 @@ impl Search<'_> {
         // how many edges between transactions, and by which one it came
         let mut seen: FxHashMap<(u32, State), ((u32, State), Dependency)> = FxHashMap::default();
         let mut queue = VecDeque::from([(start, 1usize)]);
-        seen.insert(start, ((from, 0), self.first().0));
+        seen.insert(start, ((from, 0), by));
         let mut closed: FxHashSet<(u32, State)> = FxHashSet::default();
         while let Some((at, length)) = queue.pop_front() {
             if !closed.insert(at) {

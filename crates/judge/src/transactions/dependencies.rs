@@ -62,10 +62,14 @@ pub(super) struct Dependencies {
     pub(super) versions: Vec<Version>,
     /// The versions that each transaction read, of others.
     pub(super) reads: ByTransaction,
+    /// The initial versions of the keys that each looked for by scans, and did not find.
+    pub(super) missed: ByTransaction,
     /// The versions that each wrote, if it counts.
     pub(super) writes: ByTransaction,
     /// Whether it was committed: it says so, or another read what it wrote.
     pub(super) present: Vec<bool>,
+    /// Pairs of versions that were met one after the other: by a client, and in real time.
+    pub(super) met: [Vec<(u32, u32)>; 2],
     pub(super) anomalies: Anomalies,
     pub(super) notes: Vec<String>,
 }
@@ -87,15 +91,15 @@ impl Dependencies {
         self.nodes - 1
     }
 
-    /// Each reader comes before each writer but itself. Both are sorted, each once.
-    pub(super) fn overwrite(&mut self, readers: &[u32], writers: &[u32]) {
+    /// Each reader comes before each writer but itself, by such an anti-dependency. Both are sorted, each once.
+    pub(super) fn overwrite(&mut self, readers: &[u32], writers: &[u32], anti: Dependency) {
         if readers.is_empty() || writers.is_empty() {
             return;
         }
         if readers.len() * writers.len() <= 4 * (readers.len() + writers.len()) {
             for &reader in readers {
                 for &writer in writers {
-                    self.edge(reader, writer, Dependency::ReadWrite);
+                    self.edge(reader, writer, anti);
                 }
             }
             return;
@@ -104,30 +108,36 @@ impl Dependencies {
         let (both, only_read): (Vec<u32>, Vec<u32>) = readers.iter().partition(|one| is_in(writers, one));
         let gate = self.gate();
         for &reader in &only_read {
-            self.edge(reader, gate, Dependency::ReadWrite);
+            self.edge(reader, gate, anti);
         }
         for &writer in writers {
             self.edge(gate, writer, Dependency::Through);
         }
         let gate = self.gate();
         for &reader in &both {
-            self.edge(reader, gate, Dependency::ReadWrite);
+            self.edge(reader, gate, anti);
         }
         for writer in writers.iter().filter(|one| !is_in(&both, one)) {
             self.edge(gate, *writer, Dependency::Through);
         }
         for pair in both.windows(2) {
-            self.edge(pair[0], pair[1], Dependency::ReadWrite);
-            self.edge(pair[1], pair[0], Dependency::ReadWrite);
+            self.edge(pair[0], pair[1], anti);
+            self.edge(pair[1], pair[0], anti);
         }
     }
 
     /// Transactions that read the same version of a key and overwrite it: all but one of the updates are lost (Berenson et al. 1995, P4).
+    /// So are inserts of what scans did not find.
     pub(super) fn lost_updates(&mut self) {
+        self.lost(Phenomenon::LostUpdate, |found, one| found.reads.of(one));
+        self.lost(Phenomenon::LostInsert, |found, one| found.missed.of(one));
+    }
+
+    fn lost(&mut self, phenomenon: Phenomenon, seen: fn(&Self, u32) -> &[u32]) {
         let mut updates: Vec<(u32, u32)> = vec![];
         for transaction in (0..self.present.len() as u32).filter(|&one| self.present[one as usize]) {
             let writes = self.writes.of(transaction);
-            for &read in self.reads.of(transaction) {
+            for &read in seen(self, transaction) {
                 let key = self.versions[read as usize].key;
                 let overwrites =
                     |&written: &u32| self.versions[written as usize].key == key && self.later(read, written);
@@ -141,7 +151,7 @@ impl Dependencies {
         let lost = updates.chunk_by(|one, other| one.0 == other.0).filter(|group| group.len() > 1);
         for group in lost {
             let who: Vec<u32> = group.iter().map(|&(_, transaction)| transaction).collect();
-            self.anomalies.of_version(Phenomenon::LostUpdate, group[0].0, who);
+            self.anomalies.of_version(phenomenon, group[0].0, who);
         }
     }
 

@@ -3,6 +3,9 @@
 /// No node.
 pub(super) const NONE: u32 = u32::MAX;
 
+/// A set of dependencies, a bit each.
+pub(super) type Dependencies = u16;
+
 /// What an edge says of two transactions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
@@ -13,6 +16,17 @@ pub(super) enum Dependency {
     WriteRead,
     /// The second overwrites what the first read.
     ReadWrite,
+    /// The second writes a key that the first had looked for by a scan, and not found: an anti-dependency of a predicate (Adya 1999,
+    /// section 3.1.4).
+    Phantom,
+    /// The second overwrites what the first wrote, since a client met the two versions one after the other.
+    WriteWriteInSession,
+    /// The second overwrites what the first read, in the same way.
+    ReadWriteInSession,
+    /// The second overwrites what the first wrote, since who met that was through before somebody met what the second wrote.
+    WriteWriteInTime,
+    /// The second overwrites what the first read, in the same way.
+    ReadWriteInTime,
     /// A client did the first before the second.
     Session,
     /// The first returned before the second was invoked.
@@ -23,8 +37,13 @@ pub(super) enum Dependency {
 
 impl Dependency {
     /// Its bit in a set.
-    pub(super) fn bit(self) -> u8 {
+    pub(super) fn bit(self) -> Dependencies {
         1 << self as u8
+    }
+
+    /// Whether the first did not see what the second wrote.
+    pub(super) fn is_anti(self) -> bool {
+        matches!(self, Self::ReadWrite | Self::Phantom | Self::ReadWriteInSession | Self::ReadWriteInTime)
     }
 }
 

@@ -23,7 +23,9 @@ pub enum Level {
     SessionSnapshotIsolation,
     /// And the snapshot has all that was committed before the transaction began (the same, strong snapshot isolation).
     StrongSnapshotIsolation,
-    /// PL-3: as if one after the other (Adya 1999, section 3.2.4; without predicates): no cycle.
+    /// PL-2.99: as if one after the other, but for what scans did not find (Adya 1999, section 3.2.3): no cycle without phantoms.
+    RepeatableRead,
+    /// PL-3: as if one after the other (Adya 1999, section 3.2.4): no cycle.
     Serializable,
     /// And in the order of each client (Daudjee, Salem 2004).
     SessionSerializable,
@@ -33,7 +35,7 @@ pub enum Level {
 
 impl Level {
     /// All of them; one that another implies stands before it.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::ReadUncommitted,
         Self::ReadCommitted,
         Self::ReadAtomic,
@@ -42,6 +44,7 @@ impl Level {
         Self::SnapshotIsolation,
         Self::SessionSnapshotIsolation,
         Self::StrongSnapshotIsolation,
+        Self::RepeatableRead,
         Self::Serializable,
         Self::SessionSerializable,
         Self::StrictSerializable,
@@ -58,6 +61,7 @@ impl Level {
             Self::SnapshotIsolation => "snapshot-isolation",
             Self::SessionSnapshotIsolation => "session-snapshot-isolation",
             Self::StrongSnapshotIsolation => "strong-snapshot-isolation",
+            Self::RepeatableRead => "repeatable-read",
             Self::Serializable => "serializable",
             Self::SessionSerializable => "session-serializable",
             Self::StrictSerializable => "strict-serializable",
@@ -69,12 +73,12 @@ impl Level {
         match self {
             Self::ReadUncommitted => &[],
             Self::ReadCommitted => &[Self::ReadUncommitted],
-            Self::ReadAtomic => &[Self::ReadCommitted],
+            Self::ReadAtomic | Self::RepeatableRead => &[Self::ReadCommitted],
             Self::Causal => &[Self::ReadAtomic],
             Self::SessionCausal | Self::SnapshotIsolation => &[Self::Causal],
             Self::SessionSnapshotIsolation => &[Self::SessionCausal, Self::SnapshotIsolation],
             Self::StrongSnapshotIsolation => &[Self::SessionSnapshotIsolation],
-            Self::Serializable => &[Self::SnapshotIsolation],
+            Self::Serializable => &[Self::SnapshotIsolation, Self::RepeatableRead],
             Self::SessionSerializable => &[Self::SessionSnapshotIsolation, Self::Serializable],
             Self::StrictSerializable => &[Self::StrongSnapshotIsolation, Self::SessionSerializable],
         }

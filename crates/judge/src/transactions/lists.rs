@@ -26,9 +26,10 @@ pub(super) fn dependencies(transactions: &Transactions) -> Result<Dependencies, 
     let keys: Vec<Key> = (0..transactions.names.keys())
         .map(|key| Key::new(key, transactions, &mut appends, &mut found))
         .collect();
-    let last_readers = reads_and_writes(transactions, &appends, &keys, &mut found);
-    for (key, (readers, appenders)) in keys.iter().zip(last_readers) {
-        found.overwrite(&readers, &appenders);
+    let last = reads_and_writes(transactions, &appends, &keys, &mut found);
+    for (key, Last { readers, scanners, appenders }) in keys.iter().zip(last) {
+        found.overwrite(&readers, &appenders, Dependency::ReadWrite);
+        found.overwrite(&scanners, &appenders, Dependency::Phantom);
         for appender in appenders {
             if key.last != NONE {
                 found.edge(key.last, appender, Dependency::WriteWrite);
@@ -195,18 +196,27 @@ impl Key {
     }
 }
 
-/// The edges of reads; by key, who read all that anybody read, and who appended what nobody read.
+/// Of a key: who read all that anybody read, who found nothing by a scan where nobody read anything, and who appended what nobody read.
+#[derive(Clone, Default)]
+struct Last {
+    readers: Vec<u32>,
+    scanners: Vec<u32>,
+    appenders: Vec<u32>,
+}
+
+/// The edges of reads; by key, who is last.
 fn reads_and_writes(
     transactions: &Transactions,
     appends: &Appends,
     keys: &[Key],
     found: &mut Dependencies,
-) -> Vec<(Vec<u32>, Vec<u32>)> {
-    let mut last: Vec<(Vec<u32>, Vec<u32>)> = vec![Default::default(); keys.len()];
+) -> Vec<Last> {
+    let mut last = vec![Last::default(); keys.len()];
+    let mut missed = transactions.missed.iter().peekable();
     for one in 0..transactions.all.len() as u32 {
         for operation in transactions.of(one) {
             let key = &keys[operation.key as usize];
-            let (readers, appenders) = &mut last[operation.key as usize];
+            let Last { readers, appenders, .. } = &mut last[operation.key as usize];
             let name = (operation.key, operation.value);
             match operation.what {
                 What::Write | What::WriteIntermediate if found.present[one as usize] => {
@@ -245,7 +255,16 @@ fn reads_and_writes(
                 _ => {}
             }
         }
+        while let Some(&(_, name)) = missed.next_if(|&&(by, _)| by == one) {
+            let key = &keys[name as usize];
+            found.missed.push(key.first);
+            match key.around[0].1 {
+                NONE => last[name as usize].scanners.push(one),
+                next => found.edge(one, next, Dependency::Phantom),
+            }
+        }
         found.reads.next();
+        found.missed.next();
         found.writes.next();
     }
     last

@@ -32,6 +32,7 @@ mod graph;
 mod level;
 mod lists;
 mod long_fork;
+mod met;
 mod names;
 mod order;
 mod registers;
@@ -95,7 +96,7 @@ pub fn judge(log: &Log, workload: Workload) -> Result<Report, Meaningless> {
 impl Transactions {
     /// Judges them. What has not ended may or may not have been committed.
     fn judge(mut self) -> Result<Report, Meaningless> {
-        self.finish();
+        self.finish()?;
         let mut found = match self.objects {
             Objects::Lists => lists::dependencies(&self)?,
             Objects::Registers => registers::dependencies(&self),
@@ -123,19 +124,18 @@ fn levels(core: Option<&Core>, found: &mut Dependencies) -> BTreeMap<Level, Hold
         for outer in [Outer::None, Outer::Session] {
             let seen_before = found.anomalies.has(Phenomenon::Fractured, Outer::None)
                 || found.anomalies.has(Phenomenon::Causality, Outer::None);
-            if !seen_before && core.cyclic(Phenomenon::G2Item, outer) && !weak::causality(core, outer, found)
-            {
-                unknown.push(refutes((Phenomenon::Causality, outer)));
+            if !seen_before && core.cyclic(Phenomenon::G2, outer) && !weak::causality(core, outer, found) {
+                unknown.extend(refutes((Phenomenon::Causality, outer)));
             }
         }
         core.cycles(&mut found.anomalies);
         // the search has a budget; whether there is something to be found is known without
         for outer in Outer::ALL {
             let cyclic = Phenomenon::CYCLES.into_iter().filter(|&cycle| core.cyclic(cycle, outer));
-            refuted.extend(cyclic.map(|cycle| refutes((cycle, outer))));
+            refuted.extend(cyclic.flat_map(|cycle| refutes((cycle, outer))));
         }
     }
-    refuted.extend(found.anomalies.counts.keys().map(|&kind| refutes(kind)));
+    refuted.extend(found.anomalies.counts.keys().flat_map(|&kind| refutes(kind)));
     let holds = |level: Level| {
         if refuted.iter().any(|&weaker| level.implies(weaker)) {
             Holds::No

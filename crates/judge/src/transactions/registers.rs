@@ -2,12 +2,14 @@
 //!
 //! * the initial state comes before all;
 //! * in a transaction that reads and then writes a key the written version comes after the read one, or else G1c: it follows from
-//!   read committed on (Kingsbury, Alvaro 2020, section 5.3: writes follow reads).
+//!   read committed on (Kingsbury, Alvaro 2020, section 5.3: writes follow reads);
+//! * of levels that keep the order of clients or of real time, versions are in the order in which they were met ([`met`]).
 
 use super::anomaly::Phenomenon;
 use super::collect::{Status, Transactions, What};
 use super::dependencies::{Dependencies, Place, Version};
 use super::graph::{Dependency, NONE};
+use super::met;
 use rustc_hash::FxHashMap;
 
 #[derive(Clone, Copy)]
@@ -31,6 +33,7 @@ pub(super) fn dependencies(transactions: &Transactions) -> Dependencies {
     }
     let (mut ambiguous, mut garbage) = (vec![], vec![]);
     let mut uses: Vec<(u32, u32, Use)> = vec![];
+    let mut missed = transactions.missed.iter().peekable();
     for one in 0..transactions.all.len() as u32 {
         for operation in transactions.of(one) {
             let name = (operation.key, operation.value);
@@ -75,11 +78,17 @@ pub(super) fn dependencies(transactions: &Transactions) -> Dependencies {
                 _ => {}
             }
         }
+        while let Some(&(_, key)) = missed.next_if(|&&(by, _)| by == one) {
+            found.missed.push(key);
+            uses.push((key, one, Use::Misses));
+        }
         found.reads.next();
+        found.missed.next();
         found.writes.next();
         updates(one, &mut found, &mut uses);
     }
     overwrites(uses, &mut found);
+    met::orders(transactions, &mut found);
     found.lost_updates();
     notes(transactions, &garbage, &ambiguous, &mut found);
     found
@@ -89,6 +98,8 @@ pub(super) fn dependencies(transactions: &Transactions) -> Dependencies {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Use {
     Reads,
+    /// By a scan that did not find it.
+    Misses,
     Overwrites,
 }
 
@@ -157,7 +168,8 @@ fn overwrites(mut uses: Vec<(u32, u32, Use)>, found: &mut Dependencies) {
         let who = |wanted: Use| -> Vec<u32> {
             of_version.iter().filter(|&&(_, _, usage)| usage == wanted).map(|&(_, one, _)| one).collect()
         };
-        found.overwrite(&who(Use::Reads), &who(Use::Overwrites));
+        found.overwrite(&who(Use::Reads), &who(Use::Overwrites), Dependency::ReadWrite);
+        found.overwrite(&who(Use::Misses), &who(Use::Overwrites), Dependency::Phantom);
     }
 }
 
@@ -177,6 +189,6 @@ fn notes(
     };
     note(garbage, "none of these transactions wrote it; it may have been there before, or others wrote it");
     note(ambiguous, "several wrote it; nothing is inferred");
-    let inferred = "versions are ordered as far as it follows: the initial one first, writes after what their transaction read";
+    let inferred = "versions are ordered as far as it follows: the initial one first, writes after what their transaction read, and as clients and clocks met them";
     found.notes.push(inferred.to_owned());
 }

@@ -72,7 +72,7 @@ impl Anomaly {
 
     /// Whether it refutes a level.
     pub fn refutes(&self, level: Level) -> bool {
-        level.implies(refutes((self.phenomenon, self.outer)))
+        refutes((self.phenomenon, self.outer)).iter().any(|&weaker| level.implies(weaker))
     }
 }
 
@@ -167,7 +167,9 @@ impl fmt::Display for Anomaly {
         if let Some(pattern) = self.pattern {
             write!(f, ", {}", pattern.name())?;
         }
-        write!(f, "{}: not {}", self.outer.needs(), refutes((self.phenomenon, self.outer)))?;
+        let refuted: Vec<&str> =
+            refutes((self.phenomenon, self.outer)).iter().map(|level| level.name()).collect();
+        write!(f, "{}: not {}", self.outer.needs(), refuted.join(", nor "))?;
         for words in &self.why {
             write!(f, "\n  {words}")?;
         }

@@ -12,8 +12,8 @@ const STEPS_MAX: usize = 40_000_000;
 
 /// By key, which version a transaction read.
 fn reads(of: u32, found: &Dependencies) -> Vec<(u32, u32)> {
-    let mut reads: Vec<_> =
-        found.reads.of(of).iter().map(|&read| (found.versions[read as usize].key, read)).collect();
+    let all = found.reads.of(of).iter().chain(found.missed.of(of));
+    let mut reads: Vec<_> = all.map(|&read| (found.versions[read as usize].key, read)).collect();
     reads.sort_unstable();
     reads
 }
@@ -54,7 +54,7 @@ pub(super) fn causality(core: &Core, outer: Outer, found: &mut Dependencies) -> 
     let mask = Dependency::WriteRead.bit() | outer.bits();
     let mut steps = 0;
     for one in (0..core.nodes.len() as u32).filter(|&node| core.is_transaction(node)) {
-        if !core.graph.out(one).iter().any(|&(_, dependency)| dependency == Dependency::ReadWrite) {
+        if !core.graph.out(one).iter().any(|&(_, dependency)| dependency.is_anti()) {
             continue;
         }
         let reads = reads(core.nodes[one as usize], found);

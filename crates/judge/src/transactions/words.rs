@@ -14,6 +14,16 @@ pub(super) struct Words<'a> {
     pub(super) found: &'a Dependencies,
 }
 
+/// Why of two versions that were met one is the later.
+fn met_by(dependency: Dependency) -> &'static str {
+    match dependency {
+        Dependency::WriteWriteInSession | Dependency::ReadWriteInSession => {
+            "a client met the one before the other"
+        }
+        _ => "somebody was through with the one before another began who met the other",
+    }
+}
+
 /// What a transaction is called: by its number in the order of invocation.
 fn name(transaction: u32) -> String {
     format!("T{transaction}")
@@ -34,7 +44,9 @@ impl Words<'_> {
 
     fn involved(&self, one: u32) -> Involved {
         let transaction = self.transactions.all[one as usize];
-        let did = self.transactions.of(one).iter().map(|operation| self.micro(operation));
+        let scans = self.transactions.scans.iter().filter(|scan| scan.transaction == one);
+        let scans = scans.map(|scan| format!("[:scan {} ..]", scan.range));
+        let did = self.transactions.of(one).iter().map(|operation| self.micro(operation)).chain(scans);
         Involved {
             operation: one as usize,
             client: crate::history::Client(transaction.client),
@@ -134,12 +146,17 @@ impl Words<'_> {
                 format!("{} read {key} as what it cannot be after its own operations before", who(0))
             }
             Phenomenon::FutureRead => format!("{} read in {key} what it wrote later itself", who(0)),
-            Phenomenon::LostUpdate => {
+            Phenomenon::LostUpdate | Phenomenon::LostInsert => {
                 let version = found.version.map(|version| self.found.versions[version as usize]);
                 let key = version.map_or_else(String::new, |version| self.key(version.key));
                 let names: Vec<String> =
                     found.transactions.iter().take(SHOWN_MAX).map(|&one| name(one)).collect();
-                format!("{} read the same version of {key}, and all wrote to it", names.join(", "))
+                let names = names.join(", ");
+                if found.kind.0 == Phenomenon::LostUpdate {
+                    format!("{names} read the same version of {key}, and all wrote to it")
+                } else {
+                    format!("{names} scanned and did not find {key}, and all wrote to it")
+                }
             }
             phenomenon => phenomenon.name().to_owned(),
         }
@@ -197,6 +214,32 @@ impl Words<'_> {
                     pair.map(|(read, written)| (self.anti(one, other, read, written), key_of(written)));
                 words(said, format!("{first} did not see what {second} wrote"))
             }
+            Dependency::Phantom => {
+                let pair = self.pair(self.found.missed.of(one), self.found.writes.of(other));
+                let said = pair.map(|(read, written)| {
+                    let key = versions[read as usize].key;
+                    let wrote = self.wrote(other, written);
+                    (format!("{first} scanned and did not find {}, and {wrote}", self.key(key)), key)
+                });
+                words(said, format!("{first} scanned and did not find what {second} wrote"))
+            }
+            Dependency::WriteWriteInSession | Dependency::WriteWriteInTime => {
+                let pair = self.met(self.found.writes.of(one), self.found.writes.of(other), dependency);
+                let said = pair.map(|(before, after)| {
+                    let (before_words, after_words) = (self.wrote(one, before), self.wrote(other, after));
+                    let met = met_by(dependency);
+                    (format!("{before_words} before {after_words}: {met}"), versions[after as usize].key)
+                });
+                words(said, format!("{first} wrote before {second}: {}", met_by(dependency)))
+            }
+            Dependency::ReadWriteInSession | Dependency::ReadWriteInTime => {
+                let pair = self.met(self.found.reads.of(one), self.found.writes.of(other), dependency);
+                let said = pair.map(|(read, written)| {
+                    let anti = self.anti(one, other, read, written);
+                    (format!("{anti}: {}", met_by(dependency)), versions[written as usize].key)
+                });
+                words(said, format!("{first} did not see what {second} wrote"))
+            }
             Dependency::Session => {
                 (format!("{} did {first} before {second}", crate::Client(all[one as usize].client)), None)
             }
@@ -205,6 +248,14 @@ impl Words<'_> {
                 (format!("{first} was over (line {returned}) before {second} began (line {invoked})"), None)
             }
         }
+    }
+
+    /// Two versions of a key that were met one after the other.
+    fn met(&self, before: &[u32], after: &[u32], by: Dependency) -> Option<(u32, u32)> {
+        let in_session = matches!(by, Dependency::WriteWriteInSession | Dependency::ReadWriteInSession);
+        let met = &self.found.met[usize::from(!in_session)];
+        let mut pairs = before.iter().flat_map(|&one| after.iter().map(move |&other| (one, other)));
+        pairs.find(|pair| met.binary_search(pair).is_ok())
     }
 
     /// Two versions of a key of which the second is the later one; as near to each other as there are.

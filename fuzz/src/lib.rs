@@ -157,7 +157,9 @@ pub fn etcd(bytes: &[u8]) -> bool {
         let (mut server, mut store) = (Server::new(ProcessId(0), 1, None), Store::default());
         server.joined(0);
         server.said(0, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
-        pieces.iter().for_each(|piece| server.said(0, piece));
+        for piece in pieces {
+            server.said(0, piece);
+        }
         // what is asked until nothing more is: a watch asks again
         for _ in 0..8 {
             for Submit { ticket, ask } in server.asks(Duration::from_secs(1)) {

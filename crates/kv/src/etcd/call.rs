@@ -15,6 +15,8 @@ use crate::{KEY_LENGTH_MAX, VALUE_LENGTH_MAX};
 
 /// How many operations a transaction may have: etcd's default.
 const OPS_MAX: usize = 128;
+/// And how many with all that lie in it: each is compared with those before it.
+const ALL_OPS_MAX: usize = 8 * OPS_MAX;
 /// The version that is told: of the API that is spoken, since clients compare it.
 const VERSION: &str = "3.4.0";
 
@@ -199,6 +201,18 @@ fn writes(txn: &TxnRequest) -> bool {
 }
 
 fn check_txn(txn: &TxnRequest) -> Result<(), Error> {
+    if check_size(txn)? > ALL_OPS_MAX {
+        return Err(Error::TooManyOps);
+    }
+    for branch in [&txn.success, &txn.failure] {
+        let mut written = Written::default();
+        branch.iter().try_for_each(|op| check_op(op, &mut written))?;
+    }
+    Ok(())
+}
+
+/// How many operations it has, with those of transactions in it.
+fn check_size(txn: &TxnRequest) -> Result<usize, Error> {
     let most = txn.compare.len().max(txn.success.len()).max(txn.failure.len());
     if most > OPS_MAX {
         return Err(Error::TooManyOps);
@@ -206,11 +220,9 @@ fn check_txn(txn: &TxnRequest) -> Result<(), Error> {
     if txn.compare.iter().any(|compare| compare.key.is_empty()) {
         return Err(Error::NoKey);
     }
-    for branch in [&txn.success, &txn.failure] {
-        let mut written = Written::default();
-        branch.iter().try_for_each(|op| check_op(op, &mut written))?;
-    }
-    Ok(())
+    let ops = txn.success.iter().chain(&txn.failure);
+    let own = txn.compare.len() + txn.success.len() + txn.failure.len();
+    ops.filter_map(|op| op.request_txn.as_ref()).try_fold(own, |sum, nested| Ok(sum + check_size(nested)?))
 }
 
 /// What a branch writes: a key is put once, and not deleted beside that.
@@ -242,7 +254,6 @@ fn check_op<'a>(op: &'a RequestOp, written: &mut Written<'a>) -> Result<(), Erro
         written.deletions.push(delete);
     }
     let Some(nested) = &op.request_txn else { return Ok(()) };
-    check_txn(nested)?;
     // its branches are not beside each other, but each is beside what is written here
     let mut failure = written.clone();
     nested.failure.iter().try_for_each(|op| check_op(op, &mut failure))?;
@@ -324,4 +335,45 @@ pub(crate) fn written(message: &impl Message) -> Vec<u8> {
     let mut bytes = vec![];
     message.write(&mut bytes);
     bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn put(key: usize) -> RequestOp {
+        let put = PutRequest { key: key.to_string().into_bytes().into(), ..PutRequest::default() };
+        RequestOp { request_put: Some(Box::new(put)), ..RequestOp::default() }
+    }
+
+    fn within(success: Vec<RequestOp>, failure: Vec<RequestOp>) -> RequestOp {
+        let txn = TxnRequest { success, failure, ..TxnRequest::default() };
+        RequestOp { request_txn: Some(Box::new(txn)), ..RequestOp::default() }
+    }
+
+    fn checked(success: Vec<RequestOp>) -> Result<(), Error> {
+        check_txn(&TxnRequest { success, ..TxnRequest::default() })
+    }
+
+    #[test]
+    fn operations_count_wherever_they_lie() {
+        let nested = |count: usize| {
+            (0..count).map(|at| within((0..OPS_MAX).map(|k| put(at * OPS_MAX + k)).collect(), vec![]))
+        };
+        assert_eq!(checked(nested(7).collect()), Ok(()));
+        assert_eq!(checked(nested(8).collect()), Err(Error::TooManyOps), "with those that hold them");
+        assert_eq!(checked((0..=OPS_MAX).map(put).collect()), Err(Error::TooManyOps));
+    }
+
+    #[test]
+    fn a_key_is_put_once_however_deep() {
+        let deep =
+            |inner: RequestOp| (0..7).fold(inner, |inner, key| within(vec![put(10 + key), inner], vec![]));
+        assert_eq!(checked(vec![put(1), deep(put(2))]), Ok(()));
+        assert_eq!(checked(vec![put(1), deep(put(1))]), Err(Error::DuplicateKey), "in it");
+        assert_eq!(checked(vec![deep(put(1)), put(1)]), Err(Error::DuplicateKey), "behind it");
+        assert_eq!(checked(vec![within(vec![put(1)], vec![put(1)])]), Ok(()), "one branch is done");
+        assert_eq!(checked(vec![within(vec![], vec![put(1)]), put(1)]), Err(Error::DuplicateKey));
+        assert_eq!(checked(vec![within(vec![put(1), put(1)], vec![])]), Err(Error::DuplicateKey));
+    }
 }

@@ -1,6 +1,6 @@
 //! What no database should show, by its name.
 
-use super::graph::{Dependencies, Dependency};
+use super::graph::{Dependency, DependencySet};
 use super::level::Level;
 use std::collections::BTreeMap;
 
@@ -127,7 +127,7 @@ impl Outer {
     pub(super) const ALL: [Self; 3] = [Self::None, Self::Session, Self::RealTime];
 
     /// Its edges.
-    pub(super) fn bits(self) -> Dependencies {
+    pub(super) fn bits(self) -> DependencySet {
         match self {
             Self::None => 0,
             Self::Session => Dependency::Session.bit(),
@@ -136,7 +136,7 @@ impl Outer {
     }
 
     /// The edges of versions whose order follows from it.
-    pub(super) fn of_versions(self) -> Dependencies {
+    pub(super) fn of_versions(self) -> DependencySet {
         match self {
             Self::None => 0,
             Self::Session => Dependency::WriteWriteInSession.bit() | Dependency::ReadWriteInSession.bit(),

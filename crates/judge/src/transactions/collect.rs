@@ -2,11 +2,11 @@
 
 use super::graph::NONE;
 use super::names::{Names, number};
+use super::scans::{Range, Scan, missed};
 use crate::log::{End, Kind, Log};
 use crate::reading::Meaningless;
 use crate::value::Value;
 use rustc_hash::{FxHashMap, FxHashSet};
-use std::fmt;
 
 /// What transactions are of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,55 +94,6 @@ pub(super) struct Internal {
     pub(super) future: bool,
 }
 
-/// Which keys a scan looks for: all, or whole numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Range {
-    All,
-    /// From the first to the second.
-    Numbers(i64, i64),
-}
-
-impl Range {
-    fn of(predicate: &Value) -> Option<Self> {
-        match predicate {
-            Value::Nil => Some(Self::All),
-            Value::Text(all) if &**all == "all" => Some(Self::All),
-            ends => {
-                let (from, to) = ends.pair()?;
-                Some(Self::Numbers(from.integer()?, to.integer()?))
-            }
-        }
-    }
-
-    fn has(self, key: &Value) -> bool {
-        match (self, key) {
-            (Self::All, _) => true,
-            (Self::Numbers(from, to), Value::Integer(key)) => (from..=to).contains(key),
-            (Self::Numbers(..), _) => false,
-        }
-    }
-}
-
-impl fmt::Display for Range {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::All => f.write_str(":all"),
-            Self::Numbers(from, to) => write!(f, "[{from} {to}]"),
-        }
-    }
-}
-
-/// A scan, and the keys of which it is known what it saw.
-#[derive(Clone, Debug)]
-pub(super) struct Scan {
-    pub(super) transaction: u32,
-    pub(super) range: Range,
-    known: Vec<u32>,
-}
-
-/// How often scans may miss a key, in all.
-const MISSED_MAX: usize = 1 << 26;
-
 fn wrong_at(line: usize, what: &str) -> Meaningless {
     Meaningless { line, what: what.to_owned() }
 }
@@ -163,6 +114,14 @@ enum Raw {
     List(usize, usize),
     /// A scan, which found so many of those before it.
     Scan(Range, usize),
+}
+
+/// Where a micro-operation stands: whose it is, and what else its transaction does.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    transaction: u32,
+    before: &'a [(u32, Raw)],
+    after: &'a [(u32, Raw)],
 }
 
 impl Raw {
@@ -325,17 +284,10 @@ impl Transactions {
         for pending in left {
             self.keep(pending.transaction, &pending.raw);
         }
-        for Scan { transaction, range, known } in &self.scans {
-            let keys = (0..self.names.keys() as u32).filter(|&key| range.has(self.names.key_name(key)));
-            let missed = keys.filter(|key| known.binary_search(key).is_err());
-            self.missed.extend(missed.map(|key| (*transaction, key)));
-            if self.missed.len() > MISSED_MAX {
-                let line = self.all[*transaction as usize].line as usize;
-                return Err(wrong_at(line, "scans do not find more keys than can be judged"));
-            }
-        }
-        self.missed.sort_unstable();
-        self.missed.dedup();
+        self.missed = missed(&self.scans, &self.names).map_err(|one| {
+            let line = self.all[one as usize].line as usize;
+            wrong_at(line, "scans do not find more keys than can be judged")
+        })?;
         Ok(())
     }
 
@@ -458,27 +410,21 @@ impl Transactions {
         let first = self.micro.len();
         for (index, (key, operation)) in raw.iter().enumerate() {
             let (key, before, after) = (*key, &raw[..index], &raw[index + 1..]);
+            let place = Place { transaction, before, after };
             let again = |(other, raw): &(u32, Raw)| *other == key && matches!(raw, Raw::Write(_));
             let (what, value) = match *operation {
                 Raw::Write(value) if after.iter().any(again) => (What::WriteIntermediate, value),
                 Raw::Write(value) => (What::Write, value),
                 Raw::Asked => continue,
                 Raw::Scan(range, found) => {
-                    self.keep_scan(
-                        transaction,
-                        range,
-                        &raw[..index - found],
-                        &raw[index - found..index],
-                        after,
-                    );
+                    let (before, found) = before.split_at(index - found);
+                    self.keep_scan(Place { before, ..place }, range, found);
                     continue;
                 }
-                Raw::Nothing | Raw::Value(_) | Raw::List(..) => {
-                    match self.keep_read(transaction, key, operation, before, after) {
-                        Some(kept) => kept,
-                        None => continue,
-                    }
-                }
+                Raw::Nothing | Raw::Value(_) | Raw::List(..) => match self.keep_read(place, key, operation) {
+                    Some(kept) => kept,
+                    None => continue,
+                },
             };
             self.micro.push(MicroOperation { value, key, what });
         }
@@ -488,42 +434,28 @@ impl Transactions {
     }
 
     /// A scan. What its transaction did before says of some keys what must have been found.
-    fn keep_scan(
-        &mut self,
-        transaction: u32,
-        range: Range,
-        before: &[(u32, Raw)],
-        found: &[(u32, Raw)],
-        after: &[(u32, Raw)],
-    ) {
+    fn keep_scan(&mut self, place: Place<'_>, range: Range, found: &[(u32, Raw)]) {
         let mut known: Vec<u32> = found.iter().map(|&(key, _)| key).collect();
         let nothing = Raw::nothing(self.objects);
-        for &(key, ref raw) in before {
+        for &(key, ref raw) in place.before {
             let is_used = !matches!(raw, Raw::Asked | Raw::Scan(..)) && range.has(self.names.key_name(key));
             if !is_used || known.contains(&key) {
                 continue;
             }
             known.push(key);
-            if let Some((what, value)) = self.keep_read(transaction, key, &nothing, before, after) {
+            if let Some((what, value)) = self.keep_read(place, key, &nothing) {
                 self.micro.push(MicroOperation { value, key, what });
             }
         }
         known.sort_unstable();
-        self.scans.push(Scan { transaction, range, known });
+        self.scans.push(Scan { transaction: place.transaction, range, known });
     }
 
     /// A read: what is to be kept of it.
-    fn keep_read(
-        &mut self,
-        transaction: u32,
-        key: u32,
-        read: &Raw,
-        before: &[(u32, Raw)],
-        after: &[(u32, Raw)],
-    ) -> Option<(What, i64)> {
+    fn keep_read(&mut self, place: Place<'_>, key: u32, read: &Raw) -> Option<(What, i64)> {
         match *read {
-            Raw::List(from, to) => self.keep_list(transaction, key, (from, to), before, after),
-            _ => self.keep_value(transaction, key, read, before, after),
+            Raw::List(from, to) => self.keep_list(place, key, (from, to)),
+            _ => self.keep_value(place, key, read),
         }
     }
 
@@ -532,14 +464,8 @@ impl Transactions {
     }
 
     /// The read of a register: nothing if the transaction's own operations before say what it must be, and it is that.
-    fn keep_value(
-        &mut self,
-        transaction: u32,
-        key: u32,
-        read: &Raw,
-        before: &[(u32, Raw)],
-        after: &[(u32, Raw)],
-    ) -> Option<(What, i64)> {
+    fn keep_value(&mut self, place: Place<'_>, key: u32, read: &Raw) -> Option<(What, i64)> {
+        let Place { transaction, before, after } = place;
         let seen = |raw: &Raw| match raw {
             Raw::Write(value) | Raw::Value(value) => Some(Some(*value)),
             Raw::Nothing => Some(None),
@@ -567,14 +493,8 @@ impl Transactions {
     }
 
     /// The read of a list: what of it others wrote.
-    fn keep_list(
-        &mut self,
-        transaction: u32,
-        key: u32,
-        (from, to): (usize, usize),
-        before: &[(u32, Raw)],
-        after: &[(u32, Raw)],
-    ) -> Option<(What, i64)> {
+    fn keep_list(&mut self, place: Place<'_>, key: u32, (from, to): (usize, usize)) -> Option<(What, i64)> {
+        let Place { transaction, before, after } = place;
         let mut own = vec![];
         let mut read_before = None;
         for (_, raw) in before.iter().filter(|(other, _)| *other == key) {

@@ -1,7 +1,7 @@
 //! The transactions that lie on cycles, and the shortest cycle of each kind among them.
 
 use super::anomaly::{Anomalies, Kind, Outer, Phenomenon, refutes};
-use super::graph::{Dependencies, Dependency, Edge, Graph, NONE, cyclic_components};
+use super::graph::{Dependency, DependencySet, Edge, Graph, NONE, cyclic_components};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::VecDeque;
 use std::collections::hash_map::Entry;
@@ -11,14 +11,14 @@ const COMPONENTS_MAX: usize = 4;
 /// How many edges a search for one kind in one component follows, once it has found a cycle or the component is through.
 const STEPS_MAX: usize = 4_000_000;
 
-const WRITES: Dependencies = 1 << Dependency::WriteWrite as u8;
-const INFORMATION: Dependencies = WRITES | 1 << Dependency::WriteRead as u8;
-const ITEMS: Dependencies = INFORMATION | 1 << Dependency::ReadWrite as u8;
-const ALL: Dependencies = ITEMS | 1 << Dependency::Phantom as u8;
+const WRITES: DependencySet = 1 << Dependency::WriteWrite as u8;
+const INFORMATION: DependencySet = WRITES | 1 << Dependency::WriteRead as u8;
+const ITEMS: DependencySet = INFORMATION | 1 << Dependency::ReadWrite as u8;
+const ALL: DependencySet = ITEMS | 1 << Dependency::Phantom as u8;
 
 /// What leads from one transaction to the next in a cycle of this kind. In what order versions are that clients or clocks tell apart, only
 /// levels say that have one order for all.
-fn mask(cycle: Phenomenon, outer: Outer) -> Dependencies {
+fn mask(cycle: Phenomenon, outer: Outer) -> DependencySet {
     match cycle {
         Phenomenon::G0 => WRITES | outer.bits(),
         Phenomenon::G1c => INFORMATION | outer.bits(),
@@ -77,7 +77,7 @@ impl Core {
         self.nodes[node as usize] < self.transactions
     }
 
-    fn components(&self, mask: Dependencies) -> (Vec<u32>, u32) {
+    fn components(&self, mask: DependencySet) -> (Vec<u32>, u32) {
         let mask = mask | Dependency::Through.bit();
         cyclic_components(self.nodes.len(), |node, next| {
             let &(to, dependency) = self.graph.out(node).get(next as usize)?;
@@ -98,7 +98,7 @@ impl Core {
 
     /// Whether there is a cycle without two anti-dependencies next to each other: one in the graph of transactions that have and have not
     /// been entered by an anti-dependency.
-    fn snapshot_cyclic(&self, mask: Dependencies) -> bool {
+    fn snapshot_cyclic(&self, mask: DependencySet) -> bool {
         let mask = mask | Dependency::Through.bit();
         let (_, count) = cyclic_components(2 * self.nodes.len(), |doubled, next| {
             let (node, entered) = (doubled / 2, doubled % 2);
@@ -143,7 +143,7 @@ impl Core {
         }
     }
 
-    fn smallest_components(&self, mask: Dependencies) -> Vec<Vec<u32>> {
+    fn smallest_components(&self, mask: DependencySet) -> Vec<Vec<u32>> {
         let (component, count) = self.components(mask);
         let mut nodes = vec![vec![]; count as usize];
         for (node, &component) in component.iter().enumerate() {
@@ -169,7 +169,7 @@ struct Search<'a> {
     core: &'a Core,
     cycle: Phenomenon,
     outer: Outer,
-    mask: Dependencies,
+    mask: DependencySet,
     nodes: &'a [u32],
 }
 

@@ -4,7 +4,7 @@
 pub(super) const NONE: u32 = u32::MAX;
 
 /// A set of dependencies, a bit each.
-pub(super) type Dependencies = u16;
+pub(super) type DependencySet = u16;
 
 /// What an edge says of two transactions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -37,7 +37,7 @@ pub(super) enum Dependency {
 
 impl Dependency {
     /// Its bit in a set.
-    pub(super) fn bit(self) -> Dependencies {
+    pub(super) fn bit(self) -> DependencySet {
         1 << self as u8
     }
 

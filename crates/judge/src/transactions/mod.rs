@@ -37,6 +37,7 @@ mod names;
 mod order;
 mod registers;
 mod report;
+mod scans;
 mod stream;
 mod weak;
 mod words;

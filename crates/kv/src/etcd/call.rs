@@ -268,35 +268,27 @@ fn covers(delete: &DeleteRangeRequest, put: &PutRequest) -> bool {
     Span::new(&delete.key, &delete.range_end).has(&put.key)
 }
 
+/// A message with its header.
+fn headed<M: Message>(
+    mut message: M,
+    header: Option<ResponseHeader>,
+    place: impl Fn(&mut M) -> &mut Option<ResponseHeader>,
+) -> Vec<u8> {
+    *place(&mut message) = header;
+    written(&message)
+}
+
 /// The message that answers a call.
 pub(crate) fn message(method: Method, answer: Answer, node: &Node) -> Result<Vec<u8>, Error> {
     let header = Some(node.header(answer.revision));
     let told = answer.what?;
     let bytes = match (method, told) {
-        (_, Told::Range(mut told)) => {
-            told.header = header;
-            written(&told)
-        }
-        (_, Told::Put(mut told)) => {
-            told.header = header;
-            written(&told)
-        }
-        (_, Told::DeleteRange(mut told)) => {
-            told.header = header;
-            written(&told)
-        }
-        (_, Told::Txn(mut told)) => {
-            told.header = header;
-            written(&told)
-        }
-        (_, Told::TimeToLive(mut told)) => {
-            told.header = header;
-            written(&told)
-        }
-        (_, Told::Leases(mut told)) => {
-            told.header = header;
-            written(&told)
-        }
+        (_, Told::Range(told)) => headed(told, header, |told| &mut told.header),
+        (_, Told::Put(told)) => headed(told, header, |told| &mut told.header),
+        (_, Told::DeleteRange(told)) => headed(told, header, |told| &mut told.header),
+        (_, Told::Txn(told)) => headed(told, header, |told| &mut told.header),
+        (_, Told::TimeToLive(told)) => headed(told, header, |told| &mut told.header),
+        (_, Told::Leases(told)) => headed(told, header, |told| &mut told.header),
         (Method::KeepAlive, Told::Lease { id, ttl }) => written(&LeaseKeepAliveResponse { header, id, ttl }),
         (_, Told::Lease { id, ttl }) => {
             written(&LeaseGrantResponse { header, id, ttl, ..LeaseGrantResponse::default() })

@@ -104,7 +104,7 @@ pub enum Command {
     Coverage(Coverage),
     /// Recorded histories of clients' operations: linearizable, or not and why.
     Judge(Judge),
-    /// A replicated key-value store, asked as Redis is (docs/kv.md).
+    /// A replicated key-value store, asked as Redis or etcd is (docs/kv.md).
     #[cfg(feature = "library")]
     #[command(subcommand)]
     Kv(kv::Kv),

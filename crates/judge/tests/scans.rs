@@ -51,6 +51,10 @@ fn two_that_look_for_what_the_other_inserts_are_g2_and_not_g2_item() {
     shows(&report, Phenomenon::G2, &[Level::StrongSnapshotIsolation, Level::RepeatableRead]);
     assert!(report.to_string().contains("T0 scanned and did not find 2, and T1 appended 2 to 2"), "{report}");
     assert!(report.to_string().contains("G2 (phantom): not serializable"), "{report}");
+    assert!(
+        report.to_string().contains("T0: [:scan :all ..] [:append 1 1], committed"),
+        "in its order: {report}"
+    );
     let registers = ["[[:scan :all {}] [:w 1 1]]", "[[:scan [1 2] {}] [:w 2 2]]"].map(str::to_owned);
     let report = judged(&registers, Workload::RwRegister);
     shows(&report, Phenomenon::G2, &[Level::StrongSnapshotIsolation, Level::RepeatableRead]);

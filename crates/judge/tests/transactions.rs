@@ -523,7 +523,7 @@ fn registers_are_in_the_order_in_which_they_were_met() {
         "0 + [[:w x 1]]\n0 . [[:w x 1]]\n0 + [[:w x 2]]\n0 . [[:w x 2]]\n1 + [[:r x nil]]\n1 . [[:r x 1]]";
     let report = registers(stale);
     shows(&report, Phenomenon::GSingle, Outer::RealTime, &[Level::SessionSerializable]);
-    let told = "T2 read x as 1, and T1 wrote 2 to x after that: somebody was through with the one before another began who met the other";
+    let told = "T2 read x as 1, and T1 wrote 2 to x after that: T0 was through with the one before T1 began, which met the other";
     assert!(report.to_string().contains(told), "{report}");
     let back = "0 + [[:w x 1]]\n1 + [[:w x 2]]\n2 + [[:r x nil]]\n2 . [[:r x 1]]\n2 + [[:r x nil]]\n2 . [[:r x 2]]\n2 + [[:r x nil]]\n2 . [[:r x 1]]\n0 . [[:w x 1]]\n1 . [[:w x 2]]";
     let report = registers(back);

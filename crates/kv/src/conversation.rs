@@ -22,6 +22,9 @@ const OUTPUT_LENGTH_MAX: usize = 16 << 20;
 /// How many commands there are, as COMMAND COUNT has it.
 const COMMANDS: i64 = 45;
 
+/// What a browser says that a page makes ask this server: nothing of what comes behind it is obeyed, as in Redis.
+const HTTP: [&[u8]; 2] = [b"POST", b"Host:"];
+
 const LEFT_OUT: &str =
     "ERR the replies to what was asked at once are too long: this one is left out, though it was done";
 
@@ -195,7 +198,10 @@ impl Conversation {
     }
 
     fn obey(&mut self, Words { words, length }: &Words, about: &About, acts: &mut Vec<Act>) {
-        if words.is_empty() {
+        let Some(first) = words.first() else { return };
+        if HTTP.iter().any(|word| first.eq_ignore_ascii_case(word)) {
+            self.say(|out| resp::error("ERR Protocol error: this is no server of HTTP", out));
+            self.is_over = true;
             return;
         }
         let request = parse(words);
@@ -379,6 +385,14 @@ mod tests {
         assert_eq!(out, format!("+PONG\r\n:0\r\n$1\r\nx\r\n:1\r\n{unknown}"));
         assert_eq!(batches, [2], "what came together goes together");
         assert_eq!(open("PING\nPING\n"), ("+PONG\r\n+PONG\r\n".to_owned(), vec![]));
+    }
+
+    #[test]
+    fn what_a_page_makes_a_browser_say_is_not_obeyed() {
+        let (out, batches) = open("POST / HTTP/1.1\r\nHost: x\r\n\r\nFLUSHALL\r\n");
+        assert_eq!((&*out, batches), ("-ERR Protocol error: this is no server of HTTP\r\n", vec![]));
+        let (out, batches) = open("GET /\r\nhost: x\r\n\r\nFLUSHALL\r\n");
+        assert_eq!((out.lines().count(), batches), (2, vec![1]), "what is written behind is not");
     }
 
     #[test]

@@ -408,6 +408,7 @@ impl Transactions {
     /// Keeps the micro-operations of a transaction, and sees whether they agree with each other.
     fn keep(&mut self, transaction: u32, raw: &[(u32, Raw)]) {
         let first = self.micro.len();
+        self.all[transaction as usize].first = first as u32;
         for (index, (key, operation)) in raw.iter().enumerate() {
             let (key, before, after) = (*key, &raw[..index], &raw[index + 1..]);
             let place = Place { transaction, before, after };
@@ -428,9 +429,7 @@ impl Transactions {
             };
             self.micro.push(MicroOperation { value, key, what });
         }
-        let kept = &mut self.all[transaction as usize];
-        kept.first = first as u32;
-        kept.length = (self.micro.len() - first) as u32;
+        self.all[transaction as usize].length = (self.micro.len() - first) as u32;
     }
 
     /// A scan. What its transaction did before says of some keys what must have been found.
@@ -448,7 +447,9 @@ impl Transactions {
             }
         }
         known.sort_unstable();
-        self.scans.push(Scan { transaction: place.transaction, range, known });
+        let transaction = place.transaction;
+        let at = self.micro.len() - self.all[transaction as usize].first as usize;
+        self.scans.push(Scan { transaction, range, known, at });
     }
 
     /// A read: what is to be kept of it.

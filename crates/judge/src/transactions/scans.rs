@@ -49,6 +49,8 @@ pub(super) struct Scan {
     pub(super) transaction: u32,
     pub(super) range: Range,
     pub(super) known: Vec<u32>,
+    /// How many of its transaction's micro-operations that are kept come before it.
+    pub(super) at: usize,
 }
 
 /// How often scans may miss a key, in all.
@@ -57,7 +59,7 @@ const MISSED_MAX: usize = 1 << 26;
 /// Who looked for which keys and did not find them, in order; or whose scan is too much.
 pub(super) fn missed(scans: &[Scan], names: &Names) -> Result<Vec<(u32, u32)>, u32> {
     let mut all = vec![];
-    for &Scan { transaction, range, ref known } in scans {
+    for &Scan { transaction, range, ref known, .. } in scans {
         let keys = (0..names.keys() as u32).filter(|&key| range.has(names.key_name(key)));
         let missed = keys.filter(|key| known.binary_search(key).is_err());
         all.extend(missed.map(|key| (transaction, key)));

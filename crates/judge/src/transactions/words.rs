@@ -14,16 +14,6 @@ pub(super) struct Words<'a> {
     pub(super) found: &'a Dependencies,
 }
 
-/// Why of two versions that were met one is the later.
-fn met_by(dependency: Dependency) -> &'static str {
-    match dependency {
-        Dependency::WriteWriteInSession | Dependency::ReadWriteInSession => {
-            "a client met the one before the other"
-        }
-        _ => "somebody was through with the one before another began who met the other",
-    }
-}
-
 /// What a transaction is called: by its number in the order of invocation.
 fn name(transaction: u32) -> String {
     format!("T{transaction}")
@@ -44,15 +34,17 @@ impl Words<'_> {
 
     fn involved(&self, one: u32) -> Involved {
         let transaction = self.transactions.all[one as usize];
-        let scans = self.transactions.scans.iter().filter(|scan| scan.transaction == one);
-        let scans = scans.map(|scan| format!("[:scan {} ..]", scan.range));
-        let did = self.transactions.of(one).iter().map(|operation| self.micro(operation)).chain(scans);
+        let mut did: Vec<_> =
+            self.transactions.of(one).iter().map(|operation| self.micro(operation)).collect();
+        for scan in self.transactions.scans.iter().rev().filter(|scan| scan.transaction == one) {
+            did.insert(scan.at, format!("[:scan {} ..]", scan.range));
+        }
         Involved {
             operation: one as usize,
             client: crate::history::Client(transaction.client),
             line: transaction.line as usize,
             end_line: (transaction.end_line > 0).then_some(transaction.end_line as usize),
-            did: did.collect::<Vec<_>>().join(" "),
+            did: did.join(" "),
             ended: match transaction.status {
                 Status::Committed => "committed",
                 Status::Aborted => "aborted",
@@ -227,16 +219,16 @@ impl Words<'_> {
                 let pair = self.met(self.found.writes.of(one), self.found.writes.of(other), dependency);
                 let said = pair.map(|(before, after)| {
                     let (before_words, after_words) = (self.wrote(one, before), self.wrote(other, after));
-                    let met = met_by(dependency);
-                    (format!("{before_words} before {after_words}: {met}"), versions[after as usize].key)
+                    let met = self.met_by(dependency, (before, after));
+                    (format!("{before_words} before {after_words}: {met}"), key_of(after))
                 });
-                words(said, format!("{first} wrote before {second}: {}", met_by(dependency)))
+                words(said, format!("{first} wrote before {second}"))
             }
             Dependency::ReadWriteInSession | Dependency::ReadWriteInTime => {
                 let pair = self.met(self.found.reads.of(one), self.found.writes.of(other), dependency);
                 let said = pair.map(|(read, written)| {
                     let anti = self.anti(one, other, read, written);
-                    (format!("{anti}: {}", met_by(dependency)), versions[written as usize].key)
+                    (format!("{anti}: {}", self.met_by(dependency, (read, written))), key_of(written))
                 });
                 words(said, format!("{first} did not see what {second} wrote"))
             }
@@ -248,6 +240,25 @@ impl Words<'_> {
                 (format!("{first} was over (line {returned}) before {second} began (line {invoked})"), None)
             }
         }
+    }
+
+    /// Why of two versions that were met one is the later.
+    fn met_by(&self, dependency: Dependency, (before, after): (u32, u32)) -> String {
+        if matches!(dependency, Dependency::WriteWriteInSession | Dependency::ReadWriteInSession) {
+            return "a client met the one before the other".to_owned();
+        }
+        let (found, all) = (self.found, &self.transactions.all);
+        let who = |version: u32| {
+            let meets = move |&one: &u32| {
+                let one_met = found.reads.of(one).iter().chain(found.writes.of(one));
+                found.present[one as usize] && one_met.into_iter().any(|&met| met == version)
+            };
+            (0..all.len() as u32).filter(meets)
+        };
+        let through =
+            who(before).min_by_key(|&one| all[one as usize].returned).map_or_else(String::new, name);
+        let begun = who(after).max_by_key(|&one| all[one as usize].invoked).map_or_else(String::new, name);
+        format!("{through} was through with the one before {begun} began, which met the other")
     }
 
     /// Two versions of a key that were met one after the other.

@@ -162,14 +162,18 @@ impl Store {
         Ok(())
     }
 
-    /// How long the answer may become: what is there now, and for each range what the transaction itself puts.
-    fn answer_length(&self, plan: &Plan<'_>, put_length: &mut usize) -> usize {
+    /// How long the answer may become: what is there now, and for each range what the transaction itself puts. More than there is room for
+    /// is not counted.
+    fn answer_length(&self, plan: &Plan<'_>, put_length: &mut usize, room: usize) -> usize {
         let (mut sum, no_end) = (0, Bytes::default());
         let lengths = |span| self.span(span).map(|kv| kv_length(&kv)).sum::<usize>();
         for (op, nested) in &plan.ops {
             if let Some(range) = &op.request_range {
-                let told = self.range(range, usize::MAX).map(|told| told.kvs.iter().map(kv_length).sum());
-                sum += told.unwrap_or(0) + if range.revision > 0 { 0 } else { *put_length };
+                let told = match self.range(range, room) {
+                    Ok(told) => told.kvs.iter().map(kv_length).sum(),
+                    Err(_) => room.saturating_add(1),
+                };
+                sum += told + if range.revision > 0 { 0 } else { *put_length };
             }
             if let Some(put) = &op.request_put {
                 sum += if put.prev_kv { lengths(Span::new(&put.key, &no_end)) } else { 0 };
@@ -178,7 +182,10 @@ impl Store {
             if let Some(delete) = op.request_delete_range.as_ref().filter(|delete| delete.prev_kv) {
                 sum += lengths(Span::new(&delete.key, &delete.range_end)) + *put_length;
             }
-            sum += nested.as_ref().map_or(0, |nested| self.answer_length(nested, put_length));
+            sum += nested.as_ref().map_or(0, |nested| self.answer_length(nested, put_length, room));
+            if sum > room {
+                break;
+            }
         }
         sum
     }
@@ -186,7 +193,7 @@ impl Store {
     fn txn(&mut self, txn: &TxnRequest, revision: u64, room: usize) -> Result<(TxnResponse, bool), Error> {
         let plan = self.plan(txn);
         self.may_do(&plan)?;
-        if self.answer_length(&plan, &mut 0) > room {
+        if self.answer_length(&plan, &mut 0, room) > room {
             return Err(Error::AnswerTooLong);
         }
         let mut any = false;

@@ -98,7 +98,18 @@ impl Store {
     ) -> Result<RangeResponse, Error> {
         let limit = usize::try_from(request.limit).ok().filter(|&limit| limit > 0).unwrap_or(usize::MAX - 1);
         let most = if request.count_only { 0 } else { limit + 1 };
-        let kvs = self.span(span).take(most).collect::<Vec<_>>();
+        let (mut kvs, mut length) = (vec![], 0);
+        for mut kv in self.span(span).take(most) {
+            if request.keys_only {
+                kv.value = Bytes::default();
+            }
+            // what is too long is seen before all of it is gathered; one more than the limit is not told
+            length += if kvs.len() < limit { kv_length(&kv) } else { 0 };
+            if length > room {
+                return Err(Error::AnswerTooLong);
+            }
+            kvs.push(kv);
+        }
         let is_all = !request.count_only && kvs.len() <= limit;
         let count = if is_all { kvs.len() } else { self.count(span) };
         finished(request, kvs, signed(count as u64), room)

@@ -173,6 +173,27 @@ fn takers_are_counted_up_to_each_deadline_and_not_only_to_the_first() {
     }
 }
 
+/// Nothing is found where one element has been taken, not where it must be there: only there does another have to be gone, by a dequeue
+/// of which nobody knows what it took.
+#[test]
+fn nothing_is_found_where_nothing_must_be_there() {
+    let [unknown, finder, client] = [1, 2, 3].map(synod_judge::Client);
+    let mut history = History::default();
+    history.invoke(unknown, QueueOperation::Dequeue).unwrap();
+    let mut step = |client, operation, value: Option<_>| {
+        history.invoke(client, operation).unwrap();
+        value.into_iter().for_each(|value| history.returned(client, value).unwrap());
+    };
+    step(client, QueueOperation::Enqueue(1), Some(QueueReturn::Enqueued));
+    step(finder, QueueOperation::Dequeue, None);
+    step(client, QueueOperation::Enqueue(2), Some(QueueReturn::Enqueued));
+    step(client, QueueOperation::Dequeue, Some(QueueReturn::Dequeued(Some(1))));
+    history.returned(finder, QueueReturn::Dequeued(None)).unwrap();
+    let (verdict, way) = queue(&history, Budget::default());
+    assert!(verdict.is_linearizable(), "{verdict:?}");
+    assert_ne!(way, Way::Search);
+}
+
 #[test]
 fn sets_say_what_the_search_says() {
     for removes in [false, true] {

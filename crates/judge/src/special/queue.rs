@@ -133,7 +133,7 @@ fn place(lives: &[Life], first: usize, floor: usize, placed: &mut Vec<(Place, us
     for (number, index) in in_turn(lives)?.into_iter().enumerate() {
         let life = &lives[index];
         put = put.max(life.put.from);
-        taken = taken.max(put).max(life.taken.from);
+        taken = taken.max(life.taken.from); // nor earlier than it is put: no life begins to be taken before
         let turn = 2 * (first + number) + 1;
         placed.push(((put, turn), life.puts));
         placed.extend(life.takes.map(|takes| ((taken, turn), takes)));

@@ -429,19 +429,27 @@ impl<P: Process> Node<'_, P> {
         }
     }
 
-    /// What is recorded and said leaves; what is due and what has arrived is handled; if `wait`, it is waited for. Whether
+    /// What is recorded and said leaves; what has arrived is handled, and what is due; if `wait`, it is waited for. Whether
     /// the node goes on.
+    ///
+    /// A timer fires after what had arrived when it fell due, as far as one turn goes: a node that was busy or asleep beyond a
+    /// timeout hears the answers before it acts on their absence.
     pub(crate) fn turn(&mut self, wait: bool) -> Result<bool, RunError> {
         self.answer_operators();
         self.speak()?;
         self.make_durable()?;
         self.forward()?;
-        self.host.fire_due()?;
         for (name, message) in std::mem::take(&mut self.to_itself) {
             self.host.handle(Event::Message(self.me, message), Some(name))?;
         }
         self.links.poll();
-        self.take_inputs(wait)
+        self.await_inputs(wait);
+        let seen = self.host.now();
+        if !self.take_inputs()? {
+            return Ok(false);
+        }
+        self.host.fire_due(seen)?;
+        Ok(true)
     }
 
     /// The end: in order, unless the node was killed.
@@ -550,8 +558,8 @@ impl<P: Process> Node<'_, P> {
         });
     }
 
-    /// If `wait`, waits for an input, or until something is due; handles what there is. Whether the node goes on.
-    fn take_inputs(&mut self, wait: bool) -> Result<bool, RunError> {
+    /// If `wait`, waits for an input, or until something is due.
+    fn await_inputs(&mut self, wait: bool) {
         let congested = self.links.is_congested() || self.host.posted_bytes_most() > self.outbox_max;
         self.inputs.0.hold_requests(congested);
         if std::mem::replace(&mut self.congested, congested) != congested {
@@ -566,6 +574,10 @@ impl<P: Process> Node<'_, P> {
             let now = (!wait).then(Instant::now);
             self.arrived = self.inputs.0.take(self.deadline().into_iter().chain(pause).chain(now).min());
         }
+    }
+
+    /// Handles what has arrived. Whether the node goes on.
+    fn take_inputs(&mut self) -> Result<bool, RunError> {
         for _ in 0..BATCH_EVENTS_MAX {
             let Some(input) = self.arrived.pop_front() else { break };
             if !self.take(input)? {
@@ -575,7 +587,7 @@ impl<P: Process> Node<'_, P> {
         if let (Some(Open { lobby, .. }), Some(process)) = (&self.lobby, self.host.process()) {
             self.asks |= lobby.looks(process);
         }
-        if self.asks && !congested {
+        if self.asks && !self.congested {
             self.serve()?;
         }
         Ok(true)
@@ -749,3 +761,6 @@ fn lies(failures: FailureKind) -> bool {
 fn refused(error: LinkError) -> Reply<()> {
     Reply::Refused(error.to_string())
 }
+
+#[cfg(test)]
+mod tests;

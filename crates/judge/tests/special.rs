@@ -182,7 +182,9 @@ fn nothing_is_found_where_nothing_must_be_there() {
     history.invoke(unknown, QueueOperation::Dequeue).unwrap();
     let mut step = |client, operation, value: Option<_>| {
         history.invoke(client, operation).unwrap();
-        value.into_iter().for_each(|value| history.returned(client, value).unwrap());
+        if let Some(value) = value {
+            history.returned(client, value).unwrap();
+        }
     };
     step(client, QueueOperation::Enqueue(1), Some(QueueReturn::Enqueued));
     step(finder, QueueOperation::Dequeue, None);

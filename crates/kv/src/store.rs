@@ -13,7 +13,7 @@ use crate::etcd::message::{Event, KeyValue};
 use history::History;
 use lease::Leases;
 pub(crate) use range::Span;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use std::collections::{BTreeMap, BTreeSet};
 use synod_model::interface::StateMachine;
 
@@ -29,7 +29,7 @@ const DELETED: i64 = 1;
 
 /// Keys and their values. Written down it is its entries, its leases and its history; the orders that it keeps of them are made again.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(from = "Saved", into = "Saved")]
+#[serde(from = "Saved")]
 pub struct Store {
     /// How many acts, and ends of times, have changed it; and one, as etcd has it.
     revision: u64,
@@ -37,10 +37,13 @@ pub struct Store {
     now: Millis,
     /// How many keys were ever created: the place of the next one in `creation`.
     created: u64,
+    #[serde(serialize_with = "in_pairs")]
     entries: BTreeMap<Bytes, Entry>,
     /// The keys in the order of their creation, in which SCAN goes through them.
+    #[serde(skip_serializing)]
     creation: BTreeMap<u64, Bytes>,
     /// The keys that expire, the next one first.
+    #[serde(skip_serializing)]
     expiry: BTreeSet<(Millis, Bytes)>,
     leases: Leases,
     history: History,
@@ -80,8 +83,13 @@ pub struct Entry {
     place: u64,
 }
 
-/// A store as it is written down.
-#[derive(Serialize, Deserialize)]
+/// Where keys of maps are texts, too, keys are written that are none.
+fn in_pairs<S: Serializer>(entries: &BTreeMap<Bytes, Entry>, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_seq(entries)
+}
+
+/// A store as it is read.
+#[derive(Deserialize)]
 struct Saved {
     revision: u64,
     now: Millis,
@@ -89,13 +97,6 @@ struct Saved {
     entries: Vec<(Bytes, Entry)>,
     leases: Leases,
     history: History,
-}
-
-impl From<Store> for Saved {
-    fn from(store: Store) -> Self {
-        let Store { revision, now, created, entries, leases, history, .. } = store;
-        Self { revision, now, created, entries: entries.into_iter().collect(), leases, history }
-    }
 }
 
 impl From<Saved> for Store {

@@ -417,17 +417,28 @@ impl<'a, P: Process> Host<'a, P> {
     }
 
     /// Puts the durable disk in the place of the writes that made it, once there are many: a log and its recovery do not
-    /// grow with the age of a node. To be called when nothing waits to be said: it takes some time.
+    /// grow with the age of a node. To be called when nothing is being written; a thread makes the snapshot, if there is one for the log.
     pub(crate) fn snapshot_if_due(&mut self) -> Result<(), RunError> {
+        if self.wal.snapshot_made(false)? {
+            self.take_note_of_snapshot();
+        }
         if !self.wal.snapshot_due() {
             return Ok(());
         }
         let disk = postcard::to_stdvec(self.seat.stable()).map_err(RunError::Value)?;
         let disk = if let Some(post) = &self.post { post.image(disk)? } else { disk };
+        tracing::info!(bytes = disk.len(), writes = self.wal.records(), "a snapshot of the log");
+        if self.wal.writes_beside() {
+            return Ok(self.wal.begin_snapshot(disk)?);
+        }
         self.wal.snapshot(&disk)?;
-        self.snapshots += 1;
-        tracing::info!(bytes = disk.len(), writes = self.wal.records(), "snapshot made, log compacted");
+        self.take_note_of_snapshot();
         Ok(())
+    }
+
+    fn take_note_of_snapshot(&mut self) {
+        self.snapshots += 1;
+        tracing::info!("snapshot made, log compacted");
     }
 
     fn release(&mut self, stores: u32) -> Result<Vec<Speech<P>>, RunError> {

@@ -18,10 +18,11 @@ const HEAD: usize = 160;
 
 /// What changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(from = "Saved", into = "Saved")]
+#[serde(from = "Saved")]
 pub(super) struct History {
     events: VecDeque<Event>,
     /// About how long they are.
+    #[serde(skip_serializing)]
     length: usize,
     /// What was before this revision is forgotten.
     compacted: i64,
@@ -29,17 +30,11 @@ pub(super) struct History {
     is_long: bool,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct Saved {
     events: VecDeque<Event>,
     compacted: i64,
     is_long: bool,
-}
-
-impl From<History> for Saved {
-    fn from(History { events, compacted, is_long, .. }: History) -> Self {
-        Self { events, compacted, is_long }
-    }
 }
 
 impl From<Saved> for History {

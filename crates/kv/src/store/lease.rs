@@ -17,13 +17,15 @@ const MILLIS: u64 = 1000;
 
 /// All leases. Which keys each has, stands with the keys.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(from = "Saved", into = "Saved")]
+#[serde(from = "Saved")]
 pub(super) struct Leases {
     /// How often the store has chosen a number.
     chosen: i64,
     by_id: BTreeMap<i64, Lease>,
     /// The next one first.
+    #[serde(skip_serializing)]
     ends: BTreeSet<(Millis, i64)>,
+    #[serde(skip_serializing)]
     keys: BTreeSet<(i64, Bytes)>,
 }
 
@@ -33,16 +35,10 @@ struct Lease {
     ends_at: Millis,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct Saved {
     chosen: i64,
     by_id: BTreeMap<i64, Lease>,
-}
-
-impl From<Leases> for Saved {
-    fn from(Leases { chosen, by_id, .. }: Leases) -> Self {
-        Self { chosen, by_id }
-    }
 }
 
 impl From<Saved> for Leases {

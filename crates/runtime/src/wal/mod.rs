@@ -39,7 +39,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use synod_model::ProcessId;
 use thiserror::Error;
-use writer::{Writer, Written};
+use writer::{Snapshotting, Writer, Written};
 
 pub use log::{Log, Ticket};
 
@@ -238,6 +238,8 @@ pub struct Wal {
     /// Who writes batches while the owner goes on, and how many records it has.
     writer: Option<Writer>,
     being_written: usize,
+    /// A snapshot that is being made while the owner goes on.
+    snapshotting: Option<Snapshotting>,
 }
 
 impl Wal {
@@ -259,8 +261,16 @@ impl Wal {
     ) -> Result<(Self, Recovered), WalError> {
         let (segments, recovered) = recovery::open(disk, directory, identity, options)?;
         let segments = Arc::new(Mutex::new(segments));
-        let (pending, full, spare) = (Buffer::records(), vec![], None);
-        Ok((Self { segments, pending, full, spare, writer: None, being_written: 0 }, recovered))
+        let log = Self {
+            segments,
+            pending: Buffer::records(),
+            full: vec![],
+            spare: None,
+            writer: None,
+            being_written: 0,
+            snapshotting: None,
+        };
+        Ok((log, recovered))
     }
 
     /// Has batches written by a thread from now on, which calls `told` whenever it has written one, or has failed to: see
@@ -307,7 +317,7 @@ impl Wal {
     pub fn sync(&mut self) -> Result<(), WalError> {
         self.synced(true)?;
         let mut batches = self.batches();
-        writer::write_all(&self.segments, &mut batches)?;
+        writer::write_all(&self.segments, &mut batches).map_err(|error| self.why(error))?;
         self.spare = batches.pop();
         Ok(())
     }
@@ -335,7 +345,15 @@ impl Wal {
         let Some(Written { outcome, mut emptied }) = writer.written(wait) else { return Ok(None) };
         self.being_written = 0;
         self.spare = emptied.pop();
-        outcome.map(Some)
+        outcome.map(Some).map_err(|error| self.why(error))
+    }
+
+    /// Why it failed, if that was a snapshot.
+    fn why(&mut self, error: WalError) -> WalError {
+        match (error, self.snapshotting.take()) {
+            (error @ WalError::Failed { .. }, Some(snapshot)) => snapshot.end().err().unwrap_or(error),
+            (error, _) => error,
+        }
     }
 
     /// Puts `bytes` in the place of all records up to the last sync, and gives up the segments that only older snapshots
@@ -344,10 +362,33 @@ impl Wal {
         writer::locked(&self.segments).snapshot(bytes)
     }
 
+    /// As [`Wal::snapshot`], by a thread: it is made once [`Wal::snapshot_made`] says so. What is synced meanwhile is behind it.
+    ///
+    /// # Panics
+    /// If a batch is being written, or another snapshot is being made.
+    pub fn begin_snapshot(&mut self, bytes: Vec<u8>) -> Result<(), WalError> {
+        assert_eq!(self.being_written, 0, "a snapshot stands for all that was written before");
+        assert!(self.snapshotting.is_none(), "one snapshot after the other");
+        let segments = Arc::clone(&self.segments);
+        let Some(begun) = writer::locked(&self.segments).begin_snapshot()? else { return Ok(()) };
+        let started = Snapshotting::start(segments, begun, bytes);
+        let path = || writer::locked(&self.segments).last_path();
+        self.snapshotting = Some(started.map_err(|source| failed("make a thread for", &path())(source))?);
+        Ok(())
+    }
+
+    /// Whether one was begun and is made; waits for it if told to. An error is final.
+    pub fn snapshot_made(&mut self, wait: bool) -> Result<bool, WalError> {
+        match self.snapshotting.take_if(|snapshot| wait || snapshot.has_ended()) {
+            Some(snapshot) => snapshot.end().map(|()| true),
+            None => Ok(false),
+        }
+    }
+
     /// Whether recovery would have to read more than [`WalOptions::snapshot_after`] bytes of the log, and more than the
-    /// last snapshot has: snapshots cost no more than the log itself.
+    /// last snapshot has: snapshots cost no more than the log itself. Not while one is being made.
     pub fn snapshot_due(&self) -> bool {
-        writer::locked(&self.segments).snapshot_due()
+        self.snapshotting.is_none() && writer::locked(&self.segments).snapshot_due()
     }
 
     /// How many records are durable: those of a snapshot, and those behind it.
@@ -358,6 +399,7 @@ impl Wal {
     /// The log, for many threads. What was appended becomes durable first.
     pub fn share(mut self) -> Result<Log, WalError> {
         self.sync()?;
+        self.snapshot_made(true)?;
         let Self { segments, writer, .. } = self;
         drop(writer);
         let segments = Arc::into_inner(segments).and_then(|segments| segments.into_inner().ok());

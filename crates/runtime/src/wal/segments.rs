@@ -6,13 +6,15 @@ use super::{Identity, WalError, WalOptions, failed, segment_name};
 use crate::disk::{Disk, DiskFile, Open};
 use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// What the name of a segment begins with.
 pub(super) const SEGMENT: &str = "log.";
 /// What the name of a file begins with that was a segment and can be one again.
 pub(super) const SPARE: &str = "spare.";
-/// The name of a file that is being made.
+/// The name of a segment that is being made, and of a snapshot: both may be at the same time.
 const NEW: &str = "new";
+const NEW_SNAPSHOT: &str = "new-snapshot";
 /// How many zeros are written at once.
 const ZEROS: usize = 1 << 20;
 
@@ -125,9 +127,30 @@ pub(super) struct End {
     pub(super) snapshot_length: u64,
 }
 
+/// A snapshot that is being made, beside whatever else becomes of the log.
+pub(super) struct Begun {
+    home: Arc<Home>,
+    place: Place,
+    /// How many bytes of the log it makes superfluous.
+    since_snapshot: u64,
+}
+
+impl Begun {
+    /// Writes it, durably.
+    pub(super) fn write(&self, bytes: &[u8]) -> Result<(), WalError> {
+        let Home { disk, identity, .. } = &*self.home;
+        let path = self.home.path(NEW_SNAPSHOT);
+        let mut file = disk.open(&path, Open::Fresh).map_err(failed("create", &path))?;
+        let content = snapshot::encode(*identity, &self.place, bytes);
+        file.write_all_at(0, &content).map_err(failed("write to", &path))?;
+        file.sync().map_err(failed("sync", &path))?;
+        self.home.name(&path, &self.home.path(&self.place.snapshot_name()))
+    }
+}
+
 /// The log's files.
 pub(super) struct Segments {
-    home: Home,
+    home: Arc<Home>,
     /// Held as long as the log is.
     _lock: Box<dyn DiskFile>,
     last: Last,
@@ -146,7 +169,7 @@ impl Segments {
         end: End,
         spares: Vec<String>,
     ) -> Self {
-        Self { home, _lock: lock, last, end, spares, failed: false }
+        Self { home: Arc::new(home), _lock: lock, last, end, spares, failed: false }
     }
 
     pub(super) fn snapshot_due(&self) -> bool {
@@ -223,27 +246,34 @@ impl Segments {
 
     /// Makes a snapshot of all that is durable, durably.
     pub(super) fn snapshot(&mut self, bytes: &[u8]) -> Result<(), WalError> {
+        let Some(begun) = self.begin_snapshot()? else { return Ok(()) };
+        let written = begun.write(bytes);
+        self.end_snapshot(&begun, bytes.len(), written)
+    }
+
+    /// Begins one, unless there is one.
+    pub(super) fn begin_snapshot(&self) -> Result<Option<Begun>, WalError> {
+        self.check()?;
+        let End { chain, records, incarnation, since_snapshot, .. } = self.end;
+        let Last { header, end, .. } = &self.last;
+        let place = Place { segment: header.number, offset: *end, chain, records, incarnation };
+        let is_new = self.end.snapshot != Some(place);
+        Ok(is_new.then(|| Begun { home: Arc::clone(&self.home), place, since_snapshot }))
+    }
+
+    /// It is durable, so many bytes; or has failed, and the log with it.
+    pub(super) fn end_snapshot(
+        &mut self,
+        begun: &Begun,
+        length: usize,
+        written: Result<(), WalError>,
+    ) -> Result<(), WalError> {
         self.finally(|log| {
-            let place = Place {
-                segment: log.last.header.number,
-                offset: log.last.end,
-                chain: log.end.chain,
-                records: log.end.records,
-                incarnation: log.end.incarnation,
-            };
-            if log.end.snapshot == Some(place) {
-                return Ok(());
-            }
-            let Home { disk, identity, .. } = &log.home;
-            let path = log.home.path(NEW);
-            let mut file = disk.open(&path, Open::Fresh).map_err(failed("create", &path))?;
-            let content = snapshot::encode(*identity, &place, bytes);
-            file.write_all_at(0, &content).map_err(failed("write to", &path))?;
-            file.sync().map_err(failed("sync", &path))?;
-            log.home.name(&path, &log.home.path(&place.snapshot_name()))?;
-            let before = log.end.snapshot.replace(place);
-            (log.end.since_snapshot, log.end.snapshot_length) = (0, bytes.len() as u64);
-            log.compact(place, before)
+            written?;
+            let before = log.end.snapshot.replace(begun.place);
+            log.end.since_snapshot -= begun.since_snapshot;
+            log.end.snapshot_length = length as u64;
+            log.compact(begun.place, before)
         })
     }
 

@@ -1,9 +1,9 @@
-//! A thread that makes batches durable while the owner of the log goes on. At most one is with it: the next is what gathers
-//! meanwhile.
+//! Threads that make things durable while the owner of the log goes on: one for batches, of which at most one is with it, since the next is
+//! what gathers meanwhile; and one for each snapshot.
 
 use super::WalError;
 use super::format::Buffer;
-use super::segments::Segments;
+use super::segments::{Begun, Segments};
 use std::io;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -77,5 +77,36 @@ impl Drop for Writer {
     fn drop(&mut self) {
         self.batches = None;
         let _ = self.thread.take().map(JoinHandle::join);
+    }
+}
+
+/// The thread that makes a snapshot.
+pub(super) struct Snapshotting(Option<JoinHandle<Result<(), WalError>>>);
+
+impl Snapshotting {
+    /// Starts it.
+    pub(super) fn start(segments: Arc<Mutex<Segments>>, begun: Begun, bytes: Vec<u8>) -> io::Result<Self> {
+        let run = move || {
+            let written = begun.write(&bytes);
+            locked(&segments).end_snapshot(&begun, bytes.len(), written)
+        };
+        Ok(Self(Some(thread::Builder::new().name("snapshot".to_owned()).spawn(run)?)))
+    }
+
+    /// Whether it has ended.
+    pub(super) fn has_ended(&self) -> bool {
+        self.0.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+
+    /// How it ends.
+    pub(super) fn end(mut self) -> Result<(), WalError> {
+        let ended = self.0.take().map_or(Ok(Ok(())), JoinHandle::join);
+        ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    }
+}
+
+impl Drop for Snapshotting {
+    fn drop(&mut self) {
+        let _ = self.0.take().map(JoinHandle::join);
     }
 }

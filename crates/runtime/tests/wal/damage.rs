@@ -1,6 +1,6 @@
 //! Damage that no crash makes: it is refused, and named.
 
-use super::scenario::{RECORDS, check, directory, open, tell};
+use super::scenario::{RECORDS, Told, check, directory, open, tell};
 use super::write;
 use std::path::PathBuf;
 use synod_runtime::disk::Disk;
@@ -10,7 +10,7 @@ use synod_runtime::wal::{WalError, segment_name};
 /// What the story leaves: its segments, and its snapshots, by age.
 fn told() -> (MemoryDisk, Vec<PathBuf>, Vec<PathBuf>) {
     let disk = MemoryDisk::new();
-    assert!(tell(&disk, false).1.is_none());
+    assert!(tell(&disk, Told::InTurn).1.is_none());
     let names = disk.list(directory()).unwrap();
     let of = |prefix| {
         names.iter().filter(|name| name.starts_with(prefix)).map(|name| directory().join(name)).collect()

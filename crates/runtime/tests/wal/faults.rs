@@ -1,6 +1,6 @@
 //! Each fault at each operation of the story, and logs with a flaw that this must find.
 
-use super::scenario::{self, RECORDS, directory, open, tell};
+use super::scenario::{self, RECORDS, Told, directory, open, tell};
 use std::io;
 use std::path::Path;
 use synod_runtime::disk::{Disk, DiskFile, Open};
@@ -12,15 +12,14 @@ struct Tested {
     /// The disk that its writer sees.
     disk: fn(FaultyDisk<MemoryDisk>) -> Box<dyn Disk>,
     open: fn(&dyn Disk) -> Result<(Wal, Recovered), WalError>,
-    /// Whether what belongs together is written apart.
-    halves: bool,
+    told: Told,
 }
 
-const SOUND: Tested = Tested { disk: |disk| Box::new(disk), open, halves: false };
+const SOUND: Tested = Tested { disk: |disk| Box::new(disk), open, told: Told::InTurn };
 
 fn operations() -> u64 {
     let disk = FaultyDisk::new(MemoryDisk::new(), u64::MAX, FaultKind::Error);
-    let (acknowledged, error) = tell(&disk, false);
+    let (acknowledged, error) = tell(&disk, Told::InTurn);
     assert_eq!((acknowledged, error.map(|e| e.to_string())), (RECORDS, None));
     disk.operations()
 }
@@ -39,7 +38,7 @@ impl Tested {
     fn strike(&self, at: u64, kind: FaultKind, seen: &mut Seen) -> Result<(), String> {
         let memory = MemoryDisk::new();
         let disk = (self.disk)(FaultyDisk::new(memory.clone(), at, kind));
-        let (acknowledged, error) = tell(&*disk, self.halves);
+        let (acknowledged, error) = tell(&*disk, self.told);
         let is_harmless = matches!(kind, FaultKind::Short(_));
         match &error {
             Some(WalError::Io { .. }) if !is_harmless => seen.struck += 1,
@@ -133,6 +132,16 @@ fn after_a_power_loss_at_any_operation_recovery_reads_what_was_acknowledged() {
 #[test]
 fn a_disk_that_is_full_or_read_only_or_failing_at_any_operation_is_an_error_and_loses_nothing() {
     let seen = SOUND.sweep(&[FaultKind::Full, FaultKind::ReadOnly, FaultKind::Error]).unwrap();
+    assert!(seen.struck > 200, "{seen:?}");
+}
+
+/// Which operation is struck depends on how the two threads run: nothing that it may be does harm.
+#[test]
+fn a_snapshot_that_is_made_beside_loses_nothing_whatever_fails() {
+    let beside = Tested { told: Told::Beside, ..SOUND };
+    let seen = beside.sweep(&TORN).unwrap();
+    assert!(seen.struck > 400 && seen.torn > 50 && seen.more > 100, "{seen:?}");
+    let seen = beside.sweep(&[FaultKind::Full, FaultKind::ReadOnly, FaultKind::Error]).unwrap();
     assert!(seen.struck > 200, "{seen:?}");
 }
 
@@ -235,7 +244,7 @@ fn a_log_that_tries_a_failed_sync_again_is_found() {
 
 #[test]
 fn a_log_that_writes_apart_what_belongs_together_is_found() {
-    let twin = Tested { halves: true, ..SOUND };
+    let twin = Tested { told: Told::InHalves, ..SOUND };
     let what = twin.sweep(&TORN).unwrap_err();
     assert!(what.contains("half a batch"), "{what}");
 }
@@ -262,7 +271,7 @@ fn cutting(disk: &dyn Disk) -> Result<(Wal, Recovered), WalError> {
 fn rot(open: fn(&dyn Disk) -> Result<(Wal, Recovered), WalError>) -> Result<(usize, usize), String> {
     let (mut refused, mut read) = (0, 0);
     let disk = MemoryDisk::new();
-    assert!(tell(&disk, false).1.is_none());
+    assert!(tell(&disk, Told::InTurn).1.is_none());
     for name in disk.list(directory()).unwrap() {
         let path = directory().join(&name);
         let sound = disk.content(&path).unwrap();

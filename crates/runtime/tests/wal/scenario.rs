@@ -76,8 +76,19 @@ fn boundaries() -> BTreeSet<usize> {
         .collect()
 }
 
+/// How a story goes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// One thing after the other.
+    InTurn,
+    /// What belongs together is written apart.
+    InHalves,
+    /// Snapshots are made by a thread, while it goes on.
+    Beside,
+}
+
 /// Tells the story; how many records were acknowledged, and what ended it before its time.
-pub(crate) fn tell(disk: &dyn Disk, halves: bool) -> (usize, Option<WalError>) {
+pub(crate) fn tell(disk: &dyn Disk, how: Told) -> (usize, Option<WalError>) {
     let mut acknowledged = 0;
     let mut told = || {
         let (mut wal, _) = open(disk)?;
@@ -87,21 +98,26 @@ pub(crate) fn tell(disk: &dyn Disk, halves: bool) -> (usize, Option<WalError>) {
                     let end = batch.end;
                     for number in batch {
                         wal.append(&record(number))?;
-                        if halves {
+                        if how == Told::InHalves {
                             wal.sync()?;
                         }
                     }
                     wal.sync()?;
                     acknowledged = end.into();
                 }
+                Step::Snapshot if how == Told::Beside => {
+                    wal.snapshot_made(true)?;
+                    wal.begin_snapshot((0..acknowledged as u8).collect())?;
+                }
                 Step::Snapshot => wal.snapshot(&(0..acknowledged as u8).collect::<Vec<_>>())?,
                 Step::Restart => {
+                    wal.snapshot_made(true)?;
                     drop(wal);
                     wal = open(disk)?.0;
                 }
             }
         }
-        Ok(())
+        wal.snapshot_made(true).map(drop)
     };
     let error = told().err();
     (acknowledged, error)

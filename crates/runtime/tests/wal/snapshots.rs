@@ -2,8 +2,11 @@
 
 use super::scenario::{OPTIONS, directory, open};
 use super::write;
+use std::io;
 use std::path::Path;
-use synod_runtime::disk::Disk;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex};
+use synod_runtime::disk::{Disk, DiskFile, Open};
 use synod_runtime::fault::{FaultKind, FaultyDisk, MemoryDisk};
 use synod_runtime::wal::Wal;
 
@@ -27,6 +30,73 @@ fn recovery_is_the_snapshot_and_the_records_behind_it() {
     drop(wal);
     let (_, recovered) = open(&disk.power_loss(0)).unwrap();
     assert_eq!(recovered.records_before, 2, "another disk");
+}
+
+#[test]
+fn a_log_goes_on_while_a_snapshot_is_made() {
+    let memory = MemoryDisk::new();
+    let (begun, begins) = mpsc::channel();
+    let (go_on, gate) = mpsc::channel();
+    let disk = Gated { disk: memory.clone(), gate: Arc::new(Mutex::new(gate)), begun };
+    let (mut wal, _) = open(&disk).unwrap();
+    write(&mut wal, &[b"a", b"b"]);
+    wal.begin_snapshot(b"ab".to_vec()).unwrap();
+    begins.recv().unwrap();
+    // it is not even written yet; the log rotates meanwhile, and a loss of power costs none of it
+    for number in 0..10_u8 {
+        write(&mut wal, &[&[number; 600]]);
+    }
+    assert!(!wal.snapshot_made(false).unwrap());
+    assert!(!wal.snapshot_due(), "one after the other");
+    let (_, recovered) = open(&memory.power_loss(0)).unwrap();
+    assert_eq!((recovered.snapshot, recovered.records.len()), (None, 12));
+    go_on.send(()).unwrap();
+    assert!(wal.snapshot_made(true).unwrap());
+    assert!(wal.snapshot_due(), "what was written meanwhile counts");
+    let (_, recovered) = open(&memory.power_loss(0)).unwrap();
+    assert_eq!((recovered.snapshot.as_deref(), recovered.records_before), (Some(&b"ab"[..]), 2));
+    assert_eq!(recovered.records.len(), 10);
+}
+
+/// A disk on which a snapshot waits before it is written.
+struct Gated {
+    disk: MemoryDisk,
+    gate: Arc<Mutex<Receiver<()>>>,
+    begun: Sender<()>,
+}
+
+impl Disk for Gated {
+    fn handle(&self) -> Box<dyn Disk> {
+        Box::new(Self { disk: self.disk.clone(), gate: Arc::clone(&self.gate), begun: self.begun.clone() })
+    }
+
+    fn create_directory(&self, directory: &Path) -> io::Result<()> {
+        self.disk.create_directory(directory)
+    }
+
+    fn list(&self, directory: &Path) -> io::Result<Vec<String>> {
+        self.disk.list(directory)
+    }
+
+    fn open(&self, path: &Path, how: Open) -> io::Result<Box<dyn DiskFile>> {
+        if path.ends_with("new-snapshot") {
+            self.begun.send(()).unwrap();
+            self.gate.lock().unwrap().recv().unwrap();
+        }
+        self.disk.open(path, how)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.disk.rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        self.disk.remove(path)
+    }
+
+    fn sync_directory(&self, directory: &Path) -> io::Result<()> {
+        self.disk.sync_directory(directory)
+    }
 }
 
 #[test]

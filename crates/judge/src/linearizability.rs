@@ -22,12 +22,15 @@ pub struct Budget<'a> {
     pub memory_max: usize,
     /// It gives up soon after this is set.
     pub interrupted: Option<&'a AtomicBool>,
+    /// Whether a violation tells the longest prefix that is linearizable, where that takes judging some twenty of them; else it tells
+    /// one that is, and the operation that returned last.
+    pub longest_prefix: bool,
 }
 
 impl Budget<'_> {
     /// So many choices.
     pub const fn steps(steps_max: u64) -> Self {
-        Self { steps_max, memory_max: 4 << 30, interrupted: None }
+        Self { steps_max, memory_max: 4 << 30, interrupted: None, longest_prefix: true }
     }
 }
 
@@ -80,7 +83,7 @@ pub fn linearizable<S: SequentialSpecification>(
     history: &History<S::Operation, S::Return>,
     budget: Budget<'_>,
 ) -> Verdict {
-    by_prefixes(history, |history| Some(Search::new(specification, history, budget).run()))
+    by_prefixes(history, budget, |history| Some(Search::new(specification, history, budget).run()))
         .expect("any history can be searched")
 }
 
@@ -91,14 +94,23 @@ pub fn linearizable<S: SequentialSpecification>(
 /// be linearizable; mostly none is.
 pub(crate) fn by_prefixes<O: Clone, R: Clone>(
     history: &History<O, R>,
+    budget: Budget<'_>,
     decide: impl Fn(&History<O, R>) -> Option<Found>,
 ) -> Option<Verdict> {
+    let returns =
+        || history.operations().iter().enumerate().filter_map(|(number, o)| Some((o.returned?, number)));
     let mut explained = match decide(history)? {
         Found::Order(order) => return Some(Verdict::Linearizable { order }),
         Found::OutOfBudget { prefix } => return Some(Verdict::Unknown { prefix }),
         Found::None { prefix, order } => (prefix, order),
     };
     let mut unexplained = history.events().len();
+    if !budget.longest_prefix
+        && let Some((_, operation)) = returns().max()
+    {
+        let (prefix, order) = explained;
+        return Some(Verdict::Violation { prefix, order, operation });
+    }
     let mut stride = 1;
     while explained.0 + 1 < unexplained {
         let far = explained.0 + stride;
@@ -116,7 +128,7 @@ pub(crate) fn by_prefixes<O: Clone, R: Clone>(
         }
     }
     let (prefix, order) = explained;
-    let operation = history.operations().iter().position(|o| o.returned == Some(prefix));
+    let operation = returns().find(|&(event, _)| event == prefix).map(|(_, operation)| operation);
     let operation =
         operation.expect("only a return can be unexplained: what is invoked may be yet to take effect");
     Some(Verdict::Violation { prefix, order, operation })

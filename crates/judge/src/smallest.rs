@@ -10,10 +10,10 @@ use crate::specification::SequentialSpecification;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-/// What one judgement may cost on the way: a picture is not to wait for long.
+/// What one judgement may cost on the way, and twice as much as there are events: a picture is not to wait for long.
 const STEPS_MAX: u64 = 50_000;
-/// How many events are judged in all.
-const EVENTS_MAX: usize = 1_000_000;
+/// After how many events, in all, nothing more is judged.
+const EVENTS_MAX: usize = 2_000_000;
 
 /// A part of a history that fails by itself. Operations are named by their index in [`History::operations`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,7 +33,8 @@ pub fn smallest<S: SequentialSpecification>(
     judge: impl Fn(&History<S::Operation, S::Return>, Budget<'_>) -> Verdict,
     budget: Budget<'_>,
 ) -> Option<Smallest> {
-    let budget = Budget { steps_max: budget.steps_max.min(STEPS_MAX), ..budget };
+    let steps_max = budget.steps_max.min(STEPS_MAX + 2 * history.events().len() as u64);
+    let budget = Budget { steps_max, ..budget };
     let Verdict::Violation { prefix, .. } = judge(history, budget) else { return None };
     let failing = history.prefix(prefix + 1);
     let is_known = |outcome: &Outcome<S::Return>| !matches!(outcome, Outcome::Unknown);
@@ -43,7 +44,7 @@ pub fn smallest<S: SequentialSpecification>(
         specification,
         history: &failing,
         judge,
-        budget,
+        budget: Budget { longest_prefix: false, ..budget },
         kept: operations.iter().map(|o| is_known(&o.outcome)).collect(),
         events_left: EVENTS_MAX,
         is_smallest: true,
@@ -99,12 +100,13 @@ where
 
     /// Whether what is kept is known to fail by itself.
     fn fails(&mut self) -> bool {
-        let history = self.forgetful();
-        let Some(left) = self.events_left.checked_sub(history.events().len()) else {
+        if self.events_left == 0 {
             self.is_smallest = false;
             return false;
-        };
-        self.events_left = left;
+        }
+        // all are gone through, however few of them are left to be judged
+        self.events_left = self.events_left.saturating_sub(self.history.events().len());
+        let history = self.forgetful();
         match (self.judge)(&history, self.budget) {
             Verdict::Violation { .. } => true,
             Verdict::Linearizable { .. } => false,

@@ -172,6 +172,7 @@ fn of_objects(args: &args::Judge, path: &Path, model: Model, over: &AtomicBool) 
         steps_max: args.steps_max,
         memory_max: args.memory_max.saturating_mul(1 << 20),
         interrupted: Some(over),
+        ..Budget::default()
     };
     let conventions = conventions(args, format);
     let finding =

@@ -69,7 +69,9 @@ fn judged<S: SequentialSpecification>(
         let search = |prefix: &History<_, _>| {
             (prefix.events().len() < whole).then(|| Search::new(object, prefix, budget).run())
         };
-        if let Some(verdict) = by_prefixes(history, |prefix| decide(prefix).or_else(|| search(prefix))) {
+        if let Some(verdict) =
+            by_prefixes(history, budget, |prefix| decide(prefix).or_else(|| search(prefix)))
+        {
             return (verdict, *way);
         }
     }
@@ -114,7 +116,7 @@ fn by_visits<V: Eq + Hash>(
         accesses.push(visits::Access { operation, invoked: o.invoked, returned, is_write, value });
     }
     let operations = |order: Vec<(usize, usize)>| order.into_iter().map(|(_, operation)| operation).collect();
-    match visits::visits(&accesses, budget) {
+    match visits::visits(&accesses, budget, &mut budget.steps_max.clone()) {
         visits::Visited::Order(order) => Found::Order(operations(order)),
         visits::Visited::None { prefix, order } => Found::None { prefix, order: operations(order) },
         visits::Visited::OutOfBudget { prefix } => Found::OutOfBudget { prefix },

@@ -69,13 +69,22 @@ fn by_element<V: Eq + Hash>(history: &Sets<V>, budget: Budget<'_>) -> Found {
         let value = if there { THERE } else { INITIAL };
         elements[number].push(Access { operation, invoked: o.invoked, returned, is_write, value });
     }
-    let mut placed = vec![];
-    for accesses in &elements {
-        match visits(accesses, budget) {
+    // each has its share of the steps, and what those before it left: the longest history comes last
+    elements.sort_by_key(Vec::len);
+    let mut steps_left = budget.steps_max;
+    let (mut placed, mut is_known) = (vec![], true);
+    for (before, accesses) in elements.iter().enumerate() {
+        let share = steps_left / (elements.len() - before) as u64;
+        let mut share_left = share;
+        match visits(accesses, budget, &mut share_left) {
             Visited::Order(order) => placed.extend(order),
             Visited::None { .. } => return NONE,
-            Visited::OutOfBudget { .. } => return Found::OutOfBudget { prefix: 0 },
+            Visited::OutOfBudget { .. } => is_known = false,
         }
+        steps_left -= share - share_left;
+    }
+    if !is_known {
+        return Found::OutOfBudget { prefix: 0 };
     }
     placed.sort_by_key(|&(event, _)| event);
     Found::Order(placed.into_iter().map(|(_, operation)| operation).collect())

@@ -3,13 +3,15 @@
 mod every;
 
 use every::{brute_force, histories};
+use std::cell::Cell;
 use std::fmt::Write;
 use synod_judge::judgement::{Model, conventions, judge_closely};
 use synod_judge::log::Log;
 use synod_judge::smallest::smallest;
 use synod_judge::special::register;
 use synod_judge::{
-    Budget, Client, Event, History, Outcome, Register, RegisterOperation, RegisterReturn, linearizable,
+    Budget, Client, Event, History, Outcome, Register, RegisterOperation, RegisterReturn, Verdict,
+    linearizable,
 };
 
 type Registers = History<RegisterOperation<u8>, RegisterReturn<u8>>;
@@ -97,4 +99,29 @@ fn what_the_budget_does_not_tell_is_kept() {
     };
     let part = smallest(&object, &history, judge, Budget::default()).unwrap();
     assert_eq!((part.operations.len(), part.is_smallest), (5, false));
+}
+
+/// What is forgotten and only observed is left out of an attempt, and yet has to be gone through.
+#[test]
+fn attempts_are_bounded_by_what_they_cost_and_not_by_what_is_left_of_them() {
+    let (reads, needed) = (20_000, 300);
+    let mut history = Registers::default();
+    for number in 0..reads {
+        history.invoke(Client(1), RegisterOperation::Read).unwrap();
+        let value = (number >= reads - needed).then_some(1);
+        history.returned(Client(1), RegisterReturn::Value(value)).unwrap();
+    }
+    // none of the last can be forgotten
+    let is_needed = |o: &Outcome<_>| *o == Outcome::Ok(RegisterReturn::Value(Some(1)));
+    let attempts = Cell::new(0);
+    let judge = |part: &Registers, _: Budget<'_>| {
+        attempts.set(attempts.get() + 1);
+        if part.operations().iter().filter(|o| is_needed(&o.outcome)).count() < needed {
+            return Verdict::Linearizable { order: vec![] };
+        }
+        Verdict::Violation { prefix: 2 * reads - 1, order: vec![], operation: reads - 1 }
+    };
+    let part = smallest(&Register::default(), &history, judge, Budget::default()).unwrap();
+    assert_eq!((part.operations.len(), part.is_smallest), (needed, false));
+    assert!((20..100).contains(&attempts.get()), "{} attempts", attempts.get());
 }

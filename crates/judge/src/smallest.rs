@@ -10,7 +10,7 @@ use crate::specification::SequentialSpecification;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-/// What one judgement may cost on the way, and twice as much as there are events: a picture is not to wait for long.
+/// How many choices one judgement may take on the way, besides two for each event: a picture is not to wait for long.
 const STEPS_MAX: u64 = 50_000;
 /// After how many events, in all, nothing more is judged.
 const EVENTS_MAX: usize = 2_000_000;

@@ -427,7 +427,7 @@ impl<'a, P: Process> Host<'a, P> {
         }
         let disk = postcard::to_stdvec(self.seat.stable()).map_err(RunError::Value)?;
         let disk = if let Some(post) = &self.post { post.image(disk)? } else { disk };
-        tracing::info!(bytes = disk.len(), writes = self.wal.records(), "a snapshot of the log");
+        tracing::info!(bytes = disk.len(), writes = self.wal.records(), "snapshot begun");
         if self.wal.writes_beside() {
             return Ok(self.wal.begin_snapshot(disk)?);
         }

@@ -116,7 +116,7 @@ fn by_visits<V: Eq + Hash>(
         accesses.push(visits::Access { operation, invoked: o.invoked, returned, is_write, value });
     }
     let operations = |order: Vec<(usize, usize)>| order.into_iter().map(|(_, operation)| operation).collect();
-    match visits::visits(&accesses, budget, &mut budget.steps_max.clone()) {
+    match visits::visits(&accesses, &mut { budget }) {
         visits::Visited::Order(order) => Found::Order(operations(order)),
         visits::Visited::None { prefix, order } => Found::None { prefix, order: operations(order) },
         visits::Visited::OutOfBudget { prefix } => Found::OutOfBudget { prefix },

@@ -75,13 +75,13 @@ fn by_element<V: Eq + Hash>(history: &Sets<V>, budget: Budget<'_>) -> Found {
     let (mut placed, mut is_known) = (vec![], true);
     for (before, accesses) in elements.iter().enumerate() {
         let share = steps_left / (elements.len() - before) as u64;
-        let mut share_left = share;
-        match visits(accesses, budget, &mut share_left) {
+        let mut budget = Budget { steps_max: share, ..budget };
+        match visits(accesses, &mut budget) {
             Visited::Order(order) => placed.extend(order),
             Visited::None { .. } => return NONE,
             Visited::OutOfBudget { .. } => is_known = false,
         }
-        steps_left -= share - share_left;
+        steps_left -= share - budget.steps_max;
     }
     if !is_known {
         return Found::OutOfBudget { prefix: 0 };

@@ -50,14 +50,14 @@ pub(super) enum Visited {
     OutOfBudget { prefix: usize },
 }
 
-/// Looks for an order, in so many steps of those that are left; the budget's own count is not looked at.
-pub(super) fn visits(accesses: &[Access], budget: Budget<'_>, steps_left: &mut u64) -> Visited {
+/// Looks for an order, and leaves of the budget's steps what it did not need.
+pub(super) fn visits(accesses: &[Access], budget: &mut Budget<'_>) -> Visited {
     let spans = accesses.iter().enumerate().map(|(index, a)| (index, a.invoked, a.returned));
     let plan = Plan::new(accesses.len(), spans);
     match plan.width {
-        0..=64 => Sweep::<u64>::new(accesses, &plan).run(budget, steps_left),
-        65..=128 => Sweep::<u128>::new(accesses, &plan).run(budget, steps_left),
-        _ => Sweep::<Many>::new(accesses, &plan).run(budget, steps_left),
+        0..=64 => Sweep::<u64>::new(accesses, &plan).run(budget),
+        65..=128 => Sweep::<u128>::new(accesses, &plan).run(budget),
+        _ => Sweep::<Many>::new(accesses, &plan).run(budget),
     }
 }
 
@@ -110,18 +110,21 @@ impl<'a, M: Slots> Sweep<'a, M> {
         Self { accesses, plan, open, pasts: vec![first], visits: vec![], kept: 0 }
     }
 
-    fn run(mut self, budget: Budget<'_>, steps_left: &mut u64) -> Visited {
+    fn run(mut self, budget: &mut Budget<'_>) -> Visited {
         for (at, &step) in self.plan.steps.iter().enumerate() {
             let event = self.plan.events[at];
             let is_interrupted = budget.interrupted.is_some_and(|flag| flag.load(Ordering::Relaxed));
-            if *steps_left < self.pasts.len() as u64 || self.bytes() > budget.memory_max || is_interrupted {
+            if budget.steps_max < self.pasts.len() as u64
+                || self.bytes() > budget.memory_max
+                || is_interrupted
+            {
                 return Visited::OutOfBudget { prefix: event };
             }
             match step {
                 Step::Invoke { operation, slot } => self.invoke(operation, slot, at),
                 Step::Return { operation, slot } => {
                     let before = self.pasts[0].visit;
-                    *steps_left = steps_left.saturating_sub(self.leave(operation, slot, at));
+                    budget.steps_max = budget.steps_max.saturating_sub(self.leave(operation, slot, at));
                     if self.pasts.is_empty() {
                         return Visited::None { prefix: event, order: self.order(before, at) };
                     }

@@ -357,8 +357,9 @@ impl Wal {
     }
 
     /// Puts `bytes` in the place of all records up to the last sync, and gives up the segments that only older snapshots
-    /// need. What is appended and not synced is not affected. An error is final.
+    /// need. What is appended and not synced is not affected. One that is being made is waited for. An error is final.
     pub fn snapshot(&mut self, bytes: &[u8]) -> Result<(), WalError> {
+        self.snapshot_made(true)?;
         writer::locked(&self.segments).snapshot(bytes)
     }
 

@@ -3,6 +3,7 @@
 use super::scenario::{self, RECORDS, Told, directory, open, tell};
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use synod_runtime::disk::{Disk, DiskFile, Open};
 use synod_runtime::fault::{FaultKind, FaultyDisk, MemoryDisk};
 use synod_runtime::wal::{Recovered, Wal, WalError};
@@ -151,15 +152,26 @@ fn short_writes_are_carried_on() {
     assert_eq!((seen.struck, seen.torn), (0, 0));
 }
 
-/// A disk whose files only say that they sync, or forget that they could not.
-struct Flawed {
+/// A disk whose files are not what they are on the one below.
+struct Through {
     disk: Box<dyn Disk>,
-    syncs: bool,
+    opened: Arc<Opened>,
 }
 
-impl Disk for Flawed {
+/// What becomes of a file of this path.
+type Opened = dyn Fn(&Path, Box<dyn DiskFile>) -> Box<dyn DiskFile> + Send + Sync;
+
+/// The disk, with `opened` for each of its files.
+pub(crate) fn through(
+    disk: &dyn Disk,
+    opened: impl Fn(&Path, Box<dyn DiskFile>) -> Box<dyn DiskFile> + Send + Sync + 'static,
+) -> Box<dyn Disk> {
+    Box::new(Through { disk: disk.handle(), opened: Arc::new(opened) })
+}
+
+impl Disk for Through {
     fn handle(&self) -> Box<dyn Disk> {
-        Box::new(Self { disk: self.disk.handle(), syncs: self.syncs })
+        Box::new(Self { disk: self.disk.handle(), opened: Arc::clone(&self.opened) })
     }
 
     fn create_directory(&self, directory: &Path) -> io::Result<()> {
@@ -171,7 +183,7 @@ impl Disk for Flawed {
     }
 
     fn open(&self, path: &Path, how: Open) -> io::Result<Box<dyn DiskFile>> {
-        Ok(Box::new(FlawedFile { file: self.disk.open(path, how)?, syncs: self.syncs }))
+        Ok((self.opened)(path, self.disk.open(path, how)?))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -187,6 +199,7 @@ impl Disk for Flawed {
     }
 }
 
+/// A file that only says that it syncs, or forgets that it could not.
 struct FlawedFile {
     file: Box<dyn DiskFile>,
     syncs: bool,
@@ -219,25 +232,25 @@ impl DiskFile for FlawedFile {
     }
 }
 
-fn flawed(disk: FaultyDisk<MemoryDisk>, syncs: bool) -> Box<dyn Disk> {
-    Box::new(Flawed { disk: Box::new(disk), syncs })
+fn flawed(disk: &dyn Disk, syncs: bool) -> Box<dyn Disk> {
+    through(disk, move |_, file| Box::new(FlawedFile { file, syncs }))
 }
 
 /// A disk whose files only say that they sync.
 pub(crate) fn not_syncing(disk: &dyn Disk) -> Box<dyn Disk> {
-    Box::new(Flawed { disk: disk.handle(), syncs: false })
+    flawed(disk, false)
 }
 
 #[test]
 fn a_log_that_does_not_sync_is_found() {
-    let twin = Tested { disk: |disk| flawed(disk, false), ..SOUND };
+    let twin = Tested { disk: |disk| flawed(&disk, false), ..SOUND };
     let what = twin.sweep(&TORN).unwrap_err();
     assert!(what.contains("acknowledged records are there") || what.contains("damaged"), "{what}");
 }
 
 #[test]
 fn a_log_that_tries_a_failed_sync_again_is_found() {
-    let twin = Tested { disk: |disk| flawed(disk, true), ..SOUND };
+    let twin = Tested { disk: |disk| flawed(&disk, true), ..SOUND };
     let what = twin.sweep(&[FaultKind::Error]).unwrap_err();
     assert!(what.contains("acknowledged records are there") || what.contains("damaged"), "{what}");
 }

@@ -1,12 +1,11 @@
 //! Snapshots stand for what is before them, and the log does not grow.
 
+use super::faults::through;
 use super::scenario::{OPTIONS, directory, open};
 use super::write;
-use std::io;
 use std::path::Path;
-use std::sync::mpsc::{self, Receiver, Sender};
-use std::sync::{Arc, Mutex};
-use synod_runtime::disk::{Disk, DiskFile, Open};
+use std::sync::{Mutex, mpsc};
+use synod_runtime::disk::Disk;
 use synod_runtime::fault::{FaultKind, FaultyDisk, MemoryDisk};
 use synod_runtime::wal::Wal;
 
@@ -37,8 +36,15 @@ fn a_log_goes_on_while_a_snapshot_is_made() {
     let memory = MemoryDisk::new();
     let (begun, begins) = mpsc::channel();
     let (go_on, gate) = mpsc::channel();
-    let disk = Gated { disk: memory.clone(), gate: Arc::new(Mutex::new(gate)), begun };
-    let (mut wal, _) = open(&disk).unwrap();
+    let gate = Mutex::new(gate);
+    let disk = through(&memory, move |path, file| {
+        if path.ends_with("new-snapshot") {
+            begun.send(()).unwrap();
+            gate.lock().unwrap().recv().unwrap();
+        }
+        file
+    });
+    let (mut wal, _) = open(&*disk).unwrap();
     write(&mut wal, &[b"a", b"b"]);
     wal.begin_snapshot(b"ab".to_vec()).unwrap();
     begins.recv().unwrap();
@@ -56,47 +62,14 @@ fn a_log_goes_on_while_a_snapshot_is_made() {
     let (_, recovered) = open(&memory.power_loss(0)).unwrap();
     assert_eq!((recovered.snapshot.as_deref(), recovered.records_before), (Some(&b"ab"[..]), 2));
     assert_eq!(recovered.records.len(), 10);
-}
-
-/// A disk on which a snapshot waits before it is written.
-struct Gated {
-    disk: MemoryDisk,
-    gate: Arc<Mutex<Receiver<()>>>,
-    begun: Sender<()>,
-}
-
-impl Disk for Gated {
-    fn handle(&self) -> Box<dyn Disk> {
-        Box::new(Self { disk: self.disk.clone(), gate: Arc::clone(&self.gate), begun: self.begun.clone() })
-    }
-
-    fn create_directory(&self, directory: &Path) -> io::Result<()> {
-        self.disk.create_directory(directory)
-    }
-
-    fn list(&self, directory: &Path) -> io::Result<Vec<String>> {
-        self.disk.list(directory)
-    }
-
-    fn open(&self, path: &Path, how: Open) -> io::Result<Box<dyn DiskFile>> {
-        if path.ends_with("new-snapshot") {
-            self.begun.send(()).unwrap();
-            self.gate.lock().unwrap().recv().unwrap();
-        }
-        self.disk.open(path, how)
-    }
-
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.disk.rename(from, to)
-    }
-
-    fn remove(&self, path: &Path) -> io::Result<()> {
-        self.disk.remove(path)
-    }
-
-    fn sync_directory(&self, directory: &Path) -> io::Result<()> {
-        self.disk.sync_directory(directory)
-    }
+    // whoever makes one the other way waits for it
+    wal.begin_snapshot(b"early".to_vec()).unwrap();
+    write(&mut wal, &[b"last"]);
+    go_on.send(()).unwrap();
+    go_on.send(()).unwrap();
+    wal.snapshot(b"late").unwrap();
+    let (_, recovered) = open(&memory.power_loss(0)).unwrap();
+    assert_eq!((recovered.snapshot.as_deref(), recovered.records_before), (Some(&b"late"[..]), 13));
 }
 
 #[test]

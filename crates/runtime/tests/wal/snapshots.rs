@@ -5,9 +5,11 @@ use super::scenario::{OPTIONS, directory, open};
 use super::write;
 use std::path::Path;
 use std::sync::{Mutex, mpsc};
+use std::thread;
+use std::time::Duration;
 use synod_runtime::disk::Disk;
 use synod_runtime::fault::{FaultKind, FaultyDisk, MemoryDisk};
-use synod_runtime::wal::Wal;
+use synod_runtime::wal::{Wal, WalError};
 
 fn files(disk: &dyn Disk, prefix: &str) -> usize {
     disk.list(directory()).unwrap().iter().filter(|name| name.starts_with(prefix)).count()
@@ -62,14 +64,61 @@ fn a_log_goes_on_while_a_snapshot_is_made() {
     let (_, recovered) = open(&memory.power_loss(0)).unwrap();
     assert_eq!((recovered.snapshot.as_deref(), recovered.records_before), (Some(&b"ab"[..]), 2));
     assert_eq!(recovered.records.len(), 10);
-    // whoever makes one the other way waits for it
-    wal.begin_snapshot(b"early".to_vec()).unwrap();
-    write(&mut wal, &[b"last"]);
-    go_on.send(()).unwrap();
-    go_on.send(()).unwrap();
-    wal.snapshot(b"late").unwrap();
+}
+
+#[test]
+fn a_snapshot_waits_for_the_one_before_it() {
+    let memory = MemoryDisk::new();
+    let (enter, entered) = mpsc::channel();
+    let (go_on, gate) = mpsc::channel();
+    let (gate, below) = (Mutex::new(gate), memory.clone());
+    let disk = through(&memory, move |path, file| {
+        if path.ends_with("new-snapshot") {
+            enter.send(files(&below, "snapshot.")).unwrap();
+            gate.lock().unwrap().recv().unwrap();
+        }
+        file
+    });
+    let (mut wal, _) = open(&*disk).unwrap();
+    write(&mut wal, &[b"a"]);
+    wal.begin_snapshot(b"a".to_vec()).unwrap();
+    assert_eq!(entered.recv(), Ok(0));
+    write(&mut wal, &[b"b"]);
+    let releases = thread::spawn(move || {
+        // long enough for one that does not wait; one that waits does so for this
+        let early = entered.recv_timeout(Duration::from_millis(100));
+        (0..2).for_each(|_| go_on.send(()).unwrap());
+        early.or_else(|_| entered.recv())
+    });
+    wal.snapshot(b"ab").unwrap();
+    assert_eq!(releases.join().unwrap(), Ok(1), "the first one is there");
     let (_, recovered) = open(&memory.power_loss(0)).unwrap();
-    assert_eq!((recovered.snapshot.as_deref(), recovered.records_before), (Some(&b"late"[..]), 13));
+    assert_eq!((recovered.snapshot.as_deref(), recovered.records_before), (Some(&b"ab"[..]), 2));
+}
+
+#[test]
+fn a_snapshot_that_fails_is_told_and_final() {
+    let begin = |at: u64| {
+        let disk = FaultyDisk::new(MemoryDisk::new(), at, FaultKind::Error);
+        let (mut wal, _) = open(&disk).unwrap();
+        write(&mut wal, &[b"a"]);
+        let operations = disk.operations();
+        wal.begin_snapshot(b"a".to_vec()).unwrap();
+        while disk.operations() == operations {
+            thread::yield_now();
+        }
+        (wal, operations)
+    };
+    let (mut wal, operations) = begin(u64::MAX);
+    assert!(wal.snapshot_made(true).unwrap());
+    let (mut asked, _) = begin(operations);
+    assert!(matches!(asked.snapshot_made(true), Err(WalError::Io { operation: "create", .. })));
+    asked.append(b"b").unwrap();
+    assert!(matches!(asked.sync(), Err(WalError::Failed { .. })));
+    // whoever does not ask is told by the next sync that finds the log failed
+    let (mut unasked, _) = begin(operations);
+    let error = (0..).find_map(|_| unasked.append(b"b").and_then(|()| unasked.sync()).err()).unwrap();
+    assert!(matches!(error, WalError::Io { operation: "create", .. }), "{error}");
 }
 
 #[test]

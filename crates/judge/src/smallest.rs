@@ -13,7 +13,7 @@ use std::ops::Range;
 /// How many choices one judgement may take on the way, besides two for each event: a picture is not to wait for long.
 const STEPS_MAX: u64 = 50_000;
 /// After how many events, in all, nothing more is judged.
-const EVENTS_MAX: usize = 2_000_000;
+const EVENTS_MAX: usize = 8_000_000;
 
 /// A part of a history that fails by itself. Operations are named by their index in [`History::operations`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +36,13 @@ pub fn smallest<S: SequentialSpecification>(
     let steps_max = budget.steps_max.min(STEPS_MAX + 2 * history.events().len() as u64);
     let budget = Budget { steps_max, ..budget };
     let Verdict::Violation { prefix, .. } = judge(history, budget) else { return None };
+    let budget = Budget { longest_prefix: false, ..budget };
     let failing = history.prefix(prefix + 1);
+    let own = its_own(specification, &failing).filter(|(own, _)| judge(own, budget).is_violation());
+    let (failing, names) = own.unwrap_or_else(|| {
+        let all = (0..failing.operations().len()).collect();
+        (failing, all)
+    });
     let is_known = |outcome: &Outcome<S::Return>| !matches!(outcome, Outcome::Unknown);
     let operations = failing.operations();
     let known: Vec<usize> = (0..operations.len()).filter(|&o| is_known(&operations[o].outcome)).collect();
@@ -44,18 +50,66 @@ pub fn smallest<S: SequentialSpecification>(
         specification,
         history: &failing,
         judge,
-        budget: Budget { longest_prefix: false, ..budget },
+        budget,
         kept: operations.iter().map(|o| is_known(&o.outcome)).collect(),
         events_left: EVENTS_MAX,
         is_smallest: true,
     };
     // the last return is the one that nothing explains
-    let last = known.iter().position(|&o| operations[o].returned == Some(prefix))?;
+    let end = failing.events().len() - 1;
+    let last = known.iter().position(|&o| operations[o].returned == Some(end))?;
     part.forget(&known, 0..last);
     part.forget(&known, last + 1..known.len());
     part.forget(&known, last..last + 1);
-    let kept = known.into_iter().filter(|&o| part.kept[o]).collect();
+    let kept = known.into_iter().filter(|&o| part.kept[o]).map(|o| names[o]).collect();
     Some(Smallest { operations: kept, is_smallest: part.is_smallest })
+}
+
+/// Of an object that is many, what is asked of the one of which the last event is, and which operations these are.
+fn its_own<S: SequentialSpecification>(
+    specification: &S,
+    history: &History<S::Operation, S::Return>,
+) -> Option<(History<S::Operation, S::Return>, Vec<usize>)> {
+    let operations = history.operations();
+    let places: Option<Vec<u64>> = operations.iter().map(|o| specification.place(&o.operation)).collect();
+    let places = places?;
+    let end = history.events().len() - 1;
+    let its = places[operations.iter().position(|o| o.returned == Some(end))?];
+    let own =
+        rewritten(history, |operation| if places[operation] == its { Fate::Kept } else { Fate::LeftOut });
+    Some((own, (0..operations.len()).filter(|&operation| places[operation] == its).collect()))
+}
+
+/// What becomes of an operation.
+enum Fate {
+    Kept,
+    /// Nobody knows what came of it.
+    Forgotten,
+    LeftOut,
+}
+
+/// The history with that become of its operations.
+fn rewritten<O: Clone, R: Clone>(history: &History<O, R>, fate: impl Fn(usize) -> Fate) -> History<O, R> {
+    let mut running = BTreeMap::new();
+    let mut next = 0;
+    let mut rewritten = History::default();
+    for event in history.events() {
+        let operation = match event {
+            Event::Invoke { client, .. } => {
+                running.insert(*client, next);
+                next += 1;
+                next - 1
+            }
+            Event::Return { client, .. } => running[client],
+        };
+        let event = match (fate(operation), event) {
+            (Fate::LeftOut, _) => continue,
+            (Fate::Forgotten, Event::Return { client, .. }) => Event::end(*client, Outcome::Unknown),
+            (_, event) => event.clone(),
+        };
+        rewritten.push(event).expect("each client runs one operation at a time, as before");
+    }
+    rewritten
 }
 
 /// What is left of a history.
@@ -120,26 +174,14 @@ where
     /// The history with all but what is kept forgotten; what only observed is left out with its outcome.
     fn forgetful(&self) -> History<S::Operation, S::Return> {
         let operations = self.history.operations();
-        let mut running = BTreeMap::new();
-        let mut next = 0;
-        let mut forgetful = History::default();
-        for event in self.history.events() {
-            let (operation, event) = match event {
-                Event::Invoke { client, .. } => {
-                    running.insert(*client, next);
-                    next += 1;
-                    (next - 1, event.clone())
-                }
-                Event::Return { client, outcome, .. } => {
-                    let operation = running[client];
-                    let outcome = if self.kept[operation] { outcome.clone() } else { Outcome::Unknown };
-                    (operation, Event::end(*client, outcome))
-                }
-            };
-            if self.kept[operation] || !self.specification.observes(&operations[operation].operation, None) {
-                forgetful.push(event).expect("each client runs one operation at a time, as before");
+        rewritten(self.history, |operation| {
+            if self.kept[operation] {
+                Fate::Kept
+            } else if self.specification.observes(&operations[operation].operation, None) {
+                Fate::LeftOut
+            } else {
+                Fate::Forgotten
             }
-        }
-        forgetful
+        })
     }
 }

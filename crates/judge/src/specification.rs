@@ -43,6 +43,12 @@ pub trait SequentialSpecification {
         false
     }
 
+    /// Of an object that is many, like a set, which is a bit for each element: a number of the one that `operation` asks; nothing if it asks more
+    /// than one. Linearizability is local (Herlihy, Wing 1990, theorem 1): what is wrong with one of them is shown without the others.
+    fn place(&self, _operation: &Self::Operation) -> Option<u64> {
+        None
+    }
+
     /// Whether what is yet to be observed can still be if at this event of the history `next` comes after `state`. Only speed depends on it; an
     /// answer of "no" that is not true makes verdicts wrong.
     #[doc(hidden)]

@@ -7,17 +7,18 @@ use std::cell::Cell;
 use std::fmt::Write;
 use synod_judge::judgement::{Model, conventions, judge_closely};
 use synod_judge::log::Log;
-use synod_judge::smallest::smallest;
-use synod_judge::special::register;
+use synod_judge::model::{Set, SetOperation, SetReturn};
+use synod_judge::smallest::{Smallest, smallest};
+use synod_judge::special::{Way, register, set};
 use synod_judge::{
-    Budget, Client, Event, History, Outcome, Register, RegisterOperation, RegisterReturn, Verdict,
-    linearizable,
+    Budget, Client, Event, History, Outcome, Register, RegisterOperation, RegisterReturn,
+    SequentialSpecification, Verdict, linearizable,
 };
 
 type Registers = History<RegisterOperation<u8>, RegisterReturn<u8>>;
 
 /// The history, with what came of these operations alone.
-fn only(history: &Registers, kept: &[usize]) -> Registers {
+fn only<O: Clone, R: Clone>(history: &History<O, R>, kept: &[usize]) -> History<O, R> {
     let mut events = history.events().to_vec();
     for (_, operation) in history.operations().iter().enumerate().filter(|(i, _)| !kept.contains(i)) {
         if let Some(Event::Return { outcome, .. }) = operation.returned.map(|end| &mut events[end]) {
@@ -28,20 +29,65 @@ fn only(history: &Registers, kept: &[usize]) -> Registers {
 }
 
 /// Holds a part against its definition; its size.
-fn check(history: &Registers) -> Option<usize> {
-    let object = Register::default();
-    let found = smallest(&object, history, |h, budget| register(h, budget).0, Budget::default());
-    let searched = smallest(&object, history, |h, b| linearizable(&object, h, b), Budget::default());
+fn check_of<S: SequentialSpecification>(
+    object: &S,
+    history: &History<S::Operation, S::Return>,
+    judge: impl Fn(&History<S::Operation, S::Return>, Budget<'_>) -> (Verdict, Way),
+) -> Option<usize> {
+    let found = smallest(object, history, |h, budget| judge(h, budget).0, Budget::default());
+    let searched = smallest(object, history, |h, b| linearizable(object, h, b), Budget::default());
     assert_eq!(found, searched, "by whatever way: {history:?}");
-    assert_eq!(found.is_none(), brute_force(&object, history), "{history:?}");
+    assert_eq!(found.is_none(), brute_force(object, history), "{history:?}");
     let part = found?;
     assert!(part.is_smallest);
-    assert!(!brute_force(&object, &only(history, &part.operations)), "{part:?} of {history:?}");
+    assert!(!brute_force(object, &only(history, &part.operations)), "{part:?} of {history:?}");
     for left_out in &part.operations {
         let rest: Vec<usize> = part.operations.iter().copied().filter(|o| o != left_out).collect();
-        assert!(brute_force(&object, &only(history, &rest)), "{part:?} without {left_out} of {history:?}");
+        assert!(brute_force(object, &only(history, &rest)), "{part:?} without {left_out} of {history:?}");
     }
     Some(part.operations.len())
+}
+
+fn check(history: &Registers) -> Option<usize> {
+    check_of(&Register::default(), history, register)
+}
+
+#[test]
+fn of_every_small_history_of_a_set_that_fails() {
+    let asks = |_| {
+        let of = |v| [SetOperation::Add(v), SetOperation::Contains(v)];
+        [of(1), of(2)].concat()
+    };
+    let answers = |asked: &SetOperation<u8>, _: &[SetOperation<u8>]| match asked {
+        SetOperation::Contains(_) => vec![SetReturn::Contained(true), SetReturn::Contained(false)],
+        _ => vec![SetReturn::Done],
+    };
+    let mut sizes = [0; 5];
+    histories(4, 3, &asks, &answers, &mut |history| {
+        sizes[check_of(&Set::default(), history, set).unwrap_or(0)] += 1;
+    });
+    assert!(sizes[1..3].iter().all(|&count| count > 100), "{sizes:?}");
+}
+
+/// Two thousand elements, of which each operation asks one: what is wrong with one is shown without the others.
+#[test]
+fn of_a_set_the_part_is_about_one_element() {
+    let mut history = History::default();
+    let mut step = |operation, value| {
+        history.invoke(Client(1), operation).unwrap();
+        history.returned(Client(1), value).unwrap();
+    };
+    for round in 0..20_000_u32 {
+        let element = round % 2_000;
+        match round / 2_000 % 3 {
+            0 => step(SetOperation::Add(element), SetReturn::Done),
+            1 => step(SetOperation::Contains(element), SetReturn::Contained(round != 3_500)),
+            _ => step(SetOperation::Remove(element), SetReturn::Done),
+        }
+    }
+    let part = smallest(&Set::default(), &history, |h, budget| set(h, budget).0, Budget::default());
+    // it was added, and not found
+    assert_eq!(part, Some(Smallest { operations: vec![1_500, 3_500], is_smallest: true }));
 }
 
 #[test]
@@ -123,5 +169,5 @@ fn attempts_are_bounded_by_what_they_cost_and_not_by_what_is_left_of_them() {
     };
     let part = smallest(&Register::default(), &history, judge, Budget::default()).unwrap();
     assert_eq!((part.operations.len(), part.is_smallest), (needed, false));
-    assert!((20..100).contains(&attempts.get()), "{} attempts", attempts.get());
+    assert!((100..250).contains(&attempts.get()), "{} attempts", attempts.get());
 }

@@ -1,9 +1,10 @@
 //! Collections: set, queue, stack, list that is only appended to.
 
 use crate::specification::SequentialSpecification;
+use rustc_hash::FxBuildHasher;
 use std::collections::{BTreeSet, VecDeque};
 use std::fmt::Debug;
-use std::hash::Hash;
+use std::hash::{BuildHasher, Hash};
 use std::marker::PhantomData;
 
 macro_rules! object {
@@ -89,6 +90,15 @@ impl<V: Clone + Ord + Hash + Debug> SequentialSpecification for Set<V> {
 
     fn observes(&self, operation: &SetOperation<V>, _: Option<&SetReturn<V>>) -> bool {
         matches!(operation, SetOperation::Contains(_) | SetOperation::Read)
+    }
+
+    fn place(&self, operation: &SetOperation<V>) -> Option<u64> {
+        match operation {
+            SetOperation::Add(v) | SetOperation::Remove(v) | SetOperation::Contains(v) => {
+                Some(FxBuildHasher.hash_one(v))
+            }
+            SetOperation::Read => None,
+        }
     }
 }
 

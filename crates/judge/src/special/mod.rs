@@ -99,12 +99,18 @@ fn by_visits<V: Eq + Hash>(
 ) -> Found {
     let mut numbers: FxHashMap<&V, u32> = FxHashMap::default();
     let mut accesses = vec![];
+    let mut unseen = sights(history);
     for (operation, o) in history.operations().iter().enumerate() {
         let (value, is_write) = match (&o.operation, &o.outcome) {
             (_, Outcome::Failed) | (RegisterOperation::Read, Outcome::Unknown) => continue,
-            (RegisterOperation::Write(v), Outcome::Unknown | Outcome::Ok(RegisterReturn::Written)) => {
-                (Some(v), true)
-            }
+            (RegisterOperation::Write(v), Outcome::Unknown) => match unseen.get_mut(v) {
+                Some(reads) if *reads > 0 => {
+                    *reads -= 1;
+                    (Some(v), true)
+                }
+                _ => continue,
+            },
+            (RegisterOperation::Write(v), Outcome::Ok(RegisterReturn::Written)) => (Some(v), true),
             (RegisterOperation::Read, Outcome::Ok(RegisterReturn::Value(v))) => (v.as_ref(), false),
             _ => return Found::None { prefix: 0, order: vec![] }, // no answer to what was asked
         };
@@ -121,6 +127,18 @@ fn by_visits<V: Eq + Hash>(
         visits::Visited::None { prefix, order } => Found::None { prefix, order: operations(order) },
         visits::Visited::OutOfBudget { prefix } => Found::OutOfBudget { prefix },
     }
+}
+
+/// How often each value was read. No more of its writes of unknown outcome need take effect: what nobody reads before it is overwritten
+/// may as well never have happened, and of such writes those that began first can do what any others can.
+fn sights<V: Eq + Hash>(history: &History<RegisterOperation<V>, RegisterReturn<V>>) -> FxHashMap<&V, usize> {
+    let mut sights = FxHashMap::default();
+    for operation in history.operations() {
+        if let Outcome::Ok(RegisterReturn::Value(Some(value))) = &operation.outcome {
+            *sights.entry(value).or_insert(0) += 1;
+        }
+    }
+    sights
 }
 
 /// A queue's history.
